@@ -1,0 +1,43 @@
+// The floor for Node: http and undici's dispatch, no sessions, no rules, no log.
+import { createServer, type ServerResponse } from "node:http";
+import { Pool, type Dispatcher } from "undici";
+
+const pool = new Pool(process.env["UPSTREAM"] ?? "", { connections: 256, pipelining: 1 });
+
+const server = createServer((request, response) => {
+  const { method = "GET", url = "/", headers } = request;
+  const { host: _host, connection: _connection, "transfer-encoding": chunked, expect: _expect, ...crossing } = headers;
+  const hasBody = chunked !== undefined || headers["content-length"] !== undefined;
+  pool.dispatch(
+    {
+      method: method as Dispatcher.HttpMethod,
+      path: url.slice("/api".length),
+      headers: { ...crossing, authorization: "Bearer token" },
+      body: hasBody ? request : null,
+    },
+    intoResponse(response),
+  );
+});
+
+function intoResponse(response: ServerResponse): Dispatcher.DispatchHandler {
+  return {
+    onRequestStart() {},
+    onResponseStart(controller, status, headers) {
+      const { connection: _connection, "transfer-encoding": _chunked, ...crossing } = headers;
+      response.writeHead(status, crossing);
+      response.on("drain", () => controller.resume());
+    },
+    onResponseData(controller, part) {
+      if (!response.write(part)) controller.pause();
+    },
+    onResponseEnd() {
+      response.end();
+    },
+    onResponseError() {
+      response.destroy();
+    },
+  };
+}
+
+server.keepAliveTimeout = 120_000;
+server.listen(Number(process.env["PORT"]), "127.0.0.1", () => process.send?.("ready"));

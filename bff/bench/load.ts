@@ -1,0 +1,46 @@
+// The load, in a process of its own: so many connections, each with one request under way, for a fixed time.
+import { Pool } from "undici";
+
+export type LoadResult = { requests: number; failures: number; seconds: number; p50Ms: number; p99Ms: number };
+export type LoadOrder = {
+  origin: string;
+  path: string;
+  headers: Record<string, string>;
+  connections: number;
+  seconds: number;
+};
+
+/** A bound whatever is asked for: this is a measurement, not an attack. */
+const MAX_REQUESTS = 500_000;
+
+export async function load({ origin, path, headers, connections, seconds }: LoadOrder): Promise<LoadResult> {
+  const pool = new Pool(origin, { connections, pipelining: 1 });
+  const latenciesMs: number[] = [];
+  let failures = 0;
+  const start = performance.now();
+  const endsAt = start + seconds * 1000;
+  const worker = async () => {
+    while (performance.now() < endsAt && latenciesMs.length < MAX_REQUESTS) {
+      const sentAt = performance.now();
+      const { statusCode, body } = await pool.request({ method: "GET", path, headers });
+      await body.dump();
+      if (statusCode !== 200) failures += 1;
+      latenciesMs.push(performance.now() - sentAt);
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
+  const elapsed = (performance.now() - start) / 1000;
+  await pool.close();
+  latenciesMs.sort((a, b) => a - b);
+  const at = (share: number) =>
+    latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))] ?? 0;
+  return { requests: latenciesMs.length, failures, seconds: elapsed, p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+process.on("message", (order: LoadOrder) => {
+  load(order).then(
+    (result) => process.send?.(result),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
+});
+process.on("disconnect", () => process.exit());

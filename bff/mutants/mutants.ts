@@ -1,0 +1,238 @@
+// Ways to break the gateway on purpose, one for each promise, and the test that must notice.
+
+export type Mutant = {
+  /** What a build with this change would do wrong. */
+  breaks: string;
+  file: string;
+  find: string;
+  replace: string;
+  /** Test files, of which at least one must fail. */
+  tests: readonly string[];
+};
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "I1: the bearer's cookie reaches the upstream",
+    file: "src/proxy/header-rules.ts",
+    find: 'cookie: "the session id is for the gateway only (I1)",',
+    replace: "",
+    tests: ["test/proxy"],
+  },
+  {
+    breaks: "I1: tokens are stored as they are",
+    file: "src/tokens/vault.ts",
+    find: "sealer.seal(JSON.stringify(tokens), sessionId)",
+    replace: "JSON.stringify(tokens)",
+    tests: ["test/tokens/vault.test.ts"],
+  },
+  {
+    breaks: "I1: a token set opens without the session id",
+    file: "src/tokens/vault.ts",
+    find: "sealer.open(sealed, sessionId)",
+    replace: 'sealer.open(sealed, "")',
+    tests: ["test/tokens/vault.test.ts"],
+  },
+  {
+    breaks: "I2: a late create brings an ended session back",
+    file: "src/redis-scripts.ts",
+    find: "if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end",
+    replace: "",
+    tests: ["test/session/store-contract.test.ts"],
+  },
+  {
+    breaks: "I2: a logout leaves the session in the store",
+    file: "src/redis-scripts.ts",
+    find: "local s = redis.call('HGET', KEYS[1], 's')\nredis.call('DEL', KEYS[1])",
+    replace: "local s = redis.call('HGET', KEYS[1], 's')",
+    tests: ["test/auth/logout.test.ts"],
+  },
+  {
+    breaks: "I2: a logout that arrives before its login is forgotten",
+    file: "src/redis-scripts.ts",
+    find: "if closed and (closed == '*' or tonumber(ARGV[3]) <= tonumber(closed)) then return 0 end",
+    replace: "",
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+  {
+    breaks: "I4: no lock: everybody who asks may spend",
+    file: "src/redis-scripts.ts",
+    find: "if r[2] and r[2] ~= ARGV[1] and lease > 0 then return {'busy', lease} end",
+    replace: "",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "I4: no fence: a holder that lost its lease still writes",
+    file: "src/redis-scripts.ts",
+    find: "if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end\nredis.call('HSET', KEYS[1], 't', ARGV[2])",
+    replace: "redis.call('HSET', KEYS[1], 't', ARGV[2])",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "I4: the lease is not renewed while the provider is slow",
+    file: "src/tokens/refresh.ts",
+    find: "store.renewRefresh(session.key, lease.owner, timing.leaseMs).catch(() => undefined);",
+    replace: "",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "I4: a refusal ends the session though somebody else renewed it",
+    file: "src/tokens/refresh.ts",
+    find: "stored.tokenVersion !== session.tokenVersion",
+    replace: "stored.tokenVersion < 0",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "I5: a store that is down looks like no session",
+    file: "src/redis.ts",
+    find: 'throw new GatewayError("store_unavailable", { cause: error });',
+    replace: "return undefined as never;",
+    tests: ["test/session"],
+  },
+  {
+    breaks: "I5: an unreachable provider ends the session",
+    file: "src/auth/provider-faults.ts",
+    find: 'return { kind: "unspent", reason: unsent };',
+    replace: 'return { kind: "rejected", reason: unsent };',
+    tests: ["test/session/outage.test.ts"],
+  },
+  {
+    breaks: "I6: dot segments reach the upstream",
+    file: "src/http/front-guard.ts",
+    find: "const target = inspectTarget(url);",
+    replace: 'const target = "ok" as ReturnType<typeof inspectTarget>;',
+    tests: ["test/http", "test/proxy"],
+  },
+  {
+    breaks: "I7: an eviction policy that loses sessions is accepted",
+    file: "src/redis.ts",
+    find: 'policy === "noeviction"',
+    replace: 'policy !== "noeviction"',
+    tests: ["test/session/store-contract.test.ts"],
+  },
+  {
+    breaks: "I7: NODE_DEBUG may print sessions",
+    file: "src/config.ts",
+    find: 'if (env["NODE_DEBUG"] !== undefined',
+    replace: 'if (env["NODE_DEBUG_NOT"] !== undefined',
+    tests: ["test/config/config.test.ts"],
+  },
+  {
+    breaks: "I8: a refresh that the store could not take is dropped",
+    file: "src/tokens/refresh.ts",
+    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed });",
+    replace: "",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "I8: a spent refresh token is spent again while its successor waits for the store",
+    file: "src/tokens/refresh.ts",
+    find: "await lateSaves.settle(session.key);",
+    replace: "",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "403: a required role is not asked for",
+    file: "src/proxy/authorize.ts",
+    find: "!requiredRoles.some((role) => session.roles.includes(role))",
+    replace: "requiredRoles.length > 99",
+    tests: ["test/proxy/authorize.test.ts"],
+  },
+  {
+    breaks: "F1: the ID token's signature is not checked",
+    file: "src/auth/provider-keys.ts",
+    find: "return (await jwtVerify(jwt, keys, rules)).payload;",
+    replace: 'return JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString());',
+    tests: ["test/auth/hostile-provider.test.ts"],
+  },
+  {
+    breaks: "F2: any algorithm of a published key is good enough for a logout token",
+    file: "src/auth/logout-token.ts",
+    find: "algorithms: [rules.alg],",
+    replace: "",
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+  {
+    breaks: "F3: a login fails when the keys were just rotated",
+    file: "src/auth/provider-keys.ts",
+    find: "await sleep(COOLDOWN_MS + 100);",
+    replace: "",
+    tests: ["test/auth/hostile-provider.test.ts"],
+  },
+  {
+    breaks: "F4: at_hash is not compared",
+    file: "src/auth/id-token.ts",
+    find: "if (atHash !== undefined && atHash !==",
+    replace: "if (atHash === null && atHash !==",
+    tests: ["test/auth/hostile-provider.test.ts"],
+  },
+  {
+    breaks: "F4: a refresh may be for another user",
+    file: "src/auth/provider.ts",
+    find: "expectedSubject: subject",
+    replace: "",
+    tests: ["test/auth/hostile-provider.test.ts"],
+  },
+  {
+    breaks: "F4: an answer need not name its provider",
+    file: "src/auth/login-routes.ts",
+    find: "query.iss === null ? parts.config.responseIssRequired : query.iss !== parts.config.issuer",
+    replace: "query.iss !== null && query.iss !== parts.config.issuer",
+    tests: ["test/auth/hostile-provider.test.ts"],
+  },
+  {
+    breaks: "F5: the session id survives the login",
+    file: "src/session/koa-session.ts",
+    find: "await (ctx.session as unknown as { regenerate(): Promise<void> }).regenerate();",
+    replace: "await (ctx.session as unknown as { save(): Promise<void> }).save();",
+    tests: ["test/auth/login.test.ts"],
+  },
+  {
+    breaks: "F11: the gateway answers to any Host",
+    file: "src/http/front-guard.ts",
+    find: "return headers.host === host ||",
+    replace: "return headers.host !== undefined ||",
+    tests: ["test/http"],
+  },
+  {
+    breaks: "CSRF: a fetch without X-CSRF passes",
+    file: "src/http/csrf.ts",
+    find: 'headerOf(request, "x-csrf") === "1"',
+    replace: "true",
+    tests: ["test/http"],
+  },
+  {
+    breaks: "login CSRF: a state is good in any browser",
+    file: "src/auth/login-attempt.ts",
+    find: "const context = `${id} ${cookieValue}`;\n      const opened",
+    replace: "const context = `${id} `;\n      const opened",
+    tests: ["test/auth/login-attempt.test.ts"],
+  },
+  {
+    breaks: "a callback that is opened twice spends its code twice",
+    file: "src/auth/login-routes.ts",
+    find: 'if (!(await store.markUsed("state"',
+    replace: 'if ((await store.wasUsed("state", "")) && !(await store.markUsed("state"',
+    tests: ["test/auth/login.test.ts"],
+  },
+  {
+    breaks: "the return path leads to another origin",
+    file: "src/auth/return-path.ts",
+    find: 'url.origin !== publicOrigin || url.pathname.startsWith("//")',
+    replace: "false",
+    tests: ["test/auth/return-path.test.ts"],
+  },
+  {
+    breaks: "a replayed logout token is accepted",
+    file: "src/auth/logout-routes.ts",
+    find: 'if (await store.wasUsed("logout-token", tokenHash))',
+    replace: 'if (await store.wasUsed("logout-token", ""))',
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+  {
+    breaks: "a logout token may be an ID token",
+    file: "src/auth/logout-token.ts",
+    find: "if (nonce !== undefined) throw",
+    replace: "if (nonce === null) throw",
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+];

@@ -1,0 +1,133 @@
+// THE STORY: every middleware and route in the order a request meets them.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import Router from "@koa/router";
+import Koa from "koa";
+import { createLoginAttempts } from "./auth/login-attempt.ts";
+import { callback, login } from "./auth/login-routes.ts";
+import { backchannelLogout, logout } from "./auth/logout-routes.ts";
+import { createProvider, type Provider } from "./auth/provider.ts";
+import { user } from "./auth/user-route.ts";
+import type { Config } from "./config.ts";
+import { csrf, loginGuard } from "./http/csrf.ts";
+import { errorAnswer, reportLateError } from "./http/error-answer.ts";
+import { frontGuard } from "./http/front-guard.ts";
+import type { CheckResult, ReadinessCheck } from "./http/management.ts";
+import type { Metrics } from "./http/metrics.ts";
+import { requestLog } from "./http/request-log.ts";
+import { securityHeaders } from "./http/security-headers.ts";
+import { spa } from "./http/spa.ts";
+import type { Log } from "./log.ts";
+import { authorizeUpstream } from "./proxy/authorize.ts";
+import { apiForwarding } from "./proxy/forward.ts";
+import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
+import { storeFault } from "./redis.ts";
+import { koaSession } from "./session/koa-session.ts";
+import { createSessions } from "./session/sessions.ts";
+import type { Store } from "./store.ts";
+import { createAccessTokenFor } from "./tokens/access-token-for.ts";
+import { createClientToken } from "./tokens/client-token.ts";
+import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
+import { createVault } from "./tokens/vault.ts";
+
+export type AppParts = { config: Config; store: Store; log: Log; metrics: Metrics };
+
+export type App = {
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readiness: ReadinessCheck[];
+  /** When no refresh is under way that would be lost with the process. */
+  settled: () => Promise<void>;
+  close: () => Promise<void>;
+};
+
+export function createApp({ config, store, log, metrics }: AppParts): App {
+  const { publicOrigin, postLogoutPath, provider: providerConfig, sessionIdleMs, sessionMaxMs } = config;
+  const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
+  const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const vault = createVault(config.secretKeys);
+  const refresh = createRefresh({
+    store,
+    vault,
+    log,
+    spend: provider.refresh,
+    endSession: sessions.end,
+    onOutcome: metrics.refresh,
+    timing: refreshTiming(providerConfig.timeoutMs),
+  });
+  const accessTokenFor = createAccessTokenFor({ refresh });
+  const clientToken = createClientToken(provider.clientCredentials);
+  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken });
+  const attempts = createLoginAttempts(config.secretKeys);
+  const loginParts = {
+    publicOrigin,
+    config: providerConfig,
+    sessionIdleMs,
+    provider,
+    attempts,
+    sessions,
+    vault,
+    store,
+    log,
+    onLogin: metrics.login,
+  };
+  const logoutParts = {
+    publicOrigin,
+    postLogoutPath,
+    issuer: providerConfig.issuer,
+    provider,
+    sessions,
+    vault,
+    store,
+    log,
+  };
+
+  const upstreams = createUpstreams(config.upstreams);
+
+  const app = new Koa();
+  app.on("error", reportLateError({ log }));
+  const session = koaSession(app, { sessions, sessionMaxMs });
+  const routes = new Router({ prefix: "/bff", sensitive: true, strict: true })
+    .get("/login", loginGuard({ log, metrics }), session, login(loginParts))
+    .get("/callback", session, callback(loginParts))
+    .post("/logout", session, logout(logoutParts))
+    .post("/backchannel-logout", backchannelLogout(logoutParts))
+    .get("/user", session, user());
+
+  app.use(errorAnswer({ log, publicOrigin }));
+  app.use(requestLog({ config, log, metrics }));
+  app.use(securityHeaders(config));
+  app.use(frontGuard({ publicOrigin }));
+  app.use(csrf({ publicOrigin, metrics }));
+  app.use(apiForwarding({ config, upstreams, authorize, log }));
+  app.use(routes.routes());
+  app.use(routes.allowedMethods());
+  app.use(spa({ root: config.spaRoot }));
+  return {
+    handle: app.callback(),
+    readiness: readiness({ store, provider }),
+    settled: refresh.settled,
+    close: () => closeUpstreams(upstreams),
+  };
+}
+
+/** Without the store no session can be read; without a provider that was ever reached nobody can log in. */
+function readiness({ store, provider }: { store: Store; provider: Provider }): ReadinessCheck[] {
+  return [
+    {
+      name: "store",
+      check: async () => failed(await store.check().catch((error: unknown) => unreachableStore(error))),
+    },
+    { name: "provider", check: async () => failed(await provider.check()) },
+  ];
+}
+
+/** A server that refuses us is there: starting it once more would cure nothing. */
+function unreachableStore(error: unknown): string {
+  const fault = storeFault(error instanceof Error ? error.cause : undefined);
+  return ["WRONGPASS", "NOAUTH", "NOPERM"].includes(fault)
+    ? `REDIS_URL names a server that refuses us (${fault}). Correct its user and password`
+    : `REDIS_URL cannot be reached (${fault}). Start Redis or correct it`;
+}
+
+function failed(detail: string | undefined): CheckResult {
+  return detail === undefined ? { status: "ok" } : { status: "failed", detail };
+}

@@ -1,0 +1,31 @@
+// A small form body, read with a limit: the only body that the gateway itself ever parses.
+import type { IncomingMessage } from "node:http";
+import { GatewayError } from "../errors.ts";
+
+/** A provider sends its few hundred bytes at once; whoever does not is holding a connection. */
+const MAX_BODY_MS = 5_000;
+
+/** @throws GatewayError request_malformed | payload_too_large */
+export async function readForm(request: IncomingMessage, maxBytes: number): Promise<URLSearchParams> {
+  const type = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded")
+    throw new GatewayError("request_malformed", { reason: "the body is not a form" });
+  // A compressed body could be far larger than it looks.
+  if (request.headers["content-encoding"] !== undefined)
+    throw new GatewayError("request_malformed", { reason: "the body is compressed" });
+  const chunks: Buffer[] = [];
+  const tooSlow = new GatewayError("request_malformed", { status: 408, reason: "the form did not arrive in time" });
+  const timer = setTimeout(() => request.destroy(tooSlow), MAX_BODY_MS);
+  let bytes = 0;
+  try {
+    // Destroying the request would close the connection before the answer is on its way.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > maxBytes) throw new GatewayError("payload_too_large", { reason: "the form is too large" });
+      chunks.push(chunk as Buffer);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
+}

@@ -1,0 +1,77 @@
+// What must survive the trip to the provider. Each attempt has its own small cookie with a random value; what it
+// remembers travels sealed inside `state`, so nothing is stored for attempts that never come back, any number of tabs
+// can log in at once, and a state is only good in the browser that it was made for (RFC 9700 §4.7).
+import { randomBytes } from "node:crypto";
+import { createSealer } from "../sealing.ts";
+import type { SessionKey } from "../store.ts";
+
+/** How long a person may take at the provider. */
+export const LOGIN_ATTEMPT_SECONDS = 900;
+/** More cookies than that would not fit into a request's head: the oldest attempts are given up. */
+export const MAX_LOGIN_ATTEMPTS = 32;
+
+export type LoginAttempt = {
+  startedAtMs: number;
+  returnPath: string;
+  /** The session that was there when the login started: it ends when the new one begins. */
+  previousSession?: SessionKey;
+  maxAgeSeconds?: number;
+  acrValues?: string;
+  prompt?: string;
+};
+
+/** Secrets of an attempt: recomputed from the cookie and the master key when the browser comes back. */
+export type AttemptSecrets = { nonce: string; codeVerifier: string };
+
+export type LoginAttempts = {
+  start(attempt: LoginAttempt): { id: string; cookieValue: string; state: string } & AttemptSecrets;
+  /** @returns undefined for a state that is not ours, was altered, belongs to another browser or is too old. */
+  resume(
+    state: string,
+    cookieOf: (id: string) => string | undefined,
+  ): ({ id: string; attempt: LoginAttempt } & AttemptSecrets) | undefined;
+};
+
+const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,2400}$/;
+const BINDING = /^[A-Za-z0-9_-]{43}$/;
+
+export function createLoginAttempts(masterKeys: readonly Uint8Array[], now: () => number = Date.now): LoginAttempts {
+  const sealer = createSealer(masterKeys, "login attempt");
+  const secretsOf = (context: string, keyId: string): AttemptSecrets | undefined => {
+    const nonce = sealer.derive("nonce", context, keyId);
+    const codeVerifier = sealer.derive("code verifier", context, keyId);
+    return nonce === undefined || codeVerifier === undefined ? undefined : { nonce, codeVerifier };
+  };
+  return {
+    start(attempt) {
+      const id = newAttemptId(attempt.startedAtMs);
+      const cookieValue = randomBytes(32).toString("base64url");
+      const context = `${id} ${cookieValue}`;
+      const secrets = secretsOf(context, sealer.keyId);
+      if (secrets === undefined) throw new Error("the newest master key is missing");
+      return { id, cookieValue, state: `${id}.${sealer.seal(JSON.stringify(attempt), context)}`, ...secrets };
+    },
+    resume(state, cookieOf) {
+      const [, id, keyId] = STATE.exec(state) ?? [];
+      if (id === undefined || keyId === undefined) return undefined;
+      const cookieValue = cookieOf(id);
+      if (cookieValue === undefined || !BINDING.test(cookieValue)) return undefined;
+      const context = `${id} ${cookieValue}`;
+      const opened = sealer.open(state.slice(id.length + 1), context);
+      const secrets = secretsOf(context, keyId);
+      if (opened === undefined || secrets === undefined) return undefined;
+      const attempt = JSON.parse(opened) as LoginAttempt;
+      if (now() - attempt.startedAtMs > LOGIN_ATTEMPT_SECONDS * 1000) return undefined;
+      return { id, attempt, ...secrets };
+    },
+  };
+}
+
+/** Begins with its time, so that names of cookies sort by age. */
+function newAttemptId(startedAtMs: number): string {
+  return (
+    Math.floor(startedAtMs / 1000)
+      .toString(36)
+      .padStart(7, "0") + randomBytes(4).toString("hex")
+  );
+}

@@ -1,0 +1,51 @@
+// The query of /bff/login: an allow-list with a shape for each value. Whatever else reached the provider would let a
+// link choose what the user is asked for (nextjs-auth0 returnTo injection, CVE-2025-67716).
+import { GatewayError } from "../errors.ts";
+import { returnPath } from "./return-path.ts";
+
+export type LoginParameters = {
+  returnPath: string;
+  /** As the provider is to see them. */
+  extra: Record<string, string>;
+  prompt?: string;
+  acrValues?: string;
+  maxAgeSeconds?: number;
+};
+
+const SHAPES: Readonly<Record<string, RegExp>> = {
+  prompt: /^(none|create|(login|consent|select_account)( (login|consent|select_account)){0,2})$/,
+  login_hint: /^\P{Cc}{1,256}$/u,
+  ui_locales: /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}( [A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}){0,9}$/,
+  acr_values: /^[\w.:/-]{1,128}( [\w.:/-]{1,128}){0,4}$/,
+  max_age: /^\d{1,8}$/,
+  kc_idp_hint: /^[\w.-]{1,128}$/,
+};
+
+/** @throws GatewayError request_malformed for an unknown, repeated or ill-shaped parameter. */
+export function parseLoginParameters(query: string, publicOrigin: string): LoginParameters {
+  const parsed: LoginParameters = { returnPath: "/", extra: {} };
+  const seen = new Set<string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (seen.has(name)) throw malformed(name, "is given twice");
+    seen.add(name);
+    if (name === "returnTo") {
+      const path = returnPath(value, publicOrigin);
+      if (path === undefined) throw malformed(name, "is not a path of this application");
+      parsed.returnPath = path;
+      continue;
+    }
+    const shape = Object.hasOwn(SHAPES, name) ? SHAPES[name] : undefined;
+    if (shape === undefined) throw malformed("a parameter", "is unknown");
+    if (!shape.test(value)) throw malformed(name, "has a value that it cannot have");
+    parsed.extra[name] = value;
+  }
+  const { prompt, acr_values: acrValues, max_age: maxAge } = parsed.extra;
+  if (prompt !== undefined) parsed.prompt = prompt;
+  if (acrValues !== undefined) parsed.acrValues = acrValues;
+  if (maxAge !== undefined) parsed.maxAgeSeconds = Number(maxAge);
+  return parsed;
+}
+
+function malformed(name: string, fault: string): GatewayError {
+  return new GatewayError("request_malformed", { reason: `login: ${name} ${fault}` });
+}

@@ -1,0 +1,95 @@
+// How a session ends: by its user, or by the provider.
+import { hash } from "node:crypto";
+import type { Context } from "koa";
+import { GatewayError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
+import { endSession, foundSession } from "../session/koa-session.ts";
+import type { Sessions } from "../session/sessions.ts";
+import type { Store } from "../store.ts";
+import type { Vault } from "../tokens/vault.ts";
+import { readForm } from "./form-body.ts";
+import type { Provider } from "./provider.ts";
+
+export type LogoutParts = {
+  publicOrigin: string;
+  postLogoutPath: string;
+  issuer: string;
+  provider: Provider;
+  sessions: Sessions;
+  vault: Vault;
+  store: Pick<Store, "markUsed" | "wasUsed">;
+  log: Log;
+};
+
+/** RFC 9527-style clean-up of what the browser keeps; not "cookies": those of other ports on the host are not ours. */
+const CLEAR_SITE_DATA = '"cache", "storage"';
+
+export function logout({ publicOrigin, postLogoutPath, provider, vault, log }: LogoutParts) {
+  return async function endSessionOfBrowser(ctx: Context): Promise<void> {
+    const found = foundSession(ctx);
+    const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
+    // First here and for good: whatever happens at the provider, this session is over.
+    await endSession(ctx);
+    for (const name of loginCookieNames(ctx.get("cookie")))
+      if (name.startsWith(LOGIN_COOKIE_PREFIX)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
+    ctx.set("Clear-Site-Data", CLEAR_SITE_DATA);
+    const home = publicOrigin + postLogoutPath;
+    let location = home;
+    if (found !== undefined && tokens !== undefined) {
+      log.security("logout", {
+        requestId: ctx.state["requestId"],
+        session: found.session.handle,
+        subject: found.session.subject,
+      });
+      const revoked = tokens.refreshToken === undefined || (await provider.revoke(tokens.refreshToken));
+      if (!revoked) log.warn("the refresh token could not be revoked", { session: found.session.handle });
+      // A provider that did not answer us would not answer the browser either: say so at home instead.
+      location = revoked ? (provider.endSessionUrl(tokens.idToken)?.href ?? home) : `${home}?provider=unreachable`;
+    }
+    if (ctx.accepts("html", "json") === "json") {
+      ctx.body = { location };
+    } else {
+      ctx.body = null;
+      ctx.status = 303;
+      ctx.set("Location", location);
+    }
+  };
+}
+
+const MAX_LOGOUT_BODY_BYTES = 16_384;
+/** Longer than a logout token is believed. */
+const REPLAY_MS = 10 * 60_000;
+
+export function backchannelLogout({ provider, sessions, store, issuer, log }: LogoutParts) {
+  return async function endSessionsByProvider(ctx: Context): Promise<void> {
+    ctx.set("Cache-Control", "no-store");
+    const requestId = ctx.state["requestId"] as string;
+    try {
+      const form = await readForm(ctx.req, MAX_LOGOUT_BODY_BYTES);
+      const tokens = form.getAll("logout_token");
+      const [jwt] = tokens;
+      if (jwt === undefined || tokens.length !== 1)
+        throw new GatewayError("request_malformed", { reason: "logout_token must be there exactly once" });
+      const token = await provider.verifyLogoutToken(jwt);
+      const { providerSid, subject, issuedAtSeconds } = token;
+      const target =
+        providerSid !== undefined
+          ? ({ kind: "provider-session", issuer, providerSid } as const)
+          : ({ kind: "user", issuer, subject: subject ?? "", issuedAtSeconds } as const);
+      const tokenHash = hash("sha256", `${issuer} ${token.jti}`, "base64url");
+      if (await store.wasUsed("logout-token", tokenHash))
+        throw new GatewayError("request_malformed", { reason: "logout token refused: jti was used before" });
+      const count = await sessions.endAll(target, "provider_logout");
+      // Only after the deed: a token whose sessions could not all be ended may be sent again.
+      await store.markUsed("logout-token", tokenHash, REPLAY_MS);
+      log.security("backchannel_logout", { requestId, count });
+      ctx.status = 200;
+      ctx.body = "";
+    } catch (error) {
+      if (error instanceof GatewayError)
+        log.security("backchannel_logout_rejected", { requestId, code: error.code, reason: error.reason ?? "" });
+      throw error;
+    }
+  };
+}

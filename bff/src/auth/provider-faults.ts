@@ -1,0 +1,59 @@
+// What a failed call to the provider means: refused for good, certainly not done, or nobody knows.
+import * as oidc from "openid-client";
+import { GatewayError } from "../errors.ts";
+import type { RefreshOutcome } from "../tokens/refresh.ts";
+import { neverSentCode } from "./provider-fetch.ts";
+
+/** What a failed refresh means for the refresh token. */
+export function refreshFault(error: unknown): RefreshOutcome {
+  if (error instanceof oidc.ResponseBodyError) {
+    if (error.error === "invalid_grant") return { kind: "rejected", reason: "invalid_grant" };
+    if (error.status < 500) return { kind: "unspent", reason: wordOf(error.error) };
+  }
+  // The provider did renew it, with an ID token that is not for this issuer or client.
+  if (error instanceof oidc.ClientError && /^OAUTH_JWT_CLAIM/.test(error.code ?? ""))
+    return { kind: "rejected", reason: `ID token refused: ${error.code}` };
+  // Thrown before the request was made: discovery failed.
+  if (error instanceof GatewayError) return { kind: "unspent", reason: error.reason ?? error.code };
+  const unsent = neverSentCode(error);
+  if (unsent !== undefined) return { kind: "unspent", reason: unsent };
+  return { kind: "unknown", reason: faultName(error) };
+}
+
+export function throwUnavailable(error: unknown): never {
+  const reason =
+    error instanceof oidc.ResponseBodyError ? `the provider answered ${wordOf(error.error)}` : faultName(error);
+  throw new GatewayError("provider_unavailable", { cause: error, reason });
+}
+
+/** Tells a login that is refused from a provider that cannot answer. */
+export function throwLoginFault(error: unknown): never {
+  if (error instanceof oidc.AuthorizationResponseError)
+    throw new GatewayError("login_failed", { cause: error, reason: `the provider answered ${wordOf(error.error)}` });
+  if (error instanceof oidc.ResponseBodyError && error.status < 500) {
+    const reason =
+      error.error === "invalid_client"
+        ? "the provider refuses OIDC_CLIENT_ID or OIDC_CLIENT_SECRET. Copy both from the client's registration"
+        : `the token endpoint answered ${wordOf(error.error)}`;
+    throw new GatewayError("login_failed", { cause: error, reason });
+  }
+  const code = error instanceof oidc.ClientError ? (error.code ?? "") : "";
+  if (
+    error instanceof oidc.ClientError &&
+    !/TIMEOUT|RESPONSE_IS_NOT_CONFORM|RESPONSE_IS_NOT_JSON|PARSE_ERROR/.test(code)
+  )
+    throw new GatewayError("login_failed", { cause: error, reason: `login response refused: ${code}` });
+  throwUnavailable(error);
+}
+
+function faultName(error: unknown): string {
+  if (!(error instanceof Error)) return "unreadable fault";
+  const { code } = error as { code?: unknown };
+  const cause = error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : "";
+  return [error.name, typeof code === "string" ? code : "", cause].filter((part) => part !== "").join(" ");
+}
+
+/** Error codes are words of the specification; anything else that a provider says may be a secret. */
+export function wordOf(error: string): string {
+  return /^[a-z_]{1,64}$/.test(error) ? error : "an unknown error";
+}

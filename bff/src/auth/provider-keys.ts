@@ -1,0 +1,52 @@
+// The provider's signing keys, and the check of every signature: openid-client does not verify the ID token's in the
+// code flow, and its key cache cannot follow a rotation within a minute (findings F1 and F3).
+import { setTimeout as sleep } from "node:timers/promises";
+import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
+import { GatewayError } from "../errors.ts";
+import type { ProviderFetch } from "./provider-fetch.ts";
+
+/** At most one fetch in so long, also under a flood of unknown key ids. */
+const COOLDOWN_MS = 5_000;
+const MAX_AGE_MS = 3_600_000;
+
+export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
+
+/** @returns a function that throws jose's JOSEError for a bad token, GatewayError provider_unavailable without keys. */
+export function createTokenVerifier(
+  jwksUri: string,
+  options: { fetch: ProviderFetch; timeoutMs: number },
+): VerifyToken {
+  const keys = createRemoteJWKSet(new URL(jwksUri), {
+    cooldownDuration: COOLDOWN_MS,
+    cacheMaxAge: MAX_AGE_MS,
+    timeoutDuration: options.timeoutMs,
+    [customFetch]: options.fetch,
+  });
+  const verify = async (jwt: string, rules: JWTVerifyOptions) => {
+    try {
+      return (await jwtVerify(jwt, keys, rules)).payload;
+    } catch (error) {
+      if (isBadToken(error)) throw error;
+      throw new GatewayError("provider_unavailable", { cause: error, reason: "the provider's keys cannot be fetched" });
+    }
+  };
+  return async function verifyToken(jwt, rules) {
+    try {
+      return await verify(jwt, rules);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !keys.coolingDown) throw error;
+      // The keys were rotated right after they were fetched: the next fetch is allowed soon.
+      await sleep(COOLDOWN_MS + 100);
+      return verify(jwt, rules);
+    }
+  };
+}
+
+function isBadToken(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return false;
+  return !(
+    error instanceof errors.JWKSTimeout ||
+    error instanceof errors.JWKSInvalid ||
+    error.code === "ERR_JOSE_GENERIC"
+  );
+}

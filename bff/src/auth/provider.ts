@@ -1,0 +1,188 @@
+// Everything that is said to the provider. The only file that speaks OpenID Connect on the wire.
+import * as oidc from "openid-client";
+import type { ProviderConfig } from "../config.ts";
+import { GatewayError } from "../errors.ts";
+import type { RefreshOutcome } from "../tokens/refresh.ts";
+import type { TokenGrant } from "../tokens/token-set.ts";
+import { isLag, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
+import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
+import { createProviderConnection } from "./provider-connection.ts";
+import { refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
+import type { VerifyToken } from "./provider-keys.ts";
+
+export type AuthorizationRequest = {
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+  /** Parameters that /bff/login lets through. */
+  extra: Readonly<Record<string, string>>;
+};
+
+export type CallbackExpectation = {
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+  maxAgeSeconds: number | undefined;
+};
+
+export type LoginGrant = {
+  grant: TokenGrant;
+  claims: IdTokenClaims;
+  /** Keycloak's `refresh_expires_in`: the session cannot be kept alive for longer than that. */
+  refreshExpiresInSeconds: number | undefined;
+};
+
+export type Provider = {
+  /** @throws GatewayError provider_unavailable */
+  authorizationUrl(request: AuthorizationRequest): Promise<URL>;
+  /** @throws GatewayError login_failed | provider_unavailable */
+  exchangeCode(query: string, expected: CallbackExpectation): Promise<LoginGrant>;
+  refresh(refreshToken: string, of: { issuer: string; subject: string }): Promise<RefreshOutcome>;
+  /** @returns whether the provider confirmed it. */
+  revoke(refreshToken: string): Promise<boolean>;
+  /** @returns undefined where the provider has no end-session endpoint, or has never been reached. */
+  endSessionUrl(idToken: string): URL | undefined;
+  /** A token of our own, for upstreams with token mode `client`. @throws GatewayError provider_unavailable */
+  clientCredentials(): Promise<TokenGrant>;
+  /** @throws GatewayError request_malformed | provider_unavailable */
+  verifyLogoutToken(jwt: string): Promise<LogoutToken>;
+  /** @returns undefined when the provider is known, otherwise one sentence that names the setting and the cure. */
+  check(): Promise<string | undefined>;
+};
+
+type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: string };
+
+export const CALLBACK_PATH = "/bff/callback";
+
+export function createProvider({ config, publicOrigin, postLogoutPath }: Options): Provider {
+  const connect = createProviderConnection(config);
+  const redirectUri = publicOrigin + CALLBACK_PATH;
+  const resource = config.resource === undefined ? {} : { resource: config.resource };
+  const rules = (accessToken: string) => ({
+    issuer: config.issuer,
+    clientId: config.clientId,
+    alg: config.idTokenAlg,
+    accessToken,
+    nowSeconds: Math.floor(Date.now() / 1000),
+  });
+
+  return {
+    async authorizationUrl({ state, nonce, codeVerifier, extra }) {
+      const { configuration } = await connect();
+      const parameters = {
+        ...extra,
+        ...resource,
+        redirect_uri: redirectUri,
+        response_type: "code",
+        scope: config.scope,
+        state,
+        nonce,
+        code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
+        code_challenge_method: "S256",
+      };
+      // RFC 9126: with a pushed request the browser carries nothing that could be changed on the way.
+      if (configuration.serverMetadata().pushed_authorization_request_endpoint === undefined)
+        return oidc.buildAuthorizationUrl(configuration, parameters);
+      return await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
+    },
+    async exchangeCode(query, expected) {
+      const { configuration, verify } = await connect();
+      // From the configured origin, never from the request: the redirect URI is derived from it (F11b).
+      const currentUrl = new URL(redirectUri + query);
+      const response = await oidc
+        .authorizationCodeGrant(
+          configuration,
+          currentUrl,
+          {
+            expectedState: expected.state,
+            expectedNonce: expected.nonce,
+            pkceCodeVerifier: expected.codeVerifier,
+            idTokenExpected: true,
+            ...(expected.maxAgeSeconds === undefined ? {} : { maxAge: expected.maxAgeSeconds }),
+          },
+          resource,
+        )
+        .catch(throwLoginFault);
+      const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
+      const refreshExpiresIn = Number(response["refresh_expires_in"]);
+      return {
+        grant: grantOf(response),
+        claims,
+        refreshExpiresInSeconds: refreshExpiresIn > 0 ? refreshExpiresIn : undefined,
+      };
+    },
+    async refresh(refreshToken, { issuer, subject }) {
+      if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
+      try {
+        const { refreshing, verify } = await connect();
+        const response = await oidc.refreshTokenGrant(refreshing, refreshToken, resource);
+        const grant = grantOf(response);
+        if (grant.idToken === undefined) return { kind: "renewed", grant };
+        return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });
+      } catch (error) {
+        return refreshFault(error);
+      }
+    },
+    async revoke(refreshToken) {
+      try {
+        const { configuration } = await connect();
+        if (configuration.serverMetadata().revocation_endpoint === undefined) return false;
+        await oidc.tokenRevocation(configuration, refreshToken, { token_type_hint: "refresh_token" });
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    endSessionUrl(idToken) {
+      const configuration = connect.known()?.configuration;
+      if (configuration?.serverMetadata().end_session_endpoint === undefined) return undefined;
+      return oidc.buildEndSessionUrl(configuration, {
+        post_logout_redirect_uri: publicOrigin + postLogoutPath,
+        ...(idToken === "" ? {} : { id_token_hint: idToken }),
+      });
+    },
+    async clientCredentials() {
+      const { configuration } = await connect();
+      return grantOf(await oidc.clientCredentialsGrant(configuration, resource).catch(throwUnavailable));
+    },
+    async verifyLogoutToken(jwt) {
+      const { verify } = await connect();
+      return verifyLogoutToken(jwt, verify, rules(""));
+    },
+    async check() {
+      try {
+        await connect();
+        return undefined;
+      } catch (error) {
+        return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
+      }
+    },
+  };
+}
+
+function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
+  return {
+    accessToken: response.access_token,
+    refreshToken: response.refresh_token,
+    idToken: response.id_token,
+    expiresInSeconds: response.expires_in,
+    scope: response.scope,
+  };
+}
+
+/** A renewed ID token must be for the same issuer, client and user (OIDC Core 1.0 §12.2). */
+async function checkRefreshed(
+  grant: TokenGrant,
+  verify: VerifyToken,
+  rules: Parameters<typeof verifyIdToken>[2],
+): Promise<RefreshOutcome> {
+  try {
+    await verifyIdToken(grant.idToken ?? "", verify, rules);
+    return { kind: "renewed", grant };
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "login_failed" && !isLag(error))
+      return { kind: "rejected", reason: error.reason ?? error.code };
+    // Without keys, or with a clock that differs, it cannot be judged now. The tokens came from the token endpoint itself; the old ID token stays.
+    return { kind: "renewed", grant: { ...grant, idToken: undefined } };
+  }
+}

@@ -1,0 +1,61 @@
+// ID token claims → the session: who, since when, how strongly; nothing that only the protocol needs.
+import { randomBytes } from "node:crypto";
+import type { Session } from "../session/session.ts";
+import type { IdTokenClaims } from "./id-token.ts";
+
+/** Claims about the token or the protocol: no business of the app, and `sid` would help to forge a logout. */
+const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
+  "iss",
+  "aud",
+  "exp",
+  "iat",
+  "nbf",
+  "jti",
+  "nonce",
+  "azp",
+  "sid",
+  "session_state",
+  "at_hash",
+  "c_hash",
+  "s_hash",
+  "auth_time",
+  "acr",
+  "amr",
+  "typ",
+  "events",
+  "cnf",
+]);
+
+/** @param rolesClaim a claim name; dots reach into objects, as in Keycloak's `realm_access.roles`. */
+export function sessionFromClaims(claims: IdTokenClaims, rolesClaim: string, nowMs: number): Session {
+  const user = Object.fromEntries(Object.entries(claims).filter(([name]) => !PROTOCOL_CLAIMS.has(name)));
+  const roles = rolesOf(claims, rolesClaim);
+  const { iss, sub, iat, sid, acr, auth_time: authTime } = claims as Record<string, unknown> & IdTokenClaims;
+  return {
+    handle: randomBytes(12).toString("base64url"),
+    issuer: iss,
+    subject: sub,
+    ...(typeof sid === "string" && sid !== "" ? { providerSid: sid } : {}),
+    user: { ...user, roles },
+    roles,
+    createdAtMs: nowMs,
+    issuedAtSeconds: iat,
+    ...(typeof acr === "string" ? { acr } : {}),
+    ...(isTime(authTime) ? { authTimeSeconds: authTime } : {}),
+  };
+}
+
+function rolesOf(claims: object, rolesClaim: string): string[] {
+  let value: unknown = claims;
+  for (const name of rolesClaim.split("."))
+    value =
+      typeof value === "object" && value !== null && Object.hasOwn(value, name)
+        ? (value as Record<string, unknown>)[name]
+        : undefined;
+  return Array.isArray(value) ? value.filter((role): role is string => typeof role === "string") : [];
+}
+
+/** Seconds that a Date can show. */
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value < 8.64e12;
+}

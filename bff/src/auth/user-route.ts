@@ -1,0 +1,30 @@
+// Who is logged in, for the app to ask as often as it likes: asking never keeps a session alive.
+import type { Context } from "koa";
+import { foundSession } from "../session/koa-session.ts";
+
+export function user() {
+  return async function describeUser(ctx: Context): Promise<void> {
+    const found = foundSession(ctx);
+    if (found === undefined) {
+      ctx.body = { user: null, session: null };
+      return;
+    }
+    const { session, idleExpiresInMs, expiresInMs } = found;
+    const nowMs = Date.now();
+    ctx.body = {
+      user: session.user,
+      session: {
+        id: session.handle,
+        createdAt: iso(session.createdAtMs),
+        idleExpiresAt: iso(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
+        expiresAt: iso(nowMs + expiresInMs),
+        acr: session.acr ?? null,
+        authTime: session.authTimeSeconds === undefined ? null : iso(session.authTimeSeconds * 1000),
+      },
+    };
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,196 @@
+// Environment → frozen Config. The only reader of process.env; every fault is reported, all in one message.
+import { readFileSync } from "node:fs";
+import type { BlockList } from "node:net";
+import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
+import { parseUpstreams, type UpstreamConfig } from "./upstream-config.ts";
+
+export type { UpstreamConfig } from "./upstream-config.ts";
+
+export type ProviderConfig = Readonly<{
+  issuer: string;
+  internalUrl: string | undefined;
+  clientId: string;
+  clientSecret: string;
+  scope: string;
+  resource: string | undefined;
+  idTokenAlg: string;
+  rolesClaim: string;
+  responseIssRequired: boolean;
+  timeoutMs: number;
+}>;
+
+export type Config = Readonly<{
+  production: boolean;
+  publicOrigin: string;
+  /** Whether browsers reach us over TLS: decides HSTS. Cookies are Secure in any case. */
+  secureOrigin: boolean;
+  listen: Readonly<{ host: string; port: number }>;
+  management: Readonly<{ host: string; port: number }>;
+  provider: ProviderConfig;
+  postLogoutPath: string;
+  redisUrl: string | undefined;
+  redisTimeoutMs: number;
+  /** Newest first; the old ones still open what they sealed. */
+  secretKeys: readonly Uint8Array[];
+  sessionIdleMs: number;
+  sessionMaxMs: number;
+  upstreams: readonly UpstreamConfig[];
+  spaRoot: string | undefined;
+  trustedProxies: BlockList;
+  drainMs: number;
+  logLevel: string;
+}>;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Values = { [N in SettingName]?: SettingValue<N> };
+
+/** All faults of a configuration: each line names the setting, the rule and the cure. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(
+      `The gateway cannot start: ${faults.length === 1 ? "one setting is" : `${faults.length} settings are`} wrong.\n` +
+        faults.map((fault) => `  - ${fault}`).join("\n"),
+    );
+    this.faults = faults;
+  }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+export function isLoopback(url: string): boolean {
+  return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
+}
+
+/** @throws ConfigError with every fault at once; no value of a secret appears in it. */
+export function loadConfig(env: Environment = process.env): Config {
+  const faults: string[] = [];
+  const values = readSettings(env, faults);
+  const upstreams = readUpstreams(values, faults);
+  faults.push(...environmentFaults(env), ...crossFaults(values, env));
+  const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
+  if (
+    faults.length > 0 ||
+    PUBLIC_ORIGIN === undefined ||
+    OIDC_ISSUER === undefined ||
+    OIDC_CLIENT_ID === undefined ||
+    OIDC_CLIENT_SECRET === undefined ||
+    SECRET_KEYS === undefined
+  )
+    throw new ConfigError(faults);
+  return deepFreeze({
+    production: env["NODE_ENV"] === "production",
+    publicOrigin: PUBLIC_ORIGIN,
+    secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
+    listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
+    management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
+    provider: {
+      issuer: OIDC_ISSUER,
+      internalUrl: values.OIDC_INTERNAL_URL,
+      clientId: OIDC_CLIENT_ID,
+      clientSecret: OIDC_CLIENT_SECRET,
+      scope: values.OIDC_SCOPE ?? "",
+      resource: values.OIDC_RESOURCE,
+      idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
+      rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
+      responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
+      timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
+    },
+    postLogoutPath: values.POST_LOGOUT_PATH ?? "",
+    redisUrl: values.REDIS_URL,
+    redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
+    secretKeys: SECRET_KEYS,
+    sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
+    sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
+    upstreams,
+    spaRoot: values.SPA_ROOT,
+    trustedProxies: values.TRUSTED_PROXIES as BlockList,
+    drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
+    logLevel: values.LOG_LEVEL ?? "",
+  });
+}
+
+function readSettings(env: Environment, faults: string[]): Values {
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    const raw = readRaw(name, setting, env, faults);
+    if (raw === undefined) continue;
+    const parsed = setting.schema.safeParse(raw);
+    if (parsed.success) values[name] = parsed.data;
+    else
+      for (const issue of parsed.error.issues) faults.push(`${name} ${issue.message}. It means: ${setting.meaning}.`);
+  }
+  return values as Values;
+}
+
+function readRaw(name: string, setting: Setting, env: Environment, faults: string[]): string | undefined {
+  const direct = env[name] === "" ? undefined : env[name];
+  const file = setting.secret === true ? env[`${name}_FILE`] : undefined;
+  if (direct !== undefined && file !== undefined) {
+    faults.push(`${name} and ${name}_FILE are both set. Keep one.`);
+    return undefined;
+  }
+  if (file !== undefined) {
+    try {
+      return readFileSync(file, "utf8").trim();
+    } catch {
+      faults.push(`${name}_FILE names a file that cannot be read. Mount it or correct the path.`);
+      return undefined;
+    }
+  }
+  const raw = direct ?? setting.default;
+  if (raw === undefined && setting.required === true) {
+    const cure = setting.secret === true ? `Set ${name} or ${name}_FILE` : `Set ${name}`;
+    faults.push(`${name} is required. ${cure}: ${setting.meaning}.${name === "SECRET_KEYS" ? KEY_RECIPE : ""}`);
+  }
+  return raw;
+}
+
+const KEY_RECIPE = " Make one with: node -p \"require('node:crypto').randomBytes(32).toString('base64url')\"";
+
+function readUpstreams(values: Values, faults: string[]): UpstreamConfig[] {
+  const { upstreams, faults: found } = parseUpstreams(values.UPSTREAMS, values.UPSTREAMS_FILE);
+  faults.push(...found);
+  return upstreams;
+}
+
+/** Variables that are not ours but would undo what we promise. */
+function environmentFaults(env: Environment): string[] {
+  const faults: string[] = [];
+  if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
+    faults.push("NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off. Unset it; use NODE_EXTRA_CA_CERTS.");
+  if (env["NODE_DEBUG"] !== undefined && env["NODE_DEBUG"] !== "")
+    faults.push("NODE_DEBUG prints cookies, sessions and bearer tokens. Unset it; use LOG_LEVEL=debug.");
+  if (/ioredis|\*/.test(env["DEBUG"] ?? ""))
+    faults.push("DEBUG makes the Redis client print its password. Unset it; use LOG_LEVEL=debug.");
+  return faults;
+}
+
+/** Rules between settings. */
+function crossFaults(values: Values, env: Environment): string[] {
+  const faults: string[] = [];
+  const origin = values.PUBLIC_ORIGIN;
+  const loopback = origin !== undefined && isLoopback(origin);
+  if (origin?.startsWith("http:") === true && !loopback)
+    faults.push("PUBLIC_ORIGIN must be https unless its host is loopback: browsers drop Secure cookies over http.");
+  if (values.OIDC_ISSUER?.startsWith("http:") === true && origin !== undefined && !loopback)
+    faults.push("OIDC_ISSUER may be http only while PUBLIC_ORIGIN is loopback. Put TLS in front of the provider.");
+  if (env["NODE_ENV"] === "production" && values.REDIS_URL === undefined)
+    faults.push(
+      "REDIS_URL is required when NODE_ENV=production: without it sessions live in one process and die with it.",
+    );
+  if (values.PORT !== 0 && values.PORT === values.MANAGEMENT_PORT)
+    faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics are not for the public listener.");
+  const idle = values.SESSION_IDLE_SECONDS;
+  const max = values.SESSION_MAX_SECONDS;
+  if (idle !== undefined && max !== undefined && idle > max)
+    faults.push("SESSION_IDLE_SECONDS must not exceed SESSION_MAX_SECONDS: the idle limit could never be reached.");
+  return faults;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value))
+    if (typeof part === "object" && part !== null && !ArrayBuffer.isView(part)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,100 @@
+// Errors as a page: for people whose browser was navigating when a login or logout went wrong.
+import { createHash } from "node:crypto";
+import type { ErrorCode } from "../errors.ts";
+
+type Words = { title: string; sentence: string };
+
+const NOT_LOGGED_IN: Words = { title: "You are not logged in", sentence: "Please log in to go on." };
+const WAIT: Words = {
+  title: "We cannot log you in right now",
+  sentence: "A service that we need does not answer. Nobody was logged out; please try again in a moment.",
+};
+const REFUSED: Words = { title: "This did not work", sentence: "The address or the request behind it is not valid." };
+
+const WORDS: Readonly<Record<ErrorCode, Words>> = {
+  session_missing: NOT_LOGGED_IN,
+  session_expired: { title: "Your session has expired", sentence: "You were away for a while. Please log in again." },
+  session_revoked: { title: "Your session was ended", sentence: "You were logged out here. Please log in again." },
+  csrf_rejected: {
+    title: "We stopped this request",
+    sentence: "It did not come from this application. If you followed a link, open the application itself instead.",
+  },
+  forbidden: { title: "You cannot open this", sentence: "Your account does not have the permission that this needs." },
+  step_up_required: { title: "Please confirm it is you", sentence: "This needs a stronger login." },
+  login_failed: {
+    title: "The login was not completed",
+    sentence: "It may have taken too long, or was started in another window. You can simply try again.",
+  },
+  store_unavailable: WAIT,
+  provider_unavailable: WAIT,
+  upstream_unreachable: WAIT,
+  upstream_timeout: WAIT,
+  payload_too_large: REFUSED,
+  request_malformed: REFUSED,
+  not_found: { title: "There is nothing here", sentence: "The address may be old or mistyped." },
+  method_not_allowed: REFUSED,
+  internal: { title: "Something went wrong", sentence: "It is our fault, not yours. Please try again in a moment." },
+};
+
+const STYLE = `
+:root{color-scheme:light dark;--ink:#1b1420;--soft:#574d5f;--paper:#f3f1f5;--card:#fff;--line:#d3ccd9;--ticket:#ff86a3}
+@media(prefers-color-scheme:dark){:root{--ink:#f3f1f5;--soft:#b9b0c2;--paper:#120d16;--card:#1d1623;--line:#3a3143}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--paper);color:var(--ink);font:1rem/1.6 system-ui,sans-serif}
+main{width:100%;max-width:30rem;padding:2.25rem;background:var(--card);border:1px solid var(--line);border-top:6px solid var(--ticket);border-radius:4px}
+h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25}
+p{margin:0 0 1.5rem;color:var(--soft)}
+nav{display:flex;flex-wrap:wrap;gap:.75rem}
+a{padding:.6rem 1.1rem;border:2px solid var(--ink);border-radius:4px;color:var(--ink);font-weight:600;text-decoration:none}
+a:first-child{background:var(--ticket);border-color:var(--ticket);color:#1b1420}
+a:focus-visible{outline:3px solid var(--ink);outline-offset:3px}
+footer{margin-top:1.75rem;font-size:.8125rem;color:var(--soft)}
+code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
+`;
+
+/** For the page's Content-Security-Policy: this style sheet and nothing else. */
+export const PAGE_STYLE_HASH = `sha256-${createHash("sha256").update(STYLE).digest("base64")}`;
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Everything that enters the page goes through here, ours or not (CVE-2021-32702). */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? "");
+}
+
+export type ErrorPage = {
+  code: ErrorCode;
+  requestId: string;
+  /** A validated path of our own origin; absent: the login leads home. */
+  returnPath?: string | undefined;
+};
+
+export function errorPage({ code, requestId, returnPath }: ErrorPage): string {
+  const { title, sentence } = WORDS[code];
+  const query = returnPath === undefined ? "" : `?returnTo=${encodeURIComponent(returnPath)}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${escapeHtml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(title)}</h1>
+<p>${escapeHtml(sentence)}</p>
+<nav><a href="/bff/login${escapeHtml(query)}">Try again</a><a href="/">Go to the start page</a></nav>
+<footer>If you ask for help, mention <code>${escapeHtml(requestId)}</code>.</footer>
+</main>
+</body>
+</html>
+`;
+}

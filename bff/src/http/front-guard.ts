@@ -1,0 +1,109 @@
+// The first question to every request: is it one that all parsers on its way read alike? Everything that Node's
+// parser lets through and we do not want is refused here, before any routing, cookie or upstream.
+import type { IncomingMessage } from "node:http";
+import type { Context, Next } from "koa";
+import { GatewayError, type ErrorCode } from "../errors.ts";
+import type { SecurityEvent } from "../log.ts";
+import { SESSION_COOKIE } from "../session/cookies.ts";
+import { isNavigation } from "./fetch-metadata.ts";
+import { hasBody, isBelow, rawPath, requestState } from "./request-state.ts";
+import { inspectTarget } from "./target.ts";
+
+export const KNOWN_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const knownMethods: ReadonlySet<string> = new Set(KNOWN_METHODS);
+
+/** More is an attack on parsers behind us; browsers send about 20. Bytes are bounded by Node: 16 kB, then 431. */
+const MAX_HEADERS = 100;
+
+/**
+ * The provider calls this by whatever name it knows us by inside its network. Neither cookie nor host counts there,
+ * only the signature on the logout token.
+ */
+const HOST_FREE_PATH = "/bff/backchannel-logout";
+
+export type Refusal = { code: ErrorCode; status: number; reason: string; event?: SecurityEvent };
+
+const malformed = (status: number, reason: string): Refusal => ({ code: "request_malformed", status, reason });
+
+const HTTP_VERSION = malformed(505, "not HTTP/1.1; a proxy in front must speak it (nginx: proxy_http_version 1.1)");
+const UNKNOWN_METHOD: Refusal = { code: "method_not_allowed", status: 405, reason: "unknown method" };
+const TOO_MANY_HEADERS = malformed(431, "more than 100 header fields");
+const HOST_COUNT = malformed(400, "not exactly one Host header");
+const EXPECTATION = malformed(417, "an Expect other than 100-continue");
+const BODY = malformed(400, "a body on GET or HEAD");
+const UPGRADE = malformed(400, "an Upgrade that is not offered");
+const COOKIE_TWICE: Refusal = { ...malformed(400, "a cookie of ours came twice"), event: "cookie_rejected" };
+export const WRONG_HOST = malformed(421, "Host is not the public origin's");
+
+/** @returns why the request is refused, or undefined. @param host host and port of the public origin */
+export function inspectRequest(request: IncomingMessage, host: string): Refusal | undefined {
+  const { headers, method = "", url = "" } = request;
+  if (request.httpVersionMajor !== 1 || request.httpVersionMinor !== 1) return HTTP_VERSION;
+  if (!knownMethods.has(method)) return UNKNOWN_METHOD;
+  const target = inspectTarget(url);
+  if (target !== "ok") return malformed(target === "target too long" ? 414 : 400, target);
+  const hostFault = inspectHostCount(request.rawHeaders);
+  if (hostFault !== undefined) return hostFault;
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== "100-continue") return EXPECTATION;
+  const isHostFree = rawPath(url) === HOST_FREE_PATH;
+  // Ignored there: Java's HttpClient offers h2c on every plain-http request, and nothing of it is forwarded.
+  if (headers.upgrade !== undefined && !isHostFree) return UPGRADE;
+  // No browser can send one, and parsers disagree on whether it is there (request smuggling).
+  if ((method === "GET" || method === "HEAD") && hasBody(request)) return BODY;
+  if (headers.cookie !== undefined && hasCookieTwice(headers.cookie)) return COOKIE_TWICE;
+  return headers.host === host || isHostFree ? undefined : WRONG_HOST;
+}
+
+/** Node shows the first of several Hosts; the proxy in front may have gone by the last. */
+function inspectHostCount(rawHeaders: readonly string[]): Refusal | undefined {
+  if (rawHeaders.length > MAX_HEADERS * 2) return TOO_MANY_HEADERS;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? "";
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  return hosts === 1 ? undefined : HOST_COUNT;
+}
+
+/** A cookie tossed in front of the real one would log the user out, or in as somebody else. */
+function hasCookieTwice(header: string): boolean {
+  const first = header.indexOf(SESSION_COOKIE);
+  if (first === -1 || header.indexOf(SESSION_COOKIE, first + 1) === -1) return false;
+  const names = header.split(";").map((pair) => pair.split("=", 1)[0]?.trim());
+  return names.filter((name) => name === SESSION_COOKIE).length > 1;
+}
+
+const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/;
+
+/** @throws GatewayError request_malformed | method_not_allowed */
+export function frontGuard({ publicOrigin }: { publicOrigin: string }) {
+  const { host } = new URL(publicOrigin);
+  const isLoopback = LOOPBACK_HOST.test(host);
+  return function guardFront(ctx: Context, next: Next): Promise<void> {
+    const refusal = inspectRequest(ctx.req, host);
+    if (refusal === undefined) {
+      if (ctx.req.headers.expect !== undefined && !isApi(ctx.req)) ctx.res.writeContinue();
+      return next();
+    }
+    if (refusal === WRONG_HOST && isLoopback && isOtherLoopbackName(ctx.req)) {
+      // Safe because the target is known to start with exactly one slash: it cannot name another host.
+      ctx.body = null;
+      ctx.status = 307;
+      ctx.res.setHeader("Location", publicOrigin + ctx.req.url);
+      return Promise.resolve();
+    }
+    const { code, status, reason, event } = refusal;
+    if (event !== undefined) requestState(ctx).securityEvent = event;
+    throw new GatewayError(code, { status, reason, ...(status === 405 ? { allow: KNOWN_METHODS } : {}) });
+  };
+}
+
+/** A person who typed 127.0.0.1 instead of localhost; programs are told that the name is wrong. */
+function isOtherLoopbackName(request: IncomingMessage): boolean {
+  return LOOPBACK_HOST.test(request.headers.host ?? "") && isNavigation(request) && !isApi(request);
+}
+
+/** Under /api the forwarder says "continue", once it knows that somebody will take the body. */
+function isApi({ url = "" }: IncomingMessage): boolean {
+  return isBelow(url, "/api");
+}

@@ -1,0 +1,66 @@
+// What can be counted from outside: one registry per gateway, and one narrow function for each thing that happens.
+// No label takes a value that a browser, a user or a provider chooses.
+import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import type { ErrorCode } from "../errors.ts";
+
+export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "fenced";
+export type LoginOutcome = "completed" | "failed" | "unavailable";
+export type RouteClass = "api" | "bff" | "spa";
+export type FinishedRequest = {
+  route: RouteClass;
+  method: string;
+  status: number;
+  durationMs: number;
+  code: ErrorCode | undefined;
+};
+
+export type Metrics = {
+  request(finished: FinishedRequest): void;
+  refresh(outcome: RefreshOutcome): void;
+  login(outcome: LoginOutcome): void;
+  csrfRejected(): void;
+  contentType: string;
+  /** The exposition text. */
+  scrape(): Promise<string>;
+};
+
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+/** Seconds. From a cached answer to the default headers timeout of an upstream. */
+const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: "cloakroom_" });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `cloakroom_${name}`, help, labelNames, registers });
+  const requests = counter("requests_total", "Requests answered", ["route", "method", "status"]);
+  const durations = new Histogram({
+    name: "cloakroom_request_duration_seconds",
+    help: "From the request's head to the end of its answer",
+    labelNames: ["route"],
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const errors = counter("errors_total", "Answers with an error code, e.g. store_unavailable", ["code"]);
+  const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
+  const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
+  const csrfRejections = counter("csrf_rejections_total", "Requests that did not come from the app", []);
+  return {
+    request({ route, method, status, durationMs, code }) {
+      requests.inc({ route, method: METHODS.has(method) ? method : "other", status: statusClass(status) });
+      durations.observe({ route }, durationMs / 1000);
+      if (code !== undefined) errors.inc({ code });
+    },
+    refresh: (outcome) => refreshes.inc({ outcome }),
+    login: (outcome) => logins.inc({ outcome }),
+    csrfRejected: () => csrfRejections.inc(),
+    contentType: registry.contentType,
+    scrape: () => registry.metrics(),
+  };
+}
+
+function statusClass(status: number): string {
+  // 499 keeps its own class: browsers that leave say something about us, not about them.
+  return status === 499 ? "499" : `${Math.trunc(status / 100)}xx`;
+}

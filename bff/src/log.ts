@@ -1,0 +1,112 @@
+// The structured log. Only values that are named here ever reach it: an allow-list, because a deny-list forgets.
+import { pino, type DestinationStream } from "pino";
+import { GatewayError } from "./errors.ts";
+
+/** Every field that a log line may carry. No cookie, header, URL query, body or token has a name here. */
+export type LogFields = {
+  requestId?: string | undefined;
+  method?: string | undefined;
+  /** Path without its query: codes and return paths live in queries. */
+  path?: string | undefined;
+  status?: number | undefined;
+  durationMs?: number | undefined;
+  clientAddress?: string | undefined;
+  upstream?: string | undefined;
+  code?: string | undefined;
+  /** Why, in our own words or an error's name and message that we know to be free of secrets. */
+  reason?: string | undefined;
+  /** Public handle of a session, never the session id. */
+  session?: string | undefined;
+  subject?: string | undefined;
+  setting?: string | undefined;
+  url?: string | undefined;
+  count?: number | undefined;
+  seconds?: number | undefined;
+  error?: unknown;
+};
+
+/** What happened in terms of security (ASVS 16.3): each has its own name, so that an alarm can be set on it. */
+export type SecurityEvent =
+  | "login_started"
+  | "login_completed"
+  | "login_failed"
+  | "logout"
+  | "session_ended"
+  | "backchannel_logout"
+  | "backchannel_logout_rejected"
+  | "refresh_rejected"
+  | "refresh_outcome_unknown"
+  | "csrf_rejected"
+  | "request_rejected"
+  | "cookie_rejected"
+  | "forbidden";
+
+export type Log = {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  security(event: SecurityEvent, fields?: LogFields): void;
+  /** Writes what is still buffered: before the process ends. */
+  flush(): void;
+};
+
+export function createLog(level: string, destination?: DestinationStream): Log {
+  // Request lines are gathered for a moment: a write for each would be a tenth of a request's cost. Whatever an
+  // operator may be waiting for is written at once.
+  const output = destination ?? pino.destination({ dest: 1, sync: false, minLength: 8_192, periodicFlush: 250 });
+  const flush = () => {
+    if ("flush" in output && typeof output.flush === "function") output.flush();
+  };
+  const logger = pino({ level, base: { service: "cloakroom" }, timestamp: isoTime }, output);
+  const line = (fields: LogFields | undefined) => (fields === undefined ? {} : clean(fields));
+  return {
+    debug: (message, fields) => logger.debug(line(fields), message),
+    info: (message, fields) => logger.info(line(fields), message),
+    warn: (message, fields) => {
+      logger.warn(line(fields), message);
+      flush();
+    },
+    error: (message, fields) => {
+      logger.error(line(fields), message);
+      flush();
+    },
+    security: (event, fields) => {
+      logger.info({ ...line(fields), event }, "security event");
+      flush();
+    },
+    flush: () => {
+      if ("flushSync" in output && typeof output.flushSync === "function") output.flushSync();
+    },
+  };
+}
+
+function clean(fields: LogFields): Record<string, unknown> {
+  return fields.error === undefined ? fields : { ...fields, error: describeError(fields.error) };
+}
+
+let writtenMs = 0;
+let written = "";
+/** Many lines fall into one millisecond: its text is made once. */
+function isoTime(): string {
+  const nowMs = Date.now();
+  if (nowMs !== writtenMs) {
+    writtenMs = nowMs;
+    written = `,"time":"${new Date(nowMs).toISOString()}"`;
+  }
+  return written;
+}
+
+/**
+ * An error as its chain of names and codes. Messages of foreign errors stay out: ioredis puts the command with its
+ * arguments on them, oauth4webapi the token response, undici the URL.
+ */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current instanceof Error && parts.length < 5; current = current.cause) {
+    const code = "code" in current && typeof current.code === "string" ? current.code : "";
+    const own = current instanceof GatewayError ? (current.reason ?? "") : "";
+    parts.push([current.name, code, own].filter((part) => part !== "").join(" "));
+  }
+  return parts.length > 0 ? parts.join(" < ") : typeof error;
+}

@@ -1,0 +1,142 @@
+// Read config, connect, listen, drain on SIGTERM.
+import { createServer, type Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createApp } from "./app.ts";
+import { ConfigError, loadConfig, type Config } from "./config.ts";
+
+import { createManagementServer } from "./http/management.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { guardServer } from "./http/socket-answers.ts";
+import { checkSpaRoot } from "./http/spa.ts";
+import { createLog, type Log } from "./log.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import { createRedisStore, storeFault } from "./redis.ts";
+import type { Store } from "./store.ts";
+
+const config = readConfigOrExit();
+const log = createLog(config.logLevel);
+const metrics = createMetrics();
+const store = openStore(config, log);
+const { handle, readiness, settled, close } = createApp({ config, store, log, metrics });
+let draining = false;
+
+const server = createServer(
+  {
+    // A browser that has not sent its head by then is not a browser (slowloris, CVE-2018-12122).
+    headersTimeout: 15_000,
+    // Bodies may take as long as they need: uploads are streamed, and the upstream's own limits apply.
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    maxHeaderSize: 16_384,
+  },
+  (request, response) => {
+    if (draining) response.setHeader("Connection", "close");
+    void handle(request, response);
+  },
+);
+guardServer(server, { config, log });
+const management = createManagementServer({ metrics, checks: readiness, isDraining: () => draining });
+
+process.on("uncaughtException", (error) => {
+  // The state of the process is unknown: say why, and let the supervisor start a fresh one.
+  log.error("uncaught exception", { error });
+  log.flush();
+  process.exit(1);
+});
+process.once("SIGTERM", () => void drain());
+process.once("SIGINT", () => void drain());
+
+try {
+  await listen(server, config.listen);
+  await listen(management, config.management);
+  log.info("listening", { url: config.publicOrigin });
+} catch (error) {
+  log.error("cannot listen", { error, reason: listenFault(error) });
+  log.flush();
+  process.exit(1);
+}
+
+function readConfigOrExit(): Config {
+  try {
+    const loaded = loadConfig();
+    const fault = checkSpaRoot(loaded.spaRoot);
+    if (fault !== undefined) throw new ConfigError([fault]);
+    return loaded;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(78);
+  }
+}
+
+function openStore({ redisUrl, redisTimeoutMs }: Config, gatewayLog: Log): Store {
+  if (redisUrl === undefined) {
+    gatewayLog.warn("sessions are kept in this process only: they end with it and are not shared. Set REDIS_URL");
+    return createMemoryStore();
+  }
+  let known: string | undefined;
+  let knownFault: string | undefined;
+  return createRedisStore({
+    url: redisUrl,
+    timeoutMs: redisTimeoutMs,
+    onStatus(status) {
+      if (status === "ready" && known === undefined) void refuseToLoseSessions();
+      if (status !== known) gatewayLog[status === "ready" ? "info" : "error"](`the session store is ${status}`);
+      known = status;
+    },
+    onError(error) {
+      const fault = storeFault(error);
+      if (fault !== knownFault) gatewayLog.error("the session store has a fault", { code: fault });
+      knownFault = fault;
+    },
+  });
+}
+
+/** Said at the start, once the server is known; readiness says it later, should the server be changed under us. */
+async function refuseToLoseSessions(): Promise<void> {
+  const fault = await store.check().catch(() => undefined);
+  if (fault === undefined) return;
+  process.stderr.write(`${new ConfigError([fault]).message}\n`);
+  process.exit(78);
+}
+
+/** Node's error names address and port; the setting is ours to name. */
+function listenFault(error: unknown): string {
+  const { code, port } = error as { code?: string; port?: number };
+  const setting = port === config.management.port ? "MANAGEMENT_" : "";
+  return code === "EADDRINUSE"
+    ? `port ${port} is taken: ${setting}PORT moves it`
+    : `${setting}HOST or ${setting}PORT cannot be used (${code ?? "unknown fault"})`;
+}
+
+function listen(listener: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen(port, host, () => {
+      listener.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Not ready first, then no new connections; what runs may finish; then the end. */
+async function drain(): Promise<void> {
+  if (draining) return;
+  draining = true;
+  log.info("draining", { seconds: config.drainMs / 1000 });
+  // Probes see it before connections are refused, so that nothing is sent here any more.
+  await sleep(Math.min(1_000, config.drainMs / 10));
+  const closed = new Promise((resolve) => server.close(resolve));
+  // Connections become idle one by one, as their answers end; Node only looks once.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  await Promise.race([closed, sleep(config.drainMs)]);
+  clearInterval(sweep);
+  server.closeAllConnections();
+  // A refresh token that was spent must leave its successor behind, whoever waits for it or not.
+  await Promise.race([settled(), sleep(config.provider.timeoutMs + 5_000)]);
+  management.close();
+  await Promise.all([close(), store.close()]);
+  log.info("stopped");
+  log.flush();
+  process.exit(0);
+}

@@ -1,0 +1,141 @@
+// The session store in this process: for one machine without Redis. The same contract suite runs against both.
+import { TOMBSTONE_MS, type IndexName, type SessionKey, type Store } from "./store.ts";
+
+type Record = {
+  session: string;
+  tokens: string;
+  tokenVersion: number;
+  idleMs: number;
+  idleEndsAtMs: number;
+  endsAtMs: number;
+  lease?: { owner: string; endsAtMs: number; foundEndedAtMs?: number };
+};
+type Expiring<T> = { value: T; endsAtMs: number };
+
+/** @param now milliseconds; tests move it. */
+export function createMemoryStore(now: () => number = Date.now): Store {
+  const sessions = new Map<SessionKey, Record>();
+  const values = new Map<string, Expiring<string>>();
+  const indexes = new Map<string, Map<SessionKey, number>>();
+
+  const live = (key: SessionKey): Record | undefined => {
+    const record = sessions.get(key);
+    if (record === undefined) return undefined;
+    if (Math.min(record.idleEndsAtMs, record.endsAtMs) > now()) return record;
+    sessions.delete(key);
+    return undefined;
+  };
+  const valueOf = (name: string): string | undefined => {
+    const entry = values.get(name);
+    if (entry === undefined || entry.endsAtMs <= now()) return undefined;
+    return entry.value;
+  };
+  const setOnce = (name: string, value: string, ttlMs: number): boolean => {
+    if (valueOf(name) !== undefined) return false;
+    values.set(name, { value, endsAtMs: now() + ttlMs });
+    return true;
+  };
+  const owned = (key: SessionKey, owner: string): Record | undefined => {
+    const record = live(key);
+    return record?.lease?.owner === owner ? record : undefined;
+  };
+  const sweep = setInterval(() => {
+    for (const key of sessions.keys()) live(key);
+    for (const [name, entry] of values) if (entry.endsAtMs <= now()) values.delete(name);
+    for (const [name, keys] of indexes) {
+      for (const [key, endsAtMs] of keys) if (endsAtMs <= now()) keys.delete(key);
+      if (keys.size === 0) indexes.delete(name);
+    }
+  }, 30_000).unref();
+
+  return {
+    async read(key) {
+      const record = live(key);
+      return record === undefined ? undefined : { ...record };
+    },
+    async readWithTimes(key) {
+      const record = live(key);
+      if (record === undefined) return undefined;
+      const expiresInMs = record.endsAtMs - now();
+      return { ...record, expiresInMs, idleExpiresInMs: Math.min(record.idleEndsAtMs - now(), expiresInMs) };
+    },
+    async create({ key, session, tokens, idleMs, maxMs }) {
+      if (live(key) !== undefined || valueOf(`ended ${key}`) !== undefined) return false;
+      const times = { idleMs, idleEndsAtMs: now() + idleMs, endsAtMs: now() + maxMs };
+      sessions.set(key, { session, tokens, tokenVersion: 1, ...times });
+      return true;
+    },
+    async slide(key) {
+      const record = live(key);
+      if (record !== undefined) record.idleEndsAtMs = now() + record.idleMs;
+    },
+    async end(key, reason) {
+      setOnce(`ended ${key}`, reason, TOMBSTONE_MS);
+      const session = live(key)?.session;
+      sessions.delete(key);
+      return session;
+    },
+    endReason: async (key) => valueOf(`ended ${key}`) as Awaited<ReturnType<Store["endReason"]>>,
+
+    async claimRefresh(key, { owner, tokenVersion, leaseMs, graceMs }) {
+      const record = live(key);
+      if (record === undefined) return { kind: "gone" };
+      if (record.tokenVersion !== tokenVersion) return { kind: "changed", stored: { ...record } };
+      const other = record.lease?.owner === owner ? undefined : record.lease;
+      if (other !== undefined && other.endsAtMs > now()) return { kind: "busy", leaseMs: other.endsAtMs - now() };
+      if (other !== undefined && other.endsAtMs > 0) {
+        other.foundEndedAtMs ??= now();
+        const graceLeftMs = graceMs - (now() - other.foundEndedAtMs);
+        if (graceLeftMs > 0) return { kind: "busy", leaseMs: graceLeftMs };
+      }
+      record.lease = { owner, endsAtMs: now() + leaseMs };
+      return { kind: "claimed", afterUnknown: other !== undefined };
+    },
+    async renewRefresh(key, owner, leaseMs) {
+      const record = owned(key, owner);
+      if (record === undefined) return false;
+      record.lease = { owner, endsAtMs: now() + leaseMs };
+      return true;
+    },
+    async saveTokens(key, owner, tokens) {
+      const record = owned(key, owner);
+      if (record === undefined) return false;
+      record.tokens = tokens;
+      record.tokenVersion += 1;
+      delete record.lease;
+      return true;
+    },
+    async releaseRefresh(key, owner, outcome) {
+      const record = owned(key, owner);
+      if (record === undefined) return;
+      if (outcome === "unspent") delete record.lease;
+      else record.lease = { owner, endsAtMs: 0 };
+    },
+
+    async addToIndex(name, { key, maxMs, issuedAtSeconds }) {
+      const closed = valueOf(`closed ${nameOf(name)}`);
+      if (closed !== undefined && (closed === "*" || issuedAtSeconds <= Number(closed))) return false;
+      const index = indexes.get(nameOf(name)) ?? new Map<SessionKey, number>();
+      indexes.set(nameOf(name), index.set(key, now() + maxMs));
+      return true;
+    },
+    async removeFromIndex(name, key) {
+      indexes.get(nameOf(name))?.delete(key);
+    },
+    async closeIndex(name, { issuedAtSeconds, ttlMs }) {
+      const closed = valueOf(`closed ${nameOf(name)}`);
+      if (closed === undefined || (closed !== "*" && (issuedAtSeconds ?? Infinity) > Number(closed)))
+        values.set(`closed ${nameOf(name)}`, { value: String(issuedAtSeconds ?? "*"), endsAtMs: now() + ttlMs });
+      return [...(indexes.get(nameOf(name))?.keys() ?? [])];
+    },
+    markUsed: async (purpose, hash, ttlMs) => setOnce(`used ${purpose} ${hash}`, "1", ttlMs),
+    wasUsed: async (purpose, hash) => valueOf(`used ${purpose} ${hash}`) !== undefined,
+
+    check: async () => undefined,
+    async close() {
+      clearInterval(sweep);
+    },
+  };
+}
+
+const nameOf = ({ kind, hash }: IndexName) => `${kind} ${hash}`;

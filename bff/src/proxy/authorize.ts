@@ -1,0 +1,94 @@
+// May this request go to that upstream, and with which bearer? The one place where a session is spent.
+import type { IncomingMessage } from "node:http";
+import type { UpstreamConfig } from "../config.ts";
+import { GatewayError, type ErrorCode } from "../errors.ts";
+import { sessionIdFrom } from "../session/cookies.ts";
+import type { FoundSession, Sessions } from "../session/sessions.ts";
+import type { EndReason } from "../store.ts";
+import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
+import type { TokenSet } from "../tokens/token-set.ts";
+import type { Vault } from "../tokens/vault.ts";
+
+export type Authorized = { accessToken: string | undefined };
+
+type Parts = {
+  sessions: Sessions;
+  vault: Vault;
+  accessTokenFor: (session: SpendingSession) => Promise<AccessTokenResult>;
+  clientToken: () => Promise<string>;
+};
+
+/** What a browser is told whose session has ended. */
+const CODE_OF_END: Readonly<Record<EndReason, ErrorCode>> = {
+  logout: "session_revoked",
+  replaced: "session_revoked",
+  provider_logout: "session_revoked",
+  revoked: "session_revoked",
+  refresh_rejected: "session_expired",
+  expired: "session_expired",
+};
+
+/** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
+export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken }: Parts) {
+  const spend = async (found: FoundSession, tokens: TokenSet): Promise<Authorized> => {
+    const { sessionId, key, session, stored } = found;
+    const { handle, issuer, subject } = session;
+    const result = await accessTokenFor({
+      sessionId,
+      key,
+      handle,
+      issuer,
+      subject,
+      tokens,
+      tokenVersion: stored.tokenVersion,
+    });
+    if (result.kind === "ready") {
+      sessions.keepAlive(found);
+      return { accessToken: result.accessToken };
+    }
+    // Without a token that could be renewed the session is over: nobody may see it as logged in any more.
+    if (result.kind === "signed-out") await sessions.end(key, "expired");
+    const reason = result.kind === "signed-out" ? await sessions.endReason(sessionId) : undefined;
+    throw reason === undefined ? tokenError(result) : new GatewayError(CODE_OF_END[reason], { reason });
+  };
+
+  /** Our own token, but only for somebody who is logged in. */
+  const spendOwn = async (found: FoundSession): Promise<Authorized> => {
+    const accessToken = await clientToken();
+    sessions.keepAlive(found);
+    return { accessToken };
+  };
+
+  return async function authorize(request: IncomingMessage, upstream: UpstreamConfig): Promise<Authorized> {
+    if (upstream.token === "none") return { accessToken: undefined };
+    const sessionId = sessionIdFrom(request.headers.cookie);
+    const found = sessionId === undefined ? undefined : await sessions.find(sessionId);
+    const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
+    if (found !== undefined && tokens !== undefined) {
+      requirePermission(found, tokens, upstream);
+      if (upstream.token === "client") return spendOwn(found);
+      return spend(found, tokens);
+    }
+    if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
+      throw new GatewayError("store_unavailable", {
+        reason: "sealed with a master key that SECRET_KEYS does not have",
+      });
+    if (upstream.token === "optional") return { accessToken: undefined };
+    if (sessionId === undefined) throw new GatewayError("session_missing");
+    const reason = await sessions.endReason(sessionId);
+    throw new GatewayError(reason === undefined ? "session_expired" : CODE_OF_END[reason], {
+      reason: found === undefined ? (reason ?? "no such session") : "the token set cannot be opened",
+    });
+  };
+}
+
+/** Refused here, before the upstream is asked. */
+function requirePermission({ session }: FoundSession, tokens: TokenSet, upstream: UpstreamConfig): void {
+  const { requiredRoles, requiredScopes } = upstream;
+  if (requiredRoles.length > 0 && !requiredRoles.some((role) => session.roles.includes(role)))
+    throw new GatewayError("forbidden", { reason: "none of the required roles" });
+  if (requiredScopes.length === 0) return;
+  const scopes = tokens.scope.split(" ");
+  if (!requiredScopes.every((scope) => scopes.includes(scope)))
+    throw new GatewayError("forbidden", { reason: "a required scope is missing" });
+}

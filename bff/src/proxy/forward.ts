@@ -1,0 +1,68 @@
+// /api: which upstream, may this request go there, and then its way there and back.
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { Context, Next } from "koa";
+import type { Config, UpstreamConfig } from "../config.ts";
+import { GatewayError } from "../errors.ts";
+import { clientAddress } from "../http/client-address.ts";
+import { hasBody, isBelow, rawPath, requestState } from "../http/request-state.ts";
+import { answerHeaders } from "../http/security-headers.ts";
+import type { Log } from "../log.ts";
+import { exchange } from "./exchange.ts";
+import { requestHeaders, responseHeaders } from "./headers.ts";
+import { requestBody } from "./request-body.ts";
+import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
+
+export type ForwardingParts = {
+  config: Pick<Config, "publicOrigin" | "trustedProxies">;
+  upstreams: readonly Upstream[];
+  /** @throws GatewayError where the request may not go to that upstream */
+  authorize: (request: IncomingMessage, upstream: UpstreamConfig) => Promise<{ accessToken: string | undefined }>;
+  log: Log;
+};
+
+/** Answers every path under /api and no other. @throws GatewayError */
+export function apiForwarding({ config, upstreams, authorize, log }: ForwardingParts) {
+  const { protocol, host: publicHost } = new URL(config.publicOrigin);
+  const publicScheme = protocol.slice(0, -1);
+  const securityList = answerHeaders(config.publicOrigin);
+
+  const forward = async (ctx: Context, upstream: Upstream): Promise<void> => {
+    const { req: request, res: response } = ctx;
+    const { requestId } = requestState(ctx);
+    const { accessToken } = await authorize(request, upstream.config);
+    if (response.destroyed || request.socket.destroyed) return;
+    const isWithBody = hasBody(request);
+    const target = upstreamTarget(upstream, request.url ?? "");
+    const headers = requestHeaders(request.headers, {
+      requestId,
+      clientAddress: clientAddress(request, config.trustedProxies),
+      publicScheme,
+      publicHost,
+      prefix: upstream.config.prefix,
+      accessToken,
+      contentLength: isWithBody ? request.headers["content-length"] : undefined,
+    });
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
+    const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] =>
+      securityList.concat(responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId }));
+    const outcome = await exchange({ request, response, upstream, target, headers, body, answerHead });
+    if (outcome !== "cut") return;
+    requestState(ctx).code = "upstream_unreachable";
+    log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
+  };
+
+  return function forwardApi(ctx: Context, next: Next): Promise<void> {
+    const target = ctx.req.url ?? "";
+    if (!isBelow(target, "/api")) return next();
+    ctx.respond = false;
+    const upstream = findUpstream(upstreams, rawPath(target));
+    if (upstream === undefined) throw new GatewayError("not_found", { reason: "no upstream for this path" });
+    requestState(ctx).upstream = upstream.config.prefix;
+    if (!upstream.methods.has(ctx.req.method ?? ""))
+      throw new GatewayError("method_not_allowed", { allow: upstream.config.methods, reason: "not for this upstream" });
+    if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
+      throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
+    return forward(ctx, upstream);
+  };
+}

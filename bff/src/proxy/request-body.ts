@@ -1,0 +1,50 @@
+// The browser's body on its way to an upstream: counted, with back-pressure, and safe to destroy.
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import { GatewayError } from "../errors.ts";
+
+/** A browser that sends nothing for this long holds an upstream's connection for nothing (slow POST). */
+const STALLED_SENDER_MS = 60_000;
+
+/**
+ * A stream of its own and not the request itself: undici destroys the body it was given when an upstream answers
+ * early or dies, and destroying the request closes the browser's connection under the answer.
+ */
+export function requestBody(request: IncomingMessage, maxBodyBytes: number, idleMs = STALLED_SENDER_MS): Readable {
+  const { socket } = request;
+  let passedBytes = 0;
+  const pause = (): void => {
+    // Now the upstream is the slow one.
+    socket.setTimeout(0);
+    request.pause();
+  };
+  const body = new Readable({
+    read() {
+      if (!request.isPaused()) return;
+      // Node closes the socket when this passes, and "aborted" follows.
+      socket.setTimeout(idleMs);
+      request.resume();
+    },
+    destroy(error, done) {
+      request.off("data", onData).off("end", onEnd).off("error", onBroken).off("aborted", onBroken);
+      pause();
+      done(error);
+    },
+  });
+  function onData(chunk: Buffer): void {
+    passedBytes += chunk.length;
+    if (passedBytes > maxBodyBytes) body.destroy(new GatewayError("payload_too_large", { reason: "body too large" }));
+    else if (!body.push(chunk)) pause();
+  }
+  function onEnd(): void {
+    socket.setTimeout(0);
+    body.push(null);
+  }
+  function onBroken(): void {
+    body.destroy(new Error("the browser stopped sending"));
+  }
+  request.on("data", onData).on("end", onEnd).on("error", onBroken).on("aborted", onBroken).pause();
+  // Heard even when undici does not listen yet or any more: an unheard error ends the process.
+  body.on("error", () => {});
+  return body;
+}

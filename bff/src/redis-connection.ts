@@ -1,0 +1,70 @@
+// How the gateway connects to Redis: URL forms, deadlines, and no command that runs twice or waits in a queue.
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+
+export type RedisClient = Redis | Cluster;
+
+type ConnectionOptions = { url: string; timeoutMs: number };
+
+/**
+ * A timed-out command may still run later, and a resent one runs twice: so nothing is queued, resent or retried here,
+ * and every script tolerates having run already.
+ */
+const requestPathOptions = (timeoutMs: number) =>
+  ({
+    commandTimeout: timeoutMs,
+    connectTimeout: 2_000,
+    // A connection that went silent is given up: TCP alone would take a quarter of an hour to notice.
+    socketTimeout: Math.max(1_000, 3 * timeoutMs),
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    enableAutoPipelining: true,
+    retryStrategy: (attempt: number) => Math.min(20 * 2 ** attempt, 500) * (0.75 + Math.random() / 2),
+    // After a failover the old master answers READONLY: only a new connection finds the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+  }) satisfies RedisOptions;
+
+/**
+ * Opens a client for `redis[s]://`, `redis[s]+sentinel://host:port,host:port/master-name` or
+ * `redis[s]+cluster://host:port,host:port`; user, password and (not for Cluster) `?db=n` as usual.
+ */
+export function connectRedis({ url, timeoutMs }: ConnectionOptions): RedisClient {
+  const options = requestPathOptions(timeoutMs);
+  const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
+  if (form === null) throw new Error("REDIS_URL cannot be parsed");
+  const [, scheme, topology, credentials = "", hosts = "", path = "", query = ""] = form;
+  const db = Number(new URLSearchParams(query).get("db") ?? (/^\d+$/.test(path) ? path : 0));
+  // Without its query: ioredis would let it override the deadlines.
+  if (topology === undefined) return new Redis(url.split("?")[0] ?? "", { ...options, db });
+
+  const [username = "", password] = credentials.split(":").map(decodeURIComponent);
+  const secured = {
+    ...(username === "" ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(scheme === "rediss" ? { tls: {} } : {}),
+  };
+  // ioredis leaves both ways in plain text unless told so by these names.
+  const sentinelTls = scheme === "rediss" ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {};
+  const nodes = hosts.split(",").map((part) => {
+    const { hostname, port } = new URL(`tcp://${part}`);
+    return { host: hostname, port: Number(port === "" ? (topology === "sentinel" ? 26_379 : 6_379) : port) };
+  });
+  if (topology === "sentinel") {
+    return new Redis({
+      ...options,
+      ...secured,
+      ...sentinelTls,
+      db,
+      sentinels: nodes,
+      name: path === "" ? "mymaster" : path,
+    });
+  }
+  const { retryStrategy, ...perNode } = options;
+  return new Cluster(nodes, {
+    redisOptions: { ...perNode, ...secured },
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshTimeout: 2_000,
+  });
+}

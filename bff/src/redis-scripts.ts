@@ -1,0 +1,123 @@
+// The Lua of the session store. Each script is one atomic decision on one slot; time is always Redis's own, so
+// instances whose clocks differ agree on every limit.
+
+const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)\n";
+
+/*
+ * Fields of a session hash:
+ * s  koa-session JSON      t  sealed token set     v  token version
+ * x  absolute end, ms      i  idle limit, ms
+ * o  owner of the refresh lease (still there after the lease ran out: the outcome is unknown)    l  end of lease, ms
+ * c  when somebody first found that lease run out, ms
+ */
+export const SCRIPTS = {
+  /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms. */
+  createSession: {
+    numberOfKeys: 2,
+    lua: `${NOW}
+if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
+redis.call('HSET', KEYS[1], 's', ARGV[1], 't', ARGV[2], 'v', 1, 'i', ARGV[3], 'x', now + ARGV[4])
+redis.call('PEXPIRE', KEYS[1], math.min(ARGV[3], ARGV[4]))
+return 1`,
+  },
+  /** KEYS session. */
+  slideSession: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 'i', 'x')
+if not r[1] then return 0 end
+local left = math.min(tonumber(r[1]), tonumber(r[2]) - now)
+if left <= 0 then redis.call('DEL', KEYS[1]) return 0 end
+redis.call('PEXPIRE', KEYS[1], left)
+return 1`,
+  },
+  /** KEYS session. Returns s, t, v, idle left ms, absolute left ms. */
+  readWithTimes: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 's', 't', 'v', 'x')
+if not r[1] then return nil end
+return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now}`,
+  },
+  /** KEYS session, tombstone. ARGV reason, tombstone ms. The tombstone comes first: it also bars a late create. */
+  endSession: {
+    numberOfKeys: 2,
+    lua: `
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX')
+local s = redis.call('HGET', KEYS[1], 's')
+redis.call('DEL', KEYS[1])
+return s`,
+  },
+  /**
+   * KEYS session. ARGV owner, token version, lease ms, grace ms. A lease that ran out is not taken at once: whoever
+   * held it may have a result in hand that the store was not there to take. The first to find it only leaves a note.
+   */
+  claimRefresh: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 'v', 'o', 'l', 's', 't', 'c')
+if not r[1] then return {'gone'} end
+if r[1] ~= ARGV[2] then return {'changed', r[4], r[5], r[1]} end
+local lease = tonumber(r[3] or '0') - now
+if r[2] and r[2] ~= ARGV[1] and lease > 0 then return {'busy', lease} end
+if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then
+  if not r[6] then redis.call('HSET', KEYS[1], 'c', now) end
+  local grace = tonumber(ARGV[4]) - (now - tonumber(r[6] or now))
+  if grace > 0 then return {'busy', grace} end
+end
+redis.call('HDEL', KEYS[1], 'c')
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'l', now + ARGV[3])
+if r[2] and r[2] ~= ARGV[1] then return {'claimed', 1} end
+return {'claimed', 0}`,
+  },
+  /** KEYS session. ARGV owner, lease ms. */
+  renewRefresh: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'l', now + ARGV[2])
+redis.call('HDEL', KEYS[1], 'c')
+return 1`,
+  },
+  /** KEYS session. ARGV owner, tokens. The owner is the fence: a paused holder that lost its lease writes nothing. */
+  saveTokens: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 't', ARGV[2])
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('HDEL', KEYS[1], 'o', 'l', 'c')
+return 1`,
+  },
+  /** KEYS session. ARGV owner, 'unspent' | 'unknown'. */
+  releaseRefresh: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
+if ARGV[2] == 'unspent' then redis.call('HDEL', KEYS[1], 'o', 'l', 'c') else redis.call('HSET', KEYS[1], 'l', 0) end
+return 1`,
+  },
+  /** KEYS index, closed marker. ARGV session key, max ms, issued at s. */
+  addToIndex: {
+    numberOfKeys: 2,
+    lua: `${NOW}
+local closed = redis.call('GET', KEYS[2])
+if closed and (closed == '*' or tonumber(ARGV[3]) <= tonumber(closed)) then return 0 end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1`,
+  },
+  /** KEYS index, closed marker. ARGV issued at s or '*', ttl ms. */
+  closeIndex: {
+    numberOfKeys: 2,
+    lua: `
+local closed = redis.call('GET', KEYS[2])
+if not closed or (closed ~= '*' and (ARGV[1] == '*' or tonumber(ARGV[1]) > tonumber(closed))) then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+end
+return redis.call('ZRANGE', KEYS[1], 0, -1)`,
+  },
+} as const;
+
+export type ScriptName = keyof typeof SCRIPTS;

@@ -1,0 +1,136 @@
+// The session store in Redis: every key name and every command.
+import { GatewayError } from "./errors.ts";
+import { connectRedis, type RedisClient } from "./redis-connection.ts";
+import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
+import { TOMBSTONE_MS, type EndReason, type IndexName, type RefreshClaim, type Store } from "./store.ts";
+
+// The hash tag keeps a session and its tombstone in one Cluster slot, as a script needs them.
+const sessionName = (key: string) => `cloakroom:{${key}}:session`;
+const tombstoneName = (key: string) => `cloakroom:{${key}}:ended`;
+const indexName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}`;
+const closedName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}-closed`;
+const usedName = (purpose: string, hash: string) => `cloakroom:{${hash}}:used-${purpose}`;
+
+type Options = {
+  url: string;
+  timeoutMs: number;
+  /** Told of every change, so that the log says when the store went and came back. */
+  onStatus?: (status: "ready" | "lost") => void;
+  onError?: (error: unknown) => void;
+};
+
+export function createRedisStore(options: Options): Store & { client: RedisClient } {
+  const client = connectRedis(options);
+  for (const [name, script] of Object.entries(SCRIPTS)) client.defineCommand(name, script);
+  client.on("ready", () => options.onStatus?.("ready"));
+  client.on("close", () => options.onStatus?.("lost"));
+  // Without a listener ioredis prints connection errors, address and all, to stderr.
+  client.on("error", (error: unknown) => options.onError?.(error));
+
+  const attempt = async <T>(command: () => Promise<T>): Promise<T> => {
+    try {
+      return await command();
+    } catch (error) {
+      options.onError?.(error);
+      throw new GatewayError("store_unavailable", { cause: error });
+    }
+  };
+  const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
+    attempt(() => scriptsOf(client)[name](...keys, ...args));
+  const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
+    (await script(name, keys, ...args)) === 1;
+
+  return {
+    client,
+    async read(key) {
+      const [session, tokens, version] = await attempt(() => client.hmget(sessionName(key), "s", "t", "v"));
+      if (typeof session !== "string" || typeof tokens !== "string") return undefined;
+      return { session, tokens, tokenVersion: Number(version) };
+    },
+    async readWithTimes(key) {
+      const reply = await script("readWithTimes", [sessionName(key)]);
+      if (!Array.isArray(reply)) return undefined;
+      const [session, tokens, version, idle, left] = reply;
+      return {
+        session: String(session),
+        tokens: String(tokens),
+        tokenVersion: Number(version),
+        idleExpiresInMs: Number(idle),
+        expiresInMs: Number(left),
+      };
+    },
+    create: ({ key, session, tokens, idleMs, maxMs }) =>
+      holds("createSession", [sessionName(key), tombstoneName(key)], session, tokens, idleMs, maxMs),
+    async slide(key) {
+      await script("slideSession", [sessionName(key)]);
+    },
+    async end(key, reason) {
+      const session = await script("endSession", [sessionName(key), tombstoneName(key)], reason, TOMBSTONE_MS);
+      return typeof session === "string" ? session : undefined;
+    },
+    async endReason(key) {
+      const reason = await attempt(() => client.get(tombstoneName(key)));
+      return reason === null ? undefined : (reason as EndReason);
+    },
+
+    claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
+      parseClaim(await script("claimRefresh", [sessionName(key)], owner, tokenVersion, leaseMs, graceMs)),
+    renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [sessionName(key)], owner, leaseMs),
+    saveTokens: (key, owner, tokens) => holds("saveTokens", [sessionName(key)], owner, tokens),
+    async releaseRefresh(key, owner, outcome) {
+      await script("releaseRefresh", [sessionName(key)], owner, outcome);
+    },
+
+    addToIndex: (name, { key, maxMs, issuedAtSeconds }) =>
+      holds("addToIndex", [indexName(name), closedName(name)], key, maxMs, issuedAtSeconds),
+    async removeFromIndex(name, key) {
+      await attempt(() => client.zrem(indexName(name), key));
+    },
+    async closeIndex(name, { issuedAtSeconds, ttlMs }) {
+      const keys = await script("closeIndex", [indexName(name), closedName(name)], issuedAtSeconds ?? "*", ttlMs);
+      return Array.isArray(keys) ? keys.map(String) : [];
+    },
+    markUsed: async (purpose, hash, ttlMs) =>
+      (await attempt(() => client.set(usedName(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
+    wasUsed: async (purpose, hash) => (await attempt(() => client.exists(usedName(purpose, hash)))) === 1,
+
+    check: async () => evictionFault(await attempt(() => client.info("memory"))),
+    async close() {
+      client.disconnect();
+    },
+  };
+}
+
+function scriptsOf(client: RedisClient) {
+  return client as unknown as Record<ScriptName, (...args: readonly (string | number)[]) => Promise<unknown>>;
+}
+
+function parseClaim(reply: unknown): RefreshClaim {
+  const [kind, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  if (kind === "claimed") return { kind, afterUnknown: first === 1 };
+  if (kind === "busy") return { kind, leaseMs: Number(first) };
+  if (kind === "changed")
+    return {
+      kind,
+      stored: { session: String(first), tokens: String(second), tokenVersion: Number(third) },
+    };
+  return { kind: "gone" };
+}
+
+/** The one word of a fault that an operator needs, from those that can hold no secret. */
+export function storeFault(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (/^(E[A-Z]+|ERR_TLS_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)) return code;
+  const [word = ""] = error instanceof Error ? error.message.split(" ", 1) : [];
+  return ["WRONGPASS", "NOAUTH", "NOPERM", "LOADING", "READONLY", "OOM", "MASTERDOWN", "CLUSTERDOWN"].includes(word)
+    ? word
+    : "no answer in time";
+}
+
+/** An eviction policy other than noeviction deletes sessions silently once memory is full. */
+function evictionFault(info: string): string | undefined {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+  const limit = /^maxmemory:(\d+)/m.exec(info)?.[1];
+  if (policy === undefined || policy === "noeviction" || limit === "0") return undefined;
+  return `REDIS_URL points to a server with maxmemory-policy ${policy}: it would drop sessions without a word. Set maxmemory-policy noeviction there.`;
+}

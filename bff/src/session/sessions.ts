@@ -1,0 +1,135 @@
+// What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
+import { hash } from "node:crypto";
+import type { Log } from "../log.ts";
+import type { EndReason, IndexName, SessionKey, SessionTimes, Store, StoredSession } from "../store.ts";
+import { parseSession, sessionKeyOf, type Session } from "./session.ts";
+
+export type FoundSession = { sessionId: string; key: SessionKey; session: Session; stored: StoredSession };
+
+export type Sessions = {
+  find(sessionId: string): Promise<FoundSession | undefined>;
+  findWithTimes(sessionId: string): Promise<(FoundSession & SessionTimes) | undefined>;
+  /** Why a session id is no longer good; undefined: it ran out, or never was. */
+  endReason(sessionId: string): Promise<EndReason | undefined>;
+  /** Tells the store that the session is in use: at most once in a while, and never waited for. */
+  keepAlive(found: FoundSession): void;
+  /**
+   * Stores a session with its sealed tokens and enters it into the indexes.
+   * @returns false where the provider has already logged it out: then nothing is left of it.
+   */
+  begin(begin: { sessionId: string; session: string; sealedTokens: string; idleMs: number }): Promise<boolean>;
+  /** Ends a session on every instance. @returns whether there was one. */
+  end(key: SessionKey, reason: EndReason): Promise<boolean>;
+  /** Ends all sessions of a provider session, or of a user; also those that are just being stored. */
+  endAll(target: LogoutTarget, reason: EndReason): Promise<number>;
+};
+
+export type LogoutTarget =
+  | { kind: "provider-session"; issuer: string; providerSid: string }
+  | { kind: "user"; issuer: string; subject: string; issuedAtSeconds: number };
+
+type Parts = {
+  store: Store;
+  log: Log;
+  sessionIdleMs: number;
+  sessionMaxMs: number;
+  /** Milliseconds of a clock that never goes back. */
+  monotonicMs?: () => number;
+};
+
+const REMEMBERED = 10_000;
+/** A login takes minutes at most: so long can a logout of "all sessions of a user" precede the session it means. */
+const CLOSED_USER_MS = 15 * 60_000;
+
+export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monotonicMs }: Parts): Sessions {
+  const clock = monotonicMs ?? (() => performance.now());
+  /** The idle limit is precise to this: a session may end so much early, never late. */
+  const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
+  const remembered = new Map<string, { found: FoundSession; slidAtMs: number }>();
+
+  const remember = (sessionId: string, stored: StoredSession): FoundSession | undefined => {
+    const known = remembered.get(sessionId);
+    if (known !== undefined && known.found.stored.session === stored.session) {
+      // The store was asked; only the parsing and hashing is saved.
+      return (known.found = { ...known.found, stored });
+    }
+    const session = parseSession(stored.session);
+    if (session === undefined) return undefined;
+    const found = { sessionId, key: sessionKeyOf(sessionId), session, stored };
+    if (remembered.size >= REMEMBERED)
+      for (const oldest of remembered.keys()) {
+        remembered.delete(oldest);
+        break;
+      }
+    remembered.set(sessionId, { found, slidAtMs: -Infinity });
+    return found;
+  };
+  const keyOf = (sessionId: string) => remembered.get(sessionId)?.found.key ?? sessionKeyOf(sessionId);
+
+  const end = async (key: SessionKey, reason: EndReason): Promise<boolean> => {
+    const json = await store.end(key, reason);
+    const session = json === undefined ? undefined : parseSession(json);
+    if (session === undefined) return false;
+    log.security("session_ended", { session: session.handle, subject: session.subject, reason });
+    // Indexes only list: an entry that stays behind names a key that is already dead.
+    await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
+    return true;
+  };
+
+  return {
+    async find(sessionId) {
+      const stored = await store.read(keyOf(sessionId));
+      return stored === undefined ? undefined : remember(sessionId, stored);
+    },
+    async findWithTimes(sessionId) {
+      const stored = await store.readWithTimes(keyOf(sessionId));
+      const found = stored === undefined ? undefined : remember(sessionId, stored);
+      if (stored === undefined || found === undefined) return undefined;
+      return { ...found, idleExpiresInMs: stored.idleExpiresInMs, expiresInMs: stored.expiresInMs };
+    },
+    endReason: (sessionId) => store.endReason(sessionKeyOf(sessionId)),
+    keepAlive({ sessionId, key }) {
+      const known = remembered.get(sessionId);
+      const nowMs = clock();
+      if (known === undefined || nowMs - known.slidAtMs < slideEveryMs) return;
+      known.slidAtMs = nowMs;
+      store.slide(key).catch(() => {
+        known.slidAtMs = -Infinity;
+      });
+    },
+    async begin({ sessionId, session: json, sealedTokens, idleMs }) {
+      const key = sessionKeyOf(sessionId);
+      const session = parseSession(json);
+      if (session === undefined) throw new TypeError("not a session record");
+      const created = await store.create({ key, session: json, tokens: sealedTokens, idleMs, maxMs: sessionMaxMs });
+      if (!created) return false;
+      for (const name of indexesOf(session)) {
+        const { issuedAtSeconds } = session;
+        if (await store.addToIndex(name, { key, maxMs: sessionMaxMs, issuedAtSeconds })) continue;
+        await end(key, "provider_logout");
+        return false;
+      }
+      return true;
+    },
+    end,
+    async endAll(target, reason) {
+      const close =
+        target.kind === "user"
+          ? { issuedAtSeconds: target.issuedAtSeconds, ttlMs: CLOSED_USER_MS }
+          : { issuedAtSeconds: undefined, ttlMs: sessionMaxMs };
+      const keys = await store.closeIndex(indexOf(target), close);
+      const ended = await Promise.all(keys.map((key) => end(key, reason)));
+      return ended.filter(Boolean).length;
+    },
+  };
+}
+
+function indexOf(target: LogoutTarget): IndexName {
+  const part = target.kind === "user" ? target.subject : target.providerSid;
+  return { kind: target.kind, hash: hash("sha256", JSON.stringify([target.issuer, part]), "base64url") };
+}
+
+function indexesOf({ issuer, subject, providerSid, issuedAtSeconds }: Session): IndexName[] {
+  const user = indexOf({ kind: "user", issuer, subject, issuedAtSeconds });
+  return providerSid === undefined ? [user] : [indexOf({ kind: "provider-session", issuer, providerSid }), user];
+}

@@ -1,0 +1,195 @@
+// Every setting of the gateway: name, shape, default, meaning. config.ts turns them into a Config; the README's
+// table is generated from them.
+import { BlockList } from "node:net";
+import { z } from "zod";
+
+export type Setting = {
+  schema: z.ZodType;
+  /** As it would be written in the environment; absent: see `required`. */
+  default?: string;
+  required?: true;
+  /** May also be given as NAME_FILE, a path whose content is the value; never printed. */
+  secret?: true;
+  /** One line, with unit and rule; shown in the README. */
+  meaning: string;
+};
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, "must be a port number from 0 to 65535")
+  .transform(Number)
+  .refine((n) => n <= 65_535, "must be a port number from 0 to 65535");
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`);
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
+
+const origin = httpUrl.refine(
+  (value) => URL.canParse(value) && new URL(value).origin === value,
+  "must be an origin in its canonical form: scheme, host and port, without a path or a final slash",
+);
+
+const issuer = httpUrl.refine(
+  (value) => !/[?#]/.test(value) && !value.includes("/.well-known/"),
+  "must be the issuer itself, without query, fragment or /.well-known/ (with it the issuer would not be checked)",
+);
+
+const masterKeys = z.string().transform((value, ctx) => {
+  const keys = value.split(",").map((part) => part.trim());
+  const bytes = keys.map((key) => Buffer.from(key, "base64url"));
+  keys.forEach((key, index) => {
+    const raw = bytes[index];
+    if (!/^[A-Za-z0-9_-]+$/.test(key) || raw === undefined || raw.length < 32)
+      ctx.addIssue(`key ${index + 1} must be at least 32 random bytes in base64url`);
+    else if (new Set(raw).size < 16) ctx.addIssue(`key ${index + 1} is not random`);
+  });
+  if (new Set(keys).size !== keys.length) ctx.addIssue("contains the same key twice");
+  return bytes;
+});
+
+const cidrList = z.string().transform((value, ctx) => {
+  const list = new BlockList();
+  const entries = value.split(",").map((part) => part.trim());
+  for (const entry of entries.filter((part) => part !== "")) {
+    const [address = "", prefix, rest] = entry.split("/");
+    const family = address.includes(":") ? "ipv6" : "ipv4";
+    const bits = prefix === undefined ? (family === "ipv6" ? 128 : 32) : Number(prefix);
+    try {
+      if (rest !== undefined || prefix === "") throw new RangeError("not a CIDR range");
+      list.addSubnet(address, bits, family);
+    } catch {
+      ctx.addIssue(`"${entry}" is not an address or CIDR range such as 10.0.0.0/8`);
+    }
+  }
+  return list;
+});
+
+const text = z.string().min(1, "must not be empty");
+
+export const SETTINGS = {
+  PUBLIC_ORIGIN: {
+    schema: origin,
+    default: "http://localhost:3000",
+    meaning: "The one origin that browsers use; https unless the host is loopback",
+  },
+  HOST: { schema: text, default: "127.0.0.1", meaning: "Address of the public listener" },
+  PORT: { schema: port, default: "3000", meaning: "Port of the public listener" },
+  MANAGEMENT_HOST: {
+    schema: text,
+    default: "127.0.0.1",
+    meaning: "Address of the management listener (/livez, /readyz, /metrics)",
+  },
+  MANAGEMENT_PORT: { schema: port, default: "9000", meaning: "Port of the management listener" },
+  OIDC_ISSUER: {
+    schema: issuer,
+    required: true,
+    meaning: "The provider's issuer, exactly as it names itself; http only while PUBLIC_ORIGIN is loopback",
+  },
+  OIDC_INTERNAL_URL: {
+    schema: httpUrl,
+    meaning: "Where the gateway reaches the provider, if by another address than browsers do",
+  },
+  OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Our client id at the provider" },
+  OIDC_CLIENT_SECRET: {
+    schema: z.string().min(16, "must have at least 16 characters"),
+    required: true,
+    secret: true,
+    meaning: "Our client secret at the provider",
+  },
+  OIDC_SCOPE: {
+    schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
+    default: "openid profile email",
+    meaning: "Scopes asked for at login, separated by spaces",
+  },
+  OIDC_RESOURCE: {
+    schema: httpUrl,
+    meaning: "RFC 8707 resource indicator sent with login and refresh, where the provider wants one",
+  },
+  OIDC_ID_TOKEN_ALG: {
+    schema: z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"], {
+      error: "must be one asymmetric algorithm: RS256, PS256, ES256, EdDSA or their longer forms",
+    }),
+    default: "RS256",
+    meaning: "The one signature algorithm accepted on ID and logout tokens",
+  },
+  OIDC_RESPONSE_ISS: {
+    schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
+    default: "required",
+    meaning: "Whether the provider must name itself in its answers (RFC 9207); optional only for one that cannot",
+  },
+  OIDC_ROLES_CLAIM: {
+    schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects"),
+    default: "roles",
+    meaning: "ID token claim that lists the user's roles, e.g. `realm_access.roles`",
+  },
+  OIDC_TIMEOUT_SECONDS: {
+    schema: wholeNumber(1, 60),
+    default: "10",
+    meaning: "Seconds that one call to the provider may take",
+  },
+  POST_LOGOUT_PATH: {
+    schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
+    default: "/",
+    meaning: "Where the provider sends the browser after logout; register PUBLIC_ORIGIN plus this path",
+  },
+  REDIS_URL: {
+    schema: z.string().regex(/^(rediss?|rediss?\+(sentinel|cluster)):\/\/\S+$/, {
+      error: "must start with redis://, rediss://, redis+sentinel:// or redis+cluster://",
+    }),
+    secret: true,
+    meaning: "The session store; unset: in this process only, refused when NODE_ENV=production",
+  },
+  REDIS_TIMEOUT_MS: {
+    schema: wholeNumber(10, 2_000),
+    default: "400",
+    meaning: "Milliseconds that one command to the session store may take",
+  },
+  SECRET_KEYS: {
+    schema: masterKeys,
+    required: true,
+    secret: true,
+    meaning: "Master keys, comma-separated, newest first: at least 32 random bytes each in base64url",
+  },
+  SESSION_IDLE_SECONDS: {
+    schema: wholeNumber(10, 31_536_000),
+    default: "1800",
+    meaning: "Seconds without a request after which a session ends",
+  },
+  SESSION_MAX_SECONDS: {
+    schema: wholeNumber(10, 31_536_000),
+    default: "28800",
+    meaning: "Seconds after login at which a session ends in any case",
+  },
+  UPSTREAMS: {
+    schema: text,
+    meaning: "APIs, comma-separated `prefix=base URL`, e.g. `/api=http://localhost:8000`",
+  },
+  UPSTREAMS_FILE: { schema: text, meaning: "JSON file with a list of upstreams, for everything beyond that" },
+  SPA_ROOT: { schema: text, meaning: "Folder of the built SPA; unset: none is served" },
+  TRUSTED_PROXIES: {
+    schema: cidrList,
+    default: "",
+    meaning: "CIDR list of proxies whose X-Forwarded-For is believed, for the log's address only",
+  },
+  DRAIN_SECONDS: {
+    schema: wholeNumber(0, 300),
+    default: "10",
+    meaning: "Seconds that running requests get to finish after SIGTERM",
+  },
+  LOG_LEVEL: {
+    schema: z.enum(["debug", "info", "warn", "error", "silent"], {
+      error: "must be debug, info, warn, error or silent",
+    }),
+    default: "info",
+    meaning: "Least severe level that is logged",
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+/** The parsed value of a setting; undefined only where it has neither default nor `required`. */
+export type SettingValue<N extends SettingName> = z.output<(typeof SETTINGS)[N]["schema"]>;

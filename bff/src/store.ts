@@ -1,0 +1,98 @@
+// What a session store can do: the one interface that Redis and the in-process store share, and its words.
+// Every write is conditional on what it replaces; nothing here ever creates again what was ended.
+
+/** `sha256(session id)` in base64url: names a record without being able to open it. */
+export type SessionKey = string;
+
+/** Why a session ended. Kept as a tombstone, so that the browser can be told. */
+export type EndReason = "logout" | "replaced" | "refresh_rejected" | "provider_logout" | "revoked" | "expired";
+
+export type StoredSession = {
+  /** The koa-session record as JSON: who and since when, never a token. */
+  session: string;
+  /** The sealed token set. */
+  tokens: string;
+  /** Counts the token sets of this session; a refresh is a compare-and-set on it. */
+  tokenVersion: number;
+};
+
+export type SessionTimes = { idleExpiresInMs: number; expiresInMs: number };
+
+export type NewSession = {
+  key: SessionKey;
+  session: string;
+  tokens: string;
+  idleMs: number;
+  maxMs: number;
+};
+
+export type RefreshClaimRequest = {
+  owner: string;
+  tokenVersion: number;
+  leaseMs: number;
+  /** How long a lease that ran out is left to its holder, from when that was first noticed. */
+  graceMs: number;
+};
+
+export type RefreshClaim =
+  /** The caller may spend the refresh token. `afterUnknown`: an earlier spender never reported what became of it. */
+  | { kind: "claimed"; afterUnknown: boolean }
+  /** Somebody else is spending it; the lease runs for so long yet. */
+  | { kind: "busy"; leaseMs: number }
+  /** The token set is no longer the one the caller read. */
+  | { kind: "changed"; stored: StoredSession }
+  | { kind: "gone" };
+
+/** What became of a claim that produced no token set. */
+export type RefreshRelease =
+  /** The refresh token was certainly not spent: anyone may try again. */
+  | "unspent"
+  /** The request left and no answer came: the next claim is the one further attempt (I4). */
+  | "unknown";
+
+/** What an index is kept for: the provider's session, or a user (issuer and subject). Both as hashes. */
+export type IndexName = { kind: "provider-session" | "user"; hash: string };
+
+/** @throws GatewayError store_unavailable from every method. */
+export type Store = {
+  read(key: SessionKey): Promise<StoredSession | undefined>;
+  readWithTimes(key: SessionKey): Promise<(StoredSession & SessionTimes) | undefined>;
+  /** @returns false where the key exists or was ended before. */
+  create(session: NewSession): Promise<boolean>;
+  /** Moves the idle limit; never beyond the absolute one, never for what has ended. */
+  slide(key: SessionKey): Promise<void>;
+  /** Deletes the record and leaves a tombstone, in one step. @returns the koa-session JSON that was there. */
+  end(key: SessionKey, reason: EndReason): Promise<string | undefined>;
+  endReason(key: SessionKey): Promise<EndReason | undefined>;
+
+  /** Takes the lease on the session's refresh token, if the token set is still version `tokenVersion`. */
+  claimRefresh(key: SessionKey, claim: RefreshClaimRequest): Promise<RefreshClaim>;
+  /** @returns false where the lease is no longer the owner's. */
+  renewRefresh(key: SessionKey, owner: string, leaseMs: number): Promise<boolean>;
+  /** Stores the new token set and ends the lease. @returns false where the owner was fenced off or the session ended. */
+  saveTokens(key: SessionKey, owner: string, tokens: string): Promise<boolean>;
+  releaseRefresh(key: SessionKey, owner: string, outcome: RefreshRelease): Promise<void>;
+
+  /**
+   * Adds a session to an index.
+   * @returns false where a logout for that index is already known: the session must not live.
+   */
+  addToIndex(name: IndexName, entry: { key: SessionKey; maxMs: number; issuedAtSeconds: number }): Promise<boolean>;
+  removeFromIndex(name: IndexName, key: SessionKey): Promise<void>;
+  /**
+   * Remembers that all sessions of an index end, also those whose login is still being stored, and lists them.
+   * `issuedAtSeconds`: logins issued later are not meant; undefined: all are, for ever.
+   */
+  closeIndex(name: IndexName, close: { issuedAtSeconds: number | undefined; ttlMs: number }): Promise<SessionKey[]>;
+
+  /** Remembers a one-time value (a state, a jti). @returns false where it was there already. */
+  markUsed(purpose: "state" | "logout-token", hash: string, ttlMs: number): Promise<boolean>;
+  wasUsed(purpose: "state" | "logout-token", hash: string): Promise<boolean>;
+
+  /** @returns undefined when all is well, otherwise one sentence that names the setting and the cure. */
+  check(): Promise<string | undefined>;
+  close(): Promise<void>;
+};
+
+/** Tombstones outlive every request that could still hold the session's record. */
+export const TOMBSTONE_MS = 24 * 3_600_000;

@@ -1,0 +1,50 @@
+// The tokens of one session and the two moments that matter: when to renew them, and until when they can be used.
+
+/** What the provider granted, in our words: no wire names, no relative times. */
+export type TokenGrant = {
+  accessToken: string;
+  /** Undefined on a refresh means: keep the old one (RFC 6749 §6). */
+  refreshToken: string | undefined;
+  idToken: string | undefined;
+  /** Undefined where the provider does not say. */
+  expiresInSeconds: number | undefined;
+  scope: string | undefined;
+};
+
+export type TokenSet = {
+  accessToken: string;
+  refreshToken: string | undefined;
+  /** For `id_token_hint` at logout, nothing else. */
+  idToken: string;
+  scope: string;
+  /** From here on it is renewed in the background. */
+  refreshAtMs: number;
+  /** From here on nobody may be handed it: a margin before its expiry, for the way to the upstream. */
+  usableUntilMs: number;
+};
+
+const ASSUMED_LIFETIME_SECONDS = 60;
+const LONGEST_EARLY_WINDOW_MS = 60_000;
+const LONGEST_MARGIN_MS = 5_000;
+
+/**
+ * @param random 0 to 1. Sessions that logged in together must not refresh together, so the early window of the last
+ * quarter of the lifetime (at most a minute) varies by ±40 %.
+ */
+export function tokenSetFrom(
+  grant: TokenGrant,
+  previous: Pick<TokenSet, "refreshToken" | "idToken" | "scope"> | undefined,
+  clock: { nowMs: number; random: number },
+): TokenSet {
+  const lifetimeMs = (grant.expiresInSeconds ?? ASSUMED_LIFETIME_SECONDS) * 1000;
+  const earlyMs = Math.min(LONGEST_EARLY_WINDOW_MS, lifetimeMs / 4) * (0.6 + 0.8 * clock.random);
+  const usableUntilMs = clock.nowMs + lifetimeMs - Math.min(LONGEST_MARGIN_MS, lifetimeMs / 10);
+  return {
+    accessToken: grant.accessToken,
+    refreshToken: grant.refreshToken ?? previous?.refreshToken,
+    idToken: grant.idToken ?? previous?.idToken ?? "",
+    scope: grant.scope ?? previous?.scope ?? "",
+    refreshAtMs: Math.min(clock.nowMs + lifetimeMs - earlyMs, usableUntilMs),
+    usableUntilMs,
+  };
+}

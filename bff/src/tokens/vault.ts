@@ -1,0 +1,39 @@
+// Where token sets are kept: sealed under a key that needs the session id itself, so that a dump of Redis together
+// with the master key is still useless without the browsers' cookies.
+import { createSealer } from "../sealing.ts";
+import type { TokenSet } from "./token-set.ts";
+
+export type Vault = {
+  seal(tokens: TokenSet, sessionId: string): string;
+  /** @returns undefined where the blob was tampered with, swapped between sessions, or its master key is gone. */
+  open(sealed: string, sessionId: string): TokenSet | undefined;
+  /** False while keys are being rotated and this instance has not got the new one yet. */
+  hasKeyOf(sealed: string): boolean;
+};
+
+/** Opened sets are remembered by their exact ciphertext: the store is still asked, only the decryption is saved. */
+const REMEMBERED = 10_000;
+
+export function createVault(masterKeys: readonly Uint8Array[]): Vault {
+  const sealer = createSealer(masterKeys, "token set");
+  const opened = new Map<string, { sealed: string; tokens: TokenSet }>();
+  return {
+    hasKeyOf: (sealed) => sealer.hasKeyOf(sealed),
+    seal: (tokens, sessionId) => sealer.seal(JSON.stringify(tokens), sessionId),
+    open(sealed, sessionId) {
+      const known = opened.get(sessionId);
+      if (known?.sealed === sealed) return known.tokens;
+      const plaintext = sealer.open(sealed, sessionId);
+      if (plaintext === undefined) return undefined;
+      const tokens = JSON.parse(plaintext) as TokenSet;
+      if (opened.size >= REMEMBERED)
+        for (const oldest of opened.keys()) {
+          opened.delete(oldest);
+          break;
+        }
+      opened.delete(sessionId);
+      opened.set(sessionId, { sealed, tokens });
+      return tokens;
+    },
+  };
+}

@@ -1,0 +1,185 @@
+// The logout-token table: OIDC Back-Channel Logout 1.0 §2.6, the conformance suite's modules, and more.
+import { randomUUID } from "node:crypto";
+import { generateKeyPair } from "jose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { testBrowser, type TestBrowser } from "../support/browser.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { breakSignature, startHostileProvider, unsigned, type HostileProvider } from "../support/hostile-provider.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+
+let redis: TestRedis;
+let provider: HostileProvider;
+let gateway: TestGateway;
+let second: TestGateway;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  provider = await startHostileProvider();
+  gateway = await startGateway({ ...provider, redisUrl: redis.url });
+  second = await startGateway({ ...provider, redisUrl: redis.url, publicOrigin: gateway.config.publicOrigin });
+});
+afterAll(async () => {
+  await gateway.stop();
+  await second.stop();
+  await provider.stop();
+  await redis.stop();
+});
+
+const now = () => Math.floor(Date.now() / 1000);
+const EVENT = "http://schemas.openid.net/event/backchannel-logout";
+
+/** Logs in as a user and provider session of the test's own. */
+async function loggedIn(
+  claims: Record<string, unknown> = {},
+): Promise<{ browser: TestBrowser; sub: string; sid: string }> {
+  const own = { sub: `user-${randomUUID()}`, sid: `sid-${randomUUID()}`, ...claims } as { sub: string; sid: string };
+  provider.lies = { claims: (honest) => ({ ...honest, ...own }) };
+  const browser = testBrowser(gateway.origin);
+  await browser.login();
+  provider.lies = {};
+  expect(await isLoggedIn(browser)).toBe(true);
+  return { browser, ...own };
+}
+async function isLoggedIn(browser: TestBrowser, at: TestGateway = gateway): Promise<boolean> {
+  browser.useInstance(at.origin);
+  const response = await browser.fetch("/bff/user");
+  return ((await response.json()) as { user: unknown }).user !== null;
+}
+function post(body: string, headers: Record<string, string> = {}, at: TestGateway = gateway): Promise<Response> {
+  const type = { "content-type": "application/x-www-form-urlencoded" };
+  return fetch(`${at.origin}/bff/backchannel-logout`, { method: "POST", body, headers: { ...type, ...headers } });
+}
+const form = (token: string) => new URLSearchParams({ logout_token: token }).toString();
+
+describe("a back-channel logout", () => {
+  it("oidcc-client-test-rp-backchannel-rpinitlogout: ends the session of its sid, on every instance", async () => {
+    const { browser, sid } = await loggedIn();
+    const other = await loggedIn();
+    const response = await post(form(await provider.logoutToken({ sid })));
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-control")).toContain("no-store");
+    expect(await isLoggedIn(browser)).toBe(false);
+    expect(await isLoggedIn(browser, second)).toBe(false);
+    expect(await isLoggedIn(other.browser, second)).toBe(true);
+    expect(gateway.events("backchannel_logout").at(-1)).toMatchObject({ count: 1 });
+  });
+
+  it("with sub alone ends all sessions of that user and no other's", async () => {
+    const first = await loggedIn();
+    const again = await loggedIn({ sub: first.sub });
+    const other = await loggedIn();
+    expect((await post(form(await provider.logoutToken({ sid: undefined, sub: first.sub })))).status).toBe(200);
+    expect(await isLoggedIn(first.browser)).toBe(false);
+    expect(await isLoggedIn(again.browser)).toBe(false);
+    expect(await isLoggedIn(other.browser)).toBe(true);
+  });
+
+  it("with an unknown sid is 200: there is nothing left to do", async () => {
+    expect((await post(form(await provider.logoutToken({ sid: "nobody" })))).status).toBe(200);
+  });
+
+  it("wins over the login that it overtakes", async () => {
+    const sid = `sid-${randomUUID()}`;
+    expect((await post(form(await provider.logoutToken({ sid })))).status).toBe(200);
+    provider.lies = { claims: (honest) => ({ ...honest, sid }) };
+    const browser = testBrowser(gateway.origin);
+    expect((await browser.login()).status).toBe(400);
+    provider.lies = {};
+    expect(await isLoggedIn(browser)).toBe(false);
+  });
+
+  it("is refused the second time, also by another instance", async () => {
+    const token = await provider.logoutToken({ sid: "replayed", jti: randomUUID() });
+    expect((await post(form(token))).status).toBe(200);
+    expect((await post(form(token))).status).toBe(400);
+    expect((await post(form(token), {}, second)).status).toBe(400);
+  });
+
+  it.each<[string, Record<string, unknown>, Record<string, unknown>?]>([
+    ["-no-event", { events: undefined }],
+    ["-wrong-event", { events: { "http://schemas.openid.net/event/foobar": {} } }],
+    ["events is null", { events: null }],
+    ["the event is null", { events: { [EVENT]: null } }],
+    ["events is a list", { events: [EVENT] }],
+    ["events is a string", { events: EVENT }],
+    ["-with-nonce", { nonce: "n" }],
+    ["an empty nonce", { nonce: "" }],
+    ["-wrong-aud", { aud: "cloakroom-testINVALID" }],
+    ["no aud", { aud: undefined }],
+    ["-wrong-iss", { iss: "http://127.0.0.1:1INVALID" }],
+    ["no iat", { iat: undefined }],
+    ["an old iat", { iat: now() - 300, exp: now() + 300 }],
+    ["a future iat", { iat: now() + 300, exp: now() + 600 }],
+    ["expired", { iat: now() - 120, exp: now() - 60 }],
+    ["no exp", { exp: undefined }],
+    ["no jti", { jti: undefined }],
+    ["an empty jti", { jti: "" }],
+    ["neither sid nor sub", { sid: undefined }],
+    ["typ JWT", {}, { typ: "JWT" }],
+    ["typ at+jwt", {}, { typ: "at+jwt" }],
+    ["no typ", {}, { typ: undefined }],
+  ])("is refused: %s", async (_case, claims, header) => {
+    const { browser, sid } = await loggedIn();
+    const token = await provider.logoutToken({ sid, ...claims }, header);
+    const response = await post(form(token));
+    expect(response.status).toBe(400);
+    expect(response.headers.get("cache-control")).toContain("no-store");
+    expect(await isLoggedIn(browser)).toBe(true);
+  });
+
+  it("is refused: -alg-none, -wrong-alg, a foreign key, a broken signature", async () => {
+    const { browser, sid } = await loggedIn();
+    const good = await provider.logoutToken({ sid });
+    const foreign = await provider.logoutToken({ sid }, {}, (await generateKeyPair("RS256")).privateKey);
+    const { es256 } = provider;
+    const otherAlg = await provider.logoutToken({ sid }, { alg: "ES256", kid: es256.kid }, es256.privateKey);
+    for (const token of [otherAlg, unsigned("none")(good), breakSignature(good), foreign, "", "x.y.z"])
+      expect((await post(form(token))).status, token.slice(0, 20)).toBe(400);
+    expect(await isLoggedIn(browser)).toBe(true);
+  });
+
+  it("is refused in any other shape than one form field", async () => {
+    const { browser, sid } = await loggedIn();
+    const token = await provider.logoutToken({ sid });
+    const shapes: [string, number, Promise<Response>][] = [
+      ["twice", 400, post(`${form(token)}&${form(token)}`)],
+      ["JSON", 400, post(JSON.stringify({ logout_token: token }), { "content-type": "application/json" })],
+      ["multipart", 400, post(form(token), { "content-type": "multipart/form-data; boundary=x" })],
+      ["compressed", 400, post(form(token), { "content-encoding": "gzip" })],
+      ["1 MB", 413, post(`${form(token)}&x=${"x".repeat(1_000_000)}`)],
+      [
+        "in the query",
+        400,
+        fetch(`${gateway.origin}/bff/backchannel-logout?${form(token)}`, {
+          method: "POST",
+          headers: { "content-type": "application/x-www-form-urlencoded" },
+        }),
+      ],
+      ["by GET", 405, fetch(`${gateway.origin}/bff/backchannel-logout?${form(token)}`)],
+    ];
+    for (const [shape, status, response] of shapes) expect((await response).status, shape).toBe(status);
+    expect(await isLoggedIn(browser)).toBe(true);
+  });
+
+  it("is 503 while Redis is down, and works again afterwards", async () => {
+    const { browser, sid } = await loggedIn();
+    await redis.kill();
+    const token = await provider.logoutToken({ sid });
+    const response = await post(form(token));
+    expect(response.status).toBe(503);
+    expect(response.headers.get("cache-control")).toContain("no-store");
+    await redis.start();
+    await expect.poll(async () => (await post(form(token))).status, { timeout: 10_000 }).toBe(200);
+    expect(await isLoggedIn(browser)).toBe(false);
+  });
+
+  it("leaves a security event for every refusal, without the token", async () => {
+    const token = await provider.logoutToken({ sid: "x", nonce: "n" });
+    await post(form(token));
+    expect(gateway.events("backchannel_logout_rejected").at(-1)).toMatchObject({
+      code: "request_malformed",
+      reason: expect.stringContaining("nonce"),
+    });
+    expect(gateway.log.join("")).not.toContain(token.split(".")[2]);
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { createLoginAttempts, LOGIN_ATTEMPT_SECONDS } from "../../src/auth/login-attempt.ts";
+import { testKeys } from "../support/sessions.ts";
+
+const attempt = { startedAtMs: Date.now(), returnPath: "/profile" };
+
+describe("a login attempt", () => {
+  it("comes back in the browser that started it, with the same secrets", () => {
+    const attempts = createLoginAttempts(testKeys);
+    const started = attempts.start(attempt);
+    const resumed = attempts.resume(started.state, (id) => (id === started.id ? started.cookieValue : undefined));
+    expect(resumed).toEqual({
+      id: started.id,
+      attempt,
+      nonce: started.nonce,
+      codeVerifier: started.codeVerifier,
+    });
+  });
+
+  it("is refused in another browser (login CSRF)", () => {
+    const attempts = createLoginAttempts(testKeys);
+    const [mine, theirs] = [attempts.start(attempt), attempts.start(attempt)];
+    expect(attempts.resume(theirs.state, () => mine.cookieValue)).toBeUndefined();
+    expect(attempts.resume(theirs.state, () => undefined)).toBeUndefined();
+  });
+
+  it("is refused when a single character of its state was changed", () => {
+    const attempts = createLoginAttempts(testKeys);
+    const { state, cookieValue } = attempts.start(attempt);
+    for (let at = 0; at < state.length - 1; at++) {
+      const changed = state.slice(0, at) + (state[at] === "A" ? "B" : "A") + state.slice(at + 1);
+      expect(
+        attempts.resume(changed, () => cookieValue),
+        `at ${at}`,
+      ).toBeUndefined();
+    }
+  });
+
+  it("is refused when it is too old", () => {
+    let nowMs = Date.now();
+    const attempts = createLoginAttempts(testKeys, () => nowMs);
+    const { state, cookieValue } = attempts.start({ ...attempt, startedAtMs: nowMs });
+    nowMs += LOGIN_ATTEMPT_SECONDS * 1000;
+    expect(attempts.resume(state, () => cookieValue)).toBeDefined();
+    nowMs += 1;
+    expect(attempts.resume(state, () => cookieValue)).toBeUndefined();
+  });
+
+  it("survives the rotation of the master keys", () => {
+    const before = createLoginAttempts([testKeys[1]!]);
+    const { state, cookieValue, nonce } = before.start(attempt);
+    const after = createLoginAttempts([testKeys[0]!, testKeys[1]!]);
+    expect(after.resume(state, () => cookieValue)?.nonce).toBe(nonce);
+    expect(createLoginAttempts([testKeys[0]!]).resume(state, () => cookieValue)).toBeUndefined();
+  });
+
+  it("shows nothing of what it remembers in its state", () => {
+    const { state, nonce, codeVerifier } = createLoginAttempts(testKeys).start({
+      ...attempt,
+      returnPath: "/secret-page",
+    });
+    const decoded = Buffer.from(state.split(".")[2]!, "base64url").toString("latin1");
+    for (const secret of ["/secret-page", nonce, codeVerifier]) {
+      expect(state).not.toContain(secret);
+      expect(decoded).not.toContain(secret);
+    }
+    expect(nonce).toMatch(/^[\w-]{43}$/);
+    expect(codeVerifier).toMatch(/^[\w-]{43}$/);
+    expect(nonce).not.toBe(codeVerifier);
+  });
+});

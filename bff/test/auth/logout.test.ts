@@ -1,0 +1,109 @@
+// Logging out: first here and for good, then at the provider.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startWorld, userOf, type World } from "../support/world.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ instances: 2 });
+});
+afterAll(() => world.stop());
+
+const logout = (browser: ReturnType<World["browser"]>) =>
+  browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+
+describe("a logout", () => {
+  it("ends the session on every instance, revokes the refresh token and leads to the provider", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const stolen = browser.cookies.get("__Host-Http-session")!;
+    const revocations = world.provider.count("revocation");
+    const response = await logout(browser);
+    expect(response.status).toBe(200);
+    const { location } = (await response.json()) as { location: string };
+    expect(location).toContain(`${world.provider.issuer}/session/end`);
+    expect(new URL(location).searchParams.get("post_logout_redirect_uri")).toBe(
+      `${world.gateway.config.publicOrigin}/`,
+    );
+    expect(world.provider.count("revocation")).toBe(revocations + 1);
+    expect(response.headers.get("clear-site-data")).toContain("cache");
+    expect(browser.cookies.has("__Host-Http-session")).toBe(false);
+    for (const gateway of world.gateways) {
+      const thief = world.browser("alice", gateway);
+      thief.cookies.set("__Host-Http-session", stolen);
+      expect(await userOf(thief)).toBeUndefined();
+      const answer = await thief.fetch("/api/x");
+      expect(answer.status).toBe(401);
+      expect(await answer.json()).toMatchObject({
+        code: "session_revoked",
+        loginUrl: expect.stringContaining("/bff/login"),
+      });
+    }
+  });
+
+  it("by a form answers 303", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const response = await browser.navigate("/bff/user");
+    expect(response.status).toBe(403);
+    const form = await browser.fetch("/bff/logout", {
+      method: "POST",
+      headers: { accept: "text/html", "content-type": "application/x-www-form-urlencoded", "x-csrf": "" },
+    });
+    expect(form.status).toBe(303);
+    expect(await userOf(browser)).toBeUndefined();
+  });
+
+  it("of nobody is no fault", async () => {
+    const response = await logout(world.browser());
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ location: `${world.gateway.config.publicOrigin}/` });
+  });
+
+  it("cannot be triggered from another site, nor by GET", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const foreign = await browser.fetch("/bff/logout", { method: "POST", headers: { "sec-fetch-site": "cross-site" } });
+    expect(foreign.status).toBe(403);
+    const sibling = await browser.fetch("/bff/logout", { method: "POST", headers: { "sec-fetch-site": "same-site" } });
+    expect(sibling.status).toBe(403);
+    expect((await browser.navigate("/bff/logout", { "sec-fetch-site": "same-origin" })).status).toBe(405);
+    expect(await userOf(browser)).toBeDefined();
+  });
+
+  it("F6: is not undone by requests that were under way", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const stolen = browser.cookies.get("__Host-Http-session")!;
+    const slow = Array.from({ length: 20 }, () => browser.fetch("/api/slow?holdMs=300"));
+    const users = Array.from({ length: 20 }, () => browser.fetch("/bff/user"));
+    await expect.poll(() => world.received.filter((each) => each.url.includes("holdMs")).length).toBe(20);
+    await logout(browser);
+    const late = await Promise.all([...slow, ...users]);
+    for (const response of late) expect(response.headers.getSetCookie()).toEqual([]);
+    const thief = world.browser("alice", world.gateways[1]);
+    thief.cookies.set("__Host-Http-session", stolen);
+    expect((await thief.fetch("/api/x")).status).toBe(401);
+  });
+
+  it("ends here also while the provider is down, and says so", async () => {
+    const browser = world.browser();
+    await browser.login();
+    await world.provider.down();
+    const response = await logout(browser);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ location: `${world.gateway.config.publicOrigin}/?provider=unreachable` });
+    await world.provider.up();
+    expect(await userOf(browser)).toBeUndefined();
+  });
+
+  it("is a 503 that says so while Redis is down, and the session is kept", async () => {
+    const browser = world.browser();
+    await browser.login();
+    await world.redis.kill();
+    const response = await logout(browser);
+    expect(response.status).toBe(503);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    await world.redis.start();
+    await expect.poll(() => userOf(browser).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
+  });
+});

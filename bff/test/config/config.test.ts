@@ -1,0 +1,135 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigError, loadConfig } from "../../src/config.ts";
+
+const KEY = Buffer.from("0123456789abcdef0123456789ABCDEF").toString("base64url");
+const good = {
+  OIDC_ISSUER: "http://localhost:8080/realms/demo",
+  OIDC_CLIENT_ID: "cloakroom",
+  OIDC_CLIENT_SECRET: "a-secret-of-enough-length",
+  SECRET_KEYS: KEY,
+};
+
+function faultsOf(change: Record<string, string | undefined>): string {
+  try {
+    loadConfig({ ...good, ...change });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return "";
+}
+
+describe("the configuration", () => {
+  it("is complete with four settings, and frozen", () => {
+    const config = loadConfig(good);
+    expect(config).toMatchObject({
+      publicOrigin: "http://localhost:3000",
+      listen: { host: "127.0.0.1", port: 3000 },
+      sessionIdleMs: 1_800_000,
+      sessionMaxMs: 28_800_000,
+      upstreams: [],
+    });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.provider)).toBe(true);
+  });
+
+  it("names every missing setting in one message, with the cure", () => {
+    const message = (() => {
+      try {
+        loadConfig({});
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "";
+    })();
+    for (const name of ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "SECRET_KEYS"])
+      expect(message).toContain(`${name} is required`);
+    expect(message).toContain("randomBytes(32)");
+  });
+
+  it.each<[string, Record<string, string | undefined>, RegExp]>([
+    ["an origin with a path", { PUBLIC_ORIGIN: "https://app.example/x" }, /PUBLIC_ORIGIN must be an origin/],
+    ["an origin with a final slash", { PUBLIC_ORIGIN: "https://app.example/" }, /PUBLIC_ORIGIN/],
+    ["a public origin without TLS", { PUBLIC_ORIGIN: "http://app.example" }, /PUBLIC_ORIGIN must be https/],
+    ["an http provider for a public origin", { PUBLIC_ORIGIN: "https://app.example" }, /OIDC_ISSUER may be http only/],
+    [
+      "an issuer that skips the issuer check",
+      { OIDC_ISSUER: "https://p.example/.well-known/openid-configuration" },
+      /OIDC_ISSUER/,
+    ],
+    ["a short secret", { OIDC_CLIENT_SECRET: "short" }, /OIDC_CLIENT_SECRET must have at least 16/],
+    ["a short key", { SECRET_KEYS: "c2hvcnQ" }, /key 1 must be at least 32 random bytes/],
+    ["a key that is not random", { SECRET_KEYS: "A".repeat(43) }, /key 1 is not random/],
+    ["the same key twice", { SECRET_KEYS: `${KEY},${KEY}` }, /same key twice/],
+    ["scopes without openid", { OIDC_SCOPE: "profile" }, /OIDC_SCOPE must contain "openid"/],
+    ["no algorithm", { OIDC_ID_TOKEN_ALG: "none" }, /OIDC_ID_TOKEN_ALG must be one asymmetric/],
+    ["a symmetric algorithm", { OIDC_ID_TOKEN_ALG: "HS256" }, /OIDC_ID_TOKEN_ALG/],
+    [
+      "an idle limit beyond the absolute one",
+      { SESSION_IDLE_SECONDS: "100", SESSION_MAX_SECONDS: "50" },
+      /SESSION_IDLE_SECONDS must not exceed/,
+    ],
+    ["production without Redis", { NODE_ENV: "production" }, /REDIS_URL is required/],
+    ["a Redis address that is none", { REDIS_URL: "http://x" }, /REDIS_URL must start with/],
+    ["certificate checks turned off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, /NODE_TLS_REJECT_UNAUTHORIZED/],
+    ["F9: NODE_DEBUG, which prints sessions and tokens", { NODE_DEBUG: "koa-session:context" }, /NODE_DEBUG/],
+    ["a proxy range that is none", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
+    ["an upstream without a prefix", { UPSTREAMS: "http://localhost:8000" }, /UPSTREAMS row 1/],
+    ["an upstream outside /api", { UPSTREAMS: "/bff=http://localhost:8000" }, /UPSTREAMS row 1: prefix must be \/api/],
+    ["an upstream with credentials", { UPSTREAMS: "/api=http://u:p@localhost:8000" }, /UPSTREAMS row 1: baseUrl/],
+    ["two upstreams for one prefix", { UPSTREAMS: "/api=http://a,/api=http://b" }, /two rows for \/api/],
+    ["a file of upstreams that is not there", { UPSTREAMS_FILE: "/nowhere.json" }, /UPSTREAMS_FILE must name/],
+    ["a port that is none", { PORT: "99999" }, /PORT must be a port number/],
+    ["a post-logout path that leaves", { POST_LOGOUT_PATH: "//evil.example" }, /POST_LOGOUT_PATH/],
+  ])("refuses %s", (_case, change, message) => {
+    expect(faultsOf(change)).toMatch(message);
+  });
+
+  it("reports all faults at once and shows no secret", () => {
+    const message = faultsOf({
+      PORT: "x",
+      SESSION_MAX_SECONDS: "y",
+      OIDC_CLIENT_SECRET: "hunter2",
+      SECRET_KEYS: "hunter3",
+    });
+    expect(message.match(/^ {2}- /gm)).toHaveLength(4);
+    expect(message).not.toMatch(/hunter/);
+  });
+
+  it("reads secrets from files, and refuses both forms at once", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "secret");
+    writeFileSync(file, "a-secret-from-a-file\n");
+    const config = loadConfig({ ...good, OIDC_CLIENT_SECRET: undefined, OIDC_CLIENT_SECRET_FILE: file });
+    expect(config.provider.clientSecret).toBe("a-secret-from-a-file");
+    expect(faultsOf({ OIDC_CLIENT_SECRET_FILE: file })).toMatch(/both set/);
+    expect(faultsOf({ OIDC_CLIENT_SECRET: undefined, OIDC_CLIENT_SECRET_FILE: "/nowhere" })).toMatch(/cannot be read/);
+  });
+
+  it("reads upstreams from a file, longest prefix first, and names the row that is wrong", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "upstreams.json");
+    writeFileSync(
+      file,
+      JSON.stringify([
+        { prefix: "/api", baseUrl: "http://a/" },
+        { prefix: "/api/admin", baseUrl: "http://b", requiredRoles: ["admin"] },
+      ]),
+    );
+    expect(
+      loadConfig({ ...good, UPSTREAMS_FILE: file }).upstreams.map(({ prefix, baseUrl }) => [prefix, baseUrl]),
+    ).toEqual([
+      ["/api/admin", "http://b"],
+      ["/api", "http://a"],
+    ]);
+    writeFileSync(
+      file,
+      JSON.stringify([
+        { prefix: "/api", baseUrl: "http://a" },
+        { prefix: "/api/x", baseUrl: "http://b", tokn: "none" },
+      ]),
+    );
+    expect(faultsOf({ UPSTREAMS_FILE: file })).toMatch(/UPSTREAMS_FILE row 2/);
+  });
+});

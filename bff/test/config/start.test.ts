@@ -1,0 +1,123 @@
+// The gateway as a process: what it says when it cannot start, and how it ends.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { freePort } from "../../../demo/src/free-port.ts";
+import { startHostileProvider } from "../support/hostile-provider.ts";
+import { startRedis } from "../support/redis.ts";
+import { testKeys } from "../support/sessions.ts";
+
+async function start(env: Record<string, string>) {
+  const [port, management] = [await freePort(), await freePort()];
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts")], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      PORT: String(port),
+      MANAGEMENT_PORT: String(management),
+      PUBLIC_ORIGIN: `http://localhost:${port}`,
+      OIDC_ISSUER: "http://127.0.0.1:1",
+      OIDC_CLIENT_ID: "cloakroom-test",
+      OIDC_CLIENT_SECRET: "a-client-secret-for-tests",
+      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+      ...env,
+    },
+  });
+  let output = "";
+  child.stdout.on("data", (text: Buffer) => (output += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (output += text.toString()));
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  return { child, port, management, output: () => output, exited };
+}
+
+const readiness = async (port: number) => {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  return response === undefined ? undefined : { status: response.status, body: await response.text() };
+};
+
+it("stops with all faults in one message and shows no secret", async () => {
+  const { exited, output } = await start({
+    PORT: "x",
+    OIDC_CLIENT_SECRET: "hunter2",
+    NODE_DEBUG: "koa-session:context",
+  });
+  expect((await exited)[0]).toBe(78);
+  for (const name of ["PORT", "OIDC_CLIENT_SECRET", "NODE_DEBUG"]) expect(output()).toContain(name);
+  expect(output()).not.toContain("hunter2");
+});
+
+it("I7: stops when Redis would evict sessions", async () => {
+  const redis = await startRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
+  const { exited, output } = await start({ REDIS_URL: redis.url });
+  expect((await exited)[0]).toBe(78);
+  expect(output()).toContain("maxmemory-policy noeviction");
+  await redis.stop();
+});
+
+it("stops when SPA_ROOT holds no app", async () => {
+  const { exited, output } = await start({ SPA_ROOT: import.meta.dirname });
+  expect((await exited)[0]).toBe(78);
+  expect(output()).toContain("SPA_ROOT");
+});
+
+it("I8: starts without Redis and provider, says what is missing, and heals when both come", async () => {
+  const provider = await startHostileProvider();
+  const redis = await startRedis();
+  await redis.kill();
+  const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: "http://127.0.0.1:1" });
+  await expect.poll(() => readiness(gateway.management), { timeout: 10_000 }).toMatchObject({ status: 503 });
+  const { body } = (await readiness(gateway.management))!;
+  expect(body).toContain("REDIS_URL");
+  expect(body).toContain("OIDC_ISSUER");
+  gateway.child.kill("SIGKILL");
+  await gateway.exited;
+
+  const healing = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer });
+  await expect.poll(() => readiness(healing.management), { timeout: 10_000 }).toMatchObject({ status: 503 });
+  await redis.start();
+  await expect.poll(() => readiness(healing.management), { timeout: 15_000 }).toMatchObject({ status: 200 });
+  healing.child.kill("SIGKILL");
+  await healing.exited;
+  await provider.stop();
+  await redis.stop();
+}, 40_000);
+
+it("drains on SIGTERM: what runs is finished, new connections are refused, then it ends", async () => {
+  let answer: (() => void) | undefined;
+  const upstream = createServer((request, response) => {
+    if (request.url === "/slow") answer = () => response.end("finished");
+    else response.end("at once");
+  });
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const upstreams = JSON.stringify([
+    { prefix: "/api", baseUrl: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, token: "none" },
+  ]);
+  const { mkdtempSync, writeFileSync } = await import("node:fs");
+  const file = join(mkdtempSync(join((await import("node:os")).tmpdir(), "cloakroom-")), "upstreams.json");
+  writeFileSync(file, upstreams);
+  const { child, port, management, exited } = await start({ UPSTREAMS_FILE: file });
+  await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
+  const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
+  const running = fetch(`http://localhost:${port}/api/slow`, { headers });
+  await expect.poll(() => answer).toBeDefined();
+  child.kill("SIGTERM");
+  await expect.poll(async () => (await readiness(management))?.body).toContain("shutting down");
+  await expect
+    .poll(
+      () =>
+        fetch(`http://localhost:${port}/api/late`, { headers }).then(
+          () => "answered",
+          () => "refused",
+        ),
+      { timeout: 5_000 },
+    )
+    .toBe("refused");
+  answer?.();
+  expect(await (await running).text()).toBe("finished");
+  expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
+  upstream.close();
+});

@@ -1,0 +1,254 @@
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "node:net";
+import { once } from "node:events";
+import type { Context, Next } from "koa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GatewayError } from "../../src/errors.ts";
+import { escapeHtml } from "../../src/http/error-page.ts";
+import { requestState } from "../../src/http/request-state.ts";
+import {
+  appRequest,
+  eventually,
+  sendRaw,
+  startGateway,
+  startUpstream,
+  type TestGateway,
+  type TestUpstream,
+} from "../proxy/gateway.ts";
+
+let upstream: TestUpstream;
+let gateway: TestGateway;
+let spaRoot: string;
+let hasReadHalf = false;
+
+/** Routes that fail in every way that a route can. */
+async function routes(ctx: Context, next: Next): Promise<void> {
+  const fail = (error: unknown) => {
+    ctx.set("Set-Cookie", "__Host-Http-session=; Max-Age=0");
+    ctx.set("ETag", '"half-made"');
+    throw error;
+  };
+  switch (ctx.path) {
+    case "/bff/login":
+      requestState(ctx).returnPath = '/a?b="><script>alert(1)</script>';
+      return fail(new GatewayError("provider_unavailable", { cause: new Error("canary-cause"), retryAfterSeconds: 3 }));
+    case "/bff/callback":
+      return fail(new GatewayError("login_failed", { reason: "state unknown" }));
+    case "/bff/fault":
+      return fail(new TypeError("canary-message"));
+    case "/bff/http-error":
+      return ctx.throw(400, "canary-expose");
+    case "/bff/bare":
+      ctx.status = 405;
+      return;
+    case "/bff/late":
+      ctx.respond = false;
+      ctx.res.writeHead(200);
+      ctx.res.write("half");
+      throw new Error("too late");
+    case "/bff/half":
+      ctx.req.once("data", () => {
+        ctx.req.pause();
+        hasReadHalf = true;
+      });
+      await eventually(() => ctx.req.complete, "the whole body has come");
+      throw new GatewayError("login_failed");
+    case "/bff/user":
+      ctx.body = { user: null };
+      return;
+  }
+  await next();
+}
+
+beforeAll(async () => {
+  spaRoot = mkdtempSync(join(tmpdir(), "spa-"));
+  mkdirSync(join(spaRoot, "assets"));
+  writeFileSync(join(spaRoot, "index.html"), "<!doctype html><title>app</title>");
+  writeFileSync(join(spaRoot, "assets", "app-1234.js"), "let a;".repeat(1_000));
+  upstream = await startUpstream((request, response) => {
+    response.writeHead(Number(request.url?.slice(1)) || 200, { "X-Frame-Options": "ALLOWALL", "Set-Cookie": "a=b" });
+    response.end();
+  });
+  gateway = await startGateway({
+    upstreams: `/api=${upstream.origin}`,
+    spaRoot,
+    routes,
+    publicOrigin: "https://app.test",
+  });
+});
+afterAll(async () => {
+  await gateway.stop();
+  upstream.stop();
+  rmSync(spaRoot, { recursive: true });
+});
+
+describe("every answer carries the security headers, whoever wrote it", () => {
+  const own =
+    (line: string, extra: string[] = []) =>
+    () =>
+      appRequest(gateway, line, extra);
+  const rows: [name: string, bytes: () => string, status: number][] = [
+    ["the app", own("GET /"), 200],
+    ["a deep link", own("GET /profile"), 200],
+    ["the app's head", own("HEAD /"), 200],
+    ["an asset", own("GET /assets/app-1234.js"), 200],
+    ["a missing asset", own("GET /assets/none.js"), 404],
+    ["a POST to the app", own("POST /", ["Content-Length: 0"]), 405],
+    ["an API answer", own("GET /api/200"), 200],
+    ["an API 204", own("GET /api/204"), 204],
+    ["an API 304", own("GET /api/304"), 304],
+    ["an API 404", own("GET /api/404"), 404],
+    ["an API 500", own("GET /api/500"), 500],
+    ["an API HEAD", own("HEAD /api/200"), 200],
+    ["a route", own("GET /bff/user"), 200],
+    ["a route that fails", own("GET /bff/fault"), 500],
+    ["a Koa error", own("GET /bff/http-error"), 400],
+    ["a bare status", own("GET /bff/bare"), 405],
+    ["an unknown route", own("GET /bff/none"), 404],
+    ["an error page", own("GET /bff/login", ["Accept: text/html", "Sec-Fetch-Dest: document"]), 503],
+    ["a refused origin", () => `GET /api/x HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`, 403],
+    ["a refused target", own("GET /api/../x"), 400],
+    ["a wrong host", () => "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", 421],
+    ["what is not HTTP", () => "what\r\n\r\n", 400],
+    ["an oversized head", own("GET /", [`X: ${"a".repeat(20_000)}`]), 431],
+    ["an upgrade", own("GET /api/x", ["Connection: upgrade", "Upgrade: websocket"]), 400],
+  ];
+  test.each(rows)("%s", async (_name, bytes, status) => {
+    const { headers, status: got, raw } = await sendRaw(gateway.port, bytes());
+    expect([got, raw.slice(0, 15)]).toEqual([status, expect.any(String)]);
+    const once = (name: string) => {
+      expect([name, headers.get(name)?.length]).toEqual([name, 1]);
+      return headers.get(name)?.[0] ?? "";
+    };
+    expect(once("content-security-policy")).toMatch(/^default-src 'none'.*frame-ancestors 'none'/);
+    expect(once("x-content-type-options")).toBe("nosniff");
+    expect(once("referrer-policy")).toBe("same-origin");
+    expect(once("cross-origin-opener-policy")).toBe("same-origin");
+    expect(once("cross-origin-resource-policy")).toBe("same-origin");
+    expect(once("permissions-policy")).toContain("camera=()");
+    expect(once("x-frame-options")).toBe("DENY");
+    expect(once("strict-transport-security")).toBe("max-age=63072000; includeSubDomains");
+    expect(once("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(once("cache-control")).not.toBe("");
+    expect(headers.has("x-powered-by") || headers.has("server")).toBe(false);
+    if (headers.has("content-type")) expect(once("content-type")).toMatch(/charset=utf-8|javascript/);
+  });
+
+  test("over plain http there is no HSTS", async () => {
+    const plain = await startGateway({ spaRoot });
+    expect((await sendRaw(plain.port, appRequest(plain, "GET /"))).headers.has("strict-transport-security")).toBe(
+      false,
+    );
+    await plain.stop();
+  });
+
+  test("the app's policy is exact", async () => {
+    const { headers } = await sendRaw(gateway.port, appRequest(gateway, "GET /"));
+    expect(headers.get("content-security-policy")).toEqual([
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
+        "manifest-src 'self'; base-uri 'none'; form-action 'self' https://provider.test; frame-ancestors 'none'; " +
+        "require-trusted-types-for 'script'; trusted-types 'none'",
+    ]);
+  });
+});
+
+describe("errors", () => {
+  test("keep Set-Cookie, drop what was half made, and tell the browser no cause", async () => {
+    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /bff/fault"));
+    expect(answer.status).toBe(500);
+    expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
+    expect(answer.headers.get("set-cookie")).toEqual(["__Host-Http-session=; Max-Age=0"]);
+    expect(answer.headers.has("etag")).toBe(false);
+    expect(answer.headers.get("cache-control")).toEqual(["no-store"]);
+    expect(answer.raw).not.toContain("canary");
+    const { requestId } = JSON.parse(answer.body) as { requestId: string };
+    expect(answer.headers.get("x-request-id")).toEqual([requestId]);
+    const logged = gateway.lines.filter((line) => line["requestId"] === requestId && line["msg"] === "request failed");
+    expect(logged).toHaveLength(1);
+    expect(logged[0]).toMatchObject({ code: "internal", error: expect.stringContaining("TypeError") });
+  });
+
+  test("a browser that navigates gets a page with a way on, in which everything is escaped (CVE-2021-32702)", async () => {
+    const bytes = appRequest(gateway, "GET /bff/login", ["Accept: text/html", "Sec-Fetch-Dest: document"]);
+    const answer = await sendRaw(gateway.port, bytes);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toEqual(["3"]);
+    expect(answer.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
+    expect(answer.headers.get("content-security-policy")?.[0]).toMatch(/style-src 'sha256-[\w+/=]+'/);
+    expect(answer.body).toContain('href="/bff/login?returnTo=%2Fa%3Fb%3D%22%3E%3Cscript%3E');
+    expect(answer.body).not.toContain("<script");
+    expect(answer.body).not.toContain("canary");
+    expect(answer.body).toContain(answer.headers.get("x-request-id")?.[0]);
+  });
+
+  test("a fetch of the same address gets a problem", async () => {
+    const answer = await sendRaw(
+      gateway.port,
+      appRequest(gateway, "GET /bff/callback", ["Accept: application/json", "Sec-Fetch-Dest: empty"]),
+    );
+    expect(JSON.parse(answer.body)).toMatchObject({ type: "about:blank", title: "Bad Request", code: "login_failed" });
+  });
+
+  test("HEAD gets the head only", async () => {
+    const answer = await sendRaw(gateway.port, appRequest(gateway, "HEAD /bff/fault"));
+    expect([answer.status, answer.body]).toEqual([500, ""]);
+    expect(Number(answer.headers.get("content-length")?.[0])).toBeGreaterThan(0);
+  });
+
+  test("an answer that was begun is cut, not ended", async () => {
+    const socket = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
+    let raw = "";
+    socket.on("data", (chunk: string) => (raw += chunk)).on("error", () => {});
+    socket.write(appRequest(gateway, "GET /bff/late"));
+    await once(socket, "close");
+    expect(raw.match(/HTTP\/1\.1/g)?.length ?? 0).toBeLessThanOrEqual(1);
+    expect(raw).not.toContain("\r\n0\r\n");
+  });
+
+  test("a body that a route stopped reading does not hold up the next request on the connection", async () => {
+    const socket = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
+    let raw = "";
+    socket.on("data", (chunk: string) => (raw += chunk));
+    // The rest fills the request's buffer to the byte: Node stops the socket just as the body is complete.
+    const rest = 65_536;
+    socket.write(appRequest(gateway, "POST /bff/half", [`Content-Length: ${rest + 10}`], "first ten."));
+    await eventually(() => hasReadHalf, "the route has read and stopped");
+    socket.write("x".repeat(rest));
+    await eventually(() => raw.includes("login_failed"), "the refusal arrives");
+    socket.write(appRequest(gateway, "GET /api/204"));
+    await eventually(() => raw.includes("HTTP/1.1 204"), "the next request is answered");
+    socket.destroy();
+  });
+
+  test("HTML that enters a page is inert", () => {
+    expect(escapeHtml(`<img src=x onerror='a' title="b">&`)).toBe(
+      "&lt;img src=x onerror=&#39;a&#39; title=&quot;b&quot;&gt;&amp;",
+    );
+  });
+});
+
+describe("the request's line in the log", () => {
+  test("carries path without query, status, duration, upstream and id, and nothing of the headers", async () => {
+    await sendRaw(gateway.port, appRequest(gateway, "GET /api/200?code=canary-query", ["Cookie: a=canary-cookie"]));
+    await eventually(() => gateway.lines.some((line) => line["path"] === "/api/200"), "the line is written");
+    const line = gateway.lines.findLast((one) => one["path"] === "/api/200");
+    expect(line).toMatchObject({
+      msg: "request",
+      method: "GET",
+      status: 200,
+      upstream: "/api",
+      clientAddress: "127.0.0.1",
+      durationMs: expect.any(Number),
+      requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(JSON.stringify(gateway.lines)).not.toMatch(/canary/);
+  });
+
+  test("an id that the browser sends is not ours", async () => {
+    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/200", ["X-Request-Id: forged"]));
+    expect(answer.raw).not.toContain("forged");
+    expect(upstream.arrived.at(-1)?.headers["x-request-id"]).toBe(answer.headers.get("x-request-id")?.[0]);
+  });
+});

@@ -1,0 +1,129 @@
+import type { IncomingMessage } from "node:http";
+import { describe, expect, test } from "vitest";
+import { csrfRule, inspectLogin, inspectOrigin } from "../../src/http/csrf.ts";
+import { sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
+
+const ORIGIN = "https://app.test";
+const asked = (headers: Record<string, string>, method = "GET") => ({ method, headers }) as unknown as IncomingMessage;
+
+describe("which rule a path is under", () => {
+  test.each([
+    ["/api", "fetch"],
+    ["/api/x?y", "fetch"],
+    ["/API/x", "fetch"],
+    ["/bff/user", "fetch"],
+    ["/bff/user?x", "fetch"],
+    ["/bff/sessions", "fetch"],
+    ["/bff/whatever", "fetch"],
+    ["/BFF/logout", "fetch"],
+    ["/bff/logout/", "fetch"],
+    ["/bff/login/", "fetch"],
+    ["/Bff/Login", "fetch"],
+    ["/bff/logout", "form"],
+    ["/bff/logout?x", "form"],
+    ["/bff/login?returnTo=/x", "none"],
+    ["/bff/callback?code=x", "none"],
+    ["/bff/backchannel-logout", "none"],
+    ["/", "none"],
+    ["/profile", "none"],
+  ] as const)("%s is %s", (target, rule) => {
+    expect(csrfRule(target)).toBe(rule);
+  });
+});
+
+describe("the truth table for our app's own calls", () => {
+  const sites = [undefined, "same-origin", "same-site", "cross-site", "none", "same-origin, same-origin", ""] as const;
+  const origins = [
+    undefined,
+    ORIGIN,
+    "null",
+    "https://app.test.evil",
+    "https://sub.app.test",
+    "http://app.test",
+    "https://app.test:443",
+    "HTTPS://APP.TEST",
+  ] as const;
+  const markers = [undefined, "1", "0", "", "1, 1", "true"] as const;
+  const rows = sites.flatMap((site) =>
+    origins.flatMap((origin) => markers.map((marker) => ({ site, origin, marker }))),
+  );
+
+  test.each(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])(
+    "%s passes only same-origin with X-CSRF: 1",
+    (method) => {
+      for (const { site, origin, marker } of rows) {
+        const headers: Record<string, string> = {};
+        if (site !== undefined) headers["sec-fetch-site"] = site;
+        if (origin !== undefined) headers["origin"] = origin;
+        if (marker !== undefined) headers["x-csrf"] = marker;
+        const isOwn =
+          (site === "same-origin" && (origin === undefined || origin === ORIGIN)) ||
+          (site === undefined && origin === ORIGIN);
+        const verdict = inspectOrigin(asked(headers, method), "fetch", ORIGIN);
+        expect([headers, verdict === "ok"]).toEqual([headers, isOwn && marker === "1"]);
+        expect([headers, inspectOrigin(asked(headers, method), "form", ORIGIN) === "ok"]).toEqual([headers, isOwn]);
+      }
+    },
+  );
+
+  test.each([
+    [{ accept: "text/event-stream", "sec-fetch-site": "same-origin" }, "GET", true],
+    [{ accept: "text/event-stream", "sec-fetch-site": "same-origin" }, "POST", false],
+    [{ accept: "text/event-stream", "sec-fetch-site": "same-site" }, "GET", false],
+    [{ accept: "text/event-stream", "sec-fetch-site": "none" }, "GET", false],
+    [{ accept: "text/event-stream", origin: ORIGIN }, "GET", false],
+    [{ accept: "text/event-stream" }, "GET", false],
+    [{ accept: "text/html, text/event-stream", "sec-fetch-site": "same-origin" }, "GET", false],
+    [{ accept: "*/*", "sec-fetch-site": "same-origin" }, "GET", false],
+  ] as const)("EventSource: %j by %s passes: %s", (headers, method, passes) => {
+    expect(inspectOrigin(asked(headers, method), "fetch", ORIGIN) === "ok").toBe(passes);
+  });
+});
+
+describe("who may start a login", () => {
+  test.each([
+    [{}, "ok"],
+    [{ "sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site" }, "ok"],
+    [{ "sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "none" }, "ok"],
+    [{ "sec-fetch-dest": "iframe", "sec-fetch-mode": "navigate" }, "not a top-level navigation"],
+    [{ "sec-fetch-dest": "image", "sec-fetch-mode": "no-cors" }, "not a top-level navigation"],
+    [{ "sec-fetch-dest": "empty", "sec-fetch-mode": "cors" }, "not a top-level navigation"],
+    [{ "sec-fetch-dest": "script" }, "not a top-level navigation"],
+    [{ "sec-fetch-mode": "no-cors" }, "not a top-level navigation"],
+    [{ "sec-fetch-dest": "document, document" }, "not a top-level navigation"],
+    [{ "sec-purpose": "prefetch", "sec-fetch-dest": "document" }, "prefetch"],
+    [{ "sec-purpose": "prefetch;prerender" }, "prefetch"],
+    [{ purpose: "prefetch" }, "prefetch"],
+    [{ "x-moz": "prefetch" }, "prefetch"],
+  ])("%j is %s", (headers, verdict) => {
+    expect(inspectLogin(asked(headers as Record<string, string>))).toBe(verdict);
+  });
+});
+
+test("a forged request is 403, counted, logged as an event, and never reaches the upstream", async () => {
+  const upstream = await startUpstream();
+  const gateway = await startGateway({ upstreams: `/api=${upstream.origin}` });
+  const forged = [
+    "POST /api/x HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nOrigin: https://evil.test\r\nSec-Fetch-Site: cross-site",
+    "POST /api/x HTTP/1.1\r\nX-HTTP-Method-Override: GET\r\nContent-Length: 0\r\nSec-Fetch-Site: same-site\r\nX-CSRF: 1",
+    "OPTIONS /api/x HTTP/1.1\r\nOrigin: https://evil.test\r\nAccess-Control-Request-Method: POST\r\nSec-Fetch-Site: cross-site",
+    "GET /api/x HTTP/1.1\r\nSec-Fetch-Site: none\r\nX-CSRF: 1",
+    "GET /api/x HTTP/1.1\r\nX-CSRF: 1",
+    "GET /bff/user HTTP/1.1\r\nX-CSRF: 1",
+    "POST /bff/logout HTTP/1.1\r\nOrigin: null\r\nContent-Length: 0",
+  ];
+  for (const head of forged) {
+    const answer = await sendRaw(
+      gateway.port,
+      `${head}\r\nHost: ${gateway.host}\r\n\r\n${head.includes("Length: 2") ? "xx" : ""}`,
+    );
+    expect([head, answer.status]).toEqual([head, 403]);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: "csrf_rejected" });
+    expect([...answer.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
+  }
+  expect(upstream.arrived).toEqual([]);
+  expect(gateway.events("csrf_rejected")).toHaveLength(forged.length);
+  expect(await gateway.metrics.scrape()).toContain(`cloakroom_csrf_rejections_total ${forged.length}`);
+  await gateway.stop();
+  upstream.stop();
+});

@@ -1,0 +1,224 @@
+// The gateway's front and forwarding on real sockets, with a stand-in for "may this request go there".
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { BlockList, connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import Koa, { type Middleware } from "koa";
+import type { Config, UpstreamConfig } from "../../src/config.ts";
+import { csrf } from "../../src/http/csrf.ts";
+import { errorAnswer, reportLateError } from "../../src/http/error-answer.ts";
+import { frontGuard } from "../../src/http/front-guard.ts";
+import { createMetrics, type Metrics } from "../../src/http/metrics.ts";
+import { requestLog } from "../../src/http/request-log.ts";
+import { securityHeaders } from "../../src/http/security-headers.ts";
+import { guardServer } from "../../src/http/socket-answers.ts";
+import { spa } from "../../src/http/spa.ts";
+import { createLog } from "../../src/log.ts";
+import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
+import { closeUpstreams, createUpstreams } from "../../src/proxy/upstreams.ts";
+import { parseUpstreams } from "../../src/upstream-config.ts";
+
+export const BEARER = "canary-access-token";
+
+export type TestGateway = {
+  port: number;
+  host: string;
+  server: Server;
+  metrics: Metrics;
+  lines: Record<string, unknown>[];
+  events: (name: string) => Record<string, unknown>[];
+  stop: () => Promise<void>;
+};
+
+export type GatewayOptions = {
+  /** `prefix=url`, as in UPSTREAMS. */
+  upstreams?: string;
+  override?: Partial<UpstreamConfig>;
+  /** With `:0` the real port is put in. */
+  publicOrigin?: string;
+  authorize?: ForwardingParts["authorize"];
+  trustedProxies?: BlockList;
+  spaRoot?: string;
+  routes?: Middleware;
+};
+
+export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const publicOrigin = options.publicOrigin ?? `http://127.0.0.1:${port}`;
+  const { upstreams: rows, faults } = parseUpstreams(options.upstreams, undefined);
+  if (faults.length > 0) throw new Error(faults.join(" "));
+  const upstreams = createUpstreams(rows.map((row) => ({ ...row, ...options.override })));
+  const lines: Record<string, unknown>[] = [];
+  const log = createLog("debug", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const metrics = createMetrics();
+  const config = {
+    publicOrigin,
+    trustedProxies: options.trustedProxies ?? new BlockList(),
+    provider: { issuer: "https://provider.test/realms/demo" },
+  } as Config;
+
+  const app = new Koa();
+  app.on("error", reportLateError({ log }));
+  app.use(errorAnswer({ log, publicOrigin }));
+  app.use(requestLog({ config, log, metrics }));
+  app.use(securityHeaders(config));
+  app.use(frontGuard({ publicOrigin }));
+  app.use(csrf({ publicOrigin, metrics }));
+  const authorize = options.authorize ?? (async () => ({ accessToken: BEARER }));
+  app.use(apiForwarding({ config, upstreams, authorize, log }));
+  if (options.routes !== undefined) app.use(options.routes);
+  app.use(spa({ root: options.spaRoot }));
+  const handle = app.callback();
+  server.on("request", (request, response) => void handle(request, response));
+  guardServer(server, { config, log });
+  return {
+    port,
+    host: new URL(publicOrigin).host,
+    server,
+    metrics,
+    lines,
+    events: (name) => lines.filter((line) => line["event"] === name),
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await closeUpstreams(upstreams);
+    },
+  };
+}
+
+export type Arrived = {
+  method: string;
+  url: string;
+  headers: IncomingMessage["headers"];
+  rawHeaders: string[];
+  body: string;
+};
+export type TestUpstream = { port: number; origin: string; arrived: Arrived[]; server: Server; stop: () => void };
+
+/** Records what arrives, then answers 200 or by the given handler. */
+export async function startUpstream(
+  handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) =>
+    void response.end("ok"),
+  record = true,
+): Promise<TestUpstream> {
+  const arrived: Arrived[] = [];
+  const server = createServer((request, response) => {
+    if (!record) {
+      handle(request, response);
+      return;
+    }
+    const { method = "", url = "", headers, rawHeaders } = request;
+    let body = "";
+    request.setEncoding("latin1").on("data", (chunk: string) => (body += chunk));
+    request.on("end", () => {
+      arrived.push({ method, url, headers, rawHeaders, body });
+      handle(request, response);
+    });
+  });
+  server.keepAliveTimeout = 30_000;
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    arrived,
+    server,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Speaks bytes: for upstreams that lie. */
+export async function startRawUpstream(
+  onRequest: (socket: Socket, head: string, count: number) => void,
+): Promise<{ origin: string; connections: () => number; stop: () => void }> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  let count = 0;
+  const server = createTcpServer((socket) => {
+    connections++;
+    sockets.add(socket);
+    let head = "";
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      head += chunk.toString("latin1");
+      if (!head.includes("\r\n\r\n")) return;
+      const complete = head;
+      head = "";
+      onRequest(socket, complete, ++count);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+    stop() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+export type RawAnswer = { raw: string; status: number; headers: Map<string, string[]>; body: string; closed: boolean };
+
+export function parseAnswer(raw: string, closed = true): RawAnswer {
+  const [head = "", ...rest] = raw.split("\r\n\r\n");
+  const [statusLine = "", ...fields] = head.split("\r\n");
+  const headers = new Map<string, string[]>();
+  for (const field of fields) {
+    const at = field.indexOf(":");
+    const name = field.slice(0, at).toLowerCase();
+    headers.set(name, [...(headers.get(name) ?? []), field.slice(at + 1).trim()]);
+  }
+  return { raw, status: Number(statusLine.split(" ")[1] ?? 0), headers, body: rest.join("\r\n\r\n"), closed };
+}
+
+/** Sends bytes and reads until the gateway closes, or an answer with a length is complete. */
+export function sendRaw(port: number, bytes: string): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(bytes, "latin1")));
+    let raw = "";
+    socket.setEncoding("latin1");
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new Error(`no complete answer to ${JSON.stringify(bytes.slice(0, 120))}: ${raw}`));
+    }, 5_000);
+    const done = (closed: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(parseAnswer(raw, closed));
+    };
+    socket.on("data", (chunk: string) => {
+      raw += chunk;
+      const headEnd = raw.indexOf("\r\n\r\n");
+      if (headEnd === -1 || raw.startsWith("HTTP/1.1 1")) return;
+      const { headers, status } = parseAnswer(raw);
+      const length = headers.get("content-length")?.[0];
+      const isHead = /^HEAD /.test(bytes) || status === 204 || status === 304;
+      if (isHead || (length !== undefined && raw.length - headEnd - 4 >= Number(length))) done(false);
+      else if (raw.endsWith("\r\n0\r\n\r\n")) done(false);
+    });
+    socket.on("close", () => done(true));
+    socket.on("error", () => done(true));
+  });
+}
+
+/** A request as our own app would send it. */
+export function appRequest(gateway: { host: string }, line: string, extra: string[] = [], body = ""): string {
+  const fields = [`Host: ${gateway.host}`, "X-CSRF: 1", "Sec-Fetch-Site: same-origin", ...extra];
+  return `${line} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n${body}`;
+}
+
+export async function eventually(condition: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,216 @@
+// One contract for both stores.
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createMemoryStore } from "../../src/memory-store.ts";
+import { createRedisStore } from "../../src/redis.ts";
+import type { Store } from "../../src/store.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+
+let redis: TestRedis;
+const stores: Record<string, () => Store> = {};
+const opened: Store[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+  await new Promise((ready) => store.client.once("ready", ready));
+  const memory = createMemoryStore();
+  opened.push(store, memory);
+  stores["redis"] = () => store;
+  stores["memory"] = () => memory;
+});
+afterAll(async () => {
+  await Promise.all(opened.map((store) => store.close()));
+  await redis.stop();
+});
+
+const newKey = () => randomBytes(32).toString("base64url");
+const record = (key: string) => ({ key, session: '{"n":1}', tokens: "sealed-1", idleMs: 60_000, maxMs: 120_000 });
+
+describe.each(["redis", "memory"])("the %s store", (name) => {
+  const store = () => stores[name]!();
+
+  it("reads what was created, and nothing else", async () => {
+    const key = newKey();
+    expect(await store().create(record(key))).toBe(true);
+    expect(await store().read(key)).toMatchObject({ session: '{"n":1}', tokens: "sealed-1", tokenVersion: 1 });
+    expect(await store().read(newKey())).toBeUndefined();
+  });
+
+  it("creates a key once", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    expect(await store().create(record(key))).toBe(false);
+  });
+
+  it("tells both limits, the idle one never beyond the absolute one", async () => {
+    const key = newKey();
+    await store().create({ ...record(key), idleMs: 90_000, maxMs: 50_000 });
+    const found = await store().readWithTimes(key);
+    expect(found!.expiresInMs).toBeGreaterThan(49_000);
+    expect(found!.idleExpiresInMs).toBeLessThanOrEqual(50_000);
+  });
+
+  it("ends a session for good: no late write brings it back", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    await store().claimRefresh(key, { owner: "slow", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
+    expect(await store().end(key, "logout")).toBe('{"n":1}');
+
+    expect(await store().saveTokens(key, "slow", "sealed-2")).toBe(false);
+    await store().slide(key);
+    await store().releaseRefresh(key, "slow", "unknown");
+    expect(await store().create(record(key))).toBe(false);
+
+    expect(await store().read(key)).toBeUndefined();
+    expect(await store().endReason(key)).toBe("logout");
+  });
+
+  it("keeps the first reason of an end", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    await store().end(key, "provider_logout");
+    await store().end(key, "logout");
+    expect(await store().endReason(key)).toBe("provider_logout");
+  });
+
+  it("refuses a login that arrives after its end", async () => {
+    const key = newKey();
+    await store().end(key, "revoked");
+    expect(await store().create(record(key))).toBe(false);
+  });
+
+  it("gives the lease on a refresh token to one owner", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const claims = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        store().claimRefresh(key, { owner: `o${n}`, tokenVersion: 1, leaseMs: 9_000, graceMs: 0 }),
+      ),
+    );
+    expect(claims.filter((claim) => claim.kind === "claimed")).toHaveLength(1);
+    expect(claims.filter((claim) => claim.kind === "busy")).toHaveLength(49);
+  });
+
+  it("shows losers the winner's token set", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    await store().claimRefresh(key, { owner: "winner", tokenVersion: 1, leaseMs: 9_000, graceMs: 0 });
+    expect(await store().saveTokens(key, "winner", "sealed-2")).toBe(true);
+    expect(
+      await store().claimRefresh(key, { owner: "loser", tokenVersion: 1, leaseMs: 9_000, graceMs: 0 }),
+    ).toMatchObject({
+      kind: "changed",
+      stored: { tokens: "sealed-2", tokenVersion: 2 },
+    });
+  });
+
+  it("fences off an owner whose lease ran out and was taken over", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    await store().claimRefresh(key, { owner: "paused", tokenVersion: 1, leaseMs: 1, graceMs: 0 });
+    await expect
+      .poll(() => store().claimRefresh(key, { owner: "next", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 }))
+      .toEqual({ kind: "claimed", afterUnknown: true });
+    expect(await store().saveTokens(key, "paused", "stale")).toBe(false);
+    expect(await store().renewRefresh(key, "paused", 1_000)).toBe(false);
+    expect(await store().saveTokens(key, "next", "sealed-2")).toBe(true);
+  });
+
+  it("leaves a lease that ran out to its holder for a while, from when that was noticed", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const next = { owner: "next", tokenVersion: 1, leaseMs: 60_000, graceMs: 150 };
+    await store().claimRefresh(key, { owner: "cut off", tokenVersion: 1, leaseMs: 1, graceMs: 150 });
+    await expect.poll(async () => (await store().claimRefresh(key, next)).kind).toBe("busy");
+    expect(await store().saveTokens(key, "cut off", "sealed-2")).toBe(true);
+    expect(await store().claimRefresh(key, next)).toMatchObject({ kind: "changed" });
+
+    await store().claimRefresh(key, { owner: "killed", tokenVersion: 2, leaseMs: 1, graceMs: 150 });
+    await expect.poll(async () => (await store().claimRefresh(key, { ...next, tokenVersion: 2 })).kind).toBe("claimed");
+  });
+
+  it.each([
+    ["unspent", false],
+    ["unknown", true],
+  ] as const)("after a claim released as %s, the next one knows: afterUnknown %s", async (outcome, afterUnknown) => {
+    const key = newKey();
+    await store().create(record(key));
+    await store().claimRefresh(key, { owner: "first", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
+    await store().releaseRefresh(key, "first", outcome);
+    expect(await store().claimRefresh(key, { owner: "second", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 })).toEqual({
+      kind: "claimed",
+      afterUnknown,
+    });
+  });
+
+  it("lists the sessions of an index and bars logins that come too late", async () => {
+    const name = { kind: "provider-session", hash: newKey() } as const;
+    const [first, second] = [newKey(), newKey()];
+    const entry = { maxMs: 60_000, issuedAtSeconds: 100 };
+    expect(await store().addToIndex(name, { key: first, ...entry })).toBe(true);
+    expect(await store().closeIndex(name, { issuedAtSeconds: undefined, ttlMs: 60_000 })).toEqual([first]);
+    expect(await store().addToIndex(name, { key: second, ...entry })).toBe(false);
+  });
+
+  it("lets a user log in again after a logout of all their sessions", async () => {
+    const name = { kind: "user", hash: newKey() } as const;
+    await store().closeIndex(name, { issuedAtSeconds: 100, ttlMs: 60_000 });
+    await store().closeIndex(name, { issuedAtSeconds: 90, ttlMs: 60_000 });
+    expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 100 })).toBe(false);
+    expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 101 })).toBe(true);
+  });
+
+  it("takes a one-time value once", async () => {
+    const value = newKey();
+    expect(await store().wasUsed("state", value)).toBe(false);
+    expect(await store().markUsed("state", value, 60_000)).toBe(true);
+    expect(await store().markUsed("state", value, 60_000)).toBe(false);
+    expect(await store().wasUsed("state", value)).toBe(true);
+    expect(await store().wasUsed("logout-token", value)).toBe(false);
+  });
+
+  it("drops a session at its idle limit and at its absolute limit", async () => {
+    const [idle, absolute] = [newKey(), newKey()];
+    await store().create({ ...record(idle), idleMs: 30 });
+    await store().create({ ...record(absolute), maxMs: 30 });
+    await expect.poll(() => store().read(idle)).toBeUndefined();
+    await store().slide(absolute);
+    await expect.poll(() => store().read(absolute)).toBeUndefined();
+  });
+
+  it("reports no fault", async () => {
+    expect(await store().check()).toBeUndefined();
+  });
+});
+
+describe("the redis store", () => {
+  it("refuses a server that would evict sessions", async () => {
+    const evicting = await startRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
+    const store = createRedisStore({ url: evicting.url, timeoutMs: 1_000 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    expect(await store.check()).toMatch(/maxmemory-policy allkeys-lru/);
+    await store.close();
+    await evicting.stop();
+  });
+
+  it("answers store_unavailable at once while Redis is down, within its deadline while it is frozen, and heals", async () => {
+    const own = await startRedis();
+    const store = createRedisStore({ url: own.url, timeoutMs: 300 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    const key = newKey();
+    await store.create(record(key));
+
+    own.pause();
+    await expect(store.read(key)).rejects.toMatchObject({ code: "store_unavailable" });
+    own.resume();
+    await expect.poll(() => store.read(key).catch(() => undefined), { timeout: 5_000 }).toBeDefined();
+
+    await own.kill();
+    await expect(store.read(key)).rejects.toMatchObject({ code: "store_unavailable" });
+    await own.start();
+    await expect.poll(() => store.read(key).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
+    await store.close();
+    await own.stop();
+  });
+});

@@ -1,0 +1,81 @@
+// A real gateway in this process, on a port of its own, with a log that can be searched.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createApp } from "../../src/app.ts";
+import { loadConfig, type Config } from "../../src/config.ts";
+import { createMetrics } from "../../src/http/metrics.ts";
+import { guardServer } from "../../src/http/socket-answers.ts";
+import { createLog } from "../../src/log.ts";
+import { createMemoryStore } from "../../src/memory-store.ts";
+import { createRedisStore } from "../../src/redis.ts";
+import type { Store } from "../../src/store.ts";
+import { freePort } from "../../../demo/src/free-port.ts";
+import { testKeys } from "./sessions.ts";
+
+export type TestGateway = {
+  origin: string;
+  config: Config;
+  store: Store;
+  /** Every log line so far. */
+  log: string[];
+  /** Security events by name. */
+  events(name: string): Record<string, unknown>[];
+  stop(): Promise<void>;
+};
+
+type Options = {
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  redisUrl?: string;
+  /** Another instance of the same gateway: same public origin, other listener. */
+  publicOrigin?: string;
+  env?: Record<string, string>;
+};
+
+export async function startGateway(options: Options): Promise<TestGateway> {
+  const port = await freePort();
+  const config = loadConfig({
+    PUBLIC_ORIGIN: options.publicOrigin ?? `http://localhost:${port}`,
+    PORT: String(port),
+    OIDC_ISSUER: options.issuer,
+    OIDC_CLIENT_ID: options.clientId,
+    OIDC_CLIENT_SECRET: options.clientSecret,
+    OIDC_TIMEOUT_SECONDS: "3",
+    SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+    LOG_LEVEL: "debug",
+    ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
+    ...options.env,
+  });
+  const lines: string[] = [];
+  const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
+  const store = await openStore(config);
+  const metrics = createMetrics();
+  const { handle, close } = createApp({ config, store, log, metrics });
+  const server = createServer((request, response) => void handle(request, response));
+  guardServer(server, { config, log });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    origin: `http://localhost:${(server.address() as AddressInfo).port}`,
+    config,
+    store,
+    log: lines,
+    events: (name) =>
+      lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line["event"] === name),
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+      await Promise.all([close(), store.close()]);
+    },
+  };
+}
+
+async function openStore({ redisUrl, redisTimeoutMs }: Config): Promise<Store> {
+  if (redisUrl === undefined) return createMemoryStore();
+  const store = createRedisStore({ url: redisUrl, timeoutMs: redisTimeoutMs });
+  await new Promise((ready) => store.client.once("ready", ready));
+  return store;
+}

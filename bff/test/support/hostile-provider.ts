@@ -1,0 +1,208 @@
+// A provider that lies in exactly one point. Only what no honest provider would do is done here: everything else is
+// tested against a real one.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
+
+type Claims = Record<string, unknown>;
+type Header = { alg: string; kid?: string; typ?: string } & Record<string, unknown>;
+
+export type Lies = {
+  /** Changes the claims of the ID token; `undefined` leaves one out. */
+  claims?: (honest: Claims) => Claims;
+  header?: (honest: Header) => Header;
+  /** Changes the finished token. */
+  idToken?: (honest: string) => string;
+  /** Signs with a key that is published nowhere, under the kid of the published one. */
+  foreignKey?: boolean;
+  /** Changes the query of the answer that the browser carries. */
+  answer?: (honest: Claims) => Claims;
+  metadata?: (honest: Claims) => Claims;
+  token?: (honest: Claims) => Claims;
+  /** Changes the published keys. */
+  jwks?: (honest: JWK[]) => JWK[];
+  /** New keys right before signing. */
+  rotateBeforeSigning?: boolean;
+};
+
+export type HostileProvider = {
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  lies: Lies;
+  counts: { authorize: number; token: number; jwks: number; trap: number };
+  /** What the token endpoint was last asked, and how the client authenticated. */
+  lastTokenRequest(): { body: URLSearchParams; authorization: string | undefined };
+  logoutToken(claims?: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
+  rotate(): Promise<void>;
+  /** Also published, for another algorithm than the one we accept: sign with it what should be refused. */
+  es256: { privateKey: CryptoKey; kid: string };
+  stop(): Promise<void>;
+};
+
+type Key = { privateKey: CryptoKey; publicKey: CryptoKey; kid: string };
+const newKey = async (kid: string): Promise<Key> => ({
+  ...(await generateKeyPair("RS256", { extractable: true })),
+  kid,
+});
+
+export async function startHostileProvider(): Promise<HostileProvider> {
+  let generation = 1;
+  let key = await newKey("key-1");
+  const foreign = await newKey("foreign");
+  const es256 = { ...(await generateKeyPair("ES256", { extractable: true })), kid: "es256" };
+  const requests = new Map<string, URLSearchParams>();
+  const counts = { authorize: 0, token: 0, jwks: 0, trap: 0 };
+  let last: { body: URLSearchParams; authorization: string | undefined } = {
+    body: new URLSearchParams(),
+    authorization: undefined,
+  };
+  const server = createServer((req, res) => void answer(req, res));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider: HostileProvider = {
+    issuer,
+    clientId: "cloakroom-test",
+    clientSecret: "a-client-secret-for-tests",
+    lies: {},
+    counts,
+    lastTokenRequest: () => last,
+    es256,
+    rotate: async () => {
+      key = await newKey(`key-${++generation}`);
+    },
+    async logoutToken(claims = {}, header = {}, signer = key.privateKey) {
+      const now = Math.floor(Date.now() / 1000);
+      const honest = {
+        iss: issuer,
+        aud: "cloakroom-test",
+        iat: now,
+        exp: now + 120,
+        jti: crypto.randomUUID(),
+        sid: "provider-sid",
+        events: { "http://schemas.openid.net/event/backchannel-logout": {} },
+        ignored_claim: "ignored",
+      };
+      return sign({ ...honest, ...claims }, { alg: "RS256", kid: key.kid, typ: "logout+jwt", ...header }, signer);
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  return provider;
+
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const url = new URL(req.url ?? "/", issuer);
+    const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
+    if (url.pathname === "/.well-known/openid-configuration")
+      return void json(apply(provider.lies.metadata, metadata(issuer)));
+    if (url.pathname === "/jwks") {
+      counts.jwks += 1;
+      const published = { ...(await exportJWK(key.publicKey)), kid: key.kid, alg: "RS256", use: "sig" };
+      const other = { ...(await exportJWK(es256.publicKey)), kid: es256.kid, alg: "ES256", use: "sig" };
+      return void json({ keys: provider.lies.jwks?.([published]) ?? [published, other] });
+    }
+    if (url.pathname === "/authorize") {
+      counts.authorize += 1;
+      const code = crypto.randomUUID();
+      requests.set(code, url.searchParams);
+      const honest = { code, state: url.searchParams.get("state"), iss: issuer };
+      const query = new URLSearchParams(
+        withoutUndefined(apply(provider.lies.answer, honest)) as Record<string, string>,
+      );
+      return void res.writeHead(303, { location: `${url.searchParams.get("redirect_uri")}?${query.toString()}` }).end();
+    }
+    if (url.pathname === "/token") {
+      counts.token += 1;
+      const chunks: Buffer[] = [];
+      for await (const chunk of req) chunks.push(chunk as Buffer);
+      last = { body: new URLSearchParams(Buffer.concat(chunks).toString()), authorization: req.headers.authorization };
+      return void json(withoutUndefined(apply(provider.lies.token, await tokens(last.body))));
+    }
+    counts.trap += 1;
+    res.writeHead(404).end();
+  }
+
+  async function tokens(body: URLSearchParams): Promise<Claims> {
+    if (provider.lies.rotateBeforeSigning === true) await provider.rotate();
+    const request = requests.get(body.get("code") ?? "");
+    const now = Math.floor(Date.now() / 1000);
+    const accessToken = `access-${crypto.randomUUID()}`;
+    const honest = {
+      iss: issuer,
+      sub: "alice",
+      aud: "cloakroom-test",
+      iat: now,
+      exp: now + 300,
+      auth_time: now,
+      acr: "1",
+      sid: "provider-sid",
+      at_hash: createHash("sha256").update(accessToken).digest().subarray(0, 16).toString("base64url"),
+      ...(request?.has("nonce") === true ? { nonce: request.get("nonce") } : {}),
+    };
+    const header = apply(provider.lies.header, { alg: "RS256", kid: key.kid } as Header) as Header;
+    const own = header.alg === "ES256" ? es256.privateKey : key.privateKey;
+    const signer = provider.lies.foreignKey === true ? foreign.privateKey : own;
+    const idToken = await sign(apply(provider.lies.claims, honest), header, signer);
+    return {
+      access_token: accessToken,
+      refresh_token: `refresh-${crypto.randomUUID()}`,
+      id_token: provider.lies.idToken?.(idToken) ?? idToken,
+      token_type: "Bearer",
+      expires_in: 300,
+    };
+  }
+}
+
+function metadata(issuer: string): Claims {
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: ["code"],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: ["RS256"],
+    authorization_response_iss_parameter_supported: true,
+  };
+}
+
+async function sign(claims: Claims, header: Header, key: CryptoKey): Promise<string> {
+  const payload = withoutUndefined(claims);
+  if (!/^(RS|ES)/.test(header.alg)) return `${encode(header)}.${encode(payload)}.`;
+  return new SignJWT(payload).setProtectedHeader(header).sign(key);
+}
+
+/** Every byte of the signature XOR 0x5A, as the conformance suite does. */
+export function breakSignature(jwt: string): string {
+  const [head, body, signature = ""] = jwt.split(".");
+  const broken = Buffer.from(signature, "base64url").map((byte) => byte ^ 0x5a);
+  return `${head}.${body}.${Buffer.from(broken).toString("base64url")}`;
+}
+
+/** Leaves members out of claims, an answer, metadata or a key. */
+export function without(...names: string[]): <T extends object>(honest: T) => T {
+  return (honest) =>
+    Object.fromEntries(Object.entries(honest).filter(([name]) => !names.includes(name))) as typeof honest;
+}
+
+export function unsigned(alg: string): (jwt: string) => string {
+  return (jwt) => `${encode({ alg })}.${jwt.split(".")[1]}.`;
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+function apply<T>(change: ((honest: T) => T) | undefined, honest: T): T {
+  return change?.(honest) ?? honest;
+}
+
+function withoutUndefined(claims: Claims): Claims {
+  return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,231 @@
+// Spending a refresh token: several gateways (each its own refresh and connection) on one real Redis.
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRedisStore } from "../../src/redis.ts";
+import { createAccessTokenFor } from "../../src/tokens/access-token-for.ts";
+import {
+  createRefresh,
+  type RefreshOutcome,
+  type RefreshTiming,
+  type SpendRefreshToken,
+} from "../../src/tokens/refresh.ts";
+import { createVault } from "../../src/tokens/vault.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+import { expiredTokens, silentLog, storeSession, testKeys } from "../support/sessions.ts";
+
+let redis: TestRedis;
+let stores: Awaited<ReturnType<typeof connect>>[];
+
+async function connect(url: string) {
+  const store = createRedisStore({ url, timeoutMs: 1_000 });
+  await new Promise((ready) => store.client.once("ready", ready));
+  return store;
+}
+
+beforeAll(async () => {
+  redis = await startRedis();
+  stores = await Promise.all([connect(redis.url), connect(redis.url), connect(redis.url)]);
+});
+afterAll(async () => {
+  await Promise.all(stores.map((store) => store.close()));
+  await redis.stop();
+});
+
+const timing: RefreshTiming = { leaseMs: 300, graceMs: 50, pollMs: 10, waitMs: 5_000, saveMs: 5_000 };
+const vault = createVault(testKeys);
+
+/** A provider that rotates, and that gives nothing for a token it has seen before. */
+function rotatingProvider(delayMs = 20) {
+  const spent: string[] = [];
+  const spend: SpendRefreshToken = async (refreshToken) => {
+    const reused = spent.includes(refreshToken);
+    spent.push(refreshToken);
+    await sleep(delayMs);
+    return reused ? { kind: "rejected", reason: "reuse" } : renewed(spent.length);
+  };
+  return { spend, spent };
+}
+const renewed = (n: number): RefreshOutcome => ({
+  kind: "renewed",
+  grant: {
+    accessToken: `access-new-${n}`,
+    refreshToken: `refresh-new-${n}`,
+    idToken: undefined,
+    expiresInSeconds: 300,
+    scope: undefined,
+  },
+});
+
+function gateway(index: number, spend: SpendRefreshToken, change: Partial<RefreshTiming> = {}) {
+  const store = stores[index % stores.length]!;
+  const ended: string[] = [];
+  const refresh = createRefresh({
+    store,
+    vault,
+    log: silentLog,
+    spend,
+    timing: { ...timing, ...change },
+    endSession: async (key, reason) => {
+      ended.push(reason);
+      return (await store.end(key, reason)) !== undefined;
+    },
+  });
+  return { refresh, accessTokenFor: createAccessTokenFor({ refresh }), ended, store };
+}
+
+describe("the refresh", () => {
+  it("spends the refresh token once for 300 parallel requests over three gateways", async () => {
+    const provider = rotatingProvider(120);
+    const gateways = [0, 1, 2].map((n) => gateway(n, provider.spend));
+    const session = await storeSession(stores[0]!);
+    const results = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => gateways[n % 3]!.accessTokenFor({ ...session })),
+    );
+    expect(provider.spent).toEqual(["refresh-1"]);
+    expect(new Set(results.map((result) => JSON.stringify(result)))).toEqual(
+      new Set([JSON.stringify({ kind: "ready", accessToken: "access-new-1" })]),
+    );
+  });
+
+  it("holds its lease while the provider takes longer than the lease", async () => {
+    const provider = rotatingProvider(timing.leaseMs * 4);
+    const session = await storeSession(stores[0]!);
+    const [first, second] = await Promise.all([
+      gateway(0, provider.spend).refresh(session),
+      gateway(1, provider.spend).refresh(session),
+    ]);
+    expect(provider.spent).toHaveLength(1);
+    expect([first!.kind, second!.kind]).toEqual(["ready", "ready"]);
+  });
+
+  it("uses a live token without asking anybody, and renews it early in the background", async () => {
+    const provider = rotatingProvider();
+    const { accessTokenFor, store } = gateway(0, provider.spend);
+    const live = { ...expiredTokens(), refreshAtMs: Date.now() - 1, usableUntilMs: Date.now() + 60_000 };
+    const session = await storeSession(store, live);
+    expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-1" });
+    await expect.poll(async () => (await store.read(session.key))?.tokenVersion).toBe(2);
+    expect(provider.spent).toEqual(["refresh-1"]);
+  });
+
+  it("ends the session when the provider refuses, with its reason", async () => {
+    const { refresh, ended, store } = gateway(0, async () => ({ kind: "rejected", reason: "invalid_grant" }));
+    const session = await storeSession(store);
+    expect(await refresh(session)).toEqual({ kind: "signed-out", reason: "refresh-rejected" });
+    expect(ended).toEqual(["refresh_rejected"]);
+    expect(await store.endReason(session.key)).toBe("refresh_rejected");
+  });
+
+  it("keeps the session when somebody else has renewed it before the refusal came", async () => {
+    const session = await storeSession(stores[0]!);
+    const { refresh, ended, store } = gateway(0, async () => {
+      // A holder that was paused: its lease is taken over and the successor's result is stored.
+      await expect
+        .poll(() =>
+          stores[1]!.claimRefresh(session.key, { owner: "other", tokenVersion: 1, leaseMs: 5_000, graceMs: 50 }),
+        )
+        .toMatchObject({ kind: "claimed" });
+      const tokens = { ...expiredTokens("refresh-2"), accessToken: "access-2", usableUntilMs: Date.now() + 60_000 };
+      await stores[1]!.saveTokens(session.key, "other", vault.seal(tokens, session.sessionId));
+      return { kind: "rejected", reason: "invalid_grant" };
+    });
+    await breakRenewal(store, async () => {
+      expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-2" });
+    });
+    expect(ended).toEqual([]);
+  });
+
+  it("refuses the late write of a holder that lost its lease", async () => {
+    const session = await storeSession(stores[0]!);
+    const { refresh, store } = gateway(0, async () => {
+      await expect
+        .poll(() =>
+          stores[1]!.claimRefresh(session.key, { owner: "other", tokenVersion: 1, leaseMs: 5_000, graceMs: 50 }),
+        )
+        .toMatchObject({ kind: "claimed" });
+      return renewed(9);
+    });
+    await breakRenewal(store, async () => {
+      expect(await refresh(session)).toMatchObject({ kind: "unavailable" });
+    });
+    expect((await store.read(session.key))?.tokenVersion).toBe(1);
+  });
+
+  it("does not bring back a session that ended while its refresh was under way", async () => {
+    const session = await storeSession(stores[0]!);
+    const { refresh, store } = gateway(0, async () => {
+      await stores[1]!.end(session.key, "logout");
+      return renewed(9);
+    });
+    expect(await refresh(session)).toEqual({ kind: "signed-out", reason: "no-tokens" });
+    expect(await store.read(session.key)).toBeUndefined();
+  });
+
+  it.each([
+    ["unspent", "a provider that is down"],
+    ["unknown", "a broken connection"],
+  ] as const)("keeps the session after an attempt that was %s (%s), and tries again", async (kind, _fault) => {
+    const outcomes: RefreshOutcome[] = [{ kind, reason: "test" }, renewed(2)];
+    const { refresh, ended, store } = gateway(0, async () => outcomes.shift()!);
+    const session = await storeSession(store);
+    expect(await refresh(session)).toEqual({ kind: "unavailable", retryAfterSeconds: 1 });
+    expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-new-2" });
+    expect(ended).toEqual([]);
+  });
+
+  it("makes one further attempt after its holder was killed", async () => {
+    const provider = rotatingProvider();
+    const session = await storeSession(stores[0]!);
+    await stores[0]!.claimRefresh(session.key, {
+      owner: "killed",
+      tokenVersion: 1,
+      leaseMs: timing.leaseMs,
+      graceMs: 50,
+    });
+    expect(await gateway(1, provider.spend).refresh(session)).toMatchObject({ kind: "ready" });
+    expect(provider.spent).toEqual(["refresh-1"]);
+  });
+
+  it("keeps a renewed token set that Redis could not take, and stores it when Redis is back", async () => {
+    const own = await startRedis();
+    const store = createRedisStore({ url: own.url, timeoutMs: 200 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    const session = await storeSession(store);
+    let spent = 0;
+    const refresh = createRefresh({
+      store,
+      vault,
+      log: silentLog,
+      // Offers are far apart: whether a request in between does right must not depend on luck.
+      timing: { ...timing, leaseMs: 1, pollMs: 2_000 },
+      endSession: async () => false,
+      spend: async () => {
+        spent += 1;
+        await own.kill();
+        return renewed(7);
+      },
+    });
+    await expect(refresh(session)).rejects.toMatchObject({ code: "store_unavailable" });
+    await own.start();
+    await expect.poll(() => store.read(session.key).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
+    // The lease is long over, and this request comes before the next offer: it must not spend refresh-1 again.
+    expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-new-7" });
+    expect(vault.open((await store.read(session.key))!.tokens, session.sessionId)).toMatchObject({
+      refreshToken: "refresh-new-7",
+    });
+    expect(spent).toBe(1);
+    await store.close();
+    await own.stop();
+  });
+});
+
+/** As if the holder's process stood still: its renewals do not happen. */
+async function breakRenewal(store: { renewRefresh: unknown }, run: () => Promise<void>): Promise<void> {
+  const original = store.renewRefresh;
+  store.renewRefresh = async () => false;
+  try {
+    await run();
+  } finally {
+    store.renewRefresh = original;
+  }
+}

@@ -1,0 +1,29 @@
+// What a person reads once everything runs.
+import { DEMO_USERS } from "../provider/users.ts";
+import type { System } from "../system.ts";
+
+export function banner({ origin, provider, api, redis }: System, isDev: boolean): string {
+  const users = DEMO_USERS.map(
+    ({ username, password, roles = [] }) => `    ${username.padEnd(6)} ${password.padEnd(20)} (${roles.join(", ")})`,
+  );
+  return `
+  Cloakroom is running:  ${origin}${isDev ? "  (reloads as you edit)" : ""}
+
+  Log in as
+${users.join("\n")}
+
+  Provider   ${provider.issuer}
+  API        ${api.url}/docs
+  Sessions   ${sessions(redis)}
+
+  Ctrl-C stops everything.
+`;
+}
+
+function sessions({ url, server }: System["redis"]): string {
+  if (url === undefined)
+    return "in the gateway's process, lost when it stops: no REDIS_URL, and no redis-server or valkey-server on PATH";
+  if (server !== undefined) return `in Redis on port ${server.port}, started for this run and without persistence`;
+  const { hostname, port } = new URL(url.replace(/^redis(s?)\+\w+:/, "redis$1:").replace(/,.*$/, ""));
+  return `in Redis at ${hostname}${port === "" ? "" : `:${port}`} (REDIS_URL)`;
+}

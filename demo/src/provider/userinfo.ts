@@ -1,0 +1,30 @@
+// Userinfo for the API's access tokens. The library serves it only to tokens without an audience; Keycloak to all.
+import { createLocalJWKSet, jwtVerify } from "jose";
+import type { Middleware } from "koa";
+import type { JWK } from "oidc-provider";
+import { CLAIMS_BY_SCOPE, claimsOf, type UserDirectory } from "./users.ts";
+import { words } from "./words.ts";
+
+type Parts = { issuer: string; resource: string; keys: readonly JWK[]; users: UserDirectory };
+
+export function userinfo({ issuer, resource, keys, users }: Parts): Middleware {
+  const jwks = createLocalJWKSet({
+    keys: keys.map(({ kty, n, e, kid, alg }) => ({ kty, n, e, kid, alg })),
+  } as Parameters<typeof createLocalJWKSet>[0]);
+  return async function userinfoRoute(ctx, next) {
+    if (ctx.path !== "/me") return next();
+    ctx.set("cache-control", "no-store");
+    const token = /^bearer (\S+)$/i.exec(ctx.get("authorization"))?.[1] ?? "";
+    const verified = await jwtVerify(token, jwks, { issuer, audience: resource, typ: "at+jwt" }).catch(() => undefined);
+    const user = users.bySub(verified?.payload.sub ?? "");
+    if (verified === undefined || user === undefined) {
+      ctx.status = 401;
+      ctx.set("www-authenticate", 'Bearer error="invalid_token"');
+      return;
+    }
+    const scopes = words(verified.payload["scope"]);
+    const names = Object.entries(CLAIMS_BY_SCOPE).flatMap(([scope, claims]) => (scopes.includes(scope) ? claims : []));
+    const claims = claimsOf(user);
+    ctx.body = Object.fromEntries(names.map((name) => [name, claims[name]]));
+  };
+}

@@ -1,0 +1,125 @@
+// A real Redis of one's own: on a free loopback port, without persistence, gone when we are.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
+import { connect } from "node:net";
+import { delimiter, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { freePort } from "./free-port.ts";
+import { tether } from "./tether.ts";
+
+export type RedisServer = {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** SIGTERM; resolves when the process is gone. */
+  stop: () => Promise<void>;
+  /** Freezes it: connections stay open and nothing answers. */
+  pause: () => void;
+  resume: () => void;
+  /** SIGKILL: a crash. Resolves when the process is gone. */
+  kill: () => Promise<void>;
+};
+
+const startTimeoutMs = 5_000;
+
+/** @returns the path of redis-server or valkey-server, or undefined where neither is on PATH */
+export function findRedisBinary(path: string = process.env["PATH"] ?? ""): string | undefined {
+  const candidates = ["redis-server", "valkey-server"].flatMap((name) =>
+    path.split(delimiter).map((folder) => join(folder, name)),
+  );
+  return candidates.find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+export async function startRedisServer({
+  port: wantedPort,
+  args = [],
+}: { port?: number; args?: string[] } = {}): Promise<RedisServer> {
+  const binary = findRedisBinary();
+  if (binary === undefined)
+    throw new Error("No redis-server or valkey-server on PATH. Install one (Debian: apt-get install redis-server).");
+  const port = wantedPort ?? (await freePort());
+  const { child, pid, ended } = await spawnRedis(binary, port, args);
+  const untie = tether(pid);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    // A frozen process would take SIGTERM only once it runs again.
+    if (signal === "SIGTERM") child.kill("SIGCONT");
+    child.kill(signal);
+    await ended;
+    untie();
+  };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    pid,
+    stop: () => end("SIGTERM"),
+    pause: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
+    kill: () => end("SIGKILL"),
+  };
+}
+
+type Spawned = { child: ChildProcess; pid: number; ended: Promise<void> };
+
+async function spawnRedis(binary: string, port: number, args: readonly string[]): Promise<Spawned> {
+  const child = spawn(binary, [...settings(port), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // A Ctrl-C in the terminal goes to the launcher only, which stops its parts in order.
+    detached: true,
+    env: {},
+  });
+  const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (text: Buffer) => (output = (output + text.toString()).slice(-4_000)));
+  try {
+    await once(child, "spawn");
+    await untilItAnswers(child, port);
+  } catch (cause) {
+    child.kill("SIGKILL");
+    throw new Error(`${binary} did not start on port ${port}.\n${output.trim()}`, { cause });
+  }
+  return { child, pid: child.pid ?? 0, ended };
+}
+
+/** noeviction: a session that memory pressure evicts would be a logout. */
+const settings = (port: number): string[] =>
+  Object.entries({
+    port: String(port),
+    bind: "127.0.0.1",
+    save: "",
+    appendonly: "no",
+    "maxmemory-policy": "noeviction",
+    daemonize: "no",
+  }).flatMap(([name, value]) => [`--${name}`, value]);
+
+async function untilItAnswers(child: ChildProcess, port: number): Promise<void> {
+  const deadline = Date.now() + startTimeoutMs;
+  while (child.exitCode === null && child.signalCode === null) {
+    if (await answersPing(port)) return;
+    if (Date.now() > deadline) throw new Error("no answer to PING");
+    await wait(20);
+  }
+  throw new Error(`it ended with code ${child.exitCode}`);
+}
+
+function answersPing(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    // Anything in the Redis protocol will do: with a password it says -NOAUTH, and it is up.
+    socket.once("data", (bytes) => done(/^[+-]/.test(bytes.toString("latin1")) && !bytes.includes("LOADING")));
+    socket.once("error", () => done(false));
+    socket.setTimeout(1_000, () => done(false));
+  });
+}

@@ -1,0 +1,103 @@
+// The whole system on one machine: Redis, provider, resource API and the gateway, started and stopped together.
+import { randomBytes } from "node:crypto";
+import { startResourceApi, type ApiOptions, type ResourceApi } from "./api/start-api.ts";
+import { freePort } from "./free-port.ts";
+import { clientRegistration, gatewayEnv } from "./gateway-env.ts";
+import { startGateway, type GatewayOptions, type GatewayProcess } from "./gateway-process.ts";
+import { startProvider } from "./provider/start-provider.ts";
+import type { ProviderHandle, ProviderOptions } from "./provider/types.ts";
+import { findRedisBinary, startRedisServer, type RedisServer } from "./redis-server.ts";
+
+export type SystemOptions = {
+  /** 0 or absent: a free one. */
+  ports?: { gateway?: number; management?: number; provider?: number; api?: number };
+  /** Where browsers find the gateway, if not on its own port (Vite's dev server stands in front of it). */
+  publicOrigin?: string;
+  /** A URL; `none` for sessions in the gateway's process; absent: REDIS_URL, else a server found on PATH, else none. */
+  redis?: string;
+  spaRoot?: string;
+  provider?: Omit<ProviderOptions, "port" | "clients">;
+  api?: Omit<ApiOptions, "port" | "issuer">;
+  gatewayEnv?: Record<string, string>;
+  gatewayEntry?: GatewayOptions["entry"];
+  onGatewayLine?: GatewayOptions["onLine"];
+  onGatewayExit?: GatewayOptions["onUnexpectedExit"];
+};
+
+export type RunningRedis = {
+  /** Undefined: sessions are kept in the gateway's process. */
+  url: string | undefined;
+  /** Only where this system started it. */
+  server: RedisServer | undefined;
+};
+
+export type System = {
+  readonly origin: string;
+  /** The gateway's own port: that of `origin` unless something stands in front of it. */
+  readonly gatewayPort: number;
+  readonly managementOrigin: string;
+  readonly provider: ProviderHandle;
+  readonly api: ResourceApi;
+  readonly redis: RunningRedis;
+  readonly gateway: GatewayProcess;
+  stop: () => Promise<void>;
+};
+
+/** @throws GatewayStartError, or the listener's error; what had been started is stopped again */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
+  };
+  try {
+    return { ...(await startParts(options, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(options: SystemOptions, stops: (() => Promise<void>)[]): Promise<Omit<System, "stop">> {
+  const { ports = {} } = options;
+  const redis = await startRedis(options.redis ?? process.env["REDIS_URL"]);
+  if (redis.server !== undefined) stops.push(redis.server.stop);
+  const port = ports.gateway || (await freePort());
+  const managementPort = ports.management || (await freePort());
+  const origin = options.publicOrigin ?? `http://localhost:${port}`;
+  const clientSecret = randomBytes(32).toString("base64url");
+
+  const client = clientRegistration(origin, clientSecret);
+  const provider = await startProvider({ ...options.provider, port: ports.provider ?? 0, clients: [client] });
+  stops.push(provider.stop);
+  const api = await startResourceApi({
+    audience: provider.resource,
+    ...options.api,
+    port: ports.api ?? 0,
+    issuer: provider.issuer,
+  });
+  stops.push(api.stop);
+  const managementOrigin = `http://127.0.0.1:${managementPort}`;
+  const gateway = await startGateway({
+    env: {
+      ...gatewayEnv({
+        ...{ publicOrigin: origin, port, managementPort, clientSecret },
+        ...{ issuer: provider.issuer, apiUrl: api.url, redisUrl: redis.url, spaRoot: options.spaRoot },
+      }),
+      ...options.gatewayEnv,
+    },
+    managementOrigin,
+    ...(options.gatewayEntry === undefined ? {} : { entry: options.gatewayEntry }),
+    ...(options.onGatewayLine === undefined ? {} : { onLine: options.onGatewayLine }),
+    ...(options.onGatewayExit === undefined ? {} : { onUnexpectedExit: options.onGatewayExit }),
+  });
+  stops.push(gateway.stop);
+  return { origin, gatewayPort: port, managementOrigin, provider, api, redis, gateway };
+}
+
+async function startRedis(wanted: string | undefined): Promise<RunningRedis> {
+  if (wanted === "none") return { url: undefined, server: undefined };
+  if (wanted !== undefined && wanted !== "") return { url: wanted, server: undefined };
+  if (findRedisBinary() === undefined) return { url: undefined, server: undefined };
+  const server = await startRedisServer();
+  return { url: server.url, server };
+}

@@ -1,0 +1,67 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { freePort } from "../src/free-port.ts";
+import type { ProviderHandle } from "../src/provider/types.ts";
+import { logIn, startTestProvider } from "./provider-client.ts";
+
+const main = fileURLToPath(new URL("../src/api/main.ts", import.meta.url));
+let child: ChildProcess | undefined;
+let provider: ProviderHandle | undefined;
+
+afterEach(async () => {
+  child?.kill("SIGKILL");
+  await provider?.stop();
+});
+
+function startAlone(env: Record<string, string>): { output: () => string; child: ChildProcess } {
+  const started = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [started.stdout, started.stderr])
+    stream.on("data", (text: Buffer) => (output += text.toString()));
+  child = started;
+  return { output: () => output, child: started };
+}
+
+test("alone it names every wrong setting at once and does not start", async () => {
+  const alone = startAlone({ API_PORT: "many", API_ROLES_CLAIM: "a..b" });
+  const [code] = (await once(alone.child, "exit")) as [number];
+  expect(code).toBe(1);
+  for (const name of ["API_ISSUER", "API_PORT", "API_ROLES_CLAIM"]) expect(alone.output()).toContain(name);
+});
+
+test("alone it takes the provider's tokens, hashes 200 MB in little memory and stops on SIGTERM", async () => {
+  provider = await startTestProvider();
+  const port = await freePort();
+  const alone = startAlone({ API_PORT: String(port), API_ISSUER: provider.issuer });
+  await expect.poll(alone.output, { timeout: 10_000 }).toContain("Resource API on");
+  const { tokens } = await logIn(provider);
+
+  const chunk = Buffer.alloc(1024 * 1024, 7);
+  const hash = createHash("sha256");
+  let left = 200;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (left-- === 0) return controller.close();
+      hash.update(chunk);
+      controller.enqueue(new Uint8Array(chunk));
+    },
+  });
+  const response = await fetch(`http://127.0.0.1:${port}/upload`, {
+    method: "POST",
+    body,
+    duplex: "half",
+    headers: { authorization: `Bearer ${tokens.access_token}` },
+  } as RequestInit);
+  expect(await response.json()).toMatchObject({ bytes: 200 * 1024 * 1024, sha256: hash.digest("hex") });
+  if (process.platform === "linux") {
+    const peakKb = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${alone.child.pid}/status`, "utf8"))?.[1];
+    expect(Number(peakKb)).toBeLessThan(180 * 1024);
+  }
+  const ended = once(alone.child, "exit");
+  alone.child.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+});

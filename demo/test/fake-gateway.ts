@@ -1,0 +1,15 @@
+// Stands in for the gateway where a test is about its process: ready, talkative, and slow to end if told so.
+import { createServer } from "node:http";
+
+const { PORT, MANAGEMENT_PORT, FAKE = "" } = process.env;
+if (FAKE === "refuses") {
+  process.stderr.write("The gateway cannot start: one setting is wrong.\n");
+  process.exit(78);
+}
+createServer((_req, res) => res.end(JSON.stringify(process.env))).listen(Number(PORT), "127.0.0.1");
+createServer((_req, res) => res.end("ready")).listen(Number(MANAGEMENT_PORT), "127.0.0.1");
+process.stdout.write(`${JSON.stringify({ level: 30, msg: "listening", url: process.env["PUBLIC_ORIGIN"] })}\n`);
+process.on("SIGTERM", () => {
+  process.stdout.write(`${JSON.stringify({ level: 30, msg: "draining" })}\n`);
+  process.exit(0);
+});

@@ -1,0 +1,116 @@
+// A browser without a screen: follows redirects, keeps cookies by host and path, fills in HTML forms.
+import { request } from "node:http";
+import { text } from "node:stream/consumers";
+
+type Cookie = { host: string; path: string; name: string; value: string };
+
+export type Page = { url: string; status: number; headers: Headers; html: string };
+
+export type FormBrowser = {
+  /** Follows redirects while `stopAt` does not match the next address. */
+  open: (url: string, options?: RequestOptions) => Promise<Page>;
+  /** Submits the form whose action matches, with its hidden fields and these. */
+  submit: (page: Page, fields: Record<string, string>, action?: RegExp) => Promise<Page>;
+  cookies(): readonly Cookie[];
+};
+
+type RequestOptions = {
+  method?: string;
+  body?: URLSearchParams;
+  headers?: Record<string, string>;
+  /** The page that a link or form stands on; absent: the address was typed. */
+  initiator?: string;
+};
+
+/** Not `fetch`: it says `Sec-Fetch-Mode: cors` whatever it is told, and a login is a navigation. */
+const NAVIGATION = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+
+const maxRedirects = 20;
+
+/** @param stopAt addresses that are not fetched: the page then carries them as its `url` */
+export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBrowser {
+  const jar: Cookie[] = [];
+  const keep = (url: URL, headers: Headers) => {
+    for (const line of headers.getSetCookie()) {
+      const [pair = "", ...attributes] = line.split(/;\s*/);
+      const [name, value] = splitOnce(pair, "=");
+      const path = attributes.find((each) => /^path=/i.test(each))?.slice(5) ?? "/";
+      const gone = value === "" || attributes.some((each) => /^(max-age=0|expires=thu, 01 jan 1970)/i.test(each));
+      const index = jar.findIndex((each) => each.host === url.hostname && each.path === path && each.name === name);
+      if (index >= 0) jar.splice(index, 1);
+      if (!gone) jar.push({ host: url.hostname, path, name, value });
+    }
+  };
+  const cookieHeader = (url: URL) =>
+    jar
+      .filter(({ host, path }) => host === url.hostname && `${url.pathname}/`.startsWith(path.replace(/\/?$/, "/")))
+      .map(({ name, value }) => `${name}=${value}`)
+      .join("; ");
+
+  const open = async (start: string, options: RequestOptions = {}): Promise<Page> => {
+    let url = new URL(start);
+    let next: RequestOptions = options;
+    let site = "none";
+    for (let hop = 0; hop < maxRedirects; hop += 1) {
+      if (stopAt.test(url.href)) return { url: url.href, status: 0, headers: new Headers(), html: "" };
+      if (options.initiator !== undefined && site !== "cross-site")
+        site = new URL(options.initiator).origin === url.origin ? "same-origin" : "cross-site";
+      const response = await send(url, {
+        ...next,
+        headers: { ...NAVIGATION, "sec-fetch-site": site, cookie: cookieHeader(url), ...next.headers },
+      });
+      keep(url, response.headers);
+      const location = response.headers.get("location");
+      if (location === null || response.status < 300 || response.status > 399) return { url: url.href, ...response };
+      url = new URL(location, url);
+      next = {};
+    }
+    throw new Error(`more than ${maxRedirects} redirects from ${start}`);
+  };
+
+  return {
+    open,
+    submit: (page, fields, action = /./) => {
+      const form = formsOf(page.html).find((each) => action.test(each.action));
+      if (form === undefined) throw new Error(`no form with action ${action} on ${page.url}:\n${page.html}`);
+      const body = new URLSearchParams({ ...form.hidden, ...fields });
+      return open(new URL(form.action, page.url).href, { method: "POST", body, initiator: page.url });
+    },
+    cookies: () => jar,
+  };
+}
+
+function send(url: URL, { method = "GET", body, headers }: RequestOptions): Promise<Omit<Page, "url">> {
+  return new Promise((resolve, reject) => {
+    const type = body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" };
+    const sent = request(url, { method, headers: { ...type, ...headers } }, (response) => {
+      const received = new Headers();
+      for (const [name, values] of Object.entries(response.headersDistinct))
+        for (const value of values ?? []) received.append(name, value);
+      text(response).then((html) => resolve({ status: response.statusCode ?? 0, headers: received, html }), reject);
+    });
+    sent.on("error", reject);
+    sent.end(body?.toString());
+  });
+}
+
+function formsOf(html: string): { action: string; hidden: Record<string, string> }[] {
+  return [...html.matchAll(/<form([^>]*)>(.*?)<\/form>/gs)].map(([, attributes = "", inner = ""]) => ({
+    action: attribute(attributes, "action"),
+    hidden: Object.fromEntries(
+      [...inner.matchAll(/<input([^>]*)>/g)]
+        .map(([, each = ""]) => each)
+        .filter((each) => attribute(each, "type") === "hidden")
+        .map((each) => [attribute(each, "name"), attribute(each, "value")]),
+    ),
+  }));
+}
+
+function attribute(tag: string, name: string): string {
+  return new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1]?.replaceAll("&amp;", "&") ?? "";
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text, ""] : [text.slice(0, index), text.slice(index + separator.length)];
+}

@@ -1,0 +1,138 @@
+import { spawn } from "node:child_process";
+import { createServer, type Server } from "node:net";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { freePort, isPortTaken } from "../src/free-port.ts";
+import { GatewayStartError } from "../src/gateway-process.ts";
+import { startSystem, type System, type SystemOptions } from "../src/system.ts";
+
+const gatewayEntry = fileURLToPath(new URL("./fake-gateway.ts", import.meta.url));
+let system: System | undefined;
+const closing: Server[] = [];
+
+afterEach(async () => {
+  await system?.stop();
+  system = undefined;
+  for (const server of closing.splice(0)) server.close();
+});
+
+async function start(options: SystemOptions = {}): Promise<System> {
+  system = await startSystem({ gatewayEntry, provider: { passwordCost: 2 ** 10 }, ...options });
+  return system;
+}
+
+type Env = Record<string, string | undefined>;
+const envOf = async ({ gatewayPort }: System) => (await (await fetch(`http://127.0.0.1:${gatewayPort}`)).json()) as Env;
+
+test("gives the gateway its settings, fresh secrets, and nothing of our own environment", async () => {
+  process.env["A_SECRET_OF_THE_SHELL"] = "1";
+  const running = await start({ spaRoot: "/somewhere", gatewayEnv: { LOG_LEVEL: "debug" } });
+  const env = await envOf(running);
+  expect(env).toMatchObject({
+    PUBLIC_ORIGIN: running.origin,
+    OIDC_ISSUER: running.provider.issuer,
+    UPSTREAMS: `/api=${running.api.url}`,
+    SPA_ROOT: "/somewhere",
+    LOG_LEVEL: "debug",
+  });
+  expect(Buffer.from(env["SECRET_KEYS"] ?? "", "base64url")).toHaveLength(32);
+  expect(running.provider.issuedTokens().clientSecrets).toEqual([env["OIDC_CLIENT_SECRET"]]);
+  expect(Object.keys(env)).not.toContain("A_SECRET_OF_THE_SHELL");
+  expect(Object.keys(env)).not.toContain("PATH");
+});
+
+test("restarts the gateway with changed settings and keeps what it said before", async () => {
+  const running = await start();
+  const before = running.gateway.pid();
+  await running.gateway.restart({ SESSION_IDLE_SECONDS: "60" });
+  expect(running.gateway.pid()).not.toBe(before);
+  expect((await envOf(running))["SESSION_IDLE_SECONDS"]).toBe("60");
+  expect(running.gateway.output().match(/"draining"|"listening"/g)).toEqual([
+    '"listening"',
+    '"draining"',
+    '"listening"',
+  ]);
+});
+
+test("keeps sessions in the gateway's process when told that there is no Redis", async () => {
+  const running = await start({ redis: "none" });
+  expect(running.redis).toEqual({ url: undefined, server: undefined });
+  expect(Object.keys(await envOf(running))).not.toContain("REDIS_URL");
+});
+
+test("a gateway that refuses its settings stops the start with its own words, and nothing is left running", async () => {
+  const ports = { gateway: await freePort(), provider: await freePort(), api: await freePort() };
+  const starting = startSystem({ gatewayEntry, ports, gatewayEnv: { FAKE: "refuses" } });
+  await expect(starting).rejects.toThrow(GatewayStartError);
+  await expect(starting).rejects.toThrow("one setting is wrong");
+  for (const port of Object.values(ports)) expect(await isPortTaken(port)).toBe(false);
+});
+
+test("stops everything it started", async () => {
+  const running = await start();
+  const redis = running.redis.server;
+  const ports = [running.gatewayPort, running.provider.port, running.api.port, ...(redis ? [redis.port] : [])];
+  await running.stop();
+  for (const port of ports) expect([port, await isPortTaken(port)]).toEqual([port, false]);
+});
+
+test("a launcher that is killed leaves no gateway and no Redis behind", async () => {
+  const script = `
+    import { startSystem } from ${JSON.stringify(new URL("../src/system.ts", import.meta.url).href)};
+    const { gatewayPort, redis } = await startSystem({ gatewayEntry: ${JSON.stringify(gatewayEntry)} });
+    process.stdout.write(JSON.stringify([gatewayPort, ...(redis.server ? [redis.server.port] : [])]) + "\\n");`;
+  const launcher = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ports = await new Promise<number[]>((resolve) =>
+    launcher.stdout.once("data", (line: Buffer) => resolve(JSON.parse(line.toString()) as number[])),
+  );
+  for (const port of ports) expect(await isPortTaken(port)).toBe(true);
+  launcher.kill("SIGKILL");
+  for (const port of ports) await expect.poll(() => isPortTaken(port), { timeout: 5_000 }).toBe(false);
+});
+
+function launcher(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts", import.meta.url))], {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (output += text.toString()));
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, output })));
+}
+
+test("the launcher names every port that is taken, whose it is and the setting that moves it", async () => {
+  const occupy = (): Promise<number> =>
+    new Promise((resolve) => {
+      const server = createServer().listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+      closing.push(server);
+    });
+  const [gateway, api] = [await occupy(), await occupy()];
+  const { code, output } = await launcher({
+    PORT: String(gateway),
+    API_PORT: String(api),
+    MANAGEMENT_PORT: String(await freePort()),
+    PROVIDER_PORT: String(await freePort()),
+  });
+  expect(code).toBe(1);
+  const lines = output.trim().split("\n");
+  expect(lines.map((line) => line.replace(/_?PORT=\d+ /, (setting) => setting.replace(/\d+/, "N")))).toEqual([
+    `Port ${gateway}, for the gateway, is taken. Move it: PORT=N npm start`,
+    `Port ${api}, for the resource API, is taken. Move it: API_PORT=N npm start`,
+  ]);
+  for (const line of lines) expect(await isPortTaken(Number(/PORT=(\d+)/.exec(line)?.[1]))).toBe(false);
+});
+
+test("the launcher refuses a port that is none, and one that is given twice", async () => {
+  const twice = String(await freePort());
+  const { code, output } = await launcher({
+    PORT: "many",
+    MANAGEMENT_PORT: String(await freePort()),
+    PROVIDER_PORT: twice,
+    API_PORT: twice,
+  });
+  expect(code).toBe(1);
+  expect(output).toContain("PORT must be a port number from 1 to 65535, for the gateway.");
+  expect(output).toContain(`Port ${twice} is given to the OpenID Provider and to the resource API.`);
+});

@@ -1,0 +1,36 @@
+#!/bin/bash
+# Starts Keycloak with its secrets from files, which it cannot read by itself. Only what bash has built in: the image
+# has little else.
+set -euo pipefail
+
+secrets=${SECRETS_FOLDER:-/secrets}
+
+secret() {
+  if [[ ! -s $secrets/$1 ]]; then
+    echo "Keycloak cannot start: $secrets/$1 is missing or empty. The service \"secrets\" makes it." >&2
+    exit 78
+  fi
+  printf '%s' "$(<"$secrets/$1")"
+}
+
+for name in CLOAKROOM_ORIGIN CLOAKROOM_BACKCHANNEL_ORIGIN KC_HOSTNAME; do
+  if [[ -z ${!name:-} ]]; then
+    echo "Keycloak cannot start: $name is not set (see docs/keycloak.md)." >&2
+    exit 78
+  fi
+done
+
+# Keycloak refuses an option that is set to nothing.
+[[ -n ${KC_PROXY_HEADERS:-} ]] || unset KC_PROXY_HEADERS
+
+# Assigned before they are exported: an export would hide that a secret is missing.
+KC_DB_PASSWORD=$(secret database_password)
+KC_BOOTSTRAP_ADMIN_PASSWORD=$(secret bootstrap_admin_password)
+CLOAKROOM_CLIENT_SECRET=$(secret client_secret)
+CLOAKROOM_ALICE_PASSWORD=$(secret alice_password)
+CLOAKROOM_ADMIN_PASSWORD=$(secret admin_password)
+export KC_DB_PASSWORD KC_BOOTSTRAP_ADMIN_PASSWORD
+export CLOAKROOM_CLIENT_SECRET CLOAKROOM_ALICE_PASSWORD CLOAKROOM_ADMIN_PASSWORD
+
+# A realm that is there already is left as it is.
+exec "${KEYCLOAK_HOME:-/opt/keycloak}/bin/kc.sh" start --optimized --import-realm

@@ -1,0 +1,124 @@
+// The gateway's store through the user and the configuration that the composed system has, on a real Redis.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectRedis } from "../../bff/src/redis-connection.ts";
+import { createRedisStore } from "../../bff/src/redis.ts";
+import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
+import { REDIS_COMMANDS, redisUsers } from "../compose/secrets.ts";
+
+const password = randomBytes(24).toString("base64url");
+const folder = mkdtempSync(join(tmpdir(), "cloakroom-acl-"));
+const opened: (() => unknown)[] = [];
+let redis: RedisServer;
+let redisArgs: string[];
+let url: string;
+
+beforeAll(async () => {
+  const users = join(folder, "users.acl");
+  writeFileSync(users, redisUsers(password));
+  const lines = readFileSync(join(import.meta.dirname, "..", "redis", "redis.conf"), "utf8").split("\n");
+  const settings = Object.fromEntries(
+    lines
+      .filter((line) => /^[a-z]/.test(line))
+      .map((line) => [line.split(" ")[0]!, line.split(" ").slice(1).join(" ")]),
+  );
+  const args = { ...settings, aclfile: users, dir: folder, bind: "127.0.0.1" } as Record<string, string>;
+  delete args["port"];
+  redisArgs = Object.entries(args).flatMap(([name, value]) => [`--${name}`, value === '""' ? "" : value]);
+  redis = await startRedisServer({ args: redisArgs });
+  url = `redis://cloakroom:${password}@127.0.0.1:${redis.port}/0`;
+});
+afterAll(async () => {
+  for (const close of opened) close();
+  await redis.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function openStore() {
+  const store = createRedisStore({ url, timeoutMs: 1_000 });
+  opened.push(() => store.close());
+  await new Promise((ready) => store.client.once("ready", ready));
+  return store;
+}
+
+describe("the gateway's Redis user", () => {
+  it("may do everything that the store does", async () => {
+    const store = await openStore();
+    const key = randomBytes(32).toString("base64url");
+    const name = { kind: "user", hash: randomBytes(32).toString("base64url") } as const;
+    await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
+    expect(await store.read(key)).toMatchObject({ tokens: "sealed" });
+    expect(await store.readWithTimes(key)).toBeDefined();
+    await store.slide(key);
+    expect(await store.claimRefresh(key, { owner: "a", tokenVersion: 1, leaseMs: 5_000, graceMs: 0 })).toMatchObject({
+      kind: "claimed",
+    });
+    expect(await store.renewRefresh(key, "a", 5_000)).toBe(true);
+    expect(await store.saveTokens(key, "a", "sealed again")).toBe(true);
+    await store.claimRefresh(key, { owner: "b", tokenVersion: 2, leaseMs: 5_000, graceMs: 0 });
+    await store.releaseRefresh(key, "b", "unspent");
+    expect(await store.addToIndex(name, { key, maxMs: 60_000, issuedAtSeconds: 100 })).toBe(true);
+    expect(await store.closeIndex(name, { issuedAtSeconds: 99, ttlMs: 60_000 })).toEqual([key]);
+    await store.removeFromIndex(name, key);
+    expect(await store.markUsed("state", name.hash, 60_000)).toBe(true);
+    expect(await store.wasUsed("state", name.hash)).toBe(true);
+    await store.end(key, "logout");
+    expect(await store.endReason(key)).toBe("logout");
+    expect(await store.check()).toBeUndefined();
+  });
+
+  it.each([
+    ["reads no key of anybody else's", ["GET", "other:key"]],
+    ["writes no key of anybody else's", ["SET", "other:key", "x"]],
+    ["lists no keys", ["KEYS", "cloakroom:*"]],
+    ["scans no keys", ["SCAN", "0"]],
+    ["empties no database", ["FLUSHALL"]],
+    ["changes no settings", ["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]],
+    ["makes no users", ["ACL", "SETUSER", "other", "on"]],
+    ["watches nobody's commands", ["MONITOR"]],
+    ["reads another's key by no script either", ["EVAL", "return redis.call('GET', KEYS[1])", "1", "other:key"]],
+    ["loads no modules", ["MODULE", "LOAD", "/tmp/x.so"]],
+  ] as const)("%s", async (_claim, [command, ...args]) => {
+    const store = await openStore();
+    await expect(store.client.call(command, ...args)).rejects.toThrow(/NOPERM|permissions|not allowed/);
+  });
+
+  it("is the list that docs/configuration.md gives", () => {
+    const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "configuration.md"), "utf8");
+    const listed = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(" ") ?? [];
+    expect(listed.filter((name) => name !== "client|setinfo")).toEqual(REDIS_COMMANDS.split(" "));
+  });
+});
+
+describe("the composed Redis", () => {
+  it("keeps sessions over a restart", async () => {
+    const store = await openStore();
+    const key = randomBytes(32).toString("base64url");
+    await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
+    await redis.stop();
+    redis = await startRedisServer({ port: redis.port, args: redisArgs });
+    await expect
+      .poll(() => store.read(key).catch(() => "not yet"), { timeout: 10_000 })
+      .toMatchObject({ session: "{}", tokens: "sealed" });
+    expect((await store.readWithTimes(key))?.idleExpiresInMs).toBeGreaterThan(30_000);
+  });
+
+  it("lets nobody in without a name", async () => {
+    const client = connectRedis({ url: `redis://127.0.0.1:${redis.port}`, timeoutMs: 500 });
+    client.on("error", () => undefined);
+    opened.push(() => client.disconnect());
+    await new Promise((connected) => client.once("connect", connected));
+    await expect(client.get("cloakroom:x")).rejects.toThrow();
+  });
+
+  it("answers its health check and nothing else to it", async () => {
+    const client = connectRedis({ url: `redis://health:x@127.0.0.1:${redis.port}`, timeoutMs: 500 });
+    client.on("error", () => undefined);
+    opened.push(() => client.disconnect());
+    await expect.poll(() => client.call("PING").catch(() => undefined)).toBe("PONG");
+    await expect(client.get("cloakroom:x")).rejects.toThrow(/NOPERM|permissions/);
+  });
+});

@@ -1,0 +1,49 @@
+// What a person does at Keycloak's pages and at the application's.
+import { expect, type Page } from "@playwright/test";
+
+type Credentials = { username: string; password: string };
+
+export async function fillLoginForm(page: Page, { username, password }: Credentials): Promise<void> {
+  await page.getByLabel(/username/i).fill(username);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: /sign in/i }).click();
+}
+
+export async function logIn(page: Page, origin: string, user: Credentials): Promise<void> {
+  await page.goto(`${origin}/bff/login`);
+  await fillLoginForm(page, user);
+  await page.waitForURL(`${origin}/**`);
+}
+
+export type Answer = { status: number; body: Record<string, unknown> };
+
+/** A call of the application's own, from its page. */
+export async function call(page: Page, path: string, method = "GET"): Promise<Answer> {
+  return page.evaluate(
+    async ([target, verb]) => {
+      const response = await fetch(target, { method: verb, headers: { "X-CSRF": "1", accept: "application/json" } });
+      const text = await response.text();
+      return { status: response.status, body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
+    },
+    [path, method] as const,
+  );
+}
+
+export type UserAnswer = {
+  user: (Record<string, unknown> & { roles: string[] }) | null;
+  session: { acr: string | null; authTime: string | null } | null;
+};
+
+export async function currentUser(page: Page): Promise<UserAnswer> {
+  const { status, body } = await call(page, "/bff/user");
+  expect(status).toBe(200);
+  return body as UserAnswer;
+}
+
+/** Logs out as the application does: the gateway first, then Keycloak, then home. */
+export async function logOut(page: Page, origin: string): Promise<void> {
+  const { status, body } = await call(page, "/bff/logout", "POST");
+  expect(status).toBe(200);
+  await page.goto(body["location"] as string);
+  await page.waitForURL(`${origin}/logged-out`);
+}

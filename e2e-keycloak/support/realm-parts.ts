@@ -1,0 +1,69 @@
+// Users and clients of a test's own, made through Keycloak's Admin REST API.
+import { randomBytes } from "node:crypto";
+import type { KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
+import { CLIENT_ID } from "../../scripts/keycloak/realm.ts";
+
+export type TestUser = { id: string; username: string; password: string };
+
+export type UserOptions = { groups?: string[]; department?: string; requiredActions?: string[] };
+
+export const newPassword = () => randomBytes(18).toString("base64url");
+
+export async function createUser(admin: KeycloakAdmin, options: UserOptions = {}): Promise<TestUser> {
+  const username = `user-${randomBytes(5).toString("hex")}`;
+  const password = newPassword();
+  const { headers } = await admin.send("POST", "/demo/users", {
+    username,
+    email: `${username}@example.com`,
+    firstName: "Test",
+    lastName: username,
+    enabled: true,
+    emailVerified: true,
+    attributes: { department: [options.department ?? "engineering"] },
+    groups: options.groups ?? ["/engineering"],
+    requiredActions: options.requiredActions ?? [],
+    credentials: [{ type: "password", value: password, temporary: false }],
+  });
+  return { id: headers.get("location")?.split("/").at(-1) ?? "", username, password };
+}
+
+export type TestClient = { clientId: string; secret: string };
+
+type Registration = Record<string, unknown> & { id: string; attributes: Record<string, string> };
+type Role = { id: string; name: string };
+
+/** A client with the same rules as the realm's own, for another gateway. */
+export async function createClient(
+  admin: KeycloakAdmin,
+  gatewayOrigin: string,
+  attributes: Readonly<Record<string, string>> = {},
+): Promise<TestClient> {
+  const [template] = await admin.get<Registration[]>(`/demo/clients?clientId=${CLIENT_ID}`);
+  if (template === undefined) throw new Error(`the realm has no client ${CLIENT_ID}`);
+  const { id: templateId, ...registration } = template;
+  const clientId = `${CLIENT_ID}-${randomBytes(4).toString("hex")}`;
+  const secret = newPassword();
+  const { headers } = await admin.send("POST", "/demo/clients", {
+    ...registration,
+    protocolMappers: (registration["protocolMappers"] as Record<string, unknown>[]).map(({ id: _id, ...rest }) => rest),
+    clientId,
+    secret,
+    rootUrl: gatewayOrigin,
+    redirectUris: [`${gatewayOrigin}/bff/callback`],
+    attributes: {
+      ...registration.attributes,
+      "post.logout.redirect.uris": `${gatewayOrigin}/logged-out`,
+      "backchannel.logout.url": `${gatewayOrigin}/bff/backchannel-logout`,
+      ...attributes,
+    },
+  });
+  const id = headers.get("location")?.split("/").at(-1) ?? "";
+  const roles = await admin.get<Role[]>(`/demo/clients/${templateId}/scope-mappings/realm`);
+  await admin.send("POST", `/demo/clients/${id}/scope-mappings/realm`, roles);
+  return { clientId, secret };
+}
+
+/** Keycloak's sessions of a user: none of them means that the user is logged in nowhere. */
+export async function providerSessions(admin: KeycloakAdmin, user: { id: string }): Promise<{ id: string }[]> {
+  return admin.get<{ id: string }[]>(`/demo/users/${user.id}/sessions`);
+}

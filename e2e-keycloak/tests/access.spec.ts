@@ -1,0 +1,88 @@
+// What the resource API decides by Keycloak's tokens.
+import { call, logIn } from "../support/pages.ts";
+import { expect, test } from "../support/test.ts";
+
+test("the API gets a token of Keycloak's for its own audience, with roles and department", async ({
+  page,
+  world,
+  newUser,
+}) => {
+  const user = await newUser();
+  await logIn(page, world.gateway.origin, user);
+  const { status, body } = await call(page, "/api/protected?message=probe");
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    message: "probeReceived",
+    user: {
+      iss: world.keycloak.issuer,
+      azp: "cloakroom",
+      aud: "resource-api",
+      roles: ["user"],
+      department: "engineering",
+      resource_access: { "resource-api": { roles: ["reports-reader"] } },
+      preferred_username: user.username,
+      acr: "1",
+    },
+  });
+  // Nothing that the API does not need.
+  for (const claim of ["realm_access", "allowed-origins", "nonce"]) expect(body["user"]).not.toHaveProperty(claim);
+});
+
+test("only the role admin opens what is for administrators", async ({ page, browser, world, newUser }) => {
+  await logIn(page, world.gateway.origin, await newUser());
+  expect((await call(page, "/api/admin")).status).toBe(403);
+
+  const other = await (await browser.newContext()).newPage();
+  await logIn(other, world.gateway.origin, await newUser({ groups: ["/operations", "/administrators"] }));
+  const { status, body } = await call(other, "/api/admin");
+  expect(status).toBe(200);
+  expect([...(body["roles"] as string[])].sort()).toEqual(["admin", "user"]);
+  await other.context().close();
+});
+
+test("the department attribute decides", async ({ page, browser, world, newUser }) => {
+  await logIn(page, world.gateway.origin, await newUser({ department: "engineering" }));
+  expect((await call(page, "/api/department")).status).toBe(200);
+
+  const other = await (await browser.newContext()).newPage();
+  await logIn(other, world.gateway.origin, await newUser({ department: "sales" }));
+  expect((await call(other, "/api/department")).status).toBe(403);
+  await other.context().close();
+});
+
+test("nobody changes their own department, not even by a request that the account console would not send", async ({
+  page,
+  world,
+  newUser,
+  admin,
+}) => {
+  const user = await newUser({ department: "sales" });
+  await logIn(page, world.gateway.origin, user);
+  // Logged in already: the account console asks for no password.
+  await page.goto(`${world.keycloak.issuer}/account/`);
+  await expect(page.getByRole("button").filter({ hasText: "sales" })).toBeDisabled();
+  await page.route(/\/realms\/demo\/account\/?(\?|$)/, async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    const body = route.request().postDataJSON() as { attributes: Record<string, string[]> };
+    body.attributes["department"] = ["engineering"];
+    return route.continue({ postData: JSON.stringify(body) });
+  });
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await page.getByLabel(/last name/i).fill("Changed");
+  await page.getByRole("button", { name: "Save" }).click();
+  const response = await answer;
+  expect(response.request().postData()).toContain('"department":["engineering"]');
+  const kept = await admin.get<{ attributes: Record<string, string[]> }>(`/demo/users/${user.id}`);
+  expect(kept.attributes["department"]).toEqual(["sales"]);
+});
+
+test("a role that is taken away is gone with the next token", async ({ page, newUser, newGateway, admin }) => {
+  const user = await newUser({ groups: ["/operations", "/administrators"] });
+  const gateway = await newGateway({ clientAttributes: { "access.token.lifespan": "5" } });
+  await logIn(page, gateway.origin, user);
+  expect((await call(page, "/api/admin")).status).toBe(200);
+  const groups = await admin.get<{ id: string; name: string }[]>(`/demo/users/${user.id}/groups`);
+  const administrators = groups.find(({ name }) => name === "administrators");
+  await admin.send("DELETE", `/demo/users/${user.id}/groups/${administrators?.id}`);
+  await expect.poll(async () => (await call(page, "/api/admin")).status, { timeout: 15_000 }).toBe(403);
+});

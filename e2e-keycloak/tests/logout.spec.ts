@@ -1,0 +1,66 @@
+// Every way in which a session ends, and that the other side hears of it.
+import { call, currentUser, logIn, logOut } from "../support/pages.ts";
+import { providerSessions } from "../support/realm-parts.ts";
+import { expect, test } from "../support/test.ts";
+
+test("logout ends Keycloak's session too: the next login asks for a password", async ({
+  page,
+  world,
+  newUser,
+  admin,
+}) => {
+  const user = await newUser();
+  await logIn(page, world.gateway.origin, user);
+  expect(await providerSessions(admin, user)).toHaveLength(1);
+  await logOut(page, world.gateway.origin);
+  expect(await providerSessions(admin, user)).toEqual([]);
+  await page.goto(`${world.gateway.origin}/bff/login`);
+  await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
+});
+
+test("an administrator ends the user's sessions in Keycloak, and the gateway refuses them within a second", async ({
+  page,
+  world,
+  newUser,
+  admin,
+}) => {
+  const user = await newUser();
+  await logIn(page, world.gateway.origin, user);
+  expect((await call(page, "/api/protected?message=probe")).status).toBe(200);
+  await admin.send("POST", `/demo/users/${user.id}/logout`);
+  await expect
+    .poll(async () => call(page, "/api/protected?message=probe"), { timeout: 1_000, intervals: [50] })
+    .toMatchObject({ status: 401, body: { code: "session_revoked" } });
+});
+
+test("ending one of two sessions of a user leaves the other", async ({ page, browser, world, newUser, admin }) => {
+  const user = await newUser();
+  const phone = await (await browser.newContext()).newPage();
+  await logIn(page, world.gateway.origin, user);
+  const [first] = await providerSessions(admin, user);
+  await logIn(phone, world.gateway.origin, user);
+  await admin.send("DELETE", `/demo/sessions/${first?.id}`);
+  await expect
+    .poll(async () => (await call(page, "/api/protected?message=probe")).status, { timeout: 1_000, intervals: [50] })
+    .toBe(401);
+  expect((await call(phone, "/api/protected?message=probe")).status).toBe(200);
+  await phone.context().close();
+});
+
+test("a user who is disabled while at work is out with the next refresh", async ({
+  page,
+  newUser,
+  newGateway,
+  admin,
+}) => {
+  const user = await newUser();
+  const gateway = await newGateway({ clientAttributes: { "access.token.lifespan": "5" } });
+  await logIn(page, gateway.origin, user);
+  expect((await call(page, "/api/protected?message=probe")).status).toBe(200);
+  const kept = await admin.get<Record<string, unknown>>(`/demo/users/${user.id}`);
+  await admin.send("PUT", `/demo/users/${user.id}`, { ...kept, enabled: false });
+  await expect
+    .poll(async () => (await call(page, "/api/protected?message=probe")).status, { timeout: 15_000 })
+    .toBe(401);
+  expect((await currentUser(page)).user).toBeNull();
+});

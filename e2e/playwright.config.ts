@@ -1,0 +1,24 @@
+// How the browser tests run: a real Chromium, no retries, and at most two workers, each with a system of its own.
+import { availableParallelism } from "node:os";
+import { defineConfig } from "@playwright/test";
+import { chromiumLaunch } from "./support/chromium.ts";
+
+export default defineConfig({
+  testDir: "tests",
+  fullyParallel: true,
+  retries: 0,
+  workers: Math.min(2, availableParallelism()),
+  forbidOnly: process.env["CI"] !== undefined,
+  // Pictures are for looking at, not for passing: see tests/screenshots.spec.ts.
+  ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
+  timeout: 45_000,
+  expect: { timeout: 10_000 },
+  reporter: "list",
+  use: {
+    browserName: "chromium",
+    launchOptions: chromiumLaunch(),
+    actionTimeout: 10_000,
+    navigationTimeout: 15_000,
+    screenshot: "only-on-failure",
+  },
+});

@@ -1,0 +1,94 @@
+// A tap on the wire between browsers and the gateway: passes everything on as it is and writes down what came back.
+// Playwright's own events do not show a redirect's body, an answer that was cut or a page that was left; this does.
+import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { brotliDecompressSync, constants, gunzipSync } from "node:zlib";
+
+export type Exchange = {
+  method: string;
+  /** Path and query, as the browser asked. */
+  url: string;
+  /** The browser's own header fields: all but the cookie, which is where a session id belongs. */
+  requestHeaders: string;
+  status: number;
+  headers: [name: string, value: string][];
+  /** Decompressed; of a body that is still on its way, what has come so far. */
+  body: () => string;
+};
+
+export type Tap = {
+  readonly port: number;
+  readonly exchanges: readonly Exchange[];
+  stop: () => Promise<void>;
+};
+
+const maxBodyBytes = 4 * 1024 * 1024;
+
+export async function startTap(gatewayPort: number): Promise<Tap> {
+  const exchanges: Exchange[] = [];
+  // More than the gateway takes: the refusal must be its own.
+  const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) =>
+    passOn({ req, res, gatewayPort, exchanges }),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    exchanges,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+type Passing = { req: IncomingMessage; res: ServerResponse; gatewayPort: number; exchanges: Exchange[] };
+
+function passOn({ req, res, gatewayPort, exchanges }: Passing): void {
+  const { method = "GET", url = "/" } = req;
+  // A connection each: a kept one could be closed by the gateway just as the next request is sent on it.
+  const options = { host: "127.0.0.1", port: gatewayPort, method, path: url, headers: req.rawHeaders, agent: false };
+  const onward = request(options, (answer) => {
+    const status = answer.statusCode ?? 502;
+    const headers = pairs(answer.rawHeaders);
+    exchanges.push({ method, url, requestHeaders: headersToSearch(req), status, headers, body: collectBody(answer) });
+    res.sendDate = false;
+    res.writeHead(status, answer.statusMessage, answer.rawHeaders);
+    answer.pipe(res);
+    answer.on("error", () => res.destroy());
+  });
+  // What the browser sees of a gateway that is gone: a connection that ends.
+  onward.on("error", () => res.destroy());
+  res.on("close", () => onward.destroy());
+  req.pipe(onward);
+}
+
+function collectBody(answer: IncomingMessage): () => string {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  answer.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= maxBodyBytes) chunks.push(chunk);
+  });
+  return () => decoded(Buffer.concat(chunks), answer.headers["content-encoding"]);
+}
+
+/** Of a body that is still on its way, what has come so far. */
+function decoded(body: Buffer, encoding: string | undefined): string {
+  if (body.length === 0 || encoding === undefined) return body.toString("utf8");
+  if (encoding === "br")
+    return brotliDecompressSync(body, { finishFlush: constants.BROTLI_OPERATION_FLUSH }).toString("utf8");
+  if (encoding === "gzip") return gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }).toString("utf8");
+  throw new Error(`The tap cannot read content-encoding ${encoding}: teach it, or nothing in there is searched.`);
+}
+
+function headersToSearch(req: IncomingMessage): string {
+  return pairs(req.rawHeaders)
+    .filter(([name]) => name.toLowerCase() !== "cookie")
+    .map((pair) => pair.join(": "))
+    .join("\n");
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  return raw.flatMap((name, at) => (at % 2 === 0 ? [[name, raw[at + 1] ?? ""] as [string, string]] : []));
+}

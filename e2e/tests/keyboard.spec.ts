@@ -1,0 +1,63 @@
+// The whole way from login to logout without a mouse.
+import type { Locator, Page } from "@playwright/test";
+import { expect, test } from "../support/test.ts";
+
+test("a person logs in, works and logs out with the keyboard alone", async ({ page, person }) => {
+  await page.goto("/call?message=by+hand");
+  await tabTo(page, page.getByRole("link", { name: "Log in" }));
+  await page.keyboard.press("Enter");
+  // The provider's page puts the cursor where it belongs.
+  await expect(page.getByLabel("Username")).toBeFocused();
+  await page.keyboard.type(person.username);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(person.password);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("banner")).toContainText(person.name);
+
+  await tabTo(page, page.getByRole("link", { name: "Profile" }));
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL("/profile");
+  // Where one is now is told by the heading.
+  await expect(page.getByRole("heading", { level: 1, name: "Profile" })).toBeFocused();
+  await tabTo(page, page.getByRole("link", { name: "Call the API" }), "Shift+Tab");
+  await page.keyboard.press("Enter");
+  await tabTo(page, page.getByLabel("Message"));
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.keyboard.type("no mouse");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("region", { name: "Answer" })).toContainText("no mouseReceived");
+  await expect(page.getByLabel("Message")).toBeFocused();
+
+  await tabTo(page, page.getByRole("button", { name: "Log out" }), "Shift+Tab");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
+});
+
+test("the first Tab leads past the navigation", async ({ page }) => {
+  await page.goto("/profile");
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeInViewport();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("main").getByRole("link", { name: "Log in" })).toBeFocused();
+});
+
+/** Everything on the way must show that it has the focus. */
+async function tabTo(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Tab"): Promise<void> {
+  await expect(target).toBeVisible();
+  for (let presses = 0; presses < 30; presses++) {
+    await page.keyboard.press(key);
+    const unmarked = await page.evaluate(() => {
+      const active = document.activeElement;
+      if (active === null || active === document.body) return null;
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(active);
+      const isMarked = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
+      return isMarked ? null : active.outerHTML;
+    });
+    expect(unmarked, "an element that does not show its focus").toBeNull();
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error(`${String(target)} is not reached by ${key}`);
+}

@@ -1,0 +1,77 @@
+// Access tokens run out in the middle of work: nobody notices, and no refresh token is spent twice.
+import { logInQuietly } from "../support/people.ts";
+import { expect, test } from "../support/test.ts";
+
+const accessTokenSeconds = 3;
+const workMs = 7_000;
+
+test.beforeEach(({ system }) => void (system.provider.lifetimes.accessTokenSeconds = accessTokenSeconds));
+test.afterEach(({ system }) => void (system.provider.lifetimes.accessTokenSeconds = 60));
+
+test("many calls at once over several expiries all succeed, in two tabs, and no refresh token is spent twice", async ({
+  context,
+  system,
+  person,
+}) => {
+  system.provider.resetCounts();
+  await logInQuietly(context, system, person);
+  const tabs = [await context.newPage(), await context.newPage()];
+  for (const tab of tabs) {
+    await tab.goto("/call");
+    await expect(tab.getByRole("banner")).toContainText(person.name);
+  }
+  const statuses = await Promise.all(
+    tabs.map((tab) =>
+      tab.evaluate(async (forMs) => {
+        const until = Date.now() + forMs;
+        const seen: number[] = [];
+        const caller = async (): Promise<void> => {
+          while (Date.now() < until) {
+            const response = await fetch("/api/protected?message=x", { headers: { "X-CSRF": "1" } });
+            await response.arrayBuffer();
+            seen.push(response.status);
+            await new Promise((resolve) => setTimeout(resolve, 150));
+          }
+        };
+        await Promise.all([caller(), caller(), caller(), caller()]);
+        return seen;
+      }, workMs),
+    ),
+  );
+  const all = statuses.flat();
+  expect(all.length).toBeGreaterThan(100);
+  expect(all.filter((status) => status !== 200)).toEqual([]);
+  const refreshes = system.provider.count("token:refresh_token");
+  expect(refreshes).toBeGreaterThanOrEqual(2);
+  // One for each lifetime and no more: the early window begins a quarter before the end, at the soonest 35 %.
+  expect(refreshes).toBeLessThanOrEqual(workMs / 1000 / (accessTokenSeconds * 0.6) + 2);
+  expect(system.provider.count("refresh-token-reuse")).toBe(0);
+  // Work went on with new tokens, not with one that outlived its time.
+  expect(new Set(system.provider.issuedTokens().accessTokens).size).toBeGreaterThan(2);
+});
+
+test("a person who comes back after the access token ran out goes on without a login", async ({
+  loggedIn,
+  system,
+  person,
+}) => {
+  await loggedIn.goto("/call");
+  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+  const issuedBefore = system.provider.issuedTokens().accessTokens.length;
+  const expired = Date.now() + accessTokenSeconds * 1_000;
+  await expect.poll(() => Date.now() > expired, { intervals: [500] }).toBe(true);
+  await loggedIn.getByRole("button", { name: "Send" }).click();
+  await expect(loggedIn.getByRole("region", { name: "Answer" })).toContainText("probeReceived");
+  expect(system.provider.issuedTokens().accessTokens.length).toBe(issuedBefore + 1);
+});
+
+test("a stream that outlives its access token goes on", async ({ loggedIn, system, person }) => {
+  await loggedIn.goto("/call");
+  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+  await loggedIn.getByRole("button", { name: "Start listening" }).click();
+  const events = loggedIn.getByRole("region", { name: "Live events" });
+  await expect(events).toContainText(`"number":5`, { timeout: 15_000 });
+  expect(system.api.openEventStreams()).toBe(1);
+  await loggedIn.getByRole("button", { name: "Stop listening" }).click();
+  await expect.poll(() => system.api.openEventStreams()).toBe(0);
+});

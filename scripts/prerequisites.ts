@@ -1,0 +1,68 @@
+// What the tests need from the machine: found, installed where that is possible, or asked for in one sentence.
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const REDIS_NAMES = ["redis-server", "valkey-server"];
+
+/** @returns a path, or undefined where none of the names is an executable on PATH. */
+export function findOnPath(names: readonly string[]): string | undefined {
+  for (const name of names)
+    for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+      const candidate = join(folder, name);
+      try {
+        accessSync(candidate, constants.X_OK);
+        return candidate;
+      } catch {
+        // Not here: the next folder may have it.
+      }
+    }
+  return undefined;
+}
+
+/** @throws Error with the one sentence that says what to install. */
+export function ensureRedis(): string {
+  const found = process.env["REDIS_SERVER"] ?? findOnPath(REDIS_NAMES);
+  if (found !== undefined) return found;
+  aptInstall("redis-server");
+  const installed = findOnPath(REDIS_NAMES);
+  if (installed !== undefined) return installed;
+  throw new Error(
+    "The tests need a real Redis: install redis-server or valkey-server so that it is on PATH " +
+      "(Debian: apt-get install redis-server, macOS: brew install redis).",
+  );
+}
+
+/** @throws Error with the one sentence that says what to install. */
+export async function ensureChromium(): Promise<string> {
+  const { chromium } = await import("playwright");
+  const bundled = () => (existsSync(chromium.executablePath()) ? chromium.executablePath() : undefined);
+  const found = process.env["CHROMIUM"] ?? bundled() ?? findOnPath(CHROMIUM_NAMES);
+  if (found !== undefined) return found;
+  aptInstall("chromium");
+  const installed = findOnPath(CHROMIUM_NAMES);
+  if (installed !== undefined) return installed;
+  console.log("Chromium is missing: fetching Playwright's own.");
+  spawnSync("npx", ["playwright", "install", "chromium"], { stdio: "inherit", timeout: 300_000 });
+  const fetched = bundled();
+  if (fetched !== undefined) return fetched;
+  throw new Error(
+    "The browser tests need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM to its path.",
+  );
+}
+
+function aptInstall(name: string): void {
+  if (process.platform !== "linux" || findOnPath(["apt-get"]) === undefined) return;
+  const sudo = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
+  if (sudo.length > 0 && (findOnPath(["sudo"]) === undefined || spawnSync("sudo", ["-n", "true"]).status !== 0)) return;
+  console.log(`${name} is missing: installing it with apt-get.`);
+  // RUNLEVEL=1 keeps the package from starting a service of its own.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  const run = (...args: string[]) => {
+    const [command = "", ...rest] = [...sudo, "apt-get", ...args];
+    return spawnSync(command, rest, { env, stdio: ["ignore", "ignore", "inherit"] });
+  };
+  run("update", "-q");
+  run("install", "-y", "-q", "--no-install-recommends", name);
+}

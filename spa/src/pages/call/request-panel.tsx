@@ -1,0 +1,30 @@
+// This side of the call: everything that script sends, and what the browser adds out of its sight.
+import { sentHeaders } from "../../server/request.ts";
+
+export function RequestPanel({ path, isSent }: { readonly path: string; readonly isSent: boolean }) {
+  return (
+    <section className="panel" aria-labelledby="request-heading">
+      <h2 id="request-heading">Request</h2>
+      <p className="quiet">{isSent ? "As this page sent it." : "As this page will send it."}</p>
+      <p className="wire-line">
+        <strong>GET</strong> <span className="breakable">{path}</span>
+      </p>
+      <dl className="wire">
+        {Object.entries(sentHeaders).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>Cookie</dt>
+          <dd className="wire-unseen">added by the browser; no script can read it</dd>
+        </div>
+        <div>
+          <dt>Authorization</dt>
+          <dd className="wire-unseen">none here; the gateway adds it behind the counter</dd>
+        </div>
+      </dl>
+    </section>
+  );
+}

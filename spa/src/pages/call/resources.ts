@@ -1,0 +1,20 @@
+// What the page can ask the API for.
+import { api } from "../../paths.ts";
+
+const slowMs = 8_000;
+
+export const resources = {
+  protected: { label: "/api/protected", path: (message: string) => api.protected(message) },
+  department: { label: "/api/department", path: () => api.department },
+  admin: { label: "/api/admin", path: () => api.admin },
+  echo: { label: "/api/echo", path: () => api.echo },
+  slow: { label: `/api/slow (${slowMs / 1000} s)`, path: () => api.slow(slowMs) },
+} as const;
+
+export type ResourceName = keyof typeof resources;
+
+export const usualResource: ResourceName = "protected";
+
+export function resourceNameOf(text: string): ResourceName {
+  return Object.hasOwn(resources, text) ? (text as ResourceName) : usualResource;
+}

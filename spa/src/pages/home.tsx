@@ -1,0 +1,107 @@
+// The start: what this is for a stranger, where to go for somebody who is logged in.
+import { Link } from "react-router";
+import { CoatRail } from "../parts/coat-rail.tsx";
+import { LoginLink } from "../parts/login-link.tsx";
+import { Page } from "../parts/page.tsx";
+import { SessionTicket } from "../parts/session-ticket.tsx";
+import { paths } from "../paths.ts";
+import type { Session, User } from "../server/user.ts";
+import { useSession } from "../session/session.ts";
+
+export function Home() {
+  const { who } = useSession();
+  return who.kind === "user" ? (
+    <Welcome user={who.user} session={who.session} />
+  ) : (
+    <Stranger isNobody={who.kind === "nobody"} />
+  );
+}
+
+function Stranger({ isNobody }: { readonly isNobody: boolean }) {
+  return (
+    <Page heading="Your app keeps a ticket; the gateway keeps the coat." title="Cloakroom" className="stranger">
+      <div className="stranger-intro">
+        <p className="lead">
+          Cloakroom logs people in for a browser app and keeps their tokens on the server. Your browser gets one cookie
+          that no script can read.
+        </p>
+        {isNobody && (
+          <div className="actions">
+            <LoginLink />
+            <Link className="button" to={paths.underTheHood}>
+              Look under the hood
+            </Link>
+          </div>
+        )}
+      </div>
+      <CoatRail />
+      <section className="steps" aria-labelledby="steps-heading">
+        <h2 id="steps-heading">How it goes</h2>
+        <ol>
+          <Step title="You hand it over">
+            You log in at the login service. The gateway picks up the tokens there; they never pass through this page.
+          </Step>
+          <Step title="You get a ticket">
+            The browser holds a random number in an HttpOnly cookie. Nobody can wear a ticket, and nobody can read
+            yours.
+          </Step>
+          <Step title="The gateway fetches">
+            Show the ticket, and the gateway calls the API with the token attached. Log out, and the coat is gone for
+            good.
+          </Step>
+        </ol>
+      </section>
+    </Page>
+  );
+}
+
+function Step({ title, children }: { readonly title: string; readonly children: string }) {
+  return (
+    <li>
+      <h3>{title}</h3>
+      <p>{children}</p>
+    </li>
+  );
+}
+
+function Welcome({ user, session }: { readonly user: User; readonly session: Session }) {
+  return (
+    <Page
+      heading={`Welcome, ${user.displayName}`}
+      title="Cloakroom"
+      lead="Your coat is in good hands. Here is your ticket."
+      className="welcome"
+    >
+      <SessionTicket user={user} session={session} />
+      <nav className="ways" aria-label="Ways on">
+        <ul>
+          <Way
+            to={paths.call}
+            title="Call the API"
+            text="Send a message through the gateway and see what comes back."
+          />
+          <Way
+            to={paths.profile}
+            title="Profile"
+            text="Who the gateway says you are, and how long your session lasts."
+          />
+          {user.roles.includes("admin") && (
+            <Way to={paths.admin} title="Admin" text="What only administrators may ask the API." />
+          )}
+          <Way to={paths.underTheHood} title="Under the hood" text="Search this browser for tokens. There are none." />
+        </ul>
+      </nav>
+    </Page>
+  );
+}
+
+function Way({ to, title, text }: { readonly to: string; readonly title: string; readonly text: string }) {
+  return (
+    <li>
+      <Link to={to}>
+        <strong>{title}</strong>
+        <span>{text}</span>
+      </Link>
+    </li>
+  );
+}

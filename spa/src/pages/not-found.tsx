@@ -1,0 +1,20 @@
+// A path that leads nowhere.
+import { Link, useLocation } from "react-router";
+import { Page } from "../parts/page.tsx";
+import { paths } from "../paths.ts";
+
+export function NotFound() {
+  const { pathname } = useLocation();
+  return (
+    <Page heading="Nothing hangs here" title="Page not found" lead="No page has this address (404).">
+      <p>
+        <code className="breakable">{pathname}</code>
+      </p>
+      <div className="actions">
+        <Link className="button button-main" to={paths.home}>
+          Go to the start
+        </Link>
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,114 @@
+// Who the gateway says one is, and how long the session lasts.
+import { useEffect } from "react";
+import { ClaimValue } from "../parts/claim-value.tsx";
+import { Countdown } from "../parts/countdown.tsx";
+import { NeedsLogin } from "../parts/needs-login.tsx";
+import { Page } from "../parts/page.tsx";
+import { SessionTicket } from "../parts/session-ticket.tsx";
+import { timeText } from "../parts/times.ts";
+import type { Session, User } from "../server/user.ts";
+import { session as store } from "../session/session.ts";
+
+/** A call to the API moves the idle limit: the page shows what is true now. */
+const staleAfterMs = 2_000;
+
+export function Profile() {
+  useEffect(() => void store.checkIfOlderThan(staleAfterMs), []);
+  return (
+    <NeedsLogin heading="Profile" purpose="It shows what the gateway knows about you and your session.">
+      {(user, session) => (
+        <Page
+          heading="Profile"
+          lead="What the gateway tells this app about you. No token is part of it."
+          className="profile"
+        >
+          <SessionTicket user={user} session={session} />
+          <Limits session={session} />
+          <Claims user={user} />
+        </Page>
+      )}
+    </NeedsLogin>
+  );
+}
+
+function Limits({ session }: { readonly session: Session }) {
+  return (
+    <section aria-labelledby="session-heading">
+      <h2 id="session-heading">Session</h2>
+      <dl className="facts">
+        <Moment label="Logged in" atMs={session.createdAtMs} />
+        <Moment label="Ends when unused" atMs={session.idleExpiresAtMs} isLimit />
+        <Moment label="Ends in any case" atMs={session.expiresAtMs} isLimit />
+        <Moment label="Last proved who you are" atMs={session.authTimeMs} />
+        {session.acr !== null && (
+          <div>
+            <dt>Strength of the login</dt>
+            <dd>
+              <code>{session.acr}</code>
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>Handle</dt>
+          <dd>
+            <code>{session.handle}</code>
+            <span className="quiet"> A public name for this session. It opens nothing.</span>
+          </dd>
+        </div>
+      </dl>
+    </section>
+  );
+}
+
+interface MomentProps {
+  readonly label: string;
+  readonly atMs: number | null;
+  readonly isLimit?: boolean;
+}
+
+function Moment({ label, atMs, isLimit = false }: MomentProps) {
+  if (atMs === null) return null;
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>
+        {isLimit && (
+          <strong className="limit">
+            <Countdown untilMs={atMs} />
+          </strong>
+        )}
+        <time className={isLimit ? "quiet" : ""} dateTime={new Date(atMs).toISOString()}>
+          {timeText(atMs)}
+        </time>
+      </dd>
+    </div>
+  );
+}
+
+function Claims({ user }: { readonly user: User }) {
+  return (
+    <section aria-labelledby="claims-heading">
+      <h2 id="claims-heading">Claims</h2>
+      <table className="claims" aria-labelledby="claims-heading">
+        <thead>
+          <tr>
+            <th scope="col">Claim</th>
+            <th scope="col">Value</th>
+          </tr>
+        </thead>
+        <tbody>
+          {Object.entries(user.claims).map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">
+                <code>{name}</code>
+              </th>
+              <td>
+                <ClaimValue value={value} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,21 @@
+// The four ways in which a session is over, as the person is told.
+import type { EndReason } from "../session/session-state.ts";
+
+export const endTexts: Readonly<Record<EndReason, { readonly title: string; readonly meaning: string }>> = {
+  session_expired: {
+    title: "Your session has expired",
+    meaning: "It was unused for a while, or it reached its longest age.",
+  },
+  session_revoked: {
+    title: "Your session was ended",
+    meaning: "That was done from elsewhere: another device, the login service or an administrator.",
+  },
+  session_missing: {
+    title: "You are no longer logged in",
+    meaning: "The gateway does not know this browser's session any more.",
+  },
+  logged_out_elsewhere: {
+    title: "You logged out in another tab",
+    meaning: "Logging out ends the session in every tab of this browser.",
+  },
+};

@@ -1,0 +1,59 @@
+// A failed call, shown where its answer would have been: words first, then code and request id for support.
+import type { ReactNode } from "react";
+import type { Failure } from "../server/request.ts";
+import { Countdown } from "./countdown.tsx";
+import { failureText } from "./failure-text.ts";
+
+interface FailurePanelProps {
+  readonly failure: Failure;
+  readonly retryAtMs?: number | null;
+  readonly actions?: ReactNode;
+}
+
+export function FailurePanel({ failure, retryAtMs = null, actions }: FailurePanelProps) {
+  const { title, meaning } = failureText(failure);
+  const problem = failure.kind === "problem" ? failure.problem : null;
+  return (
+    <div className="failure">
+      <p className="failure-title">{title}</p>
+      <p>{meaning}</p>
+      {problem !== null && (
+        <dl className="facts facts-small">
+          <div>
+            <dt>Status</dt>
+            <dd>{problem.status === 0 ? "none" : problem.status}</dd>
+          </div>
+          {problem.code !== null && (
+            <div>
+              <dt>Code</dt>
+              <dd>
+                <code>{problem.code}</code>
+              </dd>
+            </div>
+          )}
+          {problem.requestId !== null && (
+            <div>
+              <dt>Request id</dt>
+              <dd>
+                <code>{problem.requestId}</code>
+              </dd>
+            </div>
+          )}
+        </dl>
+      )}
+      {retryAtMs !== null && (
+        <p className="quiet">
+          Trying again <Countdown untilMs={retryAtMs} />.
+        </p>
+      )}
+      {problem?.code === "step_up_required" && problem.loginUrl !== null && (
+        <p>
+          <a className="button button-main" href={problem.loginUrl}>
+            Confirm with a login
+          </a>
+        </p>
+      )}
+      {actions !== undefined && <div className="actions">{actions}</div>}
+    </div>
+  );
+}

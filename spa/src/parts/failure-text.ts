@@ -1,0 +1,64 @@
+// What a failed call means to the person who made it: what happened, and that they are still logged in where they are.
+import type { Problem } from "../server/problem.ts";
+import type { Failure } from "../server/request.ts";
+
+export interface FailureText {
+  readonly title: string;
+  readonly meaning: string;
+}
+
+const texts: Readonly<Record<string, FailureText>> = {
+  session_missing: { title: "You are no longer logged in", meaning: "Log in again to go on." },
+  session_expired: { title: "Your session has expired", meaning: "Log in again to go on." },
+  session_revoked: { title: "Your session was ended", meaning: "Log in again to go on." },
+  csrf_rejected: {
+    title: "The gateway did not recognise this page",
+    meaning: "Reload the page and try again. If an extension or a proxy changes your requests, it may be the cause.",
+  },
+  forbidden: { title: "Your account may not do this", meaning: "You are logged in, but a role is missing." },
+  step_up_required: {
+    title: "This needs a fresh or stronger login",
+    meaning: "Log in once more to confirm that it is you.",
+  },
+  store_unavailable: {
+    title: "The gateway cannot look up your session right now",
+    meaning: "You are not logged out. It works again by itself as soon as the session store is back.",
+  },
+  provider_unavailable: {
+    title: "The login service cannot be reached right now",
+    meaning: "You are not logged out. The gateway keeps your session until the service is back.",
+  },
+  upstream_unreachable: {
+    title: "The API cannot be reached",
+    meaning: "The gateway works; the service behind it does not answer.",
+  },
+  upstream_timeout: { title: "The API took too long", meaning: "The gateway gave up waiting. Try again in a moment." },
+  payload_too_large: { title: "That was too much at once", meaning: "Send less." },
+};
+
+export function failureText(failure: Failure): FailureText {
+  switch (failure.kind) {
+    case "offline":
+      return {
+        title: "There is no connection",
+        meaning: "Cloakroom did not answer. Nothing was lost; try again in a moment.",
+      };
+    case "timeout":
+      return {
+        title: "No answer in time",
+        meaning: `This page stopped waiting after ${Math.round(failure.deadlineMs / 1000)} seconds.`,
+      };
+    case "unreadable":
+      return { title: "The answer could not be read", meaning: "It was not in the form that this page expects." };
+    case "problem":
+      return problemText(failure.problem);
+  }
+}
+
+function problemText(problem: Problem): FailureText {
+  const known = problem.code === null ? undefined : texts[problem.code];
+  // An API behind the gateway may use the same words for its own refusals: its detail says more than we can.
+  if (known !== undefined)
+    return { title: known.title, meaning: problem.status === 403 ? (problem.detail ?? known.meaning) : known.meaning };
+  return { title: problem.title, meaning: problem.detail ?? "The request id below helps whoever looks into it." };
+}

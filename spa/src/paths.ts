@@ -1,0 +1,25 @@
+// Every URL this app knows, once. `/api…` and `/bff…` belong to the gateway, so no page lives there.
+
+export const paths = {
+  home: "/",
+  profile: "/profile",
+  call: "/call",
+  admin: "/admin",
+  underTheHood: "/under-the-hood",
+  loggedOut: "/logged-out",
+} as const;
+
+export const gateway = {
+  user: "/bff/user",
+  logout: "/bff/logout",
+  login: (returnPath: string): string => `/bff/login?${new URLSearchParams({ returnTo: returnPath })}`,
+} as const;
+
+export const api = {
+  protected: (message: string): string => `/api/protected?${new URLSearchParams({ message }).toString()}`,
+  department: "/api/department",
+  admin: "/api/admin",
+  echo: "/api/echo",
+  events: "/api/events",
+  slow: (ms: number): string => `/api/slow?ms=${ms}`,
+} as const;

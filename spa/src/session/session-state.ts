@@ -1,0 +1,50 @@
+// What this tab knows of the session, and how an answer of the gateway changes it. Pure: no clock, no network.
+import type { Problem, SessionEndCode } from "../server/problem.ts";
+import type { Failure } from "../server/request.ts";
+import type { Who } from "../server/user.ts";
+
+/** Why there is no session any more; `logged_out_elsewhere` is told by another tab, not by the gateway. */
+export type EndReason = SessionEndCode | "logged_out_elsewhere";
+
+/** The session could not be checked. That never means that it is over. */
+export interface Trouble {
+  readonly kind: "offline" | "unavailable";
+  readonly problem: Problem | null;
+  readonly retryAtMs: number;
+}
+
+export interface SessionState {
+  readonly who: Who | { readonly kind: "unknown" };
+  readonly ended: EndReason | null;
+  readonly trouble: Trouble | null;
+  readonly isChecking: boolean;
+}
+
+export const initialState: SessionState = { who: { kind: "unknown" }, ended: null, trouble: null, isChecking: false };
+
+/** @param hint the reason to show if the session turns out to be gone. */
+export function afterAnswer(before: SessionState, who: Who, hint: EndReason | null): SessionState {
+  const isChecking = false;
+  if (who.kind === "user") return { who, ended: null, trouble: null, isChecking };
+  const hadUser = before.who.kind === "user" || hint !== null;
+  const ended = before.ended ?? (hadUser ? (hint ?? "session_missing") : null);
+  return { who, ended, trouble: null, isChecking };
+}
+
+export function afterFailure(before: SessionState, failure: Failure, retryAtMs: number): SessionState {
+  const kind = failure.kind === "offline" ? "offline" : "unavailable";
+  const problem = failure.kind === "problem" ? failure.problem : null;
+  return { ...before, isChecking: false, trouble: { kind, problem, retryAtMs } };
+}
+
+export function afterEnd(before: SessionState, reason: EndReason): SessionState {
+  return { ...before, who: { kind: "nobody" }, ended: reason };
+}
+
+/** When the session will be over if nobody does anything, or null. */
+export function endsAtMs(state: SessionState): number | null {
+  if (state.who.kind !== "user") return null;
+  const { idleExpiresAtMs, expiresAtMs } = state.who.session;
+  const times = [idleExpiresAtMs, expiresAtMs].filter((time) => time !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}

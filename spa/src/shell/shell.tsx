@@ -1,0 +1,60 @@
+// What surrounds every page.
+import { Link, Outlet } from "react-router";
+import type { ReactNode } from "react";
+import { Waiting } from "../parts/waiting.tsx";
+import { paths } from "../paths.ts";
+import { initialState } from "../session/session-state.ts";
+import { useSession } from "../session/session.ts";
+import { useLogout } from "../session/use-logout.ts";
+import { Header } from "./header.tsx";
+import { Notices } from "./notices.tsx";
+
+export function Shell() {
+  const state = useSession();
+  const logout = useLogout();
+  return (
+    <Frame header={<Header state={state} logout={logout} />} notices={<Notices state={state} logout={logout} />}>
+      <Outlet />
+    </Frame>
+  );
+}
+
+/** Before it is known who is logged in: the deadline of that question ends it. */
+export function ShellSkeleton() {
+  const logout = useLogout();
+  return (
+    <Frame header={<Header state={initialState} logout={logout} />}>
+      <div className="page page-arriving">
+        <h1 className="visually-hidden">Cloakroom</h1>
+        <Waiting what="your session" />
+      </div>
+    </Frame>
+  );
+}
+
+interface FrameProps {
+  readonly header?: ReactNode;
+  readonly notices?: ReactNode;
+  readonly children: ReactNode;
+}
+
+export function Frame({ header, notices, children }: FrameProps) {
+  return (
+    <>
+      <a className="skip-link" href="#main">
+        Skip to the content
+      </a>
+      {header}
+      {notices}
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+      <footer className="foot">
+        <p>Your app keeps a ticket; the gateway keeps the coat.</p>
+        <p>
+          <Link to={paths.underTheHood}>See what this browser holds</Link>
+        </p>
+      </footer>
+    </>
+  );
+}

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { looksLikeToken } from "../src/hood/token-pattern.ts";
+
+const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1LTEifQ.c2lnbmF0dXJl";
+
+test.each([
+  jwt,
+  `{"a":"${jwt}"}`,
+  "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXYxMjM0NTY.Y2lwaGVy.dGFn",
+  "Bearer 2YotnFZFEjr1zCsicMWpAA",
+  '"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA"',
+  "access_token=tGzv3JOkF0XG5Qx2TlKWIA",
+])("%s is found", (text) => expect(looksLikeToken(text)).toBe(true));
+
+test.each([
+  "",
+  "application/json",
+  "k3x9Qw7ZpLm2Vt0B",
+  "2026-01-01T00:00:00.000Z",
+  '{"token":false}',
+  "/assets/index-DEOeXLZo.js",
+  "token_type=Bearer",
+])("%s is no false alarm", (text) => expect(looksLikeToken(text)).toBe(false));
