@@ -7,11 +7,10 @@ type ConnectionOptions = { url: string; timeoutMs: number };
 
 /**
  * A timed-out command may still run later, and a resent one runs twice: so nothing is queued, resent or retried here,
- * and every script tolerates having run already.
+ * and every script tolerates having run already. Not `commandTimeout`: see deadline.ts.
  */
 const requestPathOptions = (timeoutMs: number) =>
   ({
-    commandTimeout: timeoutMs,
     connectTimeout: 2_000,
     // A connection that went silent is given up: TCP alone would take a quarter of an hour to notice.
     socketTimeout: Math.max(1_000, 3 * timeoutMs),

@@ -1,4 +1,5 @@
 // The session store in Redis: every key name and every command.
+import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
 import { connectRedis, type RedisClient } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
@@ -27,9 +28,10 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   // Without a listener ioredis prints connection errors, address and all, to stderr.
   client.on("error", (error: unknown) => options.onError?.(error));
 
+  const inTime = createDeadline(options.timeoutMs);
   const attempt = async <T>(command: () => Promise<T>): Promise<T> => {
     try {
-      return await command();
+      return await inTime(command());
     } catch (error) {
       options.onError?.(error);
       throw new GatewayError("store_unavailable", { cause: error });

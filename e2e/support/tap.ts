@@ -30,6 +30,9 @@ export async function startTap(gatewayPort: number): Promise<Tap> {
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) =>
     passOn({ req, res, gatewayPort, exchanges }),
   );
+  // Longer than the gateway's, whose Keep-Alive field is passed on: else the tap closes a connection that its user was
+  // promised, just as the next request is sent on it.
+  server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,

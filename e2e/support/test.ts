@@ -2,6 +2,7 @@
 // also fails when a secret shows up anywhere, when the CSP is violated, or when a script of a page breaks.
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from "@playwright/test";
 import { startDemoSystem, type DemoSystem } from "./demo-system.ts";
+import { nowOf, printFailure } from "./failure-report.ts";
 import { logInQuietly, newPerson, type Person } from "./people.ts";
 import { findLeaks, haystacksOf, needlesOf, type Haystack, type Leak } from "./secrets.ts";
 import { haystacksOfPage, haystacksOfWatch, watch, type Watch } from "./watch.ts";
@@ -79,8 +80,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(() => searchEverything({ system, searched, watched }));
   },
   nothingLeaks: [
-    async ({ search, watched, allowed }, use) => {
+    async ({ search, watched, allowed, system }, use, testInfo) => {
+      const start = nowOf(system);
       await use();
+      if (testInfo.status !== testInfo.expectedStatus)
+        await printFailure(
+          system,
+          watched.map(({ context }) => context),
+          start,
+        );
       const leaks = await search();
       const violations = watched.flatMap(({ seen }) => seen.violations);
       const scriptErrors = watched

@@ -22,7 +22,8 @@ export type Counted =
   | "token:client_credentials"
   /** A refresh or token request that presented a spent refresh token. */
   | "refresh-token-reuse"
-  | "backchannel-logout";
+  | "backchannel-logout"
+  | "backchannel-logout-undelivered";
 
 export type Counters = {
   add: (what: Counted) => void;

@@ -29,16 +29,16 @@ export function toClientMetadata(client: ProviderClient): AdapterPayload {
 /** The typings know only what the library documents. */
 type LogoutSender = Client & { backchannelLogout(sub: string, sid: string | undefined): Promise<void> };
 
-type Parts = { sub: string; provider: Provider; storage: ProviderStorage };
+type Parts = { sub: string; provider: Provider; storage: ProviderStorage; onUndelivered: () => void };
 
 /** @returns how many sessions ended; a client that cannot be told does not keep the session alive */
-export async function endSessionsOf({ sub, provider, storage }: Parts): Promise<number> {
+export async function endSessionsOf({ sub, provider, storage, onUndelivered }: Parts): Promise<number> {
   const sessions = storage.sessionsOf(sub);
   for (const session of sessions) {
     storage.endSession(session);
     for (const [clientId, { sid }] of Object.entries(session.authorizations)) {
       const client = (await provider.Client.find(clientId)) as LogoutSender | undefined;
-      if (client?.backchannelLogoutUri !== undefined) await client.backchannelLogout(sub, sid).catch(() => undefined);
+      if (client?.backchannelLogoutUri !== undefined) await client.backchannelLogout(sub, sid).catch(onUndelivered);
     }
   }
   return sessions.length;

@@ -49,7 +49,11 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
     resetCounts: counters.reset,
     issuedTokens: () => issued,
     rotateKeys: running.rotateKeys,
-    endSession: (sub) => endSessionsOf({ sub, provider: running.provider(), storage }),
+    endSession: (sub) =>
+      endSessionsOf({
+        ...{ sub, provider: running.provider(), storage },
+        onUndelivered: () => counters.add("backchannel-logout-undelivered"),
+      }),
     logoutToken: running.logoutToken,
     sign: running.sign,
     down: listener.down,
