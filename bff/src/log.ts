@@ -41,12 +41,27 @@ export type SecurityEvent =
   | "cookie_rejected"
   | "forbidden";
 
+/** What the line of one request says. */
+export type RequestLine = {
+  requestId: string;
+  method: string;
+  /** Path without its query. */
+  path: string;
+  status: number;
+  durationMs: number;
+  clientAddress: string;
+  upstream: string | undefined;
+  code: string | undefined;
+  reason: string | undefined;
+};
+
 export type Log = {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   security(event: SecurityEvent, fields?: LogFields): void;
+  request(line: RequestLine): void;
   /** Writes what is still buffered: before the process ends. */
   flush(): void;
 };
@@ -59,6 +74,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     if ("flush" in output && typeof output.flush === "function") output.flush();
   };
   const logger = pino({ level, base: { service: "cloakroom" }, timestamp: isoTime }, output);
+  const writesRequests = logger.isLevelEnabled("info");
   const line = (fields: LogFields | undefined) => (fields === undefined ? {} : clean(fields));
   return {
     debug: (message, fields) => logger.debug(line(fields), message),
@@ -75,6 +91,9 @@ export function createLog(level: string, destination?: DestinationStream): Log {
       logger.info({ ...line(fields), event }, "security event");
       flush();
     },
+    request: (fields) => {
+      if (writesRequests) output.write(requestLine(fields));
+    },
     flush: () => {
       if ("flushSync" in output && typeof output.flushSync === "function") output.flushSync();
     },
@@ -83,6 +102,25 @@ export function createLog(level: string, destination?: DestinationStream): Log {
 
 function clean(fields: LogFields): Record<string, unknown> {
   return fields.error === undefined ? fields : { ...fields, error: describeError(fields.error) };
+}
+
+const INFO = 30;
+/** Printable ASCII without quotes and backslashes stands in JSON as it is. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
+/** The line that pino would write. By hand, because every request writes one: pino's way costs three times as much. */
+function requestLine(line: RequestLine): string {
+  const { requestId, method, path, status, durationMs, clientAddress } = line;
+  return (
+    `{"level":${INFO}${isoTime()},"service":"cloakroom"${field("requestId", requestId)}${field("method", method)}` +
+    `${field("path", path)},"status":${status},"durationMs":${durationMs}${field("clientAddress", clientAddress)}` +
+    `${field("upstream", line.upstream)}${field("code", line.code)}${field("reason", line.reason)},"msg":"request"}\n`
+  );
+}
+
+function field(name: string, value: string | undefined): string {
+  if (value === undefined) return "";
+  return PLAIN_TEXT.test(value) ? `,"${name}":"${value}"` : `,"${name}":${JSON.stringify(value)}`;
 }
 
 let writtenMs = 0;

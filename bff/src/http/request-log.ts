@@ -24,17 +24,7 @@ export function requestLog({ config, log, metrics }: RequestLogParts) {
     const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
     const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
     const address = clientAddress(req, config.trustedProxies);
-    log.info("request", {
-      requestId,
-      method,
-      path,
-      status,
-      durationMs,
-      clientAddress: address,
-      upstream,
-      code,
-      reason,
-    });
+    log.request({ requestId, method, path, status, durationMs, clientAddress: address, upstream, code, reason });
     metrics.request({ route: routeClass(url), method, status, durationMs, code });
   };
   return function logRequest(ctx: Context, next: Next): Promise<void> {

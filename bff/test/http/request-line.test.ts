@@ -1,0 +1,43 @@
+// The one log line that is not written by the log library says what the library would have said.
+import { expect, it } from "vitest";
+import { createLog, type RequestLine } from "../../src/log.ts";
+
+const usual: RequestLine = {
+  requestId: "fc706d0c-1b53-4662-ac7b-043710a88445",
+  method: "GET",
+  path: "/api/protected",
+  status: 200,
+  durationMs: 1.2,
+  clientAddress: "127.0.0.1",
+  upstream: "/api",
+  code: undefined,
+  reason: undefined,
+};
+
+function linesOf(line: RequestLine): unknown[] {
+  const written: string[] = [];
+  const log = createLog("info", { write: (text: string) => void written.push(text) });
+  log.request(line);
+  log.info("request", line);
+  expect(written.map((text) => text.match(/\n/g)?.length)).toEqual([1, 1]);
+  return written.map((text) => ({ ...JSON.parse(text), time: "" }));
+}
+
+it.each<[string, Partial<RequestLine>]>([
+  ["a usual request", {}],
+  ["a refusal", { status: 403, code: "csrf_rejected", reason: "no X-CSRF header" }],
+  ["a path that would end the string", { path: '/api/","level":60,"x":"' }],
+  ["a path that would end the line", { path: '/api/\n{"level":60}' }],
+  ["backslashes and control characters", { path: "/api/\\u0000\\\u0000\u001f\u007f" }],
+  ["what is not ASCII", { path: "/api/ä\u2028€😀\ud800", method: "GÉT" }],
+  ["empty text", { clientAddress: "", path: "" }],
+])("%s is written as the library writes it", (_name, change) => {
+  const [ours, theirs] = linesOf({ ...usual, ...change });
+  expect(ours).toEqual(theirs);
+});
+
+it("is silent where the level says so", () => {
+  const written: string[] = [];
+  createLog("warn", { write: (text: string) => void written.push(text) }).request(usual);
+  expect(written).toEqual([]);
+});
