@@ -1,7 +1,7 @@
 // One server under measurement, as a process of its own that can be asked for its CPU time and memory.
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { freePort } from "../../demo/src/free-port.ts";
 
 export type Usage = { cpuMicroseconds: number; rssBytes: number };
@@ -17,7 +17,7 @@ type Start = {
 
 export async function startContestant({ name, file, env, until }: Start): Promise<Contestant> {
   const port = Number(env["PORT"] ?? (await freePort()));
-  const child = fork(join(import.meta.dirname, file), {
+  const child = fork(resolve(import.meta.dirname, file), {
     execArgv: ["--import", join(import.meta.dirname, "report-usage.ts"), ...profiling(name)],
     env: { PATH: process.env["PATH"] ?? "", NODE_ENV: "production", ...env, PORT: String(port) },
     stdio: ["ignore", "ignore", "inherit", "ipc"],

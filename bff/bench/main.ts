@@ -15,9 +15,12 @@ import { startContestant, type Contestant } from "./contestant.ts";
 import type { LoadOrder, LoadResult } from "./load.ts";
 import { bodyTable, type BodyRow } from "./bodies.ts";
 
-const CONNECTIONS = [1, 32, 256];
+const CONNECTIONS = (process.env["BENCH_CONNECTIONS"] ?? "1,32,256").split(",").map(Number);
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 4);
+const GATEWAY = "../src/main.ts";
+/** Another checkout's gateway, e.g. bff/src/main.ts of a worktree: what a change costs or saves, in the same run. */
+const OTHER = process.env["BENCH_OTHER"];
 const CLIENT = { clientId: "cloakroom", clientSecret: "a-client-secret-for-the-bench" };
 
 type Row = LoadResult & { cpuMicrosecondsPerRequest: number; rssBytes: number };
@@ -26,18 +29,23 @@ type Measured = { contestant: Contestant; headers: Record<string, string>; rows:
 const upstreamPort = await freePort();
 const upstream = await startContestant({ name: "upstream", file: "upstream.ts", env: { PORT: String(upstreamPort) } });
 const redis = await startRedisServer();
-const gatewayPort = await freePort();
+const gatewayPorts = [await freePort(), await freePort()] as const;
 const provider = await startProvider({
   port: 0,
   passwordCost: 1_024,
   lifetimes: { accessTokenSeconds: 3_600 },
-  clients: [{ ...CLIENT, redirectUris: [`http://localhost:${gatewayPort}/bff/callback`] }],
+  clients: [{ ...CLIENT, redirectUris: gatewayPorts.map((port) => `http://localhost:${port}/bff/callback`) }],
 });
 const upstreamUrl = `http://127.0.0.1:${upstreamPort}`;
 const loader = fork(join(import.meta.dirname, "load.ts"));
 
 try {
-  const measured = [await bareProxy(), await gateway(), await tutorialGateway()];
+  const measured = [
+    await bareProxy(),
+    await gateway("Cloakroom", GATEWAY, gatewayPorts[0]),
+    ...(OTHER === undefined ? [] : [await gateway("Cloakroom (other)", OTHER, gatewayPorts[1])]),
+    await tutorialGateway(),
+  ];
   const gatewayUnderTest = measured[1];
   // While it is fresh: afterwards its heap has grown with garbage that nobody needed to collect.
   const bodies =
@@ -67,14 +75,14 @@ async function bareProxy(): Promise<Measured> {
   return { contestant, headers: {}, rows: new Map() };
 }
 
-async function gateway(): Promise<Measured> {
+async function gateway(name: string, file: string, port: number): Promise<Measured> {
   const contestant = await startContestant({
-    name: "Cloakroom",
-    file: "../src/main.ts",
+    name,
+    file,
     env: {
-      PORT: String(gatewayPort),
+      PORT: String(port),
       MANAGEMENT_PORT: String(await freePort()),
-      PUBLIC_ORIGIN: `http://localhost:${gatewayPort}`,
+      PUBLIC_ORIGIN: `http://localhost:${port}`,
       OIDC_ISSUER: provider.issuer,
       OIDC_CLIENT_ID: CLIENT.clientId,
       OIDC_CLIENT_SECRET: CLIENT.clientSecret,
