@@ -1,7 +1,7 @@
 // The session store in Redis: every key name and every command.
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
-import { connectRedis, type RedisClient } from "./redis-connection.ts";
+import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
 import { TOMBSTONE_MS, type EndReason, type IndexName, type RefreshClaim, type Store } from "./store.ts";
 
@@ -29,8 +29,10 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   client.on("error", (error: unknown) => options.onError?.(error));
 
   const inTime = createDeadline(options.timeoutMs);
+  const gather = gatherWrites(client);
   const attempt = async <T>(command: () => Promise<T>): Promise<T> => {
     try {
+      gather();
       return await inTime(command());
     } catch (error) {
       options.onError?.(error);

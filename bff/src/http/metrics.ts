@@ -46,10 +46,15 @@ export function createMetrics(): Metrics {
   const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
   const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
   const csrfRejections = counter("csrf_rejections_total", "Requests that did not come from the app", []);
+  // Finding the series by its labels costs more than counting, and there are few of them.
+  const countOf = remembered((route: RouteClass, method: string, status: string) =>
+    requests.labels({ route, method, status }),
+  );
+  const durationOf = remembered((route: RouteClass) => durations.labels({ route }));
   return {
     request({ route, method, status, durationMs, code }) {
-      requests.inc({ route, method: METHODS.has(method) ? method : "other", status: statusClass(status) });
-      durations.observe({ route }, durationMs / 1000);
+      countOf(route, METHODS.has(method) ? method : "other", statusClass(status)).inc();
+      durationOf(route).observe(durationMs / 1000);
       if (code !== undefined) errors.inc({ code });
     },
     refresh: (outcome) => refreshes.inc({ outcome }),
@@ -57,6 +62,20 @@ export function createMetrics(): Metrics {
     csrfRejected: () => csrfRejections.inc(),
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
+  };
+}
+
+function remembered<Labels extends string[], Series>(
+  find: (...labels: Labels) => Series,
+): (...labels: Labels) => Series {
+  const found = new Map<string, Series>();
+  return (...labels) => {
+    const name = labels.join(" ");
+    const known = found.get(name);
+    if (known !== undefined) return known;
+    const series = find(...labels);
+    found.set(name, series);
+    return series;
   };
 }
 

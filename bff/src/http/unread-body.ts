@@ -17,12 +17,18 @@ export function isUploading(request: IncomingMessage): boolean {
 }
 
 /** Ends an answer whose head said `Connection: close` if the request was still uploading. */
-export function endAnswer(request: IncomingMessage, response: ServerResponse, body?: string): void {
+export function endAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body?: string,
+  encoding: BufferEncoding = "utf8",
+): void {
   if (!isUploading(request)) {
-    response.end(body);
+    if (body === undefined) response.end();
+    else response.end(body, encoding);
     return;
   }
-  if (body !== undefined) response.write(body);
+  if (body !== undefined) response.write(body, encoding);
   else response.flushHeaders();
   const timer = setTimeout(end, LINGER_MS);
   function end(): void {

@@ -25,9 +25,18 @@ export type ExchangeOutcome = "complete" | "browser left" | "cut";
 type Run = {
   controller: Dispatcher.DispatchController | undefined;
   isDone: boolean;
+  /** Length of a body that may be held back until it is complete, in bytes; 0: hold nothing back. */
+  shortBytes: number;
+  /** A whole short body, one character for each byte. */
+  shortBody: string | undefined;
   settle: (outcome: ExchangeOutcome | GatewayError) => void;
 };
 
+/**
+ * A body of known length up to this, that came in one piece, is sent together with its head as one string, which
+ * saves Node the gathering of two parts: latin1 has one character for each byte and changes none.
+ */
+const SHORT_BYTES = 16_384;
 /** A browser that takes nothing for this long holds an upstream's connection for nothing (slow read). */
 const STALLED_READER_MS = 60_000;
 
@@ -41,6 +50,8 @@ export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
     const run: Run = {
       controller: undefined,
       isDone: false,
+      shortBytes: 0,
+      shortBody: undefined,
       settle(outcome) {
         run.isDone = true;
         response.off("close", onBrowserGone);
@@ -75,10 +86,17 @@ function answerHandler({ request, response, answerHead }: Exchange, run: Run): D
       const head = answerHead(status, headers);
       if (isUploading(request)) head.push("Connection", "close");
       response.writeHead(status, head);
-      if (headers["content-length"] === undefined) flushSoon(response);
+      const length = headers["content-length"];
+      if (length === undefined) flushSoon(response);
+      else if (Number(length) <= SHORT_BYTES) run.shortBytes = Number(length);
     },
     onResponseData(controller, chunk) {
-      if (run.isDone || response.write(chunk)) return;
+      if (run.isDone) return;
+      if (chunk.length === run.shortBytes) {
+        run.shortBody = chunk.toString("latin1");
+        return;
+      }
+      if (response.write(chunk)) return;
       controller.pause();
       response.socket?.setTimeout(STALLED_READER_MS);
       response.once("drain", resume);
@@ -86,7 +104,7 @@ function answerHandler({ request, response, answerHead }: Exchange, run: Run): D
     onResponseEnd() {
       if (run.isDone) return;
       run.settle("complete");
-      endAnswer(request, response);
+      endAnswer(request, response, run.shortBody, "latin1");
     },
     onResponseError(_controller, error) {
       if (run.isDone) return;
