@@ -18,7 +18,12 @@ type Start = {
 export async function startContestant({ name, file, env, until }: Start): Promise<Contestant> {
   const port = Number(env["PORT"] ?? (await freePort()));
   const child = fork(resolve(import.meta.dirname, file), {
-    execArgv: [...(name === "Cloakroom" && process.env["X_ARGS"] ? process.env["X_ARGS"].split(" ") : []), "--import", join(import.meta.dirname, "report-usage.ts"), ...profiling(name)],
+    execArgv: [
+      ...(name === "Cloakroom" && process.env["X_ARGS"] ? process.env["X_ARGS"].split(" ") : []),
+      "--import",
+      join(import.meta.dirname, "report-usage.ts"),
+      ...profiling(name),
+    ],
     env: { PATH: process.env["PATH"] ?? "", NODE_ENV: "production", ...env, PORT: String(port) },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

@@ -9,6 +9,7 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
  * x  absolute end, ms      i  idle limit, ms
  * o  owner of the refresh lease (still there after the lease ran out: the outcome is unknown)    l  end of lease, ms
  * c  when somebody first found that lease run out, ms
+ * e  the end of the sealed token set: random, and another one whenever the set is
  */
 export const SCRIPTS = {
   /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms. */
@@ -17,6 +18,7 @@ export const SCRIPTS = {
     lua: `${NOW}
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
 redis.call('HSET', KEYS[1], 's', ARGV[1], 't', ARGV[2], 'v', 1, 'i', ARGV[3], 'x', now + ARGV[4])
+redis.call('HSET', KEYS[1], 'e', string.sub(ARGV[2], -24))
 redis.call('PEXPIRE', KEYS[1], math.min(ARGV[3], ARGV[4]))
 return 1`,
   },
@@ -84,7 +86,7 @@ return 1`,
     numberOfKeys: 1,
     lua: `
 if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 't', ARGV[2])
+redis.call('HSET', KEYS[1], 't', ARGV[2], 'e', string.sub(ARGV[2], -24))
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('HDEL', KEYS[1], 'o', 'l', 'c')
 return 1`,

@@ -1,9 +1,18 @@
 // The session store in Redis: every key name and every command.
+import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
-import { TOMBSTONE_MS, type EndReason, type IndexName, type RefreshClaim, type Store } from "./store.ts";
+import {
+  TOMBSTONE_MS,
+  type EndReason,
+  type IndexName,
+  type RefreshClaim,
+  type SessionKey,
+  type Store,
+  type StoredSession,
+} from "./store.ts";
 
 // The hash tag keeps a session and its tombstone in one Cluster slot, as a script needs them.
 const sessionName = (key: string) => `cloakroom:{${key}}:session`;
@@ -44,12 +53,21 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     (await script(name, keys, ...args)) === 1;
 
+  /** Redis is asked every time; what is already here need not come once more. */
+  const lastRead = new BoundedMap<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
+
   return {
     client,
     async read(key) {
-      const [session, tokens, version] = await attempt(() => client.hmget(sessionName(key), "s", "t", "v"));
+      const known = lastRead.get(key);
+      if (known !== undefined && (await attempt(() => client.hget(sessionName(key), "e"))) === known.end)
+        return known.stored;
+      const [session, tokens, version, end] = await attempt(() => client.hmget(sessionName(key), "s", "t", "v", "e"));
+      lastRead.delete(key);
       if (typeof session !== "string" || typeof tokens !== "string") return undefined;
-      return { session, tokens, tokenVersion: Number(version) };
+      const stored = { session, tokens, tokenVersion: Number(version) };
+      if (typeof end === "string") lastRead.set(key, { end, stored });
+      return stored;
     },
     async readWithTimes(key) {
       const reply = await script("readWithTimes", [sessionName(key)]);
@@ -69,6 +87,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       await script("slideSession", [sessionName(key)]);
     },
     async end(key, reason) {
+      lastRead.delete(key);
       const session = await script("endSession", [sessionName(key), tombstoneName(key)], reason, TOMBSTONE_MS);
       return typeof session === "string" ? session : undefined;
     },

@@ -1,5 +1,6 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
 import { hash } from "node:crypto";
+import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
 import type { Log } from "../log.ts";
 import type { EndReason, IndexName, SessionKey, SessionTimes, Store, StoredSession } from "../store.ts";
 import { parseSession, sessionKeyOf, type Session } from "./session.ts";
@@ -37,7 +38,6 @@ type Parts = {
   monotonicMs?: () => number;
 };
 
-const REMEMBERED = 10_000;
 /** A login takes minutes at most: so long can a logout of "all sessions of a user" precede the session it means. */
 const CLOSED_USER_MS = 15 * 60_000;
 
@@ -45,22 +45,18 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
   const clock = monotonicMs ?? (() => performance.now());
   /** The idle limit is precise to this: a session may end so much early, never late. */
   const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
-  const remembered = new Map<string, { found: FoundSession; slidAtMs: number }>();
+  const remembered = new BoundedMap<string, { found: FoundSession; slidAtMs: number }>(REMEMBERED_SESSIONS);
 
   const remember = (sessionId: string, stored: StoredSession): FoundSession | undefined => {
     const known = remembered.get(sessionId);
     if (known !== undefined && known.found.stored.session === stored.session) {
       // The store was asked; only the parsing and hashing is saved.
-      return (known.found = { ...known.found, stored });
+      if (known.found.stored !== stored) known.found = { ...known.found, stored };
+      return known.found;
     }
     const session = parseSession(stored.session);
     if (session === undefined) return undefined;
     const found = { sessionId, key: sessionKeyOf(sessionId), session, stored };
-    if (remembered.size >= REMEMBERED)
-      for (const oldest of remembered.keys()) {
-        remembered.delete(oldest);
-        break;
-      }
     remembered.set(sessionId, { found, slidAtMs: -Infinity });
     return found;
   };

@@ -1,5 +1,6 @@
 // Where token sets are kept: sealed under a key that needs the session id itself, so that a dump of Redis together
 // with the master key is still useless without the browsers' cookies.
+import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
 import { createSealer } from "../sealing.ts";
 import type { TokenSet } from "./token-set.ts";
 
@@ -11,12 +12,10 @@ export type Vault = {
   hasKeyOf(sealed: string): boolean;
 };
 
-/** Opened sets are remembered by their exact ciphertext: the store is still asked, only the decryption is saved. */
-const REMEMBERED = 10_000;
-
 export function createVault(masterKeys: readonly Uint8Array[]): Vault {
   const sealer = createSealer(masterKeys, "token set");
-  const opened = new Map<string, { sealed: string; tokens: TokenSet }>();
+  /** By their exact ciphertext: the store is still asked, only the decryption is saved. */
+  const opened = new BoundedMap<string, { sealed: string; tokens: TokenSet }>(REMEMBERED_SESSIONS);
   return {
     hasKeyOf: (sealed) => sealer.hasKeyOf(sealed),
     seal: (tokens, sessionId) => sealer.seal(JSON.stringify(tokens), sessionId),
@@ -26,12 +25,6 @@ export function createVault(masterKeys: readonly Uint8Array[]): Vault {
       const plaintext = sealer.open(sealed, sessionId);
       if (plaintext === undefined) return undefined;
       const tokens = JSON.parse(plaintext) as TokenSet;
-      if (opened.size >= REMEMBERED)
-        for (const oldest of opened.keys()) {
-          opened.delete(oldest);
-          break;
-        }
-      opened.delete(sessionId);
       opened.set(sessionId, { sealed, tokens });
       return tokens;
     },

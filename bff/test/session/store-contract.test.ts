@@ -185,6 +185,32 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
 });
 
 describe("the redis store", () => {
+  it("is never behind another instance, although it fetches a record only once", async () => {
+    const [mine, theirs] = [createRedisStore({ url: redis.url, timeoutMs: 1_000 }), stores["redis"]!()];
+    await new Promise((ready) => mine.client.once("ready", ready));
+    const key = newKey();
+    await theirs.create(record(key));
+    expect(await mine.read(key)).toMatchObject({ tokens: "sealed-1", tokenVersion: 1 });
+    expect(await mine.read(key)).toMatchObject({ tokens: "sealed-1", tokenVersion: 1 });
+    await theirs.claimRefresh(key, { owner: "them", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
+    await theirs.saveTokens(key, "them", "sealed-2");
+    expect(await mine.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
+    await theirs.end(key, "logout");
+    expect(await mine.read(key)).toBeUndefined();
+    expect(await mine.read(key)).toBeUndefined();
+    await mine.close();
+  });
+
+  it("reads a record of a release that did not note the end of the token set", async () => {
+    const store = stores["redis"]!() as ReturnType<typeof createRedisStore>;
+    const key = newKey();
+    await store.create(record(key));
+    await store.client.hdel(`cloakroom:{${key}}:session`, "e");
+    for (let times = 0; times < 3; times++) expect(await store.read(key)).toMatchObject({ tokens: "sealed-1" });
+    await store.client.hset(`cloakroom:{${key}}:session`, "t", "sealed-2", "v", 2);
+    expect(await store.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
+  });
+
   it("refuses a server that would evict sessions", async () => {
     const evicting = await startRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
     const store = createRedisStore({ url: evicting.url, timeoutMs: 1_000 });

@@ -9,7 +9,7 @@ export const testKeys = [
   Buffer.from("0123456789abcdef0123456789abcdef"),
   Buffer.from("fedcba9876543210fedcba9876543210"),
 ];
-export const silentLog = { debug() {}, info() {}, warn() {}, error() {}, security() {}, flush() {} };
+export const silentLog = { debug() {}, info() {}, warn() {}, error() {}, security() {}, request() {}, flush() {} };
 
 export const expiredTokens = (refreshToken = "refresh-1"): TokenSet => ({
   accessToken: "access-1",
