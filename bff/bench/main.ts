@@ -162,14 +162,16 @@ function report(measured: readonly Measured[], bodies: readonly BodyRow[]): void
     "|--:|---|--:|--:|--:|--:|--:|--:|",
   ];
   for (const connections of CONNECTIONS) {
-    const floor = median(measured[0]?.rows.get(connections), (row) => row.cpuMicrosecondsPerRequest);
+    const floors = measured[0]?.rows.get(connections) ?? [];
     for (const { contestant, rows } of measured) {
       const of = (value: (row: Row) => number) => median(rows.get(connections), value);
       const cpu = of((row) => row.cpuMicrosecondsPerRequest);
+      // Each round against its own floor: a machine whose speed drifts changes both alike.
+      const ratio = median(rows.get(connections), (row, round) => row.cpuMicrosecondsPerRequest / cpuOf(floors[round]));
       lines.push(
         `| ${connections} | ${contestant.name} | ${of((row) => row.requests / row.seconds).toFixed(0)} | ` +
           `${of((row) => row.p50Ms).toFixed(2)} | ${of((row) => row.p99Ms).toFixed(2)} | ` +
-          `${cpu.toFixed(0)} (${spread(rows.get(connections))}) | ${(cpu / floor).toFixed(2)} | ${of((row) => row.rssBytes / 1e6).toFixed(0)} |`,
+          `${cpu.toFixed(0)} (${spread(rows.get(connections))}) | ${ratio.toFixed(2)} | ${of((row) => row.rssBytes / 1e6).toFixed(0)} |`,
       );
     }
   }
@@ -181,7 +183,11 @@ function report(measured: readonly Measured[], bodies: readonly BodyRow[]): void
   if (process.argv.includes("--write")) writeTable(table);
 }
 
-function median<T>(rows: readonly T[] | undefined, value: (row: T) => number): number {
+function cpuOf(row: Row | undefined): number {
+  return row?.cpuMicrosecondsPerRequest ?? Number.NaN;
+}
+
+function median<T>(rows: readonly T[] | undefined, value: (row: T, at: number) => number): number {
   const values = (rows ?? []).map(value).toSorted((a, b) => a - b);
   return values[Math.floor(values.length / 2)] ?? Number.NaN;
 }
