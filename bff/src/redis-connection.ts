@@ -13,7 +13,7 @@ const requestPathOptions = (timeoutMs: number) =>
   ({
     connectTimeout: 2_000,
     // A connection that went silent is given up: TCP alone would take a quarter of an hour to notice.
-    socketTimeout: Math.max(1_000, 3 * timeoutMs),
+    socketTimeout: Math.max(2_500, 6 * timeoutMs),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,

@@ -8,6 +8,8 @@ import type { ProviderFetch } from "./provider-fetch.ts";
 /** At most one fetch in so long, also under a flood of unknown key ids. */
 const COOLDOWN_MS = 5_000;
 const MAX_AGE_MS = 3_600_000;
+/** Tokens that wait for the next fetch. Anybody can send one with a key id of their own making. */
+const MAX_WAITING = 32;
 
 export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
 
@@ -30,13 +32,17 @@ export function createTokenVerifier(
       throw new GatewayError("provider_unavailable", { cause: error, reason: "the provider's keys cannot be fetched" });
     }
   };
+  let waiting = 0;
   return async function verifyToken(jwt, rules) {
     try {
       return await verify(jwt, rules);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey) || !keys.coolingDown) throw error;
+      if (waiting >= MAX_WAITING)
+        throw new GatewayError("provider_unavailable", { cause: error, reason: "too many tokens with unknown keys" });
       // The keys were rotated right after they were fetched: the next fetch is allowed soon.
-      await sleep(COOLDOWN_MS + 100);
+      waiting += 1;
+      await sleep(COOLDOWN_MS + 100).finally(() => (waiting -= 1));
       return verify(jwt, rules);
     }
   };

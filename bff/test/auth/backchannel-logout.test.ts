@@ -138,6 +138,21 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
+  it("is refused: a flood of unknown key ids neither waits in crowds nor keeps a genuine token out", async () => {
+    const { browser, sid } = await loggedIn();
+    const forged = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => provider.logoutToken({ sid }, { kid: `unknown-${n}` })),
+    );
+    // One fetch of the keys is allowed, the others are too soon: of those a bounded number waits for the next one.
+    const flood = Promise.all(forged.map(async (token) => (await post(form(token))).status));
+    const genuine = await post(form(await provider.logoutToken({ sid })));
+    expect(genuine.status).toBe(200);
+    expect(await isLoggedIn(browser)).toBe(false);
+    const statuses = await flood;
+    expect(new Set(statuses)).toEqual(new Set([400, 503]));
+    expect(statuses.filter((status) => status === 400).length).toBeGreaterThanOrEqual(32);
+  }, 30_000);
+
   it("is refused in any other shape than one form field", async () => {
     const { browser, sid } = await loggedIn();
     const token = await provider.logoutToken({ sid });
