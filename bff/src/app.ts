@@ -6,6 +6,7 @@ import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { callback, login } from "./auth/login-routes.ts";
 import { backchannelLogout, logout } from "./auth/logout-routes.ts";
 import { createProvider, type Provider } from "./auth/provider.ts";
+import { createProviderLogout } from "./auth/provider-logout.ts";
 import { user } from "./auth/user-route.ts";
 import type { Config } from "./config.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
@@ -69,11 +70,17 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     log,
     onLogin: metrics.login,
   };
+  const providerLogout = createProviderLogout({
+    secretKeys: config.secretKeys,
+    provider,
+    home: publicOrigin + postLogoutPath,
+  });
   const logoutParts = {
     publicOrigin,
     postLogoutPath,
     issuer: providerConfig.issuer,
     provider,
+    providerLogout,
     sessions,
     vault,
     store,
@@ -89,6 +96,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     .get("/login", loginGuard({ log, metrics }), session, login(loginParts))
     .get("/callback", session, callback(loginParts))
     .post("/logout", session, logout(logoutParts))
+    .get("/logout/provider", providerLogout.route)
     .post("/backchannel-logout", backchannelLogout(logoutParts))
     .get("/user", session, user());
 

@@ -55,8 +55,8 @@ export function haystacksOf(exchange: Exchange, needles: readonly Needle[]): Hay
   const { method, url, requestHeaders, status, headers } = exchange;
   const path = url.split("?")[0] ?? "";
   const name = `${method} ${path} ${status}`;
-  const isLogout = method === "POST" && path === "/bff/logout";
-  const forLogout = (text: string) => (isLogout ? withoutIdTokenHint(text) : text);
+  // A redirect to the provider's logout: no script can read where it leads (docs/decisions/0009).
+  const isOnTheWay = ["/bff/logout", "/bff/logout/provider"].includes(path) && status === 303;
   // The provider hands the code over in the browser's address bar: that is the protocol (OIDC Core 1.0 §3.1.2.5).
   const codes = path === "/bff/callback" ? needles.filter(({ what }) => what === "codes") : [];
   return [
@@ -64,13 +64,17 @@ export function haystacksOf(exchange: Exchange, needles: readonly Needle[]): Hay
     { where: `request headers of ${name}`, text: requestHeaders },
     ...headers.map(([header, value]) => ({
       where: `header ${header} of ${name}`,
-      text: isSessionCookie(header, value) ? value.slice(value.indexOf(";")) : forLogout(value),
+      text: isSessionCookie(header, value) ? value.slice(value.indexOf(";")) : withoutHint(header, value),
     })),
-    { where: `body of ${name}`, text: forLogout(exchange.body()) },
+    { where: `body of ${name}`, text: exchange.body() },
   ];
+
+  function withoutHint(header: string, value: string): string {
+    return isOnTheWay && header.toLowerCase() === "location" ? withoutIdTokenHint(value) : value;
+  }
 }
 
-/** The one documented exception: the answer to a logout may carry one ID token, and only in this one parameter. */
+/** The one documented exception: one ID token, and only in this one parameter. */
 function withoutIdTokenHint(text: string): string {
   return text.replace(/([?&]id_token_hint=)[\w.-]+/, "$1");
 }

@@ -93,8 +93,11 @@ test("the ID token leaves the gateway in one place only: the address of the prov
     const whole = JSON.stringify([exchange.url, exchange.requestHeaders, exchange.headers, exchange.body()]);
     return idTokens.some((token) => whole.includes(token));
   });
-  expect(carriers.map(({ method, url, status }) => [method, url, status])).toEqual([["POST", "/bff/logout", 200]]);
-  const { location } = JSON.parse(carriers[0]!.body()) as { location: string };
+  expect(carriers.map(({ method, url, status }) => [method, url, status])).toEqual([
+    ["GET", "/bff/logout/provider", 303],
+  ]);
+  expect(carriers[0]!.body()).toBe("");
+  const [, location = ""] = carriers[0]!.headers.find(([name]) => name.toLowerCase() === "location") ?? [];
   const target = new URL(location);
   expect(target.origin).toBe(system.provider.issuer);
   expect(idTokens).toContain(target.searchParams.get("id_token_hint"));
@@ -166,19 +169,22 @@ test.describe("the search", () => {
     };
     const hint = `http://127.0.0.1/session/end?id_token_hint=${idToken}&x=y`;
     const logout = { ...none, method: "POST", url: "/bff/logout" };
+    const onTheWay = { ...none, url: "/bff/logout/provider", status: 303 };
     const leaksOf = (exchange: typeof none) => findLeaks(needles, haystacksOf(exchange, needles)).length;
 
     expect(leaksOf(none)).toBe(0);
     expect(leaksOf({ ...none, headers: [["Set-Cookie", `${SESSION_COOKIE}=${sessionId}; Path=/`]] })).toBe(0);
-    expect(leaksOf({ ...logout, body: () => JSON.stringify({ location: hint }) })).toBe(0);
-    expect(leaksOf({ ...logout, headers: [["Location", hint]] })).toBe(0);
+    expect(leaksOf({ ...logout, status: 303, headers: [["Location", hint]] })).toBe(0);
+    expect(leaksOf({ ...onTheWay, headers: [["Location", hint]] })).toBe(0);
     expect(leaksOf({ ...none, url: `/bff/callback?code=${code}&state=x` })).toBe(0);
 
     expect(leaksOf({ ...none, headers: [["Set-Cookie", `other=${sessionId}; Path=/`]] })).toBeGreaterThan(0);
     expect(leaksOf({ ...none, headers: [["X-Session", sessionId]] })).toBeGreaterThan(0);
     expect(leaksOf({ ...none, requestHeaders: `x-session: ${sessionId}` })).toBeGreaterThan(0);
     expect(leaksOf({ ...none, body: () => hint })).toBeGreaterThan(0);
-    expect(leaksOf({ ...logout, body: () => JSON.stringify({ idToken }) })).toBeGreaterThan(0);
+    expect(leaksOf({ ...logout, body: () => JSON.stringify({ location: hint }) })).toBeGreaterThan(0);
+    expect(leaksOf({ ...onTheWay, body: () => hint })).toBeGreaterThan(0);
+    expect(leaksOf({ ...onTheWay, headers: [["Set-Cookie", `x=${idToken}`]] })).toBeGreaterThan(0);
     expect(leaksOf({ ...none, url: `/?code=${code}` })).toBeGreaterThan(0);
     expect(leaksOf({ ...none, url: "/bff/callback", body: () => code })).toBeGreaterThan(0);
     expect(leaksOf({ ...none, body: () => system.masterKey })).toBeGreaterThan(0);

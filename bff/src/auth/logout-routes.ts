@@ -10,6 +10,7 @@ import type { Store } from "../store.ts";
 import type { Vault } from "../tokens/vault.ts";
 import { readForm } from "./form-body.ts";
 import type { Provider } from "./provider.ts";
+import type { ProviderLogout } from "./provider-logout.ts";
 
 export type LogoutParts = {
   publicOrigin: string;
@@ -18,6 +19,7 @@ export type LogoutParts = {
   provider: Provider;
   sessions: Sessions;
   vault: Vault;
+  providerLogout: ProviderLogout;
   store: Pick<Store, "markUsed" | "wasUsed">;
   log: Log;
 };
@@ -25,7 +27,7 @@ export type LogoutParts = {
 /** RFC 9527-style clean-up of what the browser keeps; not "cookies": those of other ports on the host are not ours. */
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
-export function logout({ publicOrigin, postLogoutPath, provider, vault, log }: LogoutParts) {
+export function logout({ publicOrigin, postLogoutPath, provider, providerLogout, vault, log }: LogoutParts) {
   return async function endSessionOfBrowser(ctx: Context): Promise<void> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
@@ -35,6 +37,7 @@ export function logout({ publicOrigin, postLogoutPath, provider, vault, log }: L
       if (name.startsWith(LOGIN_COOKIE_PREFIX)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
     ctx.set("Clear-Site-Data", CLEAR_SITE_DATA);
     const home = publicOrigin + postLogoutPath;
+    const isForScript = ctx.accepts("html", "json") === "json";
     let location = home;
     if (found !== undefined && tokens !== undefined) {
       log.security("logout", {
@@ -45,9 +48,13 @@ export function logout({ publicOrigin, postLogoutPath, provider, vault, log }: L
       const revoked = tokens.refreshToken === undefined || (await provider.revoke(tokens.refreshToken));
       if (!revoked) log.warn("the refresh token could not be revoked", { session: found.session.handle });
       // A provider that did not answer us would not answer the browser either: say so at home instead.
-      location = revoked ? (provider.endSessionUrl(tokens.idToken)?.href ?? home) : `${home}?provider=unreachable`;
+      const atProvider = revoked ? provider.endSessionUrl(tokens.idToken)?.href : `${home}?provider=unreachable`;
+      // A form's redirect is read by nobody; what a script gets must not hold the ID token.
+      if (revoked && isForScript && atProvider !== undefined)
+        location = publicOrigin + providerLogout.prepare(ctx, tokens.idToken);
+      else location = atProvider ?? home;
     }
-    if (ctx.accepts("html", "json") === "json") {
+    if (isForScript) {
       ctx.body = { location };
     } else {
       ctx.body = null;

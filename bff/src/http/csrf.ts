@@ -18,6 +18,8 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   // Comes from the provider's server; bound by the signature on the logout token.
   ["/bff/backchannel-logout", "none"],
   ["/bff/logout", "form"],
+  // A navigation that changes nothing here: without its cookie, which one logout of ours sets, it only leads home.
+  ["/bff/logout/provider", "none"],
 ]);
 
 /** Case-blind and strict by default: `/BFF/user` and `/bff/logout/` may match a route, so they are guarded too. */

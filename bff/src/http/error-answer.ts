@@ -12,7 +12,7 @@ import { answerHeaders, pageHeaders } from "./security-headers.ts";
 import { endAnswer, isUploading } from "./unread-body.ts";
 
 /** Where people navigate to; errors of everything else are read by programs. */
-const PAGES: ReadonlySet<string> = new Set(["/bff/login", "/bff/callback", "/bff/logout"]);
+const PAGES: ReadonlySet<string> = new Set(["/bff/login", "/bff/callback", "/bff/logout", "/bff/logout/provider"]);
 
 /** A custom scheme: RFC 9110 §15.5.2 demands a challenge, and no browser opens a password dialog for this one. */
 const CHALLENGE = 'Cloakroom realm="session"';

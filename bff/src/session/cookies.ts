@@ -5,6 +5,9 @@ export const SESSION_COOKIE = "__Host-Http-session";
 /** One per login attempt, so that tabs that log in at once do not clobber each other. */
 export const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
 
+/** From our logout to the provider's; see auth/provider-logout.ts. */
+export const LOGOUT_COOKIE = "__Host-Http-logout";
+
 const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
 
 /** @returns the session id of a Cookie header, or undefined where there is none that could be one of ours. */
@@ -40,3 +43,5 @@ const COMMON = { secure: true, httpOnly: true, path: "/", signed: false, overwri
 export const sessionCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
 /** Lax: must come along when the provider sends the browser back. */
 export const loginCookieAttributes = { ...COMMON, sameSite: "lax" } as const;
+/** Strict: our own page leads there. */
+export const logoutCookieAttributes = { ...COMMON, sameSite: "strict" } as const;

@@ -19,11 +19,13 @@ describe("a logout", () => {
     const revocations = world.provider.count("revocation");
     const response = await logout(browser);
     expect(response.status).toBe(200);
-    const { location } = (await response.json()) as { location: string };
-    expect(location).toContain(`${world.provider.issuer}/session/end`);
-    expect(new URL(location).searchParams.get("post_logout_redirect_uri")).toBe(
-      `${world.gateway.config.publicOrigin}/`,
-    );
+    expect(await response.json()).toEqual({ location: `${world.gateway.config.publicOrigin}/bff/logout/provider` });
+    const onTheWay = await browser.navigate("/bff/logout/provider", { "sec-fetch-site": "same-origin" });
+    expect(onTheWay.status).toBe(303);
+    const target = new URL(onTheWay.headers.get("location")!);
+    expect(target.href).toContain(`${world.provider.issuer}/session/end`);
+    expect(target.searchParams.get("post_logout_redirect_uri")).toBe(`${world.gateway.config.publicOrigin}/`);
+    expect(world.provider.issuedTokens().idTokens).toContain(target.searchParams.get("id_token_hint"));
     expect(world.provider.count("revocation")).toBe(revocations + 1);
     expect(response.headers.get("clear-site-data")).toContain("cache");
     expect(browser.cookies.has("__Host-Http-session")).toBe(false);
@@ -40,6 +42,30 @@ describe("a logout", () => {
     }
   });
 
+  it("shows no script the ID token: it goes to the provider once, sealed in a cookie", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const response = await logout(browser);
+    const [cookie = ""] = response.headers.getSetCookie().filter((line) => line.startsWith("__Host-Http-logout="));
+    expect(cookie).toMatch(/; path=\/;/i);
+    expect(cookie).toMatch(/secure/i);
+    expect(cookie).toMatch(/httponly/i);
+    expect(cookie).toMatch(/samesite=strict/i);
+    const seen = JSON.stringify([[...response.headers], await response.text()]);
+    for (const token of world.provider.issuedTokens().idTokens)
+      for (const part of token.split(".").slice(1)) expect(seen).not.toContain(part);
+
+    const sealed = browser.cookies.get("__Host-Http-logout")!;
+    const first = await browser.navigate("/bff/logout/provider");
+    expect(first.headers.get("location")).toContain("id_token_hint=");
+    expect(browser.cookies.has("__Host-Http-logout")).toBe(false);
+    const again = await browser.navigate("/bff/logout/provider");
+    expect(again.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/`);
+    browser.cookies.set("__Host-Http-logout", `${sealed.slice(0, -2)}AA`);
+    const tampered = await browser.navigate("/bff/logout/provider");
+    expect(tampered.headers.get("location")).not.toContain("id_token_hint");
+  });
+
   it("by a form answers 303", async () => {
     const browser = world.browser();
     await browser.login();
@@ -50,6 +76,7 @@ describe("a logout", () => {
       headers: { accept: "text/html", "content-type": "application/x-www-form-urlencoded", "x-csrf": "" },
     });
     expect(form.status).toBe(303);
+    expect(form.headers.get("location")).toContain(`${world.provider.issuer}/session/end`);
     expect(await userOf(browser)).toBeUndefined();
   });
 
