@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -13,7 +14,7 @@ try {
   for (const part of ["bff", "demo", "scripts", "docs", "package.json", "tsconfig.base.json"])
     cpSync(join(ROOT, part), join(copy, part), { recursive: true, filter: (path) => !path.includes("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  const chosen = MUTANTS.filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
+  const chosen = [...MUTANTS, ...AUTH_MUTANTS].filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
   // Tests that fail on an unbroken copy would notice everything.
   if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))], "inherit"))
     throw new Error("the tests fail without a mutant");

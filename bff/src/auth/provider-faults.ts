@@ -20,6 +20,11 @@ export function refreshFault(error: unknown): RefreshOutcome {
   return { kind: "unknown", reason: faultName(error) };
 }
 
+/** Whether the provider is there: it said something that only it can say. */
+export function isAnswer(error: unknown): boolean {
+  return error instanceof oidc.ResponseBodyError && error.status < 500;
+}
+
 export function throwUnavailable(error: unknown): never {
   const reason =
     error instanceof oidc.ResponseBodyError ? `the provider answered ${wordOf(error.error)}` : faultName(error);

@@ -6,8 +6,9 @@ import type { RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import { isLag, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
+import { createBreaker } from "./provider-breaker.ts";
 import { createProviderConnection } from "./provider-connection.ts";
-import { refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
+import { isAnswer, refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 
 export type AuthorizationRequest = {
@@ -56,6 +57,7 @@ export const CALLBACK_PATH = "/bff/callback";
 
 export function createProvider({ config, publicOrigin, postLogoutPath }: Options): Provider {
   const connect = createProviderConnection(config);
+  const breaker = createBreaker();
   const redirectUri = publicOrigin + CALLBACK_PATH;
   const resource = config.resource === undefined ? {} : { resource: config.resource };
   const rules = (accessToken: string) => ({
@@ -113,9 +115,14 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
     },
     async refresh(refreshToken, { issuer, subject }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
+      if (breaker.isOpen()) return { kind: "unspent", reason: "the provider has just failed several times" };
       try {
         const { refreshing, verify } = await connect();
-        const response = await oidc.refreshTokenGrant(refreshing, refreshToken, resource);
+        const response = await oidc.refreshTokenGrant(refreshing, refreshToken, resource).catch((error: unknown) => {
+          breaker.report(isAnswer(error));
+          throw error;
+        });
+        breaker.report(true);
         const grant = grantOf(response);
         if (grant.idToken === undefined) return { kind: "renewed", grant };
         return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });
