@@ -117,7 +117,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   };
 }
 
-/** Without the store no session can be read; without a provider that was ever reached nobody can log in. */
+/** Without the store no session can be read; without a provider that ever took a request of ours nobody can log in. */
 function readiness({ store, provider }: { store: Store; provider: Provider }): ReadinessCheck[] {
   return [
     {
@@ -125,6 +125,8 @@ function readiness({ store, provider }: { store: Store; provider: Provider }): R
       check: async () => failed(await store.check().catch((error: unknown) => unreachableStore(error))),
     },
     { name: "provider", check: async () => failed(await provider.check()) },
+    // Sessions go on; only logins are refused.
+    { name: "clock", check: async () => degraded(provider.clockFault()) },
   ];
 }
 
@@ -138,4 +140,8 @@ function unreachableStore(error: unknown): string {
 
 function failed(detail: string | undefined): CheckResult {
   return detail === undefined ? { status: "ok" } : { status: "failed", detail };
+}
+
+function degraded(detail: string | undefined): CheckResult {
+  return detail === undefined ? { status: "ok" } : { status: "degraded", detail };
 }

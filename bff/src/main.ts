@@ -50,6 +50,7 @@ try {
   await listen(server, config.listen);
   await listen(management, config.management);
   log.info("listening", { url: config.publicOrigin });
+  void tellProviderFault();
 } catch (error) {
   log.error("cannot listen", { error, reason: listenFault(error) });
   log.flush();
@@ -98,6 +99,12 @@ async function refuseToLoseSessions(): Promise<void> {
   if (fault === undefined) return;
   process.stderr.write(`${new ConfigError([fault]).message}\n`);
   process.exit(78);
+}
+
+/** Said at the start and not again: whoever starts it reads the log, whoever runs it asks /readyz. */
+async function tellProviderFault(): Promise<void> {
+  const result = await readiness.find(({ name }) => name === "provider")?.check();
+  if (result !== undefined && result.status !== "ok") log.error("nobody can log in yet", { reason: result.detail });
 }
 
 /** Node's error names address and port; the setting is ours to name. */

@@ -2,9 +2,8 @@
 import { hash } from "node:crypto";
 import { errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
+import { CLOCK_TOLERANCE_SECONDS, type ClockDifference } from "./clock-difference.ts";
 import type { VerifyToken } from "./provider-keys.ts";
-
-export const CLOCK_TOLERANCE_SECONDS = 30;
 
 export type IdTokenClaims = JWTPayload & { iss: string; sub: string; iat: number };
 
@@ -16,6 +15,7 @@ export type IdTokenRules = {
   /** At a refresh: the user that the session belongs to. */
   expectedSubject?: string;
   nowSeconds: number;
+  clock: ClockDifference;
 };
 
 /** @throws GatewayError login_failed with the reason; provider_unavailable where the keys cannot be fetched. */
@@ -32,12 +32,17 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
     });
   } catch (error) {
     if (error instanceof GatewayError) throw error;
+    // Its signature was good, or these would not have been looked at.
+    if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
+      rules.clock.observe(error.payload["iat"]);
     const code = error instanceof errors.JOSEError ? error.code : "unreadable";
     throw new GatewayError("login_failed", { cause: error, reason: `ID token refused: ${code}` });
   }
+  rules.clock.observe(claims.iat);
   if (typeof claims.iat !== "number" || claims.iat > rules.nowSeconds + CLOCK_TOLERANCE_SECONDS) {
     const cause = new errors.JWTClaimValidationFailed("iat lies in the future", claims, "iat", "check_failed");
-    throw new GatewayError("login_failed", { cause, reason: "ID token refused: iat lies in the future" });
+    const reason = `ID token refused: ${rules.clock.fault() ?? "iat lies in the future"}`;
+    throw new GatewayError("login_failed", { cause, reason });
   }
   const fault = claimFault(claims, rules);
   if (fault !== undefined) throw new GatewayError("login_failed", { reason: `ID token refused: ${fault}` });

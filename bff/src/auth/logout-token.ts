@@ -2,7 +2,7 @@
 import { errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
-import { CLOCK_TOLERANCE_SECONDS } from "./id-token.ts";
+import { CLOCK_TOLERANCE_SECONDS } from "./clock-difference.ts";
 
 const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";
 /** A provider sends a logout at once: anything older is a replay, even if it says that it is still valid. */

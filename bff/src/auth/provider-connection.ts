@@ -3,6 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
+import { untilItWorks } from "../until-it-works.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 
 type Connection = {
@@ -26,9 +27,6 @@ const DISCOVERY_PAUSE_MS = 1_000;
 /** Discovery (OIDC Discovery 1.0 §4), once, when it is first needed, and again until it succeeds. */
 export function createProviderConnection(config: ProviderConfig) {
   const fetch = createProviderFetch(config);
-  let known: Connection | undefined;
-  let pending: Promise<Connection> | undefined;
-  let failed: { error: unknown; untilMs: number } | undefined;
 
   const discover = async (): Promise<Connection> => {
     const http = config.issuer.startsWith("http:");
@@ -64,21 +62,7 @@ export function createProviderConnection(config: ProviderConfig) {
     if (http) oidc.allowInsecureRequests(refreshing);
     return { configuration, refreshing, verify: createTokenVerifier(jwksUri, { fetch, timeoutMs: config.timeoutMs }) };
   };
-  const connect = (): Promise<Connection> => {
-    if (known !== undefined) return Promise.resolve(known);
-    if (failed !== undefined && performance.now() < failed.untilMs) return Promise.reject(failed.error as Error);
-    pending ??= discover()
-      .then(
-        (connection) => (known = connection),
-        (error: unknown) => {
-          failed = { error, untilMs: performance.now() + DISCOVERY_PAUSE_MS };
-          throw error;
-        },
-      )
-      .finally(() => (pending = undefined));
-    return pending;
-  };
-  return Object.assign(connect, { known: () => known });
+  return untilItWorks(discover, DISCOVERY_PAUSE_MS);
 }
 
 /** Basic unless the provider only knows the other one; a bare string would mean client_secret_post. */
@@ -98,5 +82,13 @@ function discoveryFault(error: unknown, issuer: string): string {
   const unsent = neverSentCode(error);
   if (unsent !== undefined)
     return `OIDC_ISSUER cannot be reached at ${new URL(issuer).host} (${unsent}). Start the provider or correct the setting`;
+  if (statusOf(error) === 404)
+    return `OIDC_ISSUER names no realm that is known at ${new URL(issuer).host} (404). Correct the setting or import the realm`;
   return "OIDC_ISSUER does not answer with a discovery document. Is the realm right, and has the provider finished starting?";
+}
+
+/** The library keeps the answer that it did not expect as the cause. */
+function statusOf(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
 }

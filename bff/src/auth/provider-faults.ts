@@ -3,13 +3,18 @@ import * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import { neverSentCode } from "./provider-fetch.ts";
+import { isRefusedClient, settingFault } from "./setting-faults.ts";
+
+const TIMESTAMP_REFUSED = "OAUTH_JWT_TIMESTAMP_CHECK_FAILED";
 
 /** What a failed refresh means for the refresh token. */
 export function refreshFault(error: unknown): RefreshOutcome {
   if (error instanceof oidc.ResponseBodyError) {
     if (error.error === "invalid_grant") return { kind: "rejected", reason: "invalid_grant" };
-    if (error.status < 500) return { kind: "unspent", reason: wordOf(error.error) };
+    if (error.status < 500) return { kind: "unspent", reason: settingFault(error) ?? wordOf(error.error) };
   }
+  // Said in a header instead of a body: without a client that is believed no token was looked at.
+  if (isRefusedClient(error)) return { kind: "unspent", reason: settingFault(error) ?? faultName(error) };
   // The provider did renew it, with an ID token that is not for this issuer or client.
   if (error instanceof oidc.ClientError && /^OAUTH_JWT_CLAIM/.test(error.code ?? ""))
     return { kind: "rejected", reason: `ID token refused: ${error.code}` };
@@ -22,33 +27,46 @@ export function refreshFault(error: unknown): RefreshOutcome {
 
 /** Whether the provider is there: it said something that only it can say. */
 export function isAnswer(error: unknown): boolean {
-  return error instanceof oidc.ResponseBodyError && error.status < 500;
+  return (error instanceof oidc.ResponseBodyError && error.status < 500) || isRefusedClient(error);
 }
 
 export function throwUnavailable(error: unknown): never {
   const reason =
-    error instanceof oidc.ResponseBodyError ? `the provider answered ${wordOf(error.error)}` : faultName(error);
+    settingFault(error) ??
+    (error instanceof oidc.ResponseBodyError ? `the provider answered ${wordOf(error.error)}` : faultName(error));
   throw new GatewayError("provider_unavailable", { cause: error, reason });
 }
 
-/** Tells a login that is refused from a provider that cannot answer. */
-export function throwLoginFault(error: unknown): never {
+/**
+ * Tells a login that is refused from a provider that cannot answer.
+ * @param clockFault where the clocks are known to differ: it explains a refused time better than the claim's name
+ */
+export function throwLoginFault(error: unknown, clockFault?: string): never {
   if (error instanceof oidc.AuthorizationResponseError)
     throw new GatewayError("login_failed", { cause: error, reason: `the provider answered ${wordOf(error.error)}` });
-  if (error instanceof oidc.ResponseBodyError && error.status < 500) {
-    const reason =
-      error.error === "invalid_client"
-        ? "the provider refuses OIDC_CLIENT_ID or OIDC_CLIENT_SECRET. Copy both from the client's registration"
-        : `the token endpoint answered ${wordOf(error.error)}`;
-    throw new GatewayError("login_failed", { cause: error, reason });
-  }
+  const setting = settingFault(error);
+  if (setting !== undefined) throw new GatewayError("login_failed", { cause: error, reason: setting });
+  if (error instanceof oidc.ResponseBodyError && error.status < 500)
+    throw new GatewayError("login_failed", {
+      cause: error,
+      reason: `the token endpoint answered ${wordOf(error.error)}`,
+    });
   const code = error instanceof oidc.ClientError ? (error.code ?? "") : "";
   if (
     error instanceof oidc.ClientError &&
     !/TIMEOUT|RESPONSE_IS_NOT_CONFORM|RESPONSE_IS_NOT_JSON|PARSE_ERROR/.test(code)
-  )
-    throw new GatewayError("login_failed", { cause: error, reason: `login response refused: ${code}` });
+  ) {
+    const why = code === TIMESTAMP_REFUSED ? (clockFault ?? code) : code;
+    throw new GatewayError("login_failed", { cause: error, reason: `login response refused: ${why}` });
+  }
   throwUnavailable(error);
+}
+
+/** @returns `iat` of the ID token that was refused for its times. */
+export function issuedAtOf(error: unknown): unknown {
+  if (!(error instanceof oidc.ClientError) || error.code !== TIMESTAMP_REFUSED) return undefined;
+  const details = error.cause instanceof Error ? error.cause.cause : undefined;
+  return (details as { claims?: { iat?: unknown } } | undefined)?.claims?.iat;
 }
 
 function faultName(error: unknown): string {

@@ -4,11 +4,13 @@ import type { ProviderConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
+import { untilItWorks } from "../until-it-works.ts";
+import { createClockDifference } from "./clock-difference.ts";
 import { isLag, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createBreaker } from "./provider-breaker.ts";
 import { createProviderConnection } from "./provider-connection.ts";
-import { isAnswer, refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
+import { isAnswer, issuedAtOf, refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 
 export type AuthorizationRequest = {
@@ -47,46 +49,70 @@ export type Provider = {
   clientCredentials(): Promise<TokenGrant>;
   /** @throws GatewayError request_malformed | provider_unavailable */
   verifyLogoutToken(jwt: string): Promise<LogoutToken>;
-  /** @returns undefined when the provider is known, otherwise one sentence that names the setting and the cure. */
+  /**
+   * @returns undefined when the provider is known and has once taken a login request of ours, otherwise one sentence
+   * that names the setting and the cure.
+   */
   check(): Promise<string | undefined>;
+  /** @returns undefined while the provider's clock and ours agree as far as is known, otherwise one sentence. */
+  clockFault(): string | undefined;
 };
 
 type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: string };
 
 export const CALLBACK_PATH = "/bff/callback";
 
+/** A refused registration is cured by a person: asking more often would only fill the provider's event log. */
+const REGISTRATION_PAUSE_MS = 5_000;
+
 export function createProvider({ config, publicOrigin, postLogoutPath }: Options): Provider {
   const connect = createProviderConnection(config);
   const breaker = createBreaker();
   const redirectUri = publicOrigin + CALLBACK_PATH;
   const resource = config.resource === undefined ? {} : { resource: config.resource };
+  const clock = createClockDifference();
   const rules = (accessToken: string) => ({
     issuer: config.issuer,
     clientId: config.clientId,
     alg: config.idTokenAlg,
     accessToken,
     nowSeconds: Math.floor(Date.now() / 1000),
+    clock,
   });
 
+  const authorizationUrl: Provider["authorizationUrl"] = async ({ state, nonce, codeVerifier, extra }) => {
+    const { configuration } = await connect();
+    const parameters = {
+      ...extra,
+      ...resource,
+      redirect_uri: redirectUri,
+      response_type: "code",
+      scope: config.scope,
+      state,
+      nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
+      code_challenge_method: "S256",
+    };
+    // RFC 9126: with a pushed request the browser carries nothing that could be changed on the way.
+    if (configuration.serverMetadata().pushed_authorization_request_endpoint === undefined)
+      return oidc.buildAuthorizationUrl(configuration, parameters);
+    return await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
+  };
+  // A wrong secret or redirect URI is found by the first probe instead of the first user. Nobody is sent to this
+  // request, and it is gone in a minute; a provider without pushed requests shows it at the first login only.
+  const proveRegistration = untilItWorks(
+    () =>
+      authorizationUrl({
+        state: oidc.randomState(),
+        nonce: oidc.randomNonce(),
+        codeVerifier: oidc.randomPKCECodeVerifier(),
+        extra: {},
+      }),
+    REGISTRATION_PAUSE_MS,
+  );
+
   return {
-    async authorizationUrl({ state, nonce, codeVerifier, extra }) {
-      const { configuration } = await connect();
-      const parameters = {
-        ...extra,
-        ...resource,
-        redirect_uri: redirectUri,
-        response_type: "code",
-        scope: config.scope,
-        state,
-        nonce,
-        code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
-        code_challenge_method: "S256",
-      };
-      // RFC 9126: with a pushed request the browser carries nothing that could be changed on the way.
-      if (configuration.serverMetadata().pushed_authorization_request_endpoint === undefined)
-        return oidc.buildAuthorizationUrl(configuration, parameters);
-      return await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
-    },
+    authorizationUrl,
     async exchangeCode(query, expected) {
       const { configuration, verify } = await connect();
       // From the configured origin, never from the request: the redirect URI is derived from it (F11b).
@@ -104,7 +130,10 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
           },
           resource,
         )
-        .catch(throwLoginFault);
+        .catch((error: unknown) => {
+          clock.observe(issuedAtOf(error));
+          throwLoginFault(error, clock.fault());
+        });
       const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
       const refreshExpiresIn = Number(response["refresh_expires_in"]);
       return {
@@ -159,11 +188,13 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
     async check() {
       try {
         await connect();
+        await proveRegistration();
         return undefined;
       } catch (error) {
         return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
       }
     },
+    clockFault: clock.fault,
   };
 }
 

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createApp } from "../../src/app.ts";
 import { loadConfig, type Config } from "../../src/config.ts";
+import type { CheckResult } from "../../src/http/management.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { guardServer } from "../../src/http/socket-answers.ts";
 import { createLog } from "../../src/log.ts";
@@ -21,6 +22,8 @@ export type TestGateway = {
   log: string[];
   /** Security events by name. */
   events(name: string): Record<string, unknown>[];
+  /** What /readyz says about one of its checks. */
+  readiness(name: string): Promise<CheckResult>;
   stop(): Promise<void>;
 };
 
@@ -52,7 +55,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
   const store = await openStore(config);
   const metrics = createMetrics();
-  const { handle, close } = createApp({ config, store, log, metrics });
+  const { handle, close, readiness } = createApp({ config, store, log, metrics });
   const server = createServer((request, response) => void handle(request, response));
   guardServer(server, { config, log });
   server.listen(port, "127.0.0.1");
@@ -64,6 +67,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     log: lines,
     events: (name) =>
       lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line["event"] === name),
+    readiness: async (name) => readiness.find((each) => each.name === name)!.check(),
     async stop() {
       server.closeAllConnections();
       server.close();
