@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { resetConnection } from "./fault-proxy.ts";
 
 export type Target = { port: number; managementOrigin: string };
 
@@ -34,7 +35,7 @@ export async function startBalancer(port: number, targets: readonly Target[]): P
       if (instance === undefined || browser.destroyed) return void (instance ?? browser).destroy();
       instance.setNoDelay(true);
       // A reset is passed on as one: an answer that broke off must not look complete.
-      instance.once("error", () => browser.resetAndDestroy());
+      instance.once("error", () => resetConnection(browser));
       browser.once("close", () => instance.destroy());
       browser.pipe(instance);
       instance.pipe(browser);

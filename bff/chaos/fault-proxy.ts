@@ -60,7 +60,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
 
   const cut = (): void => {
     for (const { near, far } of connections) {
-      near.resetAndDestroy();
+      resetConnection(near);
       far.destroy();
     }
   };
@@ -82,6 +82,12 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       await once(server, "close");
     },
   };
+}
+
+/** A socket that is shutting down cannot be reset any more: libuv refuses, and Node then keeps its handle for ever. */
+export function resetConnection(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** One direction of a connection: bytes leave in order, each not before its time. */
