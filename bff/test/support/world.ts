@@ -98,7 +98,7 @@ function upstreamSettings(url: string, rows: Options["upstreams"]): Record<strin
 }
 
 /** A person at the provider: logs in where a password is asked for, and comes back to the callback. */
-function atProvider(username: string): (authorizationUrl: string) => Promise<string> {
+export function atProvider(username: string): (authorizationUrl: string) => Promise<string> {
   const person = formBrowser({ stopAt: /\/bff\/callback/ });
   return async (authorizationUrl) => {
     const page = await person.open(authorizationUrl);

@@ -10,6 +10,9 @@ export type Fault = {
   delayMs?: number;
   /** Processes the request, then holds the answer back. */
   delayAfterMs?: number;
+  /** The same two with an end that the test decides on, so that what must happen in between has happened. */
+  processWhen?: Promise<unknown>;
+  answerWhen?: Promise<unknown>;
   /** Answers with this instead of processing. */
   status?: number;
   body?: string;
@@ -58,6 +61,7 @@ type Suffering = { fault: Fault; req: IncomingMessage; res: ServerResponse; inne
 
 async function suffer({ fault, req, res, inner }: Suffering): Promise<void> {
   if (fault.delayMs !== undefined) await wait(fault.delayMs);
+  await fault.processWhen;
   if (res.destroyed || req.socket.destroyed) return;
   if (fault.resetBeforeProcessing === true) return cut(req);
   if (fault.status !== undefined) {
@@ -67,7 +71,8 @@ async function suffer({ fault, req, res, inner }: Suffering): Promise<void> {
     return;
   }
   if (fault.resetAfterProcessing === true) withholdAnswer(res, () => cut(req));
-  else if (fault.delayAfterMs !== undefined) delayAnswer(res, fault.delayAfterMs);
+  else if (fault.delayAfterMs !== undefined) delayAnswer(res, wait(fault.delayAfterMs));
+  else if (fault.answerWhen !== undefined) delayAnswer(res, fault.answerWhen);
   inner(req, res);
 }
 
@@ -84,10 +89,10 @@ function withholdAnswer(res: ServerResponse, instead: () => void): void {
   };
 }
 
-function delayAnswer(res: ServerResponse, delayMs: number): void {
+function delayAnswer(res: ServerResponse, until: Promise<unknown>): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
   res.end = (...args: unknown[]) => {
-    setTimeout(() => end(...args), delayMs);
+    void until.then(() => end(...args));
     return res;
   };
 }

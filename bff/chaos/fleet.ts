@@ -1,0 +1,132 @@
+// Everything that a scenario runs against, real: Redis, the provider, the resource API, the gateway as several
+// processes (each with its own link to Redis that can be disturbed), and a balancer in front of them.
+import { randomBytes } from "node:crypto";
+import { startResourceApi, type ResourceApi } from "../../demo/src/api/start-api.ts";
+import { freePort } from "../../demo/src/free-port.ts";
+import { clientRegistration, gatewayEnv } from "../../demo/src/gateway-env.ts";
+import { startGateway, type GatewayProcess } from "../../demo/src/gateway-process.ts";
+import { startProvider } from "../../demo/src/provider/start-provider.ts";
+import type { ProviderHandle } from "../../demo/src/provider/types.ts";
+import { createRedisStore } from "../src/redis.ts";
+import type { Store } from "../src/store.ts";
+import { createVault, type Vault } from "../src/tokens/vault.ts";
+import { startRedis, type TestRedis } from "../test/support/redis.ts";
+import { startBalancer, type Balancer } from "./balancer.ts";
+import { startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
+import { newHistory, type History } from "./history.ts";
+
+export type Instance = {
+  name: string;
+  port: number;
+  managementOrigin: string;
+  process: GatewayProcess;
+  /** Between this instance and Redis. */
+  link: FaultProxy;
+};
+
+export type Fleet = {
+  publicOrigin: string;
+  redis: TestRedis;
+  provider: ProviderHandle;
+  instances: readonly Instance[];
+  balancer: Balancer;
+  /** A connection of our own to Redis, past the links: to move a session's clock and to see what is left of one. */
+  store: Store;
+  vault: Vault;
+  history: History;
+  stop: () => Promise<void>;
+};
+
+export type FleetOptions = {
+  /** Another build of the gateway: its main.ts. */
+  entry?: string | undefined;
+  env?: Record<string, string>;
+};
+
+const INSTANCES = 3;
+/** An idle machine answers in one; a loaded one is not what most scenarios are about. */
+const REDIS_TIMEOUT_MS = 2_000;
+
+export async function startFleet({ entry, env = {} }: FleetOptions = {}): Promise<Fleet> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
+  };
+  try {
+    return { ...(await startParts({ entry, env }, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts({ entry, env }: FleetOptions, stops: (() => Promise<unknown>)[]) {
+  const redis = await startRedis();
+  stops.push(redis.stop);
+  const balancerPort = await freePort();
+  const publicOrigin = `http://localhost:${balancerPort}`;
+  const clientSecret = randomBytes(32).toString("base64url");
+  const masterKey = randomBytes(32);
+  const provider = await startProvider({
+    port: 0,
+    passwordCost: 1_024,
+    // Long: what expires here is decided by the scenario (visitor.ts), not by how slow the machine is.
+    lifetimes: { accessTokenSeconds: 3_600 },
+    clients: [clientRegistration(publicOrigin, clientSecret)],
+  });
+  stops.push(provider.stop);
+  const api = await startResourceApi({ issuer: provider.issuer, audience: provider.resource, port: 0 });
+  stops.push(api.stop);
+  const settings = {
+    ...{ SECRET_KEYS: masterKey.toString("base64url"), LOG_LEVEL: "warn" },
+    ...{ REDIS_TIMEOUT_MS: String(REDIS_TIMEOUT_MS), DRAIN_SECONDS: "10", ...env },
+  };
+  const instances = await Promise.all(
+    Array.from({ length: INSTANCES }, (_, index) =>
+      startInstance({ index, entry, redis, provider, api, publicOrigin, clientSecret, env: settings }, stops),
+    ),
+  );
+  const balancer = await startBalancer(balancerPort, instances);
+  stops.push(balancer.stop);
+  const store = createRedisStore({ url: redis.url, timeoutMs: 10_000 });
+  stops.push(store.close);
+  await new Promise((ready) => store.client.once("ready", ready));
+  const vault = createVault([masterKey]);
+  return { publicOrigin, redis, provider, instances, balancer, store, vault, history: newHistory() };
+}
+
+type InstanceParts = {
+  index: number;
+  entry: string | undefined;
+  redis: TestRedis;
+  provider: ProviderHandle;
+  api: ResourceApi;
+  publicOrigin: string;
+  clientSecret: string;
+  env: Record<string, string>;
+};
+
+async function startInstance(parts: InstanceParts, stops: (() => Promise<unknown>)[]): Promise<Instance> {
+  const { index, entry, redis, provider, api, publicOrigin, clientSecret, env } = parts;
+  const link = await startFaultProxy(Number(new URL(redis.url).port));
+  stops.push(link.stop);
+  const [port, managementPort] = [await freePort(), await freePort()];
+  const managementOrigin = `http://127.0.0.1:${managementPort}`;
+  const process = await startGateway({
+    ...(entry === undefined ? {} : { entry }),
+    managementOrigin,
+    env: {
+      ...gatewayEnv({
+        ...{ publicOrigin, port, managementPort, clientSecret, issuer: provider.issuer, apiUrl: api.url },
+        ...{ redisUrl: `redis://127.0.0.1:${link.port}`, spaRoot: undefined },
+      }),
+      ...env,
+    },
+  });
+  stops.push(async () => {
+    // A frozen process takes no other signal.
+    await process.kill("SIGCONT");
+    await process.kill("SIGKILL");
+  });
+  return { name: `instance ${index + 1}`, port, managementOrigin, process, link };
+}

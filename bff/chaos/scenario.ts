@@ -1,0 +1,73 @@
+// What a scenario is: something done to a fleet, of a size, whose history is judged when it is over.
+import { setTimeout as sleep } from "node:timers/promises";
+import { check, failuresIn, type Allowed, type Violation } from "./checker.ts";
+import { startFleet, type Fleet, type FleetOptions } from "./fleet.ts";
+
+/** `full` for the table in docs/reliability.md, `short` for a look, `tiny` as part of the tests. */
+export type Size = "full" | "short" | "tiny";
+
+export type Outcome = Allowed & {
+  /** One line for the table: what the counts cannot say. */
+  seen: string;
+};
+
+export type Scenario = {
+  name: string;
+  /** Settings of the gateways that differ from the fleet's. */
+  env?: Record<string, string>;
+  run: (fleet: Fleet, size: Size) => Promise<Outcome>;
+};
+
+export type Result = {
+  name: string;
+  operations: number;
+  failures: number;
+  violations: readonly Violation[];
+  seen: string;
+  seconds: number;
+};
+
+export async function runScenario(
+  { name, env = {}, run }: Scenario,
+  size: Size,
+  { entry }: Pick<FleetOptions, "entry"> = {},
+): Promise<Result> {
+  const startedMs = performance.now();
+  const fleet = await startFleet({ entry, env });
+  try {
+    const { seen, ...allowed } = await run(fleet, size);
+    return {
+      ...{ name, seen, operations: fleet.history.operations.length, failures: failuresIn(fleet.history) },
+      violations: check(fleet.history, allowed),
+      seconds: (performance.now() - startedMs) / 1000,
+    };
+  } finally {
+    await fleet.stop();
+  }
+}
+
+const PATIENCE_MS = 60_000;
+
+/** Waits for the thing itself. @throws when it has not come after a minute */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpAtMs = performance.now() + PATIENCE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > giveUpAtMs) throw new Error(`waited for a minute: ${what}`);
+    await sleep(10);
+  }
+}
+
+/** Runs so many at once, and so many in all. */
+export async function inParallel(count: number, atOnce: number, run: (index: number) => Promise<unknown>) {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await run(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, worker));
+}
+
+/** A promise and its key. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
