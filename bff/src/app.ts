@@ -4,8 +4,9 @@ import Router from "@koa/router";
 import Koa from "koa";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { callback, login } from "./auth/login-routes.ts";
-import { backchannelLogout, logout } from "./auth/logout-routes.ts";
+import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
 import { createProvider, type Provider } from "./auth/provider.ts";
+import { endAllSessions, endOneSession, listSessions } from "./auth/sessions-routes.ts";
 import { user } from "./auth/user-route.ts";
 import type { Config } from "./config.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
@@ -23,6 +24,7 @@ import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
 import { koaSession } from "./session/koa-session.ts";
 import { createSessions } from "./session/sessions.ts";
+import { createUserSessions } from "./session/user-sessions.ts";
 import type { Store } from "./store.ts";
 import { createAccessTokenFor } from "./tokens/access-token-for.ts";
 import { createClientToken } from "./tokens/client-token.ts";
@@ -79,6 +81,13 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     store,
     log,
   };
+  const ownSessions = {
+    sessions,
+    userSessions: createUserSessions({ store, end: sessions.end }),
+    end: sessions.end,
+    logOutBrowser: createBrowserLogout(logoutParts),
+    log,
+  };
 
   const upstreams = createUpstreams(config.upstreams);
 
@@ -90,7 +99,10 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     .get("/callback", session, callback(loginParts))
     .post("/logout", session, logout(logoutParts))
     .post("/backchannel-logout", backchannelLogout(logoutParts))
-    .get("/user", session, user());
+    .get("/user", session, user())
+    .get("/sessions", session, listSessions(ownSessions))
+    .delete("/sessions", session, endAllSessions(ownSessions))
+    .delete("/sessions/:id", session, endOneSession(ownSessions));
 
   app.use(errorAnswer({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));

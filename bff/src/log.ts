@@ -32,6 +32,8 @@ export type SecurityEvent =
   | "login_failed"
   | "logout"
   | "session_ended"
+  | "session_revoked"
+  | "logout_everywhere"
   | "backchannel_logout"
   | "backchannel_logout_rejected"
   | "refresh_rejected"
@@ -69,7 +71,8 @@ export type Log = {
 export function createLog(level: string, destination?: DestinationStream): Log {
   // Request lines are gathered for a moment: a write for each would be a tenth of a request's cost. Whatever an
   // operator may be waiting for is written at once.
-  const output = destination ?? pino.destination({ dest: 1, sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 250 });
+  const output =
+    destination ?? pino.destination({ dest: 1, sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 250 });
   const flush = () => {
     if ("flush" in output && typeof output.flush === "function") output.flush();
   };

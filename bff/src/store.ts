@@ -16,7 +16,12 @@ export type StoredSession = {
   tokenVersion: number;
 };
 
-export type SessionTimes = { idleExpiresInMs: number; expiresInMs: number };
+export type SessionTimes = {
+  idleExpiresInMs: number;
+  expiresInMs: number;
+  /** Since the store last heard that it is in use; undefined for a record of a release that did not note it. */
+  usedAgoMs: number | undefined;
+};
 
 export type NewSession = {
   key: SessionKey;
@@ -79,6 +84,8 @@ export type Store = {
    */
   addToIndex(name: IndexName, entry: { key: SessionKey; maxMs: number; issuedAtSeconds: number }): Promise<boolean>;
   removeFromIndex(name: IndexName, key: SessionKey): Promise<void>;
+  /** Oldest first; a session that has ended or run out may still be among them. */
+  listIndex(name: IndexName): Promise<SessionKey[]>;
   /**
    * Remembers that all sessions of an index end, also those whose login is still being stored, and lists them.
    * `issuedAtSeconds`: logins issued later are not meant; undefined: all are, for ever.

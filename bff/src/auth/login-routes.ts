@@ -110,7 +110,11 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
   // acr_values is only a wish to the provider: whoever asked for more must not get less (ASVS 6.8.4).
   if (wanted !== undefined && !wanted.includes(login.claims.acr as string))
     throw refused("the provider did not reach the acr that was asked for");
-  const session = sessionFromClaims(login.claims, parts.config.rolesClaim, Date.now());
+  const session = sessionFromClaims(login.claims, {
+    rolesClaim: parts.config.rolesClaim,
+    nowMs: Date.now(),
+    userAgent: ctx.get("user-agent"),
+  });
   const tokens = tokenSetFrom(login.grant, undefined, { nowMs: Date.now(), random: Math.random() });
   await beginSession(ctx, session, {
     idleMs: idleLimitMs(parts.sessionIdleMs, login),

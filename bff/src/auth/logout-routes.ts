@@ -22,11 +22,17 @@ export type LogoutParts = {
   log: Log;
 };
 
+export type BrowserLogoutParts = Pick<LogoutParts, "publicOrigin" | "postLogoutPath" | "provider" | "vault" | "log">;
+
 /** RFC 9527-style clean-up of what the browser keeps; not "cookies": those of other ports on the host are not ours. */
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
-export function logout({ publicOrigin, postLogoutPath, provider, vault, log }: LogoutParts) {
-  return async function endSessionOfBrowser(ctx: Context): Promise<void> {
+/**
+ * Ends the session of this browser, here and at the provider.
+ * @returns where the browser can end the provider's own session.
+ */
+export function createBrowserLogout({ publicOrigin, postLogoutPath, provider, vault, log }: BrowserLogoutParts) {
+  return async function logOutBrowser(ctx: Context): Promise<string> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     // First here and for good: whatever happens at the provider, this session is over.
@@ -47,6 +53,14 @@ export function logout({ publicOrigin, postLogoutPath, provider, vault, log }: L
       // A provider that did not answer us would not answer the browser either: say so at home instead.
       location = revoked ? (provider.endSessionUrl(tokens.idToken)?.href ?? home) : `${home}?provider=unreachable`;
     }
+    return location;
+  };
+}
+
+export function logout(parts: BrowserLogoutParts) {
+  const logOutBrowser = createBrowserLogout(parts);
+  return async function endSessionOfBrowser(ctx: Context): Promise<void> {
+    const location = await logOutBrowser(ctx);
     if (ctx.accepts("html", "json") === "json") {
       ctx.body = { location };
     } else {

@@ -1,0 +1,33 @@
+// Ways to break what a user can do with their own sessions, and the test that must notice.
+import type { Mutant } from "./mutants.ts";
+
+export const SESSION_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "sessions: one that was ended from another browser lives on",
+    file: "src/auth/sessions-routes.ts",
+    find: 'await end(target.key, "revoked");',
+    replace: "",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: logging out everywhere ends this browser's session only",
+    file: "src/auth/sessions-routes.ts",
+    find: 'await Promise.all(others.map(({ key }) => end(key, "revoked")));',
+    replace: "",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: the list says the store's key (I1)",
+    file: "src/auth/sessions-routes.ts",
+    find: "lastUsedAt: usedAgoMs",
+    replace: "key: times.key, lastUsedAt: usedAgoMs",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: a list that names another's session shows it (I3)",
+    file: "src/session/user-sessions.ts",
+    find: "if (session?.issuer !== user.issuer || session.subject !== user.subject) return undefined;",
+    replace: "if (session === undefined) return undefined;",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+];
