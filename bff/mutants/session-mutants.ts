@@ -30,4 +30,19 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: "if (session === undefined) return undefined;",
     tests: ["test/session/sessions-route.test.ts"],
   },
+  {
+    breaks: "sessions: the limit ends the newest instead of the oldest",
+    file: "src/session/user-sessions.ts",
+    find: "(await list(user)).slice(count)",
+    replace: "(await list(user)).toReversed().slice(count)",
+    tests: ["test/session/session-limit.test.ts"],
+  },
+  {
+    breaks: "sessions: the limit counts the session that the login replaces",
+    file: "src/auth/login-routes.ts",
+    find: 'if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");',
+    replace: `await parts.userSessions.keepNewest(session, parts.sessionsPerUser);
+  if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");`,
+    tests: ["test/session/session-limit.test.ts"],
+  },
 ];

@@ -42,9 +42,17 @@ export type App = {
 };
 
 export function createApp({ config, store, log, metrics }: AppParts): App {
-  const { publicOrigin, postLogoutPath, provider: providerConfig, sessionIdleMs, sessionMaxMs } = config;
+  const {
+    publicOrigin,
+    postLogoutPath,
+    provider: providerConfig,
+    sessionIdleMs,
+    sessionMaxMs,
+    sessionsPerUser,
+  } = config;
   const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const userSessions = createUserSessions({ store, end: sessions.end });
   const vault = createVault(config.secretKeys);
   const refresh = createRefresh({
     store,
@@ -63,9 +71,11 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     publicOrigin,
     config: providerConfig,
     sessionIdleMs,
+    sessionsPerUser,
     provider,
     attempts,
     sessions,
+    userSessions,
     vault,
     store,
     log,
@@ -83,7 +93,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   };
   const ownSessions = {
     sessions,
-    userSessions: createUserSessions({ store, end: sessions.end }),
+    userSessions,
     end: sessions.end,
     logOutBrowser: createBrowserLogout(logoutParts),
     log,

@@ -5,7 +5,16 @@
 export type SessionKey = string;
 
 /** Why a session ended. Kept as a tombstone, so that the browser can be told. */
-export type EndReason = "logout" | "replaced" | "refresh_rejected" | "provider_logout" | "revoked" | "expired";
+export type EndReason =
+  | "logout"
+  | "replaced"
+  | "refresh_rejected"
+  | "provider_logout"
+  /** By its user from another browser, or by an administrator. */
+  | "revoked"
+  /** A newer one took its place: SESSIONS_PER_USER. */
+  | "limit"
+  | "expired";
 
 export type StoredSession = {
   /** The koa-session record as JSON: who and since when, never a token. */

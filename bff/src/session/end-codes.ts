@@ -7,6 +7,7 @@ export const CODE_OF_END: Readonly<Record<EndReason, ErrorCode>> = {
   replaced: "session_revoked",
   provider_logout: "session_revoked",
   revoked: "session_revoked",
+  limit: "session_revoked",
   refresh_rejected: "session_expired",
   expired: "session_expired",
 };

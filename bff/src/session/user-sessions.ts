@@ -11,6 +11,12 @@ export type UserSessions = {
   list(user: UserName): Promise<UserSession[]>;
   /** Ends what the user has now; a login that is still under way begins a session of its own. @returns how many */
   endAll(user: UserName, reason: EndReason): Promise<number>;
+  /**
+   * Ends the oldest until `count` are left; 0: no limit. To be called after each login, in no particular order: the
+   * store's list has one order for all instances, so whoever looks last sees every login, and nobody ends one of the
+   * newest `count`.
+   */
+  keepNewest(user: UserName, count: number): Promise<void>;
 };
 
 type Parts = { store: Pick<Store, "listIndex" | "readWithTimes" | "removeFromIndex">; end: EndSession };
@@ -39,6 +45,10 @@ export function createUserSessions({ store, end }: Parts): UserSessions {
     async endAll(user, reason) {
       const ended = await Promise.all((await list(user)).map(({ key }) => end(key, reason)));
       return ended.filter(Boolean).length;
+    },
+    async keepNewest(user, count) {
+      if (count === 0) return;
+      await Promise.all((await list(user)).slice(count).map(({ key }) => end(key, "limit")));
     },
   };
 }
