@@ -89,8 +89,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I1: the JSON answer of a logout holds the ID token",
     file: "src/auth/logout-routes.ts",
-    find: "if (revoked && isForScript && atProvider !== undefined)",
-    replace: "if (revoked && isForScript && atProvider === undefined)",
+    find: 'if (revoked && reader === "script" && atProvider !== undefined)',
+    replace: 'if (revoked && reader === "form" && atProvider !== undefined)',
     tests: ["test/auth/logout.test.ts"],
   },
   {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
+import { SESSION_MUTANTS } from "./session-mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const wanted = process.argv[2];
@@ -14,7 +15,9 @@ try {
   for (const part of ["bff", "demo", "scripts", "docs", "package.json", "tsconfig.base.json"])
     cpSync(join(ROOT, part), join(copy, part), { recursive: true, filter: (path) => !path.includes("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  const chosen = [...MUTANTS, ...AUTH_MUTANTS].filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
+  const chosen = [...MUTANTS, ...AUTH_MUTANTS, ...SESSION_MUTANTS].filter(
+    ({ breaks }) => wanted === undefined || breaks.includes(wanted),
+  );
   // Tests that fail on an unbroken copy would notice everything.
   if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))], "inherit"))
     throw new Error("the tests fail without a mutant");

@@ -4,9 +4,10 @@ import Router from "@koa/router";
 import Koa from "koa";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { callback, login } from "./auth/login-routes.ts";
-import { backchannelLogout, logout } from "./auth/logout-routes.ts";
+import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
 import { createProvider, type Provider } from "./auth/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
+import { endAllSessions, endOneSession, listSessions } from "./auth/sessions-routes.ts";
 import { user } from "./auth/user-route.ts";
 import type { Config } from "./config.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
@@ -24,6 +25,7 @@ import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
 import { koaSession } from "./session/koa-session.ts";
 import { createSessions } from "./session/sessions.ts";
+import { createUserSessions } from "./session/user-sessions.ts";
 import type { Store } from "./store.ts";
 import { createAccessTokenFor } from "./tokens/access-token-for.ts";
 import { createClientToken } from "./tokens/client-token.ts";
@@ -41,9 +43,17 @@ export type App = {
 };
 
 export function createApp({ config, store, log, metrics }: AppParts): App {
-  const { publicOrigin, postLogoutPath, provider: providerConfig, sessionIdleMs, sessionMaxMs } = config;
+  const {
+    publicOrigin,
+    postLogoutPath,
+    provider: providerConfig,
+    sessionIdleMs,
+    sessionMaxMs,
+    sessionsPerUser,
+  } = config;
   const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const userSessions = createUserSessions({ store, end: sessions.end });
   const vault = createVault(config.secretKeys);
   const refresh = createRefresh({
     store,
@@ -62,9 +72,11 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     publicOrigin,
     config: providerConfig,
     sessionIdleMs,
+    sessionsPerUser,
     provider,
     attempts,
     sessions,
+    userSessions,
     vault,
     store,
     log,
@@ -86,6 +98,13 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     store,
     log,
   };
+  const ownSessions = {
+    sessions,
+    userSessions,
+    end: sessions.end,
+    logOutBrowser: createBrowserLogout(logoutParts),
+    log,
+  };
 
   const upstreams = createUpstreams(config.upstreams);
 
@@ -98,7 +117,10 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     .post("/logout", session, logout(logoutParts))
     .get("/logout/provider", providerLogout.route)
     .post("/backchannel-logout", backchannelLogout(logoutParts))
-    .get("/user", session, user());
+    .get("/user", session, user())
+    .get("/sessions", session, listSessions(ownSessions))
+    .delete("/sessions", session, endAllSessions(ownSessions))
+    .delete("/sessions/:id", session, endOneSession(ownSessions));
 
   app.use(errorAnswer({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));

@@ -34,6 +34,8 @@ export type Config = Readonly<{
   secretKeys: readonly Uint8Array[];
   sessionIdleMs: number;
   sessionMaxMs: number;
+  /** 0: no limit. */
+  sessionsPerUser: number;
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
@@ -103,6 +105,7 @@ export function loadConfig(env: Environment = process.env): Config {
     secretKeys: SECRET_KEYS,
     sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
     sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
+    sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,

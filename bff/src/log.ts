@@ -32,6 +32,8 @@ export type SecurityEvent =
   | "login_failed"
   | "logout"
   | "session_ended"
+  | "session_revoked"
+  | "logout_everywhere"
   | "backchannel_logout"
   | "backchannel_logout_rejected"
   | "refresh_rejected"

@@ -8,6 +8,7 @@ type Record = {
   idleMs: number;
   idleEndsAtMs: number;
   endsAtMs: number;
+  usedAtMs: number;
   lease?: { owner: string; endsAtMs: number; foundEndedAtMs?: number };
 };
 type Expiring<T> = { value: T; endsAtMs: number };
@@ -57,17 +58,20 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       const record = live(key);
       if (record === undefined) return undefined;
       const expiresInMs = record.endsAtMs - now();
-      return { ...record, expiresInMs, idleExpiresInMs: Math.min(record.idleEndsAtMs - now(), expiresInMs) };
+      const idleExpiresInMs = Math.min(record.idleEndsAtMs - now(), expiresInMs);
+      return { ...record, expiresInMs, idleExpiresInMs, usedAgoMs: now() - record.usedAtMs };
     },
     async create({ key, session, tokens, idleMs, maxMs }) {
       if (live(key) !== undefined || valueOf(`ended ${key}`) !== undefined) return false;
-      const times = { idleMs, idleEndsAtMs: now() + idleMs, endsAtMs: now() + maxMs };
+      const times = { idleMs, idleEndsAtMs: now() + idleMs, endsAtMs: now() + maxMs, usedAtMs: now() };
       sessions.set(key, { session, tokens, tokenVersion: 1, ...times });
       return true;
     },
     async slide(key) {
       const record = live(key);
-      if (record !== undefined) record.idleEndsAtMs = now() + record.idleMs;
+      if (record === undefined) return;
+      record.idleEndsAtMs = now() + record.idleMs;
+      record.usedAtMs = now();
     },
     async end(key, reason) {
       setOnce(`ended ${key}`, reason, TOMBSTONE_MS);
@@ -122,6 +126,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
     async removeFromIndex(name, key) {
       indexes.get(nameOf(name))?.delete(key);
     },
+    listIndex: async (name) => [...(indexes.get(nameOf(name))?.keys() ?? [])],
     async closeIndex(name, { issuedAtSeconds, ttlMs }) {
       const closed = valueOf(`closed ${nameOf(name)}`);
       if (closed === undefined || (closed !== "*" && (issuedAtSeconds ?? Infinity) > Number(closed)))

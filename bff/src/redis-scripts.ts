@@ -8,6 +8,7 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
  * s  koa-session JSON      t  sealed token set     v  token version
  * x  absolute end, ms      i  idle limit, ms
  * o  owner of the refresh lease (still there after the lease ran out: the outcome is unknown)    l  end of lease, ms
+ * a  when it was last said to be in use, ms
  * c  when somebody first found that lease run out, ms
  * e  the end of the sealed token set: random, and another one whenever the set is
  */
@@ -18,7 +19,7 @@ export const SCRIPTS = {
     lua: `${NOW}
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
 redis.call('HSET', KEYS[1], 's', ARGV[1], 't', ARGV[2], 'v', 1, 'i', ARGV[3], 'x', now + ARGV[4])
-redis.call('HSET', KEYS[1], 'e', string.sub(ARGV[2], -24))
+redis.call('HSET', KEYS[1], 'a', now, 'e', string.sub(ARGV[2], -24))
 redis.call('PEXPIRE', KEYS[1], math.min(ARGV[3], ARGV[4]))
 return 1`,
   },
@@ -30,16 +31,18 @@ local r = redis.call('HMGET', KEYS[1], 'i', 'x')
 if not r[1] then return 0 end
 local left = math.min(tonumber(r[1]), tonumber(r[2]) - now)
 if left <= 0 then redis.call('DEL', KEYS[1]) return 0 end
+redis.call('HSET', KEYS[1], 'a', now)
 redis.call('PEXPIRE', KEYS[1], left)
 return 1`,
   },
-  /** KEYS session. Returns s, t, v, idle left ms, absolute left ms. */
+  /** KEYS session. Returns s, t, v, idle left ms, absolute left ms, unused for ms. */
   readWithTimes: {
     numberOfKeys: 1,
     lua: `${NOW}
-local r = redis.call('HMGET', KEYS[1], 's', 't', 'v', 'x')
+local r = redis.call('HMGET', KEYS[1], 's', 't', 'v', 'x', 'a')
 if not r[1] then return nil end
-return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now}`,
+local unused = r[5] and now - tonumber(r[5])
+return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now, unused}`,
   },
   /** KEYS session, tombstone. ARGV reason, tombstone ms. The tombstone comes first: it also bars a late create. */
   endSession: {

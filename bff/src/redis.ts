@@ -72,13 +72,14 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async readWithTimes(key) {
       const reply = await script("readWithTimes", [sessionName(key)]);
       if (!Array.isArray(reply)) return undefined;
-      const [session, tokens, version, idle, left] = reply;
+      const [session, tokens, version, idle, left, used] = reply;
       return {
         session: String(session),
         tokens: String(tokens),
         tokenVersion: Number(version),
         idleExpiresInMs: Number(idle),
         expiresInMs: Number(left),
+        usedAgoMs: typeof used === "number" ? Math.max(0, used) : undefined,
       };
     },
     create: ({ key, session, tokens, idleMs, maxMs }) =>
@@ -109,6 +110,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async removeFromIndex(name, key) {
       await attempt(() => client.zrem(indexName(name), key));
     },
+    listIndex: (name) => attempt(() => client.zrange(indexName(name), "0", "-1")),
     async closeIndex(name, { issuedAtSeconds, ttlMs }) {
       const keys = await script("closeIndex", [indexName(name), closedName(name)], issuedAtSeconds ?? "*", ttlMs);
       return Array.isArray(keys) ? keys.map(String) : [];

@@ -165,6 +165,11 @@ export const SETTINGS = {
     default: "28800",
     meaning: "Seconds after login at which a session ends in any case",
   },
+  SESSIONS_PER_USER: {
+    schema: wholeNumber(0, 1_000),
+    default: "0",
+    meaning: "Sessions that one user may have at once: a login beyond that ends the oldest; 0: no limit",
+  },
   UPSTREAMS: {
     schema: text,
     meaning: "APIs, comma-separated `prefix=base URL`, e.g. `/api=http://localhost:8000`",

@@ -5,7 +5,16 @@
 export type SessionKey = string;
 
 /** Why a session ended. Kept as a tombstone, so that the browser can be told. */
-export type EndReason = "logout" | "replaced" | "refresh_rejected" | "provider_logout" | "revoked" | "expired";
+export type EndReason =
+  | "logout"
+  | "replaced"
+  | "refresh_rejected"
+  | "provider_logout"
+  /** By its user from another browser, or by an administrator. */
+  | "revoked"
+  /** A newer one took its place: SESSIONS_PER_USER. */
+  | "limit"
+  | "expired";
 
 export type StoredSession = {
   /** The koa-session record as JSON: who and since when, never a token. */
@@ -16,7 +25,12 @@ export type StoredSession = {
   tokenVersion: number;
 };
 
-export type SessionTimes = { idleExpiresInMs: number; expiresInMs: number };
+export type SessionTimes = {
+  idleExpiresInMs: number;
+  expiresInMs: number;
+  /** Since the store last heard that it is in use; undefined for a record of a release that did not note it. */
+  usedAgoMs: number | undefined;
+};
 
 export type NewSession = {
   key: SessionKey;
@@ -79,6 +93,8 @@ export type Store = {
    */
   addToIndex(name: IndexName, entry: { key: SessionKey; maxMs: number; issuedAtSeconds: number }): Promise<boolean>;
   removeFromIndex(name: IndexName, key: SessionKey): Promise<void>;
+  /** Oldest first; a session that has ended or run out may still be among them. */
+  listIndex(name: IndexName): Promise<SessionKey[]>;
   /**
    * Remembers that all sessions of an index end, also those whose login is still being stored, and lists them.
    * `issuedAtSeconds`: logins issued later are not meant; undefined: all are, for ever.

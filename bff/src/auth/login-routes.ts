@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import { cookieValue, LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
 import { beginSession, foundSession } from "../session/koa-session.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { UserSessions } from "../session/user-sessions.ts";
 import type { Store } from "../store.ts";
 import { tokenSetFrom } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -26,9 +27,11 @@ export type LoginParts = {
   publicOrigin: string;
   config: Pick<ProviderConfig, "issuer" | "rolesClaim" | "responseIssRequired">;
   sessionIdleMs: number;
+  sessionsPerUser: number;
   provider: Provider;
   attempts: LoginAttempts;
   sessions: Sessions;
+  userSessions: Pick<UserSessions, "keepNewest">;
   vault: Vault;
   store: Pick<Store, "markUsed">;
   log: Log;
@@ -110,7 +113,11 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
   // acr_values is only a wish to the provider: whoever asked for more must not get less (ASVS 6.8.4).
   if (wanted !== undefined && !wanted.includes(login.claims.acr as string))
     throw refused("the provider did not reach the acr that was asked for");
-  const session = sessionFromClaims(login.claims, parts.config.rolesClaim, Date.now());
+  const session = sessionFromClaims(login.claims, {
+    rolesClaim: parts.config.rolesClaim,
+    nowMs: Date.now(),
+    userAgent: ctx.get("user-agent"),
+  });
   const tokens = tokenSetFrom(login.grant, undefined, { nowMs: Date.now(), random: Math.random() });
   await beginSession(ctx, session, {
     idleMs: idleLimitMs(parts.sessionIdleMs, login),
@@ -119,6 +126,8 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
   // Its Strict cookie does not come along on the way back from the provider, so the attempt remembered it. Only now:
   // a login that fails half-way must not cost the session that was there.
   if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");
+  // After that: the browser's own old session must not cost one on another device.
+  await parts.userSessions.keepNewest(session, parts.sessionsPerUser);
   return session;
 }
 

@@ -24,11 +24,24 @@ export type LogoutParts = {
   log: Log;
 };
 
+export type BrowserLogoutParts = Pick<
+  LogoutParts,
+  "publicOrigin" | "postLogoutPath" | "provider" | "providerLogout" | "vault" | "log"
+>;
+
 /** RFC 9527-style clean-up of what the browser keeps; not "cookies": those of other ports on the host are not ours. */
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
-export function logout({ publicOrigin, postLogoutPath, provider, providerLogout, vault, log }: LogoutParts) {
-  return async function endSessionOfBrowser(ctx: Context): Promise<void> {
+/** Who reads the answer: a form's redirect is followed unread, what a script gets must not hold the ID token. */
+export type LogoutReader = "form" | "script";
+
+/**
+ * Ends the session of this browser, here and at the provider.
+ * @returns where the browser can end the provider's own session.
+ */
+export function createBrowserLogout(parts: BrowserLogoutParts) {
+  const { publicOrigin, postLogoutPath, provider, providerLogout, vault, log } = parts;
+  return async function logOutBrowser(ctx: Context, reader: LogoutReader): Promise<string> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     // First here and for good: whatever happens at the provider, this session is over.
@@ -37,7 +50,6 @@ export function logout({ publicOrigin, postLogoutPath, provider, providerLogout,
       if (name.startsWith(LOGIN_COOKIE_PREFIX)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
     ctx.set("Clear-Site-Data", CLEAR_SITE_DATA);
     const home = publicOrigin + postLogoutPath;
-    const isForScript = ctx.accepts("html", "json") === "json";
     let location = home;
     if (found !== undefined && tokens !== undefined) {
       log.security("logout", {
@@ -49,12 +61,20 @@ export function logout({ publicOrigin, postLogoutPath, provider, providerLogout,
       if (!revoked) log.warn("the refresh token could not be revoked", { session: found.session.handle });
       // A provider that did not answer us would not answer the browser either: say so at home instead.
       const atProvider = revoked ? provider.endSessionUrl(tokens.idToken)?.href : `${home}?provider=unreachable`;
-      // A form's redirect is read by nobody; what a script gets must not hold the ID token.
-      if (revoked && isForScript && atProvider !== undefined)
+      if (revoked && reader === "script" && atProvider !== undefined)
         location = publicOrigin + providerLogout.prepare(ctx, tokens.idToken);
       else location = atProvider ?? home;
     }
-    if (isForScript) {
+    return location;
+  };
+}
+
+export function logout(parts: BrowserLogoutParts) {
+  const logOutBrowser = createBrowserLogout(parts);
+  return async function endSessionOfBrowser(ctx: Context): Promise<void> {
+    const reader = ctx.accepts("html", "json") === "json" ? "script" : "form";
+    const location = await logOutBrowser(ctx, reader);
+    if (reader === "script") {
       ctx.body = { location };
     } else {
       ctx.body = null;

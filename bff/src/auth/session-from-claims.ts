@@ -1,6 +1,7 @@
 // ID token claims → the session: who, since when, how strongly; nothing that only the protocol needs.
 import { randomBytes } from "node:crypto";
 import type { Session } from "../session/session.ts";
+import { deviceName } from "./device-name.ts";
 import type { IdTokenClaims } from "./id-token.ts";
 
 /** Claims about the token or the protocol: no business of the app, and `sid` would help to forge a logout. */
@@ -26,10 +27,14 @@ const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
   "cnf",
 ]);
 
-/** @param rolesClaim a claim name; dots reach into objects, as in Keycloak's `realm_access.roles`. */
-export function sessionFromClaims(claims: IdTokenClaims, rolesClaim: string, nowMs: number): Session {
+/** `rolesClaim`: a claim name; dots reach into objects, as in Keycloak's `realm_access.roles`. */
+export function sessionFromClaims(
+  claims: IdTokenClaims,
+  { rolesClaim, nowMs, userAgent = "" }: { rolesClaim: string; nowMs: number; userAgent?: string },
+): Session {
   const user = Object.fromEntries(Object.entries(claims).filter(([name]) => !PROTOCOL_CLAIMS.has(name)));
   const roles = rolesOf(claims, rolesClaim);
+  const device = deviceName(userAgent);
   const { iss, sub, iat, sid, acr, auth_time: authTime } = claims as Record<string, unknown> & IdTokenClaims;
   return {
     handle: randomBytes(12).toString("base64url"),
@@ -39,6 +44,7 @@ export function sessionFromClaims(claims: IdTokenClaims, rolesClaim: string, now
     user: { ...user, roles },
     roles,
     createdAtMs: nowMs,
+    ...(device === undefined ? {} : { device }),
     issuedAtSeconds: iat,
     ...(typeof acr === "string" ? { acr } : {}),
     ...(isTime(authTime) ? { authTimeSeconds: authTime } : {}),

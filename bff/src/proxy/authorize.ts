@@ -1,10 +1,10 @@
 // May this request go to that upstream, and with which bearer? The one place where a session is spent.
 import type { IncomingMessage } from "node:http";
 import type { UpstreamConfig } from "../config.ts";
-import { GatewayError, type ErrorCode } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
+import { CODE_OF_END } from "../session/end-codes.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
-import type { EndReason } from "../store.ts";
 import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
 import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -16,16 +16,6 @@ type Parts = {
   vault: Vault;
   accessTokenFor: (session: SpendingSession) => Promise<AccessTokenResult>;
   clientToken: () => Promise<string>;
-};
-
-/** What a browser is told whose session has ended. */
-const CODE_OF_END: Readonly<Record<EndReason, ErrorCode>> = {
-  logout: "session_revoked",
-  replaced: "session_revoked",
-  provider_logout: "session_revoked",
-  revoked: "session_revoked",
-  refresh_rejected: "session_expired",
-  expired: "session_expired",
 };
 
 /** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */

@@ -12,6 +12,8 @@ export type Session = {
   user: Readonly<Record<string, unknown>>;
   roles: readonly string[];
   createdAtMs: number;
+  /** Browser and system at login, in words: for the user to recognize it. */
+  device?: string;
   /** `iat` of the ID token that began it: a logout issued before that does not mean this session. */
   issuedAtSeconds: number;
   acr?: string;

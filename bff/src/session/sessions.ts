@@ -1,8 +1,9 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
-import { hash } from "node:crypto";
 import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
 import type { Log } from "../log.ts";
-import type { EndReason, IndexName, SessionKey, SessionTimes, Store, StoredSession } from "../store.ts";
+import type { EndReason, SessionKey, SessionTimes, Store, StoredSession } from "../store.ts";
+import { createEnding } from "./ending.ts";
+import { indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
 import { parseSession, sessionKeyOf, type Session } from "./session.ts";
 
 export type FoundSession = { sessionId: string; key: SessionKey; session: Session; stored: StoredSession };
@@ -24,10 +25,6 @@ export type Sessions = {
   /** Ends all sessions of a provider session, or of a user; also those that are just being stored. */
   endAll(target: LogoutTarget, reason: EndReason): Promise<number>;
 };
-
-export type LogoutTarget =
-  | { kind: "provider-session"; issuer: string; providerSid: string }
-  | { kind: "user"; issuer: string; subject: string; issuedAtSeconds: number };
 
 type Parts = {
   store: Store;
@@ -62,15 +59,7 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
   };
   const keyOf = (sessionId: string) => remembered.get(sessionId)?.found.key ?? sessionKeyOf(sessionId);
 
-  const end = async (key: SessionKey, reason: EndReason): Promise<boolean> => {
-    const json = await store.end(key, reason);
-    const session = json === undefined ? undefined : parseSession(json);
-    if (session === undefined) return false;
-    log.security("session_ended", { session: session.handle, subject: session.subject, reason });
-    // Indexes only list: an entry that stays behind names a key that is already dead.
-    await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
-    return true;
-  };
+  const end = createEnding({ store, log });
 
   return {
     async find(sessionId) {
@@ -81,7 +70,8 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
       const stored = await store.readWithTimes(keyOf(sessionId));
       const found = stored === undefined ? undefined : remember(sessionId, stored);
       if (stored === undefined || found === undefined) return undefined;
-      return { ...found, idleExpiresInMs: stored.idleExpiresInMs, expiresInMs: stored.expiresInMs };
+      const { idleExpiresInMs, expiresInMs, usedAgoMs } = stored;
+      return { ...found, idleExpiresInMs, expiresInMs, usedAgoMs };
     },
     endReason: (sessionId) => store.endReason(sessionKeyOf(sessionId)),
     keepAlive({ sessionId, key }) {
@@ -118,14 +108,4 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
       return ended.filter(Boolean).length;
     },
   };
-}
-
-function indexOf(target: LogoutTarget): IndexName {
-  const part = target.kind === "user" ? target.subject : target.providerSid;
-  return { kind: target.kind, hash: hash("sha256", JSON.stringify([target.issuer, part]), "base64url") };
-}
-
-function indexesOf({ issuer, subject, providerSid, issuedAtSeconds }: Session): IndexName[] {
-  const user = indexOf({ kind: "user", issuer, subject, issuedAtSeconds });
-  return providerSid === undefined ? [user] : [indexOf({ kind: "provider-session", issuer, providerSid }), user];
 }

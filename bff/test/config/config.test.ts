@@ -51,6 +51,7 @@ describe("the configuration", () => {
   });
 
   it.each<[string, Record<string, string | undefined>, RegExp]>([
+    ["a limit of sessions that is no number", { SESSIONS_PER_USER: "-1" }, /SESSIONS_PER_USER must be a whole number/],
     ["an origin with a path", { PUBLIC_ORIGIN: "https://app.example/x" }, /PUBLIC_ORIGIN must be an origin/],
     ["an origin with a final slash", { PUBLIC_ORIGIN: "https://app.example/" }, /PUBLIC_ORIGIN/],
     ["a public origin without TLS", { PUBLIC_ORIGIN: "http://app.example" }, /PUBLIC_ORIGIN must be https/],

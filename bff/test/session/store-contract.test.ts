@@ -161,6 +161,32 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 101 })).toBe(true);
   });
 
+  it("lists an index oldest first, without what was removed from it", async () => {
+    const name = { kind: "user", hash: newKey() } as const;
+    const keys = [newKey(), newKey(), newKey()].toSorted().toReversed();
+    expect(await store().listIndex(name)).toEqual([]);
+    for (const key of keys) {
+      await store().addToIndex(name, { key, maxMs: 60_000, issuedAtSeconds: 100 });
+      const addedAtMs = Date.now();
+      await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(addedAtMs);
+    }
+    expect(await store().listIndex(name)).toEqual(keys);
+    await store().removeFromIndex(name, keys[1]!);
+    expect(await store().listIndex(name)).toEqual([keys[0], keys[2]]);
+  });
+
+  it("tells how long a session was not used: since its login, then since it was last slid", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const usedAgoMs = async () => (await store().readWithTimes(key))!.usedAgoMs!;
+    expect(await usedAgoMs()).toBeGreaterThanOrEqual(0);
+    await expect.poll(usedAgoMs).toBeGreaterThan(200);
+    const slidAtMs = performance.now();
+    await store().slide(key);
+    const agoMs = await usedAgoMs();
+    expect(agoMs).toBeLessThanOrEqual(performance.now() - slidAtMs + 2);
+  });
+
   it("takes a one-time value once", async () => {
     const value = newKey();
     expect(await store().wasUsed("state", value)).toBe(false);

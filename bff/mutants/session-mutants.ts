@@ -1,0 +1,48 @@
+// Ways to break what a user can do with their own sessions, and the test that must notice.
+import type { Mutant } from "./mutants.ts";
+
+export const SESSION_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "sessions: one that was ended from another browser lives on",
+    file: "src/auth/sessions-routes.ts",
+    find: 'await end(target.key, "revoked");',
+    replace: "",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: logging out everywhere ends this browser's session only",
+    file: "src/auth/sessions-routes.ts",
+    find: 'await Promise.all(others.map(({ key }) => end(key, "revoked")));',
+    replace: "",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: the list says the store's key (I1)",
+    file: "src/auth/sessions-routes.ts",
+    find: "lastUsedAt: usedAgoMs",
+    replace: "key: times.key, lastUsedAt: usedAgoMs",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: a list that names another's session shows it (I3)",
+    file: "src/session/user-sessions.ts",
+    find: "if (session?.issuer !== user.issuer || session.subject !== user.subject) return undefined;",
+    replace: "if (session === undefined) return undefined;",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: the limit ends the newest instead of the oldest",
+    file: "src/session/user-sessions.ts",
+    find: "(await list(user)).slice(count)",
+    replace: "(await list(user)).toReversed().slice(count)",
+    tests: ["test/session/session-limit.test.ts"],
+  },
+  {
+    breaks: "sessions: the limit counts the session that the login replaces",
+    file: "src/auth/login-routes.ts",
+    find: 'if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");',
+    replace: `await parts.userSessions.keepNewest(session, parts.sessionsPerUser);
+  if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");`,
+    tests: ["test/session/session-limit.test.ts"],
+  },
+];

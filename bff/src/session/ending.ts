@@ -1,0 +1,22 @@
+// How one session ends, on every instance at once: the store forgets it for good, the log says so, the lists drop it.
+import type { Log } from "../log.ts";
+import type { EndReason, SessionKey, Store } from "../store.ts";
+import { indexesOf } from "./indexes.ts";
+import { parseSession } from "./session.ts";
+
+/** @returns whether there was one to end. */
+export type EndSession = (key: SessionKey, reason: EndReason) => Promise<boolean>;
+
+type Parts = { store: Pick<Store, "end" | "removeFromIndex">; log: Pick<Log, "security"> };
+
+export function createEnding({ store, log }: Parts): EndSession {
+  return async function end(key, reason) {
+    const json = await store.end(key, reason);
+    const session = json === undefined ? undefined : parseSession(json);
+    if (session === undefined) return false;
+    log.security("session_ended", { session: session.handle, subject: session.subject, reason });
+    // Indexes only list: an entry that stays behind names a key that is already dead.
+    await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
+    return true;
+  };
+}

@@ -1,0 +1,55 @@
+// SESSIONS_PER_USER: never more sessions of a user than that, and the oldest goes first.
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { TestBrowser } from "../support/browser.ts";
+import { startWorld, userOf, type World } from "../support/world.ts";
+
+const LIMIT = 3;
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ instances: 2, env: { SESSIONS_PER_USER: String(LIMIT) } });
+});
+afterAll(() => world.stop());
+
+async function loggedIn(username: string, count: number): Promise<TestBrowser[]> {
+  const browsers = Array.from({ length: count }, () => world.browser(username));
+  for (const browser of browsers) expect((await browser.login()).status).toBe(303);
+  return browsers;
+}
+const areLoggedIn = (browsers: readonly TestBrowser[]) =>
+  Promise.all(browsers.map(async (browser) => (await userOf(browser)) !== undefined));
+
+it("a login beyond the limit ends the user's oldest session, says why, and touches nobody else's", async () => {
+  const [admin] = await loggedIn("admin", 1);
+  const browsers = await loggedIn("alice", LIMIT + 1);
+  expect(await areLoggedIn(browsers)).toEqual([false, true, true, true]);
+  const refused = await browsers[0]!.fetch("/api/x");
+  expect([refused.status, await refused.json()]).toMatchObject([401, { code: "session_revoked" }]);
+  expect(world.gateway.events("session_ended").at(-1)).toMatchObject({ reason: "limit" });
+  expect(await userOf(admin!)).toBeDefined();
+});
+
+it("a browser that logs in again replaces its own session and costs no other device its one", async () => {
+  const browsers = await loggedIn("alice", LIMIT);
+  const callback = await browsers[1]!.loginAtProvider();
+  // Strict: a real browser does not bring it along on the way back from the provider.
+  browsers[1]!.cookies.delete("__Host-Http-session");
+  expect((await browsers[1]!.navigate(callback, { "sec-fetch-site": "cross-site" })).status).toBe(303);
+  expect(await areLoggedIn(browsers)).toEqual([true, true, true]);
+});
+
+it("a session that was logged out counts no more", async () => {
+  const browsers = await loggedIn("alice", LIMIT);
+  await browsers[2]!.fetch("/bff/logout", { method: "POST" });
+  const [next] = await loggedIn("alice", 1);
+  expect(await areLoggedIn([browsers[0]!, browsers[1]!, next!])).toEqual([true, true, true]);
+});
+
+it("20 logins at once, over two instances, leave exactly the limit", async () => {
+  const browsers = Array.from({ length: 20 }, (_, n) => world.browser("alice", world.gateways[n % 2]));
+  const callbacks = await Promise.all(browsers.map((browser) => browser.loginAtProvider()));
+  const answers = await Promise.all(
+    browsers.map((browser, n) => browser.navigate(callbacks[n]!, { "sec-fetch-site": "cross-site" })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 303));
+  expect((await areLoggedIn(browsers)).filter(Boolean)).toHaveLength(LIMIT);
+});
