@@ -117,9 +117,10 @@ test("the launcher names every port that is taken, whose it is and the setting t
   });
   expect(code).toBe(1);
   const lines = output.trim().split("\n");
-  expect(lines.map((line) => line.replace(/_?PORT=\d+ /, (setting) => setting.replace(/\d+/, "N")))).toEqual([
+  expect(lines.map((line) => line.replace(/PORT=\d+ /g, (setting) => setting.replace(/\d+/, "N")))).toEqual([
     `Port ${gateway}, for the gateway, is taken. Move it: PORT=N npm start`,
     `Port ${api}, for the resource API, is taken. Move it: API_PORT=N npm start`,
+    "All at once: PORT=N API_PORT=N npm start",
   ]);
   for (const line of lines) expect(await isPortTaken(Number(/PORT=(\d+)/.exec(line)?.[1]))).toBe(false);
 });

@@ -17,18 +17,23 @@ export type PlannedPorts = { kind: "planned"; ports: PortPlan } | { kind: "refus
 
 export async function planPorts(env: Environment, command: string): Promise<PlannedPorts> {
   const lines: string[] = [];
+  const moves: string[] = [];
   const ports: Partial<PortPlan> = {};
   const used = new Set(PORTS.map(({ setting, fallback }) => wantedPort(env[setting], fallback)));
   for (const { part, name, setting, fallback } of PORTS) {
     const port = wantedPort(env[setting], fallback);
     const sharer = PORTS.find((other) => ports[other.part] === port);
-    const refuse = async (why: string) =>
-      lines.push(`Port ${port}${why}. Move it: ${setting}=${await nextFree(port, used)} ${command}`);
+    const refuse = async (why: string) => {
+      const move = `${setting}=${await nextFree(port, used)}`;
+      moves.push(move);
+      lines.push(`Port ${port}${why}. Move it: ${move} ${command}`);
+    };
     if (Number.isNaN(port)) lines.push(`${setting} must be a port number from 1 to 65535, for ${name}.`);
     else if (sharer !== undefined) await refuse(` is given to ${sharer.name} and to ${name}`);
     else if (await isPortTaken(port)) await refuse(`, for ${name}, is taken`);
     ports[part] = port;
   }
+  if (moves.length > 1) lines.push(`All at once: ${moves.join(" ")} ${command}`);
   const { gateway, management, provider, api } = ports;
   const isComplete = gateway !== undefined && management !== undefined && provider !== undefined && api !== undefined;
   if (!isComplete || lines.length > 0) return { kind: "refused", lines };
