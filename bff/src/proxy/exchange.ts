@@ -54,13 +54,13 @@ export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
       shortBody: undefined,
       settle(outcome) {
         run.isDone = true;
-        response.off("close", onBrowserGone);
         body?.destroy();
         if (outcome instanceof GatewayError) reject(outcome);
         else resolve(outcome);
       },
     };
     const onBrowserGone = (): void => {
+      if (run.isDone) return;
       run.settle("browser left");
       run.controller?.abort(new Error("the browser left"));
     };
