@@ -41,3 +41,6 @@ function intoResponse(response: ServerResponse): Dispatcher.DispatchHandler {
 
 server.keepAliveTimeout = 120_000;
 server.listen(Number(process.env["PORT"]), "127.0.0.1", () => process.send?.("ready"));
+
+// So that a profile is written when the measurement ends.
+process.once("SIGTERM", () => process.exit());

@@ -44,3 +44,6 @@ app.use(async (ctx) => {
 
 const server = app.listen(Number(process.env["PORT"]), "127.0.0.1", () => process.send?.("ready"));
 server.keepAliveTimeout = 120_000;
+
+// So that a profile is written when the measurement ends.
+process.once("SIGTERM", () => process.exit());
