@@ -45,6 +45,7 @@ function Limits({ session }: { readonly session: Session }) {
             <dt>Strength of the login</dt>
             <dd>
               <code>{session.acr}</code>
+              <span className="quiet"> What the provider calls it (acr). With a one-time code it is higher.</span>
             </dd>
           </div>
         )}
