@@ -24,6 +24,7 @@ import { apiForwarding } from "./proxy/forward.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
 import { koaSession } from "./session/koa-session.ts";
+import { createLiveConnections } from "./session/live-connections.ts";
 import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
 import type { Store } from "./store.ts";
@@ -54,6 +55,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
   const userSessions = createUserSessions({ store, end: sessions.end });
+  const liveConnections = createLiveConnections({ store, log });
   const vault = createVault(config.secretKeys);
   const refresh = createRefresh({
     store,
@@ -135,7 +137,10 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     handle: app.callback(),
     readiness: readiness({ store, provider }),
     settled: refresh.settled,
-    close: () => closeUpstreams(upstreams),
+    close: () => {
+      liveConnections.close();
+      return closeUpstreams(upstreams);
+    },
   };
 }
 

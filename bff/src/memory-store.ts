@@ -1,5 +1,5 @@
 // The session store in this process: for one machine without Redis. The same contract suite runs against both.
-import { TOMBSTONE_MS, type IndexName, type SessionKey, type Store } from "./store.ts";
+import { TOMBSTONE_MS, type EndListener, type IndexName, type SessionKey, type Store } from "./store.ts";
 
 type Record = {
   session: string;
@@ -18,6 +18,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
   const sessions = new Map<SessionKey, Record>();
   const values = new Map<string, Expiring<string>>();
   const indexes = new Map<string, Map<SessionKey, number>>();
+  const listeners = new Set<EndListener>();
 
   const live = (key: SessionKey): Record | undefined => {
     const record = sessions.get(key);
@@ -61,6 +62,12 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       const idleExpiresInMs = Math.min(record.idleEndsAtMs - now(), expiresInMs);
       return { ...record, expiresInMs, idleExpiresInMs, usedAgoMs: now() - record.usedAtMs };
     },
+    async limitsOf(key) {
+      const record = live(key);
+      if (record === undefined) return undefined;
+      const expiresInMs = record.endsAtMs - now();
+      return { idleExpiresInMs: Math.min(record.idleEndsAtMs - now(), expiresInMs), expiresInMs };
+    },
     async create({ key, session, tokens, idleMs, maxMs }) {
       if (live(key) !== undefined || valueOf(`ended ${key}`) !== undefined) return false;
       const times = { idleMs, idleEndsAtMs: now() + idleMs, endsAtMs: now() + maxMs, usedAtMs: now() };
@@ -77,9 +84,14 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       setOnce(`ended ${key}`, reason, TOMBSTONE_MS);
       const session = live(key)?.session;
       sessions.delete(key);
+      if (session !== undefined) for (const { onEnd } of listeners) onEnd(key, reason);
       return session;
     },
     endReason: async (key) => valueOf(`ended ${key}`) as Awaited<ReturnType<Store["endReason"]>>,
+    onSessionEnd(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
 
     async claimRefresh(key, { owner, tokenVersion, leaseMs, graceMs }) {
       const record = live(key);

@@ -46,7 +46,25 @@ export function gatherWrites(client: RedisClient): () => void {
  * `redis[s]+cluster://host:port,host:port`; user, password and (not for Cluster) `?db=n` as usual.
  */
 export function connectRedis({ url, timeoutMs }: ConnectionOptions): RedisClient {
-  const options = requestPathOptions(timeoutMs);
+  return connect(url, requestPathOptions(timeoutMs));
+}
+
+/**
+ * Opens a connection that is to listen only: to the server, the master, or one node of a Cluster, where a message
+ * reaches all of them. It gives up at the first fault, and whoever opened it opens another. @param attempt picks the node
+ */
+export function connectListener({ url, timeoutMs }: ConnectionOptions, attempt: number): Redis {
+  const once = { protocol: 2, autoResubscribe: false, retryStrategy: never, sentinelRetryStrategy: never } as const;
+  return connect(url, { ...requestPathOptions(timeoutMs), ...once }, attempt) as Redis;
+}
+
+const never = () => null;
+
+type OpeningOptions = Omit<ReturnType<typeof requestPathOptions>, "retryStrategy"> & {
+  retryStrategy: (attempt: number) => number | null;
+};
+
+function connect(url: string, options: OpeningOptions, listenerAttempt?: number): RedisClient {
   const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url);
   if (form === null) throw new Error("REDIS_URL cannot be parsed");
   const [, scheme, topology, credentials = "", hosts = "", path = "", query = ""] = form;
@@ -76,6 +94,8 @@ export function connectRedis({ url, timeoutMs }: ConnectionOptions): RedisClient
       name: path === "" ? "mymaster" : path,
     });
   }
+  if (listenerAttempt !== undefined)
+    return new Redis({ ...options, ...secured, ...nodes[listenerAttempt % nodes.length] });
   const { retryStrategy, ...perNode } = options;
   return new Cluster(nodes, {
     redisOptions: { ...perNode, ...secured },

@@ -44,13 +44,25 @@ if not r[1] then return nil end
 local unused = r[5] and now - tonumber(r[5])
 return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now, unused}`,
   },
-  /** KEYS session, tombstone. ARGV reason, tombstone ms. The tombstone comes first: it also bars a late create. */
+  /** KEYS session. Returns idle left ms, absolute left ms. */
+  limitsOfSession: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local x = redis.call('HGET', KEYS[1], 'x')
+if not x then return nil end
+return {redis.call('PTTL', KEYS[1]), tonumber(x) - now}`,
+  },
+  /**
+   * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone comes first: it also bars a
+   * late create. A user that may not publish ends sessions all the same: those who listen look again by themselves.
+   */
   endSession: {
     numberOfKeys: 2,
     lua: `
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX')
 local s = redis.call('HGET', KEYS[1], 's')
 redis.call('DEL', KEYS[1])
+if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end
 return s`,
   },
   /**

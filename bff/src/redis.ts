@@ -4,8 +4,10 @@ import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
+import { createRedisSubscriber } from "./redis-subscriber.ts";
 import {
   TOMBSTONE_MS,
+  type EndListener,
   type EndReason,
   type IndexName,
   type RefreshClaim,
@@ -19,6 +21,8 @@ const sessionName = (key: string) => `cloakroom:{${key}}:session`;
 const tombstoneName = (key: string) => `cloakroom:{${key}}:ended`;
 const indexName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}`;
 const closedName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}-closed`;
+/** Where every end is told: `<session key> <reason>`. */
+const ENDED_CHANNEL = "cloakroom:session-ended";
 const usedName = (purpose: string, hash: string) => `cloakroom:{${hash}}:used-${purpose}`;
 
 type Options = {
@@ -56,6 +60,22 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   /** Redis is asked every time; what is already here need not come once more. */
   const lastRead = new BoundedMap<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
 
+  const listeners = new Set<EndListener>();
+  /** Only once somebody listens: a command line that ends sessions needs no second connection. */
+  let subscriber: { close: () => void } | undefined;
+  const startListening = () =>
+    createRedisSubscriber({
+      ...options,
+      channel: ENDED_CHANNEL,
+      onMessage(message) {
+        const [key = "", reason] = message.split(" ");
+        for (const { onEnd } of listeners) onEnd(key, reason as EndReason);
+      },
+      onListening() {
+        for (const { onGap } of listeners) onGap();
+      },
+    });
+
   return {
     client,
     async read(key) {
@@ -82,6 +102,11 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
         usedAgoMs: typeof used === "number" ? Math.max(0, used) : undefined,
       };
     },
+    async limitsOf(key) {
+      const reply = await script("limitsOfSession", [sessionName(key)]);
+      if (!Array.isArray(reply)) return undefined;
+      return { idleExpiresInMs: Number(reply[0]), expiresInMs: Number(reply[1]) };
+    },
     create: ({ key, session, tokens, idleMs, maxMs }) =>
       holds("createSession", [sessionName(key), tombstoneName(key)], session, tokens, idleMs, maxMs),
     async slide(key) {
@@ -89,12 +114,18 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     },
     async end(key, reason) {
       lastRead.delete(key);
-      const session = await script("endSession", [sessionName(key), tombstoneName(key)], reason, TOMBSTONE_MS);
+      const keys = [sessionName(key), tombstoneName(key)];
+      const session = await script("endSession", keys, reason, TOMBSTONE_MS, ENDED_CHANNEL, `${key} ${reason}`);
       return typeof session === "string" ? session : undefined;
     },
     async endReason(key) {
       const reason = await attempt(() => client.get(tombstoneName(key)));
       return reason === null ? undefined : (reason as EndReason);
+    },
+    onSessionEnd(listener) {
+      listeners.add(listener);
+      subscriber ??= startListening();
+      return () => void listeners.delete(listener);
     },
 
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
@@ -121,6 +152,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
 
     check: async () => evictionFault(await attempt(() => client.info("memory"))),
     async close() {
+      subscriber?.close();
       client.disconnect();
     },
   };

@@ -32,6 +32,16 @@ export type SessionTimes = {
   usedAgoMs: number | undefined;
 };
 
+/** Times alone: for whoever only waits for the end. */
+export type SessionLimits = Pick<SessionTimes, "idleExpiresInMs" | "expiresInMs">;
+
+export type EndListener = {
+  /** A session was ended, here or on another instance. Running out is not told: that is for a timer. */
+  onEnd: (key: SessionKey, reason: EndReason) => void;
+  /** Ends may have gone unheard until now: whatever matters must be looked at again. */
+  onGap: () => void;
+};
+
 export type NewSession = {
   key: SessionKey;
   session: string;
@@ -71,6 +81,7 @@ export type IndexName = { kind: "provider-session" | "user"; hash: string };
 export type Store = {
   read(key: SessionKey): Promise<StoredSession | undefined>;
   readWithTimes(key: SessionKey): Promise<(StoredSession & SessionTimes) | undefined>;
+  limitsOf(key: SessionKey): Promise<SessionLimits | undefined>;
   /** @returns false where the key exists or was ended before. */
   create(session: NewSession): Promise<boolean>;
   /** Moves the idle limit; never beyond the absolute one, never for what has ended. */
@@ -78,6 +89,8 @@ export type Store = {
   /** Deletes the record and leaves a tombstone, in one step. @returns the koa-session JSON that was there. */
   end(key: SessionKey, reason: EndReason): Promise<string | undefined>;
   endReason(key: SessionKey): Promise<EndReason | undefined>;
+  /** Hears of every end on every instance, from the first `onGap` on. Throws nothing. @returns how to stop */
+  onSessionEnd(listener: EndListener): () => void;
 
   /** Takes the lease on the session's refresh token, if the token set is still version `tokenVersion`. */
   claimRefresh(key: SessionKey, claim: RefreshClaimRequest): Promise<RefreshClaim>;

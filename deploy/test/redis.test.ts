@@ -65,8 +65,14 @@ describe("the gateway's Redis user", () => {
     await store.removeFromIndex(name, key);
     expect(await store.markUsed("state", name.hash, 60_000)).toBe(true);
     expect(await store.wasUsed("state", name.hash)).toBe(true);
+    const heard: string[] = [];
+    await new Promise<void>((listening) =>
+      store.onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onGap: listening }),
+    );
+    expect(await store.limitsOf(key)).toBeDefined();
     await store.end(key, "logout");
     expect(await store.endReason(key)).toBe("logout");
+    await expect.poll(() => heard).toEqual([`${key} logout`]);
     expect(await store.check()).toBeUndefined();
   });
 
@@ -77,6 +83,7 @@ describe("the gateway's Redis user", () => {
     ["scans no keys", ["SCAN", "0"]],
     ["empties no database", ["FLUSHALL"]],
     ["changes no settings", ["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]],
+    ["listens to no channel of anybody else's", ["SUBSCRIBE", "other"]],
     ["makes no users", ["ACL", "SETUSER", "other", "on"]],
     ["watches nobody's commands", ["MONITOR"]],
     ["reads another's key by no script either", ["EVAL", "return redis.call('GET', KEYS[1])", "1", "other:key"]],

@@ -205,6 +205,46 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     await expect.poll(() => store().read(absolute)).toBeUndefined();
   });
 
+  it("tells everybody who listens of an end, once and with its reason, and of nothing else", async () => {
+    const heard: string[] = [];
+    const stop = store().onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onGap() {} });
+    const [key, other, idle] = [newKey(), newKey(), newKey()];
+    await store().create(record(key));
+    await store().create({ ...record(idle), idleMs: 20 });
+    // Told to somebody else first: a listener of the same store that came too late for this would hear nothing either.
+    await expect
+      .poll(async () => {
+        const probe = newKey();
+        await store().create(record(probe));
+        await store().end(probe, "limit");
+        return heard.length;
+      })
+      .toBeGreaterThan(0);
+    heard.length = 0;
+    await store().end(other, "logout");
+    await store().slide(key);
+    await store().end(key, "revoked");
+    await store().end(key, "logout");
+    await expect.poll(() => store().read(idle)).toBeUndefined();
+    await expect.poll(() => heard.filter((each) => !each.endsWith("limit"))).toEqual([`${key} revoked`]);
+    stop();
+    const unheard = newKey();
+    await store().create(record(unheard));
+    await store().end(unheard, "logout");
+    expect(heard.some((each) => each.startsWith(unheard))).toBe(false);
+  });
+
+  it("tells the limits of a session without its record", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const limits = (await store().limitsOf(key))!;
+    expect(limits.idleExpiresInMs).toBeGreaterThan(59_000);
+    expect(limits.idleExpiresInMs).toBeLessThanOrEqual(60_000);
+    expect(limits.expiresInMs).toBeGreaterThan(119_000);
+    await store().end(key, "logout");
+    expect(await store().limitsOf(key)).toBeUndefined();
+  });
+
   it("reports no fault", async () => {
     expect(await store().check()).toBeUndefined();
   });

@@ -1,0 +1,33 @@
+// Ways to break what happens to open connections when their session ends, and the test that must notice.
+import type { Mutant } from "./mutants.ts";
+
+export const LIVE_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "live: other instances are not told that a session ended",
+    file: "src/redis-scripts.ts",
+    find: "if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end",
+    replace: "",
+    tests: ["test/session/store-contract.test.ts"],
+  },
+  {
+    breaks: "live: an end that was told while the listening connection was cut is never noticed",
+    file: "src/session/live-connections.ts",
+    find: "onGap: () => void lookAtAll()",
+    replace: "onGap: () => undefined",
+    tests: ["test/session/live-connections.test.ts"],
+  },
+  {
+    breaks: "live: an outage of the store ends connections (I5)",
+    file: "src/session/live-connections.ts",
+    find: "lookAgainIn(key, LOOK_AGAIN_AFTER_FAULT_MS * (0.5 + Math.random()));",
+    replace: 'finish(key, "expired");',
+    tests: ["test/session/live-connections.test.ts"],
+  },
+  {
+    breaks: "live: a session that ended just before its connection was added keeps it open",
+    file: "src/session/live-connections.ts",
+    find: "if (known === undefined || onLimits !== undefined) void look(key);",
+    replace: "lookAgainIn(key, LOOK_AGAIN_MS);",
+    tests: ["test/session/live-connections.test.ts"],
+  },
+];
