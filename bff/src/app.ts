@@ -31,6 +31,7 @@ import type { Store } from "./store.ts";
 import { createAccessTokenFor } from "./tokens/access-token-for.ts";
 import { createClientToken } from "./tokens/client-token.ts";
 import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
+import { createRefreshTurns } from "./tokens/refresh-turns.ts";
 import { createVault } from "./tokens/vault.ts";
 
 export type AppParts = { config: Config; store: Store; log: Log; metrics: Metrics };
@@ -57,6 +58,8 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
   const vault = createVault(config.secretKeys);
+  const timing = refreshTiming(providerConfig.timeoutMs);
+  const turns = createRefreshTurns({ store, log, perSecond: providerConfig.refreshesPerSecond });
   const refresh = createRefresh({
     store,
     vault,
@@ -64,9 +67,10 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     spend: provider.refresh,
     endSession: sessions.end,
     onOutcome: metrics.refresh,
-    timing: refreshTiming(providerConfig.timeoutMs),
+    takeTurn: turns.take,
+    timing,
   });
-  const accessTokenFor = createAccessTokenFor({ refresh });
+  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs });
   const clientToken = createClientToken(provider.clientCredentials);
   const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken });
   const attempts = createLoginAttempts(config.secretKeys);

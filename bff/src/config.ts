@@ -17,6 +17,8 @@ export type ProviderConfig = Readonly<{
   rolesClaim: string;
   responseIssRequired: boolean;
   timeoutMs: number;
+  /** Over all instances; 0: no limit. */
+  refreshesPerSecond: number;
 }>;
 
 export type Config = Readonly<{
@@ -98,6 +100,7 @@ export function loadConfig(env: Environment = process.env): Config {
       rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
       responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
       timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
+      refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
     },
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
     redisUrl: values.REDIS_URL,

@@ -19,6 +19,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
   const values = new Map<string, Expiring<string>>();
   const indexes = new Map<string, Map<SessionKey, number>>();
   const listeners = new Set<EndListener>();
+  let nextTurnMs = 0;
 
   const live = (key: SessionKey): Record | undefined => {
     const record = sessions.get(key);
@@ -126,6 +127,13 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       if (record === undefined) return;
       if (outcome === "unspent") delete record.lease;
       else record.lease = { owner, endsAtMs: 0 };
+    },
+    async refreshTurn({ intervalMs, longestMs }) {
+      const turnMs = Math.max(now(), nextTurnMs);
+      const waitMs = Math.ceil(turnMs - now());
+      const isTaken = waitMs <= longestMs;
+      if (isTaken) nextTurnMs = turnMs + intervalMs;
+      return { isTaken, waitMs };
     },
 
     async addToIndex(name, { key, maxMs, issuedAtSeconds }) {

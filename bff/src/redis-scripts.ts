@@ -114,6 +114,17 @@ if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
 if ARGV[2] == 'unspent' then redis.call('HDEL', KEYS[1], 'o', 'l', 'c') else redis.call('HSET', KEYS[1], 'l', 0) end
 return 1`,
   },
+  /** KEYS next turn. ARGV interval ms, longest wait ms. Returns whether it was taken, ms until it comes. */
+  refreshTurn: {
+    numberOfKeys: 1,
+    lua: `
+local t = redis.call('TIME') local now = t[1] * 1000 + t[2] / 1000
+local turn = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local wait = math.ceil(turn - now)
+if turn - now > tonumber(ARGV[2]) then return {0, wait} end
+redis.call('SET', KEYS[1], string.format('%.3f', turn + tonumber(ARGV[1])), 'PX', wait + 60000)
+return {1, wait}`,
+  },
   /** KEYS index, closed marker. ARGV session key, max ms, issued at s. */
   addToIndex: {
     numberOfKeys: 2,

@@ -23,6 +23,7 @@ const indexName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}`;
 const closedName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}-closed`;
 /** Where every end is told: `<session key> <reason>`. */
 const ENDED_CHANNEL = "cloakroom:session-ended";
+const REFRESH_TURNS = "cloakroom:{refresh-turns}:next";
 const usedName = (purpose: string, hash: string) => `cloakroom:{${hash}}:used-${purpose}`;
 
 type Options = {
@@ -134,6 +135,10 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     saveTokens: (key, owner, tokens) => holds("saveTokens", [sessionName(key)], owner, tokens),
     async releaseRefresh(key, owner, outcome) {
       await script("releaseRefresh", [sessionName(key)], owner, outcome);
+    },
+    async refreshTurn({ intervalMs, longestMs }) {
+      const [taken, waitMs] = (await script("refreshTurn", [REFRESH_TURNS], intervalMs, longestMs)) as number[];
+      return { isTaken: taken === 1, waitMs: Number(waitMs) };
     },
 
     addToIndex: (name, { key, maxMs, issuedAtSeconds }) =>

@@ -132,6 +132,12 @@ export const SETTINGS = {
     default: "10",
     meaning: "Seconds that one call to the provider may take",
   },
+  REFRESH_RATE_PER_SECOND: {
+    schema: wholeNumber(0, 10_000),
+    default: "100",
+    meaning:
+      "Token refreshes per second that the provider is asked for at most, by all instances together; 0: no limit",
+  },
   POST_LOGOUT_PATH: {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",

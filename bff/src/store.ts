@@ -99,6 +99,11 @@ export type Store = {
   /** Stores the new token set and ends the lease. @returns false where the owner was fenced off or the session ended. */
   saveTokens(key: SessionKey, owner: string, tokens: string): Promise<boolean>;
   releaseRefresh(key: SessionKey, owner: string, outcome: RefreshRelease): Promise<void>;
+  /**
+   * The next of the turns, `intervalMs` apart, in which all instances ask the provider for refreshes; taken only if it
+   * comes within `longestMs`.
+   */
+  refreshTurn(turn: { intervalMs: number; longestMs: number }): Promise<{ isTaken: boolean; waitMs: number }>;
 
   /**
    * Adds a session to an index.

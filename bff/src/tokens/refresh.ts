@@ -46,6 +46,8 @@ export type RefreshParts = {
   vault: Vault;
   log: Log;
   spend: SpendRefreshToken;
+  /** Waits until the provider may be asked. @returns false where that is too far off. */
+  takeTurn: () => Promise<boolean>;
   endSession: (key: SessionKey, reason: EndReason) => Promise<boolean>;
   onOutcome?: (outcome: RefreshOutcome["kind"] | "fenced") => void;
   timing: RefreshTiming;
@@ -131,7 +133,8 @@ async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Le
     store.renewRefresh(session.key, lease.owner, timing.leaseMs).catch(() => undefined);
   }, timing.leaseMs / 3);
   try {
-    // A process that stood still since its claim may have lost the lease: ask before anything is spent.
+    if (!(await takeTurn(parts, session, lease.owner))) return { kind: "unavailable", retryAfterSeconds: 30 };
+    // A process that stood still or waited since its claim may have lost the lease: ask before anything is spent.
     if (performance.now() - lease.claimedAtMs > timing.leaseMs / 2)
       if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return BUSY_ELSEWHERE;
     const { refreshToken = "" } = session.tokens;
@@ -153,6 +156,19 @@ async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Le
   } finally {
     clearInterval(renewal);
   }
+}
+
+/** Without a turn nothing is spent, and anyone may try again. */
+async function takeTurn({ store, takeTurn: take }: Parts, { key }: SpendingSession, owner: string): Promise<boolean> {
+  const giveBack = () => store.releaseRefresh(key, owner, "unspent");
+  try {
+    if (await take()) return true;
+  } catch (error) {
+    await giveBack().catch(() => undefined);
+    throw error;
+  }
+  await giveBack();
+  return false;
 }
 
 const BUSY_ELSEWHERE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };

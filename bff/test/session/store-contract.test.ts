@@ -187,6 +187,21 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(agoMs).toBeLessThanOrEqual(performance.now() - slidAtMs + 2);
   });
 
+  it("gives turns of refreshing one after the other, and none that comes too late", async () => {
+    const turn = (longestMs: number) => store().refreshTurn({ intervalMs: 10_000, longestMs });
+    expect(await turn(0)).toEqual({ isTaken: true, waitMs: 0 });
+    const second = await turn(60_000);
+    const third = await turn(60_000);
+    expect([second.isTaken, third.isTaken]).toEqual([true, true]);
+    expect(second.waitMs).toBeLessThanOrEqual(10_000);
+    expect(third.waitMs - second.waitMs).toBeGreaterThan(5_000);
+    expect((await turn(1_000)).isTaken).toBe(false);
+    // Whoever only asks takes nothing.
+    const asked = await turn(-1);
+    expect(asked.isTaken).toBe(false);
+    expect((await turn(-1)).waitMs).toBeLessThanOrEqual(asked.waitMs);
+  });
+
   it("takes a one-time value once", async () => {
     const value = newKey();
     expect(await store().wasUsed("state", value)).toBe(false);

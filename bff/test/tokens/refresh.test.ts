@@ -9,6 +9,7 @@ import {
   type RefreshTiming,
   type SpendRefreshToken,
 } from "../../src/tokens/refresh.ts";
+import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
 import { expiredTokens, silentLog, storeSession, testKeys } from "../support/sessions.ts";
@@ -56,21 +57,27 @@ const renewed = (n: number): RefreshOutcome => ({
   },
 });
 
-function gateway(index: number, spend: SpendRefreshToken, change: Partial<RefreshTiming> = {}) {
+function gateway(
+  index: number,
+  spend: SpendRefreshToken,
+  change: Partial<RefreshTiming> & { perSecond?: number } = {},
+) {
   const store = stores[index % stores.length]!;
+  const turns = createRefreshTurns({ store, log: silentLog, perSecond: change.perSecond ?? 0 });
   const ended: string[] = [];
   const refresh = createRefresh({
     store,
     vault,
     log: silentLog,
     spend,
+    takeTurn: turns.take,
     timing: { ...timing, ...change },
     endSession: async (key, reason) => {
       ended.push(reason);
       return (await store.end(key, reason)) !== undefined;
     },
   });
-  return { refresh, accessTokenFor: createAccessTokenFor({ refresh }), ended, store };
+  return { refresh, accessTokenFor: createAccessTokenFor({ refresh, turns, waitMs: 5_000 }), ended, store };
 }
 
 describe("the refresh", () => {
@@ -196,6 +203,7 @@ describe("the refresh", () => {
       store,
       vault,
       log: silentLog,
+      takeTurn: async () => true,
       // Offers are far apart: whether a request in between does right must not depend on luck.
       timing: { ...timing, leaseMs: 1, pollMs: 2_000 },
       endSession: async () => false,
