@@ -30,4 +30,18 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     replace: "lookAgainIn(key, LOOK_AGAIN_MS);",
     tests: ["test/session/live-connections.test.ts"],
   },
+  {
+    breaks: "live: an API's event stream outlives its session",
+    file: "src/proxy/open-answers.ts",
+    find: "      response.destroy();\n",
+    replace: "",
+    tests: ["test/proxy/open-answers.test.ts"],
+  },
+  {
+    breaks: "live: a long download outlives its session",
+    file: "src/proxy/open-answers.ts",
+    find: "young.push(answer);",
+    replace: "return;",
+    tests: ["test/proxy/open-answers.test.ts"],
+  },
 ];

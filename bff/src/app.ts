@@ -21,6 +21,7 @@ import { spa } from "./http/spa.ts";
 import type { Log } from "./log.ts";
 import { authorizeUpstream } from "./proxy/authorize.ts";
 import { apiForwarding } from "./proxy/forward.ts";
+import { createOpenAnswers } from "./proxy/open-answers.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
 import { koaSession } from "./session/koa-session.ts";
@@ -113,6 +114,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   };
 
   const upstreams = createUpstreams(config.upstreams);
+  const openAnswers = createOpenAnswers(liveConnections);
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));
@@ -133,7 +135,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   app.use(securityHeaders(config));
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
-  app.use(apiForwarding({ config, upstreams, authorize, log }));
+  app.use(apiForwarding({ config, upstreams, authorize, openAnswers, log }));
   app.use(routes.routes());
   app.use(routes.allowedMethods());
   app.use(spa({ root: config.spaRoot }));
@@ -142,6 +144,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     readiness: readiness({ store, provider }),
     settled: refresh.settled,
     close: () => {
+      openAnswers.close();
       liveConnections.close();
       return closeUpstreams(upstreams);
     },

@@ -5,11 +5,16 @@ import { GatewayError } from "../errors.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
+import type { SessionKey } from "../store.ts";
 import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
 import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 
-export type Authorized = { accessToken: string | undefined };
+export type Authorized = {
+  accessToken: string | undefined;
+  /** Whose answer it will be; undefined: nobody's who is logged in. */
+  sessionKey?: SessionKey;
+};
 
 type Parts = {
   sessions: Sessions;
@@ -34,7 +39,7 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     });
     if (result.kind === "ready") {
       sessions.keepAlive(found);
-      return { accessToken: result.accessToken };
+      return { accessToken: result.accessToken, sessionKey: key };
     }
     // Without a token that could be renewed the session is over: nobody may see it as logged in any more.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
@@ -46,7 +51,7 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
   const spendOwn = async (found: FoundSession): Promise<Authorized> => {
     const accessToken = await clientToken();
     sessions.keepAlive(found);
-    return { accessToken };
+    return { accessToken, sessionKey: found.key };
   };
 
   return async function authorize(request: IncomingMessage, upstream: UpstreamConfig): Promise<Authorized> {

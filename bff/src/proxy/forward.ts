@@ -5,10 +5,14 @@ import type { Config, UpstreamConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { hasBody, isBelow, rawPath, requestState } from "../http/request-state.ts";
+import { CODE_OF_END } from "../session/end-codes.ts";
+import type { EndReason } from "../store.ts";
 import { answerHeaders } from "../http/security-headers.ts";
 import type { Log } from "../log.ts";
 import { exchange } from "./exchange.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
+import type { Authorized } from "./authorize.ts";
+import type { OpenAnswers } from "./open-answers.ts";
 import { requestBody } from "./request-body.ts";
 import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
 
@@ -16,12 +20,13 @@ export type ForwardingParts = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;
   upstreams: readonly Upstream[];
   /** @throws GatewayError where the request may not go to that upstream */
-  authorize: (request: IncomingMessage, upstream: UpstreamConfig) => Promise<{ accessToken: string | undefined }>;
+  authorize: (request: IncomingMessage, upstream: UpstreamConfig) => Promise<Authorized>;
+  openAnswers: Pick<OpenAnswers, "begin">;
   log: Log;
 };
 
 /** Answers every path under /api and no other. @throws GatewayError */
-export function apiForwarding({ config, upstreams, authorize, log }: ForwardingParts) {
+export function apiForwarding({ config, upstreams, authorize, openAnswers, log }: ForwardingParts) {
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = answerHeaders(config.publicOrigin);
@@ -29,7 +34,7 @@ export function apiForwarding({ config, upstreams, authorize, log }: ForwardingP
   const forward = async (ctx: Context, upstream: Upstream): Promise<void> => {
     const { req: request, res: response } = ctx;
     const { requestId } = requestState(ctx);
-    const { accessToken } = await authorize(request, upstream.config);
+    const { accessToken, sessionKey } = await authorize(request, upstream.config);
     if (response.destroyed || request.socket.destroyed) return;
     const isWithBody = hasBody(request);
     const target = upstreamTarget(upstream, request.url ?? "");
@@ -44,8 +49,13 @@ export function apiForwarding({ config, upstreams, authorize, log }: ForwardingP
     });
     if (request.headers.expect !== undefined) response.writeContinue();
     const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
-    const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] =>
-      securityList.concat(responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId }));
+    const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
+      if (sessionKey !== undefined)
+        openAnswers.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
+      return securityList.concat(
+        responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId }),
+      );
+    };
     const outcome = await exchange({ request, response, upstream, target, headers, body, answerHead });
     if (outcome !== "cut") return;
     requestState(ctx).code = "upstream_unreachable";
@@ -65,4 +75,11 @@ export function apiForwarding({ config, upstreams, authorize, log }: ForwardingP
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
     return forward(ctx, upstream);
   };
+}
+
+/** For the log's line: the browser did not leave, it was put out. */
+function noteCut(ctx: Context, reason: EndReason): void {
+  const state = requestState(ctx);
+  state.code = CODE_OF_END[reason];
+  state.reason = `the session ended while its answer was open: ${reason}`;
 }

@@ -67,7 +67,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
   const authorize = options.authorize ?? (async () => ({ accessToken: BEARER }));
-  app.use(apiForwarding({ config, upstreams, authorize, log }));
+  app.use(apiForwarding({ config, upstreams, authorize, openAnswers: { begin() {} }, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spa({ root: options.spaRoot }));
   const handle = app.callback();
