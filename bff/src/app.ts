@@ -7,6 +7,7 @@ import { callback, login } from "./auth/login-routes.ts";
 import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
 import { createProvider, type Provider } from "./auth/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
+import { events } from "./auth/events-route.ts";
 import { endAllSessions, endOneSession, listSessions } from "./auth/sessions-routes.ts";
 import { user } from "./auth/user-route.ts";
 import type { Config } from "./config.ts";
@@ -24,6 +25,7 @@ import { apiForwarding } from "./proxy/forward.ts";
 import { createOpenAnswers } from "./proxy/open-answers.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
+import { createEventStreams } from "./session/event-streams.ts";
 import { koaSession } from "./session/koa-session.ts";
 import { createLiveConnections } from "./session/live-connections.ts";
 import { createSessions } from "./session/sessions.ts";
@@ -40,6 +42,8 @@ export type AppParts = { config: Config; store: Store; log: Log; metrics: Metric
 export type App = {
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readiness: ReadinessCheck[];
+  /** Ends what would stay open for ever, so that a process that is to stop can. */
+  drain: () => void;
   /** When no refresh is under way that would be lost with the process. */
   settled: () => Promise<void>;
   close: () => Promise<void>;
@@ -58,6 +62,8 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
+  const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams });
+  metrics.watchEventStreams(eventStreams.count);
   const vault = createVault(config.secretKeys);
   const timing = refreshTiming(providerConfig.timeoutMs);
   const turns = createRefreshTurns({ store, log, perSecond: providerConfig.refreshesPerSecond });
@@ -126,6 +132,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     .get("/logout/provider", providerLogout.route)
     .post("/backchannel-logout", backchannelLogout(logoutParts))
     .get("/user", session, user())
+    .get("/events", events(eventStreams))
     .get("/sessions", session, listSessions(ownSessions))
     .delete("/sessions", session, endAllSessions(ownSessions))
     .delete("/sessions/:id", session, endOneSession(ownSessions));
@@ -142,8 +149,10 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   return {
     handle: app.callback(),
     readiness: readiness({ store, provider }),
+    drain: eventStreams.drain,
     settled: refresh.settled,
     close: () => {
+      eventStreams.drain();
       openAnswers.close();
       liveConnections.close();
       return closeUpstreams(upstreams);

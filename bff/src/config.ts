@@ -38,6 +38,7 @@ export type Config = Readonly<{
   sessionMaxMs: number;
   /** 0: no limit. */
   sessionsPerUser: number;
+  maxEventStreams: number;
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
@@ -109,6 +110,7 @@ export function loadConfig(env: Environment = process.env): Config {
     sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
     sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
     sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
+    maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,

@@ -20,6 +20,7 @@ export const ERRORS = {
   request_malformed: { status: 400, detail: "The request is not valid." },
   not_found: { status: 404, detail: "There is nothing at this address." },
   method_not_allowed: { status: 405, detail: "This address does not allow that method." },
+  too_many_connections: { status: 429, detail: "Too many connections of this kind are open." },
   internal: { status: 500, detail: "Something went wrong here." },
 } as const satisfies Record<string, { status: number; detail: string }>;
 

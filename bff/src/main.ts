@@ -17,7 +17,7 @@ const config = readConfigOrExit();
 const log = createLog(config.logLevel);
 const metrics = createMetrics();
 const store = openStore(config, log);
-const { handle, readiness, settled, close } = createApp({ config, store, log, metrics });
+const { handle, readiness, drain: endStreams, settled, close } = createApp({ config, store, log, metrics });
 let draining = false;
 
 const server = createServer(
@@ -134,6 +134,7 @@ async function drain(): Promise<void> {
   // Probes see it before connections are refused, so that nothing is sent here any more.
   await sleep(Math.min(1_000, config.drainMs / 10));
   const closed = new Promise((resolve) => server.close(resolve));
+  endStreams();
   // Connections become idle one by one, as their answers end; Node only looks once.
   const sweep = setInterval(() => server.closeIdleConnections(), 50);
   await Promise.race([closed, sleep(config.drainMs)]);

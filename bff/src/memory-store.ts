@@ -67,7 +67,8 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       const record = live(key);
       if (record === undefined) return undefined;
       const expiresInMs = record.endsAtMs - now();
-      return { idleExpiresInMs: Math.min(record.idleEndsAtMs - now(), expiresInMs), expiresInMs };
+      const { idleMs, idleEndsAtMs } = record;
+      return { idleExpiresInMs: Math.min(idleEndsAtMs - now(), expiresInMs), expiresInMs, idleMs };
     },
     async create({ key, session, tokens, idleMs, maxMs }) {
       if (live(key) !== undefined || valueOf(`ended ${key}`) !== undefined) return false;

@@ -44,13 +44,13 @@ if not r[1] then return nil end
 local unused = r[5] and now - tonumber(r[5])
 return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now, unused}`,
   },
-  /** KEYS session. Returns idle left ms, absolute left ms. */
+  /** KEYS session. Returns idle left ms, absolute left ms, idle limit ms. */
   limitsOfSession: {
     numberOfKeys: 1,
     lua: `${NOW}
-local x = redis.call('HGET', KEYS[1], 'x')
-if not x then return nil end
-return {redis.call('PTTL', KEYS[1]), tonumber(x) - now}`,
+local r = redis.call('HMGET', KEYS[1], 'x', 'i')
+if not r[1] then return nil end
+return {redis.call('PTTL', KEYS[1]), tonumber(r[1]) - now, tonumber(r[2])}`,
   },
   /**
    * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone comes first: it also bars a

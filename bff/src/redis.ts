@@ -106,7 +106,8 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async limitsOf(key) {
       const reply = await script("limitsOfSession", [sessionName(key)]);
       if (!Array.isArray(reply)) return undefined;
-      return { idleExpiresInMs: Number(reply[0]), expiresInMs: Number(reply[1]) };
+      const [idleExpiresInMs, expiresInMs, idleMs] = reply.map(Number) as [number, number, number];
+      return { idleExpiresInMs, expiresInMs, idleMs };
     },
     create: ({ key, session, tokens, idleMs, maxMs }) =>
       holds("createSession", [sessionName(key), tombstoneName(key)], session, tokens, idleMs, maxMs),

@@ -176,6 +176,11 @@ export const SETTINGS = {
     default: "0",
     meaning: "Sessions that one user may have at once: a login beyond that ends the oldest; 0: no limit",
   },
+  MAX_EVENT_STREAMS: {
+    schema: wholeNumber(0, 1_000_000),
+    default: "10000",
+    meaning: "Streams of /bff/events that one instance holds open; a browser beyond that gets a 429",
+  },
   UPSTREAMS: {
     schema: text,
     meaning: "APIs, comma-separated `prefix=base URL`, e.g. `/api=http://localhost:8000`",

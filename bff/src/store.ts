@@ -33,7 +33,10 @@ export type SessionTimes = {
 };
 
 /** Times alone: for whoever only waits for the end. */
-export type SessionLimits = Pick<SessionTimes, "idleExpiresInMs" | "expiresInMs">;
+export type SessionLimits = Pick<SessionTimes, "idleExpiresInMs" | "expiresInMs"> & {
+  /** How long it may go unused. */
+  idleMs: number;
+};
 
 export type EndListener = {
   /** A session was ended, here or on another instance. Running out is not told: that is for a timer. */

@@ -29,6 +29,7 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   provider_unavailable: WAIT,
   upstream_unreachable: WAIT,
   upstream_timeout: WAIT,
+  too_many_connections: { title: "Too much is open", sentence: "Close some tabs of this application and try again." },
   payload_too_large: REFUSED,
   request_malformed: REFUSED,
   not_found: { title: "There is nothing here", sentence: "The address may be old or mistyped." },

@@ -1,6 +1,6 @@
 // What can be counted from outside: one registry per gateway, and one narrow function for each thing that happens.
 // No label takes a value that a browser, a user or a provider chooses.
-import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
 
 export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "fenced";
@@ -19,6 +19,8 @@ export type Metrics = {
   refresh(outcome: RefreshOutcome): void;
   login(outcome: LoginOutcome): void;
   csrfRejected(): void;
+  /** Asked only when somebody asks us. */
+  watchEventStreams(count: () => number): void;
   contentType: string;
   /** The exposition text. */
   scrape(): Promise<string>;
@@ -72,9 +74,17 @@ export function createMetrics(): Metrics {
     refresh: (outcome) => refreshes.inc({ outcome }),
     login: (outcome) => logins.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
+    watchEventStreams: (count) => watchNumber(registry, "event_streams", "Open streams of /bff/events", count),
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
   };
+}
+
+function watchNumber(registry: Registry, name: string, help: string, count: () => number): void {
+  const collect = function (this: Gauge): void {
+    this.set(count());
+  };
+  new Gauge({ name: `cloakroom_${name}`, help, registers: [registry], collect });
 }
 
 function statusClass(status: number): string {

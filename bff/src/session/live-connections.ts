@@ -18,9 +18,15 @@ export type LiveConnections = {
 type Parts = {
   store: Pick<Store, "limitsOf" | "endReason" | "onSessionEnd">;
   log: Pick<Log, "error">;
-  /** From so long before the end on, limits are looked at every few seconds. */
-  leadMs?: number;
 };
+
+/**
+ * From so long before its end on a session counts as expiring: long enough to notice and to react, short enough not to
+ * warn somebody who is at work.
+ */
+export function leadMsOf({ idleMs }: SessionLimits): number {
+  return Math.min(120_000, idleMs / 5);
+}
 
 type Connection = {
   onEnd: (reason: EndReason) => void;
@@ -35,7 +41,7 @@ const LOOK_AGAIN_AFTER_FAULT_MS = 5_000;
 /** After a gap all sessions are looked at: so many at once, so that requests are not kept waiting. */
 const AT_ONCE = 100;
 
-export function createLiveConnections({ store, log, leadMs = 0 }: Parts): LiveConnections {
+export function createLiveConnections({ store, log }: Parts): LiveConnections {
   const watched = new Map<SessionKey, Watched>();
   let gaps = 0;
 
@@ -65,7 +71,7 @@ export function createLiveConnections({ store, log, leadMs = 0 }: Parts): LiveCo
       const limits = await store.limitsOf(key);
       if (limits === undefined) return finish(key, (await store.endReason(key)) ?? "expired");
       for (const { onLimits } of watched.get(key)?.connections ?? []) tell(() => onLimits?.(limits));
-      lookAgainIn(key, untilNextLook(Math.min(limits.idleExpiresInMs, limits.expiresInMs), leadMs));
+      lookAgainIn(key, untilNextLook(limits));
     } catch {
       // I5: a store that does not answer ends nothing; it also tells of a gap once it is back.
       lookAgainIn(key, LOOK_AGAIN_AFTER_FAULT_MS * (0.5 + Math.random()));
@@ -105,8 +111,11 @@ export function createLiveConnections({ store, log, leadMs = 0 }: Parts): LiveCo
 }
 
 /** Exactly at the end, where nothing moves it; the margin is for timers that fire a little early. */
-function untilNextLook(leftMs: number, leadMs: number): number {
+function untilNextLook(limits: SessionLimits): number {
+  const leftMs = Math.min(limits.idleExpiresInMs, limits.expiresInMs);
+  const leadMs = leadMsOf(limits);
   const isNear = leftMs <= leadMs;
   const nextMs = isNear ? leftMs : leftMs - leadMs;
-  return Math.min(nextMs + 5, (isNear ? LOOK_AGAIN_NEAR_THE_END_MS : LOOK_AGAIN_MS) * (0.9 + Math.random() / 5));
+  const againMs = isNear ? Math.min(LOOK_AGAIN_NEAR_THE_END_MS, Math.max(leadMs / 5, 100)) : LOOK_AGAIN_MS;
+  return Math.min(nextMs + 5, againMs * (0.9 + Math.random() / 5));
 }

@@ -7,9 +7,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { freePort } from "../../../demo/src/free-port.ts";
+import { createRedisStore } from "../../src/redis.ts";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { startHostileProvider } from "../support/hostile-provider.ts";
 import { startRedis } from "../support/redis.ts";
-import { testKeys } from "../support/sessions.ts";
+import { storeSession, testKeys } from "../support/sessions.ts";
 
 async function start(env: Record<string, string>) {
   const [port, management] = [await freePort(), await freePort()];
@@ -121,3 +123,29 @@ it("drains on SIGTERM: what runs is finished, new connections are refused, then 
   expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
   upstream.close();
 });
+
+it("does not wait for streams of /bff/events on SIGTERM: browsers open them again elsewhere", async () => {
+  const redis = await startRedis();
+  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+  await new Promise((ready) => store.client.once("ready", ready));
+  const { sessionId } = await storeSession(store);
+  const { child, port, management, exited } = await start({ REDIS_URL: redis.url, DRAIN_SECONDS: "300" });
+  await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
+  const tab = await fetch(`http://localhost:${port}/bff/events`, {
+    headers: {
+      accept: "text/event-stream",
+      origin: `http://localhost:${port}`,
+      "x-csrf": "1",
+      cookie: `${SESSION_COOKIE}=${sessionId}`,
+    },
+  });
+  expect(tab.status).toBe(200);
+  const reader = tab.body!.getReader();
+  expect(Buffer.from((await reader.read()).value!).toString()).toMatch(/^retry: /);
+  child.kill("SIGTERM");
+  // Heartbeats may come in between.
+  await expect.poll(async () => (await reader.read()).done).toBe(true);
+  expect((await exited)[0]).toBe(0);
+  await store.close();
+  await redis.stop();
+}, 30_000);

@@ -256,6 +256,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(limits.idleExpiresInMs).toBeGreaterThan(59_000);
     expect(limits.idleExpiresInMs).toBeLessThanOrEqual(60_000);
     expect(limits.expiresInMs).toBeGreaterThan(119_000);
+    expect(limits.idleMs).toBe(60_000);
     await store().end(key, "logout");
     expect(await store().limitsOf(key)).toBeUndefined();
   });

@@ -1,0 +1,133 @@
+// What a stream is told of its session, below the route: over the in-process store and a real connection.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, it } from "vitest";
+import { createMemoryStore } from "../../src/memory-store.ts";
+import { createEventStreams, STREAMS_PER_SESSION } from "../../src/session/event-streams.ts";
+import { createLiveConnections } from "../../src/session/live-connections.ts";
+import { silentLog } from "../support/sessions.ts";
+
+const newKey = () => randomBytes(32).toString("base64url");
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function start(options: { maxStreams?: number; heartbeatMs?: number } = {}) {
+  const store = createMemoryStore();
+  const live = createLiveConnections({ store, log: silentLog });
+  const streams = createEventStreams({ live, maxStreams: 100, ...options });
+  const server: Server = createServer((request, response) => {
+    try {
+      streams.open(request.url!.slice(1), response);
+    } catch (error) {
+      response.writeHead(500).end((error as { code: string }).code);
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(
+    () => server.closeAllConnections(),
+    () => server.close(),
+    () => live.close(),
+    () => store.close(),
+  );
+  const open = async (key: string) => {
+    const leaving = new AbortController();
+    const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${key}`, {
+      signal: leaving.signal,
+    });
+    const stream = { text: "", isOver: false, status: answer.status, leave: () => leaving.abort() };
+    const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const read = async (): Promise<void> => {
+      const { done, value } = await reader.read();
+      if (done) return void (stream.isOver = true);
+      stream.text += value;
+      return read();
+    };
+    void read().catch(() => (stream.isOver = true));
+    return stream;
+  };
+  const create = async (limits: { idleMs?: number; maxMs?: number } = {}) => {
+    const key = newKey();
+    await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000, ...limits });
+    return key;
+  };
+  return { store, streams, open, create };
+}
+
+const names = (text: string) => [...text.matchAll(/^event: (.+)$/gm)].map(([, name]) => name);
+const fieldsOf = (text: string, name: string) =>
+  JSON.parse(new RegExp(`event: ${name}\\ndata: (.+)\\n`).exec(text)![1]!) as Record<string, string>;
+
+it("a session that nears its end is told to be expiring, with its times, and then to have ended", async () => {
+  const { open, create } = await start();
+  const stream = await open(await create({ idleMs: 800, maxMs: 60_000 }));
+  const openedAtMs = Date.now();
+  await expect.poll(() => stream.isOver, { timeout: 5_000 }).toBe(true);
+  expect(names(stream.text)).toEqual(["session-expiring", "session-ended"]);
+  const { idleExpiresAt, expiresAt } = fieldsOf(stream.text, "session-expiring");
+  expect(Date.parse(idleExpiresAt!) - openedAtMs).toBeLessThanOrEqual(1_000);
+  expect(Date.parse(expiresAt!) - openedAtMs).toBeGreaterThan(50_000);
+  expect(fieldsOf(stream.text, "session-ended")).toEqual({ reason: "expired", code: "session_expired" });
+});
+
+it("a session that is used again after it was told to be expiring is told to be extended", async () => {
+  const { store, open, create } = await start();
+  const key = await create({ idleMs: 3_000 });
+  const stream = await open(key);
+  await expect.poll(() => names(stream.text), { timeout: 5_000 }).toEqual(["session-expiring"]);
+  await store.slide(key);
+  await expect.poll(() => names(stream.text), { timeout: 8_000 }).toContain("session-extended");
+}, 20_000);
+
+it("a session that is far from its end is told nothing", async () => {
+  const { open, create } = await start({ heartbeatMs: 100 });
+  const stream = await open(await create());
+  await expect.poll(() => stream.text).toContain(":\n\n");
+  expect(names(stream.text)).toEqual([]);
+});
+
+it("a browser is told to wait a moment before it opens a lost stream again, and longer once its session ended", async () => {
+  const { store, open, create } = await start();
+  const key = await create();
+  const stream = await open(key);
+  await expect.poll(() => stream.text).toMatch(/^retry: [1-4]\d{3}\n\n/);
+  await store.end(key, "logout");
+  await expect.poll(() => stream.text).toMatch(/retry: 60000\nevent: session-ended\n/);
+});
+
+it("one session has a bounded number of streams, and may open another when one is closed", async () => {
+  const { streams, open, create } = await start();
+  const [key, other] = [await create(), await create()];
+  const opened = await Promise.all(Array.from({ length: STREAMS_PER_SESSION }, () => open(key)));
+  const refused = await open(key);
+  await expect.poll(() => refused.text).toBe("too_many_connections");
+  expect((await open(other)).status).toBe(200);
+  opened[0]!.leave();
+  await expect.poll(() => streams.count()).toBe(STREAMS_PER_SESSION);
+  expect((await open(key)).status).toBe(200);
+});
+
+it("all sessions together have a bounded number of streams", async () => {
+  const { open, create } = await start({ maxStreams: 2 });
+  await open(await create());
+  await open(await create());
+  const refused = await open(await create());
+  await expect.poll(() => refused.text).toBe("too_many_connections");
+});
+
+it("a process that is to stop ends its streams, and each new one at once", async () => {
+  const { streams, open, create } = await start();
+  const key = await create();
+  const stream = await open(key);
+  streams.drain();
+  await expect.poll(() => stream.isOver).toBe(true);
+  const late = await open(key);
+  await expect.poll(() => late.isOver).toBe(true);
+  expect(late.status).toBe(200);
+  expect(names(stream.text + late.text)).toEqual([]);
+  await expect.poll(() => streams.count()).toBe(0);
+});
