@@ -144,7 +144,7 @@ it("does not wait for streams of /bff/events on SIGTERM: browsers open them agai
   expect(Buffer.from((await reader.read()).value!).toString()).toMatch(/^retry: /);
   child.kill("SIGTERM");
   // Heartbeats may come in between.
-  await expect.poll(async () => (await reader.read()).done).toBe(true);
+  while (!(await reader.read()).done);
   expect((await exited)[0]).toBe(0);
   await store.close();
   await redis.stop();
