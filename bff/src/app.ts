@@ -23,6 +23,7 @@ import type { Log } from "./log.ts";
 import { authorizeUpstream } from "./proxy/authorize.ts";
 import { apiForwarding } from "./proxy/forward.ts";
 import { createOpenAnswers } from "./proxy/open-answers.ts";
+import { sampleUpstream } from "./proxy/tally.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
 import { createEventStreams } from "./session/event-streams.ts";
@@ -121,6 +122,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
 
   const upstreams = createUpstreams(config.upstreams);
   const openAnswers = createOpenAnswers(liveConnections);
+  metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));

@@ -15,6 +15,7 @@ export const ERRORS = {
   store_unavailable: { status: 503, detail: "Sessions cannot be read right now. Nobody was logged out." },
   provider_unavailable: { status: 503, detail: "The login service cannot be reached right now." },
   upstream_unreachable: { status: 502, detail: "The service behind this address cannot be reached." },
+  upstream_unavailable: { status: 503, detail: "The service behind this address is not available right now." },
   upstream_timeout: { status: 504, detail: "The service behind this address took too long to answer." },
   payload_too_large: { status: 413, detail: "The request is larger than allowed." },
   request_malformed: { status: 400, detail: "The request is not valid." },

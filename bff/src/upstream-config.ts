@@ -1,70 +1,27 @@
-// The upstream table: UPSTREAMS or UPSTREAMS_FILE → rows whose every value is known to be usable.
+// The upstream table: UPSTREAMS or UPSTREAMS_FILE → rows whose every value is known to be usable, or all their faults.
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import type { z } from "zod";
+import { readHeaders } from "./upstream-headers.ts";
+import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
+import { readTls, type UpstreamTls } from "./upstream-tls.ts";
 
 /** Which bearer goes to an upstream: the user's, the user's if there is one, none, or the gateway's own. */
-export type UpstreamToken = "user" | "optional" | "none" | "client";
+export type UpstreamToken = UpstreamRow["token"];
 
-export type UpstreamConfig = Readonly<{
-  /** Path prefix on the public origin, e.g. `/api`; replaced by the base URL. */
-  prefix: string;
-  /** Scheme, host, port and base path without a final slash. */
-  baseUrl: string;
-  methods: readonly string[];
-  token: UpstreamToken;
-  /** Any one of these roles is enough; empty: no rule. */
-  requiredRoles: readonly string[];
-  /** All of these scopes are needed; empty: no rule. */
-  requiredScopes: readonly string[];
-  connectTimeoutMs: number;
-  /** From the last byte of the request to the first of the answer's head. */
-  headersTimeoutMs: number;
-  /** Longest silence inside a body; 0: none, for event streams. */
-  bodyIdleTimeoutMs: number;
-  maxBodyBytes: number;
-}>;
+export type UpstreamConfig = Readonly<
+  Omit<UpstreamRow, "baseUrl" | "headers" | "caFile" | "certFile" | "keyFile" | "serverName"> & {
+    /** Scheme, host, port and base path without a final slash; of several, all with the same scheme and base path. */
+    baseUrls: readonly string[];
+    /** Sent with every request, by lower-case name. */
+    headers: ReadonlyMap<string, string>;
+    tls: UpstreamTls | undefined;
+  }
+>;
 
-export const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
-
-const prefix = z
-  .string()
-  .regex(/^\/[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/, {
-    error: "must be a lower-case path such as /api, without a final slash",
-  })
-  .refine((value) => value === "/api" || value.startsWith("/api/"), "must be /api or below it");
-
-const baseUrl = z
-  .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
-  .refine((value) => {
-    if (!URL.canParse(value)) return true;
-    const url = new URL(value);
-    return url.search === "" && url.hash === "" && url.username === "" && url.password === "";
-  }, "must not carry a query, a fragment or credentials")
-  .transform((value) => (URL.canParse(value) ? new URL(value).href.replace(/\/$/, "") : value));
-
-const milliseconds = z.int().min(1).max(3_600_000);
-
-const row = z.strictObject({
-  prefix,
-  baseUrl,
-  methods: z
-    .array(z.enum(FORWARDED_METHODS))
-    .min(1)
-    .default([...FORWARDED_METHODS]),
-  token: z.enum(["user", "optional", "none", "client"]).default("user"),
-  requiredRoles: z.array(z.string().min(1)).default([]),
-  requiredScopes: z.array(z.string().min(1)).default([]),
-  connectTimeoutMs: milliseconds.default(5_000),
-  headersTimeoutMs: milliseconds.default(60_000),
-  bodyIdleTimeoutMs: z.int().min(0).max(3_600_000).default(0),
-  maxBodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1_073_741_824),
-});
+type Parsed = { upstreams: UpstreamConfig[]; faults: string[] };
 
 /** @returns the rows, longest prefix first, and one sentence for each fault. */
-export function parseUpstreams(
-  list: string | undefined,
-  file: string | undefined,
-): { upstreams: UpstreamConfig[]; faults: string[] } {
+export function parseUpstreams(list: string | undefined, file: string | undefined): Parsed {
   if (list !== undefined && file !== undefined)
     return { upstreams: [], faults: ["UPSTREAMS and UPSTREAMS_FILE are both set. Keep one."] };
   if (file !== undefined) return parseFile(file);
@@ -81,36 +38,106 @@ export function parseUpstreams(
   );
 }
 
-function parseFile(file: string): { upstreams: UpstreamConfig[]; faults: string[] } {
+function parseFile(file: string): Parsed {
+  const fault = (message: string): Parsed => ({ upstreams: [], faults: [`UPSTREAMS_FILE ${message}.`] });
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return fault("names a file that cannot be read. Mount it or correct the path");
+  }
   let rows: unknown;
   try {
-    rows = JSON.parse(readFileSync(file, "utf8"));
+    rows = JSON.parse(text);
   } catch {
-    return { upstreams: [], faults: ["UPSTREAMS_FILE must name a readable JSON file."] };
+    // The parser's own message quotes the file, and a header in it may be a secret.
+    return fault("must hold JSON. Look for a missing quote, or a comma too many");
   }
-  if (!Array.isArray(rows)) return { upstreams: [], faults: ["UPSTREAMS_FILE must hold a JSON list of upstreams."] };
-  return parseRows(rows, "UPSTREAMS_FILE");
+  return Array.isArray(rows) ? parseRows(rows, "UPSTREAMS_FILE") : fault("must hold a JSON list of upstreams");
 }
 
-function parseRows(rows: readonly unknown[], setting: string): { upstreams: UpstreamConfig[]; faults: string[] } {
+function parseRows(candidates: readonly unknown[], setting: string): Parsed {
   const upstreams: UpstreamConfig[] = [];
   const faults: string[] = [];
-  rows.forEach((candidate, index) => {
-    const parsed = row.safeParse(candidate);
-    if (parsed.success) upstreams.push(parsed.data);
-    else
-      for (const issue of parsed.error.issues)
-        faults.push(`${setting} row ${index + 1}: ${issue.path.join(".") || "row"} ${issue.message}.`);
+  const rowsOf = new Map<string, number>();
+  candidates.forEach((candidate, index) => {
+    const name = prefixOf(candidate);
+    const fault = (key: string, message: string): void => {
+      faults.push(`${setting} row ${index + 1}${name === undefined ? "" : ` (${name})`}: ${key} ${message}.`);
+    };
+    const other = name === undefined ? undefined : rowsOf.get(name);
+    if (other !== undefined) fault("prefix", `is also that of row ${other}. Keep one row for it`);
+    else if (name !== undefined) rowsOf.set(name, index + 1);
+    const parsed = UPSTREAM_ROW.safeParse(candidate);
+    if (!parsed.success) {
+      for (const issue of parsed.error.issues) fault(keyOf(issue, candidate), messageOf(issue));
+      return;
+    }
+    for (const [key, message] of crossFaults(parsed.data)) fault(key, message);
+    const { baseUrl: baseUrls, caFile: _ca, certFile: _cert, keyFile: _key, serverName: _name, ...rest } = parsed.data;
+    const headers = readHeaders(rest.headers, fault);
+    upstreams.push({ ...rest, baseUrls, headers, tls: readTls(parsed.data, fault) });
   });
-  for (const { prefix: name, token, requiredRoles, requiredScopes } of upstreams)
-    if ((token === "none" || token === "optional") && requiredRoles.length + requiredScopes.length > 0)
-      faults.push(
-        `${setting} row for ${name}: requiredRoles and requiredScopes need a session, so token must be user or client.`,
-      );
-  const seen = new Set<string>();
-  for (const { prefix: name } of upstreams) {
-    if (seen.has(name)) faults.push(`${setting} has two rows for ${name}. Keep one.`);
-    seen.add(name);
-  }
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
+}
+
+/** Only what looks like one: a row may hold anything, and messages go to logs. */
+function prefixOf(candidate: unknown): string | undefined {
+  const prefix = typeof candidate === "object" && candidate !== null && "prefix" in candidate ? candidate.prefix : "";
+  return typeof prefix === "string" && /^[\w/.-]{1,100}$/.test(prefix) ? prefix : undefined;
+}
+
+function keyOf(issue: z.core.$ZodIssue, candidate: unknown): string {
+  if (issue.code === "unrecognized_keys") return [...issue.path, issue.keys.join(", ")].join(".");
+  const [key, ...rest] = issue.path;
+  if (key === undefined) return "the row";
+  const isList = Array.isArray((candidate as Record<PropertyKey, unknown>)[key]);
+  return [
+    String(key),
+    ...rest.map((part) => (typeof part === "number" ? (isList ? `[${part + 1}]` : "") : `.${String(part)}`)),
+  ].join("");
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys" && issue.path.length === 0)
+    return `is not known. Known are ${Object.keys(UPSTREAM_ROW.shape).join(", ")}`;
+  return issue.message;
+}
+
+type KeyFault = readonly [key: string, message: string];
+
+/** Rules between the keys of a row. */
+function crossFaults(row: UpstreamRow): KeyFault[] {
+  const faults: KeyFault[] = [];
+  const { token, requiredRoles, requiredScopes } = row;
+  for (const [key, list] of Object.entries({ requiredRoles, requiredScopes }))
+    if (list.length > 0 && (token === "none" || token === "optional"))
+      faults.push([key, "needs a session. Set token to user or client, or remove it"]);
+  if (token === "none")
+    for (const key of ["audience", "resource", "scope"] as const)
+      if (row[key] !== undefined)
+        faults.push([key, "says which token to get, but token is none. Remove one of the two"]);
+  return [...faults, ...addressFaults(row.baseUrl), ...transportFaults(row)];
+}
+
+function addressFaults(baseUrls: readonly string[]): KeyFault[] {
+  const faults: KeyFault[] = [];
+  const first = baseUrls[0] === undefined ? undefined : new URL(baseUrls[0]);
+  const seen = new Set<string>();
+  for (const baseUrl of baseUrls) {
+    const { origin, pathname, protocol } = new URL(baseUrl);
+    if (seen.has(origin)) faults.push(["baseUrl", `has ${origin} twice. Keep it once`]);
+    seen.add(origin);
+    if (first !== undefined && (protocol !== first.protocol || pathname !== first.pathname))
+      faults.push(["baseUrl", "lists addresses with different schemes or paths. Only host and port may differ"]);
+  }
+  return faults;
+}
+
+function transportFaults(row: UpstreamRow): KeyFault[] {
+  const isPlain = row.baseUrl.some((baseUrl) => baseUrl.startsWith("http:"));
+  if (!isPlain) return [];
+  return (["caFile", "certFile", "keyFile", "serverName", "http2"] as const)
+    .filter((key) => row[key] !== undefined && row[key] !== false)
+    .map((key) => [key, "is for https, but baseUrl begins with http. Correct baseUrl, or remove it"]);
 }

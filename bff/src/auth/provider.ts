@@ -1,5 +1,6 @@
 // Everything that is said to the provider. The only file that speaks OpenID Connect on the wire.
 import * as oidc from "openid-client";
+import { createBreaker } from "../breaker.ts";
 import type { ProviderConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
@@ -8,7 +9,6 @@ import { untilItWorks } from "../until-it-works.ts";
 import { createClockDifference } from "./clock-difference.ts";
 import { isLag, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
-import { createBreaker } from "./provider-breaker.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import { isAnswer, issuedAtOf, refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
 import type { VerifyToken } from "./provider-keys.ts";
@@ -62,12 +62,15 @@ type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: s
 
 export const CALLBACK_PATH = "/bff/callback";
 
+/** Fewer failures could be one session that the provider stumbles over. */
+const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
+
 /** A refused registration is cured by a person: asking more often would only fill the provider's event log. */
 const REGISTRATION_PAUSE_MS = 5_000;
 
 export function createProvider({ config, publicOrigin, postLogoutPath }: Options): Provider {
   const connect = createProviderConnection(config);
-  const breaker = createBreaker();
+  const breaker = createBreaker(PROVIDER_BREAKER);
   const redirectUri = publicOrigin + CALLBACK_PATH;
   const resource = config.resource === undefined ? {} : { resource: config.resource };
   const clock = createClockDifference();

@@ -28,6 +28,7 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   store_unavailable: WAIT,
   provider_unavailable: WAIT,
   upstream_unreachable: WAIT,
+  upstream_unavailable: WAIT,
   upstream_timeout: WAIT,
   too_many_connections: { title: "Too much is open", sentence: "Close some tabs of this application and try again." },
   payload_too_large: REFUSED,

@@ -2,6 +2,9 @@
 // No label takes a value that a browser, a user or a provider chooses.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
+import { watchUpstreams, type UpstreamSample } from "./upstream-metrics.ts";
+
+export type { UpstreamSample } from "./upstream-metrics.ts";
 
 export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "fenced";
 export type LoginOutcome = "completed" | "failed" | "unavailable";
@@ -21,6 +24,8 @@ export type Metrics = {
   csrfRejected(): void;
   /** Asked only when somebody asks us. */
   watchEventStreams(count: () => number): void;
+  /** Asked only when somebody asks us: nothing is counted twice on a request's way. */
+  watchUpstreams(sample: () => readonly UpstreamSample[]): void;
   contentType: string;
   /** The exposition text. */
   scrape(): Promise<string>;
@@ -75,6 +80,7 @@ export function createMetrics(): Metrics {
     login: (outcome) => logins.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
     watchEventStreams: (count) => watchNumber(registry, "event_streams", "Open streams of /bff/events", count),
+    watchUpstreams: (sample) => watchUpstreams(registry, sample),
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
   };

@@ -5,12 +5,18 @@ import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { GatewayError } from "../errors.ts";
 import { endAnswer, isUploading } from "../http/unread-body.ts";
+import type { Address } from "./address.ts";
+import type { Connection, TracedHandler, Traces } from "./connection.ts";
+import type { UpstreamOutcome } from "./tally.ts";
+import { isConnectFault, isRepeatable, isStaleConnection, upstreamError } from "./upstream-fault.ts";
 import type { Upstream } from "./upstreams.ts";
 
 export type Exchange = {
   request: IncomingMessage;
   response: ServerResponse;
   upstream: Upstream;
+  /** Where a place was taken; it is released here. */
+  address: Address;
   /** Path and query as the upstream gets them. */
   target: string;
   headers: string[];
@@ -23,7 +29,12 @@ export type ExchangeOutcome = "complete" | "browser left" | "cut";
 
 /** What both sides of a running exchange share. */
 type Run = {
+  address: Address;
   controller: Dispatcher.DispatchController | undefined;
+  /** Of the connection that the request was sent on; undefined: not sent yet. */
+  traces: Traces | undefined;
+  /** Whether it may still be sent once more. */
+  mayRetry: boolean;
   isDone: boolean;
   /** Length of a body that may be held back until it is complete, in bytes; 0: hold nothing back. */
   shortBytes: number;
@@ -45,15 +56,20 @@ const STALLED_READER_MS = 60_000;
  * @throws GatewayError upstream_unreachable | upstream_timeout | payload_too_large while nothing has been answered
  */
 export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
-  const { request, response, upstream, target, headers, body } = parts;
+  const { request, response, upstream, body } = parts;
   return new Promise((resolve, reject) => {
     const run: Run = {
+      address: parts.address,
       controller: undefined,
+      traces: undefined,
+      mayRetry: isRepeatable(request.method ?? "", body !== undefined),
       isDone: false,
       shortBytes: 0,
       shortBody: undefined,
       settle(outcome) {
         run.isDone = true;
+        upstream.balancer.release(run.address);
+        upstream.tally[tallied(outcome)]++;
         body?.destroy();
         if (outcome instanceof GatewayError) reject(outcome);
         else resolve(outcome);
@@ -65,24 +81,55 @@ export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
       run.controller?.abort(new Error("the browser left"));
     };
     response.once("close", onBrowserGone);
-    const asked = { path: target, method: request.method ?? "", headers, body: body ?? null };
-    upstream.pool.dispatch(asked, answerHandler(parts, run));
+    send(parts, run);
   });
 }
 
-function answerHandler({ request, response, answerHead }: Exchange, run: Run): Dispatcher.DispatchHandler {
+function send(parts: Exchange, run: Run): void {
+  const { request, target, headers, body } = parts;
+  const asked = { path: target, method: request.method ?? "", headers, body: body ?? null };
+  run.address.pool.dispatch(asked, answerHandler(parts, run));
+}
+
+/** @returns whether it is sent once more: to another address, or again where only the connection had grown old. */
+function isSentAgain(parts: Exchange, run: Run, error: Error): boolean {
+  const { balancer, tally } = parts.upstream;
+  if (!run.mayRetry) return false;
+  const isStale = isStaleConnection(error, run.traces);
+  if (!isStale && !isConnectFault(error, run.traces)) return false;
+  const other = balancer.takeOther(run.address);
+  if (other !== undefined) {
+    balancer.release(run.address);
+    run.address = other;
+  } else if (!isStale) return false;
+  run.mayRetry = false;
+  run.traces = undefined;
+  run.controller = undefined;
+  tally.retries++;
+  // Later, so that other connections that ended at the same time are known to have ended.
+  setImmediate(() => {
+    if (!run.isDone) send(parts, run);
+  });
+  return true;
+}
+
+function answerHandler(parts: Exchange, run: Run): TracedHandler {
+  const { request, response, answerHead } = parts;
   const resume = (): void => {
     response.socket?.setTimeout(0);
     run.controller?.resume();
   };
-  return {
+  const handler: TracedHandler = {
+    connection: undefined as Connection | undefined,
     onRequestStart(controller) {
       run.controller = controller;
+      run.traces = handler.connection?.trace();
       // It may have left while the request waited for a connection.
       if (run.isDone) controller.abort(new Error("the browser left"));
     },
     onResponseStart(_controller, status, headers) {
       if (status < 200 || run.isDone) return;
+      reportHealth(parts, run, status);
       const head = answerHead(status, headers);
       if (isUploading(request)) head.push("Connection", "close");
       response.writeHead(status, head);
@@ -109,7 +156,8 @@ function answerHandler({ request, response, answerHead }: Exchange, run: Run): D
     onResponseError(_controller, error) {
       if (run.isDone) return;
       if (!response.headersSent) {
-        run.settle(upstreamError(error));
+        if (isConnectFault(error, run.traces)) run.address.breaker.report(false);
+        if (!isSentAgain(parts, run, error)) run.settle(upstreamError(error));
         return;
       }
       run.settle("cut");
@@ -117,6 +165,21 @@ function answerHandler({ request, response, answerHead }: Exchange, run: Run): D
       response.destroy();
     },
   };
+  return handler;
+}
+
+/** Any answer shows that an address works, but for the statuses that the row counts as failures. */
+function reportHealth({ upstream }: Exchange, { address }: Run, status: number): void {
+  const { breakerStatuses } = upstream.config;
+  const isFailure = breakerStatuses.length > 0 && breakerStatuses.includes(status);
+  if (isFailure || address.breaker.failures() > 0) address.breaker.report(!isFailure);
+}
+
+function tallied(outcome: ExchangeOutcome | GatewayError): UpstreamOutcome {
+  if (outcome === "browser left") return "browser_left";
+  if (!(outcome instanceof GatewayError)) return outcome;
+  if (outcome.code === "payload_too_large") return "body_refused";
+  return outcome.code === "upstream_timeout" ? "timeout" : "unreachable";
 }
 
 /**
@@ -132,12 +195,4 @@ function flushSoon(response: ServerResponse): void {
 
 function uncork(socket: Socket): void {
   socket.uncork();
-}
-
-const TIMEOUTS: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]);
-
-function upstreamError(error: Error): GatewayError {
-  if (error instanceof GatewayError) return error;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return new GatewayError(TIMEOUTS.has(code) ? "upstream_timeout" : "upstream_unreachable", { cause: error });
 }

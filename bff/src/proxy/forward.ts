@@ -44,9 +44,12 @@ export function apiForwarding({ config, upstreams, authorize, openAnswers, log }
       publicScheme,
       publicHost,
       prefix: upstream.config.prefix,
+      added: upstream.config.headers,
       accessToken,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
+    const address = upstream.balancer.take() ?? (await upstream.balancer.wait(response));
+    if (address === undefined) return;
     if (request.headers.expect !== undefined) response.writeContinue();
     const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
     const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
@@ -56,7 +59,7 @@ export function apiForwarding({ config, upstreams, authorize, openAnswers, log }
         responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId }),
       );
     };
-    const outcome = await exchange({ request, response, upstream, target, headers, body, answerHead });
+    const outcome = await exchange({ request, response, upstream, address, target, headers, body, answerHead });
     if (outcome !== "cut") return;
     requestState(ctx).code = "upstream_unreachable";
     log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });

@@ -38,6 +38,8 @@ export type RequestFacts = {
   publicHost: string;
   /** The upstream's prefix on our origin. */
   prefix: string;
+  /** What the upstream's row adds, by lower-case name. */
+  added: ReadonlyMap<string, string>;
   accessToken: string | undefined;
   /** The declared length of a body that is sent with its length; undefined: none, or in chunks. */
   contentLength: string | undefined;
@@ -49,14 +51,16 @@ export type RequestFacts = {
  */
 export function requestHeaders(headers: IncomingHttpHeaders, facts: RequestFacts): string[] {
   const list: string[] = [];
+  const { added } = facts;
   const nominated = nominatedNames(headers.connection);
   for (const name in headers) {
     if (!PLAIN_REQUEST.has(name) && isForbiddenRequestName(name)) continue;
-    if (nominated?.has(name) === true) continue;
+    if (nominated?.has(name) === true || added.has(name)) continue;
     const value = headers[name];
     // Only Set-Cookie is ever an array here, and no browser sends one.
     if (typeof value === "string") list.push(name, value);
   }
+  if (added.size > 0) for (const [name, value] of added) list.push(name, value);
   if (facts.contentLength !== undefined) list.push("content-length", facts.contentLength);
   if (facts.accessToken !== undefined) list.push("authorization", `Bearer ${facts.accessToken}`);
   list.push("x-forwarded-for", facts.clientAddress, "x-forwarded-proto", facts.publicScheme);

@@ -12,7 +12,7 @@ export function browserLocation(location: string, { upstream, status, upstreamTa
   const asked = upstream.origin + upstreamTarget;
   if (!URL.canParse(location, asked)) return undefined;
   const { origin, protocol, pathname, search, hash } = new URL(location, asked);
-  if (origin !== upstream.origin) {
+  if (!upstream.origins.has(origin)) {
     const isRedirect = status >= 300 && status < 400;
     return isRedirect || (protocol !== "https:" && protocol !== "http:") ? undefined : location;
   }

@@ -1,38 +1,38 @@
-// The upstreams that may be called: one connection pool each, found by path, never by anything else in a request.
-import { Pool } from "undici";
+// The upstreams that may be called: found by path, never by anything else in a request.
 import type { UpstreamConfig } from "../config.ts";
+import { createAddress, type Address } from "./address.ts";
+import { createBalancer, type Balancer } from "./balancer.ts";
+import { createTally, type Tally } from "./tally.ts";
 
 export type Upstream = Readonly<{
   config: UpstreamConfig;
-  pool: Pool;
+  addresses: readonly Address[];
+  balancer: Balancer;
+  tally: Tally;
   methods: ReadonlySet<string>;
-  /** Scheme, host and port. */
+  /** Scheme, host and port of the first address. */
   origin: string;
+  /** Those of all its addresses. */
+  origins: ReadonlySet<string>;
   /** Path of the base URL without a final slash; may be empty. */
   basePath: string;
 }>;
 
-/** Larger answer heads are an upstream's mistake: 502. */
-const MAX_HEADER_BYTES = 32_768;
-/** Shorter than the 5 s after which Node, uvicorn and others close an idle connection under us. */
-const KEEP_ALIVE_MS = 4_000;
-
-/** A pool knows one origin: whatever a target says, the bearer cannot leave for another host. */
 export function createUpstreams(configs: readonly UpstreamConfig[]): readonly Upstream[] {
   const upstreams = configs.map((config): Upstream => {
-    const { origin, pathname } = new URL(config.baseUrl);
-    const pool = new Pool(origin, {
-      connect: { timeout: config.connectTimeoutMs },
-      headersTimeout: config.headersTimeoutMs,
-      bodyTimeout: config.bodyIdleTimeoutMs,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      // One answer at a time on a connection: a confused upstream can only confuse itself.
-      pipelining: 1,
-      allowH2: false,
-    });
-    const basePath = pathname === "/" ? "" : pathname.replace(/\/$/, "");
-    return { config, pool, methods: new Set(config.methods), origin, basePath };
+    const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
+    const addresses = config.baseUrls.map((baseUrl) => createAddress(config, baseUrl));
+    const tally = createTally();
+    return {
+      config,
+      addresses,
+      balancer: createBalancer(addresses, config, () => tally.unavailable++),
+      tally,
+      methods: new Set(config.methods),
+      origin,
+      origins: new Set(addresses.map((address) => address.origin)),
+      basePath: pathname === "/" ? "" : pathname.replace(/\/$/, ""),
+    };
   });
   return upstreams.toSorted((a, b) => b.config.prefix.length - a.config.prefix.length);
 }
@@ -60,5 +60,5 @@ export function upstreamTarget({ config, basePath }: Upstream, target: string): 
 }
 
 export async function closeUpstreams(upstreams: readonly Upstream[]): Promise<void> {
-  await Promise.all(upstreams.map(({ pool }) => pool.destroy()));
+  await Promise.all(upstreams.flatMap(({ addresses }) => addresses.map(({ pool }) => pool.destroy())));
 }

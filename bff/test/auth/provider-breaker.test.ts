@@ -1,12 +1,12 @@
 // A provider that is down is left alone, and found again (R-15: at most one probe a second and instance).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createBreaker } from "../../src/auth/provider-breaker.ts";
+import { createBreaker } from "../../src/breaker.ts";
 import { startWorld, type World } from "../support/world.ts";
 
 describe("the breaker", () => {
   it("opens after the third failure in a row, lets one call a second through, and closes with the first answer", () => {
     let nowMs = 0;
-    const breaker = createBreaker(() => nowMs);
+    const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => nowMs });
     for (let failure = 1; failure <= 3; failure++) {
       expect(breaker.isOpen(), `before failure ${failure}`).toBe(false);
       breaker.report(false);
@@ -22,7 +22,7 @@ describe("the breaker", () => {
   });
 
   it("does not open for failures with answers between them", () => {
-    const breaker = createBreaker(() => 0);
+    const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 });
     for (let round = 0; round < 5; round++) {
       breaker.report(false);
       breaker.report(false);

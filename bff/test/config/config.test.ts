@@ -79,10 +79,26 @@ describe("the configuration", () => {
     ["F9: NODE_DEBUG, which prints sessions and tokens", { NODE_DEBUG: "koa-session:context" }, /NODE_DEBUG/],
     ["a proxy range that is none", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
     ["an upstream without a prefix", { UPSTREAMS: "http://localhost:8000" }, /UPSTREAMS row 1/],
-    ["an upstream outside /api", { UPSTREAMS: "/bff=http://localhost:8000" }, /UPSTREAMS row 1: prefix must be \/api/],
-    ["an upstream with credentials", { UPSTREAMS: "/api=http://u:p@localhost:8000" }, /UPSTREAMS row 1: baseUrl/],
-    ["two upstreams for one prefix", { UPSTREAMS: "/api=http://a,/api=http://b" }, /two rows for \/api/],
-    ["a file of upstreams that is not there", { UPSTREAMS_FILE: "/nowhere.json" }, /UPSTREAMS_FILE must name/],
+    [
+      "an upstream outside /api",
+      { UPSTREAMS: "/bff=http://localhost:8000" },
+      /UPSTREAMS row 1 \(\/bff\): prefix must be \/api/,
+    ],
+    [
+      "an upstream with credentials",
+      { UPSTREAMS: "/api=http://u:p@localhost:8000" },
+      /UPSTREAMS row 1 \(\/api\): baseUrl must not carry/,
+    ],
+    [
+      "two upstreams for one prefix",
+      { UPSTREAMS: "/api=http://a,/api=http://b" },
+      /UPSTREAMS row 2 \(\/api\): prefix is also that of row 1/,
+    ],
+    [
+      "a file of upstreams that is not there",
+      { UPSTREAMS_FILE: "/nowhere.json" },
+      /UPSTREAMS_FILE names a file that cannot be read/,
+    ],
     ["a port that is none", { PORT: "99999" }, /PORT must be a port number/],
     ["a post-logout path that leaves", { POST_LOGOUT_PATH: "//evil.example" }, /POST_LOGOUT_PATH/],
   ])("refuses %s", (_case, change, message) => {
@@ -119,7 +135,7 @@ describe("the configuration", () => {
       ]),
     );
     expect(
-      loadConfig({ ...good, UPSTREAMS_FILE: file }).upstreams.map(({ prefix, baseUrl }) => [prefix, baseUrl]),
+      loadConfig({ ...good, UPSTREAMS_FILE: file }).upstreams.map(({ prefix, baseUrls }) => [prefix, ...baseUrls]),
     ).toEqual([
       ["/api/admin", "http://b"],
       ["/api", "http://a"],

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { BlockList, connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import Koa, { type Middleware } from "koa";
+import { afterEach } from "vitest";
 import type { Config, UpstreamConfig } from "../../src/config.ts";
 import { csrf } from "../../src/http/csrf.ts";
 import { errorAnswer, reportLateError } from "../../src/http/error-answer.ts";
@@ -14,7 +15,8 @@ import { guardServer } from "../../src/http/socket-answers.ts";
 import { spa } from "../../src/http/spa.ts";
 import { createLog } from "../../src/log.ts";
 import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
-import { closeUpstreams, createUpstreams } from "../../src/proxy/upstreams.ts";
+import { sampleUpstream } from "../../src/proxy/tally.ts";
+import { closeUpstreams, createUpstreams, type Upstream } from "../../src/proxy/upstreams.ts";
 import { parseUpstreams } from "../../src/upstream-config.ts";
 
 export const BEARER = "canary-access-token";
@@ -24,6 +26,7 @@ export type TestGateway = {
   host: string;
   server: Server;
   metrics: Metrics;
+  upstreams: readonly Upstream[];
   lines: Record<string, unknown>[];
   events: (name: string) => Record<string, unknown>[];
   stop: () => Promise<void>;
@@ -53,6 +56,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const lines: Record<string, unknown>[] = [];
   const log = createLog("debug", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const metrics = createMetrics();
+  metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
   const config = {
     publicOrigin,
     trustedProxies: options.trustedProxies ?? new BlockList(),
@@ -78,6 +82,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     host: new URL(publicOrigin).host,
     server,
     metrics,
+    upstreams,
     lines,
     events: (name) => lines.filter((line) => line["event"] === name),
     async stop() {
@@ -221,4 +226,27 @@ export async function eventually(condition: () => boolean, what: string): Promis
     if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+const cleanups: (() => unknown)[] = [];
+
+/** Stops it when the test has ended. */
+export function kept<T extends { stop: () => unknown }>(part: T): T {
+  cleanups.push(() => part.stop());
+  return part;
+}
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+export const OWN = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
+
+/** A fetch as our own app makes it. */
+export async function fetchApi(gateway: TestGateway, path: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(`http://127.0.0.1:${gateway.port}${path}`, {
+    redirect: "manual",
+    ...init,
+    headers: { ...OWN, ...(init.headers as Record<string, string>) },
+  });
 }

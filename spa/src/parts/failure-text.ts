@@ -32,6 +32,10 @@ const texts: Readonly<Record<string, FailureText>> = {
     title: "The API cannot be reached",
     meaning: "The gateway works; the service behind it does not answer.",
   },
+  upstream_unavailable: {
+    title: "The API is not available right now",
+    meaning: "The gateway has just found it down or busy, and asks again by itself. Try again in a moment.",
+  },
   upstream_timeout: { title: "The API took too long", meaning: "The gateway gave up waiting. Try again in a moment." },
   payload_too_large: { title: "That was too much at once", meaning: "Send less." },
 };

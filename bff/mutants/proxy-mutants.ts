@@ -1,0 +1,75 @@
+// Ways to break forwarding on purpose, and the test that must notice.
+import type { Mutant } from "./mutants.ts";
+
+export const PROXY_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "retry: a POST is sent twice",
+    file: "src/proxy/upstream-fault.ts",
+    find: "return !hasBody && IDEMPOTENT.has(method);",
+    replace: "return !hasBody;",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "retry: a request is sent again after half an answer",
+    file: "src/proxy/upstream-fault.ts",
+    find: " && !traces.isAnswered()",
+    replace: "",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "retry: a request that broke a fresh connection is sent again",
+    file: "src/proxy/upstream-fault.ts",
+    find: " && traces.isReused",
+    replace: "",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "retry: a request is sent again and again",
+    file: "src/proxy/exchange.ts",
+    find: "  run.mayRetry = false;\n",
+    replace: "",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "breaker: an address that is down is asked by every request",
+    file: "src/breaker.ts",
+    find: "failures >= failuresToOpen && !takeProbe()",
+    replace: "false",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "breaker: an API's own 503 closes it to everybody",
+    file: "src/proxy/exchange.ts",
+    find: "breakerStatuses.length > 0 && breakerStatuses.includes(status)",
+    replace: "status >= 500",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "breaker: a browser can close an API by requests that break their connection",
+    file: "src/proxy/upstream-fault.ts",
+    find: "  if (traces !== undefined) return false;\n",
+    replace: "",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "queue: any number of requests waits for a connection",
+    file: "src/proxy/balancer.ts",
+    find: "waiting.size >= maxQueued",
+    replace: "waiting.size >= Infinity",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "queue: a place is never given back",
+    file: "src/proxy/balancer.ts",
+    find: "      address.inFlight--;\n",
+    replace: "",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "I6: a row may set the bearer by itself",
+    file: "src/upstream-headers.ts",
+    find: '  authorization: "the bearer is chosen by `token`",\n',
+    replace: "",
+    tests: ["test/config/upstreams.test.ts"],
+  },
+];

@@ -1,0 +1,37 @@
+// What an error of an upstream's connection means: for the browser, for the address, and for a second attempt.
+import { GatewayError } from "../errors.ts";
+import type { Traces } from "./connection.ts";
+
+const TIMEOUTS: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]);
+const BROKEN: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+/** RFC 9110 §9.2.2: doing it twice is as good as doing it once. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+export function upstreamError(error: Error): GatewayError {
+  if (error instanceof GatewayError) return error;
+  return new GatewayError(TIMEOUTS.has(codeOf(error)) ? "upstream_timeout" : "upstream_unreachable", { cause: error });
+}
+
+/** @param traces of the connection that the request was sent on; undefined: it was never sent */
+export function isConnectFault(error: Error, traces: Traces | undefined): boolean {
+  if (traces !== undefined) return false;
+  const code = codeOf(error);
+  // Other codes of undici are about the request or about our own end.
+  return code === "UND_ERR_CONNECT_TIMEOUT" || (code !== "" && !code.startsWith("UND_ERR"));
+}
+
+export function isRepeatable(method: string, hasBody: boolean): boolean {
+  return !hasBody && IDEMPOTENT.has(method);
+}
+
+/**
+ * Whether the upstream had already closed the connection that the request was sent on: it was kept alive for a while,
+ * and not one byte came back. A fresh connection that breaks was broken over this very request.
+ */
+export function isStaleConnection(error: Error, traces: Traces | undefined): boolean {
+  return traces !== undefined && traces.isReused && BROKEN.has(codeOf(error)) && !traces.isAnswered();
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}

@@ -1,0 +1,146 @@
+// The upstream table: what it accepts, and that a wrong one names every row, key and cure at once.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseUpstreams } from "../../src/upstream-config.ts";
+import { testAuthority } from "../support/certificates.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "cloakroom-upstreams-"));
+const fileOf = (name: string, text: string): string => {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+};
+const parse = (...rows: unknown[]) => parseUpstreams(undefined, fileOf("upstreams.json", JSON.stringify(rows)));
+const row = { prefix: "/api", baseUrl: "https://orders.test" };
+const faultOf = (change: object): string => parse({ ...row, ...change }).faults.join("\n");
+
+const authority = testAuthority();
+const { cert, key } = authority.issue("orders.test");
+const [certFile, keyFile] = [fileOf("cert.pem", cert), fileOf("key.pem", key)];
+
+describe("a row", () => {
+  it("is complete with a prefix and an address; everything else has its default", () => {
+    const { upstreams, faults } = parse(row);
+    expect(faults).toEqual([]);
+    expect(upstreams[0]).toMatchObject({
+      baseUrls: ["https://orders.test"],
+      token: "user",
+      maxConnections: 0,
+      breakerFailures: 5,
+      breakerStatuses: [],
+      http2: false,
+      tls: undefined,
+    });
+  });
+
+  it("holds everything at once", () => {
+    const { upstreams, faults } = parse({
+      prefix: "/api/orders",
+      baseUrl: ["https://10.0.0.1:8443/v1", "https://10.0.0.2:8443/v1/"],
+      methods: ["GET", "HEAD"],
+      token: "client",
+      audience: "orders",
+      resource: "https://orders.test/",
+      scope: "orders:read orders:write",
+      requiredRoles: ["clerk"],
+      requiredScopes: ["openid"],
+      headers: { "X-Tenant": "acme", "x-api-key": { file: fileOf("key.txt", "secret-key\n") } },
+      maxConnections: 50,
+      maxQueued: 10,
+      queueTimeoutMs: 500,
+      breakerFailures: 2,
+      breakerOpenMs: 1_000,
+      breakerStatuses: [503],
+      caFile: certFile,
+      certFile,
+      keyFile,
+      serverName: "orders.test",
+      http2: true,
+    });
+    expect(faults).toEqual([]);
+    expect(upstreams[0]?.baseUrls).toEqual(["https://10.0.0.1:8443/v1", "https://10.0.0.2:8443/v1"]);
+    expect([...(upstreams[0]?.headers ?? [])]).toEqual([
+      ["x-tenant", "acme"],
+      ["x-api-key", "secret-key"],
+    ]);
+    expect(upstreams[0]?.tls).toMatchObject({ servername: "orders.test", ca: expect.stringContaining("BEGIN") });
+  });
+});
+
+describe("a wrong table", () => {
+  it.each<[string, object, RegExp]>([
+    ["no address", { baseUrl: undefined }, /row 1 \(\/api\): baseUrl is required: where requests go/],
+    ["an empty list of addresses", { baseUrl: [] }, /baseUrl is required/],
+    ["an address that is no URL", { baseUrl: ["https://a.test", "orders"] }, /baseUrl\[2\] must be an http:/],
+    ["an address with credentials", { baseUrl: "https://u:p@a.test" }, /baseUrl must not carry/],
+    ["one address twice", { baseUrl: ["https://a.test", "https://a.test/"] }, /baseUrl has https:\/\/a\.test twice/],
+    [
+      "addresses with two paths",
+      { baseUrl: ["https://a.test/v1", "https://b.test/v2"] },
+      /Only host and port may diff/,
+    ],
+    ["addresses with two schemes", { baseUrl: ["https://a.test", "http://b.test"] }, /Only host and port may differ/],
+    ["an unknown key", { timeout: 5 }, /timeout is not known\. Known are prefix, baseUrl/],
+    ["a method that is not forwarded", { methods: ["GET", "TRACE"] }, /methods\[2\]/],
+    ["an unknown token mode", { token: "admin" }, /token must be user, optional, none or client/],
+    ["a role without a session", { token: "none", requiredRoles: ["a"] }, /requiredRoles needs a session\. Set token/],
+    ["an audience without a token", { token: "none", audience: "a" }, /audience says which token .* token is none/],
+    ["a resource with a fragment", { resource: "https://a.test/#x" }, /resource must not carry a fragment/],
+    ["scopes with two spaces", { scope: "a  b" }, /scope must be scopes separated/],
+    ["a bearer among the headers", { headers: { Authorization: "Bearer x" } }, /headers\.Authorization may not be set/],
+    ["a cookie among the headers", { headers: { cookie: "a=b" } }, /headers\.cookie may not be set here/],
+    ["a host among the headers", { headers: { HOST: "evil.test" } }, /headers\.HOST may not be set here/],
+    ["a hop-by-hop header", { headers: { "Transfer-Encoding": "chunked" } }, /headers\.Transfer-Encoding may not/],
+    ["an identity of the browser", { headers: { "X-Forwarded-For": "1.2.3.4" } }, /headers\.X-Forwarded-For may not/],
+    ["an underscore in a header", { headers: { x_a: "1" } }, /headers\.x_a is not a header name/],
+    ["a header twice", { headers: { "X-A": "1", "x-a": "2" } }, /headers\.x-a is there twice/],
+    ["a line break in a header", { headers: { "x-a": "1\r\nx-b: 2" } }, /headers\.x-a must have a value/],
+    ["a header from a missing file", { headers: { "x-a": { file: "/nowhere" } } }, /headers\.x-a names a file that/],
+    ["a time of 0", { connectTimeoutMs: 0 }, /connectTimeoutMs/],
+    ["a breaker that counts answers to mistakes", { breakerStatuses: [404] }, /breakerStatuses\[1\]/],
+    ["a CA that is not there", { caFile: "/nowhere/ca.pem" }, /caFile names a file that cannot be read\. Mount it/],
+    ["a CA for plain http", { baseUrl: "http://a.test", caFile: "x" }, /caFile is for https, but baseUrl begins with/],
+    ["HTTP/2 without TLS", { baseUrl: "http://a.test", http2: true }, /http2 is for https/],
+    ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
+  ])("is refused for %s", (_case, change, message) => {
+    expect(faultOf(change)).toMatch(message);
+  });
+
+  it("is refused for a file that holds no certificate, no key, or the key of another certificate", () => {
+    const text = fileOf("text.pem", "hello");
+    expect(faultOf({ caFile: text })).toMatch(/caFile holds no certificate in PEM form/);
+    expect(faultOf({ caFile: keyFile })).toMatch(/caFile holds no certificate/);
+    expect(faultOf({ certFile, keyFile: text })).toMatch(/keyFile holds no private key/);
+    const foreign = fileOf("foreign.pem", authority.issue("other.test").key);
+    expect(faultOf({ certFile, keyFile: foreign })).toMatch(/keyFile is not the private key of the certificate/);
+  });
+
+  it("tells the faults of all its rows at once, each with its row", () => {
+    const { faults } = parse(
+      { ...row, tokn: "user" },
+      { prefix: "/api/x", baseUrl: "ftp://a.test", headers: { host: "a" } },
+      { ...row, caFile: "/nowhere" },
+      { prefix: "/other", baseUrl: "http://a.test" },
+      "nonsense",
+    );
+    const text = faults.join("\n");
+    for (const expected of [
+      /row 1 \(\/api\): tokn is not known/,
+      /row 2 \(\/api\/x\): baseUrl must be an http/,
+      /row 3 \(\/api\): prefix is also that of row 1/,
+      /row 3 \(\/api\): caFile/,
+      /row 4 \(\/other\): prefix must be \/api or below it/,
+      /row 5: the row/,
+    ])
+      expect(text).toMatch(expected);
+  });
+
+  it("quotes no value of the file, which may hold secrets", () => {
+    const broken = fileOf("broken.json", '[{"prefix":"/api","headers":{"x-api-key":"canary-secret"}');
+    expect(parseUpstreams(undefined, broken).faults.join()).toMatch(/must hold JSON/);
+    expect(parseUpstreams(undefined, broken).faults.join()).not.toMatch(/canary/);
+    expect(faultOf({ headers: { "x-a": "canary-secret\n" } })).not.toMatch(/canary/);
+  });
+});
