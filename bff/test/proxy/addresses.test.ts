@@ -172,7 +172,9 @@ describe("an address that cannot be connected to", () => {
 
   test("slow answers and connections that are cut open nothing: a browser could cause those", async () => {
     const upstream = kept(
-      await startRawUpstream((socket, head) => void (head.includes("/cut") ? socket.resetAndDestroy() : socket.write(OK))),
+      await startRawUpstream(
+        (socket, head) => void (head.includes("/cut") ? socket.resetAndDestroy() : socket.write(OK)),
+      ),
     );
     const override = { breakerFailures: 1, breakerOpenMs: 3_600_000 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
