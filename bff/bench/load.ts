@@ -1,46 +1,83 @@
-// The load, in a process of its own: so many connections, each with one request under way, for a fixed time.
-import { Pool } from "undici";
+// So many connections with one request under way on each, for a fixed time: wrk, or where it is not to be had, Node.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Missing } from "./contestant.ts";
+import { findProgram, needDebianPackage } from "./tools.ts";
 
 export type LoadResult = { requests: number; failures: number; seconds: number; p50Ms: number; p99Ms: number };
 export type LoadOrder = {
   origin: string;
   path: string;
-  headers: Record<string, string>;
+  /** Heads of different people, taken in turn. */
+  heads: readonly Record<string, string>[];
   connections: number;
+  /** Whole ones. */
   seconds: number;
 };
+export type Load = { name: string; run: (order: LoadOrder) => Promise<LoadResult> };
 
-/** A bound whatever is asked for: this is a measurement, not an attack. */
-const MAX_REQUESTS = 500_000;
+const run = promisify(execFile);
 
-export async function load({ origin, path, headers, connections, seconds }: LoadOrder): Promise<LoadResult> {
-  const pool = new Pool(origin, { connections, pipelining: 1 });
-  const latenciesMs: number[] = [];
-  let failures = 0;
-  const start = performance.now();
-  const endsAt = start + seconds * 1000;
-  const worker = async () => {
-    while (performance.now() < endsAt && latenciesMs.length < MAX_REQUESTS) {
-      const sentAt = performance.now();
-      const { statusCode, body } = await pool.request({ method: "GET", path, headers });
-      await body.dump();
-      if (statusCode !== 200) failures += 1;
-      latenciesMs.push(performance.now() - sentAt);
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, worker));
-  const elapsed = (performance.now() - start) / 1000;
-  await pool.close();
-  latenciesMs.sort((a, b) => a - b);
-  const at = (share: number) =>
-    latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))] ?? 0;
-  return { requests: latenciesMs.length, failures, seconds: elapsed, p50Ms: at(0.5), p99Ms: at(0.99) };
+export function findLoad(): Load {
+  try {
+    const wrk = needDebianPackage("wrk", () => findProgram("wrk"));
+    return { name: "wrk, one thread", run: (order) => withWrk(wrk, order) };
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    return { name: "undici in a Node process (wrk is not to be had)", run: withNode };
+  }
 }
 
-process.on("message", (order: LoadOrder) => {
-  load(order).then(
-    (result) => process.send?.(result),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on("disconnect", () => process.exit());
+async function withNode(order: LoadOrder): Promise<LoadResult> {
+  const file = join(import.meta.dirname, "servers/node-load.ts");
+  const { stdout } = await run(process.execPath, [file, JSON.stringify(order)], {
+    timeout: (order.seconds + 30) * 1000,
+  });
+  return JSON.parse(stdout) as LoadResult;
+}
+
+async function withWrk(wrk: string, order: LoadOrder): Promise<LoadResult> {
+  const folder = mkdtempSync(join(tmpdir(), "cloakroom-wrk-"));
+  const script = join(folder, "load.lua");
+  writeFileSync(script, lua(order), { mode: 0o600 });
+  try {
+    const { connections, seconds, origin, path } = order;
+    const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, origin + path];
+    const { stdout } = await run(wrk, args, { timeout: (seconds + 30) * 1000 });
+    return JSON.parse(stdout.slice(stdout.lastIndexOf("\n{"))) as LoadResult;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Requests are written out once and taken in turn, so that wrk only sends. */
+function lua({ path, heads }: LoadOrder): string {
+  const people = heads.map((head) => {
+    const fields = Object.entries(head).map(([name, value]) => `[${JSON.stringify(name)}] = ${JSON.stringify(value)}`);
+    return `{ ${fields.join(", ")} }`;
+  });
+  return `
+local heads = { ${people.join(", ")} }
+local requests = {}
+local last = 0
+init = function()
+  for i, head in ipairs(heads) do
+    head["Host"] = wrk.headers["Host"]
+    requests[i] = wrk.format("GET", ${JSON.stringify(path)}, head)
+  end
+end
+request = function()
+  last = last % #requests + 1
+  return requests[last]
+end
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\\n{"requests":%d,"failures":%d,"seconds":%f,"p50Ms":%f,"p99Ms":%f}',
+    summary.requests, e.connect + e.read + e.write + e.status + e.timeout, summary.duration / 1e6,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+end
+`;
+}

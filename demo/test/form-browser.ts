@@ -12,6 +12,8 @@ export type FormBrowser = {
   /** Submits the form whose action matches, with its hidden fields and these. */
   submit: (page: Page, fields: Record<string, string>, action?: RegExp) => Promise<Page>;
   cookies(): readonly Cookie[];
+  /** Drops the cookies of one host, as if its session had been lost. */
+  forget: (host: string) => void;
 };
 
 type RequestOptions = {
@@ -77,6 +79,7 @@ export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBr
       return open(new URL(form.action, page.url).href, { method: "POST", body, initiator: page.url });
     },
     cookies: () => jar,
+    forget: (host) => void jar.splice(0, jar.length, ...jar.filter((each) => each.host !== host)),
   };
 }
 

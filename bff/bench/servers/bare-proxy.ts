@@ -2,7 +2,9 @@
 import { createServer, type ServerResponse } from "node:http";
 import { Pool, type Dispatcher } from "undici";
 
-const pool = new Pool(process.env["UPSTREAM"] ?? "", { connections: 256, pipelining: 1 });
+/** As long as a real one. */
+const BEARER = `Bearer ${"x".repeat(800)}`;
+const pool = new Pool(process.env["UPSTREAM"] ?? "", { pipelining: 1, bodyTimeout: 0 });
 
 const server = createServer((request, response) => {
   const { method = "GET", url = "/", headers } = request;
@@ -12,7 +14,7 @@ const server = createServer((request, response) => {
     {
       method: method as Dispatcher.HttpMethod,
       path: url.slice("/api".length),
-      headers: { ...crossing, authorization: "Bearer token" },
+      headers: { ...crossing, authorization: BEARER },
       body: hasBody ? request : null,
     },
     intoResponse(response),
@@ -40,7 +42,9 @@ function intoResponse(response: ServerResponse): Dispatcher.DispatchHandler {
 }
 
 server.keepAliveTimeout = 120_000;
-server.listen(Number(process.env["PORT"]), "127.0.0.1", () => process.send?.("ready"));
+server.requestTimeout = 0;
+server.listen(Number(process.env["PORT"]), "127.0.0.1");
 
 // So that a profile is written when the measurement ends.
 process.once("SIGTERM", () => process.exit());
+process.on("disconnect", () => process.exit());

@@ -1,0 +1,23 @@
+// Who takes part, in the order of the table. The first is the floor that the ratios are relative to.
+import type { Contestant } from "../contestant.ts";
+import { apacheRedis, apacheSharedMemory } from "./apache.ts";
+import { bare } from "./bare.ts";
+import { cloakroomCached, cloakroomOther, cloakroomReading, cloakroomWorkers } from "./cloakroom.ts";
+import { express } from "./express.ts";
+import { nginx } from "./nginx.ts";
+import { oauth2Proxy } from "./oauth2-proxy.ts";
+import { tutorial } from "./tutorial.ts";
+
+export const CONTESTANTS: readonly Contestant[] = [
+  bare,
+  cloakroomCached,
+  cloakroomReading,
+  cloakroomWorkers,
+  ...cloakroomOther,
+  nginx,
+  oauth2Proxy,
+  apacheSharedMemory,
+  apacheRedis,
+  express,
+  tutorial,
+];

@@ -1,0 +1,42 @@
+// Many connections held open by a process of their own.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Running } from "./contestant.ts";
+
+export type Held = {
+  /** How many of them the server took. */
+  open: number;
+  release: () => Promise<void>;
+};
+
+type Wanted = {
+  count: number;
+  /** Absent: sockets that never say a word. */
+  path?: string;
+  headers?: Record<string, string>;
+  isReading?: boolean;
+};
+
+export async function holdConnections({ origin }: Running, wanted: Wanted): Promise<Held> {
+  const { count, path, headers = {}, isReading = true } = wanted;
+  const { port, host } = new URL(origin);
+  const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = path === undefined ? "" : `GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+  const order = JSON.stringify({ port: Number(port), head, count, isReading });
+  const file = join(import.meta.dirname, "servers/connections.ts");
+  const child = spawn(process.execPath, [file, order], { stdio: ["pipe", "pipe", "inherit"] });
+  const gone = once(child, "exit");
+  for await (const line of createInterface(child.stdout)) {
+    const open = Number(/^open (\d+)$/.exec(line)?.[1]);
+    return {
+      open,
+      release: async () => {
+        child.stdin.end();
+        await gone;
+      },
+    };
+  }
+  throw new Error("the connections could not be opened");
+}

@@ -1,0 +1,76 @@
+// What a fresh process holds: at rest, for each idle event stream, and while 100 MB pass each way.
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
+import { holdConnections } from "./held-connections.ts";
+import type { Contestant, Running } from "./contestant.ts";
+import { openFilesLimit, processTree, residentBytes, watchGrowth } from "./processes.ts";
+
+export type Transfer = { seconds: number; growthBytes: number };
+export type StreamsRow = { restBytes: number; streams: number; bytesPerStream: number };
+export type BodiesRow = { down: Transfer; up: Transfer };
+
+const BODY_BYTES = 100_000_000;
+
+type Fresh = { contestant: Contestant; running: Running; headers: Record<string, string> };
+
+export async function measureStreams({ contestant, running, headers }: Fresh, most: number): Promise<StreamsRow> {
+  const pids = processTree(running.pid);
+  await warmUp(running, headers);
+  const restBytes = residentBytes(pids);
+  // Each stream takes two sockets of the gateway's.
+  const possible = Math.floor((openFilesLimit() - 200) / 2);
+  const count = Math.min(most, possible, contestant.maxStreams ?? Infinity);
+  const { "x-csrf": _, ...rest } = headers;
+  const held = await holdConnections(running, {
+    count,
+    path: "/api/events",
+    headers: { ...rest, accept: "text/event-stream" },
+  });
+  await sleep(2_000);
+  const bytesPerStream = (residentBytes(pids) - restBytes) / held.open;
+  await held.release();
+  return { restBytes, streams: held.open, bytesPerStream };
+}
+
+/** Code that runs for the first time takes memory that no stream takes. */
+async function warmUp({ origin }: Running, headers: Record<string, string>): Promise<void> {
+  for (let count = 0; count < 1_000; count++) {
+    const { body } = await request(`${origin}/api/protected`, { headers });
+    await body.dump();
+  }
+}
+
+export async function measureBodies({ running, headers }: Fresh): Promise<BodiesRow> {
+  const { origin } = running;
+  await warmUp(running, headers);
+  return {
+    down: await watched(running, async () => {
+      const { body } = await request(`${origin}/api/download?bytes=${BODY_BYTES}`, { headers });
+      let bytes = 0;
+      for await (const part of body) bytes += (part as Buffer).length;
+      if (bytes !== BODY_BYTES) throw new Error(`the download had ${bytes} bytes`);
+    }),
+    up: await watched(running, async () => {
+      const { statusCode, body } = await request(`${origin}/api/upload`, {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/octet-stream", "content-length": String(BODY_BYTES) },
+        body: Readable.from(zeros()),
+      });
+      await body.dump();
+      if (statusCode !== 200) throw new Error(`the upload answered ${statusCode}`);
+    }),
+  };
+}
+
+async function* zeros(): AsyncGenerator<Buffer> {
+  const part = Buffer.alloc(100_000);
+  for (let sent = 0; sent < BODY_BYTES; sent += part.length) yield part;
+}
+
+async function watched({ pid }: Running, run: () => Promise<void>): Promise<Transfer> {
+  const growth = watchGrowth(processTree(pid));
+  const start = performance.now();
+  await run();
+  return { seconds: (performance.now() - start) / 1000, growthBytes: growth() };
+}

@@ -1,0 +1,53 @@
+// Alternating rounds of load: everybody is measured at every level in every round, so that a machine whose speed
+// drifts treats all alike.
+import type { Contestant, Running } from "./contestant.ts";
+import type { Load, LoadResult } from "./load.ts";
+import { cpuMicroseconds, processTree, residentBytes } from "./processes.ts";
+import type { World } from "./world.ts";
+
+export type Row = LoadResult & {
+  cpuMicrosecondsPerRequest: number;
+  redisMicrosecondsPerRequest: number;
+  residentBytes: number;
+};
+export type Measured = {
+  contestant: Contestant;
+  running: Running;
+  /** Heads of those who are logged in. */
+  heads: readonly Record<string, string>[];
+  /** By number of connections, one for each round. */
+  rows: Map<number, Row[]>;
+};
+type Plan = { connections: readonly number[]; rounds: number; seconds: number };
+
+export async function measureRounds(all: readonly Measured[], world: World, load: Load, plan: Plan): Promise<void> {
+  const { connections, rounds, seconds } = plan;
+  for (const each of all) {
+    // Code is compiled, connections are open.
+    await measureOnce(each, world, load, { connections: Math.max(...connections), seconds });
+    await measureOnce(each, world, load, { connections: 32, seconds });
+  }
+  for (const count of connections)
+    for (let round = 0; round < rounds; round++)
+      for (const each of all) {
+        const row = await measureOnce(each, world, load, { connections: count, seconds });
+        each.rows.set(count, [...(each.rows.get(count) ?? []), row]);
+      }
+}
+
+export async function measureOnce(
+  { running, heads }: Pick<Measured, "running" | "heads">,
+  { redis }: Pick<World, "redis">,
+  load: Load,
+  { connections, seconds }: { connections: number; seconds: number },
+): Promise<Row> {
+  const pids = processTree(running.pid);
+  const before = { own: cpuMicroseconds(pids), redis: cpuMicroseconds([redis.pid]) };
+  const result = await load.run({ origin: running.origin, path: "/api/protected", heads, connections, seconds });
+  return {
+    ...result,
+    cpuMicrosecondsPerRequest: (cpuMicroseconds(pids) - before.own) / result.requests,
+    redisMicrosecondsPerRequest: (cpuMicroseconds([redis.pid]) - before.redis) / result.requests,
+    residentBytes: residentBytes(pids),
+  };
+}

@@ -1,0 +1,20 @@
+// Medians, spreads, and ratios of what was measured in the same round.
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+export function spread(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)}`;
+}
+
+/** Each round against the floor's same round: a machine whose speed drifts changes both alike. */
+export function ratios<T>(rows: readonly T[], floor: readonly T[], value: (row: T) => number): number[] {
+  return rows.map((row, round) => {
+    const below = floor[round];
+    return below === undefined ? Number.NaN : value(row) / value(below);
+  });
+}
