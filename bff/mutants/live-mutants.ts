@@ -79,4 +79,18 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/session/event-streams.test.ts"],
   },
+  {
+    breaks: "admin: a login that was granted before all sessions were ended begins one",
+    file: "src/session/sessions.ts",
+    find: "if (!(await store.isClosed(ALL_SESSIONS, earliestTimeOf(session)))) return true;",
+    replace: "return true;",
+    tests: ["test/session/admin.test.ts"],
+  },
+  {
+    breaks: "admin: end-all says that nothing was ended when it was only the half",
+    file: "src/admin.ts",
+    find: 'return ended === 0 ? "Not done, or not all of it:" :',
+    replace: 'return ended === 0 ? "Nothing was ended:" :',
+    tests: ["test/session/admin.test.ts"],
+  },
 ];

@@ -34,6 +34,7 @@ export type SecurityEvent =
   | "session_ended"
   | "session_revoked"
   | "logout_everywhere"
+  | "admin_ended_sessions"
   | "backchannel_logout"
   | "backchannel_logout_rejected"
   | "refresh_rejected"

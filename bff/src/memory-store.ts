@@ -42,6 +42,10 @@ export function createMemoryStore(now: () => number = Date.now): Store {
     const record = live(key);
     return record?.lease?.owner === owner ? record : undefined;
   };
+  const isClosed = (name: IndexName, issuedAtSeconds: number): boolean => {
+    const closed = valueOf(`closed ${nameOf(name)}`);
+    return closed !== undefined && (closed === "*" || issuedAtSeconds <= Number(closed));
+  };
   const sweep = setInterval(() => {
     for (const key of sessions.keys()) live(key);
     for (const [name, entry] of values) if (entry.endsAtMs <= now()) values.delete(name);
@@ -138,8 +142,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
     },
 
     async addToIndex(name, { key, maxMs, issuedAtSeconds }) {
-      const closed = valueOf(`closed ${nameOf(name)}`);
-      if (closed !== undefined && (closed === "*" || issuedAtSeconds <= Number(closed))) return false;
+      if (isClosed(name, issuedAtSeconds)) return false;
       const index = indexes.get(nameOf(name)) ?? new Map<SessionKey, number>();
       indexes.set(nameOf(name), index.set(key, now() + maxMs));
       return true;
@@ -153,6 +156,10 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       if (closed === undefined || (closed !== "*" && (issuedAtSeconds ?? Infinity) > Number(closed)))
         values.set(`closed ${nameOf(name)}`, { value: String(issuedAtSeconds ?? "*"), endsAtMs: now() + ttlMs });
       return [...(indexes.get(nameOf(name))?.keys() ?? [])];
+    },
+    isClosed: async (name, issuedAtSeconds) => isClosed(name, issuedAtSeconds),
+    async *listAll() {
+      yield [...sessions.keys()].filter((key) => live(key) !== undefined);
     },
     markUsed: async (purpose, hash, ttlMs) => setOnce(`used ${purpose} ${hash}`, "1", ttlMs),
     wasUsed: async (purpose, hash) => valueOf(`used ${purpose} ${hash}`) !== undefined,

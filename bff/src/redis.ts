@@ -1,4 +1,5 @@
 // The session store in Redis: every key name and every command.
+import { Cluster } from "ioredis";
 import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
@@ -21,6 +22,9 @@ const sessionName = (key: string) => `cloakroom:{${key}}:session`;
 const tombstoneName = (key: string) => `cloakroom:{${key}}:ended`;
 const indexName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}`;
 const closedName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}-closed`;
+const keyOfSessionName = (name: string) => name.slice(name.indexOf("{") + 1, name.indexOf("}"));
+/** Looked through at once: few enough that nobody waits for it. */
+const SCAN_COUNT = 500;
 /** Where every end is told: `<session key> <reason>`. */
 const ENDED_CHANNEL = "cloakroom:session-ended";
 const REFRESH_TURNS = "cloakroom:{refresh-turns}:next";
@@ -152,6 +156,21 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       const keys = await script("closeIndex", [indexName(name), closedName(name)], issuedAtSeconds ?? "*", ttlMs);
       return Array.isArray(keys) ? keys.map(String) : [];
     },
+    async isClosed(name, issuedAtSeconds) {
+      const closed = await attempt(() => client.get(closedName(name)));
+      return closed !== null && (closed === "*" || issuedAtSeconds <= Number(closed));
+    },
+    async *listAll() {
+      for (const node of client instanceof Cluster ? client.nodes("master") : [client]) {
+        let cursor = "";
+        while (cursor !== "0") {
+          const from = cursor === "" ? "0" : cursor;
+          const [next, names] = await attempt(() => node.scan(from, "MATCH", sessionName("*"), "COUNT", SCAN_COUNT));
+          cursor = next;
+          yield names.map(keyOfSessionName);
+        }
+      }
+    },
     markUsed: async (purpose, hash, ttlMs) =>
       (await attempt(() => client.set(usedName(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
     wasUsed: async (purpose, hash) => (await attempt(() => client.exists(usedName(purpose, hash)))) === 1,
@@ -180,6 +199,8 @@ function parseClaim(reply: unknown): RefreshClaim {
   return { kind: "gone" };
 }
 
+export const NO_ANSWER = "no answer in time";
+
 /** The one word of a fault that an operator needs, from those that can hold no secret. */
 export function storeFault(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -187,7 +208,7 @@ export function storeFault(error: unknown): string {
   const [word = ""] = error instanceof Error ? error.message.split(" ", 1) : [];
   return ["WRONGPASS", "NOAUTH", "NOPERM", "LOADING", "READONLY", "OOM", "MASTERDOWN", "CLUSTERDOWN"].includes(word)
     ? word
-    : "no answer in time";
+    : NO_ANSWER;
 }
 
 /** An eviction policy other than noeviction deletes sessions silently once memory is full. */

@@ -78,7 +78,10 @@ export type RefreshRelease =
   | "unknown";
 
 /** What an index is kept for: the provider's session, or a user (issuer and subject). Both as hashes. */
-export type IndexName = { kind: "provider-session" | "user"; hash: string };
+export type IndexName = { kind: "provider-session" | "user" | "all"; hash: string };
+
+/** Lists nothing, but can be closed: then no login before that begins a session, whoever it is. */
+export const ALL_SESSIONS: IndexName = { kind: "all", hash: "all" };
 
 /** @throws GatewayError store_unavailable from every method. */
 export type Store = {
@@ -122,6 +125,14 @@ export type Store = {
    */
   closeIndex(name: IndexName, close: { issuedAtSeconds: number | undefined; ttlMs: number }): Promise<SessionKey[]>;
 
+  /** Whether a login of that time is barred by a `closeIndex`. */
+  isClosed(name: IndexName, issuedAtSeconds: number): Promise<boolean>;
+  /**
+   * Every session, a batch at a time, without holding up anybody else; one that begins meanwhile may be missing, one
+   * that ends meanwhile may be there, and one may come twice.
+   */
+  listAll(): AsyncIterable<SessionKey[]>;
+
   /** Remembers a one-time value (a state, a jti). @returns false where it was there already. */
   markUsed(purpose: "state" | "logout-token", hash: string, ttlMs: number): Promise<boolean>;
   wasUsed(purpose: "state" | "logout-token", hash: string): Promise<boolean>;
@@ -130,6 +141,9 @@ export type Store = {
   check(): Promise<string | undefined>;
   close(): Promise<void>;
 };
+
+/** So long can a logout of "all sessions" precede the storing of one that it means. */
+export const LOGIN_TAKES_AT_MOST_MS = 15 * 60_000;
 
 /** Tombstones outlive every request that could still hold the session's record. */
 export const TOMBSTONE_MS = 24 * 3_600_000;

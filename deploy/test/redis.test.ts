@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectRedis } from "../../bff/src/redis-connection.ts";
 import { createRedisStore } from "../../bff/src/redis.ts";
+import { createSessions } from "../../bff/src/session/sessions.ts";
+import { createUserSessions } from "../../bff/src/session/user-sessions.ts";
 import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
 import { REDIS_COMMANDS, redisUsers } from "../compose/secrets.ts";
 
@@ -61,6 +63,7 @@ describe("the gateway's Redis user", () => {
     await store.claimRefresh(key, { owner: "b", tokenVersion: 2, leaseMs: 5_000, graceMs: 0 });
     await store.releaseRefresh(key, "b", "unspent");
     expect(await store.addToIndex(name, { key, maxMs: 60_000, issuedAtSeconds: 100 })).toBe(true);
+    expect(await store.isClosed(name, 100)).toBe(false);
     expect(await store.closeIndex(name, { issuedAtSeconds: 99, ttlMs: 60_000 })).toEqual([key]);
     await store.removeFromIndex(name, key);
     expect(await store.markUsed("state", name.hash, 60_000)).toBe(true);
@@ -97,6 +100,42 @@ describe("the gateway's Redis user", () => {
     const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "configuration.md"), "utf8");
     const listed = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(" ") ?? [];
     expect(listed.filter((name) => name !== "client|setinfo")).toEqual(REDIS_COMMANDS.split(" "));
+  });
+});
+
+describe("the administrator's Redis user of docs/sessions.md", () => {
+  it("may end all sessions, and read no key of anybody else's", async () => {
+    const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "sessions.md"), "utf8");
+    const [, rule = ""] = /^ACL SETUSER cloakroom-admin (.+)$/m.exec(page) ?? [];
+    const server = await startRedisServer();
+    const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });
+    await new Promise((ready) => owner.once("ready", ready));
+    await owner.call("ACL", "SETUSER", "cloakroom-admin", ...rule.split(" "));
+    const adminUrl = `redis://cloakroom-admin:a-password@127.0.0.1:${server.port}/0`;
+    const store = createRedisStore({ url: adminUrl, timeoutMs: 1_000 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    const plain = createRedisStore({ url: server.url, timeoutMs: 1_000 });
+    await new Promise((ready) => plain.client.once("ready", ready));
+    opened.push(
+      () => owner.disconnect(),
+      () => store.close(),
+      () => plain.close(),
+      () => server.kill(),
+    );
+    const session = JSON.stringify({
+      ...{ handle: "h", issuer: "https://provider.test", subject: "alice", user: {}, roles: [] },
+      ...{ createdAtMs: 1_000, issuedAtSeconds: 1, providerSid: "sid" },
+    });
+    const key = randomBytes(32).toString("base64url");
+    await plain.create({ key, session, tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
+    const log = { security() {} } as never;
+    const sessions = createSessions({ store, log, sessionIdleMs: 60_000, sessionMaxMs: 120_000 });
+    let ended = 0;
+    await sessions.endEverything("revoked", (count) => (ended += count));
+    expect(ended).toBe(1);
+    expect(await plain.read(key)).toBeUndefined();
+    expect(await createUserSessions({ store, end: sessions.end }).list(JSON.parse(session))).toEqual([]);
+    await expect(store.client.call("GET", "other:key")).rejects.toThrow(/NOPERM|permissions/);
   });
 });
 

@@ -108,7 +108,7 @@ async function store(sessions: Sessions, request: PerRequest, key: string, recor
     sealedTokens,
     idleMs: begin.idleMs,
   });
-  if (!begun) throw new GatewayError("login_failed", { reason: "the provider ended the session before it began" });
+  if (!begun) throw new GatewayError("login_failed", { reason: "the session was ended before it began" });
   request.begun = key;
 }
 

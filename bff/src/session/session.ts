@@ -20,6 +20,11 @@ export type Session = {
   authTimeSeconds?: number;
 };
 
+/** Seconds: by the provider's clock or by ours, whichever is behind. An end that came later means this session. */
+export function earliestTimeOf({ issuedAtSeconds, createdAtMs }: Session): number {
+  return Math.min(issuedAtSeconds, Math.floor(createdAtMs / 1000));
+}
+
 /** 256 random bits: a UUID has 122 and would not do (ASVS 11.5.1). */
 export function newSessionId(): string {
   return randomBytes(32).toString("base64url");

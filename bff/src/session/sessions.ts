@@ -1,10 +1,19 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
 import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
 import type { Log } from "../log.ts";
-import type { EndReason, SessionKey, SessionTimes, Store, StoredSession } from "../store.ts";
+import {
+  ALL_SESSIONS,
+  LOGIN_TAKES_AT_MOST_MS,
+  type EndReason,
+  type SessionKey,
+  type SessionTimes,
+  type Store,
+  type StoredSession,
+} from "../store.ts";
+import { endEverything } from "./end-everything.ts";
 import { createEnding } from "./ending.ts";
 import { indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
-import { parseSession, sessionKeyOf, type Session } from "./session.ts";
+import { earliestTimeOf, parseSession, sessionKeyOf, type Session } from "./session.ts";
 
 export type FoundSession = { sessionId: string; key: SessionKey; session: Session; stored: StoredSession };
 
@@ -17,13 +26,18 @@ export type Sessions = {
   keepAlive(found: FoundSession): void;
   /**
    * Stores a session with its sealed tokens and enters it into the indexes.
-   * @returns false where the provider has already logged it out: then nothing is left of it.
+   * @returns false where it was ended before it began: then nothing is left of it.
    */
   begin(begin: { sessionId: string; session: string; sealedTokens: string; idleMs: number }): Promise<boolean>;
   /** Ends a session on every instance. @returns whether there was one. */
   end(key: SessionKey, reason: EndReason): Promise<boolean>;
   /** Ends all sessions of a provider session, or of a user; also those that are just being stored. */
   endAll(target: LogoutTarget, reason: EndReason): Promise<number>;
+  /**
+   * Ends every session that began before now, whether an index knows it or not, and bars every login that was granted
+   * before now. `onEnded` hears how many it were so far. Safe to be called again, should it fail half-way.
+   */
+  endEverything(reason: EndReason, onEnded: (count: number) => void): Promise<void>;
 };
 
 type Parts = {
@@ -34,9 +48,6 @@ type Parts = {
   /** Milliseconds of a clock that never goes back. */
   monotonicMs?: () => number;
 };
-
-/** A login takes minutes at most: so long can a logout of "all sessions of a user" precede the session it means. */
-const CLOSED_USER_MS = 15 * 60_000;
 
 export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monotonicMs }: Parts): Sessions {
   const clock = monotonicMs ?? (() => performance.now());
@@ -95,17 +106,21 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
         await end(key, "provider_logout");
         return false;
       }
-      return true;
+      // After it can be found: either this sees that all sessions are ended, or whoever ends them sees this one.
+      if (!(await store.isClosed(ALL_SESSIONS, earliestTimeOf(session)))) return true;
+      await end(key, "revoked");
+      return false;
     },
     end,
     async endAll(target, reason) {
       const close =
         target.kind === "user"
-          ? { issuedAtSeconds: target.issuedAtSeconds, ttlMs: CLOSED_USER_MS }
+          ? { issuedAtSeconds: target.issuedAtSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS }
           : { issuedAtSeconds: undefined, ttlMs: sessionMaxMs };
       const keys = await store.closeIndex(indexOf(target), close);
       const ended = await Promise.all(keys.map((key) => end(key, reason)));
       return ended.filter(Boolean).length;
     },
+    endEverything: (reason, onEnded) => endEverything({ store, end, reason, onEnded }),
   };
 }

@@ -161,6 +161,24 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 101 })).toBe(true);
   });
 
+  it("says of a closed index whether a login is barred, for those who are in no list too", async () => {
+    const name = { kind: "all", hash: newKey() } as const;
+    expect(await store().isClosed(name, 100)).toBe(false);
+    expect(await store().closeIndex(name, { issuedAtSeconds: 100, ttlMs: 60_000 })).toEqual([]);
+    expect(await store().isClosed(name, 100)).toBe(true);
+    expect(await store().isClosed(name, 101)).toBe(false);
+  });
+
+  it("lists every live session, whatever its index says", async () => {
+    const keys = [newKey(), newKey(), newKey()];
+    for (const key of keys) await store().create(record(key));
+    await store().end(keys[2]!, "logout");
+    const listed = new Set<string>();
+    for await (const batch of store().listAll()) for (const key of batch) listed.add(key);
+    expect(keys.map((key) => listed.has(key))).toEqual([true, true, false]);
+    for (const key of listed) expect(key).toMatch(/^[\w-]{43}$/);
+  });
+
   it("lists an index oldest first, without what was removed from it", async () => {
     const name = { kind: "user", hash: newKey() } as const;
     const keys = [newKey(), newKey(), newKey()].toSorted().toReversed();

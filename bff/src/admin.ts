@@ -1,0 +1,165 @@
+// npm run sessions -w bff: the administrator lists and ends sessions, with the gateway's own settings and store.
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { HELP, parseAdminArguments, UsageError, type AdminCommand } from "./admin-arguments.ts";
+import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { GatewayError } from "./errors.ts";
+import { createLog, type Log } from "./log.ts";
+import { createRedisStore, NO_ANSWER, storeFault } from "./redis.ts";
+import { createSessions, type Sessions } from "./session/sessions.ts";
+import { createUserSessions, type UserSession } from "./session/user-sessions.ts";
+import type { Store } from "./store.ts";
+
+/** Nobody waits in a browser for it: a slow answer is better than none. */
+const COMMAND_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+type Parts = { config: Config; store: Store; sessions: Sessions; log: Log; progress: Progress };
+/** What can be said of a command that broke off. */
+type Progress = { isConnected: boolean; ended: number };
+
+// Not by itself: deadlines that were kept still have their timers.
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const command = parseAdminArguments(args);
+    if (command.kind === "help") return say(HELP);
+    const config = loadConfig();
+    if (config.redisUrl === undefined)
+      throw new ConfigError([
+        "REDIS_URL is not set: sessions in a gateway's own process end with it and no other way.",
+      ]);
+    return await withStore(config, config.redisUrl, (parts) => run(command, parts));
+  } catch (error) {
+    if (error instanceof UsageError) return complain(2, `${error.message}\nSee: npm run sessions -w bff -- --help`);
+    if (error instanceof ConfigError)
+      return complain(78, error.message.replace("The gateway cannot start", "Not done"));
+    throw error;
+  }
+}
+
+async function withStore(config: Config, url: string, work: (parts: Parts) => Promise<number>): Promise<number> {
+  // Lines of the log are for who collects them; what was asked for goes to stdout alone.
+  const log = createLog("info", pino.destination({ dest: 2, sync: true }));
+  let fault = NO_ANSWER;
+  const onError = (error: unknown) => {
+    // What came of a fault is not the fault: a connection that was refused does not answer either.
+    if (storeFault(error) !== NO_ANSWER) fault = storeFault(error);
+  };
+  const store = createRedisStore({ url, timeoutMs: COMMAND_TIMEOUT_MS, onError });
+  const { sessionIdleMs, sessionMaxMs } = config;
+  const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const progress = { isConnected: false, ended: 0 };
+  try {
+    await connected(store);
+    progress.isConnected = true;
+    return await work({ config, store, sessions, log, progress });
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return complain(1, `${progressInWords(progress)} ${faultInWords(fault)}`);
+  } finally {
+    await store.close();
+  }
+}
+
+function progressInWords({ isConnected, ended }: Progress): string {
+  if (!isConnected) return "Nothing was ended:";
+  return ended === 0 ? "Not done, or not all of it:" : `${sessionsInWords(ended)} ended, not all of them:`;
+}
+
+/** @throws GatewayError store_unavailable */
+async function connected(store: Store): Promise<void> {
+  const giveUpAtMs = performance.now() + CONNECT_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await store.check();
+      return;
+    } catch (error) {
+      if (performance.now() > giveUpAtMs) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Parts): Promise<number> {
+  const { config, store, sessions, log, progress } = parts;
+  const issuer = ("issuer" in command ? command.issuer : undefined) ?? config.provider.issuer;
+  const issuedAtSeconds = Math.floor(Date.now() / 1000);
+  switch (command.kind) {
+    case "count":
+      return say(`${await countSessions(store)}\n`);
+    case "list": {
+      const { list } = createUserSessions({ store, end: sessions.end });
+      const found = await list({ issuer, subject: command.subject });
+      return say(found.map(command.json ? asJson : asText).join("") || (command.json ? "" : "no sessions\n"));
+    }
+    case "end-user": {
+      const { subject } = command;
+      const count = await sessions.endAll({ kind: "user", issuer, subject, issuedAtSeconds }, "revoked");
+      log.security("admin_ended_sessions", { reason: "end-user", subject, count });
+      return say(`${sessionsInWords(count)} ended\n`);
+    }
+    case "end-provider-session": {
+      const { providerSid } = command;
+      const count = await sessions.endAll({ kind: "provider-session", issuer, providerSid }, "revoked");
+      log.security("admin_ended_sessions", { reason: "end-provider-session", count });
+      return say(`${sessionsInWords(count)} ended\n`);
+    }
+    case "end-all": {
+      await sessions.endEverything("revoked", (more) => (progress.ended += more));
+      log.security("admin_ended_sessions", { reason: "end-all", count: progress.ended });
+      return say(`${sessionsInWords(progress.ended)} ended\n`);
+    }
+  }
+}
+
+async function countSessions(store: Store): Promise<number> {
+  const keys = new Set<string>();
+  for await (const batch of store.listAll()) for (const key of batch) keys.add(key);
+  return keys.size;
+}
+
+function timesOf({ session, usedAgoMs, idleExpiresInMs, expiresInMs }: UserSession) {
+  const nowMs = Date.now();
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return {
+    id: session.handle,
+    device: session.device ?? null,
+    createdAt: iso(session.createdAtMs),
+    lastUsedAt: usedAgoMs === undefined ? null : iso(nowMs - usedAgoMs),
+    idleExpiresAt: iso(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
+    expiresAt: iso(nowMs + expiresInMs),
+  };
+}
+
+function asJson(each: UserSession): string {
+  return `${JSON.stringify(timesOf(each))}\n`;
+}
+
+function asText(each: UserSession): string {
+  const { id, device, createdAt, lastUsedAt, idleExpiresAt } = timesOf(each);
+  return `${id}  since ${createdAt}  used ${lastUsedAt ?? "unknown"}  until ${idleExpiresAt}  ${device ?? "unknown device"}\n`;
+}
+
+function sessionsInWords(count: number): string {
+  return count === 1 ? "1 session" : `${count} sessions`;
+}
+
+function faultInWords(fault: string): string {
+  if (fault === "NOPERM")
+    return "Redis refused it (NOPERM): its user may not. Looking through all sessions needs `scan`, see docs/sessions.md.";
+  if (fault === "WRONGPASS" || fault === "NOAUTH")
+    return `Redis refused us (${fault}). Correct user and password in REDIS_URL.`;
+  return `Redis did not answer (${fault}). Start it or correct REDIS_URL, then ask again: ending twice does no harm.`;
+}
+
+function say(text: string): 0 {
+  process.stdout.write(text);
+  return 0;
+}
+
+function complain(code: number, text: string): number {
+  process.stderr.write(`${text.trimEnd()}\n`);
+  return code;
+}

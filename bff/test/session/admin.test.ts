@@ -1,0 +1,209 @@
+// The administrator's command line, as a process of its own beside two running instances.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRedisStore } from "../../src/redis.ts";
+import { createSessions } from "../../src/session/sessions.ts";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
+import { freePort } from "../../../demo/src/free-port.ts";
+import { openStream } from "../support/open-stream.ts";
+import { startCluster } from "../support/redis-cluster.ts";
+import { silentLog, storeSession, testKeys } from "../support/sessions.ts";
+import { startWorld, userOf, type World } from "../support/world.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ instances: 2 });
+});
+afterAll(() => world.stop());
+
+async function admin(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/admin.ts"), ...args], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      OIDC_ISSUER: world.provider.issuer,
+      OIDC_CLIENT_ID: "cloakroom",
+      OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
+      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+      REDIS_URL: world.redis.url,
+      ...env,
+    },
+  });
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (text: Buffer) => (out += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (err += text.toString()));
+  const [code] = (await once(child, "close")) as [number];
+  return { code, out, err };
+}
+
+describe("npm run sessions", { timeout: 60_000 }, () => {
+  it("lists one user's sessions without a secret, and ends them on every instance", async () => {
+    const [here, there] = world.gateways;
+    const [first, second, other] = [
+      world.browser("alice", here),
+      world.browser("alice", there),
+      world.browser("admin", here),
+    ];
+    for (const browser of [first, second, other]) await browser.login();
+    const subject = (await userOf(first))!;
+    const listed = await admin(["list", "--subject", subject, "--json"]);
+    expect(listed).toMatchObject({ code: 0, err: "" });
+    expect(
+      listed.out
+        .trim()
+        .split("\n")
+        .map((line) => Object.keys(JSON.parse(line) as object)),
+    ).toEqual(
+      Array.from({ length: 2 }, () => ["id", "device", "createdAt", "lastUsedAt", "idleExpiresAt", "expiresAt"]),
+    );
+    const sessionId = first.cookies.get(SESSION_COOKIE)!;
+    expect(listed.out + listed.err).not.toContain(sessionId);
+    expect(listed.out + listed.err).not.toContain(sessionKeyOf(sessionId));
+
+    const tab = await openStream(second, here!, "/bff/events");
+    const ended = await admin(["end-user", "--subject", subject]);
+    expect(ended).toMatchObject({ code: 0, out: "2 sessions ended\n" });
+    expect(ended.err).toContain('"event":"admin_ended_sessions"');
+    await expect.poll(() => tab.text()).toContain('"reason":"revoked"');
+    expect(await userOf(first)).toBeUndefined();
+    expect(await userOf(second)).toBeUndefined();
+    expect(await userOf(other)).toBeDefined();
+    expect((await admin(["list", "--subject", subject])).out).toBe("no sessions\n");
+  });
+
+  it("does not take a user of another issuer for this one", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const subject = (await userOf(browser))!;
+    const elsewhere = await admin(["end-user", "--subject", subject, "--issuer", "https://other.test"]);
+    expect(elsewhere).toMatchObject({ code: 0, out: "0 sessions ended\n" });
+    expect(await userOf(browser)).toBe(subject);
+  });
+
+  it("ends the sessions of one session at the provider, also one whose login is still being stored", async () => {
+    const { store } = world.gateway;
+    const sessions = createSessions({ store, log: silentLog, sessionIdleMs: 60_000, sessionMaxMs: 60_000 });
+    const begin = () => {
+      const sessionId = newSessionId();
+      const session = {
+        handle: "handle",
+        issuer: world.provider.issuer,
+        subject: "carol",
+        providerSid: "sid-of-carol",
+        user: {},
+        roles: [],
+        createdAtMs: Date.now(),
+        issuedAtSeconds: Math.floor(Date.now() / 1000),
+      };
+      return sessions.begin({ sessionId, session: JSON.stringify(session), sealedTokens: "sealed", idleMs: 60_000 });
+    };
+    expect(await begin()).toBe(true);
+    expect((await admin(["end-provider-session", "--sid", "sid-of-carol"])).out).toBe("1 session ended\n");
+    expect(await begin()).toBe(false);
+  });
+
+  it("ends all sessions, those that no index knows too, and a login that was granted before, but none after", async () => {
+    const { store } = world.gateway;
+    const browser = world.browser();
+    await browser.login();
+    const unknown = await storeSession(store);
+    const late = world.browser("admin");
+    const count = Number((await admin(["count"])).out);
+    expect(count).toBeGreaterThanOrEqual(2);
+    const sessions = createSessions({ store, log: silentLog, sessionIdleMs: 60_000, sessionMaxMs: 60_000 });
+    const granted = {
+      handle: "handle",
+      issuer: world.provider.issuer,
+      subject: "dave",
+      user: {},
+      roles: [],
+      createdAtMs: Date.now(),
+      // By a provider whose clock is ahead of ours.
+      issuedAtSeconds: Math.floor(Date.now() / 1000) + 20,
+    };
+    const ended = await admin(["end-all", "--yes"]);
+    expect(ended).toMatchObject({ code: 0, out: `${count} sessions ended\n` });
+    expect(await userOf(browser)).toBeUndefined();
+    expect(await store.read(unknown.key)).toBeUndefined();
+    expect(
+      await sessions.begin({
+        sessionId: newSessionId(),
+        session: JSON.stringify(granted),
+        sealedTokens: "sealed",
+        idleMs: 60_000,
+      }),
+    ).toBe(false);
+    const endedAtSeconds = Math.floor(Date.now() / 1000);
+    await expect.poll(() => Math.floor(Date.now() / 1000), { timeout: 2_000 }).toBeGreaterThan(endedAtSeconds);
+    await late.login();
+    expect(await userOf(late)).toBeDefined();
+    expect((await admin(["count"])).out).toBe("1\n");
+  });
+
+  it("ends all sessions of a Cluster, on whatever node they are", async () => {
+    const cluster = await startCluster(3);
+    const store = createRedisStore({ url: cluster.url, timeoutMs: 1_000 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    const stored = await Promise.all(Array.from({ length: 30 }, () => storeSession(store)));
+    const ended = await admin(["end-all", "--yes"], { REDIS_URL: cluster.url });
+    expect(ended).toMatchObject({ code: 0, out: "30 sessions ended\n" });
+    expect(await Promise.all(stored.map(({ key }) => store.read(key)))).toEqual(stored.map(() => undefined));
+    await store.close();
+    await cluster.stop();
+  });
+});
+
+describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () => {
+  it.each([
+    ["no command", ["--json"], 2, "A command is missing."],
+    ["an unknown command", ["end"], 2, 'There is no command "end".'],
+    ["no subject", ["end-user"], 2, "--subject is missing."],
+    ["an unknown option", ["count", "--force"], 2, "--force"],
+    ["end-all without --yes", ["end-all"], 2, "Nothing was ended."],
+  ] as const)("%s", async (_what, args, code, sentence) => {
+    const result = await admin(args);
+    expect(result.code).toBe(code);
+    expect(result.err).toContain(sentence);
+    expect(result.out).toBe("");
+  });
+
+  it("help is help", async () => {
+    const { code, out } = await admin(["--help"]);
+    expect(code).toBe(0);
+    for (const command of ["count", "list", "end-user", "end-provider-session", "end-all"])
+      expect(out).toContain(command);
+  });
+
+  it("a Redis that is not there", async () => {
+    const url = `redis://127.0.0.1:${await freePort()}`;
+    const result = await admin(["end-all", "--yes"], { REDIS_URL: url });
+    expect(result.code).toBe(1);
+    expect(result.err).toMatch(/^Nothing was ended: Redis did not answer \(ECONNREFUSED\)/m);
+  });
+
+  it("a Redis user that may not look through all sessions", async () => {
+    const owner = createRedisStore({ url: world.redis.url, timeoutMs: 1_000 });
+    await new Promise((ready) => owner.client.once("ready", ready));
+    const everythingElse = ["on", ">pass", "~*", "&*", "+@all", "-scan"];
+    await owner.client.call("ACL", "SETUSER", "narrow", ...everythingElse);
+    await owner.close();
+    const url = world.redis.url.replace("redis://", "redis://narrow:pass@");
+    const result = await admin(["end-all", "--yes"], { REDIS_URL: url });
+    expect(result.code).toBe(1);
+    expect(result.err).toMatch(/^Not done, or not all of it: Redis refused it \(NOPERM\).*`scan`/m);
+  });
+
+  it("no REDIS_URL", async () => {
+    const result = await admin(["count"], { REDIS_URL: "" });
+    expect(result).toMatchObject({ code: 78, out: "" });
+    expect(result.err).toContain("REDIS_URL is not set");
+  });
+
+  it("a wrong setting", async () => {
+    const result = await admin(["count"], { SESSION_IDLE_SECONDS: "x" });
+    expect(result.code).toBe(78);
+    expect(result.err).toMatch(/^Not done: one setting is wrong/);
+  });
+});
