@@ -165,4 +165,32 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "lateMs > Infinity ?",
     tests: ["test/session/deadline.test.ts"],
   },
+  {
+    breaks: "step-up: the upstream's challenge and body reach the browser as they are",
+    file: "src/proxy/step-up.ts",
+    find: 'if (parameters?.get("error") !== STEP_UP_ERROR) return undefined;',
+    replace: "return undefined;",
+    tests: ["test/proxy/step-up.test.ts"],
+  },
+  {
+    breaks: "step-up: an upstream adds parameters of its own to a login",
+    file: "src/proxy/step-up.ts",
+    find: "if (value !== undefined && LOGIN_SHAPES[name].test(value)) query.set(name, value);",
+    replace: "if (value !== undefined) query.set(name, value);",
+    tests: ["test/proxy/step-up.test.ts"],
+  },
+  {
+    breaks: "step-up: a request without the user's token sends the user round in a circle",
+    file: "src/proxy/step-up.ts",
+    find: 'if (token !== "user" && token !== "optional") return undefined;',
+    replace: "",
+    tests: ["test/proxy/step-up.test.ts"],
+  },
+  {
+    breaks: "step-up: a body without end holds the upstream's connection",
+    file: "src/proxy/exchange.ts",
+    find: "controller.abort(refusal);",
+    replace: "",
+    tests: ["test/proxy/step-up.test.ts"],
+  },
 ];

@@ -11,6 +11,7 @@ export const ERRORS = {
   csrf_rejected: { status: 403, detail: "The request did not come from this application." },
   forbidden: { status: 403, detail: "You do not have the permission that this needs." },
   step_up_required: { status: 401, detail: "This needs a stronger login." },
+  step_up_failed: { status: 403, detail: "The login service did not confirm you as strongly as this needs." },
   login_failed: { status: 400, detail: "The login could not be completed. Please try again." },
   store_unavailable: { status: 503, detail: "Sessions cannot be read right now. Nobody was logged out." },
   provider_unavailable: { status: 503, detail: "The login service cannot be reached right now." },
@@ -38,6 +39,8 @@ export type GatewayErrorOptions = {
   retryAfterSeconds?: number;
   /** `Allow` for method_not_allowed. */
   allow?: readonly string[];
+  /** The login that cures step_up_required: a path of this gateway. */
+  loginUrl?: string;
 };
 
 /** The one error class of the gateway: callers decide on `code`, the log reads `reason` and `cause`. */
@@ -48,6 +51,7 @@ export class GatewayError extends Error {
   readonly reason: string | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly allow: readonly string[] | undefined;
+  readonly loginUrl: string | undefined;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     super(options.reason ?? ERRORS[code].detail, { cause: options.cause });
@@ -56,6 +60,7 @@ export class GatewayError extends Error {
     this.reason = options.reason;
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined);
     this.allow = options.allow;
+    this.loginUrl = options.loginUrl ?? (this.status === 401 ? "/bff/login" : undefined);
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openApiDocument } from "../src/api/openapi.ts";
 import { knownUser, startHarness, type Harness } from "./api-harness.ts";
 
@@ -39,6 +39,36 @@ test("the admin route is for the role admin only", async () => {
   expect(refused.status).toBe(403);
   expect(refused.headers.get("www-authenticate")).toContain('error="insufficient_scope"');
   expect(await refused.json()).toMatchObject({ status: 403, code: "insufficient_scope" });
+});
+
+describe("the confidential route", () => {
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const ask = async (claims: Record<string, unknown>) =>
+    harness.call("/confidential?message=probe", await harness.token(knownUser(harness.provider, "alice"), claims));
+
+  test("answers who has logged in with two factors, and lately", async () => {
+    const response = await ask({ acr: "2", auth_time: nowSeconds - 60 });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ message: "probeReceived", acr: "2", authTime: nowSeconds - 60 });
+  });
+
+  test.each([
+    ["by password alone", { acr: "1", auth_time: nowSeconds }, /second step/],
+    ["without a word about it", { acr: undefined, auth_time: nowSeconds }, /second step/],
+    ["by a level that is no number", { acr: "3x", auth_time: nowSeconds }, /second step/],
+    ["too long ago", { acr: "2", auth_time: nowSeconds - 1_000 }, /too long ago/],
+    ["at an unknown time", { acr: "2", auth_time: undefined }, /too long ago/],
+  ])("says which login it wants to who has logged in %s (RFC 9470)", async (_how, claims, detail) => {
+    const response = await ask(claims);
+    expect(response.status).toBe(401);
+    expect(response.headers.get("www-authenticate")).toMatch(
+      /^Bearer .*error="insufficient_user_authentication".*acr_values="2", max_age="900"$/,
+    );
+    expect(await response.json()).toMatchObject({
+      code: "insufficient_user_authentication",
+      detail: expect.stringMatching(detail),
+    });
+  });
 });
 
 test("the department route decides by a custom claim, not by the role", async () => {
@@ -166,11 +196,14 @@ test("answers no origin with CORS headers", async () => {
   expect([...response.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
 });
 
+/** What this administrator, who logged in without a second factor, may not see. */
+const REFUSED: Readonly<Record<string, number>> = { "/department": 403, "/confidential": 401 };
+
 test("the description names every route that answers, and nothing else", async () => {
   for (const [path, operations] of Object.entries(openApiDocument.paths))
     for (const method of Object.keys(operations)) {
       const query = path === "/events" ? "?count=1" : "?message=a&bytes=1&ms=1";
       const { status } = await harness.call(`${path}${query}`, admin, { method: method.toUpperCase() });
-      expect([path, method, status]).toEqual([path, method, path === "/department" ? 403 : 200]);
+      expect([path, method, status]).toEqual([path, method, REFUSED[path] ?? 200]);
     }
 });

@@ -13,10 +13,17 @@ export const gateway = {
   user: "/bff/user",
   logout: "/bff/logout",
   login: (returnPath: string): string => `/bff/login?${new URLSearchParams({ returnTo: returnPath })}`,
+  /** @param loginUrl the gateway's, which says how strong a login must be */
+  stepUp: (loginUrl: string, returnPath: string): string => {
+    const query = new URLSearchParams(loginUrl.split("?")[1]);
+    query.set("returnTo", returnPath);
+    return `/bff/login?${query}`;
+  },
 } as const;
 
 export const api = {
   protected: (message: string): string => `/api/protected?${new URLSearchParams({ message }).toString()}`,
+  confidential: (message: string): string => `/api/confidential?${new URLSearchParams({ message }).toString()}`,
   department: "/api/department",
   admin: "/api/admin",
   echo: "/api/echo",

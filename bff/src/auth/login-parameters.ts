@@ -1,6 +1,7 @@
 // The query of /bff/login: an allow-list with a shape for each value. Whatever else reached the provider would let a
 // link choose what the user is asked for (nextjs-auth0 returnTo injection, CVE-2025-67716).
 import { GatewayError } from "../errors.ts";
+import { LOGIN_SHAPES } from "../login-shapes.ts";
 import { returnPath } from "./return-path.ts";
 
 export type LoginParameters = {
@@ -12,14 +13,7 @@ export type LoginParameters = {
   maxAgeSeconds?: number;
 };
 
-const SHAPES: Readonly<Record<string, RegExp>> = {
-  prompt: /^(none|create|(login|consent|select_account)( (login|consent|select_account)){0,2})$/,
-  login_hint: /^\P{Cc}{1,256}$/u,
-  ui_locales: /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}( [A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}){0,9}$/,
-  acr_values: /^[\w.:/-]{1,128}( [\w.:/-]{1,128}){0,4}$/,
-  max_age: /^\d{1,8}$/,
-  kc_idp_hint: /^[\w.-]{1,128}$/,
-};
+const SHAPES: Readonly<Record<string, RegExp>> = LOGIN_SHAPES;
 
 /** @throws GatewayError request_malformed for an unknown, repeated or ill-shaped parameter. */
 export function parseLoginParameters(query: string, publicOrigin: string): LoginParameters {

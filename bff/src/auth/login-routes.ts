@@ -112,7 +112,7 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
   const wanted = attempt.acrValues?.split(" ");
   // acr_values is only a wish to the provider: whoever asked for more must not get less (ASVS 6.8.4).
   if (wanted !== undefined && !wanted.includes(login.claims.acr as string))
-    throw refused("the provider did not reach the acr that was asked for");
+    throw new GatewayError("step_up_failed", { reason: "the provider did not reach the acr that was asked for" });
   const session = sessionFromClaims(login.claims, {
     rolesClaim: parts.config.rolesClaim,
     nowMs: Date.now(),

@@ -28,10 +28,11 @@ const EVENTS: Partial<Record<ErrorCode, SecurityEvent>> = {
   payload_too_large: "request_rejected",
   forbidden: "forbidden",
   login_failed: "login_failed",
+  step_up_failed: "login_failed",
 };
 
 export function problemOf(error: GatewayError, requestId: string): Problem {
-  const { code, status } = error;
+  const { code, status, loginUrl } = error;
   return {
     type: "about:blank",
     title: STATUS_CODES[status] ?? "Error",
@@ -39,7 +40,7 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
     detail: ERRORS[code].detail,
     code,
     requestId,
-    ...(status === 401 ? { loginUrl: "/bff/login" } : {}),
+    ...(loginUrl === undefined ? {} : { loginUrl }),
   };
 }
 

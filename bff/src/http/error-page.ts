@@ -21,6 +21,11 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   },
   forbidden: { title: "You cannot open this", sentence: "Your account does not have the permission that this needs." },
   step_up_required: { title: "Please confirm it is you", sentence: "This needs a stronger login." },
+  step_up_failed: {
+    title: "You were not confirmed",
+    sentence:
+      "The login service let you in without the second step that this needs. Nothing has changed: you are logged in as before.",
+  },
   login_failed: {
     title: "The login was not completed",
     sentence: "It may have taken too long, or was started in another window. You can simply try again.",

@@ -21,6 +21,8 @@ export type Exchange = {
   target: string;
   headers: string[];
   body: Readable | undefined;
+  /** What an answer means instead of itself; undefined: it is passed on. */
+  refusalOf: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
   /** The head for the browser. */
   answerHead: (status: number, headers: IncomingHttpHeaders) => string[];
 };
@@ -53,7 +55,8 @@ const STALLED_READER_MS = 60_000;
 
 /**
  * @returns when the answer has been handed over, or could not be finished; the browser's socket is closed then.
- * @throws GatewayError upstream_unreachable | upstream_timeout | payload_too_large while nothing has been answered
+ * @throws GatewayError upstream_unreachable | upstream_timeout | payload_too_large, or the refusal that an answer means,
+ * while nothing has been answered
  */
 export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
   const { request, response, upstream, body } = parts;
@@ -114,7 +117,7 @@ function isSentAgain(parts: Exchange, run: Run, error: Error): boolean {
 }
 
 function answerHandler(parts: Exchange, run: Run): TracedHandler {
-  const { request, response, answerHead } = parts;
+  const { request, response, refusalOf, answerHead } = parts;
   const resume = (): void => {
     response.socket?.setTimeout(0);
     run.controller?.resume();
@@ -127,9 +130,16 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
       // It may have left while the request waited for a connection.
       if (run.isDone) controller.abort(new Error("the browser left"));
     },
-    onResponseStart(_controller, status, headers) {
+    onResponseStart(controller, status, headers) {
       if (status < 200 || run.isDone) return;
       reportHealth(parts, run, status);
+      const refusal = refusalOf(status, headers);
+      if (refusal !== undefined) {
+        run.settle(refusal);
+        // Its body is for nobody, and may be of any length.
+        controller.abort(refusal);
+        return;
+      }
       const head = answerHead(status, headers);
       if (isUploading(request)) head.push("Connection", "close");
       response.writeHead(status, head);

@@ -14,6 +14,7 @@ import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { Authorized } from "./authorize.ts";
 import type { OpenAnswers } from "./open-answers.ts";
 import { requestBody } from "./request-body.ts";
+import { stepUpDemand } from "./step-up.ts";
 import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
 
 export type ForwardingParts = {
@@ -59,7 +60,12 @@ export function apiForwarding({ config, upstreams, authorize, openAnswers, log }
         responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId }),
       );
     };
-    const outcome = await exchange({ request, response, upstream, address, target, headers, body, answerHead });
+    const refusalOf = (status: number, upstreamHeaders: IncomingHttpHeaders) =>
+      stepUpDemand(status, upstreamHeaders, upstream.config);
+    const outcome = await exchange({
+      ...{ request, response, upstream, address, target, headers, body },
+      ...{ refusalOf, answerHead },
+    });
     if (outcome !== "cut") return;
     requestState(ctx).code = "upstream_unreachable";
     log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });

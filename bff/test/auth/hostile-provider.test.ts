@@ -150,7 +150,7 @@ describe("refuses", () => {
   }, 30_000);
 
   it("ASVS 6.8.4: a login below the acr that was asked for", async () => {
-    expect(await outcome({}, "?acr_values=2")).toEqual({ status: 400, loggedIn: false });
+    expect(await outcome({}, "?acr_values=2")).toEqual({ status: 403, loggedIn: false });
     expect(await outcome({ claims: (claims) => ({ ...claims, acr: "2" }) }, "?acr_values=2")).toEqual({
       status: 303,
       loggedIn: true,

@@ -5,6 +5,7 @@ import type { TokenVerdict } from "./access-token.ts";
 import { Refusal } from "./problem.ts";
 
 const REALM = 'Bearer realm="resource-api"';
+const clockToleranceSeconds = 5;
 
 export function bearer(verify: (token: string) => Promise<TokenVerdict>): Middleware {
   return async function requireBearer(ctx: Context, next: Next) {
@@ -42,6 +43,25 @@ export function rolesAt(claims: JWTPayload, path: string): readonly string[] {
         ? (value as Record<string, unknown>)[name]
         : undefined;
   return Array.isArray(value) ? value.filter((role) => typeof role === "string") : [];
+}
+
+/** How strongly and how freshly the user must have logged in. */
+export type Strength = { level: number; maxAgeSeconds: number };
+
+/** @throws Refusal that says which login would do (RFC 9470 §3) */
+export function requireStrength(ctx: Context, { level, maxAgeSeconds }: Strength): void {
+  const { acr, auth_time: authTime } = claimsOf(ctx);
+  const isStrong = /^\d$/.test(String(acr)) && Number(acr) >= level;
+  const isFresh = typeof authTime === "number" && Date.now() / 1000 - authTime <= maxAgeSeconds + clockToleranceSeconds;
+  if (isStrong && isFresh) return;
+  const detail = isStrong
+    ? "Your login is too long ago for this."
+    : "This needs a second step at the login, such as a one-time code.";
+  throw new Refusal(401, "insufficient_user_authentication", detail, {
+    "www-authenticate":
+      `${REALM}, error="insufficient_user_authentication", error_description="${detail}", ` +
+      `acr_values="${level}", max_age="${maxAgeSeconds}"`,
+  });
 }
 
 /** RFC 6750 §3.1: the token is good, its bearer may not. */

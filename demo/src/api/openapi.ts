@@ -128,6 +128,28 @@ const decisions = {
       },
     },
   },
+  "/confidential": {
+    get: {
+      operationId: "confidential",
+      tags: ["Decisions"],
+      summary: "Only for a login with a second factor, at most 15 minutes ago; other logins are told so (RFC 9470)",
+      parameters: [
+        query("message", { type: "string", minLength: 1, maxLength: 200 }, "Comes back with Received added", true),
+      ],
+      responses: {
+        200: {
+          description: "The message and how the caller logged in",
+          content: json({
+            type: "object",
+            required: ["message", "acr", "authTime"],
+            properties: { message: { type: "string" }, acr: { type: "string" }, authTime: { type: "integer" } },
+          }),
+        },
+        400: response("BadRequest"),
+        ...AUTH_ERRORS,
+      },
+    },
+  },
   "/department": {
     get: {
       operationId: "department",

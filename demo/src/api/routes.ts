@@ -2,12 +2,14 @@
 import { setTimeout as wait } from "node:timers/promises";
 import Router from "@koa/router";
 import type { Context } from "koa";
-import { claimsOf, insufficient, rolesAt } from "./bearer.ts";
+import { claimsOf, insufficient, requireStrength, rolesAt, type Strength } from "./bearer.ts";
 import { countBytes, download, upload } from "./bodies.ts";
 import { events, type OpenStreams } from "./events.ts";
 import { numberParameter, textParameter } from "./query.ts";
 
 const maxSlowMs = 120_000;
+/** A second factor, and within the quarter of an hour before. */
+const CONFIDENTIAL: Strength = { level: 2, maxAgeSeconds: 900 };
 
 export function protectedRoutes({ rolesClaim, open }: { rolesClaim: string; open: OpenStreams }): Router {
   const router = new Router({ strict: true, sensitive: true });
@@ -25,6 +27,11 @@ export function protectedRoutes({ rolesClaim, open }: { rolesClaim: string; open
     if (department !== "engineering")
       throw insufficient("Only the engineering department may see this. Your account belongs to another one.");
     ctx.body = { department, message: "The lift will be out of order on Friday." };
+  });
+  router.get("/confidential", (ctx) => {
+    requireStrength(ctx, CONFIDENTIAL);
+    const { acr, auth_time: authTime } = claimsOf(ctx);
+    ctx.body = { message: `${textParameter(ctx, "message")}Received`, acr, authTime };
   });
   router.get("/events", events(open));
   router.post("/upload", upload);

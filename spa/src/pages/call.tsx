@@ -6,6 +6,7 @@ import { Page } from "../parts/page.tsx";
 import { type ApiAnswer, getApi } from "../server/api.ts";
 import type { Outcome } from "../server/request.ts";
 import { useSession } from "../session/session.ts";
+import { useRepeatAfterLogin } from "../session/use-repeat-after-login.ts";
 import { useServerCall } from "../session/use-server-call.ts";
 import { AnswerPanel } from "./call/answer-panel.tsx";
 import { CallForm } from "./call/call-form.tsx";
@@ -48,6 +49,8 @@ function Desk({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
     setSentPath(path);
     run(call);
   }
+
+  useRepeatAfterLogin(send);
 
   return (
     <Page

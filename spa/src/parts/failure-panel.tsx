@@ -3,14 +3,17 @@ import type { ReactNode } from "react";
 import type { Failure } from "../server/request.ts";
 import { Countdown } from "./countdown.tsx";
 import { failureText } from "./failure-text.ts";
+import { StepUpLink } from "./step-up-link.tsx";
 
 interface FailurePanelProps {
   readonly failure: Failure;
   readonly retryAtMs?: number | null;
   readonly actions?: ReactNode;
+  /** The page makes the call once more when a login in between leads back to it. */
+  readonly repeatsAfterLogin?: boolean;
 }
 
-export function FailurePanel({ failure, retryAtMs = null, actions }: FailurePanelProps) {
+export function FailurePanel({ failure, retryAtMs = null, actions, repeatsAfterLogin = false }: FailurePanelProps) {
   const { title, meaning } = failureText(failure);
   const problem = failure.kind === "problem" ? failure.problem : null;
   return (
@@ -48,9 +51,7 @@ export function FailurePanel({ failure, retryAtMs = null, actions }: FailurePane
       )}
       {problem?.code === "step_up_required" && problem.loginUrl !== null && (
         <p>
-          <a className="button button-main" href={problem.loginUrl}>
-            Confirm with a login
-          </a>
+          <StepUpLink loginUrl={problem.loginUrl} repeats={repeatsAfterLogin} />
         </p>
       )}
       {actions !== undefined && <div className="actions">{actions}</div>}

@@ -17,8 +17,9 @@ const texts: Readonly<Record<string, FailureText>> = {
   },
   forbidden: { title: "Your account may not do this", meaning: "You are logged in, but a role is missing." },
   step_up_required: {
-    title: "This needs a fresh or stronger login",
-    meaning: "Log in once more to confirm that it is you.",
+    title: "Please confirm that it is you",
+    meaning:
+      "The API asks for more than a password here, such as a one-time code. You stay logged in, and what you typed is kept.",
   },
   store_unavailable: {
     title: "The gateway cannot look up your session right now",

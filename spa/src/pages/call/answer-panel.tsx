@@ -43,6 +43,7 @@ function Content({ state, hidesAnswer, onAgain, onCancel }: AnswerPanelProps): R
         <FailurePanel
           failure={state.failure}
           retryAtMs={state.retryAtMs}
+          repeatsAfterLogin
           actions={
             <>
               <button type="button" className="button" onClick={onAgain}>

@@ -5,6 +5,7 @@ const slowMs = 8_000;
 
 export const resources = {
   protected: { label: "/api/protected", path: (message: string) => api.protected(message) },
+  confidential: { label: "/api/confidential", path: (message: string) => api.confidential(message) },
   department: { label: "/api/department", path: () => api.department },
   admin: { label: "/api/admin", path: () => api.admin },
   echo: { label: "/api/echo", path: () => api.echo },

@@ -1,0 +1,89 @@
+// An upstream's demand for a stronger login (RFC 9470), as the browser gets to see it.
+import { afterEach, describe, expect, test } from "vitest";
+import { parseLoginParameters } from "../../src/auth/login-parameters.ts";
+import { stepUpDemand } from "../../src/proxy/step-up.ts";
+import { appRequest, eventually, sendRaw, startGateway, startUpstream } from "./gateway.ts";
+
+const CHALLENGE =
+  'Bearer realm="api", error="insufficient_user_authentication", error_description="secret hint", acr_values="2", max_age="900"';
+const USER = { token: "user", prefix: "/api" } as const;
+
+const loginUrlFor = (challenge: string, upstream: Parameters<typeof stepUpDemand>[2] = USER, status = 401) =>
+  stepUpDemand(status, { "www-authenticate": challenge }, upstream)?.loginUrl;
+
+describe("a challenge", () => {
+  test.each([
+    [CHALLENGE, "/bff/login?acr_values=2&max_age=900"],
+    ['Bearer error="insufficient_user_authentication", max_age=0', "/bff/login?max_age=0"],
+    ['bearer ERROR = insufficient_user_authentication , acr_values="a b"', "/bff/login?acr_values=a+b"],
+    ['DPoP error="insufficient_user_authentication", acr_values="urn:x:2"', "/bff/login?acr_values=urn%3Ax%3A2"],
+    ['Basic realm="x", Bearer error="insufficient_user_authentication", acr_values=2', "/bff/login?acr_values=2"],
+    // It wants a login and does not say which.
+    ['Bearer error="insufficient_user_authentication"', "/bff/login?prompt=login"],
+  ])("%s leads to the login that meets it", (challenge, loginUrl) => {
+    expect(loginUrlFor(challenge)).toBe(loginUrl);
+    expect(() => parseLoginParameters(loginUrl.split("?")[1] ?? "", "https://app.example")).not.toThrow();
+  });
+
+  test.each([
+    ['Bearer error="insufficient_user_authentication", acr_values="2&returnTo=//evil.example"', "prompt=login"],
+    ['Bearer error="insufficient_user_authentication", acr_values="\\"><script>", max_age="x"', "prompt=login"],
+    ['Bearer error="insufficient_user_authentication", acr_values="2", acr_values="1"', "acr_values=2"],
+    ['Bearer error="insufficient_user_authentication", prompt="none", redirect_uri="https://x"', "prompt=login"],
+  ])("%s asks for nothing that a login does not take", (challenge, query) => {
+    expect(loginUrlFor(challenge)).toBe(`/bff/login?${query}`);
+  });
+
+  test.each([
+    ["that is none", 'Bearer realm="api"'],
+    ["of another kind", 'Bearer error="invalid_token", acr_values="2"'],
+    ["of another scheme", 'Basic error="insufficient_user_authentication"'],
+    ["without end", `Bearer error="insufficient_user_authentication", acr_values="2", x="${"y".repeat(5_000)}"`],
+  ])("%s is the upstream's own answer", (_what, challenge) => {
+    expect(loginUrlFor(challenge)).toBeUndefined();
+  });
+
+  test("of another status, or where the user's token was not sent, is the upstream's own answer", () => {
+    expect(loginUrlFor(CHALLENGE, USER, 403)).toBeUndefined();
+    expect(loginUrlFor(CHALLENGE, { ...USER, token: "none" })).toBeUndefined();
+    expect(loginUrlFor(CHALLENGE, { ...USER, token: "client" })).toBeUndefined();
+  });
+});
+
+describe("the browser", () => {
+  const stops: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0).toReversed()) await stop();
+  });
+
+  test.each(["GET /api/x", "POST /api/x"])(
+    "that sends %s gets a problem of ours and no word of the upstream's",
+    async (line) => {
+      const upstream = await startUpstream((_request, response) => {
+        response.writeHead(401, { "www-authenticate": CHALLENGE, "x-own": "upstream", "content-type": "text/plain" });
+        // A body without end: whoever waited for it would never answer.
+        response.write("the upstream's own words");
+      });
+      const gateway = await startGateway({ upstreams: `/api=${upstream.origin}` });
+      stops.push(upstream.stop, gateway.stop);
+      const isPost = line.startsWith("POST");
+      const request = appRequest(gateway, line, isPost ? ["Content-Length: 5"] : [], isPost ? "typed" : "");
+      const answer = await sendRaw(gateway.port, request);
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
+      expect(JSON.parse(answer.body)).toMatchObject({
+        code: "step_up_required",
+        status: 401,
+        loginUrl: "/bff/login?acr_values=2&max_age=900",
+      });
+      expect(answer.raw).not.toMatch(/own words|secret hint|x-own|insufficient_user_authentication/);
+      await eventually(
+        () =>
+          gateway.lines.some(
+            (each) => each["code"] === "step_up_required" && /stronger login/.test(String(each["reason"])),
+          ),
+        "a log line that says why",
+      );
+    },
+  );
+});
