@@ -66,6 +66,38 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     tests: ["test/proxy/addresses.test.ts"],
   },
   {
+    breaks: "I3: an exchanged token is shared between users",
+    file: "src/tokens/exchanged-token.ts",
+    find: `    const name = \`\${key} \${JSON.stringify(target)}\`;
+    const known = kept.get(name);
+    if (known !== undefined && known.subjectToken === accessToken) return known.token();`,
+    replace: `    const name = JSON.stringify(target);
+    const known = kept.get(name);
+    if (known !== undefined) return known.token();`,
+    tests: ["test/proxy/token-exchange.test.ts"],
+  },
+  {
+    breaks: "exchange: a token from before a refresh is spent on",
+    file: "src/tokens/exchanged-token.ts",
+    find: "known.subjectToken === accessToken",
+    replace: "known.subjectToken !== undefined",
+    tests: ["test/proxy/token-exchange.test.ts"],
+  },
+  {
+    breaks: "exchange: every waiting request asks the provider",
+    file: "src/tokens/kept-token.ts",
+    find: "flight ??= renew()",
+    replace: "flight = renew()",
+    tests: ["test/proxy/token-exchange.test.ts"],
+  },
+  {
+    breaks: "exchange: a provider that refuses is asked by every request",
+    file: "src/tokens/kept-token.ts",
+    find: "if (failure !== undefined && now() < failure.untilMs) throw failure.error;",
+    replace: "",
+    tests: ["test/proxy/token-exchange.test.ts"],
+  },
+  {
     breaks: "I6: a row may set the bearer by itself",
     file: "src/upstream-headers.ts",
     find: '  authorization: "the bearer is chosen by `token`",\n',

@@ -34,6 +34,7 @@ import { createUserSessions } from "./session/user-sessions.ts";
 import type { Store } from "./store.ts";
 import { createAccessTokenFor } from "./tokens/access-token-for.ts";
 import { createClientToken } from "./tokens/client-token.ts";
+import { createExchangedToken } from "./tokens/exchanged-token.ts";
 import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
 import { createRefreshTurns } from "./tokens/refresh-turns.ts";
 import { createVault } from "./tokens/vault.ts";
@@ -80,7 +81,8 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   });
   const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs });
   const clientToken = createClientToken(provider.clientCredentials);
-  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken });
+  const exchangedToken = createExchangedToken(provider.exchangeToken);
+  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken });
   const attempts = createLoginAttempts(config.secretKeys);
   const loginParts = {
     publicOrigin,

@@ -4,7 +4,7 @@ import type { BlockList } from "node:net";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstream-config.ts";
 
-export type { UpstreamConfig } from "./upstream-config.ts";
+export type { TokenTarget, UpstreamConfig } from "./upstream-config.ts";
 
 export type ProviderConfig = Readonly<{
   issuer: string;

@@ -8,10 +8,25 @@ import { readTls, type UpstreamTls } from "./upstream-tls.ts";
 /** Which bearer goes to an upstream: the user's, the user's if there is one, none, or the gateway's own. */
 export type UpstreamToken = UpstreamRow["token"];
 
+/** Whom a token is for, in the protocol's own words; empty: whom the provider issues tokens for by itself. */
+export type TokenTarget = Readonly<{ audience?: string; resource?: string; scope?: string }>;
+
+type Turned =
+  | "baseUrl"
+  | "audience"
+  | "resource"
+  | "scope"
+  | "headers"
+  | "caFile"
+  | "certFile"
+  | "keyFile"
+  | "serverName";
+
 export type UpstreamConfig = Readonly<
-  Omit<UpstreamRow, "baseUrl" | "headers" | "caFile" | "certFile" | "keyFile" | "serverName"> & {
+  Omit<UpstreamRow, Turned> & {
     /** Scheme, host, port and base path without a final slash; of several, all with the same scheme and base path. */
     baseUrls: readonly string[];
+    tokenTarget: TokenTarget;
     /** Sent with every request, by lower-case name. */
     headers: ReadonlyMap<string, string>;
     tls: UpstreamTls | undefined;
@@ -74,11 +89,21 @@ function parseRows(candidates: readonly unknown[], setting: string): Parsed {
       return;
     }
     for (const [key, message] of crossFaults(parsed.data)) fault(key, message);
-    const { baseUrl: baseUrls, caFile: _ca, certFile: _cert, keyFile: _key, serverName: _name, ...rest } = parsed.data;
-    const headers = readHeaders(rest.headers, fault);
-    upstreams.push({ ...rest, baseUrls, headers, tls: readTls(parsed.data, fault) });
+    upstreams.push(configOf(parsed.data, fault));
   });
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
+}
+
+function configOf(row: UpstreamRow, fault: (key: string, message: string) => void): UpstreamConfig {
+  const { baseUrl, audience, resource, scope, headers, caFile, certFile, keyFile, serverName, ...rest } = row;
+  const target = { audience, resource, scope };
+  return {
+    ...rest,
+    baseUrls: baseUrl,
+    tokenTarget: Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined)),
+    headers: readHeaders(headers, fault),
+    tls: readTls({ caFile, certFile, keyFile, serverName }, fault),
+  };
 }
 
 /** Only what looks like one: a row may hold anything, and messages go to logs. */

@@ -10,10 +10,11 @@ export type UpstreamTls = Readonly<{
   servername?: string;
 }>;
 
+type TlsKeys = Pick<UpstreamRow, "caFile" | "certFile" | "keyFile" | "serverName">;
 type Fault = (key: string, message: string) => void;
 
 /** @returns undefined where the row says nothing about TLS: the public CAs and the address's own name count then */
-export function readTls(row: UpstreamRow, fault: Fault): UpstreamTls | undefined {
+export function readTls(row: TlsKeys, fault: Fault): UpstreamTls | undefined {
   const { caFile, certFile, keyFile, serverName } = row;
   if ((certFile === undefined) !== (keyFile === undefined))
     fault(certFile === undefined ? "keyFile" : "certFile", "needs both certFile and keyFile. Set the other one too");

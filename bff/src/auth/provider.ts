@@ -12,6 +12,7 @@ import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import { isAnswer, issuedAtOf, refreshFault, throwLoginFault, throwUnavailable } from "./provider-faults.ts";
 import type { VerifyToken } from "./provider-keys.ts";
+import { createProviderTokens, grantOf, type ProviderTokens } from "./provider-tokens.ts";
 
 export type AuthorizationRequest = {
   state: string;
@@ -35,7 +36,7 @@ export type LoginGrant = {
   refreshExpiresInSeconds: number | undefined;
 };
 
-export type Provider = {
+export type Provider = ProviderTokens & {
   /** @throws GatewayError provider_unavailable */
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   /** @throws GatewayError login_failed | provider_unavailable */
@@ -45,8 +46,6 @@ export type Provider = {
   revoke(refreshToken: string): Promise<boolean>;
   /** @returns undefined where the provider has no end-session endpoint, or has never been reached. */
   endSessionUrl(idToken: string): URL | undefined;
-  /** A token of our own, for upstreams with token mode `client`. @throws GatewayError provider_unavailable */
-  clientCredentials(): Promise<TokenGrant>;
   /** @throws GatewayError request_malformed | provider_unavailable */
   verifyLogoutToken(jwt: string): Promise<LogoutToken>;
   /**
@@ -180,10 +179,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
         ...(idToken === "" ? {} : { id_token_hint: idToken }),
       });
     },
-    async clientCredentials() {
-      const { configuration } = await connect();
-      return grantOf(await oidc.clientCredentialsGrant(configuration, resource).catch(throwUnavailable));
-    },
+    ...createProviderTokens({ connect, defaultTarget: resource }),
     async verifyLogoutToken(jwt) {
       const { verify } = await connect();
       return verifyLogoutToken(jwt, verify, rules(""));
@@ -198,16 +194,6 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
       }
     },
     clockFault: clock.fault,
-  };
-}
-
-function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
-  return {
-    accessToken: response.access_token,
-    refreshToken: response.refresh_token,
-    idToken: response.id_token,
-    expiresInSeconds: response.expires_in,
-    scope: response.scope,
   };
 }
 

@@ -1,6 +1,6 @@
 // May this request go to that upstream, and with which bearer? The one place where a session is spent.
 import type { IncomingMessage } from "node:http";
-import type { UpstreamConfig } from "../config.ts";
+import type { TokenTarget, UpstreamConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
@@ -20,12 +20,14 @@ type Parts = {
   sessions: Sessions;
   vault: Vault;
   accessTokenFor: (session: SpendingSession) => Promise<AccessTokenResult>;
-  clientToken: () => Promise<string>;
+  clientToken: (target: TokenTarget) => Promise<string>;
+  /** @throws GatewayError forbidden | provider_unavailable */
+  exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
 };
 
 /** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
-export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken }: Parts) {
-  const spend = async (found: FoundSession, tokens: TokenSet): Promise<Authorized> => {
+export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken }: Parts) {
+  const spend = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
     const { sessionId, key, session, stored } = found;
     const { handle, issuer, subject } = session;
     const result = await accessTokenFor({
@@ -39,7 +41,8 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     });
     if (result.kind === "ready") {
       sessions.keepAlive(found);
-      return { accessToken: result.accessToken, sessionKey: key };
+      if (!hasTarget(target)) return { accessToken: result.accessToken, sessionKey: key };
+      return { accessToken: await exchangedToken(key, result.accessToken, target), sessionKey: key };
     }
     // Without a token that could be renewed the session is over: nobody may see it as logged in any more.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
@@ -48,8 +51,8 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
   };
 
   /** Our own token, but only for somebody who is logged in. */
-  const spendOwn = async (found: FoundSession): Promise<Authorized> => {
-    const accessToken = await clientToken();
+  const spendOwn = async (found: FoundSession, target: TokenTarget): Promise<Authorized> => {
+    const accessToken = await clientToken(target);
     sessions.keepAlive(found);
     return { accessToken, sessionKey: found.key };
   };
@@ -61,8 +64,8 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       requirePermission(found, tokens, upstream);
-      if (upstream.token === "client") return spendOwn(found);
-      return spend(found, tokens);
+      if (upstream.token === "client") return spendOwn(found, upstream.tokenTarget);
+      return spend(found, tokens, upstream.tokenTarget);
     }
     if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
       throw new GatewayError("store_unavailable", {
@@ -75,6 +78,11 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
       reason: found === undefined ? (reason ?? "no such session") : "the token set cannot be opened",
     });
   };
+}
+
+function hasTarget(target: TokenTarget): boolean {
+  for (const _ in target) return true;
+  return false;
 }
 
 /** Refused here, before the upstream is asked. */

@@ -1,21 +1,19 @@
-// The gateway's own access token, for upstreams with token mode `client`: fetched once, shared by all until it ages.
-import { tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
+// The gateway's own access tokens, for upstreams with token mode `client`: one for each target, shared by all.
+import type { TokenTarget } from "../upstream-config.ts";
+import { keepToken, type KeptToken } from "./kept-token.ts";
+import type { TokenGrant } from "./token-set.ts";
+
+type FetchToken = (target: TokenTarget) => Promise<TokenGrant>;
 
 /** @throws GatewayError provider_unavailable while there is none that could be used */
-export function createClientToken(fetchToken: () => Promise<TokenGrant>, now: () => number = Date.now) {
-  let current: TokenSet | undefined;
-  let flight: Promise<TokenSet> | undefined;
+export function createClientToken(fetchToken: FetchToken, now?: () => number) {
+  // As many as the upstream table has different targets.
+  const kept = new Map<string, KeptToken>();
 
-  const renew = (): Promise<TokenSet> => {
-    flight ??= fetchToken()
-      .then((grant) => (current = tokenSetFrom(grant, undefined, { nowMs: now(), random: Math.random() })))
-      .finally(() => (flight = undefined));
-    return flight;
-  };
-  return async function clientToken(): Promise<string> {
-    if (current === undefined || now() >= current.usableUntilMs) return (await renew()).accessToken;
-    // A fault in the background is met, and answered for, by whoever needs the token once it is too old.
-    if (now() >= current.refreshAtMs) renew().catch(() => undefined);
-    return current.accessToken;
+  return function clientToken(target: TokenTarget): Promise<string> {
+    const name = JSON.stringify(target);
+    const known = kept.get(name) ?? keepToken(() => fetchToken(target), now);
+    kept.set(name, known);
+    return known();
   };
 }

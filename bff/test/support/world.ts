@@ -33,12 +33,20 @@ type Options = {
   env?: Record<string, string>;
   /** Rows of an upstream table instead of the one row for /api. */
   upstreams?: (upstreamUrl: string) => object[];
+  /** What the gateway may exchange its users' tokens for. */
+  exchangeAudiences?: string[];
 };
 
 const CLIENT = { clientId: "cloakroom", clientSecret: "a-client-secret-of-the-tests" };
 const password = (username: string) => `${username}-demo-password`;
 
-export async function startWorld({ instances = 1, lifetimes = {}, env = {}, upstreams }: Options = {}): Promise<World> {
+export async function startWorld({
+  instances = 1,
+  lifetimes = {},
+  env = {},
+  upstreams,
+  exchangeAudiences,
+}: Options = {}): Promise<World> {
   const received: Received[] = [];
   const upstream = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
@@ -72,6 +80,7 @@ export async function startWorld({ instances = 1, lifetimes = {}, env = {}, upst
     postLogoutRedirectUris: [`${publicOrigin}/`],
     backchannelLogoutUri: `${publicOrigin}/bff/backchannel-logout`,
     allowClientCredentials: true,
+    ...(exchangeAudiences === undefined ? {} : { exchangeAudiences }),
   });
   return {
     redis,

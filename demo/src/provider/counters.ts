@@ -20,6 +20,7 @@ export type Counted =
   | "token:authorization_code"
   | "token:refresh_token"
   | "token:client_credentials"
+  | "token:exchange"
   /** A refresh or token request that presented a spent refresh token. */
   | "refresh-token-reuse"
   | "backchannel-logout"

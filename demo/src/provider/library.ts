@@ -6,9 +6,14 @@ import { providerConfiguration, type ConfigurationParts } from "./configuration.
 import { interactions } from "./interactions.ts";
 import { assets } from "./page-headers.ts";
 import { recorder, type RecorderParts } from "./recorder.ts";
+import { offerTokenExchange } from "./token-exchange.ts";
 import { userinfo } from "./userinfo.ts";
 
-export type LibraryParts = Omit<ConfigurationParts, "consentedScopes"> & RecorderParts & { issuer: string };
+export type LibraryParts = Omit<ConfigurationParts, "consentedScopes"> &
+  RecorderParts & {
+    issuer: string;
+    exchangeAudiences: ReadonlyMap<string, readonly string[]>;
+  };
 
 export type BuildLibrary = (keys: ConfigurationParts["keys"]) => { provider: Provider; handler: RequestListener };
 
@@ -24,6 +29,7 @@ export function libraryBuilder(parts: Omit<LibraryParts, "keys">): BuildLibrary 
         consentedScopes: (sub, clientId) => consents.get(`${sub} ${clientId}`) ?? [],
       }),
     );
+    offerTokenExchange(provider, { ...parts, keys });
     provider.use(assets());
     provider.use(recorder(parts));
     provider.use(userinfo({ ...parts, keys }));

@@ -2,6 +2,7 @@
 import type { Middleware, Next } from "koa";
 import type { KoaContextWithOIDC, RefreshToken } from "oidc-provider";
 import type { Counters } from "./counters.ts";
+import { TOKEN_EXCHANGE } from "./token-exchange.ts";
 import type { IssuedTokens } from "./types.ts";
 
 const TOKEN_MEMBERS = [
@@ -23,6 +24,7 @@ export function recorder({ issued, counters, onReuse }: RecorderParts): Middlewa
     if (ctx.path !== "/token") return;
     const grantType = GRANT_TYPES.find((name) => name === ctx.oidc.params?.["grant_type"]);
     if (grantType !== undefined) counters.add(`token:${grantType}`);
+    if (ctx.oidc.params?.["grant_type"] === TOKEN_EXCHANGE) counters.add("token:exchange");
     // A spent token that is spent again was looked up, found consumed and refused.
     if (ctx.status !== 200 && ctx.oidc.entities.RefreshToken?.consumed !== undefined) onReuse();
     if (ctx.status === 200) keep(issued, ctx.body as Record<string, unknown>, ctx.oidc.entities.RefreshToken);

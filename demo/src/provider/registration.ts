@@ -1,11 +1,13 @@
 // Clients in the library's words, and ending a user's sessions at all of them.
 import type { AdapterPayload, Client, Provider } from "oidc-provider";
 import type { ProviderStorage } from "./storage.ts";
+import { TOKEN_EXCHANGE } from "./token-exchange.ts";
 import type { ProviderClient } from "./types.ts";
 
 export function toClientMetadata(client: ProviderClient): AdapterPayload {
   const grantTypes = ["authorization_code", "refresh_token"];
   if (client.allowClientCredentials === true) grantTypes.push("client_credentials");
+  if (client.exchangeAudiences !== undefined) grantTypes.push(TOKEN_EXCHANGE);
   return {
     client_id: client.clientId,
     client_secret: client.clientSecret,

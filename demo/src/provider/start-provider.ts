@@ -32,7 +32,7 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
     { host, port: options.port ?? 4000 },
   );
   const parts = libraryParts({ options, counters, users, issuer: `http://${host}:${listener.port}` });
-  const { storage, issued, issuer, resource, lifetimes } = parts;
+  const { storage, issued, issuer, resource, lifetimes, exchangeAudiences } = parts;
   const running = runLibrary({ keys, build: libraryBuilder(parts), issuer, issued });
   handler = running.handler;
 
@@ -40,6 +40,7 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
     ...{ issuer, port: listener.port, resource, lifetimes, faults },
     addClient: async (client) => {
       issued.clientSecrets.push(client.clientSecret);
+      exchangeAudiences.set(client.clientId, client.exchangeAudiences ?? []);
       await storage.adapter("Client").upsert(client.clientId, toClientMetadata(client));
       await running.provider().Client.find(client.clientId);
     },
@@ -66,7 +67,9 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
 
 type Parts = { options: ProviderOptions; counters: Counters; users: UserDirectory; issuer: string };
 
-function libraryParts({ options, counters, users, issuer }: Parts): Omit<LibraryParts, "keys"> {
+function libraryParts({ options, counters, users, issuer }: Parts): Omit<LibraryParts, "keys" | "exchangeAudiences"> & {
+  exchangeAudiences: Map<string, readonly string[]>;
+} {
   const issued = noTokens();
   const onReuse = () => counters.add("refresh-token-reuse");
   return {
@@ -74,6 +77,7 @@ function libraryParts({ options, counters, users, issuer }: Parts): Omit<Library
     resource: options.resource ?? "http://localhost:8000",
     lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
     storage: providerStorage(onReuse),
+    exchangeAudiences: new Map(),
     cookieKeys: [randomBytes(32).toString("base64url")],
     skipConsent: options.skipConsent ?? true,
     fetch: (url, init) => {

@@ -12,6 +12,8 @@ export type ProviderClient = {
   clientName?: string;
   /** Only with this may the client ask for a token of its own. */
   allowClientCredentials?: boolean;
+  /** Audiences that it may exchange its users' tokens for; "!name": known, but refused to its users. */
+  exchangeAudiences?: string[];
 };
 
 export type UserInput = {
@@ -40,6 +42,8 @@ export type Lifetimes = {
   refreshTokenSeconds: number;
   sessionSeconds: number;
   codeSeconds: number;
+  /** Of exchanged tokens; absent: as all access tokens. */
+  exchangedTokenSeconds?: number;
 };
 
 export type ProviderOptions = {

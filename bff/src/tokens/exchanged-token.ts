@@ -1,0 +1,38 @@
+// A user's access token exchanged for one that another audience takes (RFC 8693). Kept in memory only, for one session,
+// for one access token of it: a refresh, and with it the end of the session, leaves nothing that could be used.
+import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
+import type { SessionKey } from "../store.ts";
+import type { TokenTarget } from "../upstream-config.ts";
+import { keepToken, type KeptToken } from "./kept-token.ts";
+import type { TokenGrant } from "./token-set.ts";
+
+export type ExchangeToken = (accessToken: string, target: TokenTarget) => Promise<TokenGrant>;
+
+type Kept = { subjectToken: string; token: KeptToken };
+
+/** So many old entries are looked at whenever a new one comes in. */
+const SWEEP = 8;
+
+/** @throws GatewayError forbidden | provider_unavailable */
+export function createExchangedToken(exchange: ExchangeToken, now: () => number = Date.now) {
+  const kept = new BoundedMap<string, Kept>(REMEMBERED_SESSIONS);
+
+  /** Those of ended sessions are never asked for again: they go when they have expired. */
+  const sweep = (): void => {
+    let looked = 0;
+    for (const [name, { token }] of kept) {
+      if (++looked > SWEEP) return;
+      if (token.usableUntilMs() !== 0 && token.usableUntilMs() < now()) kept.delete(name);
+    }
+  };
+  return function exchangedToken(key: SessionKey, accessToken: string, target: TokenTarget): Promise<string> {
+    // I3: the session is part of the name, and the token that is exchanged is compared besides.
+    const name = `${key} ${JSON.stringify(target)}`;
+    const known = kept.get(name);
+    if (known !== undefined && known.subjectToken === accessToken) return known.token();
+    sweep();
+    const token = keepToken(() => exchange(accessToken, target), now);
+    kept.set(name, { subjectToken: accessToken, token });
+    return token();
+  };
+}
