@@ -93,4 +93,18 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     replace: 'return ended === 0 ? "Nothing was ended:" :',
     tests: ["test/session/admin.test.ts"],
   },
+  {
+    breaks: "keycloak: logging out everywhere leaves the sessions at Keycloak alone",
+    file: "src/auth/sessions-routes.ts",
+    find: "      await endAtProvider?.(own.session);\n",
+    replace: "",
+    tests: ["test/auth/keycloak-sessions.test.ts"],
+  },
+  {
+    breaks: "keycloak: the client whose tokens go to upstreams may be its administrator",
+    file: "src/config.ts",
+    find: "if (id === values.OIDC_CLIENT_ID)",
+    replace: "if (id === undefined)",
+    tests: ["test/auth/keycloak-sessions.test.ts"],
+  },
 ];

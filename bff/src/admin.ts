@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { HELP, parseAdminArguments, UsageError, type AdminCommand } from "./admin-arguments.ts";
+import { createKeycloakSessions } from "./auth/keycloak-sessions.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { GatewayError } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import { createRedisStore, NO_ANSWER, storeFault } from "./redis.ts";
+import type { UserName } from "./session/indexes.ts";
 import { createSessions, type Sessions } from "./session/sessions.ts";
 import { createUserSessions, type UserSession } from "./session/user-sessions.ts";
 import type { Store } from "./store.ts";
@@ -98,7 +100,8 @@ async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Part
       const { subject } = command;
       const count = await sessions.endAll({ kind: "user", issuer, subject, issuedAtSeconds }, "revoked");
       log.security("admin_ended_sessions", { reason: "end-user", subject, count });
-      return say(`${sessionsInWords(count)} ended\n`);
+      say(`${sessionsInWords(count)} ended\n`);
+      return await endAtProvider({ issuer, subject }, parts);
     }
     case "end-provider-session": {
       const { providerSid } = command;
@@ -112,6 +115,19 @@ async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Part
       return say(`${sessionsInWords(progress.ended)} ended\n`);
     }
   }
+}
+
+/** The gateway's own are over by then: whatever Keycloak says, nobody is let in with one of them. */
+async function endAtProvider(user: UserName, { config, log }: Pick<Parts, "config" | "log">): Promise<number> {
+  if (config.keycloakAdmin === undefined || user.issuer !== config.provider.issuer) return 0;
+  try {
+    await createKeycloakSessions(config.provider, config.keycloakAdmin).endOfUser(user);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return complain(1, `The user's sessions at Keycloak were not ended: ${error.reason ?? error.code}.`);
+  }
+  log.security("provider_sessions_ended", { subject: user.subject });
+  return say("the user's sessions at Keycloak ended\n");
 }
 
 async function countSessions(store: Store): Promise<number> {

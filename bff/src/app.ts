@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
+import { createKeycloakSessions, type KeycloakSessions } from "./auth/keycloak-sessions.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { callback, login } from "./auth/login-routes.ts";
 import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
@@ -61,6 +62,8 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     sessionsPerUser,
   } = config;
   const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
+  const keycloak =
+    config.keycloakAdmin === undefined ? undefined : createKeycloakSessions(providerConfig, config.keycloakAdmin);
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
@@ -118,6 +121,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     sessions,
     userSessions,
     end: sessions.end,
+    endAtProvider: keycloak?.endOfUser,
     logOutBrowser: createBrowserLogout(logoutParts),
     log,
   };
@@ -152,7 +156,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   app.use(spa({ root: config.spaRoot }));
   return {
     handle: app.callback(),
-    readiness: readiness({ store, provider }),
+    readiness: readiness({ store, provider, keycloak }),
     drain: eventStreams.drain,
     settled: refresh.settled,
     close: () => {
@@ -165,7 +169,12 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
 }
 
 /** Without the store no session can be read; without a provider that ever took a request of ours nobody can log in. */
-function readiness({ store, provider }: { store: Store; provider: Provider }): ReadinessCheck[] {
+function readiness(parts: {
+  store: Store;
+  provider: Provider;
+  keycloak: KeycloakSessions | undefined;
+}): ReadinessCheck[] {
+  const { store, provider, keycloak } = parts;
   return [
     {
       name: "store",
@@ -174,6 +183,10 @@ function readiness({ store, provider }: { store: Store; provider: Provider }): R
     { name: "provider", check: async () => failed(await provider.check()) },
     // Sessions go on; only logins are refused.
     { name: "clock", check: async () => degraded(provider.clockFault()) },
+    // Everything else goes on.
+    ...(keycloak === undefined
+      ? []
+      : [{ name: "keycloak-admin", check: async () => degraded(await keycloak.check()) }]),
   ];
 }
 

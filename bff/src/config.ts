@@ -21,6 +21,8 @@ export type ProviderConfig = Readonly<{
   refreshesPerSecond: number;
 }>;
 
+export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: string }>;
+
 export type Config = Readonly<{
   production: boolean;
   publicOrigin: string;
@@ -29,6 +31,8 @@ export type Config = Readonly<{
   listen: Readonly<{ host: string; port: number }>;
   management: Readonly<{ host: string; port: number }>;
   provider: ProviderConfig;
+  /** Undefined: sessions at the provider are ended by the browser alone. */
+  keycloakAdmin: KeycloakAdminConfig | undefined;
   postLogoutPath: string;
   redisUrl: string | undefined;
   redisTimeoutMs: number;
@@ -73,7 +77,7 @@ export function loadConfig(env: Environment = process.env): Config {
   const faults: string[] = [];
   const values = readSettings(env, faults);
   const upstreams = readUpstreams(values, faults);
-  faults.push(...environmentFaults(env), ...crossFaults(values, env));
+  faults.push(...environmentFaults(env), ...crossFaults(values, env), ...keycloakFaults(values));
   const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
   if (
     faults.length > 0 ||
@@ -103,6 +107,7 @@ export function loadConfig(env: Environment = process.env): Config {
       timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
       refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
     },
+    keycloakAdmin: keycloakAdmin(values),
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
@@ -117,6 +122,26 @@ export function loadConfig(env: Environment = process.env): Config {
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
     logLevel: values.LOG_LEVEL ?? "",
   });
+}
+
+function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: clientId, KEYCLOAK_ADMIN_CLIENT_SECRET: clientSecret } = values;
+  return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
+}
+
+function keycloakFaults(values: Values): string[] {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: id, KEYCLOAK_ADMIN_CLIENT_SECRET: secret, OIDC_ISSUER: realm } = values;
+  if ((id === undefined) !== (secret === undefined))
+    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET belong together. Set both or neither."];
+  if (id === undefined) return [];
+  const faults: string[] = [];
+  if (id === values.OIDC_CLIENT_ID)
+    faults.push(
+      "KEYCLOAK_ADMIN_CLIENT_ID must be another client than OIDC_CLIENT_ID: tokens of that one go to upstreams. Register one for this alone.",
+    );
+  if (realm !== undefined && !/\/realms\/[^/]+$/.test(realm))
+    faults.push("KEYCLOAK_ADMIN_CLIENT_ID needs an OIDC_ISSUER that is a realm of Keycloak (…/realms/name). Unset it.");
+  return faults;
 }
 
 function readSettings(env: Environment, faults: string[]): Values {

@@ -35,6 +35,7 @@ export type SecurityEvent =
   | "session_revoked"
   | "logout_everywhere"
   | "admin_ended_sessions"
+  | "provider_sessions_ended"
   | "backchannel_logout"
   | "backchannel_logout_rejected"
   | "refresh_rejected"

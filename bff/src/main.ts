@@ -50,7 +50,7 @@ try {
   await listen(server, config.listen);
   await listen(management, config.management);
   log.info("listening", { url: config.publicOrigin });
-  void tellProviderFault();
+  void tellFaults();
 } catch (error) {
   log.error("cannot listen", { error, reason: listenFault(error) });
   log.flush();
@@ -102,9 +102,14 @@ async function refuseToLoseSessions(): Promise<void> {
 }
 
 /** Said at the start and not again: whoever starts it reads the log, whoever runs it asks /readyz. */
-async function tellProviderFault(): Promise<void> {
-  const result = await readiness.find(({ name }) => name === "provider")?.check();
-  if (result !== undefined && result.status !== "ok") log.error("nobody can log in yet", { reason: result.detail });
+async function tellFaults(): Promise<void> {
+  for (const [name, consequence] of Object.entries({
+    provider: "nobody can log in yet",
+    "keycloak-admin": "sessions at Keycloak cannot be ended from here yet",
+  })) {
+    const result = await readiness.find((each) => each.name === name)?.check();
+    if (result !== undefined && result.status !== "ok") log.error(consequence, { reason: result.detail });
+  }
 }
 
 /** Node's error names address and port; the setting is ours to name. */

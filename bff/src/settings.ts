@@ -138,6 +138,16 @@ export const SETTINGS = {
     meaning:
       "Token refreshes per second that the provider is asked for at most, by all instances together; 0: no limit",
   },
+  KEYCLOAK_ADMIN_CLIENT_ID: {
+    schema: text,
+    meaning:
+      "A client of Keycloak's of its own, with a service account that may end sessions: logging out everywhere then ends them there too",
+  },
+  KEYCLOAK_ADMIN_CLIENT_SECRET: {
+    schema: z.string().min(16, "must have at least 16 characters"),
+    secret: true,
+    meaning: "Its secret",
+  },
   POST_LOGOUT_PATH: {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",

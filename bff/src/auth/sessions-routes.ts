@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
 import type { EndSession } from "../session/ending.ts";
+import type { UserName } from "../session/indexes.ts";
 import { foundSession } from "../session/koa-session.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { LogoutReader } from "./logout-routes.ts";
@@ -16,6 +17,8 @@ export type SessionsParts = {
   end: EndSession;
   /** Ends the session of this browser as a logout does. @returns where to end the provider's own. */
   logOutBrowser: (ctx: Context, reader: LogoutReader) => Promise<string>;
+  /** Ends the user's sessions at the provider; undefined where the gateway cannot. @throws GatewayError provider_unavailable */
+  endAtProvider: ((user: UserName) => Promise<void>) | undefined;
   log: Log;
 };
 
@@ -51,8 +54,22 @@ export function endOneSession({ sessions, userSessions, end, logOutBrowser, log 
   };
 }
 
-/** `DELETE /bff/sessions`: log out everywhere. 200 with the location of a logout. */
-export function endAllSessions({ sessions, userSessions, end, logOutBrowser, log }: SessionsParts) {
+/**
+ * `DELETE /bff/sessions`: log out everywhere. 200 with the location of a logout and, where the gateway can end sessions
+ * at the provider, with what became of those.
+ */
+export function endAllSessions({ sessions, userSessions, end, logOutBrowser, endAtProvider, log }: SessionsParts) {
+  const endThere = async (own: FoundSession, requestId: string): Promise<"ended" | "unreachable"> => {
+    const { handle, subject } = own.session;
+    try {
+      await endAtProvider?.(own.session);
+      log.security("provider_sessions_ended", { requestId, session: handle, subject });
+      return "ended";
+    } catch (error) {
+      log.error("the user's sessions at the provider could not be ended", { requestId, session: handle, error });
+      return "unreachable";
+    }
+  };
   return async function logOutEverywhere(ctx: Context): Promise<void> {
     const own = await requireSession(ctx, sessions);
     const others = (await userSessions.list(own.session)).filter(({ key }) => key !== own.key);
@@ -64,7 +81,12 @@ export function endAllSessions({ sessions, userSessions, end, logOutBrowser, log
       subject: own.session.subject,
       count: others.length + 1,
     });
-    ctx.body = { location: await logOutBrowser(ctx, "script") };
+    const location = await logOutBrowser(ctx, "script");
+    // Last: Keycloak tells us of each of them, and what has ended here keeps the reason it ended for.
+    ctx.body =
+      endAtProvider === undefined
+        ? { location }
+        : { location, provider: await endThere(own, ctx.state["requestId"] as string) };
   };
 }
 

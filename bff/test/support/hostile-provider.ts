@@ -23,6 +23,8 @@ export type Lies = {
   token?: (honest: Claims) => Claims;
   /** Changes the published keys. */
   jwks?: (honest: JWK[]) => JWK[];
+  /** How the token endpoint refuses a client's own token. */
+  clientToken?: { status: number; error: string };
   /** New keys right before signing. */
   rotateBeforeSigning?: boolean;
 };
@@ -48,7 +50,14 @@ const newKey = async (kid: string): Promise<Key> => ({
   kid,
 });
 
-export async function startHostileProvider(): Promise<HostileProvider> {
+type Options = {
+  /** Below which it lives, as a realm of Keycloak does. */
+  path?: string;
+  /** What else is at its address. */
+  beside?: (request: IncomingMessage, response: ServerResponse) => void;
+};
+
+export async function startHostileProvider({ path = "", beside }: Options = {}): Promise<HostileProvider> {
   let generation = 1;
   let key = await newKey("key-1");
   const foreign = await newKey("foreign");
@@ -62,7 +71,7 @@ export async function startHostileProvider(): Promise<HostileProvider> {
   const server = createServer((req, res) => void answer(req, res));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
   const provider: HostileProvider = {
     issuer,
     clientId: "cloakroom-test",
@@ -99,15 +108,16 @@ export async function startHostileProvider(): Promise<HostileProvider> {
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const url = new URL(req.url ?? "/", issuer);
     const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
-    if (url.pathname === "/.well-known/openid-configuration")
+    const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
+    if (pathname === "/.well-known/openid-configuration")
       return void json(apply(provider.lies.metadata, metadata(issuer)));
-    if (url.pathname === "/jwks") {
+    if (pathname === "/jwks") {
       counts.jwks += 1;
       const published = { ...(await exportJWK(key.publicKey)), kid: key.kid, alg: "RS256", use: "sig" };
       const other = { ...(await exportJWK(es256.publicKey)), kid: es256.kid, alg: "ES256", use: "sig" };
       return void json({ keys: provider.lies.jwks?.([published]) ?? [published, other] });
     }
-    if (url.pathname === "/authorize") {
+    if (pathname === "/authorize") {
       counts.authorize += 1;
       const code = crypto.randomUUID();
       requests.set(code, url.searchParams);
@@ -117,13 +127,20 @@ export async function startHostileProvider(): Promise<HostileProvider> {
       );
       return void res.writeHead(303, { location: `${url.searchParams.get("redirect_uri")}?${query.toString()}` }).end();
     }
-    if (url.pathname === "/token") {
+    if (pathname === "/token") {
       counts.token += 1;
       const chunks: Buffer[] = [];
       for await (const chunk of req) chunks.push(chunk as Buffer);
       last = { body: new URLSearchParams(Buffer.concat(chunks).toString()), authorization: req.headers.authorization };
+      if (last.body.get("grant_type") === "client_credentials") {
+        const { status, error } = provider.lies.clientToken ?? { status: 200 };
+        res.statusCode = status;
+        const token = { access_token: `of-${last.authorization ?? ""}`, token_type: "Bearer", expires_in: 60 };
+        return void json(error === undefined ? token : { error });
+      }
       return void json(withoutUndefined(apply(provider.lies.token, await tokens(last.body))));
     }
+    if (beside !== undefined) return beside(req, res);
     counts.trap += 1;
     res.writeHead(404).end();
   }
