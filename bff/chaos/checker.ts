@@ -33,21 +33,23 @@ export function check(history: History, allowed: Allowed = {}): Violation[] {
 export function failuresIn(history: History): number {
   const endings = new Map(history.endings.map((each) => [each.session, each]));
   return history.operations.filter(({ session, answer, endedMs }) => {
-    if (answer.kind === "broken") return true;
     const ending = endings.get(session);
+    if (answer.kind === "broken") return ending === undefined || endedMs < ending.beganMs;
     const isRefusal = ending !== undefined && endedMs >= ending.acknowledgedMs && answer.status === 401;
     return answer.status !== 200 && !isRefusal;
   }).length;
 }
 
 function judge(operation: Operation, ending: Ending | undefined, allowed: Allowed): Violation[] {
-  const { answer, subject } = operation;
+  const { answer, subject, startedMs } = operation;
   const violations: Violation[] = [];
   const violate = (invariant: string, what: string) =>
     violations.push({ invariant, what: `${describe(operation)}: ${what}` });
 
   if (answer.kind === "broken") {
-    if (allowed.broken !== true) violate("failed", answer.reason);
+    // An answer of an ended session that was still open is cut, on every instance.
+    const isCut = ending !== undefined && operation.endedMs >= ending.beganMs && startedMs < ending.acknowledgedMs;
+    if (allowed.broken !== true && !isCut) violate("failed", answer.reason);
     return violations;
   }
   if (answer.subject !== undefined && answer.subject !== subject) violate("I3", `answered as ${answer.subject}`);
@@ -66,7 +68,7 @@ function judge(operation: Operation, ending: Ending | undefined, allowed: Allowe
     return violations;
   }
   // In between, either answer is right: the logout was under way.
-  if (operation.startedMs >= ending.acknowledgedMs && !isLoggedOut)
+  if (startedMs >= ending.acknowledgedMs && !isLoggedOut)
     violate("I2", `still accepted (${answer.status}) after the ${ending.by} was acknowledged`);
   if (!isLoggedOut && answer.status !== 200) violate("failed", `${answer.status} ${answer.code ?? ""}`);
   return violations;

@@ -24,15 +24,19 @@ export type Instance = {
   link: FaultProxy;
 };
 
-export type Fleet = {
+export type Fleet<R extends TestRedis = TestRedis> = {
   publicOrigin: string;
-  redis: TestRedis;
+  redis: R;
   provider: ProviderHandle;
   instances: readonly Instance[];
   balancer: Balancer;
   /** A connection of our own to Redis, past the links: to move a session's clock and to see what is left of one. */
   store: Store;
+  /** Opens what the instances sealed. */
   vault: Vault;
+  secretKeys: readonly Buffer[];
+  /** After the instances' keys were changed. */
+  useKeys: (keys: readonly Buffer[]) => void;
   history: History;
   stop: () => Promise<void>;
 };
@@ -41,27 +45,31 @@ export type FleetOptions = {
   /** Another build of the gateway: its main.ts. */
   entry?: string | undefined;
   env?: Record<string, string>;
+  startRedis?: () => Promise<TestRedis>;
 };
 
 const INSTANCES = 3;
 /** An idle machine answers in one; a loaded one is not what most scenarios are about. */
 const REDIS_TIMEOUT_MS = 2_000;
 
-export async function startFleet({ entry, env = {} }: FleetOptions = {}): Promise<Fleet> {
+export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
   };
   try {
-    return { ...(await startParts({ entry, env }, stops)), stop };
+    const parts = await startParts(options, stops);
+    const fleet: Fleet = { ...parts, stop, useKeys: (keys) => void Object.assign(fleet, keysOf(keys)) };
+    return fleet;
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts({ entry, env }: FleetOptions, stops: (() => Promise<unknown>)[]) {
-  const redis = await startRedis();
+async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)[]) {
+  const { entry, env = {} } = options;
+  const redis = await (options.startRedis ?? startRedis)();
   stops.push(redis.stop);
   const balancerPort = await freePort();
   const publicOrigin = `http://localhost:${balancerPort}`;
@@ -91,8 +99,11 @@ async function startParts({ entry, env }: FleetOptions, stops: (() => Promise<un
   const store = createRedisStore({ url: redis.url, timeoutMs: 10_000 });
   stops.push(store.close);
   await new Promise((ready) => store.client.once("ready", ready));
-  const vault = createVault([masterKey]);
-  return { publicOrigin, redis, provider, instances, balancer, store, vault, history: newHistory() };
+  return { publicOrigin, redis, provider, instances, balancer, store, ...keysOf([masterKey]), history: newHistory() };
+}
+
+function keysOf(secretKeys: readonly Buffer[]): Pick<Fleet, "secretKeys" | "vault"> {
+  return { secretKeys, vault: createVault(secretKeys) };
 }
 
 type InstanceParts = {
@@ -108,7 +119,9 @@ type InstanceParts = {
 
 async function startInstance(parts: InstanceParts, stops: (() => Promise<unknown>)[]): Promise<Instance> {
   const { index, entry, redis, provider, api, publicOrigin, clientSecret, env } = parts;
-  const link = await startFaultProxy(Number(new URL(redis.url).port));
+  // Several servers that know each other by their ports cannot be reached by other ones.
+  const hasLink = redis.url.startsWith("redis://");
+  const link = await startFaultProxy(hasLink ? Number(new URL(redis.url).port) : 1);
   stops.push(link.stop);
   const [port, managementPort] = [await freePort(), await freePort()];
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
@@ -118,7 +131,7 @@ async function startInstance(parts: InstanceParts, stops: (() => Promise<unknown
     env: {
       ...gatewayEnv({
         ...{ publicOrigin, port, managementPort, clientSecret, issuer: provider.issuer, apiUrl: api.url },
-        ...{ redisUrl: `redis://127.0.0.1:${link.port}`, spaRoot: undefined },
+        ...{ redisUrl: hasLink ? `redis://127.0.0.1:${link.port}` : redis.url, spaRoot: undefined },
       }),
       ...env,
     },

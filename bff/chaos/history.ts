@@ -18,7 +18,7 @@ export type Operation = {
   session: string;
   /** Who the session belongs to. */
   subject: string;
-  what: "api" | "slow" | "user" | "logout";
+  what: "api" | "slow" | "user" | "logout" | "log out everywhere";
   /** An instance, or the balancer. */
   where: string;
   startedMs: number;
@@ -27,7 +27,9 @@ export type Operation = {
 };
 
 /** An end that somebody was told about: from then on the session is over for everybody. */
-export type Ending = { session: string; acknowledgedMs: number; by: "logout" | "backchannel-logout" };
+export type Ending = { session: string; beganMs: number; acknowledgedMs: number; by: EndedBy };
+
+export type EndedBy = "logout" | "back-channel logout" | "revocation" | "idle limit" | "absolute limit";
 
 /** What the provider saw of refresh tokens in one stretch of a scenario. */
 export type Spending = {

@@ -6,10 +6,12 @@ import { table, writeTable } from "./report.ts";
 
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
 const wanted = process.argv.slice(2).find((argument) => !argument.startsWith("--")) ?? "";
-const size = flags.includes("--short") ? "short" : "full";
+const size = flags.includes("--tiny") ? "tiny" : flags.includes("--short") ? "short" : "full";
 
 const results: Result[] = [];
-for (const scenario of SCENARIOS.filter(({ name }) => name.includes(wanted))) {
+for (const scenario of Object.values(SCENARIOS)
+  .flat()
+  .filter(({ name }) => name.includes(wanted))) {
   const result = await runScenario(scenario, size);
   console.log(
     `${result.violations.length === 0 ? "holds " : "BROKEN"}  ${result.name} (${result.seconds.toFixed(1)} s)`,

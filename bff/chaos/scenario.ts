@@ -1,6 +1,7 @@
 // What a scenario is: something done to a fleet, of a size, whose history is judged when it is over.
 import { setTimeout as sleep } from "node:timers/promises";
 import { check, failuresIn, type Allowed, type Violation } from "./checker.ts";
+import type { TestRedis } from "../test/support/redis.ts";
 import { startFleet, type Fleet, type FleetOptions } from "./fleet.ts";
 
 /** `full` for the table in docs/reliability.md, `short` for a look, `tiny` as part of the tests. */
@@ -11,11 +12,13 @@ export type Outcome = Allowed & {
   seen: string;
 };
 
-export type Scenario = {
+export type Scenario<R extends TestRedis = TestRedis> = {
   name: string;
   /** Settings of the gateways that differ from the fleet's. */
   env?: Record<string, string>;
-  run: (fleet: Fleet, size: Size) => Promise<Outcome>;
+  /** Absent: one Redis with a link for each instance. */
+  startRedis?(): Promise<R>;
+  run(fleet: Fleet<R>, size: Size): Promise<Outcome>;
 };
 
 export type Result = {
@@ -28,12 +31,12 @@ export type Result = {
 };
 
 export async function runScenario(
-  { name, env = {}, run }: Scenario,
+  { name, env = {}, startRedis, run }: Scenario,
   size: Size,
   { entry }: Pick<FleetOptions, "entry"> = {},
 ): Promise<Result> {
   const startedMs = performance.now();
-  const fleet = await startFleet({ entry, env });
+  const fleet = await startFleet({ entry, env, ...(startRedis === undefined ? {} : { startRedis }) });
   try {
     const { seen, ...allowed } = await run(fleet, size);
     return {
@@ -48,11 +51,15 @@ export async function runScenario(
 
 const PATIENCE_MS = 60_000;
 
-/** Waits for the thing itself. @throws when it has not come after a minute */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAtMs = performance.now() + PATIENCE_MS;
+/** Waits for the thing itself. @throws when it has not come in time */
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  { patienceMs = PATIENCE_MS } = {},
+): Promise<void> {
+  const giveUpAtMs = performance.now() + patienceMs;
   while (!(await isSo())) {
-    if (performance.now() > giveUpAtMs) throw new Error(`waited for a minute: ${what}`);
+    if (performance.now() > giveUpAtMs) throw new Error(`waited in vain: ${what}`);
     await sleep(10);
   }
 }

@@ -1,9 +1,20 @@
-// The scenarios, in the order of their importance.
+// The scenarios, by what they are about.
 import type { Scenario } from "./scenario.ts";
 import { drainMidRefresh } from "./scenarios/drain-mid-refresh.ts";
+import { instanceKills } from "./scenarios/instance-kills.ts";
+import { keyRotation } from "./scenarios/key-rotation.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
 import { lostHolder } from "./scenarios/lost-holder.ts";
+import { massExpiry } from "./scenarios/mass-expiry.ts";
 import { redisOutages } from "./scenarios/redis-outages.ts";
+import { refreshOutcomes } from "./scenarios/refresh-outcomes.ts";
 import { refreshStorm } from "./scenarios/refresh-storm.ts";
+import { rollingRestart } from "./scenarios/rolling-restart.ts";
+import { sentinelFailover } from "./scenarios/sentinel-failover.ts";
 
-export const SCENARIOS: readonly Scenario[] = [refreshStorm, logoutRaces, lostHolder, drainMidRefresh, redisOutages];
+export const SCENARIOS = {
+  refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
+  sessions: [logoutRaces],
+  instances: [instanceKills, rollingRestart, keyRotation],
+  outages: [redisOutages, sentinelFailover],
+} as const satisfies Record<string, readonly Scenario[]>;

@@ -9,7 +9,7 @@ import { testBrowser } from "../test/support/browser.ts";
 import { silentLog } from "../test/support/sessions.ts";
 import { atProvider } from "../test/support/world.ts";
 import type { Fleet, Instance } from "./fleet.ts";
-import type { Answer, Operation } from "./history.ts";
+import type { Answer, EndedBy, Operation } from "./history.ts";
 
 export type Visitor = {
   /** For people to read. */
@@ -19,7 +19,14 @@ export type Visitor = {
   key: SessionKey;
   /** Absent instance: through the balancer. Each request has a connection of its own. */
   get: (what: "api" | "slow" | "user", at?: Instance) => Promise<Answer>;
+  /** Asks and goes away when told; what it would have been answered is nobody's. */
+  leave: (what: "api", gone: AbortSignal) => Promise<unknown>;
   logout: (at?: Instance) => Promise<Answer>;
+  logoutEverywhere: (at?: Instance) => Promise<Answer>;
+  /** Requests that have not been answered yet. */
+  underWay: ReadonlySet<Promise<unknown>>;
+  /** What its browser sends with every request. */
+  headers: Record<string, string>;
 };
 
 const PATHS = {
@@ -27,7 +34,12 @@ const PATHS = {
   user: "/bff/user",
   slow: "/api/slow?ms=250",
   logout: "/bff/logout",
+  "log out everywhere": "/bff/sessions",
 } as const;
+const METHODS: Record<Operation["what"], "GET" | "POST" | "DELETE"> = {
+  ...{ api: "GET", user: "GET", slow: "GET", logout: "POST", "log out everywhere": "DELETE" },
+};
+const ENDED_BY: Partial<Record<Operation["what"], EndedBy>> = { logout: "logout", "log out everywhere": "revocation" };
 const ANSWER_TIMEOUT_MS = 60_000;
 const agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER_TIMEOUT_MS });
 
@@ -48,28 +60,37 @@ export async function newVisitor(fleet: Fleet): Promise<Visitor> {
  * Another session of the same user, stored as a login stores it, without the way through the provider. It has no
  * refresh token: that one belongs to the session of the login.
  */
-export async function anotherSession(fleet: Fleet, of: Visitor): Promise<Visitor> {
+export async function anotherSession(
+  fleet: Fleet,
+  of: Visitor,
+  { idleMs = 1_800_000, maxMs = 28_800_000 } = {},
+): Promise<Visitor> {
   const { stored, tokens } = await readSession(fleet, of);
   const sessionId = newSessionId();
   const name = `visitor-${(number += 1)}`;
-  const session = { ...(JSON.parse(stored.session) as Session), handle: name };
-  const limits = { sessionIdleMs: 1_800_000, sessionMaxMs: 28_800_000 };
+  const session = { ...(JSON.parse(stored.session) as Session), handle: name, providerSid: name };
+  const limits = { sessionIdleMs: idleMs, sessionMaxMs: maxMs };
   const sealedTokens = fleet.vault.seal({ ...tokens, refreshToken: undefined }, sessionId);
   await createSessions({ store: fleet.store, log: silentLog, ...limits }).begin({
-    ...{ sessionId, session: JSON.stringify(session), sealedTokens, idleMs: limits.sessionIdleMs },
+    ...{ sessionId, session: JSON.stringify(session), sealedTokens, idleMs },
   });
   return visitor(fleet, { name, subject: of.subject, sessionId });
 }
 
 /** Moves the clock of one session's tokens instead of waiting: its access token has just expired. */
 export async function expireAccessToken(fleet: Fleet, of: Visitor): Promise<void> {
+  await setTokens(fleet, of, { refreshAtMs: Date.now() - 2_000, usableUntilMs: Date.now() - 1_000 });
+}
+
+/** Stores what a refresh would have stored. */
+export async function setTokens(fleet: Fleet, of: Visitor, changes: Partial<TokenSet>): Promise<void> {
   const { stored, tokens } = await readSession(fleet, of);
   const owner = "chaos";
   const { tokenVersion } = stored;
   const claim = await fleet.store.claimRefresh(of.key, { owner, tokenVersion, leaseMs: 10_000, graceMs: 0 });
-  const expired = { ...tokens, refreshAtMs: Date.now() - 2_000, usableUntilMs: Date.now() - 1_000 };
   const isStored =
-    claim.kind === "claimed" && (await fleet.store.saveTokens(of.key, owner, fleet.vault.seal(expired, of.sessionId)));
+    claim.kind === "claimed" &&
+    (await fleet.store.saveTokens(of.key, owner, fleet.vault.seal({ ...tokens, ...changes }, of.sessionId)));
   if (!isStored) throw new Error(`the tokens of ${of.name} could not be aged: ${claim.kind}`);
 }
 
@@ -80,24 +101,35 @@ export async function readSession(fleet: Fleet, of: Visitor): Promise<{ stored: 
   return { stored, tokens };
 }
 
-type Who = { name: string; subject: string; sessionId: string };
+/** The same person with one connection that stays open, as browsers keep theirs. */
+export function keptOpen(fleet: Fleet, { name, subject, sessionId }: Visitor): Visitor {
+  const dispatcher = new Agent({ connections: 1, pipelining: 1, headersTimeout: ANSWER_TIMEOUT_MS });
+  return visitor(fleet, { name, subject, sessionId, dispatcher });
+}
 
-function visitor({ publicOrigin, history }: Fleet, { name, subject, sessionId }: Who): Visitor {
+type Who = { name: string; subject: string; sessionId: string; dispatcher?: Agent };
+
+function visitor({ publicOrigin, history }: Fleet, { name, subject, sessionId, dispatcher }: Who): Visitor {
   const { host, port } = new URL(publicOrigin);
   const headers = {
     ...{ host, cookie: `${SESSION_COOKIE}=${sessionId}`, accept: "application/json", "x-csrf": "1" },
     ...{ "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty" },
   };
+  const underWay = new Set<Promise<unknown>>();
   const perform = async (what: Operation["what"], at?: Instance): Promise<Answer> => {
     const origin = `http://127.0.0.1:${at?.port ?? port}`;
-    const method = what === "logout" ? "POST" : "GET";
+    const method = METHODS[what];
     const startedMs = performance.now();
-    const answer = await ask(origin + PATHS[what], { method, headers });
+    const asking = ask(origin + PATHS[what], { method, headers, ...(dispatcher === undefined ? {} : { dispatcher }) });
+    underWay.add(asking);
+    const answer = await asking;
+    underWay.delete(asking);
     const endedMs = performance.now();
     const where = at?.name ?? "the balancer";
     history.operations.push({ session: name, subject, what, where, startedMs, endedMs, answer });
-    if (what === "logout" && answer.kind === "answered" && answer.status === 200)
-      history.endings.push({ session: name, acknowledgedMs: endedMs, by: "logout" });
+    const by = ENDED_BY[what];
+    if (by !== undefined && answer.kind === "answered" && answer.status === 200)
+      history.endings.push({ session: name, beganMs: startedMs, acknowledgedMs: endedMs, by });
     return answer;
   };
   return {
@@ -106,13 +138,23 @@ function visitor({ publicOrigin, history }: Fleet, { name, subject, sessionId }:
     sessionId,
     key: sessionKeyOf(sessionId),
     get: perform,
+    leave: (what, signal) =>
+      request(`http://127.0.0.1:${port}${PATHS[what]}`, { headers, signal, dispatcher: agent, reset: true }).catch(
+        () => undefined,
+      ),
     logout: (at) => perform("logout", at),
+    logoutEverywhere: (at) => perform("log out everywhere", at),
+    underWay,
+    headers,
   };
 }
 
-async function ask(url: string, init: { method: "GET" | "POST"; headers: Record<string, string> }): Promise<Answer> {
+type Init = { method: "GET" | "POST" | "DELETE"; headers: Record<string, string>; dispatcher?: Agent };
+
+/** Absent dispatcher: a connection of its own. */
+async function ask(url: string, { dispatcher, ...init }: Init): Promise<Answer> {
   try {
-    const response = await request(url, { ...init, dispatcher: agent, reset: true });
+    const response = await request(url, { ...init, dispatcher: dispatcher ?? agent, reset: dispatcher === undefined });
     const body = JSON.parse((await response.body.text()) || "null") as {
       code?: string;
       user?: { sub: string } | null;

@@ -36,6 +36,8 @@ export type Config = Readonly<{
   postLogoutPath: string;
   redisUrl: string | undefined;
   redisTimeoutMs: number;
+  /** Undefined: as the topology has it. */
+  redisConfirmReplicas: number | undefined;
   /** Newest first; the old ones still open what they sealed. */
   secretKeys: readonly Uint8Array[];
   sessionIdleMs: number;
@@ -111,6 +113,7 @@ export function loadConfig(env: Environment = process.env): Config {
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
+    redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,
     secretKeys: SECRET_KEYS,
     sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
     sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,

@@ -47,6 +47,7 @@ process.once("SIGTERM", () => void drain());
 process.once("SIGINT", () => void drain());
 
 try {
+  await meetStore();
   await listen(server, config.listen);
   await listen(management, config.management);
   log.info("listening", { url: config.publicOrigin });
@@ -70,7 +71,7 @@ function readConfigOrExit(): Config {
   }
 }
 
-function openStore({ redisUrl, redisTimeoutMs }: Config, gatewayLog: Log): Store {
+function openStore({ redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config, gatewayLog: Log): Store {
   if (redisUrl === undefined) {
     gatewayLog.warn("sessions are kept in this process only: they end with it and are not shared. Set REDIS_URL");
     return createMemoryStore();
@@ -80,6 +81,7 @@ function openStore({ redisUrl, redisTimeoutMs }: Config, gatewayLog: Log): Store
   return createRedisStore({
     url: redisUrl,
     timeoutMs: redisTimeoutMs,
+    confirmReplicas: redisConfirmReplicas,
     onStatus(status) {
       if (status === "ready" && known === undefined) void refuseToLoseSessions();
       if (status !== known) gatewayLog[status === "ready" ? "info" : "error"](`the session store is ${status}`);
@@ -91,6 +93,17 @@ function openStore({ redisUrl, redisTimeoutMs }: Config, gatewayLog: Log): Store
       knownFault = fault;
     },
   });
+}
+
+/** Whoever is sent here at once, by a balancer that asks nobody, meets the store connected; without one we start as well. */
+async function meetStore(): Promise<void> {
+  const giveUpAtMs = performance.now() + 1_000;
+  const isThere = () =>
+    store.check().then(
+      () => true,
+      () => false,
+    );
+  while (performance.now() < giveUpAtMs && !(await isThere())) await sleep(20);
 }
 
 /** Said at the start, once the server is known; readiness says it later, should the server be changed under us. */

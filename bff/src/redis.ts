@@ -4,6 +4,7 @@ import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
+import { createConfirmedScripts } from "./redis-replicas.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber } from "./redis-subscriber.ts";
 import {
@@ -33,6 +34,8 @@ const usedName = (purpose: string, hash: string) => `cloakroom:{${hash}}:used-${
 type Options = {
   url: string;
   timeoutMs: number;
+  /** See REDIS_CONFIRM_REPLICAS. */
+  confirmReplicas?: number | undefined;
   /** Told of every change, so that the log says when the store went and came back. */
   onStatus?: (status: "ready" | "lost") => void;
   onError?: (error: unknown) => void;
@@ -61,6 +64,21 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     attempt(() => scriptsOf(client)[name](...keys, ...args));
   const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     (await script(name, keys, ...args)) === 1;
+
+  const confirmed = createConfirmedScripts({ ...options, replicas: options.confirmReplicas });
+  /** Written so that a failover should not lose it; where no replica has it in time, it is only said. */
+  const lasting = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
+    if (confirmed === undefined) return { reply: await script(name, keys, ...args), isConfirmed: true };
+    const written = await attempt(() => confirmed.run(name, keys, args));
+    if (!written.isConfirmed) options.onError?.(new Error("NOREPLICAS"));
+    return written;
+  };
+  /** Written so that a failover cannot lose it. @throws GatewayError store_unavailable where no replica has it in time */
+  const certain = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
+    const { reply, isConfirmed } = await lasting(name, keys, ...args);
+    if (!isConfirmed) throw new GatewayError("store_unavailable", { reason: "no replica has confirmed it yet" });
+    return reply;
+  };
 
   /** Redis is asked every time; what is already here need not come once more. */
   const lastRead = new BoundedMap<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
@@ -113,15 +131,17 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       const [idleExpiresInMs, expiresInMs, idleMs] = reply.map(Number) as [number, number, number];
       return { idleExpiresInMs, expiresInMs, idleMs };
     },
-    create: ({ key, session, tokens, idleMs, maxMs }) =>
-      holds("createSession", [sessionName(key), tombstoneName(key)], session, tokens, idleMs, maxMs),
+    async create({ key, session, tokens, idleMs, maxMs }) {
+      const keys = [sessionName(key), tombstoneName(key)];
+      return (await lasting("createSession", keys, session, tokens, idleMs, maxMs)).reply === 1;
+    },
     async slide(key) {
       await script("slideSession", [sessionName(key)]);
     },
     async end(key, reason) {
       lastRead.delete(key);
       const keys = [sessionName(key), tombstoneName(key)];
-      const session = await script("endSession", keys, reason, TOMBSTONE_MS, ENDED_CHANNEL, `${key} ${reason}`);
+      const session = await certain("endSession", keys, reason, TOMBSTONE_MS, ENDED_CHANNEL, `${key} ${reason}`);
       return typeof session === "string" ? session : undefined;
     },
     async endReason(key) {
@@ -137,7 +157,8 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
       parseClaim(await script("claimRefresh", [sessionName(key)], owner, tokenVersion, leaseMs, graceMs)),
     renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [sessionName(key)], owner, leaseMs),
-    saveTokens: (key, owner, tokens) => holds("saveTokens", [sessionName(key)], owner, tokens),
+    saveTokens: async (key, owner, tokens) =>
+      (await lasting("saveTokens", [sessionName(key)], owner, tokens)).reply === 1,
     async releaseRefresh(key, owner, outcome) {
       await script("releaseRefresh", [sessionName(key)], owner, outcome);
     },
@@ -153,7 +174,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     },
     listIndex: (name) => attempt(() => client.zrange(indexName(name), "0", "-1")),
     async closeIndex(name, { issuedAtSeconds, ttlMs }) {
-      const keys = await script("closeIndex", [indexName(name), closedName(name)], issuedAtSeconds ?? "*", ttlMs);
+      const keys = await certain("closeIndex", [indexName(name), closedName(name)], issuedAtSeconds ?? "*", ttlMs);
       return Array.isArray(keys) ? keys.map(String) : [];
     },
     async isClosed(name, issuedAtSeconds) {
@@ -179,6 +200,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async close() {
       subscriber?.close();
       client.disconnect();
+      confirmed?.close();
     },
   };
 }
@@ -206,7 +228,17 @@ export function storeFault(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (/^(E[A-Z]+|ERR_TLS_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)) return code;
   const [word = ""] = error instanceof Error ? error.message.split(" ", 1) : [];
-  return ["WRONGPASS", "NOAUTH", "NOPERM", "LOADING", "READONLY", "OOM", "MASTERDOWN", "CLUSTERDOWN"].includes(word)
+  return [
+    "WRONGPASS",
+    "NOAUTH",
+    "NOPERM",
+    "LOADING",
+    "READONLY",
+    "NOREPLICAS",
+    "OOM",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+  ].includes(word)
     ? word
     : NO_ANSWER;
 }

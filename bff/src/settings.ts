@@ -165,6 +165,11 @@ export const SETTINGS = {
     default: "400",
     meaning: "Milliseconds that one command to the session store may take",
   },
+  REDIS_CONFIRM_REPLICAS: {
+    schema: wholeNumber(0, 5),
+    meaning:
+      "Replicas that must have a logout before it is acknowledged, or it is a 503; unset: 1 with Sentinel, and with a Cluster that has replicas, else 0",
+  },
   SECRET_KEYS: {
     schema: masterKeys,
     required: true,

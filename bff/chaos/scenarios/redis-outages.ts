@@ -2,6 +2,7 @@
 // and everything heals without a restart.
 import { until, type Outcome, type Scenario, type Size } from "../scenario.ts";
 import type { Fleet } from "../fleet.ts";
+import { healed, startTraffic } from "../traffic.ts";
 import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
 
 const COUNTS = {
@@ -73,38 +74,10 @@ async function suffer(fleet: Fleet, { visitors, outage, refusals }: Suffering): 
     return refused.length >= refusals;
   });
   await outage.end(fleet);
-  await healed(fleet, visitors, outage.name);
+  await healed(fleet, visitors, `Redis was ${outage.name}`);
 }
 
 async function cutConnections(fleet: Fleet, visitors: readonly Visitor[]): Promise<void> {
   fleet.instances.forEach(({ link }) => link.reset());
-  await healed(fleet, visitors, "cut");
-}
-
-/** I8, and the end of I5: every session is good on every instance again. */
-async function healed({ instances }: Fleet, visitors: readonly Visitor[], outage: string): Promise<void> {
-  for (const visitor of visitors)
-    for (const instance of instances)
-      await until(`${visitor.name} at ${instance.name} is served again after Redis was ${outage}`, async () => {
-        const answer = await visitor.get("api", instance);
-        // A logout would not heal: the checker tells it better than a time-out does.
-        return answer.kind === "answered" && (answer.status === 200 || answer.status === 401);
-      });
-}
-
-/** Every visitor asks again and again, alternating between the API and who they are. */
-function startTraffic(visitors: readonly Visitor[]): { stop: () => Promise<void> } {
-  let isStopped = false;
-  const going = visitors.map(async (visitor) => {
-    while (!isStopped) {
-      await visitor.get("api");
-      await visitor.get("user");
-    }
-  });
-  return {
-    stop: async () => {
-      isStopped = true;
-      await Promise.all(going);
-    },
-  };
+  await healed(fleet, visitors, "its connections were cut");
 }

@@ -1,0 +1,131 @@
+// A real Redis with two replicas and three Sentinels that watch over them: what stands behind `redis+sentinel://`.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { freePort } from "../../demo/src/free-port.ts";
+import { findRedisBinary, startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
+import { tether } from "../../demo/src/tether.ts";
+import type { TestRedis } from "../test/support/redis.ts";
+import { until } from "./scenario.ts";
+
+export type SentinelRedis = TestRedis & {
+  /** The port of whoever is master now, as the Sentinels say. */
+  masterPort: () => Promise<number>;
+  /** Freezes everything but the master: what it takes from now on is only there. */
+  pauseReplicas: () => Promise<void>;
+  resumeReplicas: () => void;
+  /** Kills the master; it comes back as a replica with `start`. @returns milliseconds until another one was chosen */
+  failOver: () => Promise<number>;
+};
+
+const NAME = "cloakroom";
+/** Silent for so long, and a server counts as down. */
+export const DOWN_AFTER_MS = 1_000;
+
+export async function startSentinelRedis(): Promise<SentinelRedis> {
+  const folder = mkdtempSync(join(tmpdir(), "cloakroom-sentinel-"));
+  const servers = new Map<number, RedisServer>();
+  const startServer = async (port: number, replicaOf?: number): Promise<void> => {
+    const follow = replicaOf === undefined ? [] : ["--replicaof", "127.0.0.1", String(replicaOf)];
+    const args = ["--repl-diskless-sync-delay", "0", "--dir", folder, "--dbfilename", `${port}.rdb`, ...follow];
+    servers.set(port, await startRedisServer({ port, args }));
+  };
+  const [first, second, third] = [await freePort(), await freePort(), await freePort()];
+  await startServer(first);
+  await startServer(second, first);
+  await startServer(third, first);
+  const sentinels = await Promise.all([0, 1, 2].map((index) => startSentinel(join(folder, `${index}.conf`), first)));
+  const asked = new Redis({ port: sentinels[0]?.port ?? 0, lazyConnect: false, maxRetriesPerRequest: 3 });
+  asked.on("error", () => undefined);
+  const masterPort = async (): Promise<number> => {
+    const [, port] = (await asked.call("SENTINEL", "get-master-addr-by-name", NAME)) as [string, string];
+    return Number(port);
+  };
+  const isComplete = async (): Promise<boolean> => {
+    const reply = (await asked.call("SENTINEL", "master", NAME)) as string[];
+    const field = (name: string) => reply[reply.indexOf(name) + 1];
+    return field("num-slaves") === "2" && field("num-other-sentinels") === "2" && field("flags") === "master";
+  };
+  await until("the Sentinels know each other and the replicas", isComplete);
+  let dead: number | undefined;
+  const kill = async (): Promise<void> => {
+    dead = await masterPort();
+    await servers.get(dead)?.kill();
+  };
+  const replicas = async () => {
+    const master = await masterPort();
+    return [...servers].filter(([port]) => port !== master && port !== dead).map(([, server]) => server);
+  };
+  return {
+    url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}/${NAME}`,
+    masterPort,
+    pause: () => servers.forEach((server) => server.pause()),
+    resume: () => servers.forEach((server) => server.resume()),
+    async pauseReplicas() {
+      (await replicas()).forEach((server) => server.pause());
+      // What is on its way would still arrive; without a connection nothing is.
+      const master = new Redis({ port: await masterPort() });
+      await master.call("CLIENT", "KILL", "TYPE", "replica");
+      master.disconnect();
+    },
+    resumeReplicas: () => servers.forEach((server) => server.resume()),
+    kill,
+    async start() {
+      if (dead === undefined) return;
+      await startServer(dead, await masterPort());
+      dead = undefined;
+      await until("the one that was dead follows the new master", isComplete);
+    },
+    async failOver() {
+      const before = await masterPort();
+      const fromMs = performance.now();
+      await kill();
+      await until("another master is chosen", async () => (await masterPort()) !== before);
+      return performance.now() - fromMs;
+    },
+    async stop() {
+      asked.disconnect();
+      for (const each of sentinels) await each.stop();
+      for (const server of servers.values()) {
+        server.resume();
+        await server.kill();
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startSentinel(file: string, masterPort: number): Promise<{ port: number; stop: () => Promise<void> }> {
+  const port = await freePort();
+  writeFileSync(
+    file,
+    [
+      `port ${port}`,
+      "bind 127.0.0.1",
+      `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
+      `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
+      `sentinel failover-timeout ${NAME} 3000`,
+      `sentinel parallel-syncs ${NAME} 2`,
+    ].join("\n"),
+  );
+  // The same binary is redis-sentinel by this word; Debian's package of that name is a link to it.
+  const child = spawn(findRedisBinary() ?? "redis-server", [file, "--sentinel"], {
+    stdio: "ignore",
+    detached: true,
+    env: {},
+  });
+  const ended = once(child, "exit");
+  await once(child, "spawn");
+  const untie = tether(child.pid ?? 0);
+  return {
+    port,
+    stop: async () => {
+      child.kill("SIGKILL");
+      await ended;
+      untie();
+    },
+  };
+}
