@@ -9,6 +9,7 @@ import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
+import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const wanted = process.argv[2];
@@ -25,6 +26,7 @@ try {
     ...REFRESH_MUTANTS,
     ...SESSION_MUTANTS,
     ...LIVE_MUTANTS,
+    ...WEBSOCKET_MUTANTS,
   ].filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
   // Tests that fail on an unbroken copy would notice everything.
   if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))], "inherit"))

@@ -25,6 +25,8 @@ import { authorizeUpstream } from "./proxy/authorize.ts";
 import { apiForwarding } from "./proxy/forward.ts";
 import { createOpenAnswers } from "./proxy/open-answers.ts";
 import { sampleUpstream } from "./proxy/tally.ts";
+import { createTunnels, type Tunnels } from "./proxy/tunnels.ts";
+import { webSocketForwarding } from "./proxy/upgrade.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
 import { createEventStreams } from "./session/event-streams.ts";
@@ -47,6 +49,8 @@ export type App = {
   readiness: ReadinessCheck[];
   /** Ends what would stay open for ever, so that a process that is to stop can. */
   drain: () => void;
+  /** Open connections that a drain has to end: they never finish by themselves. */
+  webSockets: Pick<Tunnels, "count" | "closeAll">;
   /** When no refresh is under way that would be lost with the process. */
   settled: () => Promise<void>;
   close: () => Promise<void>;
@@ -129,6 +133,14 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   const upstreams = createUpstreams(config.upstreams);
   const openAnswers = createOpenAnswers(liveConnections);
   metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
+  const tunnels = createTunnels();
+  const forwardWebSocket = webSocketForwarding({
+    authorize,
+    live: liveConnections,
+    tunnels,
+    metrics,
+    useEveryMs: Math.min(30_000, sessionIdleMs / 30),
+  });
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));
@@ -150,7 +162,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   app.use(securityHeaders(config));
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
-  app.use(apiForwarding({ config, upstreams, authorize, openAnswers, log }));
+  app.use(apiForwarding({ config, upstreams, authorize, openAnswers, forwardWebSocket, log }));
   app.use(routes.routes());
   app.use(routes.allowedMethods());
   app.use(spa({ root: config.spaRoot }));
@@ -158,6 +170,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     handle: app.callback(),
     readiness: readiness({ store, provider, keycloak }),
     drain: eventStreams.drain,
+    webSockets: tunnels,
     settled: refresh.settled,
     close: () => {
       eventStreams.drain();

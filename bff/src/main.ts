@@ -17,8 +17,10 @@ const config = readConfigOrExit();
 const log = createLog(config.logLevel);
 const metrics = createMetrics();
 const store = openStore(config, log);
-const { handle, readiness, drain: endStreams, settled, close } = createApp({ config, store, log, metrics });
+const { handle, readiness, drain: endStreams, webSockets, settled, close } = createApp({ config, store, log, metrics });
 let draining = false;
+/** For browsers to answer the last frame of their WebSockets. */
+const GOODBYE_MS = 1_000;
 
 const server = createServer(
   {
@@ -34,7 +36,7 @@ const server = createServer(
     void handle(request, response);
   },
 );
-guardServer(server, { config, log });
+guardServer(server, { config, log, handle });
 const management = createManagementServer({ metrics, checks: readiness, isDraining: () => draining });
 
 process.on("uncaughtException", (error) => {
@@ -154,8 +156,15 @@ async function drain(): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   endStreams();
   // Connections become idle one by one, as their answers end; Node only looks once.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+    // WebSockets do not end by themselves: when nothing else is left, there is nothing to wait for.
+    server.getConnections((_error, count) => {
+      if (count <= webSockets.count()) void webSockets.closeAll();
+    });
+  }, 50);
   await Promise.race([closed, sleep(config.drainMs)]);
+  await Promise.race([webSockets.closeAll(), sleep(GOODBYE_MS)]);
   clearInterval(sweep);
   server.closeAllConnections();
   // A refresh token that was spent must leave its successor behind, whoever waits for it or not.

@@ -47,7 +47,8 @@ export function parseUpstreams(list: string | undefined, file: string | undefine
   return parseRows(
     rows.map((part) => {
       const at = part.indexOf("=");
-      return { prefix: part.slice(0, Math.max(at, 0)), baseUrl: part.slice(at + 1) };
+      // The short form has no rules that an open connection could go around: all of an API crosses.
+      return { prefix: part.slice(0, Math.max(at, 0)), baseUrl: part.slice(at + 1), webSocket: true };
     }),
     "UPSTREAMS",
   );
@@ -160,6 +161,8 @@ function addressFaults(baseUrls: readonly string[]): KeyFault[] {
 }
 
 function transportFaults(row: UpstreamRow): KeyFault[] {
+  if (row.webSocket && row.http2)
+    return [["webSocket", "needs HTTP/1.1, but http2 is true. Give the WebSockets a row of their own"]];
   const isPlain = row.baseUrl.some((baseUrl) => baseUrl.startsWith("http:"));
   if (!isPlain) return [];
   return (["caFile", "certFile", "keyFile", "serverName", "http2"] as const)

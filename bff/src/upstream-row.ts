@@ -32,6 +32,8 @@ const headers = z.record(z.string(), z.union([z.string(), z.strictObject({ file:
 });
 
 const milliseconds = z.int().min(1).max(3_600_000);
+const DAY_MS = 86_400_000;
+const positive = (max: number) => z.int().min(1).max(max);
 const count = (max: number) => z.int().min(0).max(max);
 const names = z.array(z.string().min(1));
 const path = z.string().min(1, "must be the path of a file");
@@ -105,6 +107,19 @@ export const UPSTREAM_ROW = z.strictObject({
     .regex(/^[a-zA-Z0-9.-]+$/, "must be a host name")
     .optional()
     .meta({ description: "name that the upstream's certificate must carry, where the address has another" }),
+  webSocket: z.boolean().default(false).meta({
+    description: "whether WebSockets are forwarded; over HTTP/1.1 only. On in the short form `UPSTREAMS`",
+  }),
+  maxWebSockets: positive(1_000_000)
+    .default(10_000)
+    .meta({ description: "WebSockets open at once on one instance of the gateway; beyond that 503" }),
+  maxWebSocketsPerSession: positive(10_000).default(20).meta({ description: "of these, for one session; then 429" }),
+  webSocketIdleTimeoutMs: count(DAY_MS)
+    .default(600_000)
+    .meta({ description: "closed after so long without a byte either way, pings included; 0: never" }),
+  webSocketMaxLifetimeMs: positive(DAY_MS)
+    .default(DAY_MS)
+    .meta({ description: "closed after so long in any case; the end of its session closes it sooner" }),
   http2: z.boolean().default(false).meta({ description: "HTTP/2 where the upstream offers it" }),
 });
 

@@ -4,11 +4,15 @@ import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { headerOf } from "./fetch-metadata.ts";
+import { handshakeOf } from "./handshake.ts";
 import type { Metrics } from "./metrics.ts";
 import { rawPath } from "./request-state.ts";
 
-/** `fetch`: our app's own calls. `form`: a form of ours may send it too. `none`: guarded by other means, or static. */
-export type CsrfRule = "fetch" | "form" | "none";
+/**
+ * `fetch`: our app's own calls. `form`: a form of ours may send it too. `handshake`: a WebSocket's, which can carry no
+ * header of ours. `none`: guarded by other means, or static.
+ */
+export type CsrfRule = "fetch" | "form" | "handshake" | "none";
 
 const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   // A top-level navigation that may come from anywhere; see inspectLogin.
@@ -34,6 +38,7 @@ export type CsrfVerdict =
   | "the browser says it is not same-origin"
   | "Origin is not the public origin"
   | "neither Sec-Fetch-Site nor Origin"
+  | "a WebSocket without Origin"
   | "X-CSRF is missing or not 1";
 
 /** The whole decision. @param publicOrigin compared as a whole: suffixes and prefixes have fooled others */
@@ -44,6 +49,8 @@ export function inspectOrigin(request: IncomingMessage, rule: CsrfRule, publicOr
   // `none` (typed into the address bar) and `same-site` (a sibling host) are not our app either.
   if (site !== undefined && site !== "same-origin") return "the browser says it is not same-origin";
   if (origin !== undefined && origin !== publicOrigin) return "Origin is not the public origin";
+  // Every browser sends it with a WebSocket, and no page can change it; any page may open one (ASVS 4.4.2).
+  if (rule === "handshake") return origin === undefined ? "a WebSocket without Origin" : "ok";
   if (site === undefined && origin === undefined) return "neither Sec-Fetch-Site nor Origin";
   if (rule === "form" || headerOf(request, "x-csrf") === "1") return "ok";
   // EventSource cannot send a header. No image, script or form can ask for this type.
@@ -57,7 +64,8 @@ type CsrfParts = { publicOrigin: string; metrics?: Pick<Metrics, "csrfRejected">
 /** @throws GatewayError csrf_rejected */
 export function csrf({ publicOrigin, metrics }: CsrfParts) {
   return function guardOrigin(ctx: Context, next: Next): Promise<void> {
-    const verdict = inspectOrigin(ctx.req, csrfRule(ctx.req.url ?? ""), publicOrigin);
+    const rule = handshakeOf(ctx.req) === undefined ? csrfRule(ctx.req.url ?? "") : "handshake";
+    const verdict = inspectOrigin(ctx.req, rule, publicOrigin);
     if (verdict === "ok") return next();
     metrics?.csrfRejected();
     throw new GatewayError("csrf_rejected", { reason: verdict });

@@ -66,6 +66,8 @@ export function errorAnswer({ log, publicOrigin }: { log: Log; publicOrigin: str
     if (error.status === 401) head.push("WWW-Authenticate", CHALLENGE);
     if (error.retryAfterSeconds !== undefined) head.push("Retry-After", String(error.retryAfterSeconds));
     if (error.allow !== undefined) head.push("Allow", error.allow.join(", "));
+    // RFC 6455 §4.4
+    if (error.status === 426) head.push("Sec-WebSocket-Version", "13");
     if (isUploading(req)) head.push("Connection", "close");
     res.writeHead(error.status, head);
     endAnswer(req, res, req.method === "HEAD" ? undefined : body);

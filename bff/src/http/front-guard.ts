@@ -6,6 +6,7 @@ import { GatewayError, type ErrorCode } from "../errors.ts";
 import type { SecurityEvent } from "../log.ts";
 import { SESSION_COOKIE } from "../session/cookies.ts";
 import { isNavigation } from "./fetch-metadata.ts";
+import { handshakeOf, inspectHandshake } from "./handshake.ts";
 import { hasBody, isBelow, rawPath, requestState } from "./request-state.ts";
 import { inspectTarget } from "./target.ts";
 
@@ -31,7 +32,6 @@ const TOO_MANY_HEADERS = malformed(431, "more than 100 header fields");
 const HOST_COUNT = malformed(400, "not exactly one Host header");
 const EXPECTATION = malformed(417, "an Expect other than 100-continue");
 const BODY = malformed(400, "a body on GET or HEAD");
-const UPGRADE = malformed(400, "an Upgrade that is not offered");
 const COOKIE_TWICE: Refusal = { ...malformed(400, "a cookie of ours came twice"), event: "cookie_rejected" };
 export const WRONG_HOST = malformed(421, "Host is not the public origin's");
 
@@ -47,7 +47,10 @@ export function inspectRequest(request: IncomingMessage, host: string): Refusal 
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== "100-continue") return EXPECTATION;
   const isHostFree = rawPath(url) === HOST_FREE_PATH;
   // Ignored there: Java's HttpClient offers h2c on every plain-http request, and nothing of it is forwarded.
-  if (headers.upgrade !== undefined && !isHostFree) return UPGRADE;
+  if (headers.upgrade !== undefined && (!isHostFree || handshakeOf(request) !== undefined)) {
+    const fault = inspectHandshake(request);
+    if (fault !== undefined) return malformed(fault.status, fault.reason);
+  }
   // No browser can send one, and parsers disagree on whether it is there (request smuggling).
   if ((method === "GET" || method === "HEAD") && hasBody(request)) return BODY;
   if (headers.cookie !== undefined && hasCookieTwice(headers.cookie)) return COOKIE_TWICE;

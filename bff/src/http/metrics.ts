@@ -8,6 +8,7 @@ export type { UpstreamSample } from "./upstream-metrics.ts";
 
 export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "fenced";
 export type LoginOutcome = "completed" | "failed" | "unavailable";
+export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
 export type RouteClass = "api" | "bff" | "spa";
 export type FinishedRequest = {
   route: RouteClass;
@@ -26,6 +27,9 @@ export type Metrics = {
   watchEventStreams(count: () => number): void;
   /** Asked only when somebody asks us: nothing is counted twice on a request's way. */
   watchUpstreams(sample: () => readonly UpstreamSample[]): void;
+  webSocketOpened(): void;
+  /** @param by who or what ended it */
+  webSocketClosed(by: WebSocketEnd): void;
   contentType: string;
   /** The exposition text. */
   scrape(): Promise<string>;
@@ -53,6 +57,8 @@ export function createMetrics(): Metrics {
   const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
   const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
   const csrfRejections = counter("csrf_rejections_total", "Requests that did not come from the app", []);
+  const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "WebSockets open now", registers });
+  const webSocketsClosed = counter("websockets_closed_total", "WebSockets by who or what ended them", ["by"]);
   // Finding the series by its labels costs more than counting, and there are few of them.
   const counted = new Map<string, { inc: () => void }>();
   const countOf = (route: RouteClass, method: string, status: number) => {
@@ -73,7 +79,8 @@ export function createMetrics(): Metrics {
   return {
     request({ route, method, status, durationMs, code }) {
       countOf(route, method, status).inc();
-      durationOf[route].observe(durationMs / 1000);
+      // A WebSocket's hours say nothing about how quickly we answer.
+      if (status !== 101) durationOf[route].observe(durationMs / 1000);
       if (code !== undefined) errors.inc({ code });
     },
     refresh: (outcome) => refreshes.inc({ outcome }),
@@ -81,6 +88,11 @@ export function createMetrics(): Metrics {
     csrfRejected: () => csrfRejections.inc(),
     watchEventStreams: (count) => watchNumber(registry, "event_streams", "Open streams of /bff/events", count),
     watchUpstreams: (sample) => watchUpstreams(registry, sample),
+    webSocketOpened: () => webSocketsOpen.inc(),
+    webSocketClosed(by) {
+      webSocketsOpen.dec();
+      webSocketsClosed.inc({ by });
+    },
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
   };

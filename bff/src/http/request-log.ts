@@ -16,7 +16,7 @@ type RequestLogParts = { config: Pick<Config, "trustedProxies">; log: Log; metri
 export function requestLog({ config, log, metrics }: RequestLogParts) {
   const finish = (ctx: Context, startedAt: number): void => {
     const { req, res } = ctx;
-    const { requestId, upstream, code, reason } = requestState(ctx);
+    const { requestId, upstream, code, reason, webSocket } = requestState(ctx);
     const url = req.url ?? "";
     const method = req.method ?? "";
     // A cut answer without a code of ours was cut by the browser.
@@ -24,7 +24,8 @@ export function requestLog({ config, log, metrics }: RequestLogParts) {
     const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
     const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
     const address = clientAddress(req, config.trustedProxies);
-    log.request({ requestId, method, path, status, durationMs, clientAddress: address, upstream, code, reason });
+    const line = { requestId, method, path, status, durationMs, clientAddress: address, upstream, code, reason };
+    log.request({ ...line, webSocket });
     metrics.request({ route: routeClass(url), method, status, durationMs, code });
   };
   return function logRequest(ctx: Context, next: Next): Promise<void> {

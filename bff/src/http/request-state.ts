@@ -3,6 +3,15 @@ import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type { ErrorCode } from "../errors.ts";
 import type { SecurityEvent } from "../log.ts";
+import type { WebSocketEnd } from "./metrics.ts";
+
+export type WebSocketUse = {
+  /** From the browser. */
+  receivedBytes: number;
+  /** To the browser. */
+  sentBytes: number;
+  endedBy: WebSocketEnd | undefined;
+};
 
 export type RequestState = {
   /** Our own random id: one from the browser could forge or join log lines. */
@@ -14,6 +23,8 @@ export type RequestState = {
   reason?: string;
   /** A more precise name for the security event than the code alone gives. */
   securityEvent?: SecurityEvent;
+  /** Once it has become a WebSocket: counts on until that is closed. */
+  webSocket?: Readonly<WebSocketUse>;
   /** A validated return path: the error page offers to try again for it. */
   returnPath?: string;
 };

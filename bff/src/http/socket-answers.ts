@@ -1,10 +1,11 @@
-// Answers to what never becomes a Koa request: bytes that are not HTTP, upgrades, CONNECT, and `Expect`.
+// What Node does not hand over as a request: bytes that are not HTTP, WebSocket upgrades, CONNECT, and `Expect`.
 import { randomUUID } from "node:crypto";
-import { STATUS_CODES, type IncomingMessage, type Server } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { problemOf } from "./error-answer.ts";
+import { carryHandshakes } from "./handshake.ts";
 import { answerHeaders } from "./security-headers.ts";
 
 type SocketAnswerParts = { config: { publicOrigin: string }; log: Log };
@@ -16,10 +17,16 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
+type ServerParts = SocketAnswerParts & {
+  /** The app. */
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+};
+
 /** All of the below: the one call that every listener of the gateway needs. */
-export function guardServer(server: Server, parts: SocketAnswerParts): void {
+export function guardServer(server: Server, parts: ServerParts): void {
   answerClientError(server, parts);
-  refuseUpgrade(server, parts);
+  refuseConnect(server, parts);
+  carryHandshakes(server, parts.handle, parts.log);
   handleExpect(server);
 }
 
@@ -35,20 +42,9 @@ export function answerClientError(server: Server, { config, log }: SocketAnswerP
   });
 }
 
-/**
- * WebSocket upgrades and CONNECT are refused plainly. Any other Upgrade (h2c from Java's HttpClient) never leaves the
- * ordinary way, where the front guard meets it.
- */
-export function refuseUpgrade(server: Server, { config, log }: SocketAnswerParts): void {
+export function refuseConnect(server: Server, { config, log }: SocketAnswerParts): void {
   const refuse = createRefusal(config.publicOrigin, log);
-  // Node reads this property at run time (22.21); its types do not know it yet.
-  Object.assign(server, { shouldUpgradeCallback: isWebSocket });
-  server.on("upgrade", (_request, socket) => refuse(socket, { status: 400, reason: "WebSocket is not offered" }));
   server.on("connect", (_request, socket) => refuse(socket, { status: 405, reason: "CONNECT" }));
-}
-
-function isWebSocket({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /**

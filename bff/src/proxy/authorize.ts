@@ -16,6 +16,9 @@ export type Authorized = {
   sessionKey?: SessionKey;
 };
 
+/** @throws GatewayError where the request may not go to that upstream */
+export type Authorize = (request: IncomingMessage, upstream: UpstreamConfig) => Promise<Authorized>;
+
 type Parts = {
   sessions: Sessions;
   vault: Vault;

@@ -1,7 +1,7 @@
 // One request to an upstream and its answer, streamed both ways. What is begun is either finished or visibly cut.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { GatewayError } from "../errors.ts";
 import { endAnswer, isUploading } from "../http/unread-body.ts";
@@ -25,9 +25,11 @@ export type Exchange = {
   refusalOf: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
   /** The head for the browser. */
   answerHead: (status: number, headers: IncomingHttpHeaders) => string[];
+  /** Asks for a WebSocket, and gets the head and the socket where the upstream agrees; nothing is answered then. */
+  onUpgrade?: (headers: IncomingHttpHeaders, socket: Duplex) => void;
 };
 
-export type ExchangeOutcome = "complete" | "browser left" | "cut";
+export type ExchangeOutcome = "complete" | "browser left" | "cut" | "upgraded";
 
 /** What both sides of a running exchange share. */
 type Run = {
@@ -89,9 +91,10 @@ export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
 }
 
 function send(parts: Exchange, run: Run): void {
-  const { request, target, headers, body } = parts;
+  const { request, target, headers, body, onUpgrade } = parts;
   const asked = { path: target, method: request.method ?? "", headers, body: body ?? null };
-  run.address.pool.dispatch(asked, answerHandler(parts, run));
+  const upgrade = onUpgrade === undefined ? {} : { upgrade: "websocket" };
+  run.address.pool.dispatch({ ...asked, ...upgrade }, answerHandler(parts, run));
 }
 
 /** @returns whether it is sent once more: to another address, or again where only the connection had grown old. */
@@ -117,7 +120,7 @@ function isSentAgain(parts: Exchange, run: Run, error: Error): boolean {
 }
 
 function answerHandler(parts: Exchange, run: Run): TracedHandler {
-  const { request, response, refusalOf, answerHead } = parts;
+  const { request, response, refusalOf, answerHead, onUpgrade } = parts;
   const resume = (): void => {
     response.socket?.setTimeout(0);
     run.controller?.resume();
@@ -129,6 +132,15 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
       run.traces = handler.connection?.trace();
       // It may have left while the request waited for a connection.
       if (run.isDone) controller.abort(new Error("the browser left"));
+    },
+    onRequestUpgrade(_controller, status, headers, socket) {
+      if (run.isDone || onUpgrade === undefined) {
+        socket.destroy();
+        return;
+      }
+      reportHealth(parts, run, status);
+      onUpgrade(headers, socket);
+      run.settle("upgraded");
     },
     onResponseStart(controller, status, headers) {
       if (status < 200 || run.isDone) return;

@@ -1,40 +1,45 @@
 // /api: which upstream, may this request go there, and then its way there and back.
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Context, Next } from "koa";
-import type { Config, UpstreamConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import { clientAddress } from "../http/client-address.ts";
+import { handshakeOf } from "../http/handshake.ts";
 import { hasBody, isBelow, rawPath, requestState } from "../http/request-state.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
 import type { EndReason } from "../store.ts";
 import { answerHeaders } from "../http/security-headers.ts";
 import type { Log } from "../log.ts";
-import { exchange } from "./exchange.ts";
+import type { Authorize } from "./authorize.ts";
+import { exchange, type ExchangeOutcome } from "./exchange.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import type { Authorized } from "./authorize.ts";
 import type { OpenAnswers } from "./open-answers.ts";
 import { requestBody } from "./request-body.ts";
 import { stepUpDemand } from "./step-up.ts";
+import type { WebSocketRequest } from "./upgrade.ts";
 import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
 
 export type ForwardingParts = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;
   upstreams: readonly Upstream[];
-  /** @throws GatewayError where the request may not go to that upstream */
-  authorize: (request: IncomingMessage, upstream: UpstreamConfig) => Promise<Authorized>;
+  authorize: Authorize;
   openAnswers: Pick<OpenAnswers, "begin">;
+  forwardWebSocket: (asked: WebSocketRequest) => Promise<ExchangeOutcome>;
   log: Log;
 };
 
 /** Answers every path under /api and no other. @throws GatewayError */
-export function apiForwarding({ config, upstreams, authorize, openAnswers, log }: ForwardingParts) {
+export function apiForwarding(parts: ForwardingParts) {
+  const { config, upstreams, authorize, openAnswers, forwardWebSocket, log } = parts;
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = answerHeaders(config.publicOrigin);
 
   const forward = async (ctx: Context, upstream: Upstream): Promise<void> => {
     const { req: request, res: response } = ctx;
-    const { requestId } = requestState(ctx);
+    const state = requestState(ctx);
+    const { requestId } = state;
+    const handshake = handshakeOf(request);
     const { accessToken, sessionKey } = await authorize(request, upstream.config);
     if (response.destroyed || request.socket.destroyed) return;
     const isWithBody = hasBody(request);
@@ -49,10 +54,6 @@ export function apiForwarding({ config, upstreams, authorize, openAnswers, log }
       accessToken,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
-    const address = upstream.balancer.take() ?? (await upstream.balancer.wait(response));
-    if (address === undefined) return;
-    if (request.headers.expect !== undefined) response.writeContinue();
-    const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
     const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined)
         openAnswers.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
@@ -62,12 +63,18 @@ export function apiForwarding({ config, upstreams, authorize, openAnswers, log }
     };
     const refusalOf = (status: number, upstreamHeaders: IncomingHttpHeaders) =>
       stepUpDemand(status, upstreamHeaders, upstream.config);
-    const outcome = await exchange({
-      ...{ request, response, upstream, address, target, headers, body },
-      ...{ refusalOf, answerHead },
-    });
+    const asked = { request, response, upstream, target, headers, refusalOf, answerHead };
+    let outcome: ExchangeOutcome;
+    if (handshake !== undefined) outcome = await forwardWebSocket({ ...asked, handshake, sessionKey, state });
+    else {
+      const address = upstream.balancer.take() ?? (await upstream.balancer.wait(response));
+      if (address === undefined) return;
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
+      outcome = await exchange({ ...asked, address, body });
+    }
     if (outcome !== "cut") return;
-    requestState(ctx).code = "upstream_unreachable";
+    state.code = "upstream_unreachable";
     log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
   };
 
@@ -80,6 +87,8 @@ export function apiForwarding({ config, upstreams, authorize, openAnswers, log }
     requestState(ctx).upstream = upstream.config.prefix;
     if (!upstream.methods.has(ctx.req.method ?? ""))
       throw new GatewayError("method_not_allowed", { allow: upstream.config.methods, reason: "not for this upstream" });
+    if (!upstream.config.webSocket && handshakeOf(ctx.req) !== undefined)
+      throw new GatewayError("request_malformed", { reason: "this upstream's row does not say webSocket" });
     if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
     return forward(ctx, upstream);

@@ -5,6 +5,8 @@ import type { Upstream } from "./upstreams.ts";
 export type UpstreamOutcome =
   /** Answered to the end, whatever the status. */
   | "complete"
+  /** Has become a WebSocket. */
+  | "upgraded"
   | "browser_left"
   /** Broken off in the middle of its answer. */
   | "cut"
@@ -20,6 +22,7 @@ export type Tally = Record<UpstreamOutcome, number> & { retries: number };
 export function createTally(): Tally {
   return {
     complete: 0,
+    upgraded: 0,
     browser_left: 0,
     cut: 0,
     unreachable: 0,

@@ -113,7 +113,7 @@ describe("every answer carries the security headers, whoever wrote it", () => {
     ["a wrong host", () => "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", 421],
     ["what is not HTTP", () => "what\r\n\r\n", 400],
     ["an oversized head", own("GET /", [`X: ${"a".repeat(20_000)}`]), 431],
-    ["an upgrade", own("GET /api/x", ["Connection: upgrade", "Upgrade: websocket"]), 400],
+    ["a WebSocket without a version", own("GET /api/x", ["Connection: upgrade", "Upgrade: websocket"]), 426],
   ];
   test.each(rows)("%s", async (_name, bytes, status) => {
     const { headers, status: got, raw } = await sendRaw(gateway.port, bytes());

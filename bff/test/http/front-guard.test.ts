@@ -87,9 +87,9 @@ describe("what Node's parser lets through and we refuse", () => {
       400,
     ],
     [
-      "a WebSocket upgrade",
+      "a WebSocket of an unknown version",
       () => `GET /api/ws HTTP/1.1\r\n${own}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
-      400,
+      426,
     ],
     ["CONNECT", () => `CONNECT evil.test:443 HTTP/1.1\r\n${own}\r\n`, 405],
     ["101 header fields", () => `GET /api/me HTTP/1.1\r\n${own}${"A: b\r\n".repeat(98)}\r\n`, 431],

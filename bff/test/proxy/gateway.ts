@@ -16,6 +16,8 @@ import { spa } from "../../src/http/spa.ts";
 import { createLog } from "../../src/log.ts";
 import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
 import { sampleUpstream } from "../../src/proxy/tally.ts";
+import { createTunnels, type Tunnels } from "../../src/proxy/tunnels.ts";
+import { webSocketForwarding, type WebSocketParts } from "../../src/proxy/upgrade.ts";
 import { closeUpstreams, createUpstreams, type Upstream } from "../../src/proxy/upstreams.ts";
 import { parseUpstreams } from "../../src/upstream-config.ts";
 
@@ -27,6 +29,7 @@ export type TestGateway = {
   server: Server;
   metrics: Metrics;
   upstreams: readonly Upstream[];
+  tunnels: Tunnels;
   lines: Record<string, unknown>[];
   events: (name: string) => Record<string, unknown>[];
   stop: () => Promise<void>;
@@ -39,6 +42,8 @@ export type GatewayOptions = {
   /** With `:0` the real port is put in. */
   publicOrigin?: string;
   authorize?: ForwardingParts["authorize"];
+  live?: WebSocketParts["live"];
+  useEveryMs?: number;
   trustedProxies?: BlockList;
   spaRoot?: string;
   routes?: Middleware;
@@ -71,21 +76,27 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
   const authorize = options.authorize ?? (async () => ({ accessToken: BEARER }));
-  app.use(apiForwarding({ config, upstreams, authorize, openAnswers: { begin() {} }, log }));
+  const tunnels = createTunnels();
+  const live = options.live ?? { add: () => () => {} };
+  const { useEveryMs = 0 } = options;
+  const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
+  app.use(apiForwarding({ config, upstreams, authorize, openAnswers: { begin() {} }, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spa({ root: options.spaRoot }));
   const handle = app.callback();
   server.on("request", (request, response) => void handle(request, response));
-  guardServer(server, { config, log });
+  guardServer(server, { config, log, handle });
   return {
     port,
     host: new URL(publicOrigin).host,
     server,
     metrics,
     upstreams,
+    tunnels,
     lines,
     events: (name) => lines.filter((line) => line["event"] === name),
     async stop() {
+      await tunnels.closeAll();
       server.closeAllConnections();
       server.close();
       await closeUpstreams(upstreams);
@@ -220,8 +231,8 @@ export function appRequest(gateway: { host: string }, line: string, extra: strin
   return `${line} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n${body}`;
 }
 
-export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5_000;
+export async function eventually(condition: () => boolean, what: string, withinMs = 5_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -55,9 +55,9 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
   const store = await openStore(config);
   const metrics = createMetrics();
-  const { handle, close, readiness } = createApp({ config, store, log, metrics });
+  const { handle, close, readiness, webSockets } = createApp({ config, store, log, metrics });
   const server = createServer((request, response) => void handle(request, response));
-  guardServer(server, { config, log });
+  guardServer(server, { config, log, handle });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return {
@@ -69,6 +69,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
       lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line["event"] === name),
     readiness: async (name) => readiness.find((each) => each.name === name)!.check(),
     async stop() {
+      await webSockets.closeAll();
       server.closeAllConnections();
       server.close();
       await once(server, "close");

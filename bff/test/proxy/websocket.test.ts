@@ -1,0 +1,593 @@
+// WebSockets through the gateway, over real sockets: what crosses, what does not, and how they end.
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { GatewayError } from "../../src/errors.ts";
+import type { EndReason } from "../../src/store.ts";
+import { openSocket, startSocketUpstream, type SocketUpstream } from "../support/web-socket.ts";
+import {
+  BEARER,
+  eventually,
+  parseAnswer,
+  startGateway as startFront,
+  startRawUpstream,
+  type GatewayOptions,
+  type RawAnswer,
+  type TestGateway,
+} from "./gateway.ts";
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function startGateway(upstream: { origin: string }, options: GatewayOptions = {}): Promise<TestGateway> {
+  const gateway = await startFront({ upstreams: `/api=${upstream.origin}`, ...options });
+  stops.push(gateway.stop);
+  return gateway;
+}
+
+async function startUpstream(...options: Parameters<typeof startSocketUpstream>): Promise<SocketUpstream> {
+  const upstream = await startSocketUpstream(...options);
+  stops.push(upstream.stop);
+  return upstream;
+}
+
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/** Sends a handshake byte by byte as written. Reads until the gateway closes, or up to a 101 and what follows it. */
+function shakeHands(gateway: TestGateway, fields: string[], { line = "GET /api/ws HTTP/1.1", after = "" } = {}) {
+  return new Promise<RawAnswer>((resolve) => {
+    const socket = connect(gateway.port, "127.0.0.1", () => {
+      socket.write(`${line}\r\n${fields.join("\r\n")}\r\n\r\n${after}`, "latin1");
+    });
+    let raw = "";
+    socket.setEncoding("latin1").on("data", (chunk: string) => {
+      raw += chunk;
+      if (raw.startsWith("HTTP/1.1 101") && raw.includes("\r\n\r\n")) socket.destroy();
+    });
+    socket.on("error", () => {}).on("close", () => resolve(parseAnswer(raw)));
+  });
+}
+
+const fieldsOf = (gateway: TestGateway, replaced: Record<string, string | undefined> = {}): string[] => {
+  const fields: Record<string, string | undefined> = {
+    Host: gateway.host,
+    Origin: `http://${gateway.host}`,
+    Connection: "Upgrade",
+    Upgrade: "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": KEY,
+    ...replaced,
+  };
+  return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
+};
+
+describe("what crosses", () => {
+  test("text and binary messages come back as they were sent", async () => {
+    const upstream = await startUpstream();
+    const { socket, next } = await openSocket(await startGateway(upstream), "/api/ws");
+    socket.send("grüße");
+    expect((await next()).toString()).toBe("grüße");
+    socket.send(Buffer.from([0, 255, 128]));
+    expect(await next()).toEqual(Buffer.from([0, 255, 128]));
+  });
+
+  test.each([false, true])("a message of 10 MB, compressed: %s", async (perMessageDeflate) => {
+    const upstream = await startUpstream(undefined, { perMessageDeflate });
+    const { socket, next } = await openSocket(await startGateway(upstream), "/api/ws", { perMessageDeflate });
+    const message = Buffer.alloc(10_000_000, "0123456789abcdef-");
+    socket.send(message);
+    expect((await next()).equals(message)).toBe(true);
+    expect(socket.extensions).toBe(perMessageDeflate ? "permessage-deflate" : "");
+  });
+
+  test("10,000 small messages arrive in their order", async () => {
+    const upstream = await startUpstream();
+    const { socket, next } = await openSocket(await startGateway(upstream), "/api/ws");
+    for (let at = 0; at < 10_000; at++) socket.send(String(at));
+    for (let at = 0; at < 10_000; at++) expect((await next()).toString()).toBe(String(at));
+  });
+
+  test("a message that the upstream sends together with its 101 is not lost", async () => {
+    const upstream = await startUpstream((socket) => socket.send("welcome"));
+    const { next } = await openSocket(await startGateway(upstream), "/api/ws");
+    expect((await next()).toString()).toBe("welcome");
+  });
+
+  test("the subprotocol that the upstream chose reaches the browser", async () => {
+    const upstream = await startUpstream(undefined, { handleProtocols: (offered) => [...offered][1] ?? false });
+    const gateway = await startGateway(upstream);
+    const { socket } = await openSocket(gateway, "/api/ws", { protocols: ["graphql-ws", "graphql-transport-ws"] });
+    expect(socket.protocol).toBe("graphql-transport-ws");
+  });
+
+  test("pings and pongs pass both ways", async () => {
+    const upstream = await startUpstream();
+    const { socket } = await openSocket(await startGateway(upstream), "/api/ws");
+    socket.ping("from the browser");
+    expect(String((await once(socket, "pong"))[0])).toBe("from the browser");
+    upstream.sockets[0]!.ping("from the upstream");
+    expect(String((await once(upstream.sockets[0]!, "pong"))[0])).toBe("from the upstream");
+  });
+
+  test("the handshake carries the bearer, path and query, and neither cookie nor anything of the browser about itself", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    const headers = {
+      Cookie: "__Host-Http-session=secret",
+      Authorization: "Bearer of-the-browser",
+      "X-Forwarded-For": "6.6.6.6",
+      "Sec-Fetch-Site": "same-origin",
+      "X-Custom": "kept",
+    };
+    await openSocket(gateway, "/api/ws?room=1", { headers });
+    const { url, headers: arrived } = upstream.asked[0]!;
+    expect(url).toBe("/ws?room=1");
+    expect(arrived).toMatchObject({
+      authorization: `Bearer ${BEARER}`,
+      host: new URL(upstream.origin).host,
+      connection: "upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "x-custom": "kept",
+      "x-forwarded-for": "127.0.0.1",
+      "x-forwarded-prefix": "/api",
+    });
+    for (const name of ["cookie", "origin", "sec-fetch-site"]) expect(arrived).not.toHaveProperty(name);
+    expect(JSON.stringify(arrived)).not.toContain("secret");
+  });
+
+  test.each(["keep-alive, Upgrade", "upgrade", "Keep-Alive,UPGRADE , x"])("Connection: %s", async (Connection) => {
+    const gateway = await startGateway(await startUpstream());
+    const answer = await shakeHands(gateway, fieldsOf(gateway, { Connection }));
+    expect(answer.status).toBe(101);
+    expect(answer.headers.get("sec-websocket-accept")).toEqual(["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
+    expect([...answer.headers.keys()].toSorted()).toEqual(
+      ["connection", "date", "sec-websocket-accept", "upgrade", "x-request-id"].toSorted(),
+    );
+  });
+});
+
+describe("what is refused", () => {
+  async function refusalOf(gateway: TestGateway, fields: string[], more?: { line?: string; after?: string }) {
+    const answer = await shakeHands(gateway, fields, more);
+    expect(answer.closed).toBe(true);
+    expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
+    expect(answer.headers.get("x-content-type-options")).toEqual(["nosniff"]);
+    expect(answer.headers.get("connection")).toEqual(["close"]);
+    const { code, requestId, status } = JSON.parse(answer.body) as Record<string, unknown>;
+    expect(status).toBe(answer.status);
+    const isLine = (line: Record<string, unknown>) => line["msg"] === "request" && line["requestId"] === requestId;
+    await eventually(() => gateway.lines.some(isLine), "the refusal's line in the log");
+    expect(gateway.lines.find(isLine)).toMatchObject({ status, code });
+    return { status: answer.status, code, headers: answer.headers };
+  }
+
+  const rows: [string, Record<string, string | undefined>, number, string][] = [
+    ["a foreign Origin", { Origin: "https://evil.test" }, 403, "csrf_rejected"],
+    ["an Origin that begins like ours", { Origin: "http://127.0.0.1:1.evil.test" }, 403, "csrf_rejected"],
+    ["no Origin", { Origin: undefined }, 403, "csrf_rejected"],
+    ["Origin: null", { Origin: "null" }, 403, "csrf_rejected"],
+    [
+      "no Origin but same-origin metadata",
+      { Origin: undefined, "Sec-Fetch-Site": "same-origin" },
+      403,
+      "csrf_rejected",
+    ],
+    ["a browser that says cross-site", { "Sec-Fetch-Site": "cross-site" }, 403, "csrf_rejected"],
+    ["a sibling host", { "Sec-Fetch-Site": "same-site" }, 403, "csrf_rejected"],
+    ["another Host", { Host: "evil.test" }, 421, "request_malformed"],
+    ["version 8", { "Sec-WebSocket-Version": "8" }, 426, "request_malformed"],
+    ["no version", { "Sec-WebSocket-Version": undefined }, 426, "request_malformed"],
+    ["no key", { "Sec-WebSocket-Key": undefined }, 400, "request_malformed"],
+    ["a key that is too short", { "Sec-WebSocket-Key": "c2hvcnQ=" }, 400, "request_malformed"],
+    ["two Upgrades in one", { Upgrade: "websocket, h2c", Connection: "close, Upgrade" }, 400, "request_malformed"],
+    ["another Upgrade", { Upgrade: "h2c", Connection: "close, Upgrade" }, 400, "request_malformed"],
+    ["an announced body", { "Content-Length": "5" }, 400, "request_malformed"],
+    ["an announced body in chunks", { "Transfer-Encoding": "chunked" }, 400, "request_malformed"],
+    ["the session cookie twice", { Cookie: "__Host-Http-session=a; __Host-Http-session=b" }, 400, "request_malformed"],
+  ];
+  test.each(rows)("%s", async (_name, replaced, status, code) => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    const after = "Content-Length" in replaced ? "hello" : "Transfer-Encoding" in replaced ? "0\r\n\r\n" : "";
+    const refusal = await refusalOf(gateway, fieldsOf(gateway, replaced), { after });
+    expect(refusal).toMatchObject({ status, code });
+    expect(refusal.headers.get("sec-websocket-version")).toEqual(status === 426 ? ["13"] : undefined);
+    expect(upstream.asked.length + upstream.connections.size).toBe(0);
+  });
+
+  test.each([
+    ["Origin", "http://127.0.0.1"],
+    ["Sec-WebSocket-Key", KEY],
+    ["Sec-WebSocket-Version", "13"],
+    ["Upgrade", "websocket"],
+    ["Host", "evil.test"],
+  ])("%s twice", async (name, value) => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    const { status } = await refusalOf(gateway, [
+      ...fieldsOf(gateway, { Connection: "close, Upgrade" }),
+      `${name}: ${value}`,
+    ]);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test.each([
+    ["POST", "POST /api/ws HTTP/1.1", 400],
+    ["HTTP/1.0", "GET /api/ws HTTP/1.0", 505],
+    ["a path outside /api", "GET /ws HTTP/1.1", 400],
+    ["a path below /bff", "GET /bff/user HTTP/1.1", 400],
+    ["the path that answers to any Host", "POST /bff/backchannel-logout HTTP/1.1", 400],
+    ["a dot segment", "GET /api/../ws HTTP/1.1", 400],
+    ["an absolute target", "GET http://evil.test/api/ws HTTP/1.1", 400],
+  ])("%s", async (_name, line, status) => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    expect((await refusalOf(gateway, fieldsOf(gateway), { line })).status).toBe(status);
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test("Upgrade without Connection: Upgrade is an ordinary request, and refused as one", async () => {
+    const gateway = await startGateway(await startUpstream());
+    const fields = fieldsOf(gateway, { Connection: "close", "X-CSRF": "1", "Sec-Fetch-Site": "same-origin" });
+    expect((await refusalOf(gateway, fields)).status).toBe(400);
+  });
+
+  test("an upstream whose row does not say webSocket is not asked", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream, { override: { webSocket: false } });
+    expect(await refusalOf(gateway, fieldsOf(gateway))).toMatchObject({ status: 400, code: "request_malformed" });
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test.each(["session_missing", "session_revoked", "forbidden", "store_unavailable", "provider_unavailable"] as const)(
+    "%s is answered as for any other request",
+    async (code) => {
+      const upstream = await startUpstream();
+      const authorize = () => Promise.reject(new GatewayError(code));
+      const gateway = await startGateway(upstream, { authorize });
+      const refusal = await refusalOf(gateway, fieldsOf(gateway));
+      expect(refusal).toMatchObject({ code, status: new GatewayError(code).status });
+      expect(refusal.headers.has("retry-after")).toBe(refusal.status === 503);
+      expect(refusal.headers.has("www-authenticate")).toBe(refusal.status === 401);
+      expect(upstream.asked).toEqual([]);
+    },
+  );
+
+  test("an upstream that cannot be reached is a 502, one that is silent a 504", async () => {
+    const nobody = await startGateway({ origin: "http://127.0.0.1:1" });
+    expect(await refusalOf(nobody, fieldsOf(nobody))).toMatchObject({ status: 502, code: "upstream_unreachable" });
+    const silent = await startRawUpstream(() => {});
+    stops.push(silent.stop);
+    const gateway = await startGateway(silent, { override: { headersTimeoutMs: 50 } });
+    expect(await refusalOf(gateway, fieldsOf(gateway))).toMatchObject({ status: 504, code: "upstream_timeout" });
+  });
+
+  test.each([400, 401, 403, 404, 426, 500])("an upstream's own %s passes as an answer", async (refuse) => {
+    const upstream = await startUpstream(undefined, { refuse });
+    const gateway = await startGateway(upstream);
+    const answer = await shakeHands(gateway, fieldsOf(gateway));
+    expect(answer.status).toBe(refuse);
+    expect(JSON.parse(answer.body)).toEqual({ refused: refuse });
+    expect(answer.headers.has("set-cookie")).toBe(false);
+    expect(answer.headers.get("x-content-type-options")).toEqual(["nosniff"]);
+    expect(answer.closed).toBe(true);
+  });
+
+  const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+  const accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+  test.each([
+    ["no Sec-WebSocket-Accept", `${head}\r\n`],
+    ["that of another key", `${head}Sec-WebSocket-Accept: c3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`],
+    ["a subprotocol that nobody offered", `${head}${accept}Sec-WebSocket-Protocol: evil\r\n\r\n`],
+    ["an extension that nobody offered", `${head}${accept}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`],
+  ])("a 101 with %s opens nothing", async (_name, answer) => {
+    let isClosed = false;
+    const upstream = await startRawUpstream((socket) => {
+      socket.on("close", () => (isClosed = true));
+      socket.write(`${answer}secret bytes`);
+    });
+    stops.push(upstream.stop);
+    const gateway = await startGateway(upstream);
+    expect(await refusalOf(gateway, fieldsOf(gateway))).toMatchObject({ status: 502, code: "upstream_unreachable" });
+    await eventually(() => isClosed, "the upstream's connection was closed");
+  });
+});
+
+describe("smuggling", () => {
+  const second = "GET /admin HTTP/1.1\r\nHost: x\r\n\r\n";
+
+  test("bytes behind the handshake's head are refused and reach nobody (CVE-2026-73548)", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    const answer = await shakeHands(gateway, fieldsOf(gateway), { after: second });
+    expect(answer.status).toBe(400);
+    expect(answer.raw.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test("bytes that come while the upstream thinks are not sent on", async () => {
+    let received = "";
+    let isClosed = false;
+    const upstream = await startRawUpstream((socket, head) => {
+      received += head;
+      socket.on("data", (chunk) => (received += chunk.toString("latin1")));
+      socket.on("close", () => (isClosed = true));
+      early.write(second);
+    });
+    stops.push(upstream.stop);
+    const gateway = await startGateway(upstream);
+    const early = connect(gateway.port, "127.0.0.1", () =>
+      early.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`),
+    );
+    early.on("error", () => {});
+    await once(early, "close");
+    await eventually(() => isClosed, "the upstream's connection was closed");
+    expect(received).not.toContain("/admin");
+  });
+
+  test("a handshake behind a request that is not answered yet closes the connection", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream, { authorize: () => new Promise(() => {}) });
+    const first = `GET /api/slow HTTP/1.1\r\nHost: ${gateway.host}\r\nX-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\n\r\n`;
+    const answer = await shakeHands(gateway, fieldsOf(gateway), { line: `${first}GET /api/ws HTTP/1.1` });
+    expect(answer.raw).toBe("");
+    expect(gateway.events("request_rejected")).toHaveLength(1);
+    expect(upstream.asked).toEqual([]);
+  });
+
+  test("a connection may ask for something else before its handshake", async () => {
+    const gateway = await startGateway(await startUpstream());
+    const socket = connect(gateway.port, "127.0.0.1");
+    let raw = "";
+    socket.setEncoding("latin1").on("data", (chunk: string) => (raw += chunk));
+    socket.write(`GET /nowhere HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`);
+    await eventually(() => raw.includes("404"), "the first answer");
+    raw = "";
+    socket.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`);
+    await eventually(() => raw.startsWith("HTTP/1.1 101"), "the second answer");
+    socket.destroy();
+  });
+});
+
+describe("how a WebSocket ends", () => {
+  test("close codes pass, from the browser and from the upstream", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    const first = await openSocket(gateway, "/api/ws");
+    const upstreamClosed = once(upstream.sockets[0]!, "close");
+    first.socket.close(4321, "enough");
+    const [code, reason] = (await upstreamClosed) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([4321, "enough"]);
+    expect(await first.closed).toEqual({ code: 4321, reason: "enough" });
+
+    const second = await openSocket(gateway, "/api/ws");
+    upstream.sockets[1]!.close(4100, "no more");
+    expect(await second.closed).toEqual({ code: 4100, reason: "no more" });
+
+    const lines = () => gateway.lines.filter((line) => line["status"] === 101);
+    await eventually(() => lines().length === 2, "two lines in the log");
+    expect(lines().map((line) => line["endedBy"])).toEqual(["browser", "upstream"]);
+    expect(await gateway.metrics.scrape()).toMatch(/cloakroom_websockets_open 0\n/);
+  });
+
+  test("an upstream that dies closes the browser's side, without a close code that it never sent", async () => {
+    const upstream = await startUpstream();
+    const { closed } = await openSocket(await startGateway(upstream), "/api/ws");
+    for (const connection of upstream.connections) connection.resetAndDestroy();
+    expect(await closed).toEqual({ code: 1006, reason: "" });
+  });
+
+  test("a browser that dies closes the upstream's side", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream);
+    const { socket } = await openSocket(gateway, "/api/ws");
+    const closed = once(upstream.sockets[0]!, "close");
+    socket.terminate();
+    expect(((await closed) as [number])[0]).toBe(1006);
+    await eventually(() => gateway.tunnels.count() === 0, "nothing is left of it");
+  });
+
+  test("a browser that leaves during the handshake takes its place and the upstream's connection with it", async () => {
+    let isClosed = false;
+    const upstream = await startRawUpstream((socket) => {
+      socket.on("close", () => (isClosed = true));
+      browser.end();
+    });
+    stops.push(upstream.stop);
+    const gateway = await startGateway(upstream);
+    const browser = connect(gateway.port, "127.0.0.1", () =>
+      browser.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`),
+    );
+    await eventually(() => isClosed, "the upstream's connection was closed");
+    await eventually(() => gateway.lines.some((line) => line["status"] === 499), "a line says that it left");
+  });
+
+  test("an idle connection is closed with 1001, one with pings is not", async () => {
+    const override = { webSocketIdleTimeoutMs: 200 };
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream, { override });
+    const quiet = await openSocket(gateway, "/api/ws");
+    const beating = await openSocket(gateway, "/api/ws");
+    const beat = setInterval(() => beating.socket.ping(), 20);
+    expect(await quiet.closed).toEqual({ code: 1001, reason: "silent for too long" });
+    expect(beating.socket.readyState).toBe(beating.socket.OPEN);
+    clearInterval(beat);
+  });
+
+  test("a connection ends with its lifetime, however busy", async () => {
+    const override = { webSocketIdleTimeoutMs: 0, webSocketMaxLifetimeMs: 300 };
+    const upstream = await startUpstream((socket) => void setInterval(() => socket.send("tick"), 10).unref());
+    const gateway = await startGateway(upstream, { override });
+    const { closed } = await openSocket(gateway, "/api/ws");
+    expect(await closed).toEqual({ code: 1001, reason: "open for too long" });
+  });
+
+  test("a drain tells the browser to go elsewhere, and refuses whoever comes after", async () => {
+    const gateway = await startGateway(await startUpstream());
+    const { closed } = await openSocket(gateway, "/api/ws");
+    await gateway.tunnels.closeAll();
+    expect(await closed).toEqual({ code: 1001, reason: "the gateway is stopping" });
+    expect((await shakeHands(gateway, fieldsOf(gateway))).status).toBe(503);
+  });
+});
+
+describe("a session's WebSockets", () => {
+  const withSession = { authorize: async () => ({ accessToken: BEARER, sessionKey: "session-1" }) };
+
+  function manualEnd() {
+    const ends = new Set<(reason: EndReason) => void>();
+    return {
+      ends,
+      live: {
+        add(_key: string, onEnd: (reason: EndReason) => void) {
+          ends.add(onEnd);
+          return () => void ends.delete(onEnd);
+        },
+      },
+    };
+  }
+
+  test("close with 4401 and the code of its end", async () => {
+    const { ends, live } = manualEnd();
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream, { ...withSession, live });
+    const { closed } = await openSocket(gateway, "/api/ws");
+    const upstreamClosed = once(upstream.sockets[0]!, "close");
+    for (const end of ends) end("logout");
+    expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
+    await upstreamClosed;
+    await eventually(() => ends.size === 0, "nobody waits for its end any more");
+    const line = gateway.lines.find(({ status }) => status === 101);
+    expect(line).toMatchObject({ path: "/api/ws", upstream: "/api", endedBy: "session", receivedBytes: 0 });
+  });
+
+  test("one in the middle of a long frame closes too, with no byte of another message", async () => {
+    const { ends, live } = manualEnd();
+    const upstream = await startUpstream((socket) => {
+      // More than fits into all buffers on the way to a browser that does not read.
+      for (let at = 0; at < 8; at++) socket.send(Buffer.alloc(4_000_000, at));
+    });
+    const gateway = await startGateway(upstream, { ...withSession, live });
+    const { socket, closed } = await openSocket(gateway, "/api/ws");
+    let messages = 0;
+    socket.on("message", () => messages++);
+    await once(socket, "message");
+    for (const end of ends) end("logout");
+    const { code } = await closed;
+    expect([4401, 1006]).toContain(code);
+    expect(messages).toBeLessThan(8);
+  });
+
+  test("a stalled browser cannot keep its side open", async () => {
+    const { ends, live } = manualEnd();
+    const upstream = await startUpstream((socket) => socket.send(Buffer.alloc(50_000_000)));
+    const gateway = await startGateway(upstream, { ...withSession, live });
+    const { socket } = await openSocket(gateway, "/api/ws");
+    socket.pause();
+    for (const end of ends) end("logout");
+    await eventually(() => gateway.tunnels.count() === 0, "it is closed");
+  });
+
+  test("is not opened when the session ends while the upstream is asked", async () => {
+    const { ends, live } = manualEnd();
+    const upstream = await startUpstream(undefined, {
+      verifyClient: (_info, decide) => {
+        for (const end of ends) end("provider_logout");
+        decide(true);
+      },
+    });
+    const gateway = await startGateway(upstream, { ...withSession, live });
+    const answer = await shakeHands(gateway, fieldsOf(gateway));
+    expect(answer.status).toBe(401);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: "session_revoked" });
+    await eventually(() => upstream.connections.size === 0, "the upstream's side is closed");
+  });
+
+  test("is used by messages of the browser, not by its pongs or by the upstream's messages", async () => {
+    let uses = 0;
+    const authorize = async () => {
+      uses++;
+      return { accessToken: BEARER, sessionKey: "session-1" };
+    };
+    const upstream = await startUpstream();
+    const { socket, next } = await openSocket(await startGateway(upstream, { authorize }), "/api/ws");
+    expect(uses).toBe(1);
+    const inside = upstream.sockets[0]!;
+    inside.send("news");
+    await next();
+    inside.ping();
+    await once(inside, "pong");
+    expect(uses).toBe(1);
+    socket.send("a message");
+    await next();
+    expect(uses).toBe(2);
+  });
+
+  test("closes when a use is refused, and stays open through an outage", async () => {
+    let fault: GatewayError | undefined;
+    const authorize = async () => {
+      if (fault !== undefined) throw fault;
+      return { accessToken: BEARER, sessionKey: "session-1" };
+    };
+    const { socket, next, closed } = await openSocket(
+      await startGateway(await startUpstream(), { authorize }),
+      "/api/ws",
+    );
+    fault = new GatewayError("store_unavailable");
+    socket.send("one");
+    await next();
+    socket.send("two");
+    await next();
+    fault = new GatewayError("session_expired");
+    socket.send("three");
+    expect(await closed).toEqual({ code: 4401, reason: "session_expired" });
+  });
+
+  test("are limited, each session by itself and all together", async () => {
+    const override = { maxWebSockets: 3, maxWebSocketsPerSession: 2 };
+    let sessionKey = "session-1";
+    const authorize = async () => ({ accessToken: BEARER, sessionKey });
+    const gateway = await startGateway(await startUpstream(), { authorize, override });
+    const first = await openSocket(gateway, "/api/ws");
+    await openSocket(gateway, "/api/ws");
+    const refused = await shakeHands(gateway, fieldsOf(gateway));
+    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([429, { code: "too_many_connections" }]);
+    sessionKey = "session-2";
+    await openSocket(gateway, "/api/ws");
+    expect((await shakeHands(gateway, fieldsOf(gateway))).status).toBe(503);
+    first.socket.close();
+    await first.closed;
+    await eventually(() => gateway.tunnels.count() === 2, "its place is free");
+    sessionKey = "session-1";
+    await openSocket(gateway, "/api/ws");
+  });
+});
+
+describe("memory", () => {
+  test("a slow reader holds the upstream back, not the gateway's memory", async () => {
+    const messages = 200;
+    const upstream = await startUpstream((socket) => {
+      for (let at = 0; at < messages; at++) socket.send(Buffer.alloc(1_000_000));
+    });
+    const gateway = await startGateway(upstream);
+    const [[inside], { socket }] = await Promise.all([
+      once(gateway.server, "connection") as Promise<[Socket]>,
+      openSocket(gateway, "/api/ws", { perMessageDeflate: false }),
+    ]);
+    let received = 0;
+    let heldBytes = 0;
+    socket.on("message", () => {
+      received++;
+      heldBytes = Math.max(heldBytes, inside.writableLength + inside.readableLength);
+      socket.pause();
+      setTimeout(() => socket.resume(), 2);
+    });
+    await eventually(() => received === messages, "all of it arrives", 15_000);
+    expect(heldBytes).toBeGreaterThan(0);
+    expect(heldBytes).toBeLessThan(1_000_000);
+  });
+});
