@@ -8,6 +8,7 @@ import { startGateway, type GatewayProcess } from "../../demo/src/gateway-proces
 import { startProvider } from "../../demo/src/provider/start-provider.ts";
 import type { ProviderHandle } from "../../demo/src/provider/types.ts";
 import { createRedisStore } from "../src/redis.ts";
+import type { RedisClient } from "../src/redis-connection.ts";
 import type { Store } from "../src/store.ts";
 import { createVault, type Vault } from "../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "../test/support/redis.ts";
@@ -31,7 +32,7 @@ export type Fleet<R extends TestRedis = TestRedis> = {
   instances: readonly Instance[];
   balancer: Balancer;
   /** A connection of our own to Redis, past the links: to move a session's clock and to see what is left of one. */
-  store: Store;
+  store: Store & { client: RedisClient };
   /** Opens what the instances sealed. */
   vault: Vault;
   secretKeys: readonly Buffer[];
