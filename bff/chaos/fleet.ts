@@ -11,7 +11,9 @@ import { createRedisStore } from "../src/redis.ts";
 import type { RedisClient } from "../src/redis-connection.ts";
 import type { Store } from "../src/store.ts";
 import { createVault, type Vault } from "../src/tokens/vault.ts";
+import { testBrowser, type TestBrowser } from "../test/support/browser.ts";
 import { startRedis, type TestRedis } from "../test/support/redis.ts";
+import { atProvider } from "../test/support/world.ts";
 import { startBalancer, type Balancer } from "./balancer.ts";
 import { startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
 import { newHistory, type History } from "./history.ts";
@@ -39,6 +41,8 @@ export type Fleet<R extends TestRedis = TestRedis> = {
   /** After the instances' keys were changed. */
   useKeys: (keys: readonly Buffer[]) => void;
   history: History;
+  /** A browser that asks this instance, with a user who logs in at the provider's pages. */
+  browserOf: (username: string, at: Instance) => TestBrowser;
   stop: () => Promise<void>;
 };
 
@@ -95,12 +99,24 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
       startInstance({ index, entry, redis, provider, api, publicOrigin, clientSecret, env: settings }, stops),
     ),
   );
+  const browserOf = (username: string, { port }: Instance) =>
+    testBrowser(`http://127.0.0.1:${port}`, atProvider(username), publicOrigin);
   const balancer = await startBalancer(balancerPort, instances);
   stops.push(balancer.stop);
   const store = createRedisStore({ url: redis.url, timeoutMs: 10_000 });
   stops.push(store.close);
   await new Promise((ready) => store.client.once("ready", ready));
-  return { publicOrigin, redis, provider, instances, balancer, store, ...keysOf([masterKey]), history: newHistory() };
+  return {
+    publicOrigin,
+    redis,
+    provider,
+    instances,
+    balancer,
+    store,
+    ...keysOf([masterKey]),
+    history: newHistory(),
+    browserOf,
+  };
 }
 
 function keysOf(secretKeys: readonly Buffer[]): Pick<Fleet, "secretKeys" | "vault"> {

@@ -1,8 +1,10 @@
 // The scenarios, by what they are about.
 import type { Scenario } from "./scenario.ts";
+import { backchannelLogouts } from "./scenarios/backchannel-logout.ts";
 import { drainMidRefresh } from "./scenarios/drain-mid-refresh.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
 import { keyRotation } from "./scenarios/key-rotation.ts";
+import { logins } from "./scenarios/logins.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
 import { lostHolder } from "./scenarios/lost-holder.ts";
 import { massExpiry } from "./scenarios/mass-expiry.ts";
@@ -14,7 +16,7 @@ import { sentinelFailover } from "./scenarios/sentinel-failover.ts";
 
 export const SCENARIOS = {
   refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
-  sessions: [logoutRaces],
+  sessions: [logoutRaces, backchannelLogouts, logins],
   instances: [instanceKills, rollingRestart, keyRotation],
   outages: [redisOutages, sentinelFailover],
 } as const satisfies Record<string, readonly Scenario[]>;

@@ -74,6 +74,18 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(other.browser)).toBe(true);
   });
 
+  it.each<[string, Record<string, unknown>]>([
+    ["sid and sub", { sub: "somebody" }],
+    ["claims that nobody knows", { "https://provider.test/why": "idle", trace_id: "t" }],
+    ["a list of audiences with us in it", { aud: ["another", "cloakroom-test"] }],
+  ])("is taken with %s", async (_case, claims) => {
+    const { browser, sid } = await loggedIn();
+    const other = await loggedIn();
+    expect((await post(form(await provider.logoutToken({ sid, ...claims })))).status).toBe(200);
+    expect(await isLoggedIn(browser, second)).toBe(false);
+    expect(await isLoggedIn(other.browser)).toBe(true);
+  });
+
   it("with an unknown sid is 200: there is nothing left to do", async () => {
     expect((await post(form(await provider.logoutToken({ sid: "nobody" })))).status).toBe(200);
   });
@@ -118,6 +130,11 @@ describe("a back-channel logout", () => {
     ["typ JWT", {}, { typ: "JWT" }],
     ["typ at+jwt", {}, { typ: "at+jwt" }],
     ["no typ", {}, { typ: undefined }],
+    ["no iss", { iss: undefined }],
+    ["aud is a list without us", { aud: ["another", "and-another"] }],
+    ["sid and sub are empty", { sid: "", sub: "" }],
+    ["an ID token", { events: undefined, nonce: "n", sub: "somebody" }, { typ: "JWT" }],
+    ["an access token", { events: undefined, sub: "somebody", scope: "openid" }, { typ: "at+jwt" }],
   ])("is refused: %s", async (_case, claims, header) => {
     const { browser, sid } = await loggedIn();
     const token = await provider.logoutToken({ sid, ...claims }, header);
