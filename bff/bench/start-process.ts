@@ -1,7 +1,7 @@
 // Starts one server of the benchmark and waits until it answers; it cannot outlive the benchmark.
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { tether } from "../../demo/src/tether.ts";
@@ -11,17 +11,23 @@ const START_MS = 20_000;
 
 type NodeServer = {
   name: string;
-  /** Below bff/, e.g. src/main.ts. */
+  /** Below bff/, e.g. src/main.ts, or an absolute path. */
   file: string;
   port: number;
   env: Record<string, string>;
 };
 
-/** BENCH_PROFILE=folder has every Node server write a CPU profile there, for a browser's developer tools. */
+/**
+ * BENCH_PROFILE=folder has every Node server write a CPU profile there, for a browser's developer tools.
+ * BENCH_NODE_ARGS, e.g. --perf-basic-prof, goes to each of them.
+ */
 export function startNode({ name, file, port, env }: NodeServer): Promise<Running> {
   const folder = process.env["BENCH_PROFILE"];
-  const child = fork(join(import.meta.dirname, "..", file), {
-    execArgv: folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(folder, name)}`],
+  const child = fork(resolve(import.meta.dirname, "..", file), {
+    execArgv: [
+      ...(process.env["BENCH_NODE_ARGS"]?.split(" ") ?? []),
+      ...(folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(folder, name)}`]),
+    ],
     env: { PATH: process.env["PATH"] ?? "", NODE_ENV: "production", ...env, PORT: String(port) },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

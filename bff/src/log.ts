@@ -1,6 +1,7 @@
 // The structured log. Only values that are named here ever reach it: an allow-list, because a deny-list forgets.
 import { pino, type DestinationStream } from "pino";
 import { GatewayError } from "./errors.ts";
+import { createLogDestination } from "./log-destination.ts";
 
 /** Every field that a log line may carry. No cookie, header, URL query, body or token has a name here. */
 export type LogFields = {
@@ -73,10 +74,8 @@ export type Log = {
 };
 
 export function createLog(level: string, destination?: DestinationStream): Log {
-  // Request lines are gathered for a moment: a write for each would be a tenth of a request's cost. Whatever an
-  // operator may be waiting for is written at once.
-  const output =
-    destination ?? pino.destination({ dest: 1, sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 250 });
+  // Whatever an operator may be waiting for is written at once; request lines may wait for others.
+  const output = destination ?? createLogDestination();
   const flush = () => {
     if ("flush" in output && typeof output.flush === "function") output.flush();
   };
