@@ -151,7 +151,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
     .post("/logout", session, logout(logoutParts))
     .get("/logout/provider", providerLogout.route)
     .post("/backchannel-logout", backchannelLogout(logoutParts))
-    .get("/user", session, user())
+    .get("/user", session, user(config))
     .get("/events", events(eventStreams))
     .get("/sessions", session, listSessions(ownSessions))
     .delete("/sessions", session, endAllSessions(ownSessions))

@@ -34,6 +34,8 @@ export type Config = Readonly<{
   /** Undefined: sessions at the provider are ended by the browser alone. */
   keycloakAdmin: KeycloakAdminConfig | undefined;
   postLogoutPath: string;
+  /** The provider's page for the user's own account. */
+  accountUrl: string | undefined;
   redisUrl: string | undefined;
   redisTimeoutMs: number;
   /** Undefined: as the topology has it. */
@@ -111,6 +113,7 @@ export function loadConfig(env: Environment = process.env): Config {
     },
     keycloakAdmin: keycloakAdmin(values),
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
+    accountUrl: values.ACCOUNT_URL,
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
     redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,

@@ -148,6 +148,11 @@ export const SETTINGS = {
     secret: true,
     meaning: "Its secret",
   },
+  ACCOUNT_URL: {
+    schema: httpUrl,
+    meaning:
+      "Where users manage their account; the app links to it. Keycloak: OIDC_ISSUER plus `/account/?referrer=` and OIDC_CLIENT_ID",
+  },
   POST_LOGOUT_PATH: {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",

@@ -21,9 +21,12 @@ test("the account console knows the user without a password, and a device signed
   await phone.context().close();
 });
 
-test("who comes from the application finds the way back", async ({ page, world, newUser }) => {
-  await logIn(page, world.gateway.origin, await newUser());
-  await page.goto(`${world.keycloak.issuer}/account/?referrer=cloakroom`);
+test("the application leads to the user's own account, and from there back", async ({ page, world, newUser }) => {
+  const user = await newUser();
+  await logIn(page, world.gateway.origin, user);
+  await page.goto(`${world.gateway.origin}/profile`);
+  await page.getByRole("link", { name: "Manage your account" }).click();
+  await expect(page.getByLabel(/last name/i)).toHaveValue(user.username);
   await page.getByRole("link", { name: /back to cloakroom/i }).click();
   await page.waitForURL(`${world.gateway.origin}/`);
   expect((await call(page, "/bff/user")).body["user"]).not.toBeNull();

@@ -14,6 +14,14 @@ test("a user without name, roles or times is still a user", () => {
   });
 });
 
+test("a link to the account leads to a page and runs nothing", () => {
+  const linkOf = (accountUrl: unknown) => whoOf({ user: { sub: "u" }, session: { accountUrl } });
+  const address = "https://id.example/account/";
+  expect(linkOf(address)).toMatchObject({ session: { accountUrl: address } });
+  for (const other of [undefined, 5, "javascript:alert(1)", "//evil.example"])
+    expect(linkOf(other)).toMatchObject({ session: { accountUrl: null } });
+});
+
 test("an answer that cannot be told apart from another user is refused", () => {
   for (const body of [null, [], {}, { user: {} }, { user: { sub: 5 } }]) expect(() => whoOf(body)).toThrow(SyntaxError);
 });

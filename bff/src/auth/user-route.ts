@@ -2,7 +2,8 @@
 import type { Context } from "koa";
 import { foundSession } from "../session/koa-session.ts";
 
-export function user() {
+/** @param accountUrl where the user manages the account, if the provider has such a page */
+export function user({ accountUrl }: { accountUrl: string | undefined }) {
   return async function describeUser(ctx: Context): Promise<void> {
     const found = foundSession(ctx);
     if (found === undefined) {
@@ -20,6 +21,7 @@ export function user() {
         expiresAt: iso(nowMs + expiresInMs),
         acr: session.acr ?? null,
         authTime: session.authTimeSeconds === undefined ? null : iso(session.authTimeSeconds * 1000),
+        ...(accountUrl === undefined ? {} : { accountUrl }),
       },
     };
   };

@@ -4,7 +4,7 @@ import { startWorld, userOf, type World } from "../support/world.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2 });
+  world = await startWorld({ instances: 2, env: { ACCOUNT_URL: "https://id.example/account/?referrer=app" } });
 });
 afterAll(() => world.stop());
 
@@ -22,6 +22,7 @@ describe("a login", () => {
       id: expect.any(String),
       acr: expect.anything(),
       authTime: expect.any(String),
+      accountUrl: "https://id.example/account/?referrer=app",
     });
     for (const claim of ["sid", "nonce", "at_hash", "iss", "aud"]) expect(body.user).not.toHaveProperty(claim);
   });

@@ -59,7 +59,9 @@ describe("the browser", () => {
   test.each(["GET /api/x", "POST /api/x"])(
     "that sends %s gets a problem of ours and no word of the upstream's",
     async (line) => {
+      let isCut = false;
       const upstream = await startUpstream((_request, response) => {
+        response.once("close", () => (isCut = true));
         response.writeHead(401, { "www-authenticate": CHALLENGE, "x-own": "upstream", "content-type": "text/plain" });
         // A body without end: whoever waited for it would never answer.
         response.write("the upstream's own words");
@@ -76,6 +78,7 @@ describe("the browser", () => {
         status: 401,
         loginUrl: "/bff/login?acr_values=2&max_age=900",
       });
+      await eventually(() => isCut, "the end of the upstream's answer");
       expect(answer.raw).not.toMatch(/own words|secret hint|x-own|insufficient_user_authentication/);
       await eventually(
         () =>

@@ -57,6 +57,12 @@ function Limits({ session }: { readonly session: Session }) {
           </dd>
         </div>
       </dl>
+      {session.accountUrl !== null && (
+        <p>
+          <a href={session.accountUrl}>Manage your account</a>
+          <span className="quiet"> Password, one-time codes and devices, at the login service.</span>
+        </p>
+      )}
     </section>
   );
 }

@@ -21,6 +21,8 @@ export interface Session {
   readonly expiresAtMs: number | null;
   readonly authTimeMs: number | null;
   readonly acr: string | null;
+  /** The provider's page for the user's own account; null where it has none. */
+  readonly accountUrl: string | null;
 }
 
 export type Who =
@@ -74,7 +76,13 @@ function sessionOf(value: unknown, aheadMs: number): Session {
     expiresAtMs: timeOf("expiresAt"),
     authTimeMs: timeOf("authTime"),
     acr: typeof fields["acr"] === "string" ? fields["acr"] : null,
+    accountUrl: webAddressOf(fields["accountUrl"]),
   };
+}
+
+/** A link must lead to a page and never run anything. */
+function webAddressOf(value: unknown): string | null {
+  return typeof value === "string" && /^https?:\/\//.test(value) ? value : null;
 }
 
 /** How far this machine's clock is ahead of the gateway's: a countdown by a wrong clock would end the wrong session. */
