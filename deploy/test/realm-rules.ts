@@ -33,6 +33,7 @@ export type Realm = {
     credentials: { value: string }[];
   }[];
   scopeMappings: { client: string; roles: string[] }[];
+  clientScopeMappings: Record<string, { client: string; roles: string[] }[]>;
   components: Record<string, { config: Record<string, string[]> }[]>;
   authenticationFlows: { alias: string; authenticationExecutions: Execution[] }[];
   authenticatorConfig: { alias: string; config: Record<string, string> }[];
@@ -186,6 +187,13 @@ const CLAIMS: readonly Rule[] = [
       ),
   ],
   [
+    "a group gives the client role, and tokens may hold it",
+    (r) =>
+      same(r.groups.find(({ name }) => name === "engineering")?.clientRoles, { "resource-api": ["reports-reader"] }) &&
+      same(r.clientScopeMappings, { "resource-api": [{ client: "cloakroom", roles: ["reports-reader"] }] }) &&
+      mapper(r, "client roles").config["access.token.claim"] === "true",
+  ],
+  [
     "alice is a user in engineering and no administrator",
     (r) =>
       same(user(r, "alice").groups, ["/engineering"]) &&
@@ -279,7 +287,16 @@ const EVENTS: readonly Rule[] = [
   ["events reach the log too", (r) => same(r["eventsListeners"], ["jboss-logging"])],
 ];
 
-export const RULES: readonly Rule[] = [...CLIENT, ...CLAIMS, ...LIFETIMES, ...LOGIN, ...EVENTS];
+const LOOK: readonly Rule[] = [
+  ["people log in on pages that look like the application", (r) => r["loginTheme"] === "cloakroom"],
+  ["and manage their account on such pages", (r) => r["accountTheme"] === "cloakroom"],
+  [
+    "the pages speak the user's language",
+    (r) => r["internationalizationEnabled"] === true && (r["supportedLocales"] as string[]).includes("en"),
+  ],
+];
+
+export const RULES: readonly Rule[] = [...CLIENT, ...CLAIMS, ...LIFETIMES, ...LOGIN, ...EVENTS, ...LOOK];
 
 function levelIs(realm: Realm, alias: string, wanted: { level: string; authenticator: string }): boolean {
   const [condition, step, ...more] = flow(realm, alias);

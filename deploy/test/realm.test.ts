@@ -78,6 +78,11 @@ const WEAKER: readonly [string, (realm: Realm) => void][] = [
   ["no events", set("eventsEnabled", false)],
   ["events for a day", set("eventsExpiration", 86_400)],
   ["no admin events", set("adminEventsEnabled", false)],
+  ["Keycloak's own login pages", set("loginTheme", "keycloak.v2")],
+  ["Keycloak's own account pages", (r) => void delete r["accountTheme"]],
+  ["pages in one language", set("internationalizationEnabled", false)],
+  ["no client role for anybody", (r) => void delete r.groups[0]!.clientRoles],
+  ["a client role that stays out of tokens", (r) => void (r.clientScopeMappings = {})],
   ["admin events for ever", (r) => void delete r.attributes["adminEventsExpiration"]],
 ];
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const REALM_FILE = join(import.meta.dirname, "..", "..", "deploy", "keycloak", "demo-realm.json");
+export const THEMES_FOLDER = join(import.meta.dirname, "..", "..", "deploy", "keycloak", "themes");
 export const REALM_NAME = "demo";
 export const CLIENT_ID = "cloakroom";
 export const API_AUDIENCE = "resource-api";

@@ -8,7 +8,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { freePort } from "../../demo/src/free-port.ts";
 import { tether } from "../../demo/src/tether.ts";
 import { childEnv, keycloakDistribution } from "./distribution.ts";
-import { REALM_FILE, REALM_NAME, requireRealmValues, type RealmValues } from "./realm.ts";
+import { REALM_FILE, REALM_NAME, requireRealmValues, THEMES_FOLDER, type RealmValues } from "./realm.ts";
 
 export type KeycloakOptions = {
   realm: RealmValues;
@@ -53,7 +53,8 @@ export async function startKeycloak({ realm, ports = {}, say, onText }: Keycloak
   const port = ports.public ?? (await freePort());
   const managementPort = ports.management ?? (await freePort());
   const admin = { username: "bootstrap-admin", password: randomBytes(24).toString("base64url") };
-  const origin = `http://localhost:${port}`;
+  // Another host than the gateway's, as in production: cookies know no ports.
+  const origin = `http://127.0.0.1:${port}`;
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
   const env = childEnv({ ...serverEnv({ origin, port, managementPort, admin }), ...realm });
   let output = "";
@@ -96,6 +97,7 @@ function runFolder(distribution: string): string {
   const home = mkdtempSync(join(tmpdir(), "cloakroom-keycloak-"));
   for (const part of ["bin", "conf", "providers", "themes"])
     cpSync(join(distribution, part), join(home, part), { recursive: true });
+  cpSync(THEMES_FOLDER, join(home, "themes"), { recursive: true });
   symlinkSync(join(distribution, "lib"), join(home, "lib"));
   mkdirSync(join(home, "data", "import"), { recursive: true });
   copyFileSync(REALM_FILE, join(home, "data", "import", `${REALM_NAME}-realm.json`));
