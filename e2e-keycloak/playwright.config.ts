@@ -11,7 +11,10 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: process.env["CI"] !== undefined,
+  // Pictures are for looking at, not for passing: see tests/screenshots.spec.ts.
+  ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
   timeout: 60_000,
+  globalTimeout: 8 * 60_000,
   expect: { timeout: 15_000 },
   reporter: "list",
   use: {

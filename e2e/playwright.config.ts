@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "@playwright/test";
 import { chromiumLaunch } from "./support/chromium.ts";
+import { isOnKeycloak } from "./support/provider-pages.ts";
 
 export default defineConfig({
   testDir: "tests",
@@ -11,14 +12,16 @@ export default defineConfig({
   forbidOnly: process.env["CI"] !== undefined,
   // Pictures are for looking at, not for passing: see tests/screenshots.spec.ts.
   ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
-  timeout: 45_000,
-  expect: { timeout: 10_000 },
+  // Keycloak hashes passwords as a real one does, and both workers share it.
+  timeout: isOnKeycloak ? 60_000 : 45_000,
+  ...(isOnKeycloak ? { globalTimeout: 12 * 60_000 } : {}),
+  expect: { timeout: isOnKeycloak ? 15_000 : 10_000 },
   reporter: "list",
   use: {
     browserName: "chromium",
     launchOptions: chromiumLaunch(),
-    actionTimeout: 10_000,
-    navigationTimeout: 15_000,
+    actionTimeout: isOnKeycloak ? 15_000 : 10_000,
+    navigationTimeout: isOnKeycloak ? 20_000 : 15_000,
     screenshot: "only-on-failure",
   },
 });

@@ -1,24 +1,22 @@
 // The whole test: lint, types, format, unit and integration tests on a real Redis, browser tests in Chromium.
 // Ends with one line `N passed, N failed` that counts all of them.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bin, ROOT } from "./bin.ts";
 import { runChecks } from "./check.ts";
+import { countLine, playwrightCount, sumOf, vitestCount } from "./counts.ts";
+import type { Count } from "./counts.ts";
 import { ensureChromium, ensureRedis } from "./prerequisites.ts";
-
-type Count = { passed: number; failed: number; skipped: number };
 
 const reports = mkdtempSync(join(tmpdir(), "cloakroom-test-"));
 
 try {
   const env = { ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() };
-  const counts = [countChecks(), runVitest(env), buildApp(env), runPlaywright(env)];
-  const total = (key: keyof Count) => counts.reduce((sum, count) => sum + count[key], 0);
-  const skipped = total("skipped");
-  console.log(`\n${total("passed")} passed, ${total("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-  process.exitCode = total("failed") === 0 && total("passed") > 0 ? 0 : 1;
+  const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env)]);
+  console.log(`\n${countLine(total)}`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
@@ -36,12 +34,7 @@ function runVitest(env: NodeJS.ProcessEnv): Count {
   const report = join(reports, "vitest.json");
   const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { status } = spawnSync(bin("vitest"), args, { cwd: ROOT, env, stdio: "inherit" });
-  const { numPassedTests, numFailedTests, numPendingTests } = readReport<{
-    numPassedTests: number;
-    numFailedTests: number;
-    numPendingTests: number;
-  }>(report) ?? { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
-  return atLeastOneFailure({ passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests }, status);
+  return vitestCount(report, status);
 }
 
 function buildApp(env: NodeJS.ProcessEnv): Count {
@@ -60,22 +53,5 @@ function runPlaywright(env: NodeJS.ProcessEnv): Count {
     env: { ...env, PLAYWRIGHT_JSON_OUTPUT_FILE: report },
     stdio: "inherit",
   });
-  const stats = readReport<{ stats: { expected: number; unexpected: number; flaky: number; skipped: number } }>(
-    report,
-  )?.stats;
-  const { expected = 0, unexpected = 0, flaky = 0, skipped = 0 } = stats ?? {};
-  return atLeastOneFailure({ passed: expected, failed: unexpected + flaky, skipped }, status);
-}
-
-function readReport<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as T;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A runner that broke down before it counted has failed all the same. */
-function atLeastOneFailure(count: Count, status: number | null): Count {
-  return status === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
+  return playwrightCount(report, status);
 }

@@ -62,6 +62,7 @@ export async function launchGateway(
         spaRoot: world.spaRoot,
       }),
       OIDC_CLIENT_ID: client.clientId,
+      ACCOUNT_URL: `${world.keycloak.issuer}/account/?referrer=${client.clientId}`,
       SECRET_KEYS: shared.secretKeys,
       ...wishes.env,
     },

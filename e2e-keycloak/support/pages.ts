@@ -1,18 +1,30 @@
 // What a person does at Keycloak's pages and at the application's.
 import { expect, type Page } from "@playwright/test";
+import { oneTimeCode } from "./totp.ts";
 
 type Credentials = { username: string; password: string };
 
 export async function fillLoginForm(page: Page, { username, password }: Credentials): Promise<void> {
   await page.getByLabel(/username/i).fill(username);
   await page.getByLabel("Password", { exact: true }).fill(password);
-  await page.getByRole("button", { name: /sign in/i }).click();
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
 }
 
 export async function logIn(page: Page, origin: string, user: Credentials): Promise<void> {
   await page.goto(`${origin}/bff/login`);
   await fillLoginForm(page, user);
   await page.waitForURL(`${origin}/**`);
+}
+
+/** Sets up a code generator as somebody who cannot scan the picture. @returns its secret */
+export async function enrol(page: Page): Promise<string> {
+  await page.getByRole("link", { name: /unable to scan/i }).click();
+  const secret = (await page.locator("#kc-totp-secret-key").textContent()) ?? "";
+  // Keycloak's labels on this page belong to no field.
+  await page.locator("#totp").fill(oneTimeCode(secret));
+  await page.locator("#userLabel").fill("test phone");
+  await page.getByRole("button", { name: "Submit" }).click();
+  return secret;
 }
 
 export type Answer = { status: number; body: Record<string, unknown> };

@@ -5,18 +5,26 @@ import { CLIENT_ID } from "../../scripts/keycloak/realm.ts";
 
 export type TestUser = { id: string; username: string; password: string };
 
-export type UserOptions = { groups?: string[]; department?: string; requiredActions?: string[] };
+export type UserOptions = {
+  username?: string;
+  password?: string;
+  firstName?: string;
+  lastName?: string;
+  email?: string;
+  groups?: string[];
+  department?: string;
+  requiredActions?: string[];
+};
 
 export const newPassword = () => randomBytes(18).toString("base64url");
 
 export async function createUser(admin: KeycloakAdmin, options: UserOptions = {}): Promise<TestUser> {
-  const username = `user-${randomBytes(5).toString("hex")}`;
-  const password = newPassword();
+  const { username = `user-${randomBytes(5).toString("hex")}`, password = newPassword() } = options;
   const { headers } = await admin.send("POST", "/demo/users", {
     username,
-    email: `${username}@example.com`,
-    firstName: "Test",
-    lastName: username,
+    email: options.email ?? `${username}@example.com`,
+    firstName: options.firstName ?? "Test",
+    lastName: options.lastName ?? username,
     enabled: true,
     emailVerified: true,
     attributes: { department: [options.department ?? "engineering"] },
@@ -42,7 +50,7 @@ export async function createClient(
   if (template === undefined) throw new Error(`the realm has no client ${CLIENT_ID}`);
   const { id: templateId, ...registration } = template;
   const clientId = `${CLIENT_ID}-${randomBytes(4).toString("hex")}`;
-  const secret = newPassword();
+  const secret = randomBytes(32).toString("base64url");
   const { headers } = await admin.send("POST", "/demo/clients", {
     ...registration,
     protocolMappers: (registration["protocolMappers"] as Record<string, unknown>[]).map(({ id: _id, ...rest }) => rest),

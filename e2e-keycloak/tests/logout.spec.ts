@@ -1,7 +1,7 @@
 // Every way in which a session ends, and that the other side hears of it.
 import { call, currentUser, logIn, logOut } from "../support/pages.ts";
 import { providerSessions } from "../support/realm-parts.ts";
-import { expect, test } from "../support/test.ts";
+import { expect, test, WITHIN_A_SECOND } from "../support/test.ts";
 
 test("logout ends Keycloak's session too: the next login asks for a password", async ({
   page,
@@ -29,7 +29,7 @@ test("an administrator ends the user's sessions in Keycloak, and the gateway ref
   expect((await call(page, "/api/protected?message=probe")).status).toBe(200);
   await admin.send("POST", `/demo/users/${user.id}/logout`);
   await expect
-    .poll(async () => call(page, "/api/protected?message=probe"), { timeout: 1_000, intervals: [50] })
+    .poll(async () => call(page, "/api/protected?message=probe"), WITHIN_A_SECOND)
     .toMatchObject({ status: 401, body: { code: "session_revoked" } });
 });
 
@@ -40,9 +40,7 @@ test("ending one of two sessions of a user leaves the other", async ({ page, bro
   const [first] = await providerSessions(admin, user);
   await logIn(phone, world.gateway.origin, user);
   await admin.send("DELETE", `/demo/sessions/${first?.id}`);
-  await expect
-    .poll(async () => (await call(page, "/api/protected?message=probe")).status, { timeout: 1_000, intervals: [50] })
-    .toBe(401);
+  await expect.poll(async () => (await call(page, "/api/protected?message=probe")).status, WITHIN_A_SECOND).toBe(401);
   expect((await call(phone, "/api/protected?message=probe")).status).toBe(200);
   await phone.context().close();
 });

@@ -60,7 +60,7 @@ test("max_age asks again once the login is older, and the gateway knows of the n
   await expect.poll(() => Date.now() - Date.parse(before), { timeout: 10_000 }).toBeGreaterThan(3_000);
   await page.goto(`${world.gateway.origin}/bff/login?max_age=1&returnTo=/profile`);
   await page.getByLabel("Password", { exact: true }).fill(user.password);
-  await page.getByRole("button", { name: /sign in/i }).click();
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
   await page.waitForURL(`${world.gateway.origin}/profile`);
   expect(Date.parse((await currentUser(page)).session?.authTime ?? "")).toBeGreaterThan(Date.parse(before));
 });

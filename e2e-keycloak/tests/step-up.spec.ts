@@ -1,19 +1,7 @@
 // Stronger authentication on demand: level 2 is a one-time code on top of the password.
-import type { Page } from "@playwright/test";
-import { currentUser, fillLoginForm, logIn } from "../support/pages.ts";
+import { currentUser, enrol, fillLoginForm, logIn } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
-import { nextOneTimeCode, oneTimeCode } from "../support/totp.ts";
-
-/** Sets up a code generator as somebody who cannot scan the picture. @returns its secret */
-async function enrol(page: Page): Promise<string> {
-  await page.getByRole("link", { name: /unable to scan/i }).click();
-  const secret = (await page.locator("#kc-totp-secret-key").textContent()) ?? "";
-  // Keycloak's labels on this page belong to no field.
-  await page.locator("#totp").fill(oneTimeCode(secret));
-  await page.locator("#userLabel").fill("test phone");
-  await page.getByRole("button", { name: "Submit" }).click();
-  return secret;
-}
+import { nextOneTimeCode } from "../support/totp.ts";
 
 test("the first login at level 2 sets up a one-time code, and a later one asks for it", async ({
   page,
@@ -33,10 +21,10 @@ test("the first login at level 2 sets up a one-time code, and a later one asks f
   await other.goto(`${origin}/bff/login?acr_values=2&returnTo=/profile`);
   await fillLoginForm(other, user);
   await other.locator("#otp").fill("000000");
-  await other.getByRole("button", { name: /sign in/i }).click();
+  await other.getByRole("button", { name: "Log in", exact: true }).click();
   await expect(other.getByText(/invalid authenticator code/i)).toBeVisible();
   await other.locator("#otp").fill(nextOneTimeCode(secret));
-  await other.getByRole("button", { name: /sign in/i }).click();
+  await other.getByRole("button", { name: "Log in", exact: true }).click();
   await other.waitForURL(`${origin}/profile`);
   expect((await currentUser(other)).session?.acr).toBe("2");
   await other.context().close();
@@ -55,6 +43,27 @@ test("a step-up in the middle of a session asks for the code only, not for the p
   await enrol(page);
   await page.waitForURL(`${origin}/profile`);
   expect((await currentUser(page)).session?.acr).toBe("2");
+});
+
+test("a level that Keycloak does not know is refused in plain words, once, and the session stays as it was", async ({
+  page,
+  world,
+  newUser,
+}) => {
+  const { origin } = world.gateway;
+  const user = await newUser();
+  await logIn(page, origin, user);
+  const callbacks: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().startsWith(`${origin}/bff/callback`)) callbacks.push(request.url());
+  });
+  const response = await page.goto(`${origin}/bff/login?acr_values=gold&returnTo=/call`);
+  expect(response?.status()).toBe(403);
+  await expect(page.getByRole("heading", { name: "You were not confirmed" })).toBeVisible();
+  expect(callbacks).toHaveLength(1);
+  await page.getByRole("link", { name: "Go to the start page" }).click();
+  await expect(page.getByRole("banner")).toContainText(user.username);
+  expect((await currentUser(page)).session?.acr).toBe("1");
 });
 
 test("an ordinary login of somebody with a code generator asks for the password only", async ({

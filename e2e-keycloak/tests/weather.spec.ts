@@ -24,7 +24,7 @@ test("a realm that does not exist is named in /readyz, and a login says that it 
 });
 
 test("an issuer under another name is refused with the setting's name", async ({ world, newGateway }) => {
-  const issuer = world.keycloak.issuer.replace("localhost", "127.0.0.1");
+  const issuer = world.keycloak.issuer.replace("127.0.0.1", "localhost");
   const gateway = await newGateway({ env: { OIDC_ISSUER: issuer }, until: "alive" });
   await expect
     .poll(() => readyzOf(gateway.managementOrigin))

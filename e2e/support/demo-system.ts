@@ -1,22 +1,15 @@
-// The system under test: the real gateway with everything around it, behind a tap on its wire.
+// The system under test with the embedded provider: the real gateway with everything around it, behind a tap.
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { startSystem, type System } from "../../demo/src/system.ts";
-import { startDurableRedis, type DurableRedis } from "./durable-redis.ts";
-import { startTap, type Exchange } from "./tap.ts";
 import { freePort } from "../../demo/src/free-port.ts";
-
-export type DemoSystem = Omit<System, "redis"> & {
-  readonly redis: DurableRedis;
-  /** Every answer that a browser got from the gateway, in order. */
-  readonly exchanges: readonly Exchange[];
-  /** The gateway's master key, so that it can be searched for as well. */
-  readonly masterKey: string;
-};
+import { startSystem, type System } from "../../demo/src/system.ts";
+import { startDurableRedis } from "./durable-redis.ts";
+import type { TestProvider, TestSystem } from "./system.ts";
+import { startTap } from "./tap.ts";
 
 const SPA_ROOT = fileURLToPath(new URL("../../spa/dist", import.meta.url));
 
-export async function startDemoSystem(): Promise<DemoSystem> {
+export async function startDemoSystem(): Promise<TestSystem> {
   const gatewayPort = await freePort();
   const redis = await startDurableRedis();
   const tap = await startTap(gatewayPort);
@@ -38,9 +31,16 @@ export async function startDemoSystem(): Promise<DemoSystem> {
       await system.stop();
       await stopOurs();
     };
-    return { ...system, stop, redis, exchanges: tap.exchanges, masterKey };
+    return { ...system, provider: asked(system), stop, redis, exchanges: tap.exchanges, masterKey };
   } catch (error) {
     await stopOurs();
     throw error;
   }
+}
+
+function asked({ provider }: System): TestProvider {
+  return {
+    ...provider,
+    issueAccessTokensFor: async (seconds) => void (provider.lifetimes.accessTokenSeconds = seconds),
+  };
 }

@@ -1,17 +1,17 @@
 // What a failed test leaves in the output: a machine that only keeps the text must still tell where the login stopped.
 import type { BrowserContext } from "@playwright/test";
-import type { DemoSystem } from "./demo-system.ts";
+import type { TestSystem } from "./system.ts";
 
 type Since = { exchanges: number; logChars: number };
 
-export const nowOf = (system: DemoSystem): Since => ({
+export const nowOf = (system: TestSystem): Since => ({
   exchanges: system.exchanges.length,
   logChars: system.gateway.output().length,
 });
 
 /** Every open page as a reader would hear it, what the gateway answered, and what it wrote, since the test began. */
 export async function printFailure(
-  system: DemoSystem,
+  system: TestSystem,
   contexts: readonly BrowserContext[],
   since: Since,
 ): Promise<void> {

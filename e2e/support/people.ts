@@ -2,23 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { expect, type APIResponse, type BrowserContext, type Page } from "@playwright/test";
 import type { User, UserInput } from "../../demo/src/provider/types.ts";
-import type { DemoSystem } from "./demo-system.ts";
+import { enterPassword, providerPages, type Credentials } from "./provider-pages.ts";
+import type { TestSystem } from "./system.ts";
 
 export type Person = User & { password: string };
 
 /** A user of the test's own: nobody else can change what it sees. */
-export async function newPerson(system: DemoSystem, wishes: Partial<UserInput> = {}): Promise<Person> {
+export async function newPerson(system: TestSystem, wishes: Partial<UserInput> = {}): Promise<Person> {
   const username = `user-${randomBytes(4).toString("hex")}`;
   const password = randomBytes(12).toString("base64url");
   const user = await system.provider.addUser({ name: `Kim ${username}`, ...wishes, username, password });
   return { ...user, password };
-}
-
-/** On the provider's login page. */
-export async function enterPassword(page: Page, { username, password }: Pick<Person, "username" | "password">) {
-  await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Log in" }).click();
 }
 
 /** From a page of the app that offers a login, through the provider, back to the app. */
@@ -32,16 +26,21 @@ export async function logInByHand(page: Page, person: Person): Promise<void> {
 }
 
 /** The same requests without drawing a page: the cookies land in the browser. */
-export async function logInQuietly(context: BrowserContext, system: DemoSystem, person: Person): Promise<void> {
+export async function logInQuietly(context: BrowserContext, system: TestSystem, person: Credentials): Promise<void> {
   const back = await context.request.get(await loginUpToCallback(context, system, person));
   expect(back.url()).toBe(`${system.origin}/`);
 }
 
 /** @returns the address that the provider sends the browser back to, with its code, not yet opened */
-export async function loginUpToCallback(context: BrowserContext, system: DemoSystem, person: Person): Promise<string> {
+export async function loginUpToCallback(
+  context: BrowserContext,
+  system: TestSystem,
+  person: Credentials,
+): Promise<string> {
   const { username, password } = person;
   const loginPage = await context.request.get(`${system.origin}/bff/login`);
-  const [, action = ""] = /action="([^"]+\/login)"/.exec(await loginPage.text()) ?? [];
+  const [, escaped = ""] = providerPages.loginForm.exec(await loginPage.text()) ?? [];
+  const action = escaped.replaceAll("&amp;", "&");
   expect(action, `the provider's login page, not ${loginPage.url()}`).not.toBe("");
   let answer = await context.request.post(new URL(action, loginPage.url()).href, {
     form: { username, password },

@@ -24,12 +24,14 @@ export type Tap = {
 
 const maxBodyBytes = 4 * 1024 * 1024;
 
-export async function startTap(gatewayPort: number): Promise<Tap> {
+/** @param onLogoutToken told each that the provider sends to the gateway */
+export async function startTap(gatewayPort: number, onLogoutToken?: (token: string) => void): Promise<Tap> {
   const exchanges: Exchange[] = [];
   // More than the gateway takes: the refusal must be its own.
-  const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) =>
-    passOn({ req, res, gatewayPort, exchanges }),
-  );
+  const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
+    if (onLogoutToken !== undefined && req.url === "/bff/backchannel-logout") readLogoutToken(req, onLogoutToken);
+    passOn({ req, res, gatewayPort, exchanges });
+  });
   // Longer than the gateway's, whose Keep-Alive field is passed on: else the tap closes a connection that its user was
   // promised, just as the next request is sent on it.
   server.keepAliveTimeout = 75_000;
@@ -64,6 +66,15 @@ function passOn({ req, res, gatewayPort, exchanges }: Passing): void {
   onward.on("error", () => res.destroy());
   res.on("close", () => onward.destroy());
   req.pipe(onward);
+}
+
+function readLogoutToken(req: IncomingMessage, onLogoutToken: (token: string) => void): void {
+  let body = "";
+  req.on("data", (chunk: Buffer) => (body += chunk.toString()));
+  req.on("end", () => {
+    const token = new URLSearchParams(body).get("logout_token");
+    if (token !== null) onLogoutToken(token);
+  });
 }
 
 function collectBody(answer: IncomingMessage): () => string {

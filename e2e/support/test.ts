@@ -1,9 +1,12 @@
 // The test function of this suite: a system per worker, a person per test, and browsers that are watched. Every test
 // also fails when a secret shows up anywhere, when the CSP is violated, or when a script of a page breaks.
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from "@playwright/test";
-import { startDemoSystem, type DemoSystem } from "./demo-system.ts";
 import { nowOf, printFailure } from "./failure-report.ts";
 import { logInQuietly, newPerson, type Person } from "./people.ts";
+import { startDemoSystem } from "./demo-system.ts";
+import { startKeycloakSystem } from "./keycloak-system.ts";
+import { isOnKeycloak } from "./provider-pages.ts";
+import type { TestSystem } from "./system.ts";
 import { findLeaks, haystacksOf, needlesOf, type Haystack, type Leak } from "./secrets.ts";
 import { haystacksOfPage, haystacksOfWatch, watch, type Watch } from "./watch.ts";
 
@@ -31,7 +34,7 @@ type TestFixtures = {
 type Allowed = { leaks?: true; violations?: true; scriptErrors?: RegExp };
 
 type WorkerFixtures = {
-  system: DemoSystem;
+  system: TestSystem;
   /** How much of the worker's wire and log has been searched by earlier tests. */
   searched: { exchanges: number; logChars: number };
 };
@@ -39,7 +42,7 @@ type WorkerFixtures = {
 export const test = base.extend<TestFixtures, WorkerFixtures>({
   system: [
     async ({ searched }, use) => {
-      const system = await startDemoSystem();
+      const system = await (isOnKeycloak ? startKeycloakSystem() : startDemoSystem());
       await use(system);
       await system.stop();
       // The gateway's last words, which no test has waited for.

@@ -2,6 +2,7 @@
 import { expectAccessible } from "../support/axe.ts";
 import { logInQuietly, newPerson } from "../support/people.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
+import { enterPassword, passwordField, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 const PAGES = ["/", "/profile", "/call", "/admin", "/under-the-hood", "/logged-out", "/no-such-page"];
@@ -71,16 +72,15 @@ test("axe finds nothing on the notices", async ({ page, loggedIn, person, contex
   await expectAccessible(page, "a logout that the provider was not told of");
 });
 
-test("axe finds nothing on the pages of the gateway and of the demo's provider", async ({ page }) => {
+test("axe finds nothing on the pages of the gateway and of the provider", async ({ page }) => {
   await page.goto("/bff/callback?state=unknown&code=x");
   await expect(page.getByRole("heading", { name: "The login was not completed" })).toBeVisible();
   await expectAccessible(page, "the gateway's error page");
   await page.getByRole("link", { name: "Try again" }).click();
-  await expect(page.getByLabel("Password")).toBeVisible();
+  await expect(passwordField(page)).toBeVisible();
   await expectAccessible(page, "the provider's login page");
-  await page.getByLabel("Username").fill("nobody");
-  await page.getByLabel("Password").fill("wrong");
-  await page.getByRole("button", { name: "Log in" }).click();
-  await expect(page.getByRole("alert")).toBeVisible();
+  const nobody = { username: "nobody", password: "wrong" };
+  await enterPassword(page, nobody);
+  await providerPages.expectWrongPassword(page, nobody);
   await expectAccessible(page, "the provider's login page after a wrong password");
 });

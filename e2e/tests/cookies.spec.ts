@@ -2,6 +2,7 @@
 import { replay } from "../support/calls.ts";
 import { logInByHand } from "../support/people.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
+import { passwordField, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("Chromium keeps the session id in one host-only, HttpOnly, Secure, Strict cookie", async ({
@@ -38,7 +39,7 @@ test("Chromium keeps the session id in one host-only, HttpOnly, Secure, Strict c
 test("Chromium keeps a login attempt in a Lax cookie of its own, for minutes", async ({ page, context, system }) => {
   await page.goto("/");
   await page.getByRole("link", { name: "Log in" }).click();
-  await expect(page.getByLabel("Password")).toBeVisible();
+  await expect(passwordField(page)).toBeVisible();
   const cookies = await context.cookies(system.origin);
   expect(cookies).toHaveLength(1);
   expect(cookies[0]).toMatchObject({
@@ -91,9 +92,7 @@ test("a login over an older login gives the browser a new session id, and the ol
   expect((await withOldCookie()).status()).toBe(200);
   // In Chromium, because the Strict cookie of the old session does not come along on the way back from the provider.
   await loggedIn.goto("/bff/login?prompt=login&returnTo=/profile");
-  await loggedIn.getByLabel("Password").fill(person.password);
-  await loggedIn.getByLabel("Username").fill(person.username);
-  await loggedIn.getByRole("button", { name: "Log in" }).click();
+  await providerPages.enterPasswordAgain(loggedIn, person);
   await expect(loggedIn).toHaveURL("/profile");
   expect(await idOf()).not.toBe(before);
   expect((await withOldCookie()).status()).toBe(401);

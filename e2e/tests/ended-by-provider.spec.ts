@@ -1,6 +1,7 @@
 // The provider ends a session by back-channel logout: the app notices and says so.
 import { call } from "../support/calls.ts";
 import { logInQuietly, newPerson } from "../support/people.ts";
+import { passwordField } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a session that the provider ends is over at the next call, and the app says why", async ({
@@ -17,7 +18,7 @@ test("a session that the provider ends is over at the next call, and the app say
   await expect(loggedIn.locator("body")).not.toContainText(person.name);
   await expect(loggedIn.getByLabel("Message")).toHaveValue("kept");
   await loggedIn.getByRole("link", { name: "Log in again" }).click();
-  await expect(loggedIn.getByLabel("Password")).toBeVisible();
+  await expect(passwordField(loggedIn)).toBeVisible();
 });
 
 test("a page that is opened after the provider ended the session asks for a login", async ({

@@ -2,6 +2,7 @@
 import type { Page } from "@playwright/test";
 import { call } from "../support/calls.ts";
 import { startForeignSite, type ForeignSite } from "../support/foreign-site.ts";
+import { passwordField } from "../support/provider-pages.ts";
 import { expect, test as base } from "../support/test.ts";
 
 const test = base.extend<{ foreign: ForeignSite }>({
@@ -136,7 +137,7 @@ test("a link of another site may start a login, which is the person's own to fin
     document.body.append(link);
   }, `${system.origin}/bff/login?returnTo=/profile`);
   await page.getByRole("link", { name: "Your prize" }).click();
-  await expect(page.getByLabel("Password")).toBeVisible();
+  await expect(passwordField(page)).toBeVisible();
 });
 
 test("a link of another site cannot choose where a login leads", async ({ newBrowser, foreign, system }) => {

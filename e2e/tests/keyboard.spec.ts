@@ -1,5 +1,6 @@
 // The whole way from login to logout without a mouse.
 import type { Locator, Page } from "@playwright/test";
+import { usernameField } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a person logs in, works and logs out with the keyboard alone", async ({ page, person }) => {
@@ -7,7 +8,7 @@ test("a person logs in, works and logs out with the keyboard alone", async ({ pa
   await tabTo(page, page.getByRole("link", { name: "Log in" }));
   await page.keyboard.press("Enter");
   // The provider's page puts the cursor where it belongs.
-  await expect(page.getByLabel("Username")).toBeFocused();
+  await expect(usernameField(page)).toBeFocused();
   await page.keyboard.type(person.username);
   await page.keyboard.press("Tab");
   await page.keyboard.type(person.password);

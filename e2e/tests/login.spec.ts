@@ -1,5 +1,6 @@
 // A login: through the provider and back to where one was.
-import { enterPassword, logInByHand, loginUpToCallback } from "../support/people.ts";
+import { logInByHand, loginUpToCallback } from "../support/people.ts";
+import { enterPassword, isOnKeycloak, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 for (const { address, heading } of [
@@ -36,13 +37,13 @@ test("the provider says that a password is wrong, and the right one still leads 
   page,
   person,
   context,
+  system,
 }) => {
   await page.goto("/profile");
   await page.getByRole("link", { name: "Log in" }).click();
   await enterPassword(page, { ...person, password: "not-the-password" });
-  await expect(page.getByRole("alert")).toHaveText("Username or password is wrong. Please try again.");
-  await expect(page.getByLabel("Username")).toHaveValue(person.username);
-  const names = (await context.cookies()).map(({ name }) => name);
+  await providerPages.expectWrongPassword(page, person);
+  const names = (await context.cookies(system.origin)).map(({ name }) => name);
   expect(names).not.toContain("__Host-Http-session");
   await enterPassword(page, person);
   await expect(page).toHaveURL("/profile");
@@ -53,6 +54,7 @@ test("a person who cancels at the provider is told so and can try again for the 
   page,
   person,
 }) => {
+  test.skip(isOnKeycloak, "Keycloak's login page has no way to cancel");
   await page.goto("/call?message=kept");
   await page.getByRole("link", { name: "Log in" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();

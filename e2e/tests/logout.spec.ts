@@ -1,7 +1,8 @@
 // Logout is final, here and at the provider, on every page and in every tab.
 import { call, replay } from "../support/calls.ts";
-import { enterPassword, logInByHand, logInQuietly } from "../support/people.ts";
+import { logInByHand, logInQuietly } from "../support/people.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
+import { enterPassword } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 for (const path of ["/", "/profile", "/call", "/admin", "/under-the-hood", "/logged-out", "/no-such-page"])

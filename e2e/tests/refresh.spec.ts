@@ -1,12 +1,13 @@
 // Access tokens run out in the middle of work: nobody notices, and no refresh token is spent twice.
 import { logInQuietly } from "../support/people.ts";
+import { USUAL_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";
 
 const accessTokenSeconds = 3;
 const workMs = 7_000;
 
-test.beforeEach(({ system }) => void (system.provider.lifetimes.accessTokenSeconds = accessTokenSeconds));
-test.afterEach(({ system }) => void (system.provider.lifetimes.accessTokenSeconds = 60));
+test.beforeEach(({ system }) => system.provider.issueAccessTokensFor(accessTokenSeconds));
+test.afterEach(({ system }) => system.provider.issueAccessTokensFor(USUAL_ACCESS_TOKEN_SECONDS));
 
 test("many calls at once over several expiries all succeed, in two tabs, and no refresh token is spent twice", async ({
   context,

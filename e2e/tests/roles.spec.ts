@@ -38,7 +38,7 @@ test("nobody is asked to log in, and told what for, on a page that needs a login
 
 for (const { department, status, text } of [
   { department: "engineering", status: 200, text: "The lift will be out of order on Friday." },
-  { department: "legal", status: 403, text: "Only the engineering department may see this." },
+  { department: "sales", status: 403, text: "Only the engineering department may see this." },
 ])
   test(`the API answers somebody of the ${department} department with ${status}`, async ({ context, page, system }) => {
     await logInQuietly(context, system, await newPerson(system, { department }));

@@ -2,11 +2,13 @@
 // could look into is searched for every secret there is. The same search runs at the end of every test of this suite.
 import type { Page } from "@playwright/test";
 import { call, replay } from "../support/calls.ts";
-import { enterPassword, logInByHand, newPerson } from "../support/people.ts";
+import { logInByHand, newPerson } from "../support/people.ts";
 import { findLeaks, haystacksOf, needlesOf, SESSION_COOKIE } from "../support/secrets.ts";
+import { enterPassword } from "../support/provider-pages.ts";
+import { USUAL_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";
 
-test.afterEach(({ system }) => void (system.provider.lifetimes.accessTokenSeconds = 60));
+test.afterEach(({ system }) => system.provider.issueAccessTokensFor(USUAL_ACCESS_TOKEN_SECONDS));
 
 test("no token, code, key or session id is seen anywhere on a journey through the whole app", async ({
   page,
@@ -16,7 +18,7 @@ test("no token, code, key or session id is seen anywhere on a journey through th
   search,
 }) => {
   const admin = await newPerson(system, { roles: ["user", "admin"] });
-  system.provider.lifetimes.accessTokenSeconds = 3;
+  await system.provider.issueAccessTokensFor(3);
   await page.goto("/call?message=journey");
   await page.getByRole("link", { name: "Log in" }).click();
   await enterPassword(page, { ...admin, password: "wrong" });
@@ -99,7 +101,7 @@ test("the ID token leaves the gateway in one place only: the address of the prov
   expect(carriers[0]!.body()).toBe("");
   const [, location = ""] = carriers[0]!.headers.find(([name]) => name.toLowerCase() === "location") ?? [];
   const target = new URL(location);
-  expect(target.origin).toBe(system.provider.issuer);
+  expect(target.origin).toBe(new URL(system.provider.issuer).origin);
   expect(idTokens).toContain(target.searchParams.get("id_token_hint"));
   // It is nothing that opens an API: those take access tokens only.
   const headers = { authorization: `Bearer ${target.searchParams.get("id_token_hint")}` };

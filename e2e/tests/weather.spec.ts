@@ -1,8 +1,9 @@
 // Bad weather: whatever breaks, nobody is logged out by it, the page says what is the matter, and all of it heals.
 import type { BrowserContext, Page } from "@playwright/test";
 import { call, replay } from "../support/calls.ts";
-import { enterPassword } from "../support/people.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
+import { enterPassword, passwordField } from "../support/provider-pages.ts";
+import { USUAL_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";
 
 const sessionIn = async (context: BrowserContext) =>
@@ -20,7 +21,7 @@ test.beforeEach(async ({ loggedIn, person }) => {
 
 test.describe("the provider is down", () => {
   test.afterEach(async ({ system }) => {
-    system.provider.lifetimes.accessTokenSeconds = 60;
+    await system.provider.issueAccessTokensFor(USUAL_ACCESS_TOKEN_SECONDS);
     await system.provider.up();
   });
 
@@ -42,7 +43,7 @@ test.describe("the provider is down", () => {
     person,
     system,
   }) => {
-    system.provider.lifetimes.accessTokenSeconds = 3;
+    await system.provider.issueAccessTokensFor(3);
     await context.clearCookies({ name: SESSION_COOKIE });
     await logInBySso(context, system.origin);
     await page.reload();
@@ -88,7 +89,7 @@ test.describe("the provider is down", () => {
     await system.provider.up();
     await expect(async () => {
       await page.getByRole("link", { name: "Try again" }).click();
-      await expect(page.getByLabel("Password")).toBeVisible({ timeout: 1_000 });
+      await expect(passwordField(page)).toBeVisible({ timeout: 1_000 });
     }).toPass({ timeout: 15_000 });
     await enterPassword(page, person);
     await expect(page).toHaveURL("/profile");
