@@ -19,6 +19,8 @@ export type LogFields = {
   /** Public handle of a session, never the session id. */
   session?: string | undefined;
   subject?: string | undefined;
+  /** Name of the provider's session, to find what the provider says of it; see providerSessionName. */
+  providerSession?: string | undefined;
   setting?: string | undefined;
   url?: string | undefined;
   count?: number | undefined;

@@ -6,6 +6,7 @@ import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { cookieValue, LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
 import { beginSession, foundSession } from "../session/koa-session.ts";
+import { providerSessionName } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { UserSessions } from "../session/user-sessions.ts";
 import type { Store } from "../store.ts";
@@ -90,6 +91,7 @@ export function callback(parts: LoginParts) {
       requestId: ctx.state["requestId"],
       session: session.handle,
       subject: session.subject,
+      providerSession: providerSessionName(session.providerSid),
     });
     seeOther(ctx, publicOrigin + attempt.returnPath);
   };

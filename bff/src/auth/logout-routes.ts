@@ -5,6 +5,7 @@ import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
 import { endSession, foundSession } from "../session/koa-session.ts";
+import { providerSessionName } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store } from "../store.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -56,6 +57,7 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
         requestId: ctx.state["requestId"],
         session: found.session.handle,
         subject: found.session.subject,
+        providerSession: providerSessionName(found.session.providerSid),
       });
       const revoked = tokens.refreshToken === undefined || (await provider.revoke(tokens.refreshToken));
       if (!revoked) log.warn("the refresh token could not be revoked", { session: found.session.handle });
@@ -110,7 +112,12 @@ export function backchannelLogout({ provider, sessions, store, issuer, log }: Lo
       const count = await sessions.endAll(target, "provider_logout");
       // Only after the deed: a token whose sessions could not all be ended may be sent again.
       await store.markUsed("logout-token", tokenHash, REPLAY_MS);
-      log.security("backchannel_logout", { requestId, count });
+      log.security("backchannel_logout", {
+        requestId,
+        subject,
+        providerSession: providerSessionName(providerSid),
+        count,
+      });
       ctx.status = 200;
       ctx.body = "";
     } catch (error) {

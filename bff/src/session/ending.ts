@@ -2,7 +2,7 @@
 import type { Log } from "../log.ts";
 import type { EndReason, SessionKey, Store } from "../store.ts";
 import { indexesOf } from "./indexes.ts";
-import { parseSession } from "./session.ts";
+import { parseSession, providerSessionName } from "./session.ts";
 
 /** @returns whether there was one to end. */
 export type EndSession = (key: SessionKey, reason: EndReason) => Promise<boolean>;
@@ -14,7 +14,12 @@ export function createEnding({ store, log }: Parts): EndSession {
     const json = await store.end(key, reason);
     const session = json === undefined ? undefined : parseSession(json);
     if (session === undefined) return false;
-    log.security("session_ended", { session: session.handle, subject: session.subject, reason });
+    log.security("session_ended", {
+      session: session.handle,
+      subject: session.subject,
+      providerSession: providerSessionName(session.providerSid),
+      reason,
+    });
     // Indexes only list: an entry that stays behind names a key that is already dead.
     await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
     return true;

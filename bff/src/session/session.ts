@@ -35,6 +35,11 @@ export function sessionKeyOf(sessionId: string): SessionKey {
   return hash("sha256", sessionId, "base64url");
 }
 
+/** What the log calls the provider's session: its sid stays inside, and scripts/audit makes the same of Keycloak's log. */
+export function providerSessionName(providerSid: string | undefined): string | undefined {
+  return providerSid === undefined ? undefined : hash("sha256", providerSid, "base64url").slice(0, 12);
+}
+
 /** @returns undefined for what is not a session record: one that another version wrote, or that was tampered with. */
 export function parseSession(json: string): Session | undefined {
   try {

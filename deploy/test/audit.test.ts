@@ -1,0 +1,155 @@
+// The audit view on lines of both logs. On real ones: deploy/rehearsal/tests/audit.spec.ts.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { providerSessionName } from "../../bff/src/session/session.ts";
+import { nameOfSession, parseLine } from "../../scripts/audit/audit-event.ts";
+import { createTimeline } from "../../scripts/audit/timeline.ts";
+
+const SID = "4f1c8e9a-0d6e-4f55-9f1b-6f0b4f2d7a11";
+const USER = "9a6d1f0e-1111-4222-8333-444455556666";
+
+const gateway = (fields: object, time = "2026-11-26T18:05:03.000Z") =>
+  JSON.stringify({ level: 30, time, service: "cloakroom", ...fields, msg: "security event" });
+const keycloak = (fields: Record<string, string>, time = "2026-11-26T18:05:02.500+00:00", level = "DEBUG") =>
+  `${time} ${level} [org.keycloak.events] (executor-thread-1) ${Object.entries(fields)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(", ")}`;
+const login = keycloak({
+  type: "LOGIN",
+  realmName: "demo",
+  clientId: "cloakroom",
+  userId: USER,
+  sessionId: SID,
+  ipAddress: "192.0.2.7",
+  code_id: "a-code",
+  redirect_uri: "https://app.example/bff/callback?code=another",
+  username: "alice",
+});
+
+describe("a line", () => {
+  it("of Keycloak keeps who, when, from where and which session, and nothing that could be spent", () => {
+    const event = parseLine(`keycloak-1  | ${login}`);
+    expect(event).toEqual({
+      atMs: Date.parse("2026-11-26T18:05:02.500Z"),
+      source: "keycloak",
+      event: "LOGIN",
+      subject: USER,
+      username: "alice",
+      providerSession: nameOfSession(SID),
+      address: "192.0.2.7",
+      client: "cloakroom",
+    });
+    expect(JSON.stringify(event)).not.toMatch(/code|4f1c8e9a/);
+  });
+
+  it("calls a session of the provider as the gateway does", () => {
+    expect(nameOfSession(SID)).toBe(providerSessionName(SID));
+  });
+
+  it("of a login under a name that nobody has does not repeat it: it may be a password", () => {
+    const fields = { type: "LOGIN_ERROR", userId: "null", error: "user_not_found", username: "hunter2-my-password" };
+    const event = parseLine(keycloak(fields));
+    expect(event).toMatchObject({ event: "LOGIN_ERROR", detail: "user_not_found" });
+    expect(JSON.stringify(event)).not.toContain("hunter2");
+  });
+
+  it("of an administrator says what was done to what", () => {
+    const fields = { operationType: "UPDATE", resourceType: "USER", resourcePath: `users/${USER}`, userId: "admin-id" };
+    expect(parseLine(keycloak(fields))).toMatchObject({ event: "ADMIN_UPDATE", detail: `USER users/${USER}` });
+  });
+
+  it("without a zone is UTC, as in a container", () => {
+    const event = parseLine(keycloak({ type: "LOGOUT" }, "2026-11-26 18:05:02,500"));
+    expect(event?.atMs).toBe(Date.parse("2026-11-26T18:05:02.500Z"));
+  });
+
+  it("of the gateway is an event only where it has the name of one", () => {
+    expect(parseLine(gateway({ event: "logout", session: "handle" }))).toMatchObject({ event: "logout" });
+    expect(parseLine(gateway({ path: "/", status: 200 }))).toBeUndefined();
+  });
+
+  it.each([
+    ["half a line", '{"level":30,"time":"2026-11-26T18:05:03.000Z","service":"cloakroom","event":'],
+    ["somebody else's JSON", '{"level":30,"service":"other","event":"logout","time":"2026-11-26T18:05:03.000Z"}'],
+    ["a time that is none", gateway({ event: "logout" }, "yesterday")],
+    ["endless", gateway({ event: "logout", reason: "x".repeat(20_000) })],
+    ["empty", ""],
+  ])("that is %s is none", (_what, line) => expect(parseLine(line)).toBeUndefined());
+
+  it("moves nobody's cursor", () => {
+    const event = parseLine(gateway({ event: "request_rejected", reason: "\u001b[2Jgone\r\nfake line" }));
+    expect(event?.detail).toBe("?[2Jgone??fake line");
+  });
+});
+
+describe("the timeline", () => {
+  it("puts both sources in order and tells each what the other knows", () => {
+    const timeline = createTimeline();
+    const lines = [
+      gateway({ event: "login_completed", session: "h1", subject: USER, providerSession: nameOfSession(SID) }),
+      gateway({ event: "refresh_rejected", session: "h1" }, "2026-11-26T18:06:00.000Z"),
+      login,
+    ];
+    for (const line of lines) timeline.add(parseLine(line)!);
+    expect(timeline.take().map(({ event, username, providerSession }) => [event, username, providerSession])).toEqual([
+      ["LOGIN", "alice", nameOfSession(SID)],
+      ["login_completed", "alice", nameOfSession(SID)],
+      ["refresh_rejected", undefined, nameOfSession(SID)],
+    ]);
+  });
+
+  it("waits for the slower source, but not for ever", () => {
+    const timeline = createTimeline();
+    timeline.add(parseLine(login)!);
+    expect(timeline.take(Date.now())).toEqual([]);
+    expect(timeline.take(Date.now() + 2_000)).toHaveLength(1);
+  });
+
+  it("keeps no more than it may", () => {
+    const timeline = createTimeline();
+    const event = parseLine(login)!;
+    for (let count = 0; count < 10_050; count++) timeline.add(event);
+    expect(timeline.take(Date.now()).length).toBeGreaterThanOrEqual(50);
+  });
+});
+
+describe("npm run audit", () => {
+  const run = (args: string[], input: string) =>
+    spawnSync(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        join(import.meta.dirname, "..", "..", "scripts", "audit", "main.ts"),
+        ...args,
+      ],
+      { input, encoding: "utf8" },
+    );
+  const input = [gateway({ event: "login_completed", subject: USER }), "noise", login].join("\n");
+
+  it("prints a row for each event", () => {
+    const { stdout, status } = run([], input);
+    expect(status).toBe(0);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((row) => row.split(/ {2,}/).slice(1, 4)),
+    ).toEqual([
+      ["keycloak", "LOGIN", "alice"],
+      ["gateway", "login_completed", "alice"],
+    ]);
+  });
+
+  it("prints JSON lines, of one user if asked", () => {
+    const { stdout } = run(["--json", "--user", "bob"], input);
+    expect(stdout).toBe("");
+    const lines = run(["--json", "--user", "alice"], input).stdout.trim().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(["LOGIN", "login_completed"]);
+  });
+
+  it("says which file it cannot read", () => {
+    const { stderr, status } = run(["/nowhere.log"], "");
+    expect([status, stderr.includes("/nowhere.log")]).toEqual([1, true]);
+  });
+});
