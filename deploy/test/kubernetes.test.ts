@@ -1,0 +1,303 @@
+// What the Kubernetes manifests promise. There is no cluster here: they are rendered, held against Kubernetes' own
+// schema, and compared with the programs that they start.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { loadConfig } from "../../bff/src/config.ts";
+import { SETTINGS } from "../../bff/src/settings.ts";
+import { bin, ROOT } from "../../scripts/bin.ts";
+import { KEYCLOAK_VERSION } from "../../scripts/keycloak/version.ts";
+import { makeSecrets } from "../compose/secrets.ts";
+import {
+  baseManifests,
+  exampleSettings,
+  renderedExample,
+  templateOf,
+  type Container,
+  type Manifest,
+} from "./manifests.ts";
+
+const base = baseManifests();
+const rendered = renderedExample();
+const find = (kind: string, name: string): Manifest => {
+  const found = base.find((each) => each.kind === kind && each.metadata.name === name);
+  if (found === undefined) throw new Error(`no ${kind} ${name}`);
+  return found;
+};
+const workloads = base.flatMap((manifest) => {
+  const template = templateOf(manifest);
+  return template === undefined ? [] : [{ name: manifest.metadata.name, manifest, template, pod: template.spec }];
+});
+const containerOf = (name: string): Container => workloads.find((each) => each.name === name)!.pod.containers[0]!;
+const LABEL = "app.kubernetes.io/name";
+
+/** A folder from which the packages are found. */
+const cache = join(ROOT, "node_modules", ".cache");
+mkdirSync(cache, { recursive: true });
+const scratch = mkdtempSync(join(cache, "manifests-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Kubernetes' types by the compiler: it refuses fields that do not exist, which JSON schemas of Kubernetes let pass. */
+function compilerRefuses(manifests: readonly Manifest[]): string {
+  const lines = manifests.map((manifest, index) => {
+    const group = manifest.apiVersion.includes("/") ? manifest.apiVersion : "v1";
+    const type = `import("kubernetes-models/${group}/${manifest.kind}").I${manifest.kind}`;
+    return `export const manifest${index}: ${type} = ${JSON.stringify(manifest)};`;
+  });
+  writeFileSync(join(scratch, "manifests.ts"), lines.join("\n"));
+  const options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2024"];
+  const { stdout } = spawnSync(bin("tsc"), [...options, "--ignoreConfig", "manifests.ts"], {
+    cwd: scratch,
+    encoding: "utf8",
+  });
+  return stdout;
+}
+
+async function schemaRefuses({ apiVersion, kind, ...rest }: Manifest): Promise<unknown> {
+  const group = apiVersion.includes("/") ? apiVersion : "v1";
+  const models = (await import(/* @vite-ignore */ `kubernetes-models/${group}/${kind}`)) as Record<
+    string,
+    new (value: object) => { validate: () => void }
+  >;
+  try {
+    new models[kind]!(rest).validate();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe("Kubernetes' schema", () => {
+  it("knows every field of every manifest", () => expect(compilerRefuses(base)).toBe(""));
+
+  it("takes every value of every manifest", async () => {
+    for (const manifest of base)
+      expect([manifest.kind, manifest.metadata.name, await schemaRefuses(manifest)]).toEqual([
+        manifest.kind,
+        manifest.metadata.name,
+        undefined,
+      ]);
+  });
+
+  it("would notice a misspelled field and a wrong value", async () => {
+    const misspelled = structuredClone(find("Deployment", "gateway"));
+    misspelled.spec.template.spec.terminationGracePeriod = 45;
+    expect(compilerRefuses([misspelled])).toContain("terminationGracePeriod");
+    const wrong = structuredClone(find("Deployment", "gateway"));
+    wrong.spec.template.spec.containers[0].ports[0].containerPort = "three thousand";
+    expect(await schemaRefuses(wrong)).toBeDefined();
+  });
+});
+
+describe("every workload", () => {
+  it.each(workloads)("$name runs as nobody in particular, on a read-only file system", ({ pod }) => {
+    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+    expect(pod.securityContext?.["runAsUser"]).toBeGreaterThan(0);
+    for (const { securityContext } of pod.containers)
+      expect(securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      });
+  });
+
+  it.each(workloads)("$name gets no token of the cluster and no variables of its Services", ({ pod }) => {
+    expect([pod.automountServiceAccountToken, pod.enableServiceLinks]).toEqual([false, false]);
+  });
+
+  it.each(workloads)("$name says what it needs and how much memory it may take", ({ pod }) => {
+    for (const { resources } of pod.containers) {
+      expect(Object.keys(resources?.requests ?? {}).sort()).toEqual(["cpu", "memory"]);
+      expect(resources?.limits).toHaveProperty("memory");
+    }
+  });
+
+  it.each(workloads)("$name has its secrets in files, for its own group only", ({ pod }) => {
+    const secretNames = /PASSWORD|SECRET|KEYS|REDIS_URL|TOKEN/;
+    for (const { env = [] } of pod.containers)
+      for (const { name, value, valueFrom } of env) {
+        expect(valueFrom ?? {}).not.toHaveProperty("secretKeyRef");
+        if (secretNames.test(name)) expect([name, value]).toEqual([name, expect.stringMatching(/^\/secrets\//)]);
+      }
+    for (const { secret } of pod.volumes ?? []) if (secret !== undefined) expect(secret.defaultMode).toBe(0o440);
+  });
+
+  it.each(workloads)("$name mounts only secrets that are made, and all of its own", ({ name, pod }) => {
+    const made = new Set<string>(makeSecrets().map(({ reader }) => reader));
+    const mounted = (pod.volumes ?? []).flatMap(({ secret }) => (secret === undefined ? [] : [secret.secretName]));
+    for (const secret of mounted) expect(made).toContain(secret);
+    if (made.has(name)) expect(mounted).toEqual([name]);
+  });
+
+  it.each(workloads)("$name is found by its selector", ({ manifest, template }) => {
+    const selector = (manifest.spec as { selector?: { matchLabels: object } }).selector;
+    if (selector !== undefined) expect(template.metadata.labels).toMatchObject(selector.matchLabels);
+  });
+});
+
+describe("the parts fit", () => {
+  const pods = workloads.map(({ template }) => template);
+
+  it("every selector finds pods, and every port that is named has its name", () => {
+    for (const { metadata, spec } of base.filter(({ kind }) => kind === "Service")) {
+      const { selector, ports } = spec as { selector: object; ports: { port: number; targetPort: string }[] };
+      const found = pods.find((pod) => expect.objectContaining(selector).asymmetricMatch(pod.metadata.labels));
+      expect([metadata.name, found === undefined]).toEqual([metadata.name, false]);
+      const named = found!.spec.containers.flatMap((container) => container.ports ?? []);
+      for (const { port, targetPort } of ports) expect(named).toContainEqual({ name: targetPort, containerPort: port });
+    }
+    for (const kind of ["PodDisruptionBudget", "NetworkPolicy"])
+      for (const { spec } of base.filter((each) => each.kind === kind)) {
+        const { matchLabels } = (spec.selector ?? spec.podSelector) as { matchLabels?: Record<string, string> };
+        if (matchLabels !== undefined) expect(workloads.map(({ name }) => name)).toContain(matchLabels[LABEL]);
+      }
+  });
+
+  it("no Service and no Ingress offers a management listener", () => {
+    for (const { spec } of base.filter(({ kind }) => kind === "Service"))
+      expect((spec.ports as { port: number }[]).map(({ port }) => port)).not.toContain(9000);
+    const offered = base
+      .filter(({ kind }) => kind === "Ingress")
+      .flatMap(({ spec }) => spec.rules as { http: { paths: { path: string; backend: unknown }[] } }[])
+      .flatMap(({ http }) => http.paths);
+    for (const { backend } of offered) expect(backend).toMatchObject({ service: { port: { name: "http" } } });
+    expect(offered.map(({ path }) => path)).toEqual(["/", "/realms/demo", "/resources"]);
+  });
+
+  it("every address inside names a Service and its port", () => {
+    const services = new Map(
+      base
+        .filter(({ kind }) => kind === "Service")
+        .map(({ metadata, spec }) => [metadata.name, (spec.ports as { port: number }[]).map(({ port }) => port)]),
+    );
+    const secrets = makeSecrets().map(({ content }) => content);
+    const texts = workloads.flatMap(({ pod }) =>
+      pod.containers.flatMap(({ env = [] }) => env.map((e) => e.value ?? "")),
+    );
+    const addresses = [...texts, ...secrets].flatMap((text) => [...text.matchAll(/(?:\/\/|@)([a-z]+):(\d+)\b/g)]);
+    expect(addresses.length).toBeGreaterThan(5);
+    for (const [, host = "", port] of addresses) expect([host, services.get(host)]).toEqual([host, [Number(port)]]);
+  });
+
+  it("whoever may connect and whoever may be connected to agree, and nobody else is let in", () => {
+    type Peer = { podSelector?: { matchLabels: Record<string, string> } };
+    type Rule = { from?: Peer[]; to?: Peer[]; ports: { port: number }[] };
+    const policies = base.filter(({ kind, spec }) => kind === "NetworkPolicy" && spec.podSelector.matchLabels);
+    const arrows = (way: "ingress" | "egress") =>
+      policies.flatMap(({ spec }) => {
+        const self = (spec.podSelector as { matchLabels: Record<string, string> }).matchLabels[LABEL];
+        return ((spec[way] ?? []) as Rule[]).flatMap(({ from, to, ports }) =>
+          (from ?? to ?? []).flatMap(({ podSelector }) =>
+            ports.flatMap(({ port }) => {
+              const peer = podSelector?.matchLabels[LABEL];
+              if (peer === undefined) return [];
+              return [way === "ingress" ? `${peer} → ${self}:${port}` : `${self} → ${peer}:${port}`];
+            }),
+          ),
+        );
+      });
+    expect(arrows("egress").sort()).toEqual(arrows("ingress").sort());
+    expect(arrows("egress").sort()).toEqual([
+      "api → keycloak:8080",
+      "backup → postgres:5432",
+      "gateway → api:8000",
+      "gateway → keycloak:8080",
+      "gateway → redis:6379",
+      "keycloak → gateway:3000",
+      "keycloak → keycloak:57800",
+      "keycloak → keycloak:7800",
+      "keycloak → postgres:5432",
+    ]);
+    expect(find("NetworkPolicy", "nothing").spec).toEqual({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
+    for (const { name } of workloads) expect(policies.map(({ metadata }) => metadata.name)).toContain(name);
+  });
+
+  it("probes ask where the programs answer", () => {
+    const source = (file: string) => readFileSync(join(ROOT, file), "utf8");
+    const answered: Record<string, (path: string) => boolean> = {
+      gateway: (path) => source("bff/src/http/management.ts").includes(`case "${path}"`),
+      api: (path) => source("demo/src/api/open-routes.ts").includes(`router.get("${path}"`),
+      keycloak: (path) => ["/health/started", "/health/live", "/health/ready"].includes(path),
+    };
+    for (const [name, answers] of Object.entries(answered)) {
+      const { startupProbe, livenessProbe, readinessProbe, ports = [] } = containerOf(name);
+      for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
+        expect([name, probe?.httpGet?.path, answers(probe?.httpGet?.path ?? "")]).toEqual([
+          name,
+          probe?.httpGet?.path,
+          true,
+        ]);
+        expect(ports.map((port) => port.name)).toContain(probe?.httpGet?.port);
+      }
+    }
+  });
+});
+
+describe("the gateway", () => {
+  const { env = [], lifecycle } = containerOf("gateway");
+  const { manifest, pod } = workloads.find(({ name }) => name === "gateway")!;
+  const values = Object.fromEntries(env.map(({ name, value }) => [name, value ?? ""]));
+
+  it("is given settings that it has, and starts with them", () => {
+    const known = new Set(Object.keys(SETTINGS).flatMap((name) => [name, `${name}_FILE`]));
+    const referred = env.filter(({ name }) => env.some(({ value }) => value?.includes(`$(${name})`)));
+    for (const { name } of env) if (!referred.some((each) => each.name === name)) expect(known).toContain(name);
+    const settings = exampleSettings();
+    const environment: Record<string, string> = { NODE_ENV: "production" };
+    for (const { reader, name, content } of makeSecrets()) {
+      if (reader !== "gateway") continue;
+      writeFileSync(join(scratch, name), content);
+    }
+    for (const { name, value = "", valueFrom } of env)
+      environment[name] = (valueFrom === undefined ? value : (settings[valueFrom.configMapKeyRef?.key ?? ""] ?? ""))
+        .replace(/\$\(([A-Z_]+)\)/g, (_, other: string) => environment[other] ?? "")
+        .replace(/^\/secrets\//, `${scratch}/`);
+    expect(loadConfig(environment)).toMatchObject({
+      publicOrigin: "https://app.example.com",
+      production: true,
+      provider: { issuer: "https://id.example.com/realms/demo" },
+    });
+  });
+
+  it("has the time that a full drain takes", () => {
+    const preStopSeconds = Number(lifecycle?.preStop?.exec?.command[1]);
+    const drainSeconds = Number(values["DRAIN_SECONDS"]);
+    const providerSeconds = Number(values["OIDC_TIMEOUT_SECONDS"] ?? SETTINGS.OIDC_TIMEOUT_SECONDS.default);
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(
+      preStopSeconds + drainSeconds + providerSeconds + 5,
+    );
+  });
+
+  it("is replaced without a moment of fewer, and evicted one at a time", () => {
+    expect(manifest.spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
+    expect(manifest.spec).not.toHaveProperty("replicas");
+    expect(find("HorizontalPodAutoscaler", "gateway").spec).toMatchObject({
+      scaleTargetRef: { kind: "Deployment", name: "gateway" },
+      minReplicas: 2,
+    });
+    expect(find("PodDisruptionBudget", "gateway").spec).toMatchObject({ maxUnavailable: 1 });
+  });
+});
+
+describe.skipIf(rendered === undefined)("the example, rendered by kustomize", () => {
+  const example = rendered ?? [];
+
+  it("passes the schema too", () => expect(compilerRefuses(example)).toBe(""));
+
+  it("takes its hosts from the two origins", () => {
+    const hosts = example
+      .filter(({ kind }) => kind === "Ingress")
+      .map(({ spec }) => [spec.rules[0].host as string, spec.tls[0].hosts[0] as string]);
+    expect(hosts).toEqual([
+      ["app.example.com", "app.example.com"],
+      ["id.example.com", "id.example.com"],
+    ]);
+  });
+
+  it("pins every image, Keycloak at the version that the tests run", () => {
+    const images = example.flatMap((manifest) => templateOf(manifest)?.spec.containers.map(({ image }) => image) ?? []);
+    for (const image of images) expect(image).toMatch(/:\d[\w.-]*$/);
+    expect(images).toContain(`registry.example.com/cloakroom/keycloak:${KEYCLOAK_VERSION}`);
+  });
+});
