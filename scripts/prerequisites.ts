@@ -1,10 +1,18 @@
 // What the tests need from the machine: found, installed where that is possible, or asked for in one sentence.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 
 const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const REDIS_NAMES = ["redis-server", "valkey-server"];
+
+/** Debian keeps the server's programs off PATH, by version. */
+const POSTGRES_FOLDER = "/usr/lib/postgresql";
+
+/** A program that only some tests need; the message is one sentence that says what to install. */
+export class ProgramMissing extends Error {
+  override readonly name = "ProgramMissing";
+}
 
 /** @returns a path, or undefined where none of the names is an executable on PATH. */
 export function findOnPath(names: readonly string[]): string | undefined {
@@ -50,6 +58,38 @@ export async function ensureChromium(): Promise<string> {
   throw new Error(
     "The browser tests need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM to its path.",
   );
+}
+
+/** @returns the folder of initdb and postgres, or undefined where there is none */
+export function findPostgres(): string | undefined {
+  const versions = existsSync(POSTGRES_FOLDER) ? readdirSync(POSTGRES_FOLDER) : [];
+  const folders = versions
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(POSTGRES_FOLDER, version, "bin"));
+  const onPath = findOnPath(["initdb"]);
+  if (onPath !== undefined) folders.push(dirname(onPath));
+  return folders.find((folder) => existsSync(join(folder, "postgres")) && existsSync(join(folder, "initdb")));
+}
+
+/** @throws ProgramMissing */
+export function ensurePostgres(): string {
+  const found = findPostgres();
+  if (found !== undefined) return found;
+  aptInstall("postgresql");
+  const installed = findPostgres();
+  if (installed !== undefined) return installed;
+  throw new ProgramMissing("It needs a PostgreSQL server: install one (Debian: apt-get install postgresql).");
+}
+
+/** @throws ProgramMissing */
+export function ensureCaddy(): string {
+  const find = () => process.env["CADDY"] ?? findOnPath(["caddy"]);
+  const found = find();
+  if (found !== undefined) return found;
+  aptInstall("caddy");
+  const installed = find();
+  if (installed !== undefined) return installed;
+  throw new ProgramMissing("It needs the TLS proxy Caddy: install it (Debian: apt-get install caddy).");
 }
 
 function aptInstall(name: string): void {

@@ -8,12 +8,13 @@ import { bin, ROOT } from "./bin.ts";
 import { runChecks } from "./check.ts";
 import { countLine, playwrightCount, sumOf, vitestCount } from "./counts.ts";
 import type { Count } from "./counts.ts";
-import { ensureChromium, ensureRedis } from "./prerequisites.ts";
+import { ensureCaddy, ensureChromium, ensureRedis, ProgramMissing } from "./prerequisites.ts";
 
 const reports = mkdtempSync(join(tmpdir(), "cloakroom-test-"));
 
 try {
   const env = { ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() };
+  installOrSay(ensureCaddy);
   const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env)]);
   console.log(`\n${countLine(total)}`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
@@ -22,6 +23,16 @@ try {
   process.exitCode = 1;
 } finally {
   rmSync(reports, { recursive: true, force: true });
+}
+
+/** Its tests count as skipped where it cannot be had. */
+function installOrSay(ensure: () => string): void {
+  try {
+    ensure();
+  } catch (error) {
+    if (!(error instanceof ProgramMissing)) throw error;
+    console.log(error.message);
+  }
 }
 
 function countChecks(): Count {

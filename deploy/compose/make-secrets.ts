@@ -2,13 +2,17 @@
 // that people need.
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeSecrets, READERS, type SecretFile } from "./secrets.ts";
+import { makeSecrets, READERS, VOLUME_WRITERS, type SecretFile } from "./secrets.ts";
 
 const root = process.env["SECRETS_ROOT"] ?? "/secrets";
+const volumes = process.env["VOLUMES_ROOT"] ?? "/volumes";
 const fileOf = ({ reader, name }: Pick<SecretFile, "reader" | "name">) => join(root, reader, name);
 
 if (process.argv[2] === "show") show();
-else make();
+else {
+  make();
+  handOverVolumes();
+}
 
 /** All or none: two halves of a password from two runs would fit nothing. */
 function make(): void {
@@ -39,6 +43,14 @@ function write(secret: SecretFile): void {
   chmodSync(unfinished, 0o440);
   if (process.getuid?.() === 0) chownSync(unfinished, READERS[secret.reader], 0);
   renameSync(unfinished, file);
+}
+
+function handOverVolumes(): void {
+  if (process.getuid?.() !== 0) return;
+  for (const [name, writer] of Object.entries(VOLUME_WRITERS)) {
+    const folder = join(volumes, name);
+    if (existsSync(folder)) chownSync(folder, writer, 0);
+  }
 }
 
 function show(): void {

@@ -7,6 +7,9 @@ export type Reader = "gateway" | "redis" | "postgres" | "keycloak";
 /** User ids of the images' own users. */
 export const READERS: Readonly<Record<Reader, number>> = { gateway: 1000, redis: 999, postgres: 999, keycloak: 1000 };
 
+/** Named volumes that belong to a user other than root, and whose images do not say so themselves. */
+export const VOLUME_WRITERS: Readonly<Record<string, number>> = { tls: 1000, backups: 999 };
+
 export type SecretFile = { reader: Reader; name: string; content: string };
 
 /**

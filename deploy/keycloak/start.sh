@@ -21,7 +21,11 @@ for name in CLOAKROOM_ORIGIN CLOAKROOM_BACKCHANNEL_ORIGIN KC_HOSTNAME; do
 done
 
 # Keycloak refuses an option that is set to nothing.
-[[ -n ${KC_PROXY_HEADERS:-} ]] || unset KC_PROXY_HEADERS
+[[ -n ${KC_PROXY_HEADERS:-} ]] || unset KC_PROXY_HEADERS KC_PROXY_TRUSTED_ADDRESSES
+if [[ -n ${KC_PROXY_HEADERS:-} && -z ${KC_PROXY_TRUSTED_ADDRESSES:-} ]]; then
+  echo "Keycloak cannot start: KC_PROXY_HEADERS without KC_PROXY_TRUSTED_ADDRESSES would believe everybody. Set the proxy's address." >&2
+  exit 78
+fi
 
 # Assigned before they are exported: an export would hide that a secret is missing.
 KC_DB_PASSWORD=$(secret database_password)
@@ -31,6 +35,11 @@ CLOAKROOM_ALICE_PASSWORD=$(secret alice_password)
 CLOAKROOM_ADMIN_PASSWORD=$(secret admin_password)
 export KC_DB_PASSWORD KC_BOOTSTRAP_ADMIN_PASSWORD
 export CLOAKROOM_CLIENT_SECRET CLOAKROOM_ALICE_PASSWORD CLOAKROOM_ADMIN_PASSWORD
+
+# Given a command, e.g. `export --dir=/export`, that one and no server.
+if [[ $# -gt 0 ]]; then
+  exec "${KEYCLOAK_HOME:-/opt/keycloak}/bin/kc.sh" "$1" --optimized "${@:2}"
+fi
 
 # A realm that is there already is left as it is.
 exec "${KEYCLOAK_HOME:-/opt/keycloak}/bin/kc.sh" start --optimized --import-realm

@@ -1,10 +1,12 @@
 // What the composed system promises, read from its own file. Nothing is started here.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { BlockList } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { SETTINGS } from "../../bff/src/settings.ts";
 import { KEYCLOAK_VERSION } from "../../scripts/keycloak/version.ts";
+import { composedEnvironment, fillIn } from "../rehearsal/composed.ts";
 
 type Service = {
   image: string;
@@ -15,7 +17,7 @@ type Service = {
   cap_drop?: string[];
   security_opt?: string[];
   ports?: string[];
-  networks?: string[];
+  networks?: string[] | Record<string, { ipv4_address: string }>;
   volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
@@ -30,6 +32,14 @@ const root = join(import.meta.dirname, "..", "..");
 const text = readFileSync(join(root, "docker-compose.yml"), "utf8");
 const compose = parse(text, { merge: true }) as Compose;
 const services = Object.entries(compose.services);
+/** They run, and end. */
+const ONE_SHOT = new Set(["secrets", "backup", "restore"]);
+const cidr = (range: string) => {
+  const [address = "", bits] = range.split("/");
+  const list = new BlockList();
+  list.addSubnet(address, Number(bits));
+  return list;
+};
 const dockerfileOf = ({ build }: Service) =>
   build === undefined ? undefined : readFileSync(join(root, build.context, build.dockerfile ?? "Dockerfile"), "utf8");
 
@@ -69,28 +79,66 @@ describe("docker-compose.yml", () => {
     }
   });
 
-  it("runs nothing as root but the service that hands out the secrets", () => {
+  it("runs nothing as root but what hands out the secrets, made or restored", () => {
     const users = services.map(([name, service]) => {
       const fromImage = /^USER (\S+)/m.exec(dockerfileOf(service) ?? "")?.[1];
       return [name, service.user ?? fromImage];
     });
     expect(users.filter(([, user]) => user === undefined || /^(0|root)\b/.test(user)).map(([name]) => name)).toEqual([
       "secrets",
+      "restore",
     ]);
   });
 
-  it("opens two ports, on this machine only", () => {
-    expect(services.flatMap(([, { ports = [] }]) => ports).sort()).toEqual([
-      "127.0.0.1:3000:3000",
-      "127.0.0.1:8080:8080",
-    ]);
+  it("opens two ports and with TLS two more, on this machine only unless told otherwise", () => {
+    const opened = services.map(([name, { ports = [] }]) => [name, ports.map((port) => fillIn(port, {}))]);
+    expect(Object.fromEntries(opened.filter(([, ports]) => ports!.length > 0))).toEqual({
+      keycloak: ["127.0.0.1:8080:8080"],
+      gateway: ["127.0.0.1:3000:3000"],
+      tls: ["127.0.0.1:8443:8443", "127.0.0.1:8081:8081"],
+    });
+  });
+
+  it("trusts the TLS proxy's address, which nobody else can get", () => {
+    const network = compose.networks["front"] as { ipam: { config: { subnet: string; ip_range: string }[] } };
+    const { ipv4_address: address } = (compose.services["tls"]!.networks as Record<string, { ipv4_address: string }>)[
+      "front"
+    ]!;
+    const handedOut = cidr(network.ipam.config[0]!.ip_range);
+    expect(cidr(network.ipam.config[0]!.subnet).check(address)).toBe(true);
+    expect(handedOut.check(address)).toBe(false);
+    expect(composedEnvironment("gateway", {})["TRUSTED_PROXIES"]).toBe(address);
+    expect(composedEnvironment("keycloak", {})["KC_PROXY_TRUSTED_ADDRESSES"]).toBe(address);
+  });
+
+  it("serves TLS under the origins and the ports of its local settings", () => {
+    const local = readFileSync(join(root, "deploy", "tls", "local.env"), "utf8");
+    const variables = Object.fromEntries(
+      [...local.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    expect(variables["COMPOSE_PROFILES"]).toBe("tls");
+    for (const name of ["PUBLIC_ORIGIN", "KEYCLOAK_ORIGIN"])
+      expect(compose.services["tls"]!.ports!.map((port) => fillIn(port, variables).split(":").at(-1))).toContain(
+        new URL(variables[name]!).port,
+      );
+    expect(composedEnvironment("gateway", variables)["OIDC_ISSUER"]).toBe("https://id.localhost:8443/realms/demo");
+  });
+
+  it("gives the gateway the time that a full drain takes", () => {
+    const { stop_grace_period: grace } = compose.services["gateway"] as { stop_grace_period?: string };
+    const needed = Number(SETTINGS.DRAIN_SECONDS.default) + Number(SETTINGS.OIDC_TIMEOUT_SECONDS.default) + 5;
+    expect(Number(/^(\d+)s$/.exec(grace ?? "")?.[1])).toBeGreaterThanOrEqual(needed);
   });
 
   it("keeps both databases away from everybody but their own service", () => {
     const on = (network: string) =>
-      services.filter(([, { networks = [] }]) => networks.includes(network)).map(([name]) => name);
+      services
+        .filter(([, { networks = [] }]) =>
+          (Array.isArray(networks) ? networks : Object.keys(networks)).includes(network),
+        )
+        .map(([name]) => name);
     expect(on("gateway-data").sort()).toEqual(["gateway", "redis"]);
-    expect(on("keycloak-data").sort()).toEqual(["keycloak", "postgres"]);
+    expect(on("keycloak-data").sort()).toEqual(["backup", "keycloak", "postgres", "restore"]);
     expect(compose.networks["gateway-data"]?.internal).toBe(true);
     expect(compose.networks["keycloak-data"]?.internal).toBe(true);
   });
@@ -100,15 +148,17 @@ describe("docker-compose.yml", () => {
       Object.entries(needs).map(([needed, { condition }]) => `${name} after ${needed}: ${condition}`),
     );
     expect(conditions.sort()).toEqual([
+      "backup after postgres: service_healthy",
       "gateway after api: service_healthy",
       "gateway after keycloak: service_healthy",
       "gateway after redis: service_healthy",
       "keycloak after postgres: service_healthy",
       "postgres after secrets: service_completed_successfully",
       "redis after secrets: service_completed_successfully",
+      "tls after gateway: service_healthy",
     ]);
     for (const [name, service] of services)
-      if (name !== "secrets")
+      if (!ONE_SHOT.has(name))
         expect([name, service.healthcheck !== undefined || /^HEALTHCHECK/m.test(dockerfileOf(service) ?? "")]).toEqual([
           name,
           true,

@@ -12,17 +12,23 @@ export class KeycloakUnavailable extends Error {
 
 const UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack";
 const ARTIFACT = `org.keycloak:keycloak-quarkus-dist:${KEYCLOAK_VERSION}:zip`;
-/** Fixed at build time in Keycloak; another list needs another cache folder. */
-const BUILD_OPTIONS = ["--db=dev-file", "--health-enabled=true", "--metrics-enabled=true"];
-const BUILD_NAME = "dev-file-health-metrics";
+
+/** Fixed at build time in Keycloak: `postgres` is what the image of deploy/keycloak is built with. */
+export type KeycloakDatabase = "dev-file" | "postgres";
+/** Of every build; another list needs another cache folder. */
+const BUILD_OPTIONS = ["--health-enabled=true", "--metrics-enabled=true"];
+const BUILD_NAME = "health-metrics";
 
 /**
  * @returns the folder of a built distribution. It is shared by everyone on the machine: copy, never change it.
  * @throws KeycloakUnavailable
  */
-export async function keycloakDistribution(say: (line: string) => void = () => undefined): Promise<string> {
+export async function keycloakDistribution(
+  say: (line: string) => void = () => undefined,
+  database: KeycloakDatabase = "dev-file",
+): Promise<string> {
   await requireJava();
-  const folder = join(cacheFolder(), `keycloak-${KEYCLOAK_VERSION}-${BUILD_NAME}`);
+  const folder = join(cacheFolder(), `keycloak-${KEYCLOAK_VERSION}-${database}-${BUILD_NAME}`);
   if (existsSync(folder)) return folder;
   await requireMaven();
   mkdirSync(cacheFolder(), { recursive: true });
@@ -32,7 +38,7 @@ export async function keycloakDistribution(say: (line: string) => void = () => u
     await unpack(workshop);
     const unpacked = join(workshop, `keycloak-${KEYCLOAK_VERSION}`);
     say("Building it …");
-    await build(unpacked);
+    await build(unpacked, database);
     // Last, in one step: a folder of this name is complete, also where two processes did the same at once.
     if (!existsSync(folder)) renameSync(unpacked, folder);
     return folder;
@@ -83,11 +89,13 @@ async function unpack(target: string): Promise<void> {
     );
 }
 
-async function build(folder: string): Promise<void> {
+async function build(folder: string, database: KeycloakDatabase): Promise<void> {
   // The plugin keeps file modes only where its own version knows how.
   const script = join(folder, "bin", "kc.sh");
   chmodSync(script, 0o755);
-  const { code, output } = await runCommand(script, ["build", ...BUILD_OPTIONS], { env: childEnv({}) });
+  const { code, output } = await runCommand(script, ["build", `--db=${database}`, ...BUILD_OPTIONS], {
+    env: childEnv({}),
+  });
   if (code !== 0) throw new Error(`kc.sh build failed.\n${tail(output)}`);
 }
 

@@ -93,7 +93,7 @@ export async function startKeycloak({ realm, ports = {}, say, onText }: Keycloak
 }
 
 /** Everything that a server writes to, or that a test might change, is its own; the 180 MB of libraries are shared. */
-function runFolder(distribution: string): string {
+export function runFolder(distribution: string): string {
   const home = mkdtempSync(join(tmpdir(), "cloakroom-keycloak-"));
   for (const part of ["bin", "conf", "providers", "themes"])
     cpSync(join(distribution, part), join(home, part), { recursive: true });

@@ -1,0 +1,116 @@
+// The disaster: everything is gone but a backup and the private key that opens it.
+import { spawnSync } from "node:child_process";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createUser } from "../../../e2e-keycloak/support/realm-parts.ts";
+import { currentUser, fillLoginForm, logIn } from "../../../e2e-keycloak/support/pages.ts";
+import { expect, test } from "../test.ts";
+
+type Keys = { certificate: string; key: string };
+
+/** As docs/backup.md says, without the passphrase. */
+function newKeys(folder: string, name: string): Keys {
+  const [certificate, key] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
+  const files = ["-keyout", key, "-out", certificate, "-days", "3650", "-subj", "/CN=cloakroom-backup"];
+  expect(spawnSync("openssl", ["req", "-x509", ...curve, ...files]).status).toBe(0);
+  return { certificate, key };
+}
+
+test("a backup restores users, passwords and secrets into an empty system, and no session", async ({
+  page,
+  rehearsal,
+}) => {
+  test.setTimeout(300_000);
+  const { folder, publicOrigin, keycloakOrigin } = rehearsal.installation;
+  const user = await createUser(rehearsal.admin(), { department: "finance" });
+  await logIn(page, publicOrigin, user);
+  const before = await currentUser(page);
+
+  const keys = newKeys(folder, "backup");
+  const backup = rehearsal.runScript("backup.sh", [], { BACKUP_CERTIFICATE: keys.certificate });
+  expect(backup).toMatchObject({ status: 0, stderr: "" });
+  const name = backup.stdout.trim();
+
+  await test.step("the file tells nobody anything", () => {
+    const file = join(folder, "backups", name);
+    expect(statSync(file).mode & 0o777).toBe(0o440);
+    const bytes = readFileSync(file);
+    for (const word of ["keycloak.dump", "PGDMP", user.username, rehearsal.password("alice")])
+      expect(bytes.includes(word)).toBe(false);
+  });
+
+  await test.step("nothing is restored over a system that is there", () => {
+    const run = (what: string) => rehearsal.runScript("restore.sh", [what, name], { BACKUP_KEY: keys.key });
+    for (const [what, why] of [
+      ["secrets", "empty system"],
+      ["database", "not empty"],
+    ] as const) {
+      const { status, stderr } = run(what);
+      expect([status, stderr.includes(why)]).toEqual([78, true]);
+    }
+  });
+
+  await rehearsal.lose();
+
+  await test.step("another key opens nothing, and neither does a changed file", () => {
+    const other = newKeys(folder, "other");
+    const { status, stderr } = rehearsal.runScript("restore.sh", ["secrets", name], { BACKUP_KEY: other.key });
+    expect(status).toBe(78);
+    expect(stderr).toContain("does not open this backup");
+    const changed = readFileSync(join(folder, "backups", name));
+    changed.writeUInt8(changed.readUInt8(changed.length - 40) ^ 1, changed.length - 40);
+    writeFileSync(join(folder, "backups", "cloakroom-changed.tar.cms"), changed);
+    const onChanged = ["secrets", "cloakroom-changed.tar.cms"];
+    expect(rehearsal.runScript("restore.sh", onChanged, { BACKUP_KEY: keys.key }).status).toBe(78);
+  });
+
+  const restore = (what: string) => rehearsal.runScript("restore.sh", [what, name], { BACKUP_KEY: keys.key });
+  expect(restore("secrets")).toMatchObject({ status: 0, stderr: "" });
+  await rehearsal.startDatabase();
+  expect(restore("database")).toMatchObject({ status: 0, stderr: "" });
+  await rehearsal.startRest();
+
+  await test.step("whoever was logged in is not any more", async () => {
+    expect((await currentUser(page)).user).toBeNull();
+    await page.goto(`${publicOrigin}/bff/login`);
+    expect(new URL(page.url()).origin).toBe(keycloakOrigin);
+    await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
+  });
+
+  await test.step("the user of before logs in with the password of before", async () => {
+    await fillLoginForm(page, user);
+    await page.waitForURL(`${publicOrigin}/**`);
+    const after = await currentUser(page);
+    expect(after.user).toMatchObject({
+      department: "finance",
+      sub: before.user?.["sub"] as string,
+      preferred_username: user.username,
+    });
+  });
+
+  await test.step("the audit trail of before is still there", async () => {
+    const events = await rehearsal.admin().get<{ type: string }[]>(`/demo/events?user=${user.id}`);
+    expect(events.filter(({ type }) => type === "LOGIN").length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+test("old backups make room for new ones", ({ rehearsal }) => {
+  const { folder } = rehearsal.installation;
+  const { certificate } = newKeys(folder, "rotation");
+  const backups = join(folder, "backups-of-rotation");
+  spawnSync("mkdir", [backups]);
+  const stale = ["20200101T000000Z", "20200102T000000Z", "20200103T000000Z"];
+  for (const time of stale) writeFileSync(join(backups, `cloakroom-${time}.tar.cms`), "");
+  const env = { BACKUP_CERTIFICATE: certificate, BACKUP_FOLDER: backups, BACKUP_KEEP: "2" };
+  const { status, stdout } = rehearsal.runScript("backup.sh", [], env);
+  expect(status).toBe(0);
+  const { stdout: left } = spawnSync("ls", [backups], { encoding: "utf8" });
+  expect(left.trim().split("\n")).toEqual(["cloakroom-20200103T000000Z.tar.cms", stdout.trim()]);
+});
+
+test("without a certificate there is no backup that anybody could read", ({ rehearsal }) => {
+  const { status, stdout, stderr } = rehearsal.runScript("backup.sh", [], { BACKUP_CERTIFICATE: "/dev/null" });
+  expect([status, stdout]).toEqual([78, ""]);
+  expect(stderr).toContain("docs/backup.md");
+});

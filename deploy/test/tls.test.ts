@@ -1,0 +1,155 @@
+// The TLS proxy as it is shipped, in front of the real gateway: what passes, what is believed, what stays out of its log.
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { request, type RequestOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../demo/src/free-port.ts";
+import { startGateway, type GatewayProcess } from "../../demo/src/gateway-process.ts";
+import { findCaddy, startTlsProxy, type TlsProxy } from "../rehearsal/tls.ts";
+
+const caddy = findCaddy();
+if (caddy === undefined) console.log("The TLS tests are skipped: there is no caddy on PATH (apt-get install caddy).");
+
+type Answer = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string };
+
+describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cloakroom-tls-"));
+  const seen: IncomingHttpHeaders[] = [];
+  /** Stands where Keycloak would and keeps what it is sent. */
+  const keycloak = createServer(({ headers }, response) => {
+    seen.push(headers);
+    held = response;
+    response.writeHead(200, { "content-type": "text/plain" });
+    response.write("first");
+    if (headers["x-hold"] === undefined) response.end();
+  });
+  let held: ServerResponse | undefined;
+  let gateway: GatewayProcess;
+  let proxy: TlsProxy;
+  let publicOrigin: string;
+  let keycloakOrigin: string;
+
+  beforeAll(async () => {
+    keycloak.listen(0, "127.0.0.1");
+    await once(keycloak, "listening");
+    const [port, managementPort, tls, http, health] = await Promise.all(Array.from({ length: 5 }, () => freePort()));
+    publicOrigin = `https://app.localhost:${tls}`;
+    keycloakOrigin = `https://id.localhost:${tls}`;
+    writeFileSync(join(folder, "index.html"), "<!doctype html><title>app</title>");
+    gateway = await startGateway({
+      // With the question mark, /readyz is but the query of a question to /livez: there is no provider here.
+      managementOrigin: `http://127.0.0.1:${managementPort}/livez?`,
+      env: {
+        PUBLIC_ORIGIN: publicOrigin,
+        PORT: String(port),
+        MANAGEMENT_PORT: String(managementPort),
+        OIDC_ISSUER: `${keycloakOrigin}/realms/demo`,
+        OIDC_INTERNAL_URL: "http://127.0.0.1:9",
+        OIDC_CLIENT_ID: "cloakroom",
+        OIDC_CLIENT_SECRET: "not-spent-in-these-tests",
+        SECRET_KEYS: "3q2-7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs",
+        TRUSTED_PROXIES: "127.0.0.1",
+        SPA_ROOT: folder,
+      },
+    });
+    const keycloakPort = (keycloak.address() as AddressInfo).port;
+    const ports = { http: http!, health: health!, gateway: port!, keycloak: keycloakPort };
+    proxy = await startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports });
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    await gateway.stop();
+    keycloak.closeAllConnections();
+    keycloak.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const options = (url: string, headers: Record<string, string> = {}): RequestOptions => {
+    const { host, hostname, port, pathname, search } = new URL(url);
+    return {
+      host: "127.0.0.1",
+      port,
+      servername: hostname,
+      ca: proxy.authority,
+      path: pathname + search,
+      headers: { host, ...headers },
+      agent: false,
+    };
+  };
+  const ask = (url: string, headers: Record<string, string> = {}): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const sent = request(options(url, headers), (response) => {
+        let body = "";
+        response.on("data", (chunk: Buffer) => (body += chunk.toString()));
+        response.on("end", () => {
+          const { statusCode: status = 0, headers: answered, rawHeaders } = response;
+          resolve({ status, headers: answered, rawHeaders, body });
+        });
+      });
+      sent.once("error", reject);
+      sent.end();
+    });
+
+  it("HSTS comes once, from the gateway or in its place", async () => {
+    for (const url of [`${publicOrigin}/`, `${publicOrigin}/bff/user`, `${keycloakOrigin}/realms/demo`]) {
+      const { rawHeaders } = await ask(url);
+      const found = rawHeaders.filter((name) => name.toLowerCase() === "strict-transport-security");
+      expect([url, found.length]).toEqual([url, 1]);
+    }
+  });
+
+  it("nothing that a browser claims about itself arrives", async () => {
+    await ask(`${keycloakOrigin}/forged`, {
+      "X-Forwarded-For": "203.0.113.9",
+      "X-Forwarded-Proto": "http",
+      "X-Forwarded-Host": "evil.example",
+      "X-Forwarded-Port": "1",
+      "X-Forwarded-Prefix": "/evil",
+      "X-Forwarded-Server": "evil",
+      "X-Real-IP": "203.0.113.9",
+      Forwarded: "for=203.0.113.9",
+    });
+    const arrived = seen.at(-1)!;
+    expect(arrived["x-forwarded-for"]).toBe("127.0.0.1");
+    expect(arrived["x-forwarded-proto"]).toBe("https");
+    expect(arrived["x-forwarded-host"]).toBe(new URL(keycloakOrigin).host);
+    expect(JSON.stringify(arrived)).not.toMatch(/evil|203\.0\.113/);
+  });
+
+  it("a head that the gateway takes passes, and one that is too large is refused before it", async () => {
+    const sized = async (bytes: number) => (await ask(`${publicOrigin}/`, { "X-Large": "x".repeat(bytes) })).status;
+    expect(await sized(8_000)).toBe(200);
+    expect(await sized(40_000)).toBe(431);
+  });
+
+  it("a compressed file passes as it is, and nothing else becomes one", async () => {
+    const { headers } = await ask(`${keycloakOrigin}/realms/demo`, { "Accept-Encoding": "gzip, br" });
+    expect(headers["content-encoding"]).toBeUndefined();
+  });
+
+  it("a body arrives piece by piece, and an end at the browser is an end behind the proxy", async () => {
+    const sent = request(options(`${keycloakOrigin}/stream?code=secret-code`, { "x-hold": "1" }));
+    sent.on("error", () => undefined);
+    sent.end();
+    const [response] = (await once(sent, "response")) as [NodeJS.ReadableStream];
+    response.on("error", () => undefined);
+    const [first] = (await once(response, "data")) as [Buffer];
+    expect(first.toString()).toBe("first");
+    const ended = once(held!, "close");
+    sent.destroy();
+    await ended;
+  });
+
+  it("a gateway that is away is a 503 that says when to come back, and no code gets into the log", async () => {
+    await gateway.stop();
+    const { status, headers } = await ask(`${publicOrigin}/bff/callback?code=secret-code`, { cookie: "secret=cookie" });
+    expect(status).toBe(503);
+    expect(headers).toMatchObject({ "retry-after": "5", "cache-control": "no-store" });
+    expect(headers["set-cookie"]).toBeUndefined();
+    expect(proxy.output()).not.toMatch(/secret-code|secret=cookie/);
+  });
+});
