@@ -72,7 +72,7 @@ export async function anotherSession(
   const limits = { sessionIdleMs: idleMs, sessionMaxMs: maxMs };
   const sealedTokens = fleet.vault.seal({ ...tokens, refreshToken: undefined }, sessionId);
   await createSessions({ store: fleet.store, log: silentLog, ...limits }).begin({
-    ...{ sessionId, session: JSON.stringify(session), sealedTokens, idleMs },
+    ...{ sessionId, session: JSON.stringify(session), sealedTokens },
   });
   return visitor(fleet, { name, subject: of.subject, sessionId });
 }

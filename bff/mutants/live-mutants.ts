@@ -107,4 +107,25 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     replace: "if (id === undefined)",
     tests: ["test/auth/keycloak-sessions.test.ts"],
   },
+  {
+    breaks: "lifetimes: a session outlives its refresh token while it is used",
+    file: "src/redis-scripts.ts",
+    find: "tonumber(r[2]) - now, tonumber(r[3] or r[2]) - now)",
+    replace: "tonumber(r[2]) - now)",
+    tests: ["test/session/store-contract.test.ts"],
+  },
+  {
+    breaks: "lifetimes: a refresh does not move the end of the refresh token",
+    file: "src/tokens/refresh.ts",
+    find: "saveTokens(session.key, owner, sealed, life)",
+    replace: 'saveTokens(session.key, owner, sealed, "unchanged")',
+    tests: ["test/session/lifetimes.test.ts"],
+  },
+  {
+    breaks: "lifetimes: renewing tokens counts as using the session",
+    file: "src/redis-scripts.ts",
+    find: "local idle = r[4] and tonumber(r[4]) + tonumber(r[1]) or",
+    replace: "local idle = r[4] and now + 2 * tonumber(r[1]) or",
+    tests: ["test/session/store-contract.test.ts"],
+  },
 ];

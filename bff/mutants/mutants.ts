@@ -112,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I8: a refresh that the store could not take is dropped",
     file: "src/tokens/refresh.ts",
-    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed });",
+    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
     replace: "",
     tests: ["test/tokens/refresh.test.ts"],
   },

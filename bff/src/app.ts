@@ -4,6 +4,7 @@ import Router from "@koa/router";
 import Koa from "koa";
 import { createKeycloakSessions, type KeycloakSessions } from "./auth/keycloak-sessions.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
+import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
 import { callback, login } from "./auth/login-routes.ts";
 import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
 import { createProvider, type Provider } from "./auth/provider.ts";
@@ -94,7 +95,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   const loginParts = {
     publicOrigin,
     config: providerConfig,
-    sessionIdleMs,
+    onTokenLife: createLifetimeWarning({ sessionIdleMs, log }),
     sessionsPerUser,
     provider,
     attempts,

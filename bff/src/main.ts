@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
+import { configWarnings } from "./config-warnings.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 
 import { createManagementServer } from "./http/management.ts";
@@ -53,6 +54,7 @@ try {
   await listen(server, config.listen);
   await listen(management, config.management);
   log.info("listening", { url: config.publicOrigin });
+  for (const warning of configWarnings(config)) log.warn(warning);
   void tellFaults();
 } catch (error) {
   log.error("cannot listen", { error, reason: listenFault(error) });

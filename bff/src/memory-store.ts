@@ -1,5 +1,12 @@
 // The session store in this process: for one machine without Redis. The same contract suite runs against both.
-import { TOMBSTONE_MS, type EndListener, type IndexName, type SessionKey, type Store } from "./store.ts";
+import {
+  TOMBSTONE_MS,
+  type EndListener,
+  type IndexName,
+  type SessionKey,
+  type Store,
+  type TokenLife,
+} from "./store.ts";
 
 type Record = {
   session: string;
@@ -9,6 +16,8 @@ type Record = {
   idleEndsAtMs: number;
   endsAtMs: number;
   usedAtMs: number;
+  tokenLifeMs: number;
+  tokensEndAtMs: number;
   lease?: { owner: string; endsAtMs: number; foundEndedAtMs?: number };
 };
 type Expiring<T> = { value: T; endsAtMs: number };
@@ -24,7 +33,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
   const live = (key: SessionKey): Record | undefined => {
     const record = sessions.get(key);
     if (record === undefined) return undefined;
-    if (Math.min(record.idleEndsAtMs, record.endsAtMs) > now()) return record;
+    if (endOf(record) > now()) return record;
     sessions.delete(key);
     return undefined;
   };
@@ -64,20 +73,20 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       const record = live(key);
       if (record === undefined) return undefined;
       const expiresInMs = record.endsAtMs - now();
-      const idleExpiresInMs = Math.min(record.idleEndsAtMs - now(), expiresInMs);
+      const idleExpiresInMs = endOf(record) - now();
       return { ...record, expiresInMs, idleExpiresInMs, usedAgoMs: now() - record.usedAtMs };
     },
     async limitsOf(key) {
       const record = live(key);
       if (record === undefined) return undefined;
       const expiresInMs = record.endsAtMs - now();
-      const { idleMs, idleEndsAtMs } = record;
-      return { idleExpiresInMs: Math.min(idleEndsAtMs - now(), expiresInMs), expiresInMs, idleMs };
+      const idleMs = Math.min(record.idleMs, record.tokenLifeMs);
+      return { idleExpiresInMs: endOf(record) - now(), expiresInMs, idleMs };
     },
-    async create({ key, session, tokens, idleMs, maxMs }) {
+    async create({ key, session, tokens, idleMs, maxMs, tokenLife }) {
       if (live(key) !== undefined || valueOf(`ended ${key}`) !== undefined) return false;
       const times = { idleMs, idleEndsAtMs: now() + idleMs, endsAtMs: now() + maxMs, usedAtMs: now() };
-      sessions.set(key, { session, tokens, tokenVersion: 1, ...times });
+      sessions.set(key, { session, tokens, tokenVersion: 1, ...times, ...tokenTimes(tokenLife, now()) });
       return true;
     },
     async slide(key) {
@@ -119,11 +128,12 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       record.lease = { owner, endsAtMs: now() + leaseMs };
       return true;
     },
-    async saveTokens(key, owner, tokens) {
+    async saveTokens(key, owner, tokens, life = "unchanged") {
       const record = owned(key, owner);
       if (record === undefined) return false;
       record.tokens = tokens;
       record.tokenVersion += 1;
+      if (life !== "unchanged") Object.assign(record, tokenTimes(life, now()));
       delete record.lease;
       return true;
     },
@@ -169,6 +179,13 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       clearInterval(sweep);
     },
   };
+}
+
+const endOf = ({ idleEndsAtMs, endsAtMs, tokensEndAtMs }: Record) => Math.min(idleEndsAtMs, endsAtMs, tokensEndAtMs);
+
+function tokenTimes(life: TokenLife | undefined, nowMs: number) {
+  const tokenLifeMs = typeof life === "number" ? life : Infinity;
+  return { tokenLifeMs, tokensEndAtMs: nowMs + tokenLifeMs };
 }
 
 const nameOf = ({ kind, hash }: IndexName) => `${kind} ${hash}`;

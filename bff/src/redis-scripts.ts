@@ -8,28 +8,34 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
  * s  koa-session JSON      t  sealed token set     v  token version
  * x  absolute end, ms      i  idle limit, ms
  * o  owner of the refresh lease (still there after the lease ran out: the outcome is unknown)    l  end of lease, ms
+ * r  when its tokens can be spent or renewed no more, ms    w  how long that was when they were stored, ms
  * a  when it was last said to be in use, ms
  * c  when somebody first found that lease run out, ms
  * e  the end of the sealed token set: random, and another one whenever the set is
  */
 export const SCRIPTS = {
-  /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms. */
+  /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms, token life ms or ''. */
   createSession: {
     numberOfKeys: 2,
     lua: `${NOW}
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
 redis.call('HSET', KEYS[1], 's', ARGV[1], 't', ARGV[2], 'v', 1, 'i', ARGV[3], 'x', now + ARGV[4])
 redis.call('HSET', KEYS[1], 'a', now, 'e', string.sub(ARGV[2], -24))
-redis.call('PEXPIRE', KEYS[1], math.min(ARGV[3], ARGV[4]))
+local left = math.min(ARGV[3], ARGV[4])
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'r', now + ARGV[5], 'w', ARGV[5])
+  left = math.min(left, ARGV[5])
+end
+redis.call('PEXPIRE', KEYS[1], left)
 return 1`,
   },
   /** KEYS session. */
   slideSession: {
     numberOfKeys: 1,
     lua: `${NOW}
-local r = redis.call('HMGET', KEYS[1], 'i', 'x')
+local r = redis.call('HMGET', KEYS[1], 'i', 'x', 'r')
 if not r[1] then return 0 end
-local left = math.min(tonumber(r[1]), tonumber(r[2]) - now)
+local left = math.min(tonumber(r[1]), tonumber(r[2]) - now, tonumber(r[3] or r[2]) - now)
 if left <= 0 then redis.call('DEL', KEYS[1]) return 0 end
 redis.call('HSET', KEYS[1], 'a', now)
 redis.call('PEXPIRE', KEYS[1], left)
@@ -48,9 +54,9 @@ return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now, unu
   limitsOfSession: {
     numberOfKeys: 1,
     lua: `${NOW}
-local r = redis.call('HMGET', KEYS[1], 'x', 'i')
+local r = redis.call('HMGET', KEYS[1], 'x', 'i', 'w')
 if not r[1] then return nil end
-return {redis.call('PTTL', KEYS[1]), tonumber(r[1]) - now, tonumber(r[2])}`,
+return {redis.call('PTTL', KEYS[1]), tonumber(r[1]) - now, math.min(tonumber(r[2]), tonumber(r[3] or r[2]))}`,
   },
   /**
    * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone comes first: it also bars a
@@ -96,14 +102,23 @@ redis.call('HSET', KEYS[1], 'l', now + ARGV[2])
 redis.call('HDEL', KEYS[1], 'c')
 return 1`,
   },
-  /** KEYS session. ARGV owner, tokens. The owner is the fence: a paused holder that lost its lease writes nothing. */
+  /**
+   * KEYS session. ARGV owner, tokens, token life ms, '' or 'unchanged'. The owner is the fence: a paused holder that
+   * lost its lease writes nothing. Renewing tokens is no use of the session: its limits stay what they were.
+   */
   saveTokens: {
     numberOfKeys: 1,
-    lua: `
+    lua: `${NOW}
 if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 't', ARGV[2], 'e', string.sub(ARGV[2], -24))
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('HDEL', KEYS[1], 'o', 'l', 'c')
+if ARGV[3] == 'unchanged' then return 1 end
+redis.call('HDEL', KEYS[1], 'r', 'w')
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'r', now + ARGV[3], 'w', ARGV[3]) end
+local r = redis.call('HMGET', KEYS[1], 'i', 'x', 'r', 'a')
+local idle = r[4] and tonumber(r[4]) + tonumber(r[1]) or now + redis.call('PTTL', KEYS[1])
+redis.call('PEXPIRE', KEYS[1], math.max(1, math.min(idle, tonumber(r[2]), tonumber(r[3] or r[2])) - now))
 return 1`,
   },
   /** KEYS session. ARGV owner, 'unspent' | 'unknown'. */

@@ -131,9 +131,10 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       const [idleExpiresInMs, expiresInMs, idleMs] = reply.map(Number) as [number, number, number];
       return { idleExpiresInMs, expiresInMs, idleMs };
     },
-    async create({ key, session, tokens, idleMs, maxMs }) {
+    async create({ key, session, tokens, idleMs, maxMs, tokenLife = "unknown" }) {
       const keys = [sessionName(key), tombstoneName(key)];
-      return (await lasting("createSession", keys, session, tokens, idleMs, maxMs)).reply === 1;
+      const limits = [idleMs, maxMs, typeof tokenLife === "number" ? tokenLife : ""];
+      return (await lasting("createSession", keys, session, tokens, ...limits)).reply === 1;
     },
     async slide(key) {
       await script("slideSession", [sessionName(key)]);
@@ -157,8 +158,10 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
       parseClaim(await script("claimRefresh", [sessionName(key)], owner, tokenVersion, leaseMs, graceMs)),
     renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [sessionName(key)], owner, leaseMs),
-    saveTokens: async (key, owner, tokens) =>
-      (await lasting("saveTokens", [sessionName(key)], owner, tokens)).reply === 1,
+    async saveTokens(key, owner, tokens, tokenLife = "unchanged") {
+      const life = tokenLife === "unknown" ? "" : tokenLife;
+      return (await lasting("saveTokens", [sessionName(key)], owner, tokens, life)).reply === 1;
+    },
     async releaseRefresh(key, owner, outcome) {
       await script("releaseRefresh", [sessionName(key)], owner, outcome);
     },

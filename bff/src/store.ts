@@ -34,7 +34,7 @@ export type SessionTimes = {
 
 /** Times alone: for whoever only waits for the end. */
 export type SessionLimits = Pick<SessionTimes, "idleExpiresInMs" | "expiresInMs"> & {
-  /** How long it may go unused. */
+  /** How long it may go unused: by the idle limit, or until its tokens cannot be renewed any more. */
   idleMs: number;
 };
 
@@ -45,12 +45,19 @@ export type EndListener = {
   onGap: () => void;
 };
 
+/**
+ * For how long from now a session's tokens can be spent or renewed, in milliseconds; then it is over, used or not.
+ * `unknown`: the provider does not say. `unchanged`: the refresh token is still the one that was there.
+ */
+export type TokenLife = number | "unknown" | "unchanged";
+
 export type NewSession = {
   key: SessionKey;
   session: string;
   tokens: string;
   idleMs: number;
   maxMs: number;
+  tokenLife?: TokenLife;
 };
 
 export type RefreshClaimRequest = {
@@ -103,7 +110,7 @@ export type Store = {
   /** @returns false where the lease is no longer the owner's. */
   renewRefresh(key: SessionKey, owner: string, leaseMs: number): Promise<boolean>;
   /** Stores the new token set and ends the lease. @returns false where the owner was fenced off or the session ended. */
-  saveTokens(key: SessionKey, owner: string, tokens: string): Promise<boolean>;
+  saveTokens(key: SessionKey, owner: string, tokens: string, life?: TokenLife): Promise<boolean>;
   releaseRefresh(key: SessionKey, owner: string, outcome: RefreshRelease): Promise<void>;
   /**
    * The next of the turns, `intervalMs` apart, in which all instances ask the provider for refreshes; taken only if it

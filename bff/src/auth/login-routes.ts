@@ -9,8 +9,8 @@ import { beginSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { UserSessions } from "../session/user-sessions.ts";
-import type { Store } from "../store.ts";
-import { tokenSetFrom } from "../tokens/token-set.ts";
+import type { Store, TokenLife } from "../store.ts";
+import { tokenLifeOf, tokenSetFrom, type TokenGrant } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 import {
   LOGIN_ATTEMPT_SECONDS,
@@ -21,13 +21,14 @@ import {
 } from "./login-attempt.ts";
 import { parseLoginParameters } from "./login-parameters.ts";
 import { wordOf } from "./provider-faults.ts";
-import type { LoginGrant, Provider } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
 
 export type LoginParts = {
   publicOrigin: string;
   config: Pick<ProviderConfig, "issuer" | "rolesClaim" | "responseIssRequired">;
-  sessionIdleMs: number;
+  /** Told how long the provider lets a session go on, at each login. */
+  onTokenLife: (grant: TokenGrant, life: TokenLife) => void;
   sessionsPerUser: number;
   provider: Provider;
   attempts: LoginAttempts;
@@ -121,8 +122,10 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
     userAgent: ctx.get("user-agent"),
   });
   const tokens = tokenSetFrom(login.grant, undefined, { nowMs: Date.now(), random: Math.random() });
+  const tokenLife = tokenLifeOf(login.grant, false);
+  parts.onTokenLife(login.grant, tokenLife);
   await beginSession(ctx, session, {
-    idleMs: idleLimitMs(parts.sessionIdleMs, login),
+    tokenLife,
     sealTokens: (sessionId) => vault.seal(tokens, sessionId),
   });
   // Its Strict cookie does not come along on the way back from the provider, so the attempt remembered it. Only now:
@@ -131,11 +134,6 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
   // After that: the browser's own old session must not cost one on another device.
   await parts.userSessions.keepNewest(session, parts.sessionsPerUser);
   return session;
-}
-
-/** A session that outlives its refresh token would only end in a refusal. */
-function idleLimitMs(sessionIdleMs: number, { refreshExpiresInSeconds }: LoginGrant): number {
-  return Math.floor(Math.min(sessionIdleMs, (refreshExpiresInSeconds ?? Infinity) * 1000));
 }
 
 /** `prompt=none` asks whether somebody is logged in; "no" is an answer, not a fault (OIDC Core 1.0 §3.1.2.6). */

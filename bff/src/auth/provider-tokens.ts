@@ -68,7 +68,14 @@ export function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
     idToken: response.id_token,
     expiresInSeconds: response.expires_in,
     scope: response.scope,
+    // 0: an offline token, which does not run out (Keycloak).
+    refreshExpiresInSeconds: positive(response["refresh_expires_in"]),
   };
+}
+
+function positive(value: unknown): number | undefined {
+  const seconds = Number(value);
+  return seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;
 }
 
 function rethrow(error: GatewayError): never {

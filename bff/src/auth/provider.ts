@@ -32,8 +32,6 @@ export type CallbackExpectation = {
 export type LoginGrant = {
   grant: TokenGrant;
   claims: IdTokenClaims;
-  /** Keycloak's `refresh_expires_in`: the session cannot be kept alive for longer than that. */
-  refreshExpiresInSeconds: number | undefined;
 };
 
 export type Provider = ProviderTokens & {
@@ -137,12 +135,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
           throwLoginFault(error, clock.fault());
         });
       const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
-      const refreshExpiresIn = Number(response["refresh_expires_in"]);
-      return {
-        grant: grantOf(response),
-        claims,
-        refreshExpiresInSeconds: refreshExpiresIn > 0 ? refreshExpiresIn : undefined,
-      };
+      return { grant: grantOf(response), claims };
     },
     async refresh(refreshToken, { issuer, subject }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };

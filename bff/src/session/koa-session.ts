@@ -4,7 +4,7 @@ import type Koa from "koa";
 import type { Context, Middleware } from "koa";
 import session from "koa-session";
 import { GatewayError } from "../errors.ts";
-import type { EndReason, SessionTimes } from "../store.ts";
+import type { EndReason, SessionTimes, TokenLife } from "../store.ts";
 import { sessionCookieAttributes, sessionIdFrom, SESSION_COOKIE } from "./cookies.ts";
 import { newSessionId, sessionKeyOf, type Session } from "./session.ts";
 import type { FoundSession, Sessions } from "./sessions.ts";
@@ -14,7 +14,7 @@ type PerRequest = {
   ids: Map<string, string>;
   found?: FoundSession & SessionTimes;
   /** What a login hands over for the record that koa-session is about to create. */
-  begin?: { sealTokens: (sessionId: string) => string; idleMs: number };
+  begin?: { sealTokens: (sessionId: string) => string; tokenLife: TokenLife };
   begun?: string;
   endReason: EndReason;
 };
@@ -106,7 +106,7 @@ async function store(sessions: Sessions, request: PerRequest, key: string, recor
     sessionId,
     session: JSON.stringify(session),
     sealedTokens,
-    idleMs: begin.idleMs,
+    tokenLife: begin.tokenLife,
   });
   if (!begun) throw new GatewayError("login_failed", { reason: "the session was ended before it began" });
   request.begun = key;
@@ -119,7 +119,7 @@ async function store(sessions: Sessions, request: PerRequest, key: string, recor
 export async function beginSession(
   ctx: Context,
   session: Session,
-  begin: { sealTokens: (sessionId: string) => string; idleMs: number },
+  begin: { sealTokens: (sessionId: string) => string; tokenLife: TokenLife },
 ): Promise<void> {
   const request = requestOf(ctx);
   request.begin = begin;

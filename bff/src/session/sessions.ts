@@ -9,6 +9,7 @@ import {
   type SessionTimes,
   type Store,
   type StoredSession,
+  type TokenLife,
 } from "../store.ts";
 import { endEverything } from "./end-everything.ts";
 import { createEnding } from "./ending.ts";
@@ -28,7 +29,7 @@ export type Sessions = {
    * Stores a session with its sealed tokens and enters it into the indexes.
    * @returns false where it was ended before it began: then nothing is left of it.
    */
-  begin(begin: { sessionId: string; session: string; sealedTokens: string; idleMs: number }): Promise<boolean>;
+  begin(begin: { sessionId: string; session: string; sealedTokens: string; tokenLife?: TokenLife }): Promise<boolean>;
   /** Ends a session on every instance. @returns whether there was one. */
   end(key: SessionKey, reason: EndReason): Promise<boolean>;
   /** Ends all sessions of a provider session, or of a user; also those that are just being stored. */
@@ -94,11 +95,12 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
         known.slidAtMs = -Infinity;
       });
     },
-    async begin({ sessionId, session: json, sealedTokens, idleMs }) {
+    async begin({ sessionId, session: json, sealedTokens, tokenLife = "unknown" }) {
       const key = sessionKeyOf(sessionId);
       const session = parseSession(json);
       if (session === undefined) throw new TypeError("not a session record");
-      const created = await store.create({ key, session: json, tokens: sealedTokens, idleMs, maxMs: sessionMaxMs });
+      const limits = { idleMs: sessionIdleMs, maxMs: sessionMaxMs, tokenLife };
+      const created = await store.create({ key, session: json, tokens: sealedTokens, ...limits });
       if (!created) return false;
       for (const name of indexesOf(session)) {
         const { issuedAtSeconds } = session;

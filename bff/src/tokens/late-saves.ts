@@ -2,9 +2,9 @@
 // these would log its user out.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
-import type { SessionKey, Store } from "../store.ts";
+import type { SessionKey, Store, TokenLife } from "../store.ts";
 
-export type LateSave = { key: SessionKey; handle: string; owner: string; sealed: string };
+export type LateSave = { key: SessionKey; handle: string; owner: string; sealed: string; life: TokenLife };
 
 export type LateSaves = {
   /** Offers a token set to the store, again and again, until it is taken or refused. */
@@ -21,13 +21,15 @@ export type LateSaves = {
 type Parts = { store: Pick<Store, "saveTokens">; log: Log; saveMs: number; everyMs: number };
 
 export function createLateSaves({ store, log, saveMs, everyMs }: Parts): LateSaves {
-  const waiting = new Map<SessionKey, LateSave>();
+  const waiting = new Map<SessionKey, LateSave & { sinceMs: number }>();
   const offering = new Set<Promise<void>>();
 
   const settle = async (key: SessionKey): Promise<void> => {
     const save = waiting.get(key);
     if (save === undefined) return;
-    const saved = await store.saveTokens(key, save.owner, save.sealed);
+    const { owner, sealed, life, sinceMs } = save;
+    const lifeNow = typeof life === "number" ? Math.max(1, Math.round(life - (performance.now() - sinceMs))) : life;
+    const saved = await store.saveTokens(key, owner, sealed, lifeNow);
     // Refused: the session has ended, somebody took over, or a write that we thought lost had gone through.
     log.info(saved ? "a renewed token set was stored late" : "a late token set was not needed any more", {
       session: save.handle,
@@ -46,7 +48,7 @@ export function createLateSaves({ store, log, saveMs, everyMs }: Parts): LateSav
   };
   return {
     offer(save) {
-      waiting.set(save.key, save);
+      waiting.set(save.key, { ...save, sinceMs: performance.now() });
       const offers = keepOffering(save).finally(() => offering.delete(offers));
       offering.add(offers);
     },

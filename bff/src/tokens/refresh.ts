@@ -5,7 +5,7 @@ import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { EndReason, SessionKey, Store } from "../store.ts";
 import { createLateSaves, type LateSaves } from "./late-saves.ts";
-import { tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
+import { tokenLifeOf, tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 
 export type AccessTokenResult =
@@ -178,11 +178,12 @@ async function saveRenewed(parts: Parts, session: SpendingSession, owner: string
   const nowMs = (parts.now ?? Date.now)();
   const tokens = tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() });
   const sealed = parts.vault.seal(tokens, session.sessionId);
+  const life = tokenLifeOf(grant, session.tokens.refreshToken !== undefined);
   try {
-    if (await parts.store.saveTokens(session.key, owner, sealed)) return readyWith(tokens);
+    if (await parts.store.saveTokens(session.key, owner, sealed, life)) return readyWith(tokens);
   } catch (error) {
     // Those who wait get their 503 now; the result is not lost with them.
-    parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed });
+    parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life });
     throw error;
   }
   return afterFence(parts, session, sealed);

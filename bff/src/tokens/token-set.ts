@@ -1,5 +1,7 @@
 // The tokens of one session and the two moments that matter: when to renew them, and until when they can be used.
 
+import type { TokenLife } from "../store.ts";
+
 /** What the provider granted, in our words: no wire names, no relative times. */
 export type TokenGrant = {
   accessToken: string;
@@ -8,6 +10,8 @@ export type TokenGrant = {
   idToken: string | undefined;
   /** Undefined where the provider does not say. */
   expiresInSeconds: number | undefined;
+  /** Of the refresh token, as Keycloak tells; undefined where the provider does not say, or it does not run out. */
+  refreshExpiresInSeconds?: number | undefined;
   scope: string | undefined;
 };
 
@@ -37,14 +41,24 @@ export function tokenSetFrom(
   clock: { nowMs: number; random: number },
 ): TokenSet {
   const lifetimeMs = (grant.expiresInSeconds ?? ASSUMED_LIFETIME_SECONDS) * 1000;
-  const earlyMs = Math.min(LONGEST_EARLY_WINDOW_MS, lifetimeMs / 4) * (0.6 + 0.8 * clock.random);
+  // A refresh token that runs out before the access token has to be spent before that.
+  const renewMs = Math.min(lifetimeMs, (grant.refreshExpiresInSeconds ?? Infinity) * 1000);
+  const earlyMs = Math.min(LONGEST_EARLY_WINDOW_MS, renewMs / 4) * (0.6 + 0.8 * clock.random);
   const usableUntilMs = clock.nowMs + lifetimeMs - Math.min(LONGEST_MARGIN_MS, lifetimeMs / 10);
   return {
     accessToken: grant.accessToken,
     refreshToken: grant.refreshToken ?? previous?.refreshToken,
     idToken: grant.idToken ?? previous?.idToken ?? "",
     scope: grant.scope ?? previous?.scope ?? "",
-    refreshAtMs: Math.min(clock.nowMs + lifetimeMs - earlyMs, usableUntilMs),
+    refreshAtMs: Math.min(clock.nowMs + renewMs - earlyMs, usableUntilMs),
     usableUntilMs,
   };
+}
+
+/** What a grant means for how long its session can go on: to the end of its refresh token, or of all that it has. */
+export function tokenLifeOf(grant: TokenGrant, hadRefreshToken: boolean): TokenLife {
+  const { refreshToken, refreshExpiresInSeconds, expiresInSeconds = ASSUMED_LIFETIME_SECONDS } = grant;
+  if (refreshToken === undefined && !hadRefreshToken) return Math.ceil(expiresInSeconds * 1000);
+  if (refreshExpiresInSeconds !== undefined) return Math.ceil(refreshExpiresInSeconds * 1000);
+  return refreshToken === undefined ? "unchanged" : "unknown";
 }

@@ -97,7 +97,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
         createdAtMs: Date.now(),
         issuedAtSeconds: Math.floor(Date.now() / 1000),
       };
-      return sessions.begin({ sessionId, session: JSON.stringify(session), sealedTokens: "sealed", idleMs: 60_000 });
+      return sessions.begin({ sessionId, session: JSON.stringify(session), sealedTokens: "sealed" });
     };
     expect(await begin()).toBe(true);
     expect((await admin(["end-provider-session", "--sid", "sid-of-carol"])).out).toBe("1 session ended\n");
@@ -132,7 +132,6 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
         sessionId: newSessionId(),
         session: JSON.stringify(granted),
         sealedTokens: "sealed",
-        idleMs: 60_000,
       }),
     ).toBe(false);
     const endedAtSeconds = Math.floor(Date.now() / 1000);

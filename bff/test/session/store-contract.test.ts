@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/memory-store.ts";
 import { createRedisStore } from "../../src/redis.ts";
-import type { Store } from "../../src/store.ts";
+import type { Store, TokenLife } from "../../src/store.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
 
 let redis: TestRedis;
@@ -159,6 +159,44 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     await store().closeIndex(name, { issuedAtSeconds: 90, ttlMs: 60_000 });
     expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 100 })).toBe(false);
     expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 101 })).toBe(true);
+  });
+
+  it("drops a session when its tokens can be renewed no more, however much it is used", async () => {
+    const key = newKey();
+    await store().create({ ...record(key), tokenLife: 150 });
+    await expect
+      .poll(async () => {
+        await store().slide(key);
+        return store().read(key);
+      })
+      .toBeUndefined();
+  });
+
+  it("lets renewed tokens move that limit and no other", async () => {
+    const key = newKey();
+    await store().create({ ...record(key), tokenLife: 20_000 });
+    expect((await store().limitsOf(key))!.idleMs).toBe(20_000);
+    const left = async () => Math.ceil((await store().limitsOf(key))!.idleExpiresInMs / 10_000) * 10_000;
+    const save = async (version: number, life: TokenLife | undefined) => {
+      const claim = { owner: "me", tokenVersion: version, leaseMs: 9_000, graceMs: 0 };
+      await store().claimRefresh(key, claim);
+      expect(await store().saveTokens(key, "me", `sealed-${version + 1}`, life)).toBe(true);
+    };
+    expect(await left()).toBe(20_000);
+    await save(1, 40_000);
+    expect(await left()).toBe(40_000);
+    await save(2, "unchanged");
+    await save(3, undefined);
+    expect(await left()).toBe(40_000);
+    await store().slide(key);
+    expect(await left()).toBe(40_000);
+    await save(4, 10_000);
+    expect(await left()).toBe(10_000);
+    await save(5, "unknown");
+    expect(await left()).toBe(60_000);
+    await save(6, 500_000);
+    expect(await left()).toBe(60_000);
+    expect((await store().limitsOf(key))!).toMatchObject({ idleMs: 60_000 });
   });
 
   it("says of a closed index whether a login is barred, for those who are in no list too", async () => {

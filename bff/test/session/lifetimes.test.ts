@@ -1,0 +1,167 @@
+// When a session ends by itself: the earliest of its own limits and what the provider lets it live.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { configWarnings } from "../../src/config-warnings.ts";
+import { tokenLifeOf, tokenSetFrom } from "../../src/tokens/token-set.ts";
+import { testBrowser, type TestBrowser } from "../support/browser.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startHostileProvider, without, type HostileProvider } from "../support/hostile-provider.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+
+/** Until the first access token, which lives for a second, has to be renewed. */
+const PATIENTLY = { timeout: 10_000 };
+
+let provider: HostileProvider;
+let redis: TestRedis;
+const gateways: TestGateway[] = [];
+beforeAll(async () => {
+  provider = await startHostileProvider();
+  redis = await startRedis();
+});
+afterEach(async () => {
+  provider.lies = {};
+  for (const gateway of gateways.splice(0)) await gateway.stop();
+});
+afterAll(async () => {
+  await provider.stop();
+  await redis.stop();
+});
+
+async function startedGateway(env: Record<string, string> = {}): Promise<TestGateway> {
+  const gateway = await startGateway({
+    ...provider,
+    redisUrl: redis.url,
+    env: { UPSTREAMS: `/api=${provider.issuer}`, SESSION_IDLE_SECONDS: "600", SESSION_MAX_SECONDS: "3600", ...env },
+  });
+  gateways.push(gateway);
+  return gateway;
+}
+const granting = (changes: Record<string, unknown>) => {
+  provider.lies = { token: (token) => ({ ...token, ...changes }) };
+};
+/** Seconds until the session of that browser ends if it is not used. */
+async function secondsLeft(browser: TestBrowser): Promise<number> {
+  const { session } = (await (await browser.fetch("/bff/user")).json()) as { session: { idleExpiresAt: string } };
+  return (Date.parse(session.idleExpiresAt) - Date.now()) / 1000;
+}
+const warnings = (gateway: TestGateway, words: string) => gateway.log.filter((line) => line.includes(words)).length;
+
+describe("a session ends at the earliest of", () => {
+  it.each([
+    ["its idle limit, where the refresh token lives longer", { refresh_expires_in: 1_800 }, 600],
+    ["its idle limit, where the provider does not say how long that lives", {}, 600],
+    [
+      "its idle limit, where the refresh token does not run out (Keycloak's offline token)",
+      { refresh_expires_in: 0 },
+      600,
+    ],
+    ["the refresh token's lifetime", { refresh_expires_in: 120 }, 120],
+    ["the access token's, where there is no refresh token", { refresh_token: undefined, expires_in: 90 }, 90],
+  ])("%s", async (_what, token, seconds) => {
+    const gateway = await startedGateway();
+    granting(token);
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    const left = await secondsLeft(browser);
+    expect(left).toBeLessThanOrEqual(seconds + 1);
+    expect(left).toBeGreaterThan(seconds - 30);
+  });
+
+  it("the absolute limit, where that is nearest", async () => {
+    const gateway = await startedGateway({ SESSION_IDLE_SECONDS: "60", SESSION_MAX_SECONDS: "60" });
+    granting({ refresh_expires_in: 120 });
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    expect(await secondsLeft(browser)).toBeLessThanOrEqual(61);
+  });
+});
+
+describe("a refresh", () => {
+  it("lets the session live as long as the new refresh token does", async () => {
+    const gateway = await startedGateway();
+    granting({ refresh_expires_in: 30, expires_in: 1 });
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    expect(await secondsLeft(browser)).toBeLessThanOrEqual(31);
+    granting({ refresh_expires_in: 300 });
+    await expect
+      .poll(async () => {
+        await browser.fetch("/api/anything");
+        return secondsLeft(browser);
+      }, PATIENTLY)
+      .toBeGreaterThan(200);
+    expect(await secondsLeft(browser)).toBeLessThanOrEqual(301);
+  });
+
+  it("shortens the session where the provider's own one is about to end", async () => {
+    const gateway = await startedGateway();
+    granting({ refresh_expires_in: 500, expires_in: 1 });
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    granting({ refresh_expires_in: 40 });
+    await expect
+      .poll(async () => {
+        await browser.fetch("/api/anything");
+        return secondsLeft(browser);
+      }, PATIENTLY)
+      .toBeLessThanOrEqual(41);
+  });
+});
+
+describe("lifetimes that do not fit are said in the log, once:", () => {
+  it("refresh tokens that run out before the idle limit", async () => {
+    const gateway = await startedGateway();
+    granting({ refresh_expires_in: 120 });
+    for (let logins = 0; logins < 2; logins++) await testBrowser(gateway.origin).login();
+    expect(warnings(gateway, "run out before SESSION_IDLE_SECONDS")).toBe(1);
+    expect(gateway.log.join("\n")).toContain('"seconds":120');
+  });
+
+  it("a provider that gives no refresh token", async () => {
+    const gateway = await startedGateway();
+    provider.lies = { token: without("refresh_token") };
+    await testBrowser(gateway.origin).login();
+    expect(warnings(gateway, "gives no refresh token")).toBe(1);
+  });
+
+  it("nothing where they fit", async () => {
+    const gateway = await startedGateway();
+    granting({ refresh_expires_in: 600 });
+    await testBrowser(gateway.origin).login();
+    expect(warnings(gateway, "SESSION_IDLE_SECONDS")).toBe(0);
+  });
+});
+
+it("an idle limit that a single call to the provider may outlast is said at the start", () => {
+  const provider = { timeoutMs: 10_000 };
+  expect(configWarnings({ sessionIdleMs: 10_000, provider })).toEqual([
+    expect.stringContaining("OIDC_TIMEOUT_SECONDS"),
+  ]);
+  expect(configWarnings({ sessionIdleMs: 11_000, provider })).toEqual([]);
+});
+
+describe("what a grant means for the session", () => {
+  const grant = {
+    accessToken: "a",
+    refreshToken: undefined,
+    idToken: undefined,
+    expiresInSeconds: 300,
+    scope: undefined,
+    refreshExpiresInSeconds: undefined,
+  };
+  it.each([
+    ["a new refresh token of unknown lifetime", { refreshToken: "r" }, true, "unknown"],
+    ["a new refresh token of known lifetime", { refreshToken: "r", refreshExpiresInSeconds: 60 }, true, 60_000],
+    ["the same refresh token goes on", {}, true, "unchanged"],
+    ["the same refresh token, and until when", { refreshExpiresInSeconds: 60 }, true, 60_000],
+    ["no refresh token at all", {}, false, 300_000],
+  ] as const)("%s", (_what, changes, hadRefreshToken, life) => {
+    expect(tokenLifeOf({ ...grant, ...changes }, hadRefreshToken)).toBe(life);
+  });
+
+  it("a refresh token that runs out before the access token is spent before that", () => {
+    const short = { ...grant, refreshToken: "r", refreshExpiresInSeconds: 40 };
+    const { refreshAtMs, usableUntilMs } = tokenSetFrom(short, undefined, { nowMs: 0, random: 0 });
+    expect(refreshAtMs).toBeLessThan(40_000);
+    expect(usableUntilMs).toBe(295_000);
+  });
+});
