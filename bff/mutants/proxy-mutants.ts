@@ -98,6 +98,27 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     tests: ["test/proxy/token-exchange.test.ts"],
   },
   {
+    breaks: "interim answers without end hold a request for ever",
+    file: "src/proxy/exchange.ts",
+    find: "++run.interimAnswers > MAX_INTERIM_ANSWERS",
+    replace: "++run.interimAnswers > Infinity",
+    tests: ["test/proxy/matrix.test.ts"],
+  },
+  {
+    breaks: "I6: an upstream's certificate is not checked",
+    file: "src/proxy/address.ts",
+    find: "...config.tls,",
+    replace: "...config.tls, rejectUnauthorized: false,",
+    tests: ["test/proxy/upstream-tls.test.ts"],
+  },
+  {
+    breaks: "the browser's header goes beside the one that the row sets",
+    file: "src/proxy/headers.ts",
+    find: " || added.has(name)",
+    replace: "",
+    tests: ["test/proxy/matrix.test.ts"],
+  },
+  {
     breaks: "I6: a row may set the bearer by itself",
     file: "src/upstream-headers.ts",
     find: '  authorization: "the bearer is chosen by `token`",\n',

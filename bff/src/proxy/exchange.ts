@@ -40,6 +40,7 @@ type Run = {
   /** Whether it may still be sent once more. */
   mayRetry: boolean;
   isDone: boolean;
+  interimAnswers: number;
   /** Length of a body that may be held back until it is complete, in bytes; 0: hold nothing back. */
   shortBytes: number;
   /** A whole short body, one character for each byte. */
@@ -52,6 +53,8 @@ type Run = {
  * saves Node the gathering of two parts: latin1 has one character for each byte and changes none.
  */
 const SHORT_BYTES = 16_384;
+/** None of them crosses; an upstream that works on something for long may send a few. */
+const MAX_INTERIM_ANSWERS = 100;
 /** A browser that takes nothing for this long holds an upstream's connection for nothing (slow read). */
 const STALLED_READER_MS = 60_000;
 
@@ -69,6 +72,7 @@ export function exchange(parts: Exchange): Promise<ExchangeOutcome> {
       traces: undefined,
       mayRetry: isRepeatable(request.method ?? "", body !== undefined),
       isDone: false,
+      interimAnswers: 0,
       shortBytes: 0,
       shortBody: undefined,
       settle(outcome) {
@@ -143,7 +147,12 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
       run.settle("upgraded");
     },
     onResponseStart(controller, status, headers) {
-      if (status < 200 || run.isDone) return;
+      if (run.isDone) return;
+      if (status < 200) {
+        // Each of them starts undici's clock anew: without a bound they hold a request for ever.
+        if (++run.interimAnswers > MAX_INTERIM_ANSWERS) controller.abort(new Error("interim answers without end"));
+        return;
+      }
       reportHealth(parts, run, status);
       const refusal = refusalOf(status, headers);
       if (refusal !== undefined) {
@@ -176,10 +185,11 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
       endAnswer(request, response, run.shortBody, "latin1");
     },
     onResponseError(_controller, error) {
+      if (isConnectFault(error, run.traces)) run.address.breaker.report(false);
       if (run.isDone) return;
       if (!response.headersSent) {
-        if (isConnectFault(error, run.traces)) run.address.breaker.report(false);
-        if (!isSentAgain(parts, run, error)) run.settle(upstreamError(error));
+        if (request.socket.destroyed) run.settle("browser left");
+        else if (!isSentAgain(parts, run, error)) run.settle(upstreamError(error));
         return;
       }
       run.settle("cut");
@@ -201,7 +211,9 @@ function tallied(outcome: ExchangeOutcome | GatewayError): UpstreamOutcome {
   if (outcome === "browser left") return "browser_left";
   if (!(outcome instanceof GatewayError)) return outcome;
   if (outcome.code === "payload_too_large") return "body_refused";
-  return outcome.code === "upstream_timeout" ? "timeout" : "unreachable";
+  if (outcome.code === "upstream_timeout") return "timeout";
+  // Anything else was made of an answer.
+  return outcome.code === "upstream_unreachable" ? "unreachable" : "complete";
 }
 
 /**
