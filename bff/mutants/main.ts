@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
+import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
@@ -27,6 +28,7 @@ try {
     ...SESSION_MUTANTS,
     ...LIVE_MUTANTS,
     ...WEBSOCKET_MUTANTS,
+    ...CACHE_MUTANTS,
   ].filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
   // Tests that fail on an unbroken copy would notice everything.
   if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))], "inherit"))

@@ -8,6 +8,7 @@ import { GatewayError } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import { createRedisStore, NO_ANSWER, storeFault } from "./redis.ts";
 import type { UserName } from "./session/indexes.ts";
+import { untilAllHeard } from "./session/session-cache.ts";
 import { createSessions, type Sessions } from "./session/sessions.ts";
 import { createUserSessions, type UserSession } from "./session/user-sessions.ts";
 import type { Store } from "./store.ts";
@@ -50,8 +51,9 @@ async function withStore(config: Config, url: string, work: (parts: Parts) => Pr
     if (storeFault(error) !== NO_ANSWER) fault = storeFault(error);
   };
   const store = createRedisStore({ url, timeoutMs: COMMAND_TIMEOUT_MS, onError });
-  const { sessionIdleMs, sessionMaxMs } = config;
-  const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const { sessionIdleMs, sessionMaxMs, sessionCacheMs } = config;
+  const heard = sessionCacheMs === 0 ? {} : { untilAllHeard };
+  const sessions = createSessions({ store, ...heard, log, sessionIdleMs, sessionMaxMs });
   const progress = { isConnected: false, ended: 0 };
   try {
     await connected(store);

@@ -33,9 +33,10 @@ import { storeFault } from "./redis.ts";
 import { createEventStreams } from "./session/event-streams.ts";
 import { koaSession } from "./session/koa-session.ts";
 import { createLiveConnections } from "./session/live-connections.ts";
+import { createSessionCache, type SessionCache } from "./session/session-cache.ts";
 import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
-import type { Store } from "./store.ts";
+import type { FeedState, Store } from "./store.ts";
 import { createAccessTokenFor } from "./tokens/access-token-for.ts";
 import { createClientToken } from "./tokens/client-token.ts";
 import { createExchangedToken } from "./tokens/exchanged-token.ts";
@@ -57,7 +58,7 @@ export type App = {
   close: () => Promise<void>;
 };
 
-export function createApp({ config, store, log, metrics }: AppParts): App {
+export function createApp({ config, store: sharedStore, log, metrics }: AppParts): App {
   const {
     publicOrigin,
     postLogoutPath,
@@ -69,7 +70,9 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
   const keycloak =
     config.keycloakAdmin === undefined ? undefined : createKeycloakSessions(providerConfig, config.keycloakAdmin);
-  const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });
+  const { store, read, untilAllHeard } = cache;
+  const sessions = createSessions({ store, read, untilAllHeard, log, sessionIdleMs, sessionMaxMs });
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
   const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams });
@@ -169,7 +172,7 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   app.use(spa({ root: config.spaRoot }));
   return {
     handle: app.callback(),
-    readiness: readiness({ store, provider, keycloak }),
+    readiness: readiness({ store, provider, keycloak, cache }),
     drain: eventStreams.drain,
     webSockets: tunnels,
     settled: refresh.settled,
@@ -182,13 +185,15 @@ export function createApp({ config, store, log, metrics }: AppParts): App {
   };
 }
 
-/** Without the store no session can be read; without a provider that ever took a request of ours nobody can log in. */
-function readiness(parts: {
+type ReadinessParts = {
   store: Store;
   provider: Provider;
   keycloak: KeycloakSessions | undefined;
-}): ReadinessCheck[] {
-  const { store, provider, keycloak } = parts;
+  cache: SessionCache;
+};
+
+/** Without the store no session can be read; without a provider that ever took a request of ours nobody can log in. */
+function readiness({ store, provider, keycloak, cache }: ReadinessParts): ReadinessCheck[] {
   return [
     {
       name: "store",
@@ -201,6 +206,7 @@ function readiness(parts: {
     ...(keycloak === undefined
       ? []
       : [{ name: "keycloak-admin", check: async () => degraded(await keycloak.check()) }]),
+    { name: "session-cache", check: async () => cacheResult(cache.state()) },
   ];
 }
 
@@ -214,6 +220,13 @@ function unreachableStore(error: unknown): string {
 
 function failed(detail: string | undefined): CheckResult {
   return detail === undefined ? { status: "ok" } : { status: "failed", detail };
+}
+
+/** Without it everything works, at the price of a question to the store on every request. */
+function cacheResult(state: FeedState | undefined): CheckResult {
+  if (state === undefined) return { status: "ok", detail: "off" };
+  if (state.kind === "hearing") return { status: "ok" };
+  return { status: state.kind === "silent" ? "degraded" : "ok", detail: `off: ${state.reason}` };
 }
 
 function degraded(detail: string | undefined): CheckResult {

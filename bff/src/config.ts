@@ -47,6 +47,8 @@ export type Config = Readonly<{
   /** 0: no limit. */
   sessionsPerUser: number;
   maxEventStreams: number;
+  /** 0: no session is kept in memory. */
+  sessionCacheMs: number;
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
@@ -122,6 +124,7 @@ export function loadConfig(env: Environment = process.env): Config {
     sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
     sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
     maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
+    sessionCacheMs: (values.SESSION_CACHE_SECONDS ?? 0) * 1000,
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,

@@ -49,15 +49,21 @@ export function connectRedis({ url, timeoutMs }: ConnectionOptions): RedisClient
   return connect(url, requestPathOptions(timeoutMs));
 }
 
+/** Opens a connection for client-side-caching notifications, which ioredis drops under RESP3. Not for Cluster. */
+export function connectForNotifications({ url, timeoutMs }: ConnectionOptions): Redis {
+  return connect(url, { ...requestPathOptions(timeoutMs), ...LISTENING }) as Redis;
+}
+
 /**
  * Opens a connection that is to listen only: to the server, the master, or one node of a Cluster, where a message
  * reaches all of them. It gives up at the first fault, and whoever opened it opens another. @param attempt picks the node
  */
 export function connectListener({ url, timeoutMs }: ConnectionOptions, attempt: number): Redis {
-  const once = { protocol: 2, autoResubscribe: false, retryStrategy: never, sentinelRetryStrategy: never } as const;
+  const once = { ...LISTENING, retryStrategy: never, sentinelRetryStrategy: never } as const;
   return connect(url, { ...requestPathOptions(timeoutMs), ...once }, attempt) as Redis;
 }
 
+const LISTENING = { protocol: 2, autoResubscribe: false } as const;
 const never = () => null;
 
 type OpeningOptions = Omit<ReturnType<typeof requestPathOptions>, "retryStrategy"> & {

@@ -3,12 +3,14 @@ import { Cluster } from "ioredis";
 import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
+import { hearRedisChanges } from "./redis-changes.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber } from "./redis-subscriber.ts";
 import {
   TOMBSTONE_MS,
+  type ChangeFeed,
   type EndListener,
   type EndReason,
   type IndexName,
@@ -98,6 +100,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
         for (const { onGap } of listeners) onGap();
       },
     });
+  const feeds: ChangeFeed[] = [];
 
   return {
     client,
@@ -199,9 +202,16 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       (await attempt(() => client.set(usedName(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
     wasUsed: async (purpose, hash) => (await attempt(() => client.exists(usedName(purpose, hash)))) === 1,
 
+    hearChanges(listener) {
+      const feed = hearRedisChanges({ ...options, client, nameOf: sessionName }, listener);
+      feeds.push(feed);
+      return feed;
+    },
+
     check: async () => evictionFault(await attempt(() => client.info("memory"))),
     async close() {
       subscriber?.close();
+      for (const feed of feeds) feed.close();
       client.disconnect();
       confirmed?.close();
     },

@@ -201,6 +201,12 @@ export const SETTINGS = {
     default: "10000",
     meaning: "Streams of /bff/events that one instance holds open; a browser beyond that gets a 429",
   },
+  SESSION_CACHE_SECONDS: {
+    schema: wholeNumber(0, 3_600),
+    default: "30",
+    meaning:
+      "Seconds for which a session may be served from memory while Redis tells of every change; 0: it is asked on every request. The same on all instances",
+  },
   UPSTREAMS: {
     schema: text,
     meaning: "APIs, comma-separated `prefix=base URL`, e.g. `/api=http://localhost:8000`",

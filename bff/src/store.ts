@@ -144,6 +144,9 @@ export type Store = {
   markUsed(purpose: "state" | "logout-token", hash: string, ttlMs: number): Promise<boolean>;
   wasUsed(purpose: "state" | "logout-token", hash: string): Promise<boolean>;
 
+  /** Begins to tell of every change to a session record, by whomever it is made. Absent: the store cannot. */
+  hearChanges?(listener: ChangeListener): ChangeFeed;
+
   /** @returns undefined when all is well, otherwise one sentence that names the setting and the cure. */
   check(): Promise<string | undefined>;
   close(): Promise<void>;
@@ -151,6 +154,37 @@ export type Store = {
 
 /** So long can a logout of "all sessions" precede the storing of one that it means. */
 export const LOGIN_TAKES_AT_MOST_MS = 15 * 60_000;
+export type ChangeListener = {
+  changed(key: SessionKey): void;
+  /** Any record may have changed: the connection is gone, or the store was emptied. */
+  anyChanged(): void;
+  onState(state: FeedState): void;
+};
+
+export type FeedState =
+  | { kind: "hearing" }
+  /** Not now. The reason is for an operator, with the cure. */
+  | { kind: "silent"; reason: string }
+  /** Not with this kind of store. */
+  | { kind: "impossible"; reason: string };
+
+export type ChangeFeed = {
+  /** Whether changes are heard of: what is read from now on may be kept until one is. */
+  isHearing(): boolean;
+  /**
+   * Whether every change that is longer ago than HEARD_WITHIN_MS has been heard of. To be asked on every request:
+   * asking is what keeps the proof coming.
+   */
+  isProven(): boolean;
+  state(): FeedState;
+  close(): void;
+};
+
+/**
+ * Nobody answers from memory unless it was proven so recently that nothing is missing. So this long after a change was
+ * stored nobody can be unaware of it, whatever connection has broken or gone silent since.
+ */
+export const HEARD_WITHIN_MS = 100;
 
 /** Tombstones outlive every request that could still hold the session's record. */
 export const TOMBSTONE_MS = 24 * 3_600_000;

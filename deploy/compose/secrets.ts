@@ -18,7 +18,7 @@ export type SecretFile = { reader: Reader; name: string; content: string };
  */
 export const REDIS_COMMANDS =
   "hmget hget hset hdel hincrby exists pexpire pttl del set get zadd zrem zrange zremrangebyscore time " +
-  "publish subscribe eval evalsha info hello auth select ping";
+  "publish subscribe client|id client|tracking eval evalsha info hello auth select ping";
 
 const newSecret = () => randomBytes(32).toString("base64url");
 
@@ -48,7 +48,7 @@ export function redisUsers(gatewayPassword: string): string {
     // Off: nobody can be this user. It keeps its rights because Redis replays its own file of changes as this user, and
     // a right that is missing then makes it drop transactions without more than a line in the log.
     "user default off resetpass allkeys allchannels +@all",
-    `user cloakroom on #${hashed} resetkeys ~cloakroom:* resetchannels &cloakroom:* -@all ${commands.join(" ")}`,
+    `user cloakroom on #${hashed} resetkeys ~cloakroom:* resetchannels &cloakroom:* &__redis__:invalidate -@all ${commands.join(" ")}`,
     "user health on nopass resetkeys resetchannels -@all +ping",
     "",
   ].join("\n");

@@ -72,10 +72,19 @@ describe("the gateway's Redis user", () => {
     await new Promise<void>((listening) =>
       store.onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onGap: listening }),
     );
+    const states: string[] = [];
+    const changed: string[] = [];
+    store.hearChanges!({
+      changed: (key) => changed.push(key),
+      anyChanged() {},
+      onState: ({ kind }) => states.push(kind),
+    });
+    await expect.poll(() => states).toEqual(["hearing"]);
     expect(await store.limitsOf(key)).toBeDefined();
     await store.end(key, "logout");
     expect(await store.endReason(key)).toBe("logout");
     await expect.poll(() => heard).toEqual([`${key} logout`]);
+    await expect.poll(() => changed).toContain(key);
     expect(await store.check()).toBeUndefined();
   });
 

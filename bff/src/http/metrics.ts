@@ -9,6 +9,7 @@ export type { UpstreamSample } from "./upstream-metrics.ts";
 export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "fenced";
 export type LoginOutcome = "completed" | "failed" | "unavailable";
 export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
+export type SessionReadOutcome = "hit" | "miss" | "bypass";
 export type RouteClass = "api" | "bff" | "spa";
 export type FinishedRequest = {
   route: RouteClass;
@@ -30,6 +31,9 @@ export type Metrics = {
   webSocketOpened(): void;
   /** @param by who or what ended it */
   webSocketClosed(by: WebSocketEnd): void;
+  sessionRead(outcome: SessionReadOutcome): void;
+  sessionChanged(): void;
+  sessionCacheWorks(works: boolean): void;
   contentType: string;
   /** The exposition text. */
   scrape(): Promise<string>;
@@ -59,6 +63,19 @@ export function createMetrics(): Metrics {
   const csrfRejections = counter("csrf_rejections_total", "Requests that did not come from the app", []);
   const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "WebSockets open now", registers });
   const webSocketsClosed = counter("websockets_closed_total", "WebSockets by who or what ended them", ["by"]);
+  const sessionReads = counter("session_reads_total", "Sessions of API requests: hit is from memory", ["outcome"]);
+  const sessionReadsOf = {
+    hit: sessionReads.labels({ outcome: "hit" }),
+    miss: sessionReads.labels({ outcome: "miss" }),
+    bypass: sessionReads.labels({ outcome: "bypass" }),
+  };
+  const sessionChanges = counter("session_changes_total", "Changes of sessions that Redis told of", []);
+  const sessionCache = new Gauge({
+    name: "cloakroom_session_cache_works",
+    help: "1 while sessions are served from memory",
+    aggregator: "min",
+    registers,
+  });
   // Finding the series by its labels costs more than counting, and there are few of them.
   const counted = new Map<string, { inc: () => void }>();
   const countOf = (route: RouteClass, method: string, status: number) => {
@@ -93,6 +110,9 @@ export function createMetrics(): Metrics {
       webSocketsOpen.dec();
       webSocketsClosed.inc({ by });
     },
+    sessionRead: (outcome) => sessionReadsOf[outcome].inc(),
+    sessionChanged: () => sessionChanges.inc(),
+    sessionCacheWorks: (works) => sessionCache.set(works ? 1 : 0),
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
   };

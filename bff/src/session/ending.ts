@@ -7,21 +7,35 @@ import { parseSession, providerSessionName } from "./session.ts";
 /** @returns whether there was one to end. */
 export type EndSession = (key: SessionKey, reason: EndReason) => Promise<boolean>;
 
-type Parts = { store: Pick<Store, "end" | "removeFromIndex">; log: Pick<Log, "security"> };
+type Parts = {
+  store: Pick<Store, "end" | "removeFromIndex">;
+  log: Pick<Log, "security">;
+  /** Resolves when no instance can be unaware any more of an end that is stored now. */
+  untilAllHeard: () => Promise<void>;
+};
 
-export function createEnding({ store, log }: Parts): EndSession {
+/**
+ * Ends that somebody asked for and is told of: once told, no instance may accept the session (I2). Also where there was
+ * nothing to end any more, for somebody else may have ended it a moment ago.
+ */
+const ACKNOWLEDGED: ReadonlySet<EndReason> = new Set(["logout", "provider_logout", "revoked"]);
+
+export function createEnding({ store, log, untilAllHeard }: Parts): EndSession {
   return async function end(key, reason) {
     const json = await store.end(key, reason);
+    const allHeard = ACKNOWLEDGED.has(reason) ? untilAllHeard() : Promise.resolve();
     const session = json === undefined ? undefined : parseSession(json);
-    if (session === undefined) return false;
-    log.security("session_ended", {
-      session: session.handle,
-      subject: session.subject,
-      providerSession: providerSessionName(session.providerSid),
-      reason,
-    });
-    // Indexes only list: an entry that stays behind names a key that is already dead.
-    await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
-    return true;
+    if (session !== undefined) {
+      log.security("session_ended", {
+        session: session.handle,
+        subject: session.subject,
+        providerSession: providerSessionName(session.providerSid),
+        reason,
+      });
+      // Indexes only list: an entry that stays behind names a key that is already dead.
+      await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
+    }
+    await allHeard;
+    return session !== undefined;
   };
 }

@@ -19,6 +19,7 @@ import { earliestTimeOf, parseSession, sessionKeyOf, type Session } from "./sess
 export type FoundSession = { sessionId: string; key: SessionKey; session: Session; stored: StoredSession };
 
 export type Sessions = {
+  /** From memory where that is as good as asking the store (session-cache.ts). */
   find(sessionId: string): Promise<FoundSession | undefined>;
   findWithTimes(sessionId: string): Promise<(FoundSession & SessionTimes) | undefined>;
   /** Why a session id is no longer good; undefined: it ran out, or never was. */
@@ -43,6 +44,10 @@ export type Sessions = {
 
 type Parts = {
   store: Store;
+  /** For `find`; default: the store itself. */
+  read?: Store["read"];
+  /** Resolves when no instance can be unaware any more of an end that is stored now. */
+  untilAllHeard?: () => Promise<void>;
   log: Log;
   sessionIdleMs: number;
   sessionMaxMs: number;
@@ -50,7 +55,9 @@ type Parts = {
   monotonicMs?: () => number;
 };
 
-export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monotonicMs }: Parts): Sessions {
+export function createSessions(parts: Parts): Sessions {
+  const { store, read = store.read, untilAllHeard = () => Promise.resolve(), log } = parts;
+  const { sessionIdleMs, sessionMaxMs, monotonicMs } = parts;
   const clock = monotonicMs ?? (() => performance.now());
   /** The idle limit is precise to this: a session may end so much early, never late. */
   const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
@@ -71,11 +78,11 @@ export function createSessions({ store, log, sessionIdleMs, sessionMaxMs, monoto
   };
   const keyOf = (sessionId: string) => remembered.get(sessionId)?.found.key ?? sessionKeyOf(sessionId);
 
-  const end = createEnding({ store, log });
+  const end = createEnding({ store, log, untilAllHeard });
 
   return {
     async find(sessionId) {
-      const stored = await store.read(keyOf(sessionId));
+      const stored = await read(keyOf(sessionId));
       return stored === undefined ? undefined : remember(sessionId, stored);
     },
     async findWithTimes(sessionId) {

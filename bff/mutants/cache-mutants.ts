@@ -1,0 +1,70 @@
+// Ways to believe a session in memory for too long, and the test that must notice.
+import type { Mutant } from "./mutants.ts";
+
+const tests = ["test/session/session-cache.test.ts"];
+
+export const CACHE_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "cache: a session that another instance changed is not forgotten (I2)",
+    file: "src/session/session-cache.ts",
+    find: "metrics.sessionChanged();\n      forget(key);",
+    replace: "metrics.sessionChanged();",
+    tests,
+  },
+  {
+    breaks: "cache: is believed without a proof that no change is missing (I2)",
+    file: "src/redis-changes.ts",
+    find: "return nowMs - provenMs < HEARD_WITHIN_MS;",
+    replace: "return true;",
+    tests,
+  },
+  {
+    breaks: "cache: is kept when the connection that tells of changes is lost (I2)",
+    file: "src/redis-changes.ts",
+    find: "provenMs = -Infinity;\n    listener.anyChanged();",
+    replace: "provenMs = -Infinity;",
+    tests,
+  },
+  {
+    breaks: "cache: is kept when the connection that sessions are read over is lost",
+    file: "src/redis-changes.ts",
+    find: 'client.on("close", reconnect);',
+    replace: "",
+    tests,
+  },
+  {
+    breaks: "cache: keeps what was read before a change and answered after it (I2)",
+    file: "src/session/session-cache.ts",
+    find: "if (!flight.isOvertaken) kept.set",
+    replace: "kept.set",
+    tests,
+  },
+  {
+    breaks: "cache: what this instance writes is not forgotten at once",
+    file: "src/session/session-cache.ts",
+    find: "end: forgetting(store.end), saveTokens: forgetting(store.saveTokens)",
+    replace: "end: store.end, saveTokens: store.saveTokens",
+    tests,
+  },
+  {
+    breaks: "cache: a session outlives its idle limit",
+    file: "src/session/session-cache.ts",
+    find: "Math.min(idleExpiresInMs, expiresInMs, maxAgeMs)",
+    replace: "maxAgeMs",
+    tests,
+  },
+  {
+    breaks: "cache: an emptied Redis is not noticed",
+    file: "src/redis-changes.ts",
+    find: "if (!Array.isArray(names)) return listener.anyChanged();",
+    replace: "if (!Array.isArray(names)) return;",
+    tests,
+  },
+  {
+    breaks: "cache: a logout is acknowledged before every instance knows (I2)",
+    file: "src/session/ending.ts",
+    find: "await allHeard;",
+    replace: "",
+    tests,
+  },
+];
