@@ -1,6 +1,6 @@
 // An HTTP listener that can go away and come back on the same port: what a test of an outage needs.
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { Socket, type AddressInfo } from "node:net";
 
 export type Listener = {
   readonly port: number;
@@ -10,13 +10,30 @@ export type Listener = {
   up: () => Promise<void>;
 };
 
+type Place = {
+  host: string;
+  port: number;
+  /** Takes WebSocket handshakes; absent: they are ordinary requests. */
+  upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
+};
+
 const keepAliveTimeoutMs = 75_000;
 
-export async function listen(
-  handler: RequestListener,
-  { host, port }: { host: string; port: number },
-): Promise<Listener> {
+export async function listen(handler: RequestListener, { host, port, upgrade }: Place): Promise<Listener> {
   const server = createServer(handler);
+  // Node hands them over for good, and no longer counts them among its connections.
+  const upgraded = new Set<Socket>();
+  if (upgrade !== undefined) {
+    // Read by Node at run time; its types do not know it yet. Whoever offers h2c is answered in HTTP/1.1.
+    const shouldUpgradeCallback = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket";
+    Object.assign(server, { shouldUpgradeCallback });
+    server.on("upgrade", (request, socket, head) => {
+      if (!(socket instanceof Socket)) return;
+      upgraded.add(socket);
+      socket.once("close", () => upgraded.delete(socket));
+      upgrade(request, socket, head);
+    });
+  }
   // Longer than any caller keeps an idle connection: else we close one just as a request is sent on it.
   server.keepAliveTimeout = keepAliveTimeoutMs;
   const open = (wanted: number) =>
@@ -31,6 +48,7 @@ export async function listen(
     new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
     });
   const bound = await open(port);
   return {

@@ -197,7 +197,11 @@ test("answers no origin with CORS headers", async () => {
 });
 
 /** What this administrator, who logged in without a second factor, may not see. */
-const REFUSED: Readonly<Record<string, number>> = { "/department": 403, "/confidential": 401 };
+const REFUSED: Readonly<Record<string, number>> = {
+  "/department": 403,
+  "/confidential": 401,
+  "/socket": 426,
+};
 
 test("the description names every route that answers, and nothing else", async () => {
   for (const [path, operations] of Object.entries(openApiDocument.paths))

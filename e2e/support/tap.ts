@@ -1,7 +1,8 @@
 // A tap on the wire between browsers and the gateway: passes everything on as it is and writes down what came back.
 // Playwright's own events do not show a redirect's body, an answer that was cut or a page that was left; this does.
-import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, request, ServerResponse, type IncomingMessage } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { brotliDecompressSync, constants, gunzipSync } from "node:zlib";
 
 export type Exchange = {
@@ -32,6 +33,19 @@ export async function startTap(gatewayPort: number, onLogoutToken?: (token: stri
     if (onLogoutToken !== undefined && req.url === "/bff/backchannel-logout") readLogoutToken(req, onLogoutToken);
     passOn({ req, res, gatewayPort, exchanges });
   });
+  // Node no longer counts them among its connections.
+  const webSockets = new Set<Socket>();
+  server.on("upgrade", (req, connection) => {
+    const socket = connection as Socket;
+    const res = new ServerResponse(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(socket);
+    res.once("finish", () => socket.end());
+    webSockets.add(socket);
+    socket.once("close", () => webSockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    passOn({ req, res, gatewayPort, exchanges, socket });
+  });
   // Longer than the gateway's, whose Keep-Alive field is passed on: else the tap closes a connection that its user was
   // promised, just as the next request is sent on it.
   server.keepAliveTimeout = 75_000;
@@ -43,29 +57,61 @@ export async function startTap(gatewayPort: number, onLogoutToken?: (token: stri
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of webSockets) socket.destroy();
       }),
   };
 }
 
-type Passing = { req: IncomingMessage; res: ServerResponse; gatewayPort: number; exchanges: Exchange[] };
+type Passing = {
+  req: IncomingMessage;
+  res: ServerResponse;
+  gatewayPort: number;
+  exchanges: Exchange[];
+  /** Of a WebSocket's handshake. */
+  socket?: Socket;
+};
 
-function passOn({ req, res, gatewayPort, exchanges }: Passing): void {
+function passOn({ req, res, gatewayPort, exchanges, socket }: Passing): void {
   const { method = "GET", url = "/" } = req;
   // A connection each: a kept one could be closed by the gateway just as the next request is sent on it.
   const options = { host: "127.0.0.1", port: gatewayPort, method, path: url, headers: req.rawHeaders, agent: false };
-  const onward = request(options, (answer) => {
+  const begin = (answer: IncomingMessage, body: Readable): void => {
     const status = answer.statusCode ?? 502;
     const headers = pairs(answer.rawHeaders);
-    exchanges.push({ method, url, requestHeaders: headersToSearch(req), status, headers, body: collectBody(answer) });
+    const encoding = answer.headers["content-encoding"];
+    exchanges.push({
+      method,
+      url,
+      requestHeaders: headersToSearch(req),
+      status,
+      headers,
+      body: collect(body, encoding),
+    });
     res.sendDate = false;
     res.writeHead(status, answer.statusMessage, answer.rawHeaders);
+  };
+  const onward = request(options, (answer) => {
+    begin(answer, answer);
     answer.pipe(res);
     answer.on("error", () => res.destroy());
   });
   // What the browser sees of a gateway that is gone: a connection that ends.
   onward.on("error", () => res.destroy());
   res.on("close", () => onward.destroy());
-  req.pipe(onward);
+  if (socket === undefined) {
+    req.pipe(onward);
+    return;
+  }
+  onward.once("upgrade", (answer, inner, head) => {
+    inner.on("error", () => inner.destroy());
+    inner.unshift(head);
+    begin(answer, inner);
+    res.flushHeaders();
+    socket.pipe(inner).pipe(socket);
+    socket.once("close", () => inner.destroy());
+    inner.once("close", () => socket.end());
+  });
+  onward.end();
 }
 
 function readLogoutToken(req: IncomingMessage, onLogoutToken: (token: string) => void): void {
@@ -77,14 +123,14 @@ function readLogoutToken(req: IncomingMessage, onLogoutToken: (token: string) =>
   });
 }
 
-function collectBody(answer: IncomingMessage): () => string {
+function collect(body: Readable, encoding: string | undefined): () => string {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  answer.on("data", (chunk: Buffer) => {
+  body.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= maxBodyBytes) chunks.push(chunk);
   });
-  return () => decoded(Buffer.concat(chunks), answer.headers["content-encoding"]);
+  return () => decoded(Buffer.concat(chunks), encoding);
 }
 
 /** Of a body that is still on its way, what has come so far. */

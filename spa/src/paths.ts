@@ -28,5 +28,6 @@ export const api = {
   admin: "/api/admin",
   echo: "/api/echo",
   events: "/api/events",
+  socket: "/api/socket",
   slow: (ms: number): string => `/api/slow?ms=${ms}`,
 } as const;

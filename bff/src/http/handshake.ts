@@ -17,6 +17,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<vo
 /** After a refusal: time for the browser to read it before the connection is closed under it. */
 const LINGER_MS = 2_000;
 const SWITCHING_PROTOCOLS = 101;
+const EARLY_BYTES = "bytes before the handshake was answered";
 
 const handshakes = new WeakMap<IncomingMessage, Handshake>();
 
@@ -42,7 +43,8 @@ export function carryHandshakes(server: Server, handle: Handle, log: Pick<Log, "
     response.once("finish", () => {
       if (response.statusCode !== SWITCHING_PROTOCOLS) closeSoon(socket);
     });
-    handshakes.set(request, createHandshake(socket, head.length > 0));
+    const onEarlyBytes = () => log.security("request_rejected", { reason: EARLY_BYTES });
+    handshakes.set(request, createHandshake(socket, head.length > 0, onEarlyBytes));
     void handle(request, response);
   });
 }
@@ -57,11 +59,15 @@ function isAnswering(socket: Socket): boolean {
 }
 
 /** Until it is taken nobody reads the socket, and so nobody would notice that the browser has left. */
-function createHandshake(socket: Socket, hasEarlyBytes: boolean): Handshake {
+function createHandshake(socket: Socket, hasEarlyBytes: boolean, onEarlyBytes: () => void): Handshake {
   const leave = (): void => void socket.destroy();
   const look = (): void => {
-    if (socket.readableLength > 0) leave();
-    else socket.read();
+    if (socket.readableLength === 0) {
+      socket.read();
+      return;
+    }
+    onEarlyBytes();
+    leave();
   };
   socket.on("error", leave).on("end", leave).on("readable", look);
   return {
@@ -90,5 +96,5 @@ export function inspectHandshake(request: IncomingMessage): HandshakeFault | und
   if (headers["sec-websocket-version"] !== "13") return { status: 426, reason: "not WebSocket version 13" };
   const key = headers["sec-websocket-key"];
   if (key === undefined || !KEY.test(key)) return { status: 400, reason: "Sec-WebSocket-Key is not 16 bytes" };
-  return handshake.hasEarlyBytes ? { status: 400, reason: "bytes before the handshake was answered" } : undefined;
+  return handshake.hasEarlyBytes ? { status: 400, reason: EARLY_BYTES } : undefined;
 }

@@ -36,10 +36,10 @@ const KEEP_ALIVE_MS = 30_000;
 
 export function openTunnel({ browser, upstream, limits, onUse }: TunnelParts): Tunnel {
   const use: WebSocketUse = { receivedBytes: 0, sentBytes: 0, endedBy: undefined };
-  const { promise: ended, resolve: settle } = Promise.withResolvers<WebSocketEnd>();
-  let lastFrame: Buffer | undefined;
+  const farewell = createFarewell(browser, upstream);
   let hasUpstreamClosed = false;
-  let lingering: NodeJS.Timeout | undefined;
+  let lastFrame: Buffer | undefined;
+  let cutting: NodeJS.Timeout | undefined;
 
   const up = createFrameReader((opcode) => {
     if (opcode === CLOSE) use.endedBy ??= "browser";
@@ -51,28 +51,27 @@ export function openTunnel({ browser, upstream, limits, onUse }: TunnelParts): T
     hasUpstreamClosed = true;
   });
 
-  const linger = (ms: number): void => {
-    clearTimeout(idle);
-    clearTimeout(lifetime);
-    lingering ??= setTimeout(() => {
-      browser.destroy();
-      upstream.destroy();
-    }, ms);
+  const passUp = (chunk: Buffer): void => {
+    if (!upstream.writable) return;
+    idle?.refresh();
+    use.receivedBytes += chunk.length;
+    readFrames(up, chunk);
+    if (!upstream.write(chunk)) browser.pause();
   };
-  const left = (side: "browser" | "upstream"): void => {
-    use.endedBy ??= side;
-    linger(LINGER_MS);
-    (side === "browser" ? upstream : browser).end();
+  const passDown = (chunk: Buffer): void => {
+    if (!browser.writable) return;
+    idle?.refresh();
+    const endsAt = lastFrame === undefined ? readFrames(down, chunk) : down.readFrame(chunk, 0);
+    use.sentBytes += endsAt;
+    if (!browser.write(endsAt === chunk.length ? chunk : chunk.subarray(0, endsAt))) upstream.pause();
+    if (lastFrame !== undefined && down.isAtBoundary()) sayGoodbye();
   };
   const sayGoodbye = (): void => {
     clearTimeout(cutting);
     upstream.off("data", passDown).resume();
     if (lastFrame !== undefined && down.isAtBoundary() && !hasUpstreamClosed) browser.write(lastFrame);
-    browser.end();
-    upstream.end();
-    linger(OWN_LINGER_MS);
+    farewell.begin(OWN_LINGER_MS);
   };
-  let cutting: NodeJS.Timeout | undefined;
   const close: Tunnel["close"] = (end, code, reason) => {
     if (lastFrame !== undefined) return;
     use.endedBy ??= end;
@@ -82,45 +81,23 @@ export function openTunnel({ browser, upstream, limits, onUse }: TunnelParts): T
     if (down.isAtBoundary()) sayGoodbye();
     else cutting = setTimeout(sayGoodbye, FRAME_END_MS);
   };
-  const lifetime = setTimeout(() => close("lifetime", GOING_AWAY, "open for too long"), limits.webSocketMaxLifetimeMs);
-  const idleMs = limits.webSocketIdleTimeoutMs;
-  const idle = idleMs > 0 ? setTimeout(() => close("idle", GOING_AWAY, "silent for too long"), idleMs) : undefined;
-
-  function passUp(chunk: Buffer): void {
-    if (!upstream.writable) return;
-    if (lingering === undefined) idle?.refresh();
-    use.receivedBytes += chunk.length;
-    readFrames(up, chunk);
-    if (!upstream.write(chunk)) browser.pause();
-  }
-  function passDown(chunk: Buffer): void {
-    if (!browser.writable) return;
-    if (lingering === undefined) idle?.refresh();
-    const endsAt = lastFrame === undefined ? readFrames(down, chunk) : down.readFrame(chunk, 0);
-    use.sentBytes += endsAt;
-    if (!browser.write(endsAt === chunk.length ? chunk : chunk.subarray(0, endsAt))) upstream.pause();
-    if (lastFrame !== undefined && down.isAtBoundary()) sayGoodbye();
-  }
+  const { idle, stop } = startLimits(limits, close);
+  const { promise: ended, resolve: settle } = Promise.withResolvers<WebSocketEnd>();
+  const leave = (side: "browser" | "upstream") => (): void => {
+    use.endedBy ??= side;
+    stop();
+    farewell.begin(LINGER_MS, side === "browser" ? upstream : browser);
+  };
 
   browser.setKeepAlive(true, KEEP_ALIVE_MS);
-  browser.on("drain", () => upstream.resume());
-  upstream.on("drain", () => browser.resume());
-  browser.once("end", () => left("browser"));
-  upstream.once("end", () => left("upstream"));
+  browser.on("data", passUp).on("drain", () => upstream.resume());
+  upstream.on("data", passDown).on("drain", () => browser.resume());
+  browser.once("end", leave("browser")).once("close", leave("browser"));
+  upstream.once("end", leave("upstream")).once("close", leave("upstream"));
   browser.once("close", () => {
-    left("browser");
     clearTimeout(cutting);
-    if (upstream.closed) clearTimeout(lingering);
-    upstream.resume();
     settle(use.endedBy ?? "browser");
   });
-  upstream.once("close", () => {
-    left("upstream");
-    if (browser.closed) clearTimeout(lingering);
-    browser.resume();
-  });
-  browser.on("data", passUp);
-  upstream.on("data", passDown);
   return { use, close, ended };
 }
 
@@ -129,4 +106,41 @@ function readFrames(reader: FrameReader, chunk: Buffer): number {
   let at = 0;
   while (at < chunk.length) at = reader.readFrame(chunk, at);
   return at;
+}
+
+function startLimits(limits: TunnelParts["limits"], close: Tunnel["close"]) {
+  const { webSocketIdleTimeoutMs: idleMs, webSocketMaxLifetimeMs: lifetimeMs } = limits;
+  const idle = idleMs > 0 ? setTimeout(() => close("idle", GOING_AWAY, "silent for too long"), idleMs) : undefined;
+  const lifetime = setTimeout(() => close("lifetime", GOING_AWAY, "open for too long"), lifetimeMs);
+  let isStopped = false;
+  const stop = (): void => {
+    isStopped = true;
+    clearTimeout(idle);
+    clearTimeout(lifetime);
+  };
+  // A timer that was stopped starts again when it is refreshed.
+  return { stop, idle: idle && { refresh: () => void (isStopped || idle.refresh()) } };
+}
+
+/** Neither side may hold the other: what one leaves behind is sent, for a while, and then both are closed. */
+function createFarewell(browser: Socket, upstream: Duplex) {
+  let timer: NodeJS.Timeout | undefined;
+  const onClosed = (): void => {
+    // Whoever waits for room to write to it waits for nothing.
+    browser.resume();
+    upstream.resume();
+    if (browser.closed && upstream.closed) clearTimeout(timer);
+  };
+  browser.once("close", onClosed);
+  upstream.once("close", onClosed);
+  return {
+    /** @param side to which nothing more will be said; absent: both */
+    begin(lingerMs: number, side?: Duplex): void {
+      for (const each of side === undefined ? [browser, upstream] : [side]) each.end();
+      timer ??= setTimeout(() => {
+        browser.destroy();
+        upstream.destroy();
+      }, lingerMs);
+    },
+  };
 }

@@ -11,7 +11,8 @@ import { createRedisStore } from "../../src/redis.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { startHostileProvider } from "../support/hostile-provider.ts";
 import { startRedis } from "../support/redis.ts";
-import { storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, storeSession, testKeys } from "../support/sessions.ts";
+import { openSocket, startSocketUpstream } from "../support/web-socket.ts";
 
 async function start(env: Record<string, string>) {
   const [port, management] = [await freePort(), await freePort()];
@@ -149,3 +150,36 @@ it("does not wait for streams of /bff/events on SIGTERM: browsers open them agai
   await store.close();
   await redis.stop();
 }, 30_000);
+
+it("closes WebSockets with 1001 on SIGTERM once nothing else runs, and does not wait for them", async () => {
+  let answer: (() => void) | undefined;
+  const slow = createServer((_request, response) => (answer = () => response.end("finished")));
+  slow.listen(0, "127.0.0.1");
+  await once(slow, "listening");
+  const sockets = await startSocketUpstream();
+  const upstreams = `/api/slow=http://127.0.0.1:${(slow.address() as AddressInfo).port},/api=${sockets.origin}`;
+  const redis = await startRedis();
+  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+  await new Promise((ready) => store.client.once("ready", ready));
+  const soonMs = Date.now() + 60_000;
+  const { sessionId } = await storeSession(store, { ...expiredTokens(), refreshAtMs: soonMs, usableUntilMs: soonMs });
+  const env = { UPSTREAMS: upstreams, REDIS_URL: redis.url, DRAIN_SECONDS: "300" };
+  const { child, port, management, exited } = await start(env);
+  await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
+  const headers = { cookie: `${SESSION_COOKIE}=${sessionId}`, "x-csrf": "1", origin: `http://localhost:${port}` };
+  const { socket, next, closed } = await openSocket({ port, host: `localhost:${port}` }, "/api/ws", { headers });
+  const running = fetch(`http://localhost:${port}/api/slow`, { headers });
+  await expect.poll(() => answer).toBeDefined();
+  child.kill("SIGTERM");
+  await expect.poll(async () => (await readiness(management))?.body).toContain("shutting down");
+  socket.send("still here");
+  expect((await next()).toString()).toBe("still here");
+  answer?.();
+  expect(await (await running).text()).toBe("finished");
+  expect(await closed).toEqual({ code: 1001, reason: "the gateway is stopping" });
+  expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
+  slow.close();
+  sockets.stop();
+  await store.close();
+  await redis.stop();
+}, 40_000);

@@ -327,6 +327,7 @@ describe("smuggling", () => {
     await once(early, "close");
     await eventually(() => isClosed, "the upstream's connection was closed");
     expect(received).not.toContain("/admin");
+    expect(gateway.events("request_rejected")).toHaveLength(1);
   });
 
   test("a handshake behind a request that is not answered yet closes the connection", async () => {

@@ -20,6 +20,18 @@ const streams = {
       },
     },
   },
+  "/socket": {
+    get: {
+      operationId: "socket",
+      tags: ["Streams"],
+      summary: "A WebSocket that repeats what it is told and says who said it",
+      responses: {
+        101: { description: "The WebSocket is open" },
+        426: problem("Not asked for as a WebSocket"),
+        ...AUTH_ERRORS,
+      },
+    },
+  },
   "/upload": {
     post: {
       operationId: "upload",

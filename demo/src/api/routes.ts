@@ -6,6 +6,7 @@ import { claimsOf, insufficient, requireStrength, rolesAt, type Strength } from 
 import { countBytes, download, upload } from "./bodies.ts";
 import { events, type OpenStreams } from "./events.ts";
 import { numberParameter, textParameter } from "./query.ts";
+import { echoSocket } from "./socket.ts";
 
 const maxSlowMs = 120_000;
 /** A second factor, and within the quarter of an hour before. */
@@ -34,6 +35,7 @@ export function protectedRoutes({ rolesClaim, open }: { rolesClaim: string; open
     ctx.body = { message: `${textParameter(ctx, "message")}Received`, acr, authTime };
   });
   router.get("/events", events(open));
+  router.get("/socket", echoSocket);
   router.post("/upload", upload);
   router.get("/download", download);
   router.get("/slow", slow);

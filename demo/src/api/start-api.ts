@@ -7,6 +7,7 @@ import type { OpenStreams } from "./events.ts";
 import { openRoutes } from "./open-routes.ts";
 import { problems } from "./problem.ts";
 import { protectedRoutes } from "./routes.ts";
+import { answerUpgrade } from "./socket.ts";
 
 export type ApiOptions = {
   issuer: string;
@@ -46,7 +47,11 @@ export async function startResourceApi(options: ApiOptions): Promise<ResourceApi
   const host = options.host ?? "127.0.0.1";
   const app = apiApp(options, open, requests);
   const answer = app.callback();
-  const { port, down, up } = await listen((req, res) => void answer(req, res), { host, port: options.port ?? 8000 });
+  const { port, down, up } = await listen((req, res) => void answer(req, res), {
+    host,
+    port: options.port ?? 8000,
+    upgrade: answerUpgrade(answer),
+  });
   return {
     url: `http://${host}:${port}`,
     port,

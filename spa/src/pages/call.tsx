@@ -11,6 +11,7 @@ import { useServerCall } from "../session/use-server-call.ts";
 import { AnswerPanel } from "./call/answer-panel.tsx";
 import { CallForm } from "./call/call-form.tsx";
 import { CallHistory, type HistoryEntry, historyEntryOf } from "./call/call-history.tsx";
+import { LiveConnection } from "./call/live-connection.tsx";
 import { LiveEvents } from "./call/live-events.tsx";
 import { RequestPanel } from "./call/request-panel.tsx";
 import { resources } from "./call/resources.ts";
@@ -65,6 +66,7 @@ function Desk({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
       </div>
       {isLoggedIn && <CallHistory entries={history} />}
       {isLoggedIn && <LiveEvents />}
+      {isLoggedIn && <LiveConnection />}
     </Page>
   );
 }
