@@ -202,6 +202,8 @@ function readiness({ store, provider, keycloak, cache }: ReadinessParts): Readin
     { name: "provider", check: async () => failed(await provider.check()) },
     // Sessions go on; only logins are refused.
     { name: "clock", check: async () => degraded(provider.clockFault()) },
+    // What has ended is refused at once all the same.
+    { name: "session-ends", check: async () => degraded(store.listenFault()) },
     // Everything else goes on.
     ...(keycloak === undefined
       ? []

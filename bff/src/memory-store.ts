@@ -107,6 +107,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    listenFault: () => undefined,
 
     async claimRefresh(key, { owner, tokenVersion, leaseMs, graceMs }) {
       const record = live(key);

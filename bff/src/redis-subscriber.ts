@@ -16,8 +16,11 @@ type Options = {
 const PING_EVERY_MS = 1_000;
 const LONGEST_PAUSE_MS = 500;
 
-export function createRedisSubscriber(options: Options): { close: () => void } {
+export type RedisSubscriber = { isListening: () => boolean; close: () => void };
+
+export function createRedisSubscriber(options: Options): RedisSubscriber {
   let isClosed = false;
+  let isListening = false;
   let current: ReturnType<typeof connectListener>;
   let attempts = 0;
   let failures = 0;
@@ -36,12 +39,14 @@ export function createRedisSubscriber(options: Options): { close: () => void } {
     client.once("ready", () => {
       client.subscribe(options.channel).then(() => {
         failures = 0;
+        isListening = true;
         pings = setInterval(() => void client.ping().catch(fail), PING_EVERY_MS).unref();
         options.onListening();
       }, fail);
     });
     client.once("end", () => {
       clearInterval(pings);
+      isListening = false;
       if (isClosed) return;
       const pauseMs = Math.min(20 * 2 ** failures++, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2);
       setTimeout(() => (isClosed ? undefined : open()), pauseMs).unref();
@@ -49,6 +54,7 @@ export function createRedisSubscriber(options: Options): { close: () => void } {
   };
   open();
   return {
+    isListening: () => isListening,
     close() {
       isClosed = true;
       current.disconnect();

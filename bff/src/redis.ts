@@ -7,7 +7,7 @@ import { hearRedisChanges } from "./redis-changes.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
-import { createRedisSubscriber } from "./redis-subscriber.ts";
+import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
 import {
   TOMBSTONE_MS,
   type ChangeFeed,
@@ -87,17 +87,23 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
 
   const listeners = new Set<EndListener>();
   /** Only once somebody listens: a command line that ends sessions needs no second connection. */
-  let subscriber: { close: () => void } | undefined;
+  let subscriber: RedisSubscriber | undefined;
+  let mayTell = true;
   const startListening = () =>
     createRedisSubscriber({
       ...options,
       channel: ENDED_CHANNEL,
       onMessage(message) {
         const [key = "", reason] = message.split(" ");
-        for (const { onEnd } of listeners) onEnd(key, reason as EndReason);
+        if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, reason as EndReason);
       },
       onListening() {
         for (const { onGap } of listeners) onGap();
+        // What a script may not tell it keeps to itself: ending sessions matters more. So it is tried here, by nobody's end.
+        attempt(() => client.publish(ENDED_CHANNEL, "-")).then(
+          () => (mayTell = true),
+          (error: unknown) => (mayTell = !isRefused(error)),
+        );
       },
     });
   const feeds: ChangeFeed[] = [];
@@ -157,6 +163,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       subscriber ??= startListening();
       return () => void listeners.delete(listener);
     },
+    listenFault: () => (subscriber === undefined || (subscriber.isListening() && mayTell) ? undefined : DEAF),
 
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
       parseClaim(await script("claimRefresh", [sessionName(key)], owner, tokenVersion, leaseMs, graceMs)),
@@ -233,6 +240,14 @@ function parseClaim(reply: unknown): RefreshClaim {
     };
   return { kind: "gone" };
 }
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && storeFault(error.cause) === "NOPERM";
+}
+
+const DEAF =
+  "instances cannot tell each other that a session has ended, so its open streams are closed half a minute late. If " +
+  "Redis is there, allow the user of REDIS_URL the channels &cloakroom:* and the commands publish and subscribe";
 
 export const NO_ANSWER = "no answer in time";
 

@@ -104,6 +104,8 @@ export type Store = {
   endReason(key: SessionKey): Promise<EndReason | undefined>;
   /** Hears of every end on every instance, from the first `onGap` on. Throws nothing. @returns how to stop */
   onSessionEnd(listener: EndListener): () => void;
+  /** @returns undefined while ends can be told and heard, otherwise one sentence that names the setting and the cure. */
+  listenFault(): string | undefined;
 
   /** Takes the lease on the session's refresh token, if the token set is still version `tokenVersion`. */
   claimRefresh(key: SessionKey, claim: RefreshClaimRequest): Promise<RefreshClaim>;

@@ -105,6 +105,41 @@ describe("the gateway's Redis user", () => {
     await expect(store.client.call(command, ...args)).rejects.toThrow(/NOPERM|permissions|not allowed/);
   });
 
+  it.each([
+    ["hear", "-subscribe"],
+    ["tell", "-publish"],
+    ["use the channel", "resetchannels"],
+  ])("is told in /readyz when it may not %s of ended sessions, and ends them all the same", async (_what, rule) => {
+    const server = await startRedisServer();
+    const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });
+    await new Promise((ready) => owner.once("ready", ready));
+    const rules = [
+      "on",
+      ">pass",
+      "~cloakroom:*",
+      "&cloakroom:*",
+      "-@all",
+      ...REDIS_COMMANDS.split(" ").map((c) => `+${c}`),
+    ];
+    await owner.call("ACL", "SETUSER", "narrow", ...rules, rule);
+    const store = createRedisStore({ url: server.url.replace("redis://", "redis://narrow:pass@"), timeoutMs: 1_000 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    opened.push(
+      () => owner.disconnect(),
+      () => store.close(),
+      () => server.kill(),
+    );
+    expect(store.listenFault()).toBeUndefined();
+    store.onSessionEnd({ onEnd() {}, onGap() {} });
+    await expect.poll(() => store.listenFault()).toMatch(/&cloakroom:\*/);
+    const key = randomBytes(32).toString("base64url");
+    await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
+    expect(await store.end(key, "logout")).toBe("{}");
+    await owner.call("ACL", "SETUSER", "narrow", ...rules);
+    if (rule === "-publish") await owner.call("CLIENT", "KILL", "TYPE", "pubsub");
+    await expect.poll(() => store.listenFault(), { timeout: 5_000 }).toBeUndefined();
+  });
+
   it("is the list that docs/configuration.md gives", () => {
     const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "configuration.md"), "utf8");
     const listed = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(" ") ?? [];
