@@ -1,6 +1,8 @@
 // The scenarios, by what they are about.
 import type { Scenario } from "./scenario.ts";
 import { backchannelLogouts } from "./scenarios/backchannel-logout.ts";
+import { clockSkew } from "./scenarios/clock-skew.ts";
+import { cluster } from "./scenarios/cluster.ts";
 import { drainMidRefresh } from "./scenarios/drain-mid-refresh.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
 import { keyRotation } from "./scenarios/key-rotation.ts";
@@ -8,6 +10,7 @@ import { logins } from "./scenarios/logins.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
 import { lostHolder } from "./scenarios/lost-holder.ts";
 import { massExpiry } from "./scenarios/mass-expiry.ts";
+import { providerOutages } from "./scenarios/provider-outages.ts";
 import { redisOutages } from "./scenarios/redis-outages.ts";
 import { refreshOutcomes } from "./scenarios/refresh-outcomes.ts";
 import { refreshStorm } from "./scenarios/refresh-storm.ts";
@@ -18,5 +21,5 @@ export const SCENARIOS = {
   refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
   sessions: [logoutRaces, backchannelLogouts, logins],
   instances: [instanceKills, rollingRestart, keyRotation],
-  outages: [redisOutages, sentinelFailover],
+  outages: [redisOutages, sentinelFailover, cluster, providerOutages, clockSkew],
 } as const satisfies Record<string, readonly Scenario[]>;

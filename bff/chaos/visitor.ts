@@ -46,10 +46,10 @@ const agent = new Agent({ headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: ANSWER
 let number = 0;
 
 /** A user of their own who logs in at the provider's pages. */
-export async function newVisitor(fleet: Fleet): Promise<Visitor> {
+export async function newVisitor(fleet: Fleet, at?: Instance): Promise<Visitor> {
   const name = `visitor-${(number += 1)}`;
   const { sub } = await fleet.provider.addUser({ username: name, password: `${name}-demo-password` });
-  const browser = testBrowser(fleet.publicOrigin, atProvider(name));
+  const browser = at === undefined ? testBrowser(fleet.publicOrigin, atProvider(name)) : fleet.browserOf(name, at);
   const { status } = await browser.login();
   const sessionId = browser.cookies.get(SESSION_COOKIE);
   if (status !== 303 || sessionId === undefined) throw new Error(`${name} could not log in: ${status}`);
@@ -77,9 +77,10 @@ export async function anotherSession(
   return visitor(fleet, { name, subject: of.subject, sessionId });
 }
 
-/** Moves the clock of one session's tokens instead of waiting: its access token has just expired. */
-export async function expireAccessToken(fleet: Fleet, of: Visitor): Promise<void> {
-  await setTokens(fleet, of, { refreshAtMs: Date.now() - 2_000, usableUntilMs: Date.now() - 1_000 });
+/** Moves the clock of one session's tokens instead of waiting: its access token has expired. */
+export async function expireAccessToken(fleet: Fleet, of: Visitor, { bySeconds = 1 } = {}): Promise<void> {
+  const usableUntilMs = Date.now() - bySeconds * 1_000;
+  await setTokens(fleet, of, { refreshAtMs: usableUntilMs - 1_000, usableUntilMs });
 }
 
 /** Stores what a refresh would have stored. */

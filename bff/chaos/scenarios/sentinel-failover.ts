@@ -48,8 +48,8 @@ export const sentinelFailover: Scenario<SentinelRedis> = {
 async function justBefore(fleet: Fleet<SentinelRedis>, visitors: readonly Visitor[], logouts: number): Promise<number> {
   const [first] = visitors as readonly [Visitor, ...Visitor[]];
   const leaving = await Promise.all(Array.from({ length: logouts }, () => anotherSession(fleet, first)));
-  for (const each of visitors) await expireAccessToken(fleet, each);
   const spent = spendingFrom(fleet, "the failover");
+  for (const each of visitors) await expireAccessToken(fleet, each);
   const newcomer = await newVisitor(fleet);
   await Promise.all(visitors.map((each) => each.get("api")));
   await logOutAll(fleet, leaving);
