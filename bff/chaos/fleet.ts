@@ -31,6 +31,7 @@ export type Fleet<R extends TestRedis = TestRedis> = {
   publicOrigin: string;
   redis: R;
   provider: ProviderHandle;
+  api: ResourceApi;
   instances: readonly Instance[];
   balancer: Balancer;
   /** A connection of our own to Redis, past the links: to move a session's clock and to see what is left of one. */
@@ -110,6 +111,7 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
     publicOrigin,
     redis,
     provider,
+    api,
     instances,
     balancer,
     store,

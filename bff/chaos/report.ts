@@ -19,10 +19,24 @@ export function table(results: readonly Result[], size: Size): string {
   ].join("\n");
 }
 
-export function writeTable(text: string): void {
+export type Noticed = { breaks: string; scenario: string; noticed: boolean; how: string };
+
+export function brokenTable(results: readonly Noticed[]): string {
+  return [
+    "| broken build | scenario | verdict | what it saw first |",
+    "|---|---|---|---|",
+    ...results.map(
+      ({ breaks, scenario, noticed, how }) =>
+        `| ${breaks} | ${scenario} | ${noticed ? "noticed" : "**survived**"} | ${how} |`,
+    ),
+  ].join("\n");
+}
+
+/** @param name of the two comments that it is put between */
+export function writeTable(name: string, text: string): void {
   const file = join(import.meta.dirname, "../../docs/reliability.md");
   const page = readFileSync(file, "utf8");
-  const [start, end] = ["<!-- chaos -->", "<!-- end of chaos -->"];
+  const [start, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const [from, to] = [page.indexOf(start), page.indexOf(end)];
   if (from === -1 || to === -1) throw new Error("docs/reliability.md has lost its markers");
   writeFileSync(file, `${page.slice(0, from)}${start}\n${text}\n${page.slice(to)}`);

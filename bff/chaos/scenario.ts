@@ -15,7 +15,7 @@ export type Outcome = Allowed & {
 export type Scenario<R extends TestRedis = TestRedis> = {
   name: string;
   /** Settings of the gateways that differ from the fleet's. */
-  env?: Record<string, string>;
+  env?: Record<string, string> | ((size: Size) => Record<string, string>);
   /** Absent: one Redis with a link for each instance. */
   startRedis?(): Promise<R>;
   run(fleet: Fleet<R>, size: Size): Promise<Outcome>;
@@ -36,12 +36,16 @@ export async function runScenario(
   { entry }: Pick<FleetOptions, "entry"> = {},
 ): Promise<Result> {
   const startedMs = performance.now();
-  const fleet = await startFleet({ entry, env, ...(startRedis === undefined ? {} : { startRedis }) });
+  const fleet = await startFleet({
+    entry,
+    env: typeof env === "function" ? env(size) : env,
+    ...(startRedis === undefined ? {} : { startRedis }),
+  });
   try {
-    const { seen, ...allowed } = await run(fleet, size);
+    const { seen, stopped = [], ...allowed } = await runOrStop(() => run(fleet, size));
     return {
       ...{ name, seen, operations: fleet.history.operations.length, failures: failuresIn(fleet.history) },
-      violations: check(fleet.history, allowed),
+      violations: [...check(fleet.history, allowed), ...stopped],
       seconds: (performance.now() - startedMs) / 1000,
     };
   } finally {
@@ -49,13 +53,34 @@ export async function runScenario(
   }
 }
 
-const PATIENCE_MS = 60_000;
+type Run = Outcome & { stopped?: Violation[] };
+
+/** What is waited for in vain, or is not there, is a broken promise too; what was written down until then is judged. */
+async function runOrStop(run: () => Promise<Outcome>): Promise<Run> {
+  try {
+    return await run();
+  } catch (error) {
+    return stoppedBy(error);
+  }
+}
+
+function stoppedBy(error: unknown): Run {
+  const what = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+  return { unavailable: true, broken: true, seen: "it could not go on", stopped: [{ invariant: "stopped", what }] };
+}
+
+let patienceOfAllMs = 60_000;
+
+/** For builds that never do what is waited for. */
+export function waitAtMost(ms: number): void {
+  patienceOfAllMs = ms;
+}
 
 /** Waits for the thing itself. @throws when it has not come in time */
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  { patienceMs = PATIENCE_MS } = {},
+  { patienceMs = patienceOfAllMs } = {},
 ): Promise<void> {
   const giveUpAtMs = performance.now() + patienceMs;
   while (!(await isSo())) {

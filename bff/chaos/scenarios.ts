@@ -10,6 +10,7 @@ import { logins } from "./scenarios/logins.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
 import { lostHolder } from "./scenarios/lost-holder.ts";
 import { massExpiry } from "./scenarios/mass-expiry.ts";
+import { memory } from "./scenarios/memory.ts";
 import { providerOutages } from "./scenarios/provider-outages.ts";
 import { redisOutages } from "./scenarios/redis-outages.ts";
 import { refreshOutcomes } from "./scenarios/refresh-outcomes.ts";
@@ -20,6 +21,6 @@ import { sentinelFailover } from "./scenarios/sentinel-failover.ts";
 export const SCENARIOS = {
   refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
   sessions: [logoutRaces, backchannelLogouts, logins],
-  instances: [instanceKills, rollingRestart, keyRotation],
+  instances: [instanceKills, rollingRestart, keyRotation, memory],
   outages: [redisOutages, sentinelFailover, cluster, providerOutages, clockSkew],
 } as const satisfies Record<string, readonly Scenario[]>;

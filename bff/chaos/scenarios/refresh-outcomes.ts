@@ -62,7 +62,7 @@ async function withoutAnswer(fleet: Fleet, visitor: Visitor, { name, fault, isSp
   spent({ requests: 2, reuses: isSpent ? 1 : 0 });
 }
 
-/** Redis stands still exactly while the provider's good answer arrives. */
+/** Redis is gone exactly while the provider's good answer arrives. */
 async function unstored(fleet: Fleet): Promise<void> {
   const { provider, redis, instances } = fleet;
   const [first] = instances as readonly [Instance, ...Instance[]];
@@ -80,11 +80,11 @@ async function unstored(fleet: Fleet): Promise<void> {
   provider.faults.set({ endpoint: "token", times: 1, answerWhen: answered.opened });
   const waiting = visitor.get("api", first);
   await until("the provider has the refresh", () => provider.count("token") > before);
-  redis.pause();
+  await redis.kill();
   answered.open();
   await waiting;
-  redis.resume();
-  await until(`${visitor.name} goes on after Redis stood still`, async () => {
+  await redis.start();
+  await until(`${visitor.name} goes on after Redis was gone`, async () => {
     const answer = await visitor.get("api");
     return answer.kind === "answered" && answer.status !== 503;
   });
