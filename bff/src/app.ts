@@ -134,7 +134,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     log,
   };
 
-  const upstreams = createUpstreams(config.upstreams);
+  const upstreams = createUpstreams(config.upstreams, log);
   const openAnswers = createOpenAnswers(liveConnections);
   metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
   const tunnels = createTunnels();

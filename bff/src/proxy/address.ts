@@ -2,6 +2,7 @@
 import { Pool, type Client, type buildConnector } from "undici";
 import { createBreaker, type Breaker } from "../breaker.ts";
 import type { UpstreamConfig } from "../config.ts";
+import type { Log } from "../log.ts";
 import { Connection } from "./connection.ts";
 
 export type Address = {
@@ -9,9 +10,13 @@ export type Address = {
   readonly origin: string;
   readonly pool: Pool;
   readonly breaker: Breaker;
+  /** What became of an attempt; says so when the address stops or begins to work. */
+  report(isAlive: boolean, error?: Error): void;
   /** Requests that it has not finished answering. */
   inFlight: number;
 };
+
+export type AddressLog = Pick<Log, "info" | "warn">;
 
 /** Larger answer heads are an upstream's mistake: 502. */
 const MAX_HEADER_BYTES = 32_768;
@@ -19,9 +24,9 @@ const MAX_HEADER_BYTES = 32_768;
 const KEEP_ALIVE_MS = 4_000;
 
 /** A pool knows one origin: whatever a target says, the bearer cannot leave for another host (I6). */
-export function createAddress(config: UpstreamConfig, baseUrl: string): Address {
+export function createAddress(config: UpstreamConfig, baseUrl: string, log: AddressLog): Address {
   const { origin } = new URL(baseUrl);
-  const { maxConnections, http2 } = config;
+  const { maxConnections, http2, prefix } = config;
   const pool = new Pool(origin, {
     factory: (url, options) => new Connection(url, options as Client.Options & { connect: buildConnector.connector }),
     connect: { timeout: config.connectTimeoutMs, ...config.tls, ...(http2 ? { preferH2: true } : {}) },
@@ -35,9 +40,17 @@ export function createAddress(config: UpstreamConfig, baseUrl: string): Address 
     pipelining: 1,
     allowH2: http2,
   });
-  const breaker = createBreaker({
-    failuresToOpen: config.breakerFailures === 0 ? Infinity : config.breakerFailures,
-    probeEveryMs: config.breakerOpenMs,
-  });
-  return { origin, pool, breaker, inFlight: 0 };
+  const failuresToOpen = config.breakerFailures === 0 ? Infinity : config.breakerFailures;
+  const breaker = createBreaker({ failuresToOpen, probeEveryMs: config.breakerOpenMs });
+  // One of several is left alone at its first failure; balancer.ts says how.
+  const failuresToTell = config.baseUrls.length > 1 ? 1 : failuresToOpen;
+  const report = (isAlive: boolean, error?: Error): void => {
+    const before = breaker.failures();
+    breaker.report(isAlive);
+    const line = { upstream: prefix, url: origin };
+    if (isAlive && before >= failuresToTell) log.info("an address of an upstream works again", line);
+    else if (!isAlive && before + 1 === failuresToTell)
+      log.warn("an address of an upstream is left alone for a while", { ...line, error });
+  };
+  return { origin, pool, breaker, report, inFlight: 0 };
 }

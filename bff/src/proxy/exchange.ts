@@ -185,7 +185,7 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
       endAnswer(request, response, run.shortBody, "latin1");
     },
     onResponseError(_controller, error) {
-      if (isConnectFault(error, run.traces)) run.address.breaker.report(false);
+      if (isConnectFault(error, run.traces)) run.address.report(false, error);
       if (run.isDone) return;
       if (!response.headersSent) {
         if (request.socket.destroyed) run.settle("browser left");
@@ -204,7 +204,7 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
 function reportHealth({ upstream }: Exchange, { address }: Run, status: number): void {
   const { breakerStatuses } = upstream.config;
   const isFailure = breakerStatuses.length > 0 && breakerStatuses.includes(status);
-  if (isFailure || address.breaker.failures() > 0) address.breaker.report(!isFailure);
+  if (isFailure || address.breaker.failures() > 0) address.report(!isFailure);
 }
 
 function tallied(outcome: ExchangeOutcome | GatewayError): UpstreamOutcome {

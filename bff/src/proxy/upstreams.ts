@@ -1,6 +1,6 @@
 // The upstreams that may be called: found by path, never by anything else in a request.
 import type { UpstreamConfig } from "../config.ts";
-import { createAddress, type Address } from "./address.ts";
+import { createAddress, type Address, type AddressLog } from "./address.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
 import { createTally, type Tally } from "./tally.ts";
 
@@ -18,10 +18,10 @@ export type Upstream = Readonly<{
   basePath: string;
 }>;
 
-export function createUpstreams(configs: readonly UpstreamConfig[]): readonly Upstream[] {
+export function createUpstreams(configs: readonly UpstreamConfig[], log: AddressLog): readonly Upstream[] {
   const upstreams = configs.map((config): Upstream => {
     const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
-    const addresses = config.baseUrls.map((baseUrl) => createAddress(config, baseUrl));
+    const addresses = config.baseUrls.map((baseUrl) => createAddress(config, baseUrl, log));
     const tally = createTally();
     return {
       config,

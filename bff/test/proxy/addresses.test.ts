@@ -105,6 +105,7 @@ describe("several addresses of one upstream", () => {
     expect(seen.slice(0, -1).every((status) => status === 502)).toBe(true);
     expect(seen.length).toBeGreaterThan(1);
     expect(seen.at(-1)).toBe(503);
+    expect(tallyOf(gateway).retries, "one for each request that was tried").toBeLessThan(seen.length);
     await back(two);
     await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
   });
@@ -144,6 +145,11 @@ describe("an address that cannot be connected to", () => {
     kept(upstream);
     await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
     expect(tallyOf(gateway).unavailable).toBeGreaterThan(0);
+    const told = gateway.lines.filter((line) => line["url"] === upstream.origin).map((line) => line["msg"]);
+    expect(told, "said once, not for every request").toEqual([
+      "an address of an upstream is left alone for a while",
+      "an address of an upstream works again",
+    ]);
     for (let round = 0; round < 5; round++) expect(await statusOf(gateway)).toBe(200);
   });
 

@@ -57,10 +57,13 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const publicOrigin = options.publicOrigin ?? `http://127.0.0.1:${port}`;
   const { upstreams: rows, faults } = parseUpstreams(options.upstreams, undefined);
   if (faults.length > 0) throw new Error(faults.join(" "));
-  const upstreams = createUpstreams(rows.map((row) => ({ ...row, ...options.override })));
   const lines: Record<string, unknown>[] = [];
   const log = createLog("debug", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const metrics = createMetrics();
+  const upstreams = createUpstreams(
+    rows.map((row) => ({ ...row, ...options.override })),
+    log,
+  );
   metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
   const config = {
     publicOrigin,

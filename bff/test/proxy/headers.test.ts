@@ -15,6 +15,8 @@ import {
   type TestUpstream,
 } from "./gateway.ts";
 
+const NO_LOG = { info: () => {}, warn: () => {} };
+
 let upstream: TestUpstream;
 let gateway: TestGateway;
 let answerWith: [name: string, value: string][] = [];
@@ -248,8 +250,8 @@ describe("caching", () => {
 });
 
 describe("Location", () => {
-  const [row] = createUpstreams(parseUpstreams("/api=http://api.internal:8000/v1", undefined).upstreams);
-  const [root] = createUpstreams(parseUpstreams("/api/root=http://api.internal:8000", undefined).upstreams);
+  const [row] = createUpstreams(parseUpstreams("/api=http://api.internal:8000/v1", undefined).upstreams, NO_LOG);
+  const [root] = createUpstreams(parseUpstreams("/api/root=http://api.internal:8000", undefined).upstreams, NO_LOG);
   test.each([
     ["http://api.internal:8000/v1/items/", 307, "/api/items/"],
     ["/v1/items/7?x=1#y", 201, "/api/items/7?x=1#y"],
@@ -282,6 +284,7 @@ describe("Location", () => {
 describe("upstreams", () => {
   const upstreams = createUpstreams(
     parseUpstreams("/api=http://a.test,/api/b=http://b.test/base/,/api/b/c=http://c.test", undefined).upstreams,
+    NO_LOG,
   );
   test.each([
     ["/api/x", "/api", "/x"],
