@@ -45,4 +45,18 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");`,
     tests: ["test/session/session-limit.test.ts"],
   },
+  {
+    breaks: "audit: the log holds the provider's session id",
+    file: "src/session/session.ts",
+    find: 'hash("sha256", providerSid, "base64url").slice(0, 12)',
+    replace: "providerSid",
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+  {
+    breaks: "audit: the end of a session does not say which of the provider's it was",
+    file: "src/session/ending.ts",
+    find: "providerSession: providerSessionName(session.providerSid),",
+    replace: "",
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
 ];

@@ -32,7 +32,8 @@ PGPASSFILE=$work/pgpass pg_dump \
 # Readable from end to end, or it is none.
 pg_restore --file=/dev/null "$work/keycloak.dump"
 
-tar --create --numeric-owner --file="$work/backup.tar" \
+# What Kubernetes mounts are links into a hidden folder beside them.
+tar --create --dereference --exclude='..*' --numeric-owner --file="$work/backup.tar" \
   --directory="$work" keycloak.dump --directory="$secrets" gateway redis postgres keycloak
 
 name=cloakroom-$(date -u +%Y%m%dT%H%M%SZ).tar.cms

@@ -1,6 +1,6 @@
 // The composed system, running: started in the order of docker-compose.yml, backed up, deleted and restored.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { GatewayProcess } from "../../demo/src/gateway-process.ts";
 import { keycloakAdmin, type KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
@@ -8,6 +8,7 @@ import type { RunningProcess } from "./process.ts";
 import {
   bootstrapAdmin,
   deleteInstallation,
+  keycloakEnvironment,
   keycloakHome,
   makeSecrets,
   newInstallation,
@@ -37,6 +38,8 @@ export type Rehearsal = {
   /** Ends everything and deletes what it kept: databases, sessions and secrets. The backups stay. */
   readonly lose: () => Promise<void>;
   readonly startDatabase: () => Promise<void>;
+  /** The realm as Keycloak's own export writes it, while no server runs. */
+  readonly exportRealm: () => Promise<string>;
   /** What comes after the database. */
   readonly startRest: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -103,6 +106,11 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
       async startDatabase() {
         parts.database = await startDatabase(installation);
       },
+      async exportRealm() {
+        const home = await keycloakHome(say);
+        homes.push(home);
+        return exportRealm(installation, home);
+      },
       startRest,
       stop,
     };
@@ -110,6 +118,19 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
     await stop();
     throw error;
   }
+}
+
+/** As docs/backup.md says: the image's entry point with a command. @throws Error with Keycloak's last words */
+function exportRealm(installation: Installation, home: string): string {
+  const folder = join(installation.folder, "export");
+  const args = ["export", `--dir=${folder}`, "--realm=demo", "--users=same_file"];
+  const { status, stdout, stderr } = spawnSync(join(BACKUP, "..", "keycloak", "start.sh"), args, {
+    env: keycloakEnvironment(installation, home),
+    encoding: "utf8",
+    timeout: 120_000,
+  });
+  if (status !== 0) throw new Error(`The export ended with ${status}.\n${(stdout + stderr).slice(-2_000)}`);
+  return readFileSync(join(folder, "demo-realm.json"), "utf8");
 }
 
 function runScript(

@@ -2,6 +2,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { findOnPath } from "../../scripts/prerequisites.ts";
 import { answersOk, startProcess, type RunningProcess } from "./process.ts";
 
@@ -23,6 +24,20 @@ export type TlsProxy = RunningProcess & {
   keyHash: string;
 };
 
+function hasCertificate(origin: string): Promise<boolean> {
+  const { hostname, port } = new URL(origin);
+  return new Promise((resolve) => {
+    // Only whether there is one: nothing is sent over this connection.
+    const socket = connect({ host: "127.0.0.1", port: Number(port), servername: hostname, rejectUnauthorized: false });
+    const done = (found: boolean) => {
+      socket.destroy();
+      resolve(found);
+    };
+    socket.once("secureConnect", () => done(true));
+    socket.once("error", () => done(false));
+  });
+}
+
 export async function startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports }: TlsPlace): Promise<TlsProxy> {
   const data = join(folder, "tls-data");
   const running = await startProcess({
@@ -39,7 +54,11 @@ export async function startTlsProxy({ folder, publicOrigin, keycloakOrigin, port
       HTTP_PORT: String(ports.http),
       HEALTH_PORT: String(ports.health),
     },
-    isReady: () => answersOk(`http://127.0.0.1:${ports.health}/health`),
+    // It answers before it has its certificates.
+    isReady: async () =>
+      (await answersOk(`http://127.0.0.1:${ports.health}/health`)) &&
+      (await hasCertificate(publicOrigin)) &&
+      (await hasCertificate(keycloakOrigin)),
   });
   const authorities = join(data, "caddy", "pki", "authorities", "local");
   // The root is not part of what a server sends; the intermediate is.

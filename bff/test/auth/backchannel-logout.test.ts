@@ -64,6 +64,17 @@ describe("a back-channel logout", () => {
     expect(gateway.events("backchannel_logout").at(-1)).toMatchObject({ count: 1 });
   });
 
+  it("leaves a trail: login, logout and end name one session of the provider, and none by its sid", async () => {
+    const { sub, sid } = await loggedIn();
+    await post(form(await provider.logoutToken({ sid, sub })));
+    const told = ["login_completed", "backchannel_logout", "session_ended"].map(
+      (name) => gateway.events(name).findLast(({ subject }) => subject === sub)?.["providerSession"],
+    );
+    expect(told[0]).toMatch(/^[\w-]{12}$/);
+    expect(new Set(told).size).toBe(1);
+    expect(gateway.log.join("")).not.toContain(sid);
+  });
+
   it("with sub alone ends all sessions of that user and no other's", async () => {
     const first = await loggedIn();
     const again = await loggedIn({ sub: first.sub });

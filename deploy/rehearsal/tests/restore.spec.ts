@@ -23,7 +23,7 @@ test("a backup restores users, passwords and secrets into an empty system, and n
 }) => {
   test.setTimeout(300_000);
   const { folder, publicOrigin, keycloakOrigin } = rehearsal.installation;
-  const user = await createUser(rehearsal.admin(), { department: "finance" });
+  const user = await createUser(rehearsal.admin(), { department: "operations" });
   await logIn(page, publicOrigin, user);
   const before = await currentUser(page);
 
@@ -69,6 +69,18 @@ test("a backup restores users, passwords and secrets into an empty system, and n
   expect(restore("secrets")).toMatchObject({ status: 0, stderr: "" });
   await rehearsal.startDatabase();
   expect(restore("database")).toMatchObject({ status: 0, stderr: "" });
+
+  await test.step("Keycloak's own export has the users with what they log in with", async () => {
+    const realm = JSON.parse(await rehearsal.exportRealm()) as {
+      realm: string;
+      users: { username: string; credentials: { type: string; secretData?: string }[] }[];
+    };
+    expect(realm.realm).toBe("demo");
+    const exported = realm.users.find(({ username }) => username === user.username);
+    expect(exported?.credentials[0]).toMatchObject({ type: "password" });
+    expect(exported?.credentials[0]?.secretData).toContain("value");
+  });
+
   await rehearsal.startRest();
 
   await test.step("whoever was logged in is not any more", async () => {
@@ -83,7 +95,7 @@ test("a backup restores users, passwords and secrets into an empty system, and n
     await page.waitForURL(`${publicOrigin}/**`);
     const after = await currentUser(page);
     expect(after.user).toMatchObject({
-      department: "finance",
+      department: "operations",
       sub: before.user?.["sub"] as string,
       preferred_username: user.username,
     });
@@ -107,6 +119,39 @@ test("old backups make room for new ones", ({ rehearsal }) => {
   expect(status).toBe(0);
   const { stdout: left } = spawnSync("ls", [backups], { encoding: "utf8" });
   expect(left.trim().split("\n")).toEqual(["cloakroom-20200103T000000Z.tar.cms", stdout.trim()]);
+});
+
+test("a backup holds each secret once, also where they are mounted as Kubernetes does", ({ rehearsal }) => {
+  const { folder, secretsFolder } = rehearsal.installation;
+  const keys = newKeys(folder, "kubernetes");
+  const mounted = join(folder, "secrets-of-kubernetes");
+  const script = `set -e; cp -a '${secretsFolder}' '${mounted}'; cd '${mounted}'
+    for reader in *; do
+      mkdir $reader/..2026_11_26; mv $reader/[!.]* $reader/..2026_11_26/; ln -s ..2026_11_26 $reader/..data
+      for file in $reader/..2026_11_26/*; do ln -s ..data/$(basename $file) $reader/$(basename $file); done
+    done`;
+  expect(spawnSync("/bin/bash", ["-c", script], { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+  const env = { BACKUP_CERTIFICATE: keys.certificate, SECRETS_FOLDER: mounted };
+  const name = rehearsal.runScript("backup.sh", [], env).stdout.trim();
+  const opened = `openssl cms -decrypt -inform DER -in '${join(folder, "backups", name)}' -inkey '${keys.key}' | tar -tv`;
+  const { stdout } = spawnSync("/bin/bash", ["-c", opened], { encoding: "utf8" });
+  const files = stdout
+    .trim()
+    .split("\n")
+    .filter((line) => line.startsWith("-"));
+  expect(files.map((line) => line.split(" ").at(-1) ?? "").sort()).toEqual([
+    "gateway/client_secret",
+    "gateway/redis_url",
+    "gateway/secret_keys",
+    "keycloak.dump",
+    "keycloak/admin_password",
+    "keycloak/alice_password",
+    "keycloak/bootstrap_admin_password",
+    "keycloak/client_secret",
+    "keycloak/database_password",
+    "postgres/password",
+    "redis/users.acl",
+  ]);
 });
 
 test("without a certificate there is no backup that anybody could read", ({ rehearsal }) => {
