@@ -62,6 +62,20 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
     tests: WIRE,
   },
   {
+    breaks: "WebSocket: our Close frame lands in the middle of another frame",
+    file: "src/proxy/tunnel.ts",
+    find: "lastFrame !== undefined && down.isAtBoundary() && !hasUpstreamClosed",
+    replace: "lastFrame !== undefined && !hasUpstreamClosed",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: a session that has ended hears on until the end of the connection",
+    file: "src/proxy/tunnel.ts",
+    find: "chunk.subarray(0, endsAt)",
+    replace: "chunk",
+    tests: WIRE,
+  },
+  {
     breaks: "WebSocket: pongs keep the session alive",
     file: "src/proxy/tunnel.ts",
     find: "else if (opcode < CLOSE) onUse();",

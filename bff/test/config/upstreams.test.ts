@@ -30,8 +30,19 @@ describe("a row", () => {
       maxConnections: 0,
       breakerFailures: 5,
       breakerStatuses: [],
+      webSocket: false,
+      maxWebSocketsPerSession: 20,
       http2: false,
       tls: undefined,
+    });
+  });
+
+  it("of the short form carries WebSockets: it has no rule that one could go around", () => {
+    const { upstreams } = parseUpstreams("/api=http://orders:8000", undefined);
+    expect(upstreams[0]).toMatchObject({
+      webSocket: true,
+      methods: expect.arrayContaining(["POST"]),
+      requiredRoles: [],
     });
   });
 
@@ -102,6 +113,12 @@ describe("a wrong table", () => {
     ["a breaker that counts answers to mistakes", { breakerStatuses: [404] }, /breakerStatuses\[1\]/],
     ["a CA that is not there", { caFile: "/nowhere/ca.pem" }, /caFile names a file that cannot be read\. Mount it/],
     ["a CA for plain http", { baseUrl: "http://a.test", caFile: "x" }, /caFile is for https, but baseUrl begins with/],
+    [
+      "WebSockets over HTTP/2",
+      { baseUrl: "https://a.test", http2: true, webSocket: true },
+      /webSocket needs HTTP\/1\.1/,
+    ],
+    ["no room for any WebSocket", { maxWebSockets: 0 }, /maxWebSockets/],
     ["HTTP/2 without TLS", { baseUrl: "http://a.test", http2: true }, /http2 is for https/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
   ])("is refused for %s", (_case, change, message) => {

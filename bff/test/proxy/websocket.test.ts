@@ -4,11 +4,14 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import type { EndReason } from "../../src/store.ts";
+import { testAuthority } from "../support/certificates.ts";
 import { openSocket, startSocketUpstream, type SocketUpstream } from "../support/web-socket.ts";
 import {
+  appRequest,
   BEARER,
   eventually,
   parseAnswer,
+  sendRaw,
   startGateway as startFront,
   startRawUpstream,
   type GatewayOptions,
@@ -34,6 +37,8 @@ async function startUpstream(...options: Parameters<typeof startSocketUpstream>)
 }
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+const ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
 /** Sends a handshake byte by byte as written. Reads until the gateway closes, or up to a 101 and what follows it. */
 function shakeHands(gateway: TestGateway, fields: string[], { line = "GET /api/ws HTTP/1.1", after = "" } = {}) {
@@ -277,13 +282,11 @@ describe("what is refused", () => {
     expect(answer.closed).toBe(true);
   });
 
-  const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-  const accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
   test.each([
-    ["no Sec-WebSocket-Accept", `${head}\r\n`],
-    ["that of another key", `${head}Sec-WebSocket-Accept: c3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`],
-    ["a subprotocol that nobody offered", `${head}${accept}Sec-WebSocket-Protocol: evil\r\n\r\n`],
-    ["an extension that nobody offered", `${head}${accept}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`],
+    ["no Sec-WebSocket-Accept", `${SWITCHING}\r\n`],
+    ["that of another key", `${SWITCHING}Sec-WebSocket-Accept: c3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`],
+    ["a subprotocol that nobody offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Protocol: evil\r\n\r\n`],
+    ["an extension that nobody offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`],
   ])("a 101 with %s opens nothing", async (_name, answer) => {
     let isClosed = false;
     const upstream = await startRawUpstream((socket) => {
@@ -466,21 +469,39 @@ describe("a session's WebSockets", () => {
     expect(line).toMatchObject({ path: "/api/ws", upstream: "/api", endedBy: "session", receivedBytes: 0 });
   });
 
-  test("one in the middle of a long frame closes too, with no byte of another message", async () => {
+  /** A browser's side as bytes, of a connection whose upstream has sent the first half of a frame. */
+  async function inMidFrame() {
     const { ends, live } = manualEnd();
-    const upstream = await startUpstream((socket) => {
-      // More than fits into all buffers on the way to a browser that does not read.
-      for (let at = 0; at < 8; at++) socket.send(Buffer.alloc(4_000_000, at));
+    const found: { inside?: Socket } = {};
+    const upstream = await startRawUpstream((socket) => {
+      found.inside = socket;
+      socket.write(`${SWITCHING}${ACCEPT}\r\n\x82\x04ab`, "latin1");
     });
+    stops.push(upstream.stop);
     const gateway = await startGateway(upstream, { ...withSession, live });
-    const { socket, closed } = await openSocket(gateway, "/api/ws");
-    let messages = 0;
-    socket.on("message", () => messages++);
-    await once(socket, "message");
+    let bytes = "";
+    const browser = connect(gateway.port, "127.0.0.1", () => {
+      browser.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`);
+    });
+    browser.setEncoding("latin1").on("data", (chunk: string) => (bytes += chunk));
+    const closed = once(browser, "close");
+    const received = () => bytes.split("\r\n\r\n")[1];
+    await eventually(() => received() === "\x82\x04ab", "half a frame has arrived");
     for (const end of ends) end("logout");
-    const { code } = await closed;
-    expect([4401, 1006]).toContain(code);
-    expect(messages).toBeLessThan(8);
+    return { inside: found.inside!, received, closed };
+  }
+
+  test("a frame that is under way comes to its end, and nothing after it arrives", async () => {
+    const { inside, received, closed } = await inMidFrame();
+    inside.write("cd\x82\x06secret", "latin1");
+    await closed;
+    expect(received()).toBe(`\x82\x04abcd\x88\x11${String.fromCharCode(0x11, 0x31)}session_revoked`);
+  });
+
+  test("a frame that does not come to its end is cut, and never looks complete", async () => {
+    const { received, closed } = await inMidFrame();
+    await closed;
+    expect(received()).toBe("\x82\x04ab");
   });
 
   test("a stalled browser cannot keep its side open", async () => {
@@ -590,5 +611,43 @@ describe("memory", () => {
     await eventually(() => received === messages, "all of it arrives", 15_000);
     expect(heldBytes).toBeGreaterThan(0);
     expect(heldBytes).toBeLessThan(1_000_000);
+  });
+});
+
+describe("a row's other keys", () => {
+  test("maxConnections counts requests, not open WebSockets", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(upstream, { override: { maxConnections: 1, maxQueued: 0 } });
+    const opened = [];
+    for (let at = 0; at < 3; at++) opened.push(await openSocket(gateway, "/api/ws"));
+    for (const { socket, next } of opened) {
+      socket.send("still there");
+      expect((await next()).toString()).toBe("still there");
+    }
+    expect(gateway.upstreams[0]!.addresses[0]!.inFlight).toBe(0);
+    expect((await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"))).status).toBe(426);
+  });
+
+  test("an upstream over TLS is believed by its CA, and carries WebSockets as well", async () => {
+    const authority = testAuthority();
+    const upstream = await startUpstream(undefined, { tls: authority.issue("localhost") });
+    const gateway = await startGateway(upstream, { override: { tls: { ca: authority.cert } } });
+    const { socket, next, closed } = await openSocket(gateway, "/api/ws");
+    socket.send("hello");
+    expect((await next()).toString()).toBe("hello");
+    socket.close(1000);
+    expect((await closed).code).toBe(1000);
+    const stranger = await startGateway(upstream);
+    expect((await shakeHands(stranger, fieldsOf(stranger))).status).toBe(502);
+  });
+
+  test("an address that cannot be connected to is passed over for another", async () => {
+    const upstream = await startUpstream();
+    const gateway = await startGateway(
+      { origin: "http://127.0.0.1:1" },
+      { override: { baseUrls: ["http://127.0.0.1:1", upstream.origin] } },
+    );
+    for (let at = 0; at < 4; at++) await openSocket(gateway, "/api/ws");
+    expect(upstream.asked).toHaveLength(4);
   });
 });

@@ -1,6 +1,7 @@
 // Both ends of a WebSocket with a gateway in between: a real server behind it, a real client in front.
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { WebSocket, WebSocketServer, type ClientOptions, type ServerOptions } from "ws";
 
@@ -22,14 +23,15 @@ const echo = (socket: WebSocket): void => {
 /** @param refuse a status with which every handshake is refused */
 export async function startSocketUpstream(
   onConnection: (socket: WebSocket, request: IncomingMessage) => void = echo,
-  options: Omit<ServerOptions, "noServer"> & { refuse?: number } = {},
+  options: Omit<ServerOptions, "noServer"> & { refuse?: number; tls?: { cert: string; key: string } } = {},
 ): Promise<SocketUpstream> {
-  const { refuse, ...serverOptions } = options;
+  const { refuse, tls, ...serverOptions } = options;
   const asked: IncomingMessage[] = [];
   const sockets: WebSocket[] = [];
   const connections = new Set<Socket>();
   const sockets13 = new WebSocketServer({ noServer: true, ...serverOptions });
-  const server = createServer((_request, response) => void response.writeHead(426).end());
+  const plain = (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(426).end();
+  const server = tls === undefined ? createServer(plain) : createTlsServer(tls, plain);
   server.on("connection", (connection) => {
     connections.add(connection);
     connection.once("close", () => connections.delete(connection));
@@ -52,7 +54,7 @@ export async function startSocketUpstream(
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `${tls === undefined ? "http://127.0.0.1" : "https://localhost"}:${(server.address() as AddressInfo).port}`,
     asked,
     sockets,
     connections,
