@@ -67,4 +67,11 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests,
   },
+  {
+    breaks: "workers: a process that crashed is not started again",
+    file: "src/workers.ts",
+    find: "if (!isDraining) start();",
+    replace: "",
+    tests: ["test/config/workers.test.ts"],
+  },
 ];

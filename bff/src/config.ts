@@ -52,6 +52,8 @@ export type Config = Readonly<{
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
+  /** Processes that share the listener. */
+  workers: number;
   drainMs: number;
   logLevel: string;
 }>;
@@ -128,6 +130,7 @@ export function loadConfig(env: Environment = process.env): Config {
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,
+    workers: values.WORKERS ?? 1,
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
     logLevel: values.LOG_LEVEL ?? "",
   });
@@ -222,6 +225,8 @@ function crossFaults(values: Values, env: Environment): string[] {
     faults.push(
       "REDIS_URL is required when NODE_ENV=production: without it sessions live in one process and die with it.",
     );
+  if ((values.WORKERS ?? 1) > 1 && values.REDIS_URL === undefined)
+    faults.push("WORKERS above 1 needs REDIS_URL: without it every process would know sessions of its own only.");
   if (values.PORT !== 0 && values.PORT === values.MANAGEMENT_PORT)
     faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics are not for the public listener.");
   const idle = values.SESSION_IDLE_SECONDS;

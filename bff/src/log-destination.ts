@@ -14,9 +14,19 @@ type Output = { write: (text: string) => void; flushSync: () => void };
 
 const GATHERED_CHARACTERS = 32_768;
 const GATHERED_MS = 250;
+/** What a pipe takes as a whole: more of it from two processes at once could be mixed up (POSIX, PIPE_BUF). */
+const PIPE_BYTES = 4_096;
+
+/** For a standard output that several processes write to. */
+export function createSharedLogDestination(): LogDestination {
+  return createLogDestination(pino.destination({ dest: 1, sync: false, maxWrite: PIPE_BYTES }), PIPE_BYTES);
+}
 
 /** @param output standard output, unless a test wants to see it */
-export function createLogDestination(output: Output = pino.destination({ dest: 1, sync: false })): LogDestination {
+export function createLogDestination(
+  output: Output = pino.destination({ dest: 1, sync: false }),
+  gatheredCharacters = GATHERED_CHARACTERS,
+): LogDestination {
   let gathered = "";
   let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
@@ -35,8 +45,9 @@ export function createLogDestination(output: Output = pino.destination({ dest: 1
   process.once("exit", flushSync);
   return {
     write(line) {
+      if (gathered.length + line.length > gatheredCharacters) flush();
       gathered += line;
-      if (gathered.length >= GATHERED_CHARACTERS) flush();
+      if (gathered.length >= gatheredCharacters) flush();
       else timer ??= setTimeout(flush, GATHERED_MS).unref();
     },
     flush,

@@ -1,4 +1,5 @@
 // Read config, connect, listen, drain on SIGTERM.
+import cluster from "node:cluster";
 import { createServer, type Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
@@ -9,13 +10,16 @@ import { createManagementServer } from "./http/management.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { guardServer } from "./http/socket-answers.ts";
 import { checkSpaRoot } from "./http/spa.ts";
+import { createSharedLogDestination } from "./log-destination.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createRedisStore, storeFault } from "./redis.ts";
 import type { Store } from "./store.ts";
+import { answerSupervisor, isSupervisor, supervise } from "./workers.ts";
 
 const config = readConfigOrExit();
-const log = createLog(config.logLevel);
+const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
+if (isSupervisor(config)) await supervise({ config, log });
 const metrics = createMetrics();
 const store = openStore(config, log);
 const { handle, readiness, drain: endStreams, webSockets, settled, close } = createApp({ config, store, log, metrics });
@@ -52,7 +56,8 @@ process.once("SIGINT", () => void drain());
 try {
   await meetStore();
   await listen(server, config.listen);
-  await listen(management, config.management);
+  if (cluster.isWorker) answerSupervisor({ checks: readiness, metrics });
+  else await listen(management, config.management);
   log.info("listening", { url: config.publicOrigin });
   for (const warning of configWarnings(config)) log.warn(warning);
   void tellFaults();

@@ -218,6 +218,11 @@ export const SETTINGS = {
     default: "",
     meaning: "CIDR list of proxies whose X-Forwarded-For is believed, for the log's address only",
   },
+  WORKERS: {
+    schema: wholeNumber(1, 64),
+    default: "1",
+    meaning: "Processes that share the listener, started again when they crash; above 1 needs REDIS_URL",
+  },
   DRAIN_SECONDS: {
     schema: wholeNumber(0, 300),
     default: "10",

@@ -68,12 +68,20 @@ async function route(parts: ManagementParts, { method, url = "" }: IncomingMessa
 
 async function readiness({ checks, isDraining, checkTimeoutMs = 1_000 }: ManagementParts): Promise<Answer> {
   if (isDraining()) return json(503, { status: "failed", checks: {}, detail: "The gateway is shutting down." });
+  const { status, checks: results } = await checkAll(checks, checkTimeoutMs);
+  return json(status === "failed" ? 503 : 200, { status, checks: results });
+}
+
+export type Readiness = { status: CheckResult["status"]; checks: Record<string, CheckResult> };
+
+/** The worst of all counts. */
+export async function checkAll(checks: readonly ReadinessCheck[], timeoutMs: number): Promise<Readiness> {
   const results = await Promise.all(
-    checks.map(async ({ name, check }) => [name, await withDeadline(check, checkTimeoutMs)] as const),
+    checks.map(async ({ name, check }) => [name, await withDeadline(check, timeoutMs)] as const),
   );
   const found = results.map(([, { status }]) => status);
   const status = found.includes("failed") ? "failed" : found.includes("degraded") ? "degraded" : "ok";
-  return json(status === "failed" ? 503 : 200, { status, checks: Object.fromEntries(results) });
+  return { status, checks: Object.fromEntries(results) };
 }
 
 async function withDeadline(check: () => Promise<CheckResult>, timeoutMs: number): Promise<CheckResult> {

@@ -37,6 +37,8 @@ export type Metrics = {
   contentType: string;
   /** The exposition text. */
   scrape(): Promise<string>;
+  /** For a process that adds up several. */
+  sample(): Promise<object[]>;
 };
 
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -115,6 +117,7 @@ export function createMetrics(): Metrics {
     sessionCacheWorks: (works) => sessionCache.set(works ? 1 : 0),
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
+    sample: () => registry.getMetricsAsJSON(),
   };
 }
 
