@@ -16,6 +16,8 @@ import type { Store } from "./store.ts";
 /** Nobody waits in a browser for it: a slow answer is better than none. */
 const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** These do not pass by themselves. */
+const REFUSALS: ReadonlySet<string> = new Set(["NOPERM", "WRONGPASS", "NOAUTH"]);
 
 type Parts = { config: Config; store: Store; sessions: Sessions; log: Log; progress: Progress };
 /** What can be said of a command that broke off. */
@@ -50,15 +52,17 @@ async function withStore(config: Config, url: string, work: (parts: Parts) => Pr
     // What came of a fault is not the fault: a connection that was refused does not answer either.
     if (storeFault(error) !== NO_ANSWER) fault = storeFault(error);
   };
-  const store = createRedisStore({ url, timeoutMs: COMMAND_TIMEOUT_MS, onError });
+  const confirmReplicas = config.redisConfirmReplicas;
+  const store = createRedisStore({ url, timeoutMs: COMMAND_TIMEOUT_MS, confirmReplicas, onError });
   const { sessionIdleMs, sessionMaxMs, sessionCacheMs } = config;
   const heard = sessionCacheMs === 0 ? {} : { untilAllHeard };
   const sessions = createSessions({ store, ...heard, log, sessionIdleMs, sessionMaxMs });
   const progress = { isConnected: false, ended: 0 };
   try {
-    await connected(store);
+    await untilItAnswers(() => store.check());
     progress.isConnected = true;
-    return await work({ config, store, sessions, log, progress });
+    // Ending twice does no harm, and its other connections may not be there yet.
+    return await untilItAnswers(() => work({ config, store, sessions, log, progress }));
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     return complain(1, `${progressInWords(progress)} ${faultInWords(fault)}`);
@@ -73,14 +77,14 @@ function progressInWords({ isConnected, ended }: Progress): string {
 }
 
 /** @throws GatewayError store_unavailable */
-async function connected(store: Store): Promise<void> {
+async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
   const giveUpAtMs = performance.now() + CONNECT_TIMEOUT_MS;
   for (;;) {
     try {
-      await store.check();
-      return;
+      return await ask();
     } catch (error) {
-      if (performance.now() > giveUpAtMs) throw error;
+      const isRefused = error instanceof GatewayError && REFUSALS.has(storeFault(error.cause));
+      if (!(error instanceof GatewayError) || isRefused || performance.now() > giveUpAtMs) throw error;
       await sleep(50);
     }
   }

@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startSentinelRedis } from "../../chaos/redis-sentinel.ts";
+import { createLiveConnections } from "../../src/session/live-connections.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import { createSessions } from "../../src/session/sessions.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
@@ -145,12 +147,42 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
     const cluster = await startCluster(3);
     const store = createRedisStore({ url: cluster.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
-    const stored = await Promise.all(Array.from({ length: 30 }, () => storeSession(store)));
+    // Its second connection may be ready a moment later.
+    await expect.poll(() => storeSession(store).then(() => "stored", String), { timeout: 10_000 }).toBe("stored");
+    const stored = await Promise.all(Array.from({ length: 29 }, () => storeSession(store)));
     const ended = await admin(["end-all", "--yes"], { REDIS_URL: cluster.url });
     expect(ended).toMatchObject({ code: 0, out: "30 sessions ended\n" });
     expect(await Promise.all(stored.map(({ key }) => store.read(key)))).toEqual(stored.map(() => undefined));
     await store.close();
     await cluster.stop();
+  });
+});
+
+describe("behind a Sentinel", { timeout: 120_000 }, () => {
+  it("all sessions are ended, and an instance hears of it; of the next ones too, after a failover", async () => {
+    const sentinel = await startSentinelRedis();
+    const store = createRedisStore({ url: sentinel.url, timeoutMs: 1_000 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    const live = createLiveConnections({ store, log: silentLog });
+    const told: string[] = [];
+    const watch = async (): Promise<void> => {
+      const { key } = await storeSession(store);
+      live.add(key, (reason) => told.push(reason));
+    };
+    await expect.poll(() => watch().then(() => "stored", String), { timeout: 10_000 }).toBe("stored");
+    expect(await admin(["end-all", "--yes"], { REDIS_URL: sentinel.url })).toMatchObject({
+      code: 0,
+      out: "1 session ended\n",
+    });
+    await expect.poll(() => told).toEqual(["revoked"]);
+    await sentinel.failOver();
+    await expect.poll(() => watch().then(() => "stored", String), { timeout: 20_000 }).toBe("stored");
+    expect(await admin(["end-all", "--yes"], { REDIS_URL: sentinel.url })).toMatchObject({ code: 0 });
+    await expect.poll(() => told.at(-1), { timeout: 10_000 }).toBe("revoked");
+    expect(told.length).toBeGreaterThanOrEqual(2);
+    live.close();
+    await store.close();
+    await sentinel.stop();
   });
 });
 
