@@ -25,6 +25,8 @@ export type Exchange = {
   refusalOf: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
   /** The head for the browser. */
   answerHead: (status: number, headers: IncomingHttpHeaders) => string[];
+  /** See STALLED_READER_MS, which it is where it is not given. */
+  stalledReaderMs?: number;
   /** Asks for a WebSocket, and gets the head and the socket where the upstream agrees; nothing is answered then. */
   onUpgrade?: (headers: IncomingHttpHeaders, socket: Duplex) => void;
 };
@@ -176,7 +178,7 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
       }
       if (response.write(chunk)) return;
       controller.pause();
-      response.socket?.setTimeout(STALLED_READER_MS);
+      response.socket?.setTimeout(parts.stalledReaderMs ?? STALLED_READER_MS);
       response.once("drain", resume);
     },
     onResponseEnd() {

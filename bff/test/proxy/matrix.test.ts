@@ -1,8 +1,12 @@
 // What else crosses, at every stage of a request, and what may come from an upstream at any time.
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { createServer } from "node:http";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { exchange } from "../../src/proxy/exchange.ts";
+import { closeUpstreams, createUpstreams } from "../../src/proxy/upstreams.ts";
+import { parseUpstreams } from "../../src/upstream-config.ts";
 import {
   appRequest,
   eventually,
@@ -224,6 +228,38 @@ describe("a browser that leaves", () => {
     socket.destroy();
     await eventually(() => isClosed, "the upstream is told");
   });
+});
+
+test("a browser that takes nothing of its answer is let go in time, with the upstream call (slow read)", async () => {
+  let isClosed = false;
+  const upstream = kept(
+    await startUpstream((_request, response) => {
+      const more = () => {
+        while (response.write("x".repeat(65_536)));
+        response.once("drain", more);
+      };
+      response.on("close", () => (isClosed = true));
+      more();
+    }, false),
+  );
+  const { upstreams } = parseUpstreams(`/api=${upstream.origin}`, undefined);
+  const [row] = createUpstreams(upstreams, { info: () => {}, warn: () => {} });
+  const outcome = new Promise((resolve) => {
+    const server = createServer((request, response) => {
+      const asked = { request, response, upstream: row!, address: row!.balancer.take()!, target: "/", headers: [] };
+      const answer = { body: undefined, refusalOf: () => undefined, answerHead: () => [], stalledReaderMs: 100 };
+      resolve(exchange({ ...asked, ...answer }));
+    });
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      const socket = connect(port, "127.0.0.1", () => socket.pause().write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      socket.on("error", () => {});
+      kept({ stop: () => [socket.destroy(), server.close()] });
+    });
+  });
+  expect(await outcome).toBe("browser left");
+  await eventually(() => isClosed, "the upstream is told");
+  await closeUpstreams([row!]);
 });
 
 describe("one pool, good and bad answers mixed", () => {
