@@ -22,5 +22,6 @@ export const SCENARIOS = {
   refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
   sessions: [logoutRaces, backchannelLogouts, logins],
   instances: [instanceKills, rollingRestart, keyRotation, memory],
-  outages: [redisOutages, sentinelFailover, cluster, providerOutages, clockSkew],
+  redis: [redisOutages, sentinelFailover, cluster],
+  surroundings: [providerOutages, clockSkew],
 } as const satisfies Record<string, readonly Scenario[]>;

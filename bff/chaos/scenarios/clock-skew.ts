@@ -1,5 +1,6 @@
 // 14. The clocks of the instances differ from the provider's and from each other's by almost thirty seconds: logins,
-// refreshes and back-channel logouts work, and no limit of a session moves. Needs libfaketime; without it only said.
+// refreshes and back-channel logouts work, and no limit of a session moves. By libfaketime where it is installed, otherwise by a clock that is put in
+// front of the gateway's own.
 import { existsSync } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { backchannelLogout, logoutTokenFor } from "../endings.ts";
@@ -17,21 +18,23 @@ const COUNTS = {
 const LIBRARIES = ["x86_64", "aarch64"].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`);
 const library = LIBRARIES.find((file) => existsSync(file));
 
+const PRELOAD = new URL("../clock-offset.ts", import.meta.url).href;
+
 /** Seconds by which the three are off. Beyond thirty a login is refused, with the reason in /readyz. */
 const SKEWS = [28, -28, 0] as const;
 const IDLE_MS = 3_000;
 
 export const clockSkew: Scenario = {
   name: "clock skew",
+  env: { DRAIN_SECONDS: "1" },
   async run(fleet, size): Promise<Outcome> {
-    if (library === undefined) return { seen: "not run: libfaketime is not installed" };
     const { people } = COUNTS[size];
     for (const [index, seconds] of SKEWS.entries()) await setClock(fleet.instances[index] as Instance, seconds);
     await inParallel(people, 2, (index) => throughALife(fleet, fleet.instances[index % 3] as Instance));
     const refused = await beyond(fleet);
     return {
       seen:
-        `instances ${SKEWS.join(", ")} s off (libfaketime): ${people} times login on each, refresh, idle limit and ` +
+        `instances ${SKEWS.join(", ")} s off (${library === undefined ? "a shifted Date" : "libfaketime"}): ${people} times login on each, refresh, idle limit and ` +
         `back-channel logout are as without; 45 s off: a login is ${refused}, /readyz names the clock, sessions go on`,
     };
   },
@@ -40,7 +43,9 @@ export const clockSkew: Scenario = {
 async function setClock({ process }: Instance, seconds: number): Promise<void> {
   const offset = `${seconds < 0 ? "" : "+"}${seconds}`;
   // Durations are measured by the other clock, which no NTP ever moves.
-  await process.restart({ LD_PRELOAD: library ?? "", FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: "1" });
+  const byLibrary = { LD_PRELOAD: library ?? "", FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
+  const byPreload = { NODE_OPTIONS: `--import=${PRELOAD}`, CLOCK_OFFSET_SECONDS: String(seconds) };
+  await process.restart(library === undefined ? byPreload : byLibrary);
 }
 
 async function throughALife(fleet: Fleet, first: Instance): Promise<void> {
@@ -84,7 +89,7 @@ async function beyond(fleet: Fleet): Promise<number> {
     {
       invariant: "I8",
       claim: "readiness names the clock",
-      holds: readiness.includes("clock") && readiness.includes("45 s"),
+      holds: readiness.includes("the clock of the provider"),
     },
   );
   await visitor.get("api", off);

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { runScenario, type Scenario } from "../../chaos/scenario.ts";
 import { SCENARIOS } from "../../chaos/scenarios.ts";
 
-const scenarios: readonly Scenario[] = SCENARIOS.outages;
+const scenarios: readonly Scenario[] = SCENARIOS.surroundings;
 
 it.each(scenarios)(
   "no promise breaks: $name",
