@@ -28,6 +28,8 @@ export type Realm = {
   groups: { name: string; realmRoles?: string[]; clientRoles?: Record<string, string[]> }[];
   users: {
     username: string;
+    serviceAccountClientId?: string;
+    clientRoles?: Record<string, string[]>;
     attributes: Record<string, string[]>;
     groups: string[];
     credentials: { value: string }[];
@@ -51,6 +53,8 @@ const mapper = (realm: Realm, name: string): Omit<Mapper, "name"> =>
 const flow = (realm: Realm, alias: string) =>
   realm.authenticationFlows.find((each) => each.alias === alias)?.authenticationExecutions ?? [];
 const user = (realm: Realm, name: string) => realm.users.find(({ username }) => username === name) as Realm["users"][0];
+const people = (realm: Realm) =>
+  realm.users.filter(({ serviceAccountClientId }) => serviceAccountClientId === undefined);
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 const policyNumber = ({ passwordPolicy }: Realm, name: string) =>
   Number(new RegExp(`\\b${name}\\((\\d+)\\)`).exec(String(passwordPolicy))?.[1] ?? 0);
@@ -79,6 +83,23 @@ const CLIENT: readonly Rule[] = [
       ["oauth2.device.authorization.grant.enabled", "oidc.ciba.grant.enabled", "standard.token.exchange.enabled"].every(
         (name) => attributes(r)[name] === "false",
       ),
+  ],
+  [
+    "who may end everybody's sessions is a client of its own, off, with no secret that somebody could read",
+    (r) => {
+      const { enabled, secret, serviceAccountsEnabled, standardFlowEnabled } = client(r, "cloakroom-sessions");
+      return !enabled && secret === undefined && serviceAccountsEnabled === true && standardFlowEnabled === false;
+    },
+  ],
+  [
+    "and has that one right",
+    (r) =>
+      same(
+        r.users.filter((each) => !people(r).includes(each)).map(({ clientRoles, groups }) => [clientRoles, groups]),
+        [[{ "realm-management": ["manage-users"] }, undefined]],
+      ) &&
+      same(r.clientScopeMappings["realm-management"], [{ client: "cloakroom-sessions", roles: ["manage-users"] }]) &&
+      client(r, "cloakroom-sessions")["fullScopeAllowed"] === false,
   ],
   [
     "no client logs in by password alone",
@@ -190,7 +211,7 @@ const CLAIMS: readonly Rule[] = [
     "a group gives the client role, and tokens may hold it",
     (r) =>
       same(r.groups.find(({ name }) => name === "engineering")?.clientRoles, { "resource-api": ["reports-reader"] }) &&
-      same(r.clientScopeMappings, { "resource-api": [{ client: "cloakroom", roles: ["reports-reader"] }] }) &&
+      same(r.clientScopeMappings["resource-api"], [{ client: "cloakroom", roles: ["reports-reader"] }]) &&
       mapper(r, "client roles").config["access.token.claim"] === "true",
   ],
   [
@@ -204,7 +225,7 @@ const CLAIMS: readonly Rule[] = [
     "no password is written down",
     (r) =>
       same(
-        r.users.map(({ credentials }) => credentials.map(({ value }) => value)),
+        people(r).map(({ credentials }) => credentials.map(({ value }) => value)),
         [["${CLOAKROOM_ALICE_PASSWORD}"], ["${CLOAKROOM_ADMIN_PASSWORD}"]],
       ),
   ],

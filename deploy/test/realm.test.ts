@@ -7,6 +7,7 @@ import { RULES, type Realm } from "./realm-rules.ts";
 const text = readFileSync(REALM_FILE, "utf8");
 const realm = JSON.parse(text) as Realm;
 const cloakroom = (r: Realm) => r.clients.find(({ clientId }) => clientId === "cloakroom")!;
+const sessionsClient = (r: Realm) => r.clients.find(({ clientId }) => clientId === "cloakroom-sessions")!;
 const attribute = (name: string, value: string) => (r: Realm) => void (cloakroom(r).attributes![name] = value);
 const mapperConfig = (mapper: string, name: string, value: string) => (r: Realm) =>
   void (cloakroom(r).protocolMappers!.find((each) => each.name === mapper)!.config[name] = value);
@@ -27,6 +28,10 @@ const WEAKER: readonly [string, (realm: Realm) => void][] = [
   ["the implicit flow", ofClient("implicitFlowEnabled", true)],
   ["the password grant", ofClient("directAccessGrantsEnabled", true)],
   ["the password grant for another client", (r) => void (r.clients[1]!["directAccessGrantsEnabled"] = true)],
+  ["a client that may end sessions from the start", (r) => void (sessionsClient(r).enabled = true)],
+  ["its secret in the file", (r) => void (sessionsClient(r).secret = "change-me-change-me")],
+  ["more rights for it", (r) => void r.users[2]!.clientRoles!["realm-management"]!.push("realm-admin")],
+  ["every right that its account may get", (r) => void (sessionsClient(r)["fullScopeAllowed"] = true)],
   ["the command line client", (r) => void (r.clients.find(({ clientId }) => clientId === "admin-cli")!.enabled = true)],
   ["a service account", ofClient("serviceAccountsEnabled", true)],
   ["the device flow", attribute("oauth2.device.authorization.grant.enabled", "true")],
@@ -132,7 +137,10 @@ describe("the realm's values", () => {
   it("are filled in as they are, whatever characters they have", () => {
     const rendered = JSON.parse(renderRealm(values)) as Realm;
     expect(cloakroom(rendered).secret).toBe(values.CLOAKROOM_CLIENT_SECRET);
-    expect(rendered.users.map(({ credentials }) => credentials[0]!.value)).toEqual(["$& and $1", "battery staple"]);
+    expect(rendered.users.slice(0, 2).map(({ credentials }) => credentials[0]!.value)).toEqual([
+      "$& and $1",
+      "battery staple",
+    ]);
     expect(cloakroom(rendered).redirectUris).toEqual(["https://app.example/bff/callback"]);
     expect(placeholdersOf(JSON.stringify(rendered)).size).toBe(0);
   });

@@ -33,6 +33,22 @@ test("an administrator ends the user's sessions in Keycloak, and the gateway ref
     .toMatchObject({ status: 401, body: { code: "session_revoked" } });
 });
 
+test("an open page hears of an end in Keycloak without asking", async ({ page, world, newUser, admin }) => {
+  const user = await newUser();
+  await logIn(page, world.gateway.origin, user);
+  type Told = Window & { told?: { reason: string } };
+  await page.evaluate(async () => {
+    const events = new EventSource("/bff/events");
+    events.addEventListener("session-ended", ({ data }) => {
+      events.close();
+      (window as Told).told = JSON.parse(data as string) as { reason: string };
+    });
+    await new Promise((resolve) => (events.onopen = resolve));
+  });
+  await admin.send("POST", `/demo/users/${user.id}/logout`);
+  await expect.poll(() => page.evaluate(() => (window as Told).told?.reason), WITHIN_A_SECOND).toBe("provider_logout");
+});
+
 test("ending one of two sessions of a user leaves the other", async ({ page, browser, world, newUser, admin }) => {
   const user = await newUser();
   const phone = await (await browser.newContext()).newPage();

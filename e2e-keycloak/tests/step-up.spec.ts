@@ -45,6 +45,36 @@ test("a step-up in the middle of a session asks for the code only, not for the p
   expect((await currentUser(page)).session?.acr).toBe("2");
 });
 
+test("the API's demand for level 2 costs a code in the middle of work, and the call is made again as it was typed", async ({
+  page,
+  browser,
+  world,
+  newUser,
+}) => {
+  const user = await newUser();
+  const { origin } = world.gateway;
+  const other = await (await browser.newContext()).newPage();
+  await other.goto(`${origin}/bff/login?acr_values=2`);
+  await fillLoginForm(other, user);
+  const secret = await enrol(other);
+  await other.waitForURL(`${origin}/**`);
+  await other.context().close();
+
+  await logIn(page, origin, user);
+  await page.goto(`${origin}/call?resource=confidential`);
+  await page.getByLabel("Message").fill("half a sentence & more");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("link", { name: "Confirm that it is you" }).click();
+  await expect(page.locator("#otp")).toBeVisible();
+  await expect(page.getByLabel("Password", { exact: true })).toHaveCount(0);
+  await page.locator("#otp").fill(nextOneTimeCode(secret));
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
+  const answer = page.getByRole("region", { name: "Answer" });
+  await expect(answer).toContainText("half a sentence & moreReceived");
+  await expect(answer).toContainText('"acr": "2"');
+  await expect(page.getByLabel("Message")).toHaveValue("half a sentence & more");
+});
+
 test("a level that Keycloak does not know is refused in plain words, once, and the session stays as it was", async ({
   page,
   world,
