@@ -1,21 +1,25 @@
-// The whole test: lint, types, format, unit and integration tests on a real Redis, browser tests in Chromium.
-// Ends with one line `N passed, N failed` that counts all of them.
+// The whole test: lint, types, format, unit and integration tests on a real Redis, browser tests in Chromium, first on
+// the embedded provider and then on a real Keycloak. Ends with one line `N passed, N failed` that counts all of them.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bin, ROOT } from "./bin.ts";
 import { runChecks } from "./check.ts";
-import { countLine, playwrightCount, sumOf, vitestCount } from "./counts.ts";
+import { atLeastOneFailure, countLine, NOTHING, playwrightCount, readReport, sumOf, vitestCount } from "./counts.ts";
 import type { Count } from "./counts.ts";
+import { COUNT_FILE_VARIABLE } from "./keycloak/e2e-count.ts";
 import { ensureCaddy, ensureChromium, ensureRedis, ProgramMissing } from "./prerequisites.ts";
+
+/** More than both suites may take by themselves, a start on a busy machine and the first fetch of Keycloak. */
+const keycloakTimeoutMs = 30 * 60_000;
 
 const reports = mkdtempSync(join(tmpdir(), "cloakroom-test-"));
 
 try {
   const env = { ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() };
   installOrSay(ensureCaddy);
-  const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env)]);
+  const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env), runKeycloak(env)]);
   console.log(`\n${countLine(total)}`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 } catch (error) {
@@ -65,4 +69,15 @@ function runPlaywright(env: NodeJS.ProcessEnv): Count {
     stdio: "inherit",
   });
   return playwrightCount(report, status);
+}
+
+/** Where there is no Java or no Maven it says so and counts as skipped, never as passed. */
+function runKeycloak(env: NodeJS.ProcessEnv): Count {
+  const report = join(reports, "keycloak.json");
+  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", "keycloak", "e2e.ts")], {
+    env: { ...env, [COUNT_FILE_VARIABLE]: report },
+    stdio: "inherit",
+    timeout: keycloakTimeoutMs,
+  });
+  return atLeastOneFailure(readReport<Count>(report) ?? NOTHING, status);
 }

@@ -107,4 +107,11 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/auth/provider-breaker.test.ts"],
   },
+  {
+    breaks: "step-up: a provider that ignores acr_values is believed",
+    file: "src/auth/login-routes.ts",
+    find: "if (wanted !== undefined && !wanted.includes(login.claims.acr as string))",
+    replace: "if (wanted === undefined && login === undefined)",
+    tests: ["test/auth/hostile-provider.test.ts"],
+  },
 ];
