@@ -78,6 +78,7 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
     }
     try {
       if (so.endReason !== undefined) throw new GatewayError(CODE_OF_END[so.endReason], { reason: so.endReason });
+      if (agreed.socket.destroyed) throw notAWebSocket("the upstream left at once");
       const head = acceptedHead(request, agreed.head);
       response.writeHead(101, [...head, "X-Request-Id", state.requestId]).end();
     } catch (error) {
