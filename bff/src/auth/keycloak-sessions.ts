@@ -21,10 +21,9 @@ export type KeycloakSessions = {
 /** A refused registration is cured by a person: asking more often would only fill Keycloak's event log. */
 const CHECK_PAUSE_MS = 5_000;
 
-const NO_SECRET =
-  "Keycloak refuses KEYCLOAK_ADMIN_CLIENT_ID with this KEYCLOAK_ADMIN_CLIENT_SECRET. Copy both from the client's registration there";
-const NO_SERVICE_ACCOUNT =
-  "the client of KEYCLOAK_ADMIN_CLIENT_ID has no service account. Switch it on there (Keycloak: Service account roles)";
+/** Keycloak 26 has one code for a wrong secret and for a client without a service account. */
+const NO_TOKEN =
+  "Keycloak gives KEYCLOAK_ADMIN_CLIENT_ID no token. Copy it and KEYCLOAK_ADMIN_CLIENT_SECRET from the client's registration there, and switch on its service account (Service account roles)";
 const NO_ROLE =
   "the service account of KEYCLOAK_ADMIN_CLIENT_ID may not end sessions. Give it the role manage-users of realm-management";
 
@@ -83,8 +82,7 @@ export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAd
 }
 
 function grantFault(error: unknown): string {
-  if (error instanceof oidc.ResponseBodyError && error.error === "unauthorized_client") return NO_SERVICE_ACCOUNT;
-  if (isRefusedClient(error)) return NO_SECRET;
+  if (isRefusedClient(error)) return NO_TOKEN;
   if (error instanceof oidc.ResponseBodyError) return `Keycloak answered ${wordOf(error.error)} to the service account`;
   return `Keycloak cannot be reached (${neverSentCode(error) ?? "no answer"})`;
 }

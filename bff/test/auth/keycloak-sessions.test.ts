@@ -1,4 +1,5 @@
-// Logging out everywhere where the provider is Keycloak: against a stand-in that has its addresses and its answers.
+// Logging out everywhere where the provider is Keycloak: against a stand-in that has its addresses and its answers, as
+// Keycloak 26.7 was seen to give them.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
@@ -152,13 +153,13 @@ describe("/readyz says, and nobody is logged out or kept from logging in,", () =
   });
 
   it.each([
-    ["that the secret is wrong", { status: 401, error: "invalid_client" }, /KEYCLOAK_ADMIN_CLIENT_SECRET\. Copy both/],
-    ["that there is no service account", { status: 401, error: "unauthorized_client" }, /no service account\. Switch/],
-  ])("%s", async (_what, clientToken, sentence) => {
+    ["that the secret is wrong, or there is no service account", { status: 401, error: "unauthorized_client" }],
+    ["that there is no such client", { status: 401, error: "invalid_client" }],
+  ])("%s", async (_what, clientToken) => {
     keycloak.lies = { clientToken };
     expect(await detailWith()).toMatchObject({
       status: "degraded",
-      detail: expect.stringMatching(sentence) as string,
+      detail: expect.stringMatching(/KEYCLOAK_ADMIN_CLIENT_SECRET .* service account/) as string,
     });
   });
 
