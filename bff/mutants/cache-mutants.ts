@@ -1,4 +1,4 @@
-// Ways to believe a session in memory for too long, and the test that must notice.
+// Ways to believe a session in memory for too long, to lose a process or to drown, and the test that must notice.
 import type { Mutant } from "./mutants.ts";
 
 const tests = ["test/session/session-cache.test.ts"];
@@ -73,5 +73,26 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     find: "if (!isDraining) start();",
     replace: "",
     tests: ["test/config/workers.test.ts"],
+  },
+  {
+    breaks: "shedding: overload also refuses logouts",
+    file: "src/http/shedding.ts",
+    find: "if (isFull() && mayBeShed(req))",
+    replace: "if (isFull())",
+    tests: ["test/http/shedding.test.ts"],
+  },
+  {
+    breaks: "shedding: nothing is ever refused",
+    file: "src/http/shedding.ts",
+    find: "return waiting.size >= maxWaiting;",
+    replace: "return false;",
+    tests: ["test/http/shedding.test.ts"],
+  },
+  {
+    breaks: "shedding: open streams count as waiting",
+    file: "src/http/shedding.ts",
+    find: "if (response.headersSent || response.destroyed) waiting.delete(response);",
+    replace: "if (response.destroyed) waiting.delete(response);",
+    tests: ["test/http/shedding.test.ts"],
   },
 ];

@@ -20,6 +20,7 @@ import type { CheckResult, ReadinessCheck } from "./http/management.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { requestLog } from "./http/request-log.ts";
 import { securityHeaders } from "./http/security-headers.ts";
+import { shedding } from "./http/shedding.ts";
 import { spa } from "./http/spa.ts";
 import type { Log } from "./log.ts";
 import { authorizeUpstream } from "./proxy/authorize.ts";
@@ -164,6 +165,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.use(errorAnswer({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
+  app.use(shedding({ maxWaiting: config.maxWaitingRequests }));
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
   app.use(apiForwarding({ config, upstreams, authorize, openAnswers, forwardWebSocket, log }));

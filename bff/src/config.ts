@@ -52,6 +52,8 @@ export type Config = Readonly<{
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
+  maxWaitingRequests: number;
+  maxConnections: number;
   /** Processes that share the listener. */
   workers: number;
   drainMs: number;
@@ -130,6 +132,8 @@ export function loadConfig(env: Environment = process.env): Config {
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,
+    maxWaitingRequests: values.MAX_WAITING_REQUESTS ?? 0,
+    maxConnections: values.MAX_CONNECTIONS ?? 0,
     workers: values.WORKERS ?? 1,
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
     logLevel: values.LOG_LEVEL ?? "",

@@ -15,6 +15,7 @@ export const ERRORS = {
   login_failed: { status: 400, detail: "The login could not be completed. Please try again." },
   store_unavailable: { status: 503, detail: "Sessions cannot be read right now. Nobody was logged out." },
   provider_unavailable: { status: 503, detail: "The login service cannot be reached right now." },
+  overloaded: { status: 503, detail: "There is too much to do right now. Please try again in a moment." },
   upstream_unreachable: { status: 502, detail: "The service behind this address cannot be reached." },
   upstream_unavailable: { status: 503, detail: "The service behind this address is not available right now." },
   upstream_timeout: { status: 504, detail: "The service behind this address took too long to answer." },

@@ -218,6 +218,17 @@ export const SETTINGS = {
     default: "",
     meaning: "CIDR list of proxies whose X-Forwarded-For is believed, for the log's address only",
   },
+  MAX_WAITING_REQUESTS: {
+    schema: wholeNumber(1, 1_000_000),
+    default: "2000",
+    meaning:
+      "Requests that may wait for the beginning of their answers at once, in each process; beyond that 503, but never for a logout",
+  },
+  MAX_CONNECTIONS: {
+    schema: wholeNumber(1, 1_000_000),
+    default: "20000",
+    meaning: "Connections that one process holds at once; further ones are closed as they come",
+  },
   WORKERS: {
     schema: wholeNumber(1, 64),
     default: "1",

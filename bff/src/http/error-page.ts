@@ -34,6 +34,7 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   provider_unavailable: WAIT,
   upstream_unreachable: WAIT,
   upstream_unavailable: WAIT,
+  overloaded: WAIT,
   upstream_timeout: WAIT,
   too_many_connections: { title: "Too much is open", sentence: "Close some tabs of this application and try again." },
   payload_too_large: REFUSED,

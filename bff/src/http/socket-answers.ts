@@ -10,6 +10,9 @@ import { answerHeaders } from "./security-headers.ts";
 
 type SocketAnswerParts = { config: { publicOrigin: string }; log: Log };
 
+/** How often it is said that connections are refused. */
+const REFUSALS_SAID_EVERY_MS = 10_000;
+
 /** Codes of Node's parser that deserve another status than 400. */
 const STATUS_OF: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
@@ -18,16 +21,29 @@ const STATUS_OF: Readonly<Record<string, number>> = {
 };
 
 type ServerParts = SocketAnswerParts & {
+  config: { maxConnections: number };
   /** The app. */
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 };
 
 /** All of the below: the one call that every listener of the gateway needs. */
 export function guardServer(server: Server, parts: ServerParts): void {
+  boundConnections(server, parts);
   answerClientError(server, parts);
   refuseConnect(server, parts);
   carryHandshakes(server, parts.handle, parts.log);
   handleExpect(server);
+}
+
+/** Each connection takes memory, also one that says nothing. */
+function boundConnections(server: Server, { config, log }: ServerParts): void {
+  server.maxConnections = config.maxConnections;
+  let saidMs = -Infinity;
+  server.on("drop", () => {
+    if (performance.now() - saidMs < REFUSALS_SAID_EVERY_MS) return;
+    saidMs = performance.now();
+    log.warn("connections are refused: there are MAX_CONNECTIONS already", { count: config.maxConnections });
+  });
 }
 
 /** What Node's parser refuses gets the same problem and security headers as everything else, and a closed socket. */

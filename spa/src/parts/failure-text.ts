@@ -37,6 +37,7 @@ const texts: Readonly<Record<string, FailureText>> = {
     title: "The API is not available right now",
     meaning: "The gateway has just found it down or busy, and asks again by itself. Try again in a moment.",
   },
+  overloaded: { title: "Too much to do right now", meaning: "Try again in a moment. You are still logged in." },
   upstream_timeout: { title: "The API took too long", meaning: "The gateway gave up waiting. Try again in a moment." },
   too_many_connections: { title: "Too many connections are open", meaning: "Close other tabs, or wait a moment." },
   payload_too_large: { title: "That was too much at once", meaning: "Send less." },

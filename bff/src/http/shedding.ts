@@ -1,0 +1,33 @@
+// Too many requests wait for their answers: what comes then is refused at once, but not what ends a session.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context, Next } from "koa";
+import { GatewayError } from "../errors.ts";
+import { isBelow, rawPath } from "./request-state.ts";
+
+/**
+ * A request waits until its answer has begun: open streams cost little and may be many. Whatever is slow (an upstream,
+ * Redis, this process) makes requests pile up here, so their number is the one measure of overload that blames nobody.
+ */
+export function shedding({ maxWaiting }: { maxWaiting: number }) {
+  const waiting = new Set<ServerResponse>();
+  const isFull = (): boolean => {
+    if (waiting.size < maxWaiting) return false;
+    for (const response of waiting) if (response.headersSent || response.destroyed) waiting.delete(response);
+    return waiting.size >= maxWaiting;
+  };
+  return function shedLoad({ req, res }: Context, next: Next): Promise<void> {
+    if (isFull() && mayBeShed(req))
+      throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
+    waiting.add(res);
+    return next().finally(() => waiting.delete(res));
+  };
+}
+
+const ENDS_A_SESSION: ReadonlySet<string> = new Set(["/bff/logout", "/bff/logout/provider", "/bff/backchannel-logout"]);
+
+function mayBeShed({ url = "", method }: IncomingMessage): boolean {
+  // The app's own files come from memory.
+  if (isBelow(url, "/api")) return true;
+  if (!isBelow(url, "/bff") || ENDS_A_SESSION.has(rawPath(url))) return false;
+  return !(method === "DELETE" && isBelow(url, "/bff/sessions"));
+}
