@@ -411,12 +411,12 @@ describe("how a WebSocket ends", () => {
   });
 
   test("an idle connection is closed with 1001, one with pings is not", async () => {
-    const override = { webSocketIdleTimeoutMs: 200 };
+    const override = { webSocketIdleTimeoutMs: 1_000 };
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { override });
     const quiet = await openSocket(gateway, "/api/ws");
     const beating = await openSocket(gateway, "/api/ws");
-    const beat = setInterval(() => beating.socket.ping(), 20);
+    const beat = setInterval(() => beating.socket.ping(), 50);
     expect(await quiet.closed).toEqual({ code: 1001, reason: "silent for too long" });
     expect(beating.socket.readyState).toBe(beating.socket.OPEN);
     clearInterval(beat);
