@@ -52,6 +52,20 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     tests: ["test/proxy/addresses.test.ts"],
   },
   {
+    breaks: "balance: a write is spent on asking whether an address is back",
+    file: "src/proxy/balancer.ts",
+    find: "takeProbe(!isRepeatable)",
+    replace: "takeProbe(false)",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
+    breaks: "breaker: an address that is back stays closed until its first answer comes",
+    file: "src/proxy/exchange.ts",
+    find: "      reportConnected(parts, run);\n",
+    replace: "",
+    tests: ["test/proxy/addresses.test.ts"],
+  },
+  {
     breaks: "queue: any number of requests waits for a connection",
     file: "src/proxy/balancer.ts",
     find: "waiting.size >= maxQueued",

@@ -9,8 +9,11 @@ export type Breaker = {
   report(isAlive: boolean): void;
   /** Failures since the last sign of life. */
   failures(): number;
-  /** Whether a call may be made after a failure; at most one in a period gets a yes. */
-  takeProbe(): boolean;
+  /**
+   * Whether a call may be made after a failure; at most one in a period gets a yes.
+   * @param isReluctant takes it only where nobody else has for another period
+   */
+  takeProbe(isReluctant?: boolean): boolean;
   /** Milliseconds until the next call may ask. */
   restMs(): number;
 };
@@ -21,8 +24,8 @@ type Options = { failuresToOpen: number; probeEveryMs: number; now?: () => numbe
 export function createBreaker({ failuresToOpen, probeEveryMs, now = () => performance.now() }: Options): Breaker {
   let failures = 0;
   let nextProbeMs = 0;
-  const takeProbe = (): boolean => {
-    if (now() < nextProbeMs) return false;
+  const takeProbe = (isReluctant = false): boolean => {
+    if (now() < nextProbeMs + (isReluctant ? probeEveryMs : 0)) return false;
     nextProbeMs = now() + probeEveryMs;
     return true;
   };

@@ -7,10 +7,11 @@ import type { Address } from "./address.ts";
 export type Balancer = {
   /**
    * Takes a place at an address; whoever takes it must release it.
+   * @param isRepeatable whether it can be sent elsewhere should this address turn out to be down
    * @returns undefined while all places are taken, or others wait for one
    * @throws GatewayError upstream_unavailable where no address may be asked now
    */
-  take(): Address | undefined;
+  take(isRepeatable: boolean): Address | undefined;
   /** As take, for a second attempt. @returns undefined where there is no other address that could take it */
   takeOther(than: Address): Address | undefined;
   /**
@@ -41,7 +42,7 @@ export function createBalancer(addresses: readonly Address[], rules: Rules, onRe
   const serveWaiting = (): void => {
     for (const waiter of waiting) {
       try {
-        const address = place(choose(undefined));
+        const address = place(choose({ isRepeatable: true }));
         if (address === undefined) return;
         waiter.grant(address);
       } catch (error) {
@@ -50,10 +51,10 @@ export function createBalancer(addresses: readonly Address[], rules: Rules, onRe
     }
   };
   return {
-    take() {
+    take(isRepeatable) {
       if (waiting.size > 0) return undefined;
       try {
-        return place(choose(undefined));
+        return place(choose({ isRepeatable }));
       } catch (error) {
         onRefused();
         throw error;
@@ -61,7 +62,9 @@ export function createBalancer(addresses: readonly Address[], rules: Rules, onRe
     },
     takeOther(than) {
       try {
-        return waiting.size > 0 || addresses.length === 1 ? undefined : place(choose(than));
+        return waiting.size > 0 || addresses.length === 1
+          ? undefined
+          : place(choose({ except: than, isRepeatable: false }));
       } catch {
         // The first attempt's own fault is the one to tell.
         return undefined;
@@ -106,7 +109,7 @@ export function createBalancer(addresses: readonly Address[], rules: Rules, onRe
 }
 
 /** @returns undefined where it is busy. @throws GatewayError upstream_unavailable */
-type Choose = (except: Address | undefined) => Address | undefined;
+type Choose = (request: { except?: Address; isRepeatable: boolean }) => Address | undefined;
 
 function single(only: Address, max: number): Choose {
   return () => {
@@ -129,7 +132,7 @@ function several(addresses: readonly Address[], max: number, { breakerFailures }
       .filter((address) => address !== except && address.inFlight < max && address.breaker.failures() < tolerable)
       .toSorted((a, b) => a.breaker.failures() - b.breaker.failures())[0];
   };
-  return (except) => {
+  return ({ except, isRepeatable }) => {
     turn = (turn + 1) % addresses.length;
     let best: Address | undefined;
     let works = false;
@@ -139,7 +142,8 @@ function several(addresses: readonly Address[], max: number, { breakerFailures }
       const isWorking = address.breaker.failures() === 0;
       works ||= isWorking;
       if (address.inFlight >= max) continue;
-      if (!isWorking && address.breaker.takeProbe()) return address;
+      // A write would be lost with the attempt: it asks only where no reader comes.
+      if (!isWorking && address.breaker.takeProbe(!isRepeatable)) return address;
       if (isWorking && (best === undefined || address.inFlight < best.inFlight)) best = address;
     }
     if (best !== undefined || works) return best;

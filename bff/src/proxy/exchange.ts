@@ -136,6 +136,7 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
     onRequestStart(controller) {
       run.controller = controller;
       run.traces = handler.connection?.trace();
+      reportConnected(parts, run);
       // It may have left while the request waited for a connection.
       if (run.isDone) controller.abort(new Error("the browser left"));
     },
@@ -200,6 +201,11 @@ function answerHandler(parts: Exchange, run: Run): TracedHandler {
     },
   };
   return handler;
+}
+
+/** Its answer may take long: a connection is sign enough, where no answer can be a failure. */
+function reportConnected({ upstream }: Exchange, { address }: Run): void {
+  if (address.breaker.failures() > 0 && upstream.config.breakerStatuses.length === 0) address.report(true);
 }
 
 /** Any answer shows that an address works, but for the statuses that the row counts as failures. */

@@ -17,6 +17,7 @@ import type { OpenAnswers } from "./open-answers.ts";
 import { requestBody } from "./request-body.ts";
 import { stepUpDemand } from "./step-up.ts";
 import type { WebSocketRequest } from "./upgrade.ts";
+import { isRepeatable } from "./upstream-fault.ts";
 import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
 
 export type ForwardingParts = {
@@ -67,7 +68,9 @@ export function apiForwarding(parts: ForwardingParts) {
     let outcome: ExchangeOutcome;
     if (handshake !== undefined) outcome = await forwardWebSocket({ ...asked, handshake, sessionKey, state });
     else {
-      const address = upstream.balancer.take() ?? (await upstream.balancer.wait(response));
+      const address =
+        upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody)) ??
+        (await upstream.balancer.wait(response));
       if (address === undefined) return;
       if (request.headers.expect !== undefined) response.writeContinue();
       const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;

@@ -101,7 +101,7 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
 async function shakeHands(asked: WebSocketRequest): Promise<{ outcome: ExchangeOutcome; agreed: Agreed | undefined }> {
   const found: { agreed?: Agreed } = {};
   const { request, response, upstream } = asked;
-  const address = upstream.balancer.take() ?? (await upstream.balancer.wait(response));
+  const address = upstream.balancer.take(true) ?? (await upstream.balancer.wait(response));
   if (address === undefined) return { outcome: "browser left", agreed: undefined };
   const outcome = await exchange({
     ...{ ...asked, address, body: undefined },

@@ -14,10 +14,10 @@ export function upstreamError(error: Error): GatewayError {
 
 /** @param traces of the connection that the request was sent on; undefined: it was never sent */
 export function isConnectFault(error: Error, traces: Traces | undefined): boolean {
-  if (traces !== undefined) return false;
+  if (traces !== undefined || error instanceof GatewayError) return false;
   const code = codeOf(error);
-  // Other codes of undici are about the request or about our own end.
-  return code === "UND_ERR_CONNECT_TIMEOUT" || (code !== "" && !code.startsWith("UND_ERR"));
+  // Other codes of undici, and those of streams, are about the request or about our own end.
+  return code === "UND_ERR_CONNECT_TIMEOUT" || (code !== "" && !/^(UND_ERR|ERR_STREAM|ERR_HTTP)/.test(code));
 }
 
 export function isRepeatable(method: string, hasBody: boolean): boolean {

@@ -3,6 +3,9 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
+import { createBreaker } from "../../src/breaker.ts";
+import type { Address } from "../../src/proxy/address.ts";
+import { createBalancer } from "../../src/proxy/balancer.ts";
 import {
   appRequest,
   eventually,
@@ -161,6 +164,25 @@ describe("an address that cannot be connected to", () => {
     expect(await statusOf(gateway)).toBe(502);
     const many = await Promise.all(Array.from({ length: 20 }, () => statusOf(gateway)));
     expect(many.every((status) => status === 503)).toBe(true);
+  });
+
+  test("works again for all as soon as it can be connected to, however long the answer takes", async () => {
+    const upstream = await slowUpstream();
+    const override = { breakerFailures: 1, breakerOpenMs: 200 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    upstream.stop();
+    expect(await statusOf(gateway)).toBe(502);
+    await back(upstream);
+    kept(upstream);
+    const arrived = once(upstream.server, "request").then(() => "arrived");
+    const slow: Promise<number>[] = [];
+    do slow.push(statusOf(gateway));
+    while ((await Promise.race([slow.at(-1), arrived])) !== "arrived");
+    const more = [statusOf(gateway), statusOf(gateway)];
+    await eventually(() => upstream.held.length >= 3, "the others arrive before the first is answered");
+    for (const response of upstream.held) response.end("ok");
+    expect(await Promise.all(more)).toEqual([200, 200]);
+    await Promise.all(slow);
   });
 
   test("answers of the API open nothing, whatever their status; only the row may say otherwise", async () => {
@@ -347,6 +369,28 @@ describe("more requests than connections", () => {
     upstream.held[0]!.end("ok");
     expect(await first).toBe(200);
   });
+});
+
+test("a write asks after an address that was down only where no reader does", () => {
+  let nowMs = 0;
+  const address = (origin: string): Address => {
+    const breaker = createBreaker({ failuresToOpen: 5, probeEveryMs: 100, now: () => nowMs });
+    return { origin, breaker, report: breaker.report, inFlight: 0, pool: undefined as never };
+  };
+  const [up, down] = [address("http://up"), address("http://down")];
+  const rules = { maxConnections: 0, maxQueued: 0, queueTimeoutMs: 1, breakerFailures: 5 };
+  const balancer = createBalancer([up, down], rules, () => {});
+  const takenBy = (isRepeatable: boolean) => {
+    const taken = balancer.take(isRepeatable)!;
+    balancer.release(taken);
+    return taken.origin;
+  };
+  down.breaker.report(false);
+  nowMs = 100;
+  expect([takenBy(false), takenBy(false)]).toEqual(["http://up", "http://up"]);
+  expect([takenBy(true), takenBy(true)].toSorted(), "one reader asks").toEqual(["http://down", "http://up"]);
+  nowMs = 399;
+  expect([takenBy(false), takenBy(false)].toSorted(), "nobody else came").toEqual(["http://down", "http://up"]);
 });
 
 test("the metrics say what became of requests, and how each address does", async () => {

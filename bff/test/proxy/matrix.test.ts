@@ -246,7 +246,7 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
   const [row] = createUpstreams(upstreams, { info: () => {}, warn: () => {} });
   const outcome = new Promise((resolve) => {
     const server = createServer((request, response) => {
-      const asked = { request, response, upstream: row!, address: row!.balancer.take()!, target: "/", headers: [] };
+      const asked = { request, response, upstream: row!, address: row!.balancer.take(true)!, target: "/", headers: [] };
       const answer = { body: undefined, refusalOf: () => undefined, answerHead: () => [], stalledReaderMs: 100 };
       resolve(exchange({ ...asked, ...answer }));
     });
