@@ -20,7 +20,8 @@ const contestants = CONTESTANTS.filter(({ id }) => options.only?.includes(id) ??
 const load = findLoad();
 const world = await createWorld(contestants);
 const results: Results = { load: load.name, upstream: world.upstreamName, measured: [], missing: [] };
-process.once("SIGINT", () => process.exit(130));
+// What was started ends with us.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 try {
   const measured = await startAll();
@@ -93,11 +94,11 @@ async function measureFresh(contestant: Contestant): Promise<void> {
   await fresh(contestant, world.bodiesUpstream, async (running, head) => {
     results.streams?.set(
       contestant.id,
-      await measureStreams({ contestant, running, headers: head }, options.idleStreams),
+      await measureStreams({ contestant, running, headers: head, load }, options.idleStreams),
     );
   });
   await fresh(contestant, world.bodiesUpstream, async (running, head) => {
-    results.bodies?.set(contestant.id, await measureBodies({ contestant, running, headers: head }));
+    results.bodies?.set(contestant.id, await measureBodies({ contestant, running, headers: head, load }));
   });
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { holdConnections } from "./held-connections.ts";
 import type { Contestant, Running } from "./contestant.ts";
+import type { Load } from "./load.ts";
 import { openFilesLimit, processTree, residentBytes, watchGrowth } from "./processes.ts";
 
 export type Transfer = { seconds: number; growthBytes: number };
@@ -12,11 +13,12 @@ export type BodiesRow = { down: Transfer; up: Transfer };
 
 const BODY_BYTES = 100_000_000;
 
-type Fresh = { contestant: Contestant; running: Running; headers: Record<string, string> };
+type Fresh = { contestant: Contestant; running: Running; headers: Record<string, string>; load: Load };
 
-export async function measureStreams({ contestant, running, headers }: Fresh, most: number): Promise<StreamsRow> {
+export async function measureStreams(fresh: Fresh, most: number): Promise<StreamsRow> {
+  const { contestant, running, headers } = fresh;
   const pids = processTree(running.pid);
-  await warmUp(running, headers);
+  await warmUp(fresh);
   const restBytes = residentBytes(pids);
   // Each stream takes two sockets of the gateway's.
   const possible = Math.floor((openFilesLimit() - 200) / 2);
@@ -33,17 +35,15 @@ export async function measureStreams({ contestant, running, headers }: Fresh, mo
   return { restBytes, streams: held.open, bytesPerStream };
 }
 
-/** Code that runs for the first time takes memory that no stream takes. */
-async function warmUp({ origin }: Running, headers: Record<string, string>): Promise<void> {
-  for (let count = 0; count < 1_000; count++) {
-    const { body } = await request(`${origin}/api/protected`, { headers });
-    await body.dump();
-  }
+/** Code that runs for the first time and a heap that has not seen any load take memory that no stream takes. */
+async function warmUp({ running: { origin }, headers, load }: Fresh): Promise<void> {
+  await load.run({ origin, path: "/api/protected", heads: [headers], connections: 32, seconds: 3 });
 }
 
-export async function measureBodies({ running, headers }: Fresh): Promise<BodiesRow> {
+export async function measureBodies(fresh: Fresh): Promise<BodiesRow> {
+  const { running, headers } = fresh;
   const { origin } = running;
-  await warmUp(running, headers);
+  await warmUp(fresh);
   return {
     down: await watched(running, async () => {
       const { body } = await request(`${origin}/api/download?bytes=${BODY_BYTES}`, { headers });

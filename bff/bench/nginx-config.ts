@@ -23,7 +23,8 @@ export function nginxCommand({ folder, name, http }: NginxConfig): [string, ...s
     ...(process.getuid?.() === 0 ? [`user ${userInfo().username};`] : []),
     `pid ${join(home, "nginx.pid")};`,
     "error_log stderr crit;",
-    `events { worker_connections ${openFilesLimit() - 50}; }`,
+    // It closes idle connections when a sixteenth of these is left: more than there are files for.
+    `events { worker_connections ${openFilesLimit() * 2}; }`,
     "http {",
     ...temporary,
     "  keepalive_timeout 120s;",

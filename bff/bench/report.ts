@@ -97,7 +97,7 @@ function otherTable({ measured, streams, bodies, logins }: Results): string[] {
   return [
     "### Memory, bodies, logins",
     "",
-    "| | resident MB, fresh | kB per idle event stream (streams) | 100 MB down: s, MB growth | 100 MB up: s, MB growth | logins/s | CPU ms/login |",
+    "| | resident MB, at rest | kB per idle event stream (streams) | 100 MB down: s, MB growth | 100 MB up: s, MB growth | logins/s | CPU ms/login |",
     "|---|--:|--:|--:|--:|--:|--:|",
     ...lines,
     "",

@@ -34,6 +34,8 @@ export async function createWorld(contestants: readonly Contestant[]): Promise<W
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-bench-"));
   // Apache's workers run as another user.
   chmodSync(folder, 0o755);
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", removeFolder);
   const ports = new Map<string, number>();
   for (const { id } of contestants) ports.set(id, await freePort());
   const client = { clientId: "the-bench", clientSecret: "a-client-secret-for-the-bench-000" };
@@ -64,7 +66,6 @@ export async function createWorld(contestants: readonly Contestant[]): Promise<W
     ports,
     stop: async () => {
       await Promise.all([provider.stop(), bodies.stop(), fast.stop(), redis.stop()]);
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,19 +1,29 @@
 // The gateway as it ships, every rule on: with its session cache, with a Redis read per request, with two workers.
-import type { Contestant } from "../contestant.ts";
 import { freePort } from "../../../demo/src/free-port.ts";
+import { SETTINGS } from "../../src/settings.ts";
+import { Missing, type Contestant } from "../contestant.ts";
 import { startNode } from "../start-process.ts";
 
-type Variant = { id: string; name: string; about: string; env: Record<string, string>; file?: string };
+type Variant = {
+  id: string;
+  name: string;
+  about: string;
+  /** The setting that makes the difference. */
+  needs?: string;
+  env: Record<string, string>;
+  file?: string;
+};
 
-function variant({ id, name, about, env, file = "src/main.ts" }: Variant): Contestant {
+function variant({ id, name, about, needs, env, file = "src/main.ts" }: Variant): Contestant {
   return {
     id,
     name,
     about,
     login: { path: "/bff/login", callbackPath: "/bff/callback" },
     headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
-    start: async (world, port) =>
-      startNode({
+    start: async (world, port) => {
+      if (needs !== undefined && !(needs in SETTINGS)) throw new Missing(`this build has no setting ${needs}`);
+      return startNode({
         name: id,
         file,
         port,
@@ -29,7 +39,8 @@ function variant({ id, name, about, env, file = "src/main.ts" }: Variant): Conte
           DRAIN_SECONDS: "0",
           ...env,
         },
-      }),
+      });
+    },
   };
 }
 
@@ -37,6 +48,7 @@ export const cloakroomCached = variant({
   id: "cloakroom-cache",
   name: "Cloakroom",
   about: "as it ships: session cache, emptied by Redis' notifications",
+  needs: "SESSION_CACHE_SECONDS",
   env: {},
 });
 
@@ -50,7 +62,8 @@ export const cloakroomReading = variant({
 export const cloakroomWorkers = variant({
   id: "cloakroom-workers",
   name: "Cloakroom, 2 workers",
-  about: "two processes on one port",
+  about: "as it ships, two processes on one port",
+  needs: "WORKERS",
   env: { WORKERS: "2" },
 });
 

@@ -24,7 +24,7 @@ async function open(): Promise<void> {
       // 127.0.0.1 to 127.0.0.4: one address has not enough ports for everybody.
       const socket = connect({ port, host: "127.0.0.1", localAddress: `127.0.0.${1 + (sockets.length % 4)}` });
       sockets.push(socket);
-      socket.on("error", () => resolve(false));
+      socket.on("error", () => resolve(false)).on("close", () => resolve(false));
       socket.once("connect", () => (head === "" ? resolve(true) : socket.write(head)));
       socket.once("data", (answer: Buffer) => {
         if (!isReading) socket.pause();
