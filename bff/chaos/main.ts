@@ -23,7 +23,8 @@ async function showScenarios(): Promise<boolean> {
     for (const { invariant, what } of result.violations.slice(0, 10)) console.log(`        ${invariant}: ${what}`);
     results.push(result);
   }
-  console.log(`\n${table(results, size)}`);
+  const seconds = results.reduce((sum, each) => sum + each.seconds, 0);
+  console.log(`${Math.round(seconds)} s in all\n\n${table(results, size)}`);
   if (flags.includes("--write")) writeTable("chaos", table(results, size));
   return results.length > 0 && results.every(({ violations }) => violations.length === 0);
 }

@@ -3,7 +3,7 @@ import { gate, inParallel, until, type Outcome, type Scenario, type Size } from 
 import type { Fleet, Instance } from "../fleet.ts";
 import { expireAccessToken, newVisitor } from "../visitor.ts";
 
-const ROUNDS = { full: 20, short: 2, tiny: 1 } as const satisfies Record<Size, number>;
+const ROUNDS = { full: 10, short: 2, tiny: 1 } as const satisfies Record<Size, number>;
 
 export const drainMidRefresh: Scenario = {
   name: "SIGTERM in mid-refresh",

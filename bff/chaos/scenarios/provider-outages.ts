@@ -9,7 +9,7 @@ import { healed, startTraffic } from "../traffic.ts";
 import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
 
 const COUNTS = {
-  full: { visitors: 10, refusals: 30, rotations: 4, rotateEveryMs: 10_000 },
+  full: { visitors: 10, refusals: 30, rotations: 3, rotateEveryMs: 10_000 },
   short: { visitors: 5, refusals: 5, rotations: 1, rotateEveryMs: 6_000 },
   tiny: { visitors: 3, refusals: 2, rotations: 1, rotateEveryMs: 1_000 },
 } as const satisfies Record<Size, object>;

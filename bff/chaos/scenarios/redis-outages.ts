@@ -9,7 +9,7 @@ import { healed, percentile, startTraffic } from "../traffic.ts";
 import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
 
 const COUNTS = {
-  full: { visitors: 20, repeats: 5, refusals: 50, frozenRefusals: 400, junk: 5_000 },
+  full: { visitors: 20, repeats: 3, refusals: 50, frozenRefusals: 400, junk: 5_000 },
   short: { visitors: 6, repeats: 1, refusals: 5, frozenRefusals: 20, junk: 5_000 },
   tiny: { visitors: 3, repeats: 1, refusals: 2, frozenRefusals: 4, junk: 2_500 },
 } as const satisfies Record<Size, object>;

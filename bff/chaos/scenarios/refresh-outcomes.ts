@@ -6,7 +6,7 @@ import { gate, until, type Outcome, type Scenario, type Size } from "../scenario
 import { spendingFrom } from "../spending.ts";
 import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
 
-const REPEATS = { full: 10, short: 2, tiny: 1 } as const satisfies Record<Size, number>;
+const REPEATS = { full: 4, short: 2, tiny: 1 } as const satisfies Record<Size, number>;
 const TIMEOUT_SECONDS = 2;
 
 type Case = {

@@ -5,7 +5,7 @@ import { healed, startTraffic } from "../traffic.ts";
 import { keptOpen, newVisitor } from "../visitor.ts";
 
 const COUNTS = {
-  full: { rounds: 6, visitors: 20 },
+  full: { rounds: 4, visitors: 20 },
   short: { rounds: 1, visitors: 8 },
   tiny: { rounds: 1, visitors: 4 },
 } as const satisfies Record<Size, object>;

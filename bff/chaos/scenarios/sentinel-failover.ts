@@ -8,7 +8,7 @@ import { healed, percentile, startTraffic } from "../traffic.ts";
 import { anotherSession, expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
 
 const COUNTS = {
-  full: { failovers: 10, visitors: 10, logouts: 30 },
+  full: { failovers: 5, visitors: 10, logouts: 30 },
   short: { failovers: 2, visitors: 5, logouts: 10 },
   tiny: { failovers: 1, visitors: 3, logouts: 4 },
 } as const satisfies Record<Size, object>;
