@@ -1,9 +1,10 @@
 // A real Redis Cluster: three masters, a replica of each, and slots that can be moved while everybody is at work.
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { freePort } from "../../demo/src/free-port.ts";
 import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
 import type { TestRedis } from "../test/support/redis.ts";
 import { until } from "./scenario.ts";
@@ -31,8 +32,7 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
   };
   const nodes: Node[] = [];
   for (let index = 0; index < 2 * MASTERS; index++) {
-    // The bus listens at the port plus 10,000.
-    const port = 20_000 + ((await freePort()) % 20_000);
+    const port = await freePortWithBus();
     const server = await startServer(port);
     const client = new Redis({ port, maxRetriesPerRequest: 3 });
     client.on("error", () => undefined);
@@ -48,6 +48,10 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
   };
   await until("the cluster is whole", isWhole);
   const isMaster = async ({ client }: Node): Promise<boolean> => /role:master/.test(await client.info("replication"));
+  const livingMasters = async (): Promise<number> => {
+    const living = nodes.filter((node) => node !== dead);
+    return (await Promise.all(living.map(isMaster))).filter(Boolean).length;
+  };
   return {
     url: `redis+cluster://${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(",")}`,
     pause: () => nodes.forEach(({ server }) => server.pause()),
@@ -55,7 +59,8 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
     async kill() {
       for (const node of nodes) if (dead === undefined && (await isMaster(node))) dead = node;
       await dead?.server.kill();
-      await until("a replica has taken over", isWhole);
+      // The others say that all is well until they notice.
+      await until("a replica has taken over", async () => (await livingMasters()) === MASTERS && (await isWhole()));
     },
     async start() {
       if (dead === undefined) return;
@@ -89,6 +94,26 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Below those that the system hands out by itself, and so is the bus, which listens at the port plus 10,000. */
+async function freePortWithBus(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 2_700);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
 }
 
 async function introduce(nodes: readonly Node[]): Promise<void> {
