@@ -1,37 +1,46 @@
 // npm run rehearsal: docker-compose.yml without Docker, in a real browser: TLS in front, the audit view, backup and
 // restore. Playwright's own options may follow.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { bin, ROOT } from "./bin.ts";
+import { countLine, NOTHING, playwrightCount, type Count } from "./counts.ts";
 import { KeycloakUnavailable, keycloakDistribution } from "./keycloak/distribution.ts";
+import { COUNT_FILE_VARIABLE } from "./keycloak/e2e-count.ts";
 import { ensureCaddy, ensureChromium, ensurePostgres, ensureRedis, ProgramMissing } from "./prerequisites.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "cloakroom-rehearsal-app-"));
-process.exitCode = await main().finally(() => rmSync(scratch, { recursive: true, force: true }));
+const count = await main().finally(() => rmSync(scratch, { recursive: true, force: true }));
+console.log(`\n${countLine(count)}`);
+const countFile = process.env[COUNT_FILE_VARIABLE];
+if (countFile !== undefined) writeFileSync(countFile, JSON.stringify(count));
+process.exitCode = count.failed === 0 ? 0 : 1;
 
-async function main(): Promise<number> {
+async function main(): Promise<Count> {
   const missing = await whatIsMissing();
   if (missing !== undefined) {
     console.log(`The rehearsal of the composed system was SKIPPED. ${missing}`);
-    if (process.env["REQUIRE_KEYCLOAK"] === "1") return 1;
-    console.log("\n0 passed, 0 failed, 1 skipped");
-    return 0;
+    return process.env["REQUIRE_KEYCLOAK"] === "1" ? { ...NOTHING, failed: 1 } : { ...NOTHING, skipped: 1 };
   }
+  const report = join(scratch, "report.json");
+  const spaRoot = join(scratch, "spa");
   const env = {
     ...process.env,
     REDIS_SERVER: ensureRedis(),
     CHROMIUM: await ensureChromium(),
-    CLOAKROOM_REHEARSAL_SPA: join(scratch, "spa"),
+    CLOAKROOM_REHEARSAL_SPA: spaRoot,
+    PLAYWRIGHT_JSON_OUTPUT_FILE: report,
+    // With our Node, also where another one comes first on PATH.
     PATH: [join(ROOT, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
   };
-  const vite = ["build", "--logLevel", "warn", "--outDir", env.CLOAKROOM_REHEARSAL_SPA, "--emptyOutDir"];
+  const vite = ["build", "--logLevel", "warn", "--outDir", spaRoot, "--emptyOutDir"];
   const built = spawnSync(bin("vite"), vite, { cwd: join(ROOT, "spa"), env, stdio: "inherit" });
-  if (built.status !== 0) return 1;
-  const args = ["test", ...process.argv.slice(2)];
+  if (built.status !== 0) return { ...NOTHING, failed: 1 };
+  const args = ["test", "--reporter=list,json", ...process.argv.slice(2)];
   const cwd = join(ROOT, "deploy", "rehearsal");
-  return spawnSync(bin("playwright"), args, { cwd, env, stdio: "inherit" }).status ?? 1;
+  const { status } = spawnSync(bin("playwright"), args, { cwd, env, stdio: "inherit" });
+  return playwrightCount(report, status);
 }
 
 /** @returns one sentence that says what to install */

@@ -100,3 +100,23 @@ test("an event stream arrives event by event", async ({ page, rehearsal }) => {
   );
   expect(first).toBeTruthy();
 });
+
+test("a WebSocket passes, with the person's name known at its other end", async ({ page, rehearsal }) => {
+  const { publicOrigin } = rehearsal.installation;
+  await logIn(page, publicOrigin, { username: "alice", password: rehearsal.password("alice") });
+  const answers = await page.evaluate(
+    () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = new WebSocket("/api/socket");
+        let heard = "";
+        socket.onmessage = ({ data }) => {
+          heard += String(data);
+          if (heard.includes("through the proxy")) resolve(heard);
+          else socket.send("through the proxy");
+        };
+        socket.onopen = () => socket.send("through the proxy");
+        socket.onerror = () => reject(new Error("the socket broke"));
+      }),
+  );
+  expect(answers).toContain("alice");
+});
