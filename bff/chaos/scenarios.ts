@@ -1,6 +1,7 @@
 // The scenarios, by what they are about.
 import type { Scenario } from "./scenario.ts";
 import { backchannelLogouts } from "./scenarios/backchannel-logout.ts";
+import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
 import { clockSkew } from "./scenarios/clock-skew.ts";
 import { cluster } from "./scenarios/cluster.ts";
 import { drainMidRefresh } from "./scenarios/drain-mid-refresh.ts";
@@ -20,7 +21,7 @@ import { sentinelFailover } from "./scenarios/sentinel-failover.ts";
 
 export const SCENARIOS = {
   refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
-  sessions: [logoutRaces, backchannelLogouts, logins],
+  sessions: [logoutRaces, cacheInvalidation, backchannelLogouts, logins],
   instances: [instanceKills, rollingRestart, keyRotation, memory],
   redis: [redisOutages, sentinelFailover, cluster],
   surroundings: [providerOutages, clockSkew],
