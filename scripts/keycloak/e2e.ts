@@ -8,7 +8,7 @@ import { WORLD_VARIABLE, type World } from "../../e2e-keycloak/support/world.ts"
 import { bin, ROOT } from "../bin.ts";
 import { countLine, NOTHING, playwrightCount, skippedTests, sumOf, type Count } from "../counts.ts";
 import { ensureChromium, ensureRedis } from "../prerequisites.ts";
-import { KeycloakUnavailable } from "./distribution.ts";
+import { keycloakDistribution, KeycloakUnavailable } from "./distribution.ts";
 import { COUNT_FILE_VARIABLE } from "./e2e-count.ts";
 import { startSystemOnKeycloak } from "./system.ts";
 
@@ -31,6 +31,10 @@ if (file !== undefined) writeFileSync(file, JSON.stringify(count));
 process.exitCode = count.failed === 0 ? 0 : 1;
 
 async function main(): Promise<Count> {
+  const say = (line: string) => console.log(line);
+  // First: a machine that cannot run Keycloak needs nothing else for this.
+  const refused = await keycloakDistribution(say).then(() => undefined, skippedOrFailed);
+  if (refused !== undefined) return refused;
   process.env["REDIS_SERVER"] = ensureRedis();
   const chromium = await ensureChromium();
   const spaRoot = join(scratch, "spa");
@@ -40,7 +44,7 @@ async function main(): Promise<Count> {
   const system = await startSystemOnKeycloak({
     spaRoot,
     logFile,
-    say: (line) => console.log(line),
+    say,
     onKeycloakText: (text) => appendFileSync(logFile, text),
   }).catch(skippedOrFailed);
   if ("failed" in system) return system;
