@@ -54,9 +54,8 @@ async function withStore(config: Config, url: string, work: (parts: Parts) => Pr
   };
   const confirmReplicas = config.redisConfirmReplicas;
   const store = createRedisStore({ url, timeoutMs: COMMAND_TIMEOUT_MS, confirmReplicas, onError });
-  const { sessionIdleMs, sessionMaxMs, sessionCacheMs } = config;
-  const heard = sessionCacheMs === 0 ? {} : { untilAllHeard };
-  const sessions = createSessions({ store, ...heard, log, sessionIdleMs, sessionMaxMs });
+  const { sessionIdleMs, sessionMaxMs } = config;
+  const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
   const progress = { isConnected: false, ended: 0 };
   try {
     await untilItAnswers(() => store.check());
@@ -106,21 +105,27 @@ async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Part
       const { subject } = command;
       const count = await sessions.endAll({ kind: "user", issuer, subject, issuedAtSeconds }, "revoked");
       log.security("admin_ended_sessions", { reason: "end-user", subject, count });
-      say(`${sessionsInWords(count)} ended\n`);
+      await acknowledge(count, config);
       return await endAtProvider({ issuer, subject }, parts);
     }
     case "end-provider-session": {
       const { providerSid } = command;
       const count = await sessions.endAll({ kind: "provider-session", issuer, providerSid }, "revoked");
       log.security("admin_ended_sessions", { reason: "end-provider-session", count });
-      return say(`${sessionsInWords(count)} ended\n`);
+      return await acknowledge(count, config);
     }
     case "end-all": {
       await sessions.endEverything("revoked", (more) => (progress.ended += more));
       log.security("admin_ended_sessions", { reason: "end-all", count: progress.ended });
-      return say(`${sessionsInWords(progress.ended)} ended\n`);
+      return await acknowledge(progress.ended, config);
     }
   }
+}
+
+/** Once it is said, no instance accepts them any more, from its memory either (I2). Waited for once, not for each. */
+async function acknowledge(count: number, { sessionCacheMs }: Config): Promise<0> {
+  if (sessionCacheMs > 0) await untilAllHeard();
+  return say(`${sessionsInWords(count)} ended\n`);
 }
 
 /** The gateway's own are over by then: whatever Keycloak says, nobody is let in with one of them. */
