@@ -217,12 +217,12 @@ function tryEverything(page: Page, origin: string): Promise<Learned[]> {
       fetched(`post with X-CSRF ${path}`, path, { mode: "cors", method: "POST", headers: { "X-CSRF": "1" } }),
     ]);
     const events = new EventSource(`${gateway}/api/events`, { withCredentials: true });
-    const socket = new WebSocket(`${gateway.replace("http", "ws")}/api/echo`);
+    const socket = new WebSocket(`${gateway.replace("http", "ws")}/api/socket`);
     navigator.sendBeacon(`${gateway}/bff/logout`, new Blob(["x"], { type: "text/plain" }));
     return Promise.all([
       ...attempts,
       listened("EventSource /api/events", events, () => events.close()),
-      listened("WebSocket /api/echo", socket, () => socket.close()),
+      listened("WebSocket /api/socket", socket, () => socket.close()),
       posted("form /bff/logout", "/bff/logout"),
       posted("form /api/upload", "/api/upload"),
     ]);
