@@ -31,12 +31,17 @@ const headers = z.record(z.string(), z.union([z.string(), z.strictObject({ file:
   error: 'must map names to values, each a text or { "file": "path" }',
 });
 
-const milliseconds = z.int().min(1).max(3_600_000);
+const whole = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}, without quotes`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+};
+const flag = z.boolean({ error: "must be true or false, without quotes" });
+const milliseconds = whole(1, 3_600_000);
 const DAY_MS = 86_400_000;
-const positive = (max: number) => z.int().min(1).max(max);
-const count = (max: number) => z.int().min(0).max(max);
-const names = z.array(z.string().min(1));
-const path = z.string().min(1, "must be the path of a file");
+const positive = (max: number) => whole(1, max);
+const count = (max: number) => whole(0, max);
+const names = z.array(z.string("must be a text").min(1, "must not be empty"), { error: "must be a list" });
+const path = z.string("must be the path of a file").min(1, "must be the path of a file");
 const parameter = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 
 export const UPSTREAM_ROW = z.strictObject({
@@ -46,8 +51,10 @@ export const UPSTREAM_ROW = z.strictObject({
       "where requests go; nothing else is ever contacted. A list spreads them over several addresses of one service",
   }),
   methods: z
-    .array(z.enum(FORWARDED_METHODS))
-    .min(1)
+    .array(z.enum(FORWARDED_METHODS, { error: `must be one of ${FORWARDED_METHODS.join(", ")}` }), {
+      error: "must be a list",
+    })
+    .min(1, "must name at least one method")
     .default([...FORWARDED_METHODS])
     .meta({ description: "anything else is 405" }),
   token: z
@@ -96,7 +103,7 @@ export const UPSTREAM_ROW = z.strictObject({
     .default(5_000)
     .meta({ description: "for so long: then one request asks whether it is back, and all others get 503" }),
   breakerStatuses: z
-    .array(z.int().min(500).max(599))
+    .array(whole(500, 599), { error: "must be a list" })
     .default([])
     .meta({ description: "answers that count as failures too, e.g. [502, 503]; none by itself does" }),
   caFile: path.optional().meta({ description: "certificates (PEM) of the CAs to trust instead of the public ones" }),
@@ -107,7 +114,7 @@ export const UPSTREAM_ROW = z.strictObject({
     .regex(/^[a-zA-Z0-9.-]+$/, "must be a host name")
     .optional()
     .meta({ description: "name that the upstream's certificate must carry, where the address has another" }),
-  webSocket: z.boolean().default(false).meta({
+  webSocket: flag.default(false).meta({
     description: "whether WebSockets are forwarded; over HTTP/1.1 only. On in the short form `UPSTREAMS`",
   }),
   maxWebSockets: positive(1_000_000)
@@ -120,7 +127,7 @@ export const UPSTREAM_ROW = z.strictObject({
   webSocketMaxLifetimeMs: positive(DAY_MS)
     .default(DAY_MS)
     .meta({ description: "closed after so long in any case; the end of its session closes it sooner" }),
-  http2: z.boolean().default(false).meta({ description: "HTTP/2 where the upstream offers it" }),
+  http2: flag.default(false).meta({ description: "HTTP/2 where the upstream offers it" }),
 });
 
 export type UpstreamRow = z.output<typeof UPSTREAM_ROW>;
