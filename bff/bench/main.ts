@@ -38,7 +38,7 @@ try {
   say("memory");
   results.streams = new Map();
   results.bodies = new Map();
-  for (const { contestant } of measured) await measureFresh(contestant);
+  for (const { contestant } of options.isShort ? measured.slice(0, 2) : measured) await measureFresh(contestant);
   if (!options.isShort) await measureGateways();
   const tables = report(results, { ...options, minutes: (Date.now() - startedAt) / 60_000 });
   console.log(tables);

@@ -42,7 +42,7 @@ function conditions({ load, upstream, measured, missing }: Results, plan: Plan):
   const machine = `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB`;
   return [
     `${date}, ${machine}, Linux, Node ${process.versions.node}. ${rounds} alternating rounds of ${seconds} s for each ` +
-      `number of connections after two to warm up; median (lowest to highest). ${sessions} people, logged in at the demo ` +
+      `number of connections after up to 40,000 requests to warm up; median (lowest to highest). ${sessions} people, logged in at the demo ` +
       `provider, take turns. Load: ${load}. API: ${upstream}, which refuses what comes without a bearer. Load, API, Redis and ` +
       `provider share the machine with whoever is measured; ${minutes.toFixed(0)} minutes in all.`,
     "",
