@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runScenario, type Scenario } from "./scenario.ts";
+import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
 import { keyRotation } from "./scenarios/key-rotation.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
@@ -139,6 +140,20 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     find: "  if (draining) return;\n  draining = true;",
     replace: "  process.exit(0);",
     scenario: rollingRestart,
+  },
+  {
+    breaks: "I2: a session in memory is not forgotten when another instance ends it",
+    file: "session/session-cache.ts",
+    find: "metrics.sessionChanged();\n      forget(key);",
+    replace: "metrics.sessionChanged();",
+    scenario: cacheInvalidation,
+  },
+  {
+    breaks: "I2: sessions in memory are believed without a proof that no change is missing",
+    file: "redis-changes.ts",
+    find: "return nowMs - provenMs < HEARD_WITHIN_MS;",
+    replace: "return true;",
+    scenario: cacheInvalidation,
   },
 ];
 

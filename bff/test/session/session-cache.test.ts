@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startFaultProxy } from "../../chaos/fault-proxy.ts";
+import { startSentinelRedis } from "../../chaos/redis-sentinel.ts";
 import { hearRedisChanges } from "../../src/redis-changes.ts";
 import { connectRedis } from "../../src/redis-connection.ts";
 import { createRedisStore } from "../../src/redis.ts";
@@ -36,8 +37,11 @@ async function openStore(url: string, timeoutMs = 1_000) {
 type Instance = SessionCache & { outcomes: CacheOutcome[]; changes: number; moveClockMs: number };
 
 /** Another instance: a connection, a cache, and what it counted. */
-async function openInstance(change: (store: Awaited<ReturnType<typeof openStore>>) => Store = (store) => store) {
-  const store = await openStore(redis.url, 300);
+async function openInstance(
+  change: (store: Awaited<ReturnType<typeof openStore>>) => Store = (store) => store,
+  url: string = redis.url,
+) {
+  const store = await openStore(url, 300);
   closers.push(() => store.close());
   const counted = { outcomes: [] as CacheOutcome[], changes: 0, moveClockMs: 0 };
   const cache = createSessionCache({
@@ -315,6 +319,36 @@ describe("a logout", () => {
       expect(acceptedAfterwards).toBe(0);
     },
   );
+});
+
+describe("under Sentinel", () => {
+  it("is told by the master, and by the next one after a failover", async () => {
+    const sentinel = await startSentinelRedis();
+    closers.push(() => sentinel.stop());
+    const other = await openStore(sentinel.url, 2_000);
+    closers.push(() => other.close());
+    const instance = await openInstance((store) => store, sentinel.url);
+    const untilDone = async (work: () => Promise<unknown>) =>
+      expect.poll(() => work().then(Boolean, () => false), { timeout: 15_000 }).toBe(true);
+    const newHere = async () => {
+      const key = newKey();
+      const times = { idleMs: 60_000, maxMs: 120_000 };
+      await untilDone(() => other.create({ key, session: "{}", tokens: "sealed-1", ...times }));
+      return key;
+    };
+    const [before, kept] = [await newHere(), await newHere()];
+    await cached(instance, before);
+    await cached(instance, kept);
+    await other.end(before, "logout");
+    await expect.poll(() => instance.read(before), { interval: 1 }).toBeUndefined();
+    await expect.poll(() => other.client.call("WAIT", "2", "100"), { timeout: 10_000 }).toBe(2);
+
+    await sentinel.failOver();
+    await untilDone(() => instance.read(kept));
+    await cached(instance, kept);
+    await untilDone(async () => (await other.end(kept, "logout"), true));
+    await expect.poll(() => instance.read(kept), { interval: 1 }).toBeUndefined();
+  }, 60_000);
 });
 
 describe("where the store cannot tell of changes", () => {
