@@ -10,6 +10,7 @@ import "./styles/shell.css";
 import "./styles/parts.css";
 import "./styles/ticket.css";
 import "./styles/pages.css";
+import "./styles/sessions.css";
 import "./styles/hood.css";
 import "./styles/print.css";
 

@@ -12,6 +12,9 @@ export const paths = {
 export const gateway = {
   user: "/bff/user",
   logout: "/bff/logout",
+  events: "/bff/events",
+  sessions: "/bff/sessions",
+  session: (handle: string): string => `/bff/sessions/${encodeURIComponent(handle)}`,
   login: (returnPath: string): string => `/bff/login?${new URLSearchParams({ returnTo: returnPath })}`,
   /** @param loginUrl the gateway's, which says how strong a login must be */
   stepUp: (loginUrl: string, returnPath: string): string => {

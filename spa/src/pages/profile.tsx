@@ -8,6 +8,7 @@ import { SessionTicket } from "../parts/session-ticket.tsx";
 import { timeText } from "../parts/times.ts";
 import type { Session, User } from "../server/user.ts";
 import { session as store } from "../session/session.ts";
+import { OwnSessions } from "./profile/own-sessions.tsx";
 
 /** A call to the API moves the idle limit: the page shows what is true now. */
 const staleAfterMs = 2_000;
@@ -24,6 +25,7 @@ export function Profile() {
         >
           <SessionTicket user={user} session={session} />
           <Limits session={session} />
+          <OwnSessions />
           <Claims user={user} />
         </Page>
       )}

@@ -1,4 +1,4 @@
-// The four ways in which a session is over, as the person is told.
+// The ways in which a session is over, as the person is told.
 import type { EndReason } from "../session/session-state.ts";
 
 export const endTexts: Readonly<Record<EndReason, { readonly title: string; readonly meaning: string }>> = {
@@ -9,6 +9,14 @@ export const endTexts: Readonly<Record<EndReason, { readonly title: string; read
   session_revoked: {
     title: "Your session was ended",
     meaning: "That was done from elsewhere: another device, the login service or an administrator.",
+  },
+  provider_logout: {
+    title: "Your session was ended",
+    meaning: "The login service ended it: you logged out there or in another app, or an administrator did it.",
+  },
+  session_limit: {
+    title: "Your session was ended",
+    meaning: "You logged in on more devices than you may at once, and this was the oldest.",
   },
   session_missing: {
     title: "You are no longer logged in",

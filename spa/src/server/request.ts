@@ -10,7 +10,7 @@ export type Failure =
 export type Outcome<T> = { readonly kind: "ok"; readonly value: T } | { readonly kind: "cancelled" } | Failure;
 
 export interface RequestOptions<T> {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "DELETE";
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Also sees error answers when `acceptsErrors` is set. */

@@ -3,8 +3,8 @@ import type { Problem, SessionEndCode } from "../server/problem.ts";
 import type { Failure } from "../server/request.ts";
 import type { Who } from "../server/user.ts";
 
-/** Why there is no session any more; `logged_out_elsewhere` is told by another tab, not by the gateway. */
-export type EndReason = SessionEndCode | "logged_out_elsewhere";
+/** Why there is no session any more: the code of a 401, or what a tab or the gateway's events tell more exactly. */
+export type EndReason = SessionEndCode | "logged_out_elsewhere" | "provider_logout" | "session_limit";
 
 /** The session could not be checked. That never means that it is over. */
 export interface Trouble {
@@ -18,17 +18,25 @@ export interface SessionState {
   readonly ended: EndReason | null;
   readonly trouble: Trouble | null;
   readonly isChecking: boolean;
+  /** The gateway warned that the end is near. */
+  readonly isExpiring: boolean;
 }
 
-export const initialState: SessionState = { who: { kind: "unknown" }, ended: null, trouble: null, isChecking: false };
+export const initialState: SessionState = {
+  who: { kind: "unknown" },
+  ended: null,
+  trouble: null,
+  isChecking: false,
+  isExpiring: false,
+};
 
 /** @param hint the reason to show if the session turns out to be gone. */
 export function afterAnswer(before: SessionState, who: Who, hint: EndReason | null): SessionState {
   const isChecking = false;
-  if (who.kind === "user") return { who, ended: null, trouble: null, isChecking };
+  if (who.kind === "user") return { who, ended: null, trouble: null, isChecking, isExpiring: before.isExpiring };
   const hadUser = before.who.kind === "user" || hint !== null;
   const ended = before.ended ?? (hadUser ? (hint ?? "session_missing") : null);
-  return { who, ended, trouble: null, isChecking };
+  return { who, ended, trouble: null, isChecking, isExpiring: false };
 }
 
 export function afterFailure(before: SessionState, failure: Failure, retryAtMs: number): SessionState {
@@ -38,7 +46,7 @@ export function afterFailure(before: SessionState, failure: Failure, retryAtMs: 
 }
 
 export function afterEnd(before: SessionState, reason: EndReason): SessionState {
-  return { ...before, who: { kind: "nobody" }, ended: reason };
+  return { ...before, who: { kind: "nobody" }, ended: reason, isExpiring: false };
 }
 
 /** When the session will be over if nobody does anything, or null. */

@@ -31,6 +31,8 @@ export interface SessionStore {
   /** Logged out in this tab, acknowledged by the gateway. */
   readonly forget: () => void;
   readonly dismissEnd: () => void;
+  /** The gateway says that the end has come near, or has moved away: its times are asked for again. */
+  readonly expiring: (isNear: boolean) => void;
 }
 
 /** Timers fire a little early and clocks differ a little: ask when the session is surely over. */
@@ -134,5 +136,10 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       become({ ...initialState, who: { kind: "nobody" } });
     },
     dismissEnd: () => become({ ...state, ended: null }),
+    expiring: (isExpiring) => {
+      if (state.who.kind !== "user") return;
+      become({ ...state, isExpiring });
+      void check();
+    },
   };
 }

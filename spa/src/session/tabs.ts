@@ -1,8 +1,9 @@
-// Tells the other tabs that the session changed. A message says that, and nothing about whom.
+// Tells the other tabs what happened to the session. A message says that, and nothing about whom.
+import { type SessionNews, allNews } from "./session-news.ts";
 
 const channelName = "session";
-const messages = ["changed", "logged-out"] as const;
-export type TabMessage = (typeof messages)[number];
+export type TabMessage = "changed" | "logged-out" | SessionNews;
+const messages: readonly TabMessage[] = ["changed", "logged-out", ...allNews];
 
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(channelName);
 

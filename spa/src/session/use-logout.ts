@@ -1,12 +1,11 @@
-// Logs out, and says so only after the gateway has acknowledged it.
+// Logs out, here or everywhere, and says so only after the gateway has acknowledged it.
 import { useState } from "react";
 import { postLogout } from "../server/logout.ts";
 import { sessionEndCodeOf } from "../server/problem.ts";
-import type { Failure } from "../server/request.ts";
+import type { Failure, Outcome } from "../server/request.ts";
 import { paths } from "../paths.ts";
-import { session } from "./session.ts";
-import { tellTabs } from "./tabs.ts";
-import { keepTyped } from "./typed-text.ts";
+import { leave } from "./leave.ts";
+import { whileLoggingOut } from "./live-session.ts";
 
 export type LogoutState =
   | { readonly kind: "idle" }
@@ -19,11 +18,12 @@ export interface Logout {
   readonly dismiss: () => void;
 }
 
-export function useLogout(): Logout {
+/** @param post asks the gateway, which answers with where the provider's own logout is */
+export function useLogout(post: () => Promise<Outcome<URL>> = postLogout): Logout {
   const [state, setState] = useState<LogoutState>({ kind: "idle" });
   async function logout(): Promise<void> {
     setState({ kind: "waiting" });
-    const outcome = await postLogout();
+    const outcome = await whileLoggingOut(post());
     if (outcome.kind === "cancelled") return setState({ kind: "idle" });
     const wasOverBefore = outcome.kind === "problem" && sessionEndCodeOf(outcome.problem) !== null;
     if (outcome.kind !== "ok" && !wasOverBefore) return setState({ kind: "failed", failure: outcome });
@@ -31,12 +31,4 @@ export function useLogout(): Logout {
     leave(outcome.kind === "ok" ? outcome.value.href : paths.loggedOut);
   }
   return { state, logout, dismiss: () => setState({ kind: "idle" }) };
-}
-
-/** Cleared before leaving: the browser may keep this page as it is now and show it on "back". */
-function leave(location: string): void {
-  keepTyped(null);
-  session.forget();
-  tellTabs("logged-out");
-  window.location.assign(location);
 }

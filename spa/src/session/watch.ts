@@ -1,4 +1,5 @@
-// When to ask again: the page comes back, the network comes back, another tab logged in or out.
+// When to ask again: the page comes back, the network comes back, another tab logged in or out, the gateway says so.
+import { watchLiveSession } from "./live-session.ts";
 import { session } from "./session.ts";
 import { onTabMessage, tellTabs } from "./tabs.ts";
 
@@ -19,8 +20,9 @@ export function watchSession(): void {
   });
   onTabMessage((message) => {
     if (message === "logged-out") void session.check("logged_out_elsewhere");
-    else void session.checkIfOlderThan(otherTabAgeMs);
+    else if (message === "changed") void session.checkIfOlderThan(otherTabAgeMs);
   });
+  watchLiveSession();
   // A login ends in a fresh page: the other tabs may still show nobody, or somebody else.
   void session.known().then(() => tellTabs("changed"));
 }

@@ -1,4 +1,4 @@
-// What concerns every page: a logout that failed, a session that cannot be checked, a session that is over.
+// What concerns every page: a logout that failed, a session that cannot be checked, that is about to end, that is over.
 import { useLocation } from "react-router";
 import { Countdown } from "../parts/countdown.tsx";
 import { endTexts } from "../parts/end-texts.ts";
@@ -8,6 +8,7 @@ import { paths } from "../paths.ts";
 import type { EndReason, SessionState, Trouble } from "../session/session-state.ts";
 import { session } from "../session/session.ts";
 import type { Logout } from "../session/use-logout.ts";
+import { ExpiringNotice } from "./expiring-notice.tsx";
 import { LogoutFailed } from "./logout-failed.tsx";
 
 /** These say it themselves, in place of what they would have shown. */
@@ -24,6 +25,7 @@ export function Notices({ state, logout }: NoticesProps) {
     <div className="notices" aria-live="polite">
       {logout.state.kind === "failed" && <LogoutFailed failure={logout.state.failure} logout={logout} />}
       {state.trouble !== null && <TroubleNotice trouble={state.trouble} isChecking={state.isChecking} />}
+      {state.isExpiring && state.who.kind === "user" && <ExpiringNotice session={state.who.session} />}
       {state.ended !== null && !pagesThatTellTheEnd.has(pathname) && (
         <EndNotice reason={state.ended} pathname={pathname} />
       )}

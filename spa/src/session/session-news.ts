@@ -1,0 +1,29 @@
+// What the gateway or another tab tells of the session, in the words that tabs use among themselves.
+import type { EndReason } from "./session-state.ts";
+
+export type SessionNews = "expiring" | "extended" | `ended: ${EndReason}`;
+
+/** The gateway's reasons; what it does not explain further is a session that was ended from elsewhere. */
+const endReasons: Readonly<Record<string, EndReason>> = {
+  logout: "logged_out_elsewhere",
+  limit: "session_limit",
+  provider_logout: "provider_logout",
+  refresh_rejected: "session_expired",
+  expired: "session_expired",
+};
+
+export function endedNews(reason: string | null): SessionNews {
+  return `ended: ${endReasons[reason ?? ""] ?? "session_revoked"}`;
+}
+
+export const allNews: readonly SessionNews[] = [
+  "expiring",
+  "extended",
+  "ended: session_revoked",
+  ...Object.values(endReasons).map((reason): SessionNews => `ended: ${reason}`),
+];
+
+/** @returns null for news that is not of an end */
+export function endReasonOf(news: SessionNews): EndReason | null {
+  return news === "expiring" || news === "extended" ? null : (news.slice("ended: ".length) as EndReason);
+}
