@@ -128,4 +128,11 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     replace: "local idle = r[4] and now + 2 * tonumber(r[1]) or",
     tests: ["test/session/store-contract.test.ts"],
   },
+  {
+    breaks: "events: a reader that takes nothing fills our memory",
+    file: "src/session/event-streams.ts",
+    find: "if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();\n  else ",
+    replace: "",
+    tests: ["test/session/event-streams.test.ts"],
+  },
 ];

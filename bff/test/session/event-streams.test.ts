@@ -1,7 +1,7 @@
 // What a stream is told of its session, below the route: over the in-process store and a real connection.
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { EventEmitter, once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/memory-store.ts";
@@ -130,4 +130,22 @@ it("a process that is to stop ends its streams, and each new one at once", async
   expect(late.status).toBe(200);
   expect(names(stream.text + late.text)).toEqual([]);
   await expect.poll(() => streams.count()).toBe(0);
+});
+
+it("a reader that takes nothing is cut off at the next heartbeat, and its place is free again", async () => {
+  const { streams, create } = await start({ heartbeatMs: 100 });
+  // Kernel buffers would take megabytes of heartbeats first: what Node itself holds back is played.
+  const stalled = Object.assign(new EventEmitter(), {
+    ...{ writableLength: 0, writableEnded: false, destroyed: false },
+    ...{ writeHead() {}, write: () => false, end() {} },
+    destroy() {
+      stalled.destroyed = true;
+      stalled.emit("close");
+    },
+  });
+  streams.open(await create(), stalled as unknown as ServerResponse);
+  expect(streams.count()).toBe(1);
+  stalled.writableLength = 20_000;
+  await expect.poll(() => stalled.destroyed).toBe(true);
+  expect(streams.count()).toBe(0);
 });
