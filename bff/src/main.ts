@@ -1,5 +1,4 @@
 // Read config, connect, listen, drain on SIGTERM.
-import cluster from "node:cluster";
 import { createServer, type Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
@@ -15,7 +14,7 @@ import { createLog, type Log } from "./log.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createRedisStore, storeFault } from "./redis.ts";
 import type { Store } from "./store.ts";
-import { answerSupervisor, isSupervisor, supervise } from "./workers.ts";
+import { answerSupervisor, isSupervised, isSupervisor, supervise } from "./workers.ts";
 
 const config = readConfigOrExit();
 const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
@@ -56,7 +55,7 @@ process.once("SIGINT", () => void drain());
 try {
   await meetStore();
   await listen(server, config.listen);
-  if (cluster.isWorker) answerSupervisor({ checks: readiness, metrics });
+  if (isSupervised(config)) answerSupervisor({ checks: readiness, metrics });
   else await listen(management, config.management);
   log.info("listening", { url: config.publicOrigin });
   for (const warning of configWarnings(config)) log.warn(warning);

@@ -24,6 +24,11 @@ export function isSupervisor({ workers }: Config): boolean {
   return workers > 1 && cluster.isPrimary;
 }
 
+/** A process manager may make us a worker of its own: then nobody asks, and we listen ourselves. */
+export function isSupervised({ workers }: Config): boolean {
+  return workers > 1 && cluster.isWorker;
+}
+
 /** In a worker: answers what the supervisor is asked on the management listener. */
 export function answerSupervisor(parts: { checks: readonly ReadinessCheck[]; metrics: Pick<Metrics, "sample"> }): void {
   process.on("message", (message: Partial<Asked>) => {

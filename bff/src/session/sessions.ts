@@ -55,13 +55,18 @@ type Parts = {
   monotonicMs?: () => number;
 };
 
+/** A hundred bytes each. */
+const MOST_SLIDING_SESSIONS = 100_000;
+
 export function createSessions(parts: Parts): Sessions {
   const { store, read = store.read, untilAllHeard = () => Promise.resolve(), log } = parts;
   const { sessionIdleMs, sessionMaxMs, monotonicMs } = parts;
   const clock = monotonicMs ?? (() => performance.now());
   /** The idle limit is precise to this: a session may end so much early, never late. */
   const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
-  const remembered = new BoundedMap<string, { found: FoundSession; slidAtMs: number }>(REMEMBERED_SESSIONS);
+  const remembered = new BoundedMap<string, { found: FoundSession }>(REMEMBERED_SESSIONS);
+  /** Apart from what is remembered: a slide makes every instance read the record again, so no session may slide more often. */
+  const slidAtMs = new BoundedMap<SessionKey, number>(MOST_SLIDING_SESSIONS);
 
   const remember = (sessionId: string, stored: StoredSession): FoundSession | undefined => {
     const known = remembered.get(sessionId);
@@ -73,7 +78,7 @@ export function createSessions(parts: Parts): Sessions {
     const session = parseSession(stored.session);
     if (session === undefined) return undefined;
     const found = { sessionId, key: sessionKeyOf(sessionId), session, stored };
-    remembered.set(sessionId, { found, slidAtMs: -Infinity });
+    remembered.set(sessionId, { found });
     return found;
   };
   const keyOf = (sessionId: string) => remembered.get(sessionId)?.found.key ?? sessionKeyOf(sessionId);
@@ -93,14 +98,11 @@ export function createSessions(parts: Parts): Sessions {
       return { ...found, idleExpiresInMs, expiresInMs, usedAgoMs };
     },
     endReason: (sessionId) => store.endReason(sessionKeyOf(sessionId)),
-    keepAlive({ sessionId, key }) {
-      const known = remembered.get(sessionId);
+    keepAlive({ key }) {
       const nowMs = clock();
-      if (known === undefined || nowMs - known.slidAtMs < slideEveryMs) return;
-      known.slidAtMs = nowMs;
-      store.slide(key).catch(() => {
-        known.slidAtMs = -Infinity;
-      });
+      if (nowMs - (slidAtMs.get(key) ?? -Infinity) < slideEveryMs) return;
+      slidAtMs.set(key, nowMs);
+      store.slide(key).catch(() => slidAtMs.delete(key));
     },
     async begin({ sessionId, session: json, sealedTokens, tokenLife = "unknown" }) {
       const key = sessionKeyOf(sessionId);

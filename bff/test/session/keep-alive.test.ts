@@ -1,0 +1,52 @@
+// How often the store hears that a session is in use.
+import { expect, it } from "vitest";
+import { REMEMBERED_SESSIONS } from "../../src/bounded-map.ts";
+import { createMemoryStore } from "../../src/memory-store.ts";
+import { sessionKeyOf } from "../../src/session/session.ts";
+import { createSessions } from "../../src/session/sessions.ts";
+import { silentLog, storeSession } from "../support/sessions.ts";
+
+function openSessions() {
+  const memory = createMemoryStore();
+  const slid: string[] = [];
+  let isDown = false;
+  const clock = { nowMs: 1_000_000 };
+  const slide = async (key: string) => {
+    slid.push(key);
+    if (isDown) throw new Error("down");
+    await memory.slide(key);
+  };
+  const limits = { sessionIdleMs: 60_000, sessionMaxMs: 60_000 };
+  const store = { ...memory, slide };
+  const sessions = createSessions({ store, log: silentLog, ...limits, monotonicMs: () => clock.nowMs });
+  return { store, sessions, slid, clock, goDown: (down: boolean) => (isDown = down) };
+}
+
+it("slides a session once in a thirtieth of its idle limit, however many others are in use", async () => {
+  const { store, sessions, slid, clock } = openSessions();
+  const { sessionId } = await storeSession(store);
+  const found = (await sessions.find(sessionId))!;
+  for (let call = 0; call < 5; call++) sessions.keepAlive(found);
+  for (let other = 0; other <= REMEMBERED_SESSIONS; other++) {
+    const key = sessionKeyOf(`other ${other}`);
+    await store.create({ key, ...found.stored, idleMs: 60_000, maxMs: 60_000, tokenLife: "unknown" });
+    sessions.keepAlive((await sessions.find(`other ${other}`))!);
+  }
+  sessions.keepAlive((await sessions.find(sessionId))!);
+  expect(slid.filter((key) => key === found.key)).toHaveLength(1);
+  clock.nowMs += 2_000;
+  sessions.keepAlive(found);
+  expect(slid.filter((key) => key === found.key)).toHaveLength(2);
+  await store.close();
+});
+
+it("tries again at the next request where the store could not take it", async () => {
+  const { store, sessions, slid, goDown } = openSessions();
+  const { sessionId } = await storeSession(store);
+  const found = (await sessions.find(sessionId))!;
+  goDown(true);
+  sessions.keepAlive(found);
+  await expect.poll(() => sessions.keepAlive(found) ?? slid.length).toBeGreaterThan(1);
+  goDown(false);
+  await store.close();
+});
