@@ -31,17 +31,8 @@ type Parts = {
 /** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
 export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken }: Parts) {
   const spend = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
-    const { sessionId, key, session, stored } = found;
-    const { handle, issuer, subject } = session;
-    const result = await accessTokenFor({
-      sessionId,
-      key,
-      handle,
-      issuer,
-      subject,
-      tokens,
-      tokenVersion: stored.tokenVersion,
-    });
+    const { sessionId, key } = found;
+    const result = await accessTokenFor(spendingSession(found, tokens));
     if (result.kind === "ready") {
       sessions.keepAlive(found);
       if (!hasTarget(target)) return { accessToken: result.accessToken, sessionKey: key };
@@ -54,9 +45,11 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
   };
 
   /** Our own token, but only for somebody who is logged in. */
-  const spendOwn = async (found: FoundSession, target: TokenTarget): Promise<Authorized> => {
+  const spendOwn = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
+    // A session ends with its refresh token: whoever is at work here must not lose it for never using that.
+    if (Date.now() >= tokens.refreshAtMs) accessTokenFor(spendingSession(found, tokens)).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
 
@@ -67,7 +60,7 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       requirePermission(found, tokens, upstream);
-      if (upstream.token === "client") return spendOwn(found, upstream.tokenTarget);
+      if (upstream.token === "client") return spendOwn(found, tokens, upstream.tokenTarget);
       return spend(found, tokens, upstream.tokenTarget);
     }
     if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
@@ -81,6 +74,11 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
       reason: found === undefined ? (reason ?? "no such session") : "the token set cannot be opened",
     });
   };
+}
+
+function spendingSession({ sessionId, key, session, stored }: FoundSession, tokens: TokenSet): SpendingSession {
+  const { handle, issuer, subject } = session;
+  return { sessionId, key, handle, issuer, subject, tokens, tokenVersion: stored.tokenVersion };
 }
 
 function hasTarget(target: TokenTarget): boolean {

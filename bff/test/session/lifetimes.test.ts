@@ -1,4 +1,7 @@
 // When a session ends by itself: the earliest of its own limits and what the provider lets it live.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { configWarnings } from "../../src/config-warnings.ts";
 import { tokenLifeOf, tokenSetFrom } from "../../src/tokens/token-set.ts";
@@ -90,6 +93,22 @@ describe("a refresh", () => {
       }, PATIENTLY)
       .toBeGreaterThan(200);
     expect(await secondsLeft(browser)).toBeLessThanOrEqual(301);
+  });
+
+  it("also happens where the session is only used with the gateway's own token", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "upstreams.json");
+    writeFileSync(file, JSON.stringify([{ prefix: "/api", baseUrl: provider.issuer, token: "client" }]));
+    const gateway = await startedGateway({ UPSTREAMS: "", UPSTREAMS_FILE: file });
+    granting({ refresh_expires_in: 30, expires_in: 1 });
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    granting({ refresh_expires_in: 300 });
+    await expect
+      .poll(async () => {
+        await browser.fetch("/api/anything");
+        return secondsLeft(browser);
+      }, PATIENTLY)
+      .toBeGreaterThan(200);
   });
 
   it("shortens the session where the provider's own one is about to end", async () => {
