@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runScenario, type Scenario } from "./scenario.ts";
 import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
+import { cluster } from "./scenarios/cluster.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
 import { keyRotation } from "./scenarios/key-rotation.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
@@ -119,6 +120,13 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     find: "keys = new Map(masterKeys.map((key) => [keyIdOf(key), key]));",
     replace: "keys = new Map(masterKeys.slice(0, 1).map((key) => [keyIdOf(key), key]));",
     scenario: keyRotation,
+  },
+  {
+    breaks: "I5: what meets a Cluster slot that has moved does not follow it",
+    file: "redis-connection.ts",
+    find: "clusterRetryStrategy: retryStrategy,",
+    replace: "clusterRetryStrategy: retryStrategy, maxRedirections: 0,",
+    scenario: cluster,
   },
   {
     breaks: "I8: a connection to Redis that was cut is not opened again",

@@ -134,14 +134,7 @@ async function introduce(nodes: readonly Node[]): Promise<void> {
 async function moveSlot(nodes: readonly Node[], slot: number): Promise<void> {
   const text = String(await nodes[0]?.client.cluster("NODES"));
   const masters = text.split("\n").filter((line) => /\bmaster\b/.test(line) && !/fail/.test(line));
-  const owns = (line: string) =>
-    line
-      .split(" ")
-      .slice(8)
-      .some((range) => {
-        const [from = NaN, to = from] = range.split("-").map(Number);
-        return slot >= from && slot <= to;
-      });
+  const owns = (line: string) => hasSlot(line, slot);
   const nodeOf = (line: string | undefined) => nodes.find(({ id }) => line?.startsWith(id));
   const from = nodeOf(masters.find(owns));
   const to = nodeOf(masters.find((line) => !owns(line)));
@@ -153,5 +146,26 @@ async function moveSlot(nodes: readonly Node[], slot: number): Promise<void> {
     if (keys.length === 0) break;
     await from.client.migrate("127.0.0.1", to.server.port, "", 0, 5_000, "KEYS", ...keys);
   }
-  for (const { client } of [to, from]) await client.cluster("SETSLOT", slot, "NODE", to.id);
+  // The new owner first, then the old one, then whoever would otherwise hear of it by and by.
+  const others = masters.map(nodeOf).filter((node) => node !== undefined && node !== to && node !== from);
+  for (const node of [to, from, ...others]) await node?.client.cluster("SETSLOT", slot, "NODE", to.id);
+  await until("every node has heard who has the slot", async () => {
+    const views = await Promise.all(
+      nodes.map(async ({ client }) => String(await client.cluster("NODES").catch(() => ""))),
+    );
+    return views.every(
+      (view) => view === "" || view.split("\n").some((line) => line.startsWith(to.id) && hasSlot(line, slot)),
+    );
+  });
+}
+
+/** @param line of CLUSTER NODES: eight fields, then single slots and ranges */
+function hasSlot(line: string, slot: number): boolean {
+  return line
+    .split(" ")
+    .slice(8)
+    .some((range) => {
+      const [from = NaN, to = from] = range.split("-").map(Number);
+      return slot >= from && slot <= to;
+    });
 }

@@ -59,4 +59,11 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/auth/backchannel-logout.test.ts"],
   },
+  {
+    breaks: "Cluster: one redirection fails all that was sent with it",
+    file: "src/redis-connection.ts",
+    find: "clusterRetryStrategy: retryStrategy,",
+    replace: "clusterRetryStrategy: retryStrategy, enableAutoPipelining: true,",
+    tests: ["test/session/cluster.test.ts"],
+  },
 ];

@@ -40,20 +40,23 @@ type Wait = { replicas: number; waitMs: number };
 function inGroups(client: Redis, { replicas, waitMs }: Wait): (work: Work) => Promise<Confirmed> {
   let next: Waiting[] = [];
   let isSending = false;
+  const sendGroup = async (group: readonly Waiting[]): Promise<void> => {
+    const pipeline = client.pipeline();
+    for (const work of group) evalIn(pipeline, work);
+    const replies = (await pipeline.wait(replicas, waitMs).exec()) ?? [];
+    const isConfirmed = isEnough(replies.at(-1), replicas);
+    group.forEach(({ resolve, reject }, index) => {
+      const [error, reply] = replies[index] ?? [new Error("no reply")];
+      if (error === null) resolve({ reply, isConfirmed });
+      else reject(error);
+    });
+  };
   const send = async (): Promise<void> => {
     isSending = true;
     while (next.length > 0) {
       const group = next;
       next = [];
-      const pipeline = client.pipeline();
-      for (const work of group) evalIn(pipeline, work);
-      const replies = (await pipeline.wait(replicas, waitMs).exec()) ?? [];
-      const isConfirmed = isEnough(replies.at(-1), replicas);
-      group.forEach(({ resolve, reject }, index) => {
-        const [error, reply] = replies[index] ?? [new Error("no reply")];
-        if (error === null) resolve({ reply, isConfirmed });
-        else reject(error);
-      });
+      await sendGroup(group).catch((error: unknown) => group.forEach(({ reject }) => reject(error)));
     }
     isSending = false;
   };

@@ -6,7 +6,8 @@ import { GatewayError } from "./errors.ts";
 import { hearRedisChanges } from "./redis-changes.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
-import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
+import { createScriptRunner } from "./redis-script-runner.ts";
+import type { ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
 import {
   TOMBSTONE_MS,
@@ -45,7 +46,7 @@ type Options = {
 
 export function createRedisStore(options: Options): Store & { client: RedisClient } {
   const client = connectRedis(options);
-  for (const [name, script] of Object.entries(SCRIPTS)) client.defineCommand(name, script);
+  const run = createScriptRunner(client);
   client.on("ready", () => options.onStatus?.("ready"));
   client.on("close", () => options.onStatus?.("lost"));
   // Without a listener ioredis prints connection errors, address and all, to stderr.
@@ -63,7 +64,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     }
   };
   const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
-    attempt(() => scriptsOf(client)[name](...keys, ...args));
+    attempt(() => run(name, keys, args));
   const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     (await script(name, keys, ...args)) === 1;
 
@@ -223,10 +224,6 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       confirmed?.close();
     },
   };
-}
-
-function scriptsOf(client: RedisClient) {
-  return client as unknown as Record<ScriptName, (...args: readonly (string | number)[]) => Promise<unknown>>;
 }
 
 function parseClaim(reply: unknown): RefreshClaim {

@@ -14,7 +14,7 @@ const COUNTS = {
   tiny: { visitors: 3, refusals: 2, rotations: 1, rotateEveryMs: 1_000 },
 } as const satisfies Record<Size, object>;
 
-const TIMEOUT_SECONDS = 2;
+const TIMEOUT_SECONDS = 1;
 
 type Outage = {
   name: string;

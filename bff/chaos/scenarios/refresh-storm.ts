@@ -1,5 +1,6 @@
 // 1. Everybody asks at once with an expired access token, over all instances: one refresh, and nobody fails; whether the
 // provider is quick or takes eight seconds, and whether the browser stays or leaves.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet } from "../fleet.ts";
 import { inParallel, until, type Outcome, type Scenario, type Size } from "../scenario.ts";
 import { spendingFrom } from "../spending.ts";
@@ -33,8 +34,8 @@ export const refreshStorm: Scenario = {
     return {
       seen:
         `${rounds} rounds of ${requests} parallel requests of one session and a few of another, one token request each; ` +
-        `the same with a provider that takes ${slowProviderMs.join(" and ")} ms; of ${waiters} waiters the last was ` +
-        `answered ${extraMs.toFixed(0)} ms after the provider (p99); one refresh for a browser that left`,
+        `the same with a provider that takes ${slowProviderMs.join(" and ")} ms; for ${waiters} at once ` +
+        `waiting added ${extraMs.toFixed(0)} ms to the provider's time (p99); one refresh for a browser that left`,
     };
   },
 };
@@ -56,32 +57,32 @@ async function storm(fleet: Fleet, { visitor, bystander, requests }: Crowd, duri
 type Waiting = { visitor: Visitor; requests: number; delayMs: number };
 
 /**
- * As many as the machine can answer at once, several times: what is measured is the wait, not how long this machine
- * takes to forward hundreds of requests.
+ * What waiting adds: from the provider's answer to the last waiter's, less what the same burst takes with a live token,
+ * which is this machine's time for forwarding and no wait.
  */
 async function waitingCosts(fleet: Fleet, { visitor, requests, delayMs }: Waiting, size: Size): Promise<number> {
-  const extrasMs: number[] = [];
+  const burst = () => Array.from({ length: requests }, () => visitor.get("api").then(() => performance.now()));
+  const [waitedMs, liveMs]: [number[], number[]] = [[], []];
   await inParallel(size === "tiny" ? 1 : 5, 1, async (round) => {
+    const startedMs = performance.now();
+    for (const endedMs of await Promise.all(burst())) liveMs.push(endedMs - startedMs);
     await expireAccessToken(fleet, visitor);
     const spent = spendingFrom(fleet, `the waiters, round ${round + 1}`);
     let answeredAtMs = 0;
-    const answered = new Promise((resolve) => setTimeout(resolve, delayMs)).then(
-      () => (answeredAtMs = performance.now()),
-    );
+    const answered = sleep(delayMs).then(() => (answeredAtMs = performance.now()));
     fleet.provider.faults.set({ endpoint: "token", answerWhen: answered, times: 1 });
-    const ends = Array.from({ length: requests }, () => visitor.get("api").then(() => performance.now()));
-    for (const endedMs of await Promise.all(ends)) extrasMs.push(endedMs - answeredAtMs);
+    for (const endedMs of await Promise.all(burst())) waitedMs.push(endedMs - answeredAtMs);
     spent({ requests: 1 });
   });
-  const p99 = percentile(extrasMs, 0.99);
+  const extraMs = Math.max(0, percentile(waitedMs, 0.99) - percentile(liveMs, 0.99));
   // In a test among others on a busy machine the number would say something about the others.
   const limitMs = size === "full" ? LONGEST_EXTRA_MS : 20 * LONGEST_EXTRA_MS;
   fleet.history.claims.push({
     invariant: "I4",
-    claim: `waiters are answered ${p99.toFixed(0)} ms after the provider, at most ${limitMs} ms (p99)`,
-    holds: p99 <= limitMs,
+    claim: `waiting adds ${extraMs.toFixed(0)} ms to the provider's time, at most ${limitMs} ms (p99)`,
+    holds: extraMs <= limitMs,
   });
-  return p99;
+  return extraMs;
 }
 
 /** The refresh belongs to the session: the one who asked first may leave, what was got is kept. */
