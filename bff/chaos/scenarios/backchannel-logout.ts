@@ -1,4 +1,4 @@
-// 5. The provider ends sessions: refused on every instance within a second of the 200, once only over all instances and
+// The provider ends sessions: refused on every instance within a second of the 200, once only over all instances and
 // their restarts, also for a login that is just being stored, and under a thousand tokens a second.
 import { randomUUID } from "node:crypto";
 import { backchannelLogout, logoutTokenFor } from "../endings.ts";

@@ -1,4 +1,4 @@
-// 14. The clocks of the instances differ from the provider's and from each other's by almost thirty seconds: logins,
+// The clocks of the instances differ from the provider's and from each other's by almost thirty seconds: logins,
 // refreshes and back-channel logouts work, and no limit of a session moves. By libfaketime where it is installed, otherwise by a clock that is put in
 // front of the gateway's own.
 import { existsSync } from "node:fs";

@@ -1,4 +1,4 @@
-// 12. A Redis Cluster under traffic: slots move, a replica takes over by request and by the death of its master; nobody
+// A Redis Cluster under traffic: slots move, a replica takes over by request and by the death of its master; nobody
 // is logged out, what was logged out stays so, and everybody goes on without a restart.
 import type { Fleet, Instance } from "../fleet.ts";
 import { startClusterRedis, type ClusterRedis } from "../redis-cluster.ts";

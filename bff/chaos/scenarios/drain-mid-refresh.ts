@@ -1,4 +1,4 @@
-// 4. SIGTERM while the provider has the refresh token: the process stores what it gets before it ends.
+// SIGTERM while the provider has the refresh token: the process stores what it gets before it ends.
 import { gate, inParallel, until, type Outcome, type Scenario, type Size } from "../scenario.ts";
 import type { Fleet, Instance } from "../fleet.ts";
 import { expireAccessToken, newVisitor } from "../visitor.ts";

@@ -1,4 +1,4 @@
-// 5. kill -9 of random instances under load: connections break, sessions do not.
+// kill -9 of random instances under load: connections break, sessions do not.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Instance } from "../fleet.ts";
 import { type Outcome, type Scenario, type Size } from "../scenario.ts";

@@ -1,4 +1,4 @@
-// 7. The secret keys change while people are logged in, instance by instance: nobody is logged out, and no instance ever
+// The secret keys change while people are logged in, instance by instance: nobody is logged out, and no instance ever
 // meets what another one has sealed with a key that it does not have.
 import { randomBytes } from "node:crypto";
 import type { Fleet } from "../fleet.ts";

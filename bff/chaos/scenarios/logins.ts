@@ -1,4 +1,4 @@
-// 8. Logins under load: twenty tabs that finish in any order and on any instance, a callback that is opened fifty times,
+// Logins under load: twenty tabs that finish in any order and on any instance, a callback that is opened fifty times,
 // the way back to it, and somebody else who logs in over a session.
 import { randomUUID } from "node:crypto";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";

@@ -1,4 +1,4 @@
-// 4. A session ends, in every way it can, among slow requests, writes on other instances and refreshes: afterwards
+// A session ends, in every way it can, among slow requests, writes on other instances and refreshes: afterwards
 // nobody has it, no late answer sets its cookie, and no record of it comes back.
 import { setTimeout as sleep } from "node:timers/promises";
 import { backchannelLogout, logoutTokenFor, revoke } from "../endings.ts";

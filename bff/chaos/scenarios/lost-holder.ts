@@ -1,4 +1,4 @@
-// 3. Whoever holds the refresh lease is killed, frozen, or cut off from Redis in mid-refresh; each has a defined outcome
+// Whoever holds the refresh lease is killed, frozen, or cut off from Redis in mid-refresh; each has a defined outcome
 // (docs/decisions/0004): exactly one further attempt, and what the lost holder writes late is fenced off.
 import { gate, until, type Outcome, type Scenario } from "../scenario.ts";
 import type { Fleet, Instance } from "../fleet.ts";

@@ -1,4 +1,4 @@
-// 3. Thousands who logged in together: their tokens come of age together, and the provider is still asked no faster
+// Thousands who logged in together: their tokens come of age together, and the provider is still asked no faster
 // than REFRESH_RATE_PER_SECOND allows, over all instances, while nobody waits; then for tokens that have expired.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet } from "../fleet.ts";

@@ -1,4 +1,4 @@
-// 15. What one instance holds in memory with thousands of sessions and open event streams.
+// What one instance holds in memory with thousands of sessions and open event streams.
 import { get, type ClientRequest } from "node:http";
 import type { Instance } from "../fleet.ts";
 import { inParallel, until, type Outcome, type Scenario, type Size } from "../scenario.ts";

@@ -1,4 +1,4 @@
-// 13. The provider down, slow, answering 500 or HTML, and rotating its keys: whoever has a live token notices nothing,
+// The provider down, slow, answering 500 or HTML, and rotating its keys: whoever has a live token notices nothing,
 // who needs a new one gets 503 and keeps the session, and a rotation costs nobody a login.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";

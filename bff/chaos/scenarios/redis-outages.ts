@@ -1,4 +1,4 @@
-// 10. Redis killed and restarted, frozen, unreachable, slow, cut off, full, read-only, loading, refusing us, each under
+// Redis killed and restarted, frozen, unreachable, slow, cut off, full, read-only, loading, refusing us, each under
 // traffic: 200 or 503, nobody is logged out, a frozen one costs nobody more than half a second, and everything heals.
 import type { Redis } from "ioredis";
 import { startRedis, type TestRedis } from "../../test/support/redis.ts";

@@ -1,4 +1,4 @@
-// 2. What becomes of a refresh whose answer never comes, or cannot be stored (docs/decisions/0004): each outcome is
+// What becomes of a refresh whose answer never comes, or cannot be stored (docs/decisions/0004): each outcome is
 // defined, the provider sees exactly the attempts that are, and no session ends but the one that must.
 import type { Fault } from "../../../demo/src/provider/faults.ts";
 import type { Fleet, Instance } from "../fleet.ts";

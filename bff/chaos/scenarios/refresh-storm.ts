@@ -1,4 +1,4 @@
-// 1. Everybody asks at once with an expired access token, over all instances: one refresh, and nobody fails; whether the
+// Everybody asks at once with an expired access token, over all instances: one refresh, and nobody fails; whether the
 // provider is quick or takes eight seconds, and whether the browser stays or leaves.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet } from "../fleet.ts";

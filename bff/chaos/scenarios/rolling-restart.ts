@@ -1,4 +1,4 @@
-// 6. SIGTERM to one instance after the other under load, behind a balancer that asks for readiness: no request fails,
+// SIGTERM to one instance after the other under load, behind a balancer that asks for readiness: no request fails,
 // neither on a new connection nor on one that is kept open, and none that takes long.
 import { type Outcome, type Scenario, type Size } from "../scenario.ts";
 import { healed, startTraffic } from "../traffic.ts";

@@ -1,4 +1,4 @@
-// 11. The master dies under traffic and a Sentinel chooses another: what was acknowledged before is true afterwards (a
+// The master dies under traffic and a Sentinel chooses another: what was acknowledged before is true afterwards (a
 // logout above all), and everybody goes on without a restart.
 import type { Fleet, Instance } from "../fleet.ts";
 import { startSentinelRedis, type SentinelRedis } from "../redis-sentinel.ts";
