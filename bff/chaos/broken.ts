@@ -52,7 +52,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   {
     breaks: "I4: what Redis could not take is dropped",
     file: "tokens/refresh.ts",
-    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed });",
+    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
     replace: "",
     scenario: refreshOutcomes,
   },

@@ -102,9 +102,9 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "R-15: a provider that is down is stormed",
-    file: "src/auth/provider-breaker.ts",
-    find: "if (now() < nextProbeMs) return true;",
-    replace: "",
+    file: "src/breaker.ts",
+    find: "isOpen: () => failures >= failuresToOpen && !takeProbe(),",
+    replace: "isOpen: () => false,",
     tests: ["test/auth/provider-breaker.test.ts"],
   },
   {

@@ -3,14 +3,8 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AUTH_MUTANTS } from "./auth-mutants.ts";
-import { CACHE_MUTANTS } from "./cache-mutants.ts";
-import { LIVE_MUTANTS } from "./live-mutants.ts";
-import { MUTANTS, type Mutant } from "./mutants.ts";
-import { PROXY_MUTANTS } from "./proxy-mutants.ts";
-import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
-import { SESSION_MUTANTS } from "./session-mutants.ts";
-import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
+import { ALL_MUTANTS } from "./all-mutants.ts";
+import type { Mutant } from "./mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const wanted = process.argv[2];
@@ -20,16 +14,7 @@ try {
   for (const part of ["bff", "demo", "scripts", "docs", "package.json", "tsconfig.base.json"])
     cpSync(join(ROOT, part), join(copy, part), { recursive: true, filter: (path) => !path.includes("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  const chosen = [
-    ...MUTANTS,
-    ...AUTH_MUTANTS,
-    ...PROXY_MUTANTS,
-    ...REFRESH_MUTANTS,
-    ...SESSION_MUTANTS,
-    ...LIVE_MUTANTS,
-    ...WEBSOCKET_MUTANTS,
-    ...CACHE_MUTANTS,
-  ].filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
+  const chosen = ALL_MUTANTS.filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
   // Tests that fail on an unbroken copy would notice everything.
   if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))], "inherit"))
     throw new Error("the tests fail without a mutant");

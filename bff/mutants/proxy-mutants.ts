@@ -47,8 +47,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "breaker: a browser can close an API by requests that break their connection",
     file: "src/proxy/upstream-fault.ts",
-    find: "  if (traces !== undefined) return false;\n",
-    replace: "",
+    find: "if (traces !== undefined || error instanceof GatewayError) return false;",
+    replace: "if (error instanceof GatewayError) return false;",
     tests: ["test/proxy/addresses.test.ts"],
   },
   {

@@ -1,0 +1,20 @@
+// Every mutant there is.
+import { AUTH_MUTANTS } from "./auth-mutants.ts";
+import { CACHE_MUTANTS } from "./cache-mutants.ts";
+import { LIVE_MUTANTS } from "./live-mutants.ts";
+import { MUTANTS, type Mutant } from "./mutants.ts";
+import { PROXY_MUTANTS } from "./proxy-mutants.ts";
+import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
+import { SESSION_MUTANTS } from "./session-mutants.ts";
+import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
+
+export const ALL_MUTANTS: readonly Mutant[] = [
+  ...MUTANTS,
+  ...AUTH_MUTANTS,
+  ...PROXY_MUTANTS,
+  ...REFRESH_MUTANTS,
+  ...SESSION_MUTANTS,
+  ...LIVE_MUTANTS,
+  ...WEBSOCKET_MUTANTS,
+  ...CACHE_MUTANTS,
+];
