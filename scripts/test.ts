@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { bin, ROOT } from "./bin.ts";
 import { runChecks } from "./check.ts";
 import { atLeastOneFailure, countLine, NOTHING, playwrightCount, readReport, sumOf, vitestCount } from "./counts.ts";
@@ -19,7 +19,7 @@ const reports = mkdtempSync(join(tmpdir(), "cloakroom-test-"));
 try {
   const env = { ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() };
   installOrSay(ensureCaddy);
-  const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env), runKeycloak(env)]);
+  const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env), ...runOnKeycloak(env)]);
   console.log(`\n${countLine(total)}`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 } catch (error) {
@@ -71,10 +71,15 @@ function runPlaywright(env: NodeJS.ProcessEnv): Count {
   return playwrightCount(report, status);
 }
 
+/** Both suites, then the composed system: its TLS proxy, audit view, backup and restore. */
+function runOnKeycloak(env: NodeJS.ProcessEnv): Count[] {
+  return [join("keycloak", "e2e.ts"), "rehearsal.ts"].map((script) => runCounted(env, script));
+}
+
 /** Where there is no Java or no Maven it says so and counts as skipped, never as passed. */
-function runKeycloak(env: NodeJS.ProcessEnv): Count {
-  const report = join(reports, "keycloak.json");
-  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", "keycloak", "e2e.ts")], {
+function runCounted(env: NodeJS.ProcessEnv, script: string): Count {
+  const report = join(reports, `${basename(script)}.json`);
+  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", script)], {
     env: { ...env, [COUNT_FILE_VARIABLE]: report },
     stdio: "inherit",
     timeout: keycloakTimeoutMs,
