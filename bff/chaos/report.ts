@@ -9,11 +9,11 @@ export function table(results: readonly Result[], size: Size): string {
     `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}, ` +
       `${size} counts; 3 instances, balancer, links, Redis, provider and API share the machine.`,
     "",
-    "| scenario | operations | not answered 200 | broken invariants | verdict | seen |",
+    "| scenario | checked | not answered 200 | broken invariants | verdict | seen |",
     "|---|--:|--:|--:|---|---|",
     ...results.map(
-      ({ name, operations, failures, violations, seen }) =>
-        `| ${name} | ${operations} | ${failures} | ${violations.length} | ` +
+      ({ name, checked, failures, violations, seen }) =>
+        `| ${name} | ${checked} | ${failures} | ${violations.length} | ` +
         `${violations.length === 0 ? "holds" : "**broken**"} | ${seen} |`,
     ),
   ].join("\n");

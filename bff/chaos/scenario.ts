@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { check, failuresIn, type Allowed, type Violation } from "./checker.ts";
 import type { TestRedis } from "../test/support/redis.ts";
+import type { History } from "./history.ts";
 import { startFleet, type Fleet, type FleetOptions } from "./fleet.ts";
 
 /** `full` for the table in docs/reliability.md, `short` for a look, `tiny` as part of the tests. */
@@ -23,7 +24,8 @@ export type Scenario<R extends TestRedis = TestRedis> = {
 
 export type Result = {
   name: string;
-  operations: number;
+  /** Operations, and what must be so besides. */
+  checked: number;
   failures: number;
   violations: readonly Violation[];
   seen: string;
@@ -44,13 +46,17 @@ export async function runScenario(
   try {
     const { seen, stopped = [], ...allowed } = await runOrStop(() => run(fleet, size));
     return {
-      ...{ name, seen, operations: fleet.history.operations.length, failures: failuresIn(fleet.history) },
+      ...{ name, seen, checked: countOf(fleet.history), failures: failuresIn(fleet.history) },
       violations: [...check(fleet.history, allowed), ...stopped],
       seconds: (performance.now() - startedMs) / 1000,
     };
   } finally {
     await fleet.stop();
   }
+}
+
+function countOf({ operations, spendings, claims }: History): number {
+  return operations.length + spendings.length + claims.length;
 }
 
 type Run = Outcome & { stopped?: Violation[] };
