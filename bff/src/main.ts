@@ -94,6 +94,8 @@ function openStore({ redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config, g
       if (status === "ready" && known === undefined) void refuseToLoseSessions();
       if (status !== known) gatewayLog[status === "ready" ? "info" : "error"](`the session store is ${status}`);
       known = status;
+      // Should it come again, that is news.
+      if (status === "ready") knownFault = undefined;
     },
     onError(error) {
       const fault = storeFault(error);

@@ -59,7 +59,8 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       gather();
       return await inTime(command());
     } catch (error) {
-      options.onError?.(error);
+      // While there is no connection it is the connection's own fault that says why, once and not with every command.
+      if (client.status === "ready") options.onError?.(error);
       throw new GatewayError("store_unavailable", { cause: error });
     }
   };

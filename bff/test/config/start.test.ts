@@ -60,6 +60,18 @@ it("I7: stops when Redis would evict sessions", async () => {
   await redis.stop();
 });
 
+it("says nothing of a fault where there is none", async () => {
+  const redis = await startRedis();
+  const provider = await startHostileProvider();
+  const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer, DRAIN_SECONDS: "1" });
+  await expect.poll(() => readiness(gateway.management), { timeout: 10_000 }).toMatchObject({ status: 200 });
+  gateway.child.kill("SIGTERM");
+  expect((await gateway.exited)[0]).toBe(0);
+  expect(gateway.output()).toContain("the session store is ready");
+  expect(gateway.output()).not.toMatch(/"level":[456]0|has a fault/);
+  await Promise.all([redis.stop(), provider.stop()]);
+});
+
 it("stops when SPA_ROOT holds no app", async () => {
   const { exited, output } = await start({ SPA_ROOT: import.meta.dirname });
   expect((await exited)[0]).toBe(78);
