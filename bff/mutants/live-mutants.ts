@@ -142,4 +142,18 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     replace: "if (Date.now() < 0)",
     tests: ["test/session/lifetimes.test.ts"],
   },
+  {
+    breaks: "pipelining: what was sent ahead is served at once, and held for ever",
+    file: "src/http/one-at-a-time.ts",
+    find: "if (response.socket !== null) return",
+    replace: "if (response.writable || !response.writable) return",
+    tests: ["test/http/one-at-a-time.test.ts"],
+  },
+  {
+    breaks: "pipelining: any number of requests waits on one connection",
+    file: "src/http/one-at-a-time.ts",
+    find: "if (waiting > MOST_AHEAD)",
+    replace: "if (waiting > MOST_AHEAD * 1_000)",
+    tests: ["test/http/one-at-a-time.test.ts"],
+  },
 ];

@@ -18,6 +18,7 @@ import { errorAnswer, reportLateError } from "./http/error-answer.ts";
 import { frontGuard } from "./http/front-guard.ts";
 import type { CheckResult, ReadinessCheck } from "./http/management.ts";
 import type { Metrics } from "./http/metrics.ts";
+import { oneAtATime } from "./http/one-at-a-time.ts";
 import { requestLog } from "./http/request-log.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import { shedding } from "./http/shedding.ts";
@@ -173,7 +174,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.use(routes.allowedMethods());
   app.use(spa({ root: config.spaRoot }));
   return {
-    handle: app.callback(),
+    handle: oneAtATime(app.callback(), log),
     readiness: readiness({ store, provider, keycloak, cache }),
     drain: eventStreams.drain,
     webSockets: tunnels,
