@@ -14,7 +14,7 @@ export type Allowed = {
 };
 
 export function check(history: History, allowed: Allowed = {}): Violation[] {
-  const endings = new Map(history.endings.map((each) => [each.session, each]));
+  const endings = firstEndings(history);
   return [
     ...history.operations.flatMap((operation) => judge(operation, endings.get(operation.session), allowed)),
     ...history.spendings.flatMap(({ during, tokenRequests, expectedRequests, reuses, expectedReuses }) => [
@@ -31,13 +31,19 @@ export function check(history: History, allowed: Allowed = {}): Violation[] {
 
 /** Operations that did not succeed, whether allowed or not; refusals of an ended session are successes. */
 export function failuresIn(history: History): number {
-  const endings = new Map(history.endings.map((each) => [each.session, each]));
+  const endings = firstEndings(history);
   return history.operations.filter(({ session, answer, endedMs }) => {
     const ending = endings.get(session);
     if (answer.kind === "broken") return ending === undefined || endedMs < ending.beganMs;
     const isRefusal = ending !== undefined && endedMs >= ending.acknowledgedMs && answer.status === 401;
     return answer.status !== 200 && !isRefusal;
   }).length;
+}
+
+/** What was acknowledged first counts: a second logout of the same session excuses nothing that came before it. */
+function firstEndings({ endings }: History): ReadonlyMap<string, Ending> {
+  const lastFirst = endings.toSorted((a, b) => b.acknowledgedMs - a.acknowledgedMs);
+  return new Map(lastFirst.map((each) => [each.session, each]));
 }
 
 function judge(operation: Operation, ending: Ending | undefined, allowed: Allowed): Violation[] {
@@ -67,6 +73,7 @@ function judge(operation: Operation, ending: Ending | undefined, allowed: Allowe
     else if (answer.status !== 200) violate("failed", `${answer.status} ${answer.code ?? ""}`);
     return violations;
   }
+  if (isLoggedOut && operation.endedMs < ending.beganMs) violate("I5", `logged out before the ${ending.by} began`);
   // In between, either answer is right: the logout was under way.
   if (startedMs >= ending.acknowledgedMs && !isLoggedOut)
     violate("I2", `still accepted (${answer.status}) after the ${ending.by} was acknowledged`);

@@ -57,6 +57,16 @@ describe("the checker", () => {
     expect(invariants(history([], { claims: [{ invariant: "I8", claim: "it heals", holds: false }] }))).toEqual(["I8"]);
   });
 
+  it("notices I5: a session that is refused before its end began", () => {
+    const refused = operation({ startedMs: 5, endedMs: 11, answer: answered({ status: 401, subject: undefined }) });
+    expect(invariants(history([refused], ended))).toEqual(["I5"]);
+  });
+
+  it("notices I2: a session that answers between two logouts of it", () => {
+    const again = { endings: [...ended.endings, { ...ended.endings[0]!, beganMs: 40, acknowledgedMs: 50 }] };
+    expect(invariants(history([operation({ startedMs: 20, endedMs: 30 })], again))).toEqual(["I2"]);
+  });
+
   it("lets a session be refused once its end has begun, and its open answers be cut", () => {
     const refused = operation({ startedMs: 16, answer: answered({ status: 401, subject: undefined }) });
     const cut = operation({ startedMs: 11, endedMs: 14, answer: { kind: "broken", reason: "reset" } });
