@@ -204,7 +204,7 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("is 503 while Redis is down, and works again afterwards", async () => {
+  it("F14: is 503 while Redis is down, so that the provider may know, and works again afterwards", async () => {
     const { browser, sid } = await loggedIn();
     await redis.kill();
     const token = await provider.logoutToken({ sid });

@@ -51,7 +51,7 @@ describe("accepts", () => {
     expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });
   });
 
-  it("oidcc-client-test-client-secret-basic", async () => {
+  it("oidcc-client-test-client-secret-basic, with the callback's address from the configuration (F11b)", async () => {
     await outcome({});
     const { body, authorization } = provider.lastTokenRequest();
     expect(authorization).toMatch(/^Basic /);
