@@ -10,10 +10,10 @@ import { createScriptRunner } from "./redis-script-runner.ts";
 import type { ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
 import {
+  endReasonFrom,
   TOMBSTONE_MS,
   type ChangeFeed,
   type EndListener,
-  type EndReason,
   type IndexName,
   type RefreshClaim,
   type SessionKey,
@@ -97,7 +97,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       channel: ENDED_CHANNEL,
       onMessage(message) {
         const [key = "", reason] = message.split(" ");
-        if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, reason as EndReason);
+        if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, endReasonFrom(reason));
       },
       onListening() {
         for (const { onGap } of listeners) onGap();
@@ -158,7 +158,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     },
     async endReason(key) {
       const reason = await attempt(() => client.get(tombstoneName(key)));
-      return reason === null ? undefined : (reason as EndReason);
+      return reason === null ? undefined : endReasonFrom(reason);
     },
     onSessionEnd(listener) {
       listeners.add(listener);

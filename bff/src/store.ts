@@ -5,16 +5,23 @@
 export type SessionKey = string;
 
 /** Why a session ended. Kept as a tombstone, so that the browser can be told. */
-export type EndReason =
-  | "logout"
-  | "replaced"
-  | "refresh_rejected"
-  | "provider_logout"
+const END_REASONS = [
+  "logout",
+  "replaced",
+  "refresh_rejected",
+  "provider_logout",
   /** By its user from another browser, or by an administrator. */
-  | "revoked"
+  "revoked",
   /** A newer one took its place: SESSIONS_PER_USER. */
-  | "limit"
-  | "expired";
+  "limit",
+  "expired",
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+/** A reason that instances of another release have and we do not know ends a session all the same. */
+export function endReasonFrom(stored: string): EndReason {
+  return END_REASONS.find((reason) => reason === stored) ?? "revoked";
+}
 
 export type StoredSession = {
   /** The koa-session record as JSON: who and since when, never a token. */

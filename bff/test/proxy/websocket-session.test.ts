@@ -1,6 +1,8 @@
 // WebSockets of real sessions, over two instances that share one Redis: who may open one, and that its end closes it.
-import { randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { createRedisStore } from "../../src/redis.ts";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { testBrowser, type TestBrowser } from "../support/browser.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
@@ -96,6 +98,20 @@ test("a back-channel logout closes them on every instance, without waiting for t
   for (const { closed } of sockets) expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
   // A second is the promise; a test on a busy machine only tells it from the 30 s of looking again.
   expect(performance.now() - answeredAtMs).toBeLessThan(5_000);
+});
+
+test("an end for a reason that only another release knows closes them, and is told as an end", async () => {
+  const { browser } = await loggedIn();
+  const { closed } = await open(browser, second);
+  const key = hash("sha256", browser.cookies.get(SESSION_COOKIE)!, "base64url");
+  const { client } = first.store as ReturnType<typeof createRedisStore>;
+  await client.set(`cloakroom:{${key}}:ended`, "device_lost");
+  await client.del(`cloakroom:{${key}}:session`);
+  await client.publish("cloakroom:session-ended", `${key} device_lost`);
+  expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
+  const refused = await browser.fetch("/api/x");
+  expect(refused.status).toBe(401);
+  expect(await refused.json()).toMatchObject({ code: "session_revoked" });
 });
 
 test("an open WebSocket leaves no trace of the session in the log but its line", async () => {
