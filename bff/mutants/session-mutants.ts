@@ -73,4 +73,18 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: "options.onError?.(error);",
     tests: ["test/config/start.test.ts"],
   },
+  {
+    breaks: "ends: a reason of another release leaves WebSockets open",
+    file: "src/store.ts",
+    find: 'END_REASONS.find((reason) => reason === stored) ?? "revoked"',
+    replace: "stored as EndReason",
+    tests: ["test/proxy/websocket-session.test.ts"],
+  },
+  {
+    breaks: "WORKERS: a question to a process that was just killed ends all of them",
+    file: "src/workers.ts",
+    find: 'worker.on("error", () => undefined);',
+    replace: "",
+    tests: ["test/config/workers.test.ts"],
+  },
 ];

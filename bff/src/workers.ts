@@ -50,7 +50,12 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
   const startedMs = new Map<number, number>();
   const ask = createAsking();
 
-  const start = (): void => void startedMs.set(cluster.fork().id, performance.now());
+  const start = (): void => {
+    const worker = cluster.fork();
+    startedMs.set(worker.id, performance.now());
+    // Whatever is sent to one that was just killed fails here, and unheard would end us too. "exit" follows.
+    worker.on("error", () => undefined);
+  };
   const restart = async (worker: Worker, reason: string): Promise<void> => {
     const livedMs = performance.now() - (startedMs.get(worker.id) ?? 0);
     startedMs.delete(worker.id);

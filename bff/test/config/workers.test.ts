@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { freePort } from "../../../demo/src/free-port.ts";
@@ -74,6 +74,7 @@ async function start(env: Record<string, string> = {}) {
     origin: `http://127.0.0.1:${port}`,
     host: `localhost:${port}`,
     port,
+    management,
     ask,
     workers,
     allReady,
@@ -145,6 +146,27 @@ it("goes on when a process crashes, says so, and starts another", async () => {
   await expect.poll(() => gateway.workers().length, { timeout: 10_000 }).toBe(2);
   await gateway.allReady();
   expect(gateway.workers()).not.toContain(first);
+}, 120_000);
+
+it("goes on when a process is killed and asked for its numbers before that is known", async () => {
+  const gateway = await start();
+  await gateway.allReady();
+  const probe = connect(gateway.management, "127.0.0.1");
+  const ask = () => probe.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  ask();
+  await once(probe, "data");
+  const [first] = gateway.workers();
+  // What waits for the supervisor then: the question first, the end of the worker second.
+  gateway.child.kill("SIGSTOP");
+  ask();
+  process.kill(Number(first), "SIGKILL");
+  const stateOfFirst = () => execFileSync("ps", ["-o", "stat=", "-p", String(first)], { encoding: "utf8" });
+  await expect.poll(stateOfFirst).toMatch(/^Z/);
+  gateway.child.kill("SIGCONT");
+  await expect.poll(() => gateway.output(), { timeout: 10_000 }).toContain("another is started");
+  await gateway.allReady();
+  expect(gateway.workers()).toHaveLength(2);
+  probe.destroy();
 }, 120_000);
 
 it("drains all processes on SIGTERM: what runs is finished, nothing is left behind", async () => {
