@@ -30,4 +30,25 @@ export const REFRESH_MUTANTS: readonly Mutant[] = [
     replace: "  return false;",
     tests: ["test/tokens/refresh-turns.test.ts"],
   },
+  {
+    breaks: "jitter: sessions that logged in together refresh together",
+    file: "src/tokens/token-set.ts",
+    find: "(0.6 + 0.8 * clock.random)",
+    replace: "1",
+    tests: ["test/tokens/token-set.test.ts"],
+  },
+  {
+    breaks: "jitter: what was renewed together is renewed together again",
+    file: "src/tokens/refresh.ts",
+    find: "tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() })",
+    replace: "tokenSetFrom(grant, session.tokens, { nowMs, random: 0.5 })",
+    tests: ["test/tokens/refresh.test.ts"],
+  },
+  {
+    breaks: "a token is handed out until the moment it expires",
+    file: "src/tokens/token-set.ts",
+    find: " - Math.min(LONGEST_MARGIN_MS, lifetimeMs / 10)",
+    replace: "",
+    tests: ["test/tokens/token-set.test.ts"],
+  },
 ];

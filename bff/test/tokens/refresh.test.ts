@@ -94,6 +94,19 @@ describe("the refresh", () => {
     );
   });
 
+  it("does not make sessions that were renewed together due together", async () => {
+    const { refresh, store } = gateway(0, rotatingProvider().spend);
+    const sessions = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => storeSession(store, expiredTokens(`r-${n}`))),
+    );
+    await Promise.all(sessions.map(refresh));
+    const earlyMs = sessions.map(async ({ key, sessionId }) => {
+      const { refreshAtMs, usableUntilMs } = vault.open((await store.read(key))!.tokens, sessionId)!;
+      return usableUntilMs - refreshAtMs;
+    });
+    expect(new Set(await Promise.all(earlyMs)).size).toBe(8);
+  });
+
   it("holds its lease while the provider takes longer than the lease", async () => {
     const provider = rotatingProvider(timing.leaseMs * 4);
     const session = await storeSession(stores[0]!);

@@ -1,0 +1,47 @@
+// When a token set is renewed, and until when it is handed out.
+import { describe, expect, it } from "vitest";
+import { tokenSetFrom, type TokenGrant } from "../../src/tokens/token-set.ts";
+
+const granted = (changes: Partial<TokenGrant> = {}): TokenGrant => ({
+  ...{ accessToken: "access", refreshToken: "refresh", idToken: "id", scope: "openid", expiresInSeconds: 300 },
+  ...changes,
+});
+const at = (random: number, changes?: Partial<TokenGrant>) =>
+  tokenSetFrom(granted(changes), undefined, { nowMs: 0, random });
+
+describe("a token set", () => {
+  it.each([
+    [10, 6_500, 8_500],
+    [300, 216_000, 264_000],
+    [36_000, 35_916_000, 35_964_000],
+    [undefined, 39_000, 51_000],
+  ])("of %s seconds is due early, and not together with those granted at the same moment", (seconds, first, last) => {
+    const dueMs = [1, 0.75, 0.5, 0.25, 0].map((random) => at(random, { expiresInSeconds: seconds }).refreshAtMs);
+    expect(new Set(dueMs).size).toBe(dueMs.length);
+    expect([dueMs[0], dueMs.at(-1)]).toEqual([first, last]);
+  });
+
+  it.each([
+    [2, 1_800],
+    [30, 27_000],
+    [300, 295_000],
+  ])("of %i seconds is handed out no longer than leaves time for the way to the upstream", (seconds, usableMs) => {
+    expect(at(0, { expiresInSeconds: seconds }).usableUntilMs).toBe(usableMs);
+  });
+
+  it("is due before nobody may be handed it any more, however short its life", () => {
+    for (const expiresInSeconds of [0, 1, 5, 60])
+      for (const random of [0, 0.5, 1]) {
+        const { refreshAtMs, usableUntilMs } = at(random, { expiresInSeconds });
+        expect(refreshAtMs).toBeLessThanOrEqual(usableUntilMs);
+      }
+  });
+
+  it("keeps what a refresh did not bring anew (RFC 6749 §6), and nothing else", () => {
+    const bare = granted({ accessToken: "new", refreshToken: undefined, idToken: undefined, scope: undefined });
+    expect(tokenSetFrom(bare, at(0), { nowMs: 0, random: 0 })).toMatchObject({
+      ...{ accessToken: "new", refreshToken: "refresh", idToken: "id", scope: "openid" },
+    });
+    expect(tokenSetFrom(bare, undefined, { nowMs: 0, random: 0 }).refreshToken).toBeUndefined();
+  });
+});
