@@ -89,6 +89,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/session"],
   },
   {
+    breaks: "I5: an outage clears the session cookie that a logout had prepared to clear",
+    file: "src/http/error-answer.ts",
+    find: "if (error.status === 503) keepSessionCookie(res);",
+    replace: "",
+    tests: ["test/http/answers.test.ts"],
+  },
+  {
     breaks: "I6: dot segments reach the upstream",
     file: "src/http/front-guard.ts",
     find: "const target = inspectTarget(url);",

@@ -38,6 +38,11 @@ async function routes(ctx: Context, next: Next): Promise<void> {
       return fail(new GatewayError("login_failed", { reason: "state unknown" }));
     case "/bff/fault":
       return fail(new TypeError("canary-message"));
+    case "/bff/outage":
+      ctx.cookies.secure = true;
+      ctx.cookies.set("__Host-Http-session", "", { httpOnly: true, maxAge: 0 });
+      ctx.cookies.set("__Host-Http-login-1", "", { httpOnly: true, maxAge: 0 });
+      throw new GatewayError("store_unavailable");
     case "/bff/http-error":
       return ctx.throw(400, "canary-expose");
     case "/bff/bare":
@@ -174,6 +179,12 @@ describe("errors", () => {
     const logged = gateway.lines.filter((line) => line["requestId"] === requestId && line["msg"] === "request failed");
     expect(logged).toHaveLength(1);
     expect(logged[0]).toMatchObject({ code: "internal", error: expect.stringContaining("TypeError") });
+  });
+
+  test("I5: of an outage clear no session cookie, whatever was prepared before", async () => {
+    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /bff/outage"));
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("set-cookie")).toEqual([expect.stringMatching(/^__Host-Http-login-1=;/)]);
   });
 
   test("a browser that navigates gets a page with a way on, in which everything is escaped (CVE-2021-32702)", async () => {
