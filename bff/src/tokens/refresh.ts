@@ -97,7 +97,7 @@ export function createRefresh(options: RefreshParts): Refresh {
       const { tokenVersion } = current;
       const claimedAtMs = performance.now();
       const claim = await store.claimRefresh(session.key, { owner, tokenVersion, leaseMs, graceMs });
-      if (claim.kind === "gone") return { kind: "signed-out", reason: "no-tokens" };
+      if (claim.kind === "gone") return NO_TOKENS;
       if (claim.kind === "claimed")
         return spendUnderLease(parts, current, { owner, claimedAtMs, afterUnknown: claim.afterUnknown });
       if (claim.kind === "busy") {
@@ -105,7 +105,7 @@ export function createRefresh(options: RefreshParts): Refresh {
         continue;
       }
       const tokens = vault.open(claim.stored.tokens, session.sessionId);
-      if (tokens === undefined) return { kind: "signed-out", reason: "no-tokens" };
+      if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : SEALED_ELSEWHERE;
       if (now() < tokens.usableUntilMs) return { kind: "ready", accessToken: tokens.accessToken };
       current = { ...session, tokens, tokenVersion: claim.stored.tokenVersion };
     }
@@ -171,6 +171,9 @@ async function takeTurn({ store, takeTurn: take }: Parts, { key }: SpendingSessi
   return false;
 }
 
+const NO_TOKENS: AccessTokenResult = { kind: "signed-out", reason: "no-tokens" };
+/** I5: another instance has renewed them under a master key that this one has not got yet, or no more. */
+const SEALED_ELSEWHERE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 5 };
 const BUSY_ELSEWHERE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };
 
 /** The old refresh token is spent: what was got for it is offered to the store until it takes it. */
@@ -192,7 +195,7 @@ async function saveRenewed(parts: Parts, session: SpendingSession, owner: string
 /** The write was refused: the session ended, or somebody else took over, or our own write went through unheard. */
 async function afterFence(parts: Parts, session: SpendingSession, sealed: string): Promise<AccessTokenResult> {
   const stored = await parts.store.read(session.key);
-  if (stored === undefined) return { kind: "signed-out", reason: "no-tokens" };
+  if (stored === undefined) return NO_TOKENS;
   const tokens = parts.vault.open(stored.tokens, session.sessionId);
   if (stored.tokens !== sealed) parts.onOutcome?.("fenced");
   if (tokens !== undefined && (parts.now ?? Date.now)() < tokens.usableUntilMs) return readyWith(tokens);
@@ -209,6 +212,7 @@ async function settleRejected(
   if (stored !== undefined && stored.tokenVersion !== session.tokenVersion) {
     const tokens = parts.vault.open(stored.tokens, session.sessionId);
     if (tokens !== undefined) return readyWith(tokens);
+    if (!parts.vault.hasKeyOf(stored.tokens)) return SEALED_ELSEWHERE;
   }
   parts.log.security("refresh_rejected", {
     session: session.handle,

@@ -7,6 +7,7 @@ import {
   createRefresh,
   type RefreshOutcome,
   type RefreshTiming,
+  type SpendingSession,
   type SpendRefreshToken,
 } from "../../src/tokens/refresh.ts";
 import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
@@ -60,14 +61,14 @@ const renewed = (n: number): RefreshOutcome => ({
 function gateway(
   index: number,
   spend: SpendRefreshToken,
-  change: Partial<RefreshTiming> & { perSecond?: number } = {},
+  change: Partial<RefreshTiming> & { perSecond?: number; keys?: Buffer[] } = {},
 ) {
   const store = stores[index % stores.length]!;
   const turns = createRefreshTurns({ store, log: silentLog, perSecond: change.perSecond ?? 0 });
   const ended: string[] = [];
   const refresh = createRefresh({
     store,
-    vault,
+    vault: change.keys === undefined ? vault : createVault(change.keys),
     log: silentLog,
     spend,
     takeTurn: turns.take,
@@ -153,6 +154,28 @@ describe("the refresh", () => {
       expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-2" });
     });
     expect(ended).toEqual([]);
+  });
+
+  it("I5: keeps a session that another instance has renewed under a key that this one has not got", async () => {
+    const keys = { keys: [Buffer.from("a-new-key-that-others-have-not-0"), ...testKeys] };
+    const renewElsewhere = async (session: SpendingSession) =>
+      expect((await gateway(1, async () => renewed(1), keys).refresh(session)).kind).toBe("ready");
+    const unavailable = { kind: "unavailable", retryAfterSeconds: 5 };
+
+    const renewedBefore = await storeSession(stores[0]!);
+    const late = gateway(0, async () => renewed(1));
+    await renewElsewhere(renewedBefore);
+    expect(await late.refresh(renewedBefore)).toEqual(unavailable);
+
+    const renewedMeanwhile = await storeSession(stores[0]!);
+    const refused = gateway(0, async () => {
+      await renewElsewhere(renewedMeanwhile);
+      return { kind: "rejected", reason: "invalid_grant" };
+    });
+    await breakRenewal(refused.store, async () => {
+      expect(await refused.refresh(renewedMeanwhile)).toEqual(unavailable);
+    });
+    expect([...late.ended, ...refused.ended]).toEqual([]);
   });
 
   it("refuses the late write of a holder that lost its lease", async () => {
