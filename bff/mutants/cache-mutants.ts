@@ -95,4 +95,18 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     replace: "if (response.destroyed) waiting.delete(response);",
     tests: ["test/http/shedding.test.ts"],
   },
+  {
+    breaks: "cache: a second logout is acknowledged before the first one can be",
+    file: "src/auth/logout-routes.ts",
+    find: "if (found === undefined) await confirmEnd(ctx, sessions);",
+    replace: "",
+    tests: ["test/session/cached-gateways.test.ts", "test/session/replicas.test.ts"],
+  },
+  {
+    breaks: "cache: a back-channel logout that finds its sessions just ended is acknowledged too early",
+    file: "src/session/sessions.ts",
+    find: "if (keys.length === 0) await untilAllHeard();",
+    replace: "",
+    tests: ["test/session/cached-gateways.test.ts"],
+  },
 ];

@@ -61,11 +61,12 @@ return {redis.call('PTTL', KEYS[1]), tonumber(r[1]) - now, math.min(tonumber(r[2
   /**
    * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone comes first: it also bars a
    * late create. A user that may not publish ends sessions all the same: those who listen look again by themselves.
+   * Where it is there already it is written again: replicas confirm writes, and whoever asks again wants to know.
    */
   endSession: {
     numberOfKeys: 2,
     lua: `
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX')
+if not redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX') then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
 local s = redis.call('HGET', KEYS[1], 's')
 redis.call('DEL', KEYS[1])
 if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end

@@ -3,9 +3,9 @@ import { hash } from "node:crypto";
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
+import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
 import { endSession, foundSession } from "../session/koa-session.ts";
-import { providerSessionName } from "../session/session.ts";
+import { providerSessionName, sessionKeyOf } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store } from "../store.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -27,7 +27,7 @@ export type LogoutParts = {
 
 export type BrowserLogoutParts = Pick<
   LogoutParts,
-  "publicOrigin" | "postLogoutPath" | "provider" | "providerLogout" | "vault" | "log"
+  "publicOrigin" | "postLogoutPath" | "provider" | "providerLogout" | "sessions" | "vault" | "log"
 >;
 
 /** RFC 9527-style clean-up of what the browser keeps; not "cookies": those of other ports on the host are not ours. */
@@ -41,12 +41,13 @@ export type LogoutReader = "form" | "script";
  * @returns where the browser can end the provider's own session.
  */
 export function createBrowserLogout(parts: BrowserLogoutParts) {
-  const { publicOrigin, postLogoutPath, provider, providerLogout, vault, log } = parts;
+  const { publicOrigin, postLogoutPath, provider, providerLogout, sessions, vault, log } = parts;
   return async function logOutBrowser(ctx: Context, reader: LogoutReader): Promise<string> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     // First here and for good: whatever happens at the provider, this session is over.
     await endSession(ctx);
+    if (found === undefined) await confirmEnd(ctx, sessions);
     for (const name of loginCookieNames(ctx.get("cookie")))
       if (name.startsWith(LOGIN_COOKIE_PREFIX)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
     ctx.set("Clear-Site-Data", CLEAR_SITE_DATA);
@@ -69,6 +70,16 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
     }
     return location;
   };
+}
+
+/**
+ * A session that has ended may not have ended for good: an earlier logout of it is under way, or was told 503 because no
+ * replica had it. So it is ended once more (I2), but only where there was one: a made-up id must leave nothing behind.
+ */
+async function confirmEnd(ctx: Context, sessions: BrowserLogoutParts["sessions"]): Promise<void> {
+  const sessionId = sessionIdFrom(ctx.get("cookie"));
+  if (sessionId !== undefined && (await sessions.endReason(sessionId)) !== undefined)
+    await sessions.end(sessionKeyOf(sessionId), "logout");
 }
 
 export function logout(parts: BrowserLogoutParts) {

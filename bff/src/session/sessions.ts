@@ -129,6 +129,8 @@ export function createSessions(parts: Parts): Sessions {
           ? { issuedAtSeconds: target.issuedAtSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS }
           : { issuedAtSeconds: undefined, ttlMs: sessionMaxMs };
       const keys = await store.closeIndex(indexOf(target), close);
+      // Somebody else may be ending them, and is not done before all have heard (I2).
+      if (keys.length === 0) await untilAllHeard();
       const ended = await Promise.all(keys.map((key) => end(key, reason)));
       return ended.filter(Boolean).length;
     },

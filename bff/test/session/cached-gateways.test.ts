@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { createRedisStore } from "../../src/redis.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
+import { HEARD_WITHIN_MS } from "../../src/store.ts";
 import type { TestBrowser } from "../support/browser.ts";
 import { startWorld, type World } from "../support/world.ts";
 
@@ -91,5 +92,25 @@ describe("two gateways that keep sessions in memory", () => {
     expect(await status(browser)).toBe(200);
     await fromMemory(browser);
     expect(await world.gateway.readiness("session-cache")).toEqual({ status: "ok" });
+  });
+
+  it("I2: whoever logs out again, a moment later, is not told so before no gateway can accept the session", async () => {
+    // The other tests' user must not be barred from logging in.
+    const browser = world.browser("admin");
+    await browser.login();
+    const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: { sub: string } };
+    const cookies = [...browser.cookies];
+    const logOut = () =>
+      at(browser, 0).fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    await logOut();
+    for (const [name, value] of cookies) browser.cookies.set(name, value);
+    let askedAtMs = performance.now();
+    expect((await logOut()).status).toBe(200);
+    expect(performance.now() - askedAtMs).toBeGreaterThan(HEARD_WITHIN_MS);
+    const logoutToken = await world.provider.logoutToken({ aud: "cloakroom", sub: user.sub });
+    const body = new URLSearchParams({ logout_token: logoutToken });
+    askedAtMs = performance.now();
+    expect((await fetch(`${world.gateway.origin}/bff/backchannel-logout`, { method: "POST", body })).status).toBe(200);
+    expect(performance.now() - askedAtMs).toBeGreaterThan(HEARD_WITHIN_MS);
   });
 });

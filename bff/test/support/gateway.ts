@@ -78,9 +78,13 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   };
 }
 
-async function openStore({ redisUrl, redisTimeoutMs }: Config): Promise<Store> {
+async function openStore({ redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config): Promise<Store> {
   if (redisUrl === undefined) return createMemoryStore();
-  const store = createRedisStore({ url: redisUrl, timeoutMs: redisTimeoutMs });
+  const store = createRedisStore({
+    url: redisUrl,
+    timeoutMs: redisTimeoutMs,
+    confirmReplicas: redisConfirmReplicas,
+  });
   await new Promise((ready) => store.client.once("ready", ready));
   return store;
 }
