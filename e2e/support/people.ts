@@ -22,7 +22,7 @@ export async function logInByHand(page: Page, person: Person): Promise<void> {
     .first()
     .click();
   await enterPassword(page, person);
-  await expect(page.getByRole("button", { name: "Log out" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Log out", exact: true })).toBeVisible();
 }
 
 /** The same requests without drawing a page: the cookies land in the browser. */

@@ -57,7 +57,7 @@ test("axe finds nothing on the notices", async ({ page, loggedIn, person, contex
   await context.setOffline(false);
   system.redis.freeze();
   try {
-    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("button", { name: "Log out", exact: true }).click();
     await expect(page.getByRole("region", { name: "You are NOT logged out" })).toBeVisible();
     await expectAccessible(page, "a logout that failed");
     await page.reload();

@@ -29,7 +29,7 @@ test("a person logs in, works and logs out with the keyboard alone", async ({ pa
   await expect(page.getByRole("region", { name: "Answer" })).toContainText("no mouseReceived");
   await expect(page.getByLabel("Message")).toBeFocused();
 
-  await tabTo(page, page.getByRole("button", { name: "Log out" }), "Shift+Tab");
+  await tabTo(page, page.getByRole("button", { name: "Log out", exact: true }), "Shift+Tab");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
 });

@@ -9,7 +9,7 @@ for (const path of ["/", "/profile", "/call", "/admin", "/under-the-hood", "/log
   test(`a person logs out on ${path}`, async ({ loggedIn, context, system, person }) => {
     await loggedIn.goto(path);
     await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-    await loggedIn.getByRole("button", { name: "Log out" }).click();
+    await loggedIn.getByRole("button", { name: "Log out", exact: true }).click();
     await expect(loggedIn).toHaveURL("/logged-out");
     await expect(loggedIn.getByRole("heading", { name: "You are logged out" })).toBeVisible();
     await expect(loggedIn.locator("body")).not.toContainText(person.name);
@@ -24,7 +24,7 @@ test("a logout ends the provider's session as well: the next login asks for the 
   await page.goto("/profile");
   await logInByHand(page, person);
   const revocations = system.provider.count("revocation");
-  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
   expect(system.provider.count("revocation")).toBe(revocations + 1);
   await page.getByRole("link", { name: "Log in" }).click();
@@ -50,7 +50,7 @@ test("the gateway refuses a session id once it has acknowledged the logout, what
   expect((await withOldCookie("/api/protected?message=x")).status()).toBe(200);
   await Promise.all([
     loggedIn.waitForResponse("**/bff/logout"),
-    loggedIn.getByRole("button", { name: "Log out" }).click(),
+    loggedIn.getByRole("button", { name: "Log out", exact: true }).click(),
   ]);
 
   const refused = await withOldCookie("/api/protected?message=x");
@@ -68,7 +68,7 @@ test("the back button after a logout shows nothing personal", async ({ loggedIn,
   await loggedIn.getByRole("link", { name: "Call the API" }).click();
   await loggedIn.getByRole("button", { name: "Send" }).click();
   await expect(loggedIn.getByRole("region", { name: "Answer" })).toContainText("probeReceived");
-  await loggedIn.getByRole("button", { name: "Log out" }).click();
+  await loggedIn.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(loggedIn).toHaveURL("/logged-out");
   for (const heading of ["Call the API", "Profile"]) {
     await loggedIn.goBack();
@@ -105,7 +105,7 @@ test("the other tabs of the browser notice the logout at once", async ({ loggedI
   await other.getByLabel("Message").fill("half a sentence");
   await expect(other.getByRole("banner")).toContainText(person.name);
   await loggedIn.bringToFront();
-  await loggedIn.getByRole("button", { name: "Log out" }).click();
+  await loggedIn.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(loggedIn).toHaveURL("/logged-out");
   await expect(other.getByRole("region", { name: "You logged out in another tab" })).toBeVisible();
   await expect(other.locator("body")).not.toContainText(person.name);
@@ -124,7 +124,7 @@ test("a logout in one browser leaves the person's other browser logged in", asyn
   await other.goto("/profile");
   await expect(other.getByRole("banner")).toContainText(person.name);
   await loggedIn.goto("/");
-  await loggedIn.getByRole("button", { name: "Log out" }).click();
+  await loggedIn.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(loggedIn).toHaveURL("/logged-out");
   expect(await call(other, "/api/protected?message=x")).toMatchObject({ status: 200 });
 });

@@ -54,7 +54,7 @@ test("no token, code, key or session id is seen anywhere on a journey through th
   expect((await replay(request, `${system.origin}/api/protected`, `${SESSION_COOKIE}=${value}`)).status()).toBe(401);
   await page.goto("/profile");
   await logInByHand(page, admin);
-  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
   await page.goto("/bff/callback?code=forged&state=forged");
 
@@ -88,7 +88,7 @@ test("the ID token leaves the gateway in one place only: the address of the prov
   const first = system.exchanges.length;
   await loggedIn.goto("/profile");
   await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await loggedIn.getByRole("button", { name: "Log out" }).click();
+  await loggedIn.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(loggedIn.getByRole("heading", { name: "You are logged out" })).toBeVisible();
   const idTokens = system.provider.issuedTokens().idTokens;
   const carriers = system.exchanges.slice(first).filter((exchange) => {

@@ -103,7 +103,7 @@ test.describe("the provider is down", () => {
   }) => {
     const cookie = `${SESSION_COOKIE}=${await sessionIn(context)}`;
     await system.provider.down();
-    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("button", { name: "Log out", exact: true }).click();
     await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
     await expect(page.getByText("You may still be logged in there")).toBeVisible();
     expect(await sessionIn(context)).toBeUndefined();
@@ -161,7 +161,7 @@ test.describe("Redis", () => {
   }) => {
     system.redis.freeze();
     try {
-      await page.getByRole("button", { name: "Log out" }).click();
+      await page.getByRole("button", { name: "Log out", exact: true }).click();
       await expect(page.getByRole("region", { name: "You are NOT logged out" })).toBeVisible();
       expect(await sessionIn(context)).toBeDefined();
     } finally {

@@ -8,7 +8,7 @@ import { healed, startTraffic } from "../traffic.ts";
 import { anotherSession, expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
 
 const COUNTS = {
-  full: { rounds: 4, visitors: 20, logouts: 20 },
+  full: { rounds: 2, visitors: 10, logouts: 20 },
   short: { rounds: 1, visitors: 6, logouts: 6 },
   tiny: { rounds: 1, visitors: 3, logouts: 3 },
 } as const satisfies Record<Size, object>;
