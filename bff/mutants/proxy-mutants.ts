@@ -26,7 +26,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "retry: a request is sent again and again",
     file: "src/proxy/exchange.ts",
-    find: "  run.mayRetry = false;\n",
+    find: "    this.#mayRetry = false;\n",
     replace: "",
     tests: ["test/proxy/addresses.test.ts"],
   },
@@ -61,7 +61,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "breaker: an address that is back stays closed until its first answer comes",
     file: "src/proxy/exchange.ts",
-    find: "      reportConnected(parts, run);\n",
+    find: "    reportConnected(this.#upstream, this.#address);\n",
     replace: "",
     tests: ["test/proxy/addresses.test.ts"],
   },
@@ -114,15 +114,22 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a browser that takes nothing holds an upstream's connection for ever",
     file: "src/proxy/exchange.ts",
-    find: "response.socket?.setTimeout(parts.stalledReaderMs ?? STALLED_READER_MS);",
+    find: "response.socket?.setTimeout(this.#stalledReaderMs);",
     replace: "",
     tests: ["test/proxy/matrix.test.ts"],
   },
   {
+    breaks: "the log does not tell of an answer that its upstream broke off",
+    file: "src/proxy/exchange.ts",
+    find: "    this.#onCut();\n",
+    replace: "",
+    tests: ["test/proxy/breakage.test.ts"],
+  },
+  {
     breaks: "interim answers without end hold a request for ever",
     file: "src/proxy/exchange.ts",
-    find: "++run.interimAnswers > MAX_INTERIM_ANSWERS",
-    replace: "++run.interimAnswers > Infinity",
+    find: "++this.#interimAnswers > MAX_INTERIM_ANSWERS",
+    replace: "++this.#interimAnswers > Infinity",
     tests: ["test/proxy/matrix.test.ts"],
   },
   {

@@ -14,6 +14,7 @@ import { endAllSessions, endOneSession, listSessions } from "./auth/sessions-rou
 import { user } from "./auth/user-route.ts";
 import type { Config } from "./config.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
+import { entrance } from "./http/entrance.ts";
 import { errorAnswer, reportLateError } from "./http/error-answer.ts";
 import { frontGuard } from "./http/front-guard.ts";
 import type { CheckResult, ReadinessCheck } from "./http/management.ts";
@@ -174,7 +175,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.use(routes.allowedMethods());
   app.use(spa({ root: config.spaRoot }));
   return {
-    handle: oneAtATime(app.callback(), log),
+    handle: oneAtATime(entrance(app), log),
     readiness: readiness({ store, provider, keycloak, cache }),
     drain: eventStreams.drain,
     webSockets: tunnels,

@@ -30,7 +30,7 @@ export function requestLog({ config, log, metrics }: RequestLogParts) {
   };
   return function logRequest(ctx: Context, next: Next): Promise<void> {
     const startedAt = performance.now();
-    ctx.res.once("close", () => finish(ctx, startedAt));
+    ctx.res.on("close", () => finish(ctx, startedAt));
     return next();
   };
 }

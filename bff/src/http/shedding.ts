@@ -15,11 +15,15 @@ export function shedding({ maxWaiting }: { maxWaiting: number }) {
     for (const response of waiting) if (response.headersSent || response.destroyed) waiting.delete(response);
     return waiting.size >= maxWaiting;
   };
-  return function shedLoad({ req, res }: Context, next: Next): Promise<void> {
+  return async function shedLoad({ req, res }: Context, next: Next): Promise<void> {
     if (isFull() && mayBeShed(req))
       throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
     waiting.add(res);
-    return next().finally(() => waiting.delete(res));
+    try {
+      await next();
+    } finally {
+      waiting.delete(res);
+    }
   };
 }
 

@@ -11,7 +11,7 @@ import type { EndReason } from "../store.ts";
 import { answerHeaders } from "../http/security-headers.ts";
 import type { Log } from "../log.ts";
 import type { Authorize } from "./authorize.ts";
-import { exchange, type ExchangeOutcome } from "./exchange.ts";
+import { exchange } from "./exchange.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { OpenAnswers } from "./open-answers.ts";
 import { requestBody } from "./request-body.ts";
@@ -25,7 +25,7 @@ export type ForwardingParts = {
   upstreams: readonly Upstream[];
   authorize: Authorize;
   openAnswers: Pick<OpenAnswers, "begin">;
-  forwardWebSocket: (asked: WebSocketRequest) => Promise<ExchangeOutcome>;
+  forwardWebSocket: (asked: WebSocketRequest) => Promise<void>;
   log: Log;
 };
 
@@ -64,21 +64,19 @@ export function apiForwarding(parts: ForwardingParts) {
     };
     const refusalOf = (status: number, upstreamHeaders: IncomingHttpHeaders) =>
       stepUpDemand(status, upstreamHeaders, upstream.config);
-    const asked = { request, response, upstream, target, headers, refusalOf, answerHead };
-    let outcome: ExchangeOutcome;
-    if (handshake !== undefined) outcome = await forwardWebSocket({ ...asked, handshake, sessionKey, state });
-    else {
-      const address =
-        upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody)) ??
-        (await upstream.balancer.wait(response));
-      if (address === undefined) return;
-      if (request.headers.expect !== undefined) response.writeContinue();
-      const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
-      outcome = await exchange({ ...asked, address, body });
-    }
-    if (outcome !== "cut") return;
-    state.code = "upstream_unreachable";
-    log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
+    const onCut = (): void => {
+      state.code = "upstream_unreachable";
+      log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
+    };
+    const asked = { request, response, upstream, target, headers, refusalOf, answerHead, onCut };
+    if (handshake !== undefined) return forwardWebSocket({ ...asked, handshake, sessionKey, state });
+    const address =
+      upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody)) ??
+      (await upstream.balancer.wait(response));
+    if (address === undefined) return;
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
+    await exchange({ ...asked, address, body });
   };
 
   return function forwardApi(ctx: Context, next: Next): Promise<void> {

@@ -32,7 +32,7 @@ export function createOpenAnswers(live: Pick<LiveConnections, "add">): OpenAnswe
       // Visibly broken off: half an answer must not look like a whole one. The upstream's call ends with it.
       response.destroy();
     });
-    response.once("close", remove);
+    response.on("close", remove);
   };
   const sweep = setInterval(() => {
     for (const answer of older) if (!answer.response.writableFinished && !answer.response.destroyed) watch(answer);

@@ -11,7 +11,7 @@ import { CODE_OF_END } from "../session/end-codes.ts";
 import type { LiveConnections } from "../session/live-connections.ts";
 import type { EndReason, SessionKey } from "../store.ts";
 import type { Authorize } from "./authorize.ts";
-import { exchange, type Exchange, type ExchangeOutcome } from "./exchange.ts";
+import { exchange, type Exchange } from "./exchange.ts";
 import type { Tunnels } from "./tunnels.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 
@@ -53,7 +53,7 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
     };
   };
 
-  return async function forwardWebSocket(asked: WebSocketRequest): Promise<ExchangeOutcome> {
+  return async function forwardWebSocket(asked: WebSocketRequest): Promise<void> {
     const { request, response, upstream, sessionKey, state, handshake } = asked;
     const so: { tunnel?: Tunnel; endReason?: EndReason } = {};
     const giveBack = tunnels.takePlace(upstream.config, sessionKey);
@@ -70,11 +70,11 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       giveBack();
       forget?.();
     });
-    const { outcome, agreed } = await shakeHands(asked);
-    if (agreed === undefined) return outcome;
+    const agreed = await shakeHands(asked);
+    if (agreed === undefined) return;
     if (response.destroyed) {
       agreed.socket.destroy();
-      return "browser left";
+      return;
     }
     try {
       if (so.endReason !== undefined) throw new GatewayError(CODE_OF_END[so.endReason], { reason: so.endReason });
@@ -93,17 +93,16 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
     state.webSocket = tunnel.use;
     metrics.webSocketOpened();
     metrics.webSocketClosed(await tunnel.ended);
-    return outcome;
   };
 }
 
-/** An upstream that refuses has answered the browser by then. @throws GatewayError upstream_* */
-async function shakeHands(asked: WebSocketRequest): Promise<{ outcome: ExchangeOutcome; agreed: Agreed | undefined }> {
+/** @returns undefined where the upstream refuses: the browser is answered then, or has left. @throws GatewayError upstream_* */
+async function shakeHands(asked: WebSocketRequest): Promise<Agreed | undefined> {
   const found: { agreed?: Agreed } = {};
   const { request, response, upstream } = asked;
   const address = upstream.balancer.take(true) ?? (await upstream.balancer.wait(response));
-  if (address === undefined) return { outcome: "browser left", agreed: undefined };
-  const outcome = await exchange({
+  if (address === undefined) return undefined;
+  await exchange({
     ...{ ...asked, address, body: undefined },
     headers: [...asked.headers, ...offer(request)],
     onUpgrade(head, socket) {
@@ -111,7 +110,7 @@ async function shakeHands(asked: WebSocketRequest): Promise<{ outcome: ExchangeO
       found.agreed = { head, socket };
     },
   });
-  return { outcome, agreed: found.agreed };
+  return found.agreed;
 }
 
 /** Subprotocols and extensions are between browser and upstream: frames pass as they are, compressed or not. */

@@ -1,6 +1,7 @@
 // What an error of an upstream's connection means: for the browser, for the address, and for a second attempt.
 import { GatewayError } from "../errors.ts";
 import type { Traces } from "./connection.ts";
+import type { UpstreamOutcome } from "./tally.ts";
 
 const TIMEOUTS: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]);
 const BROKEN: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
@@ -10,6 +11,14 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT"
 export function upstreamError(error: Error): GatewayError {
   if (error instanceof GatewayError) return error;
   return new GatewayError(TIMEOUTS.has(codeOf(error)) ? "upstream_timeout" : "upstream_unreachable", { cause: error });
+}
+
+/** What is counted where that error is answered instead of the upstream's answer. */
+export function outcomeOf({ code }: GatewayError): UpstreamOutcome {
+  if (code === "payload_too_large") return "body_refused";
+  if (code === "upstream_timeout") return "timeout";
+  // Anything else was made of an answer.
+  return code === "upstream_unreachable" ? "unreachable" : "complete";
 }
 
 /** @param traces of the connection that the request was sent on; undefined: it was never sent */

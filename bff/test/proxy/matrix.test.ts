@@ -244,11 +244,11 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
   );
   const { upstreams } = parseUpstreams(`/api=${upstream.origin}`, undefined);
   const [row] = createUpstreams(upstreams, { info: () => {}, warn: () => {} });
-  const outcome = new Promise((resolve) => {
+  await new Promise<void>((resolve, reject) => {
     const server = createServer((request, response) => {
       const asked = { request, response, upstream: row!, address: row!.balancer.take(true)!, target: "/", headers: [] };
       const answer = { body: undefined, refusalOf: () => undefined, answerHead: () => [], stalledReaderMs: 100 };
-      resolve(exchange({ ...asked, ...answer }));
+      exchange({ ...asked, ...answer, onCut: () => {} }).then(resolve, reject);
     });
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
@@ -257,7 +257,7 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
       kept({ stop: () => [socket.destroy(), server.close()] });
     });
   });
-  expect(await outcome).toBe("browser left");
+  await expect.poll(() => row!.tally.browser_left).toBe(1);
   await eventually(() => isClosed, "the upstream is told");
   await closeUpstreams([row!]);
 });
