@@ -109,4 +109,11 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/session/cached-gateways.test.ts"],
   },
+  {
+    breaks: "replicas: a login fails for the session that it replaces",
+    file: "src/redis.ts",
+    find: "const session = ACKNOWLEDGED.has(reason)",
+    replace: 'const session = ACKNOWLEDGED.has("logout")',
+    tests: ["test/session/replicas.test.ts"],
+  },
 ];

@@ -10,6 +10,7 @@ import { createScriptRunner } from "./redis-script-runner.ts";
 import type { ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
 import {
+  ACKNOWLEDGED,
   endReasonFrom,
   TOMBSTONE_MS,
   type ChangeFeed,
@@ -153,7 +154,11 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async end(key, reason) {
       lastRead.delete(key);
       const keys = [sessionName(key), tombstoneName(key)];
-      const session = await certain("endSession", keys, reason, TOMBSTONE_MS, ENDED_CHANNEL, `${key} ${reason}`);
+      const args = [reason, TOMBSTONE_MS, ENDED_CHANNEL, `${key} ${reason}`];
+      // What nobody waits to be told of, as the session that a login replaces, is no reason to fail.
+      const session = ACKNOWLEDGED.has(reason)
+        ? await certain("endSession", keys, ...args)
+        : (await lasting("endSession", keys, ...args)).reply;
       return typeof session === "string" ? session : undefined;
     },
     async endReason(key) {

@@ -23,6 +23,12 @@ export function endReasonFrom(stored: string): EndReason {
   return END_REASONS.find((reason) => reason === stored) ?? "revoked";
 }
 
+/**
+ * Ends that somebody asked for and is told of: once told, no instance may accept the session (I2), and no failover may
+ * bring it back. Also where there was nothing to end any more, for somebody else may have ended it a moment ago.
+ */
+export const ACKNOWLEDGED: ReadonlySet<EndReason> = new Set(["logout", "provider_logout", "revoked"]);
+
 export type StoredSession = {
   /** The koa-session record as JSON: who and since when, never a token. */
   session: string;

@@ -1,6 +1,6 @@
 // How one session ends, on every instance at once: the store forgets it for good, the log says so, the lists drop it.
 import type { Log } from "../log.ts";
-import type { EndReason, SessionKey, Store } from "../store.ts";
+import { ACKNOWLEDGED, type EndReason, type SessionKey, type Store } from "../store.ts";
 import { indexesOf } from "./indexes.ts";
 import { parseSession, providerSessionName } from "./session.ts";
 
@@ -13,12 +13,6 @@ type Parts = {
   /** Resolves when no instance can be unaware any more of an end that is stored now. */
   untilAllHeard: () => Promise<void>;
 };
-
-/**
- * Ends that somebody asked for and is told of: once told, no instance may accept the session (I2). Also where there was
- * nothing to end any more, for somebody else may have ended it a moment ago.
- */
-const ACKNOWLEDGED: ReadonlySet<EndReason> = new Set(["logout", "provider_logout", "revoked"]);
 
 export function createEnding({ store, log, untilAllHeard }: Parts): EndSession {
   return async function end(key, reason) {

@@ -66,3 +66,18 @@ it("I2: neither is a back-channel logout", async () => {
   }
   await expect.poll(async () => (await tell(0)).status, { timeout: 15_000 }).toBe(200);
 });
+
+it("a login that takes the place of a session succeeds while no replica answers", async () => {
+  const browser = world.browser();
+  await browser.login();
+  const before = browser.cookies.get(SESSION_COOKIE)!;
+  replica.pause();
+  try {
+    await browser.login();
+  } finally {
+    replica.resume();
+  }
+  expect(browser.cookies.get(SESSION_COOKIE)).not.toBe(before);
+  expect((await browser.fetch("/api/x")).status).toBe(200);
+  expect(await world.gateway.store.endReason(sessionKeyOf(before))).toBe("replaced");
+});
