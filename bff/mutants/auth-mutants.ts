@@ -114,4 +114,18 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     replace: "if (wanted === undefined && login === undefined)",
     tests: ["test/auth/hostile-provider.test.ts"],
   },
+  {
+    breaks: "a callback with a parameter twice is read in one of two ways",
+    file: "src/auth/login-routes.ts",
+    find: 'if (new Set(names).size !== names.length) throw refused("a parameter is given twice");',
+    replace: "",
+    tests: ["test/auth/login.test.ts"],
+  },
+  {
+    breaks: "I5: a session that another instance sealed with a newer key is logged out",
+    file: "src/proxy/authorize.ts",
+    find: "if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))",
+    replace: "if (found === null)",
+    tests: ["test/session/outage.test.ts"],
+  },
 ];

@@ -175,6 +175,17 @@ describe("a login is refused", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
+  it.each(["state", "code", "iss"])("when a genuine callback has its %s twice, and nothing is spent", async (name) => {
+    const browser = world.browser();
+    const callback = await browser.loginAtProvider();
+    const before = world.provider.count("token");
+    const again = new URLSearchParams([[name, new URL(callback).searchParams.get(name) ?? ""]]);
+    expect((await browser.navigate(`${callback}&${again}`)).status).toBe(400);
+    expect(world.provider.count("token")).toBe(before);
+    await browser.navigate(callback);
+    expect(await userOf(browser)).toBeDefined();
+  });
+
   it("but not complained about when its callback is stale and somebody is logged in", async () => {
     const browser = world.browser();
     await browser.login();

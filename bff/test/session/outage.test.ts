@@ -1,5 +1,7 @@
 // I5 and I8: no outage signs anyone out, and everything heals without a restart.
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startGateway } from "../support/gateway.ts";
 import { startWorld, userOf, type World } from "../support/world.ts";
 
 let world: World;
@@ -46,6 +48,25 @@ describe("while Redis is gone", () => {
       expect(browser.cookies.get("__Host-Http-session")).toBe(cookie);
     },
   );
+});
+
+describe("an instance that lacks the master key of another", () => {
+  it("answers 503 to the other's sessions, ends none and clears no cookie", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const { publicOrigin, provider } = world.gateway.config;
+    const late = await startGateway({
+      ...{ ...provider, redisUrl: world.redis.url, publicOrigin },
+      env: { UPSTREAMS: "/api=http://127.0.0.1:1", SECRET_KEYS: randomBytes(32).toString("base64url") },
+    });
+    browser.useInstance(late.origin);
+    const response = await browser.fetch("/api/x");
+    expect(response.status).toBe(503);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    browser.useInstance(world.gateway.origin);
+    expect((await browser.fetch("/api/x")).status).toBe(200);
+    await late.stop();
+  });
 });
 
 describe("while the provider is gone", () => {
