@@ -180,7 +180,7 @@ describe("a login is refused", () => {
     const callback = await browser.loginAtProvider();
     const before = world.provider.count("token");
     const again = new URLSearchParams([[name, new URL(callback).searchParams.get(name) ?? ""]]);
-    expect((await browser.navigate(`${callback}&${again}`)).status).toBe(400);
+    expect((await browser.navigate(`${callback}&${again.toString()}`)).status).toBe(400);
     expect(world.provider.count("token")).toBe(before);
     await browser.navigate(callback);
     expect(await userOf(browser)).toBeDefined();
