@@ -132,8 +132,9 @@ function acceptedHead({ headers }: IncomingMessage, head: IncomingHttpHeaders): 
   if (head["sec-websocket-accept"] !== accept) throw notAWebSocket("the upstream's 101 is not for this handshake");
   const list = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", accept];
   for (const name of NEGOTIATED) {
-    const chosen = head[name];
-    if (chosen === undefined) continue;
+    // Extensions may come in several headers (RFC 6455 §9.1).
+    const chosen = [head[name] ?? []].flat().join(", ");
+    if (chosen === "") continue;
     const offered = namesIn(headers[name] ?? "");
     if (!namesIn(chosen).every((each) => offered.includes(each)))
       throw notAWebSocket(`the upstream chose a ${name} that was not offered`);

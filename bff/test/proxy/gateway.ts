@@ -9,6 +9,7 @@ import { csrf } from "../../src/http/csrf.ts";
 import { errorAnswer, reportLateError } from "../../src/http/error-answer.ts";
 import { frontGuard } from "../../src/http/front-guard.ts";
 import { createMetrics, type Metrics } from "../../src/http/metrics.ts";
+import { oneAtATime } from "../../src/http/one-at-a-time.ts";
 import { requestLog } from "../../src/http/request-log.ts";
 import { securityHeaders } from "../../src/http/security-headers.ts";
 import { guardServer } from "../../src/http/socket-answers.ts";
@@ -86,7 +87,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   app.use(apiForwarding({ config, upstreams, authorize, openAnswers: { begin() {} }, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spa({ root: options.spaRoot }));
-  const handle = app.callback();
+  const handle = oneAtATime(app.callback(), log);
   server.on("request", (request, response) => void handle(request, response));
   guardServer(server, { config, log, handle });
   return {

@@ -286,6 +286,7 @@ describe("what is refused", () => {
     ["no Sec-WebSocket-Accept", `${SWITCHING}\r\n`],
     ["that of another key", `${SWITCHING}Sec-WebSocket-Accept: c3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`],
     ["a subprotocol that nobody offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Protocol: evil\r\n\r\n`],
+    ["several subprotocols", `${SWITCHING}${ACCEPT}Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n\r\n`],
     ["an extension that nobody offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`],
   ])("a 101 with %s opens nothing", async (_name, answer) => {
     let isClosed = false;
