@@ -157,11 +157,12 @@ it("goes on when a process is killed and asked for its numbers before that is kn
   await once(probe, "data");
   const [first] = gateway.workers();
   // What waits for the supervisor then: the question first, the end of the worker second.
+  const stateOf = (pid: unknown) => execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
   gateway.child.kill("SIGSTOP");
+  await expect.poll(() => stateOf(gateway.child.pid)).toMatch(/^T/);
   ask();
   process.kill(Number(first), "SIGKILL");
-  const stateOfFirst = () => execFileSync("ps", ["-o", "stat=", "-p", String(first)], { encoding: "utf8" });
-  await expect.poll(stateOfFirst).toMatch(/^Z/);
+  await expect.poll(() => stateOf(first)).toMatch(/^Z/);
   gateway.child.kill("SIGCONT");
   await expect.poll(() => gateway.output(), { timeout: 10_000 }).toContain("another is started");
   await gateway.allReady();
