@@ -22,10 +22,11 @@ async function showScenarios(): Promise<boolean> {
     console.log(`${verdict}  ${result.name} (${result.seconds.toFixed(1)} s)`);
     for (const { invariant, what } of result.violations.slice(0, 10)) console.log(`        ${invariant}: ${what}`);
     results.push(result);
+    // Also what an interrupted run has seen is worth having.
+    if (flags.includes("--write")) writeTable("chaos", table(results, size));
   }
   const seconds = results.reduce((sum, each) => sum + each.seconds, 0);
   console.log(`${Math.round(seconds)} s in all\n\n${table(results, size)}`);
-  if (flags.includes("--write")) writeTable("chaos", table(results, size));
   return results.length > 0 && results.every(({ violations }) => violations.length === 0);
 }
 

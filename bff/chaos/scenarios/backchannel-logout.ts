@@ -91,7 +91,9 @@ async function overtakesLogin(fleet: Fleet): Promise<void> {
   provider.faults.set({ endpoint: "token", times: 1, answerWhen });
   const finishing = login.navigate(callback, { "sec-fetch-site": "cross-site" });
   await until("the code is at the provider", () => provider.count("token") > before);
-  const token = await provider.logoutToken({ aud: "cloakroom", sub });
+  // The ID token may be made a moment later and in the next second, and would then be of a login after the logout.
+  const iat = Math.floor(Date.now() / 1000) + 2;
+  const token = await provider.logoutToken({ aud: "cloakroom", sub, iat });
   const status = await backchannelLogout(fleet, { token, at: second });
   answer();
   const { status: loginStatus } = await finishing;

@@ -5,7 +5,7 @@ import type { Fleet, Instance } from "../fleet.ts";
 import { anotherSession, newVisitor, type Visitor } from "../visitor.ts";
 
 const COUNTS = {
-  full: { rounds: 200, callers: 6 },
+  full: { rounds: 40, callers: 6 },
   short: { rounds: 10, callers: 4 },
   tiny: { rounds: 1, callers: 3 },
 } as const satisfies Record<Size, object>;
