@@ -7,6 +7,7 @@ import { runScenario, type Scenario } from "./scenario.ts";
 import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
 import { cluster } from "./scenarios/cluster.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
+import { liveConnections } from "./scenarios/live-connections.ts";
 import { keyRotation } from "./scenarios/key-rotation.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
 import { backchannelLogouts } from "./scenarios/backchannel-logout.ts";
@@ -162,6 +163,34 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     find: "return nowMs - provenMs < HEARD_WITHIN_MS;",
     replace: "return true;",
     scenario: cacheInvalidation,
+  },
+  {
+    breaks: "I2: a WebSocket outlives its session",
+    file: "proxy/upgrade.ts",
+    find: "            close(CODE_OF_END[reason]);",
+    replace: "",
+    scenario: liveConnections,
+  },
+  {
+    breaks: "I2: instances are not told of ends",
+    file: "redis-scripts.ts",
+    find: "if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end",
+    replace: "",
+    scenario: liveConnections,
+  },
+  {
+    breaks: "I2: what ended while nobody could listen is not looked for",
+    file: "session/live-connections.ts",
+    find: "onGap: () => void lookAtAll()",
+    replace: "onGap: () => undefined",
+    scenario: liveConnections,
+  },
+  {
+    breaks: "I5: an outage closes WebSockets and event streams",
+    file: "session/live-connections.ts",
+    find: "lookAgainIn(key, LOOK_AGAIN_AFTER_FAULT_MS * (0.5 + Math.random()));",
+    replace: 'finish(key, "expired");',
+    scenario: liveConnections,
   },
 ];
 

@@ -1,5 +1,8 @@
 // The ways in which a session ends without its own browser, each written into the history with the moment from which it
 // is over for everybody.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { request } from "undici";
 import type { Session } from "../src/session/session.ts";
 import type { Fleet, Instance } from "./fleet.ts";
@@ -42,3 +45,23 @@ export async function backchannelLogout(
     fleet.history.endings.push({ session: visitor.name, beganMs, acknowledgedMs, by: "back-channel logout" });
   return statusCode;
 }
+
+/** Ends all sessions of one user, with the command line as an administrator has it. @throws where it says that it did not */
+export async function endByAdministrator(fleet: Fleet, visitors: readonly Visitor[]): Promise<void> {
+  const [{ subject } = { subject: "" }] = visitors;
+  const beganMs = performance.now();
+  const command = spawn(process.execPath, [ADMIN, "end-user", "--subject", subject], {
+    stdio: "ignore",
+    env: {
+      ...{ OIDC_ISSUER: fleet.provider.issuer, OIDC_CLIENT_ID: "cloakroom", OIDC_CLIENT_SECRET: "not-asked-for-here" },
+      ...{ REDIS_URL: fleet.redis.url, SECRET_KEYS: fleet.secretKeys.map((key) => key.toString("base64url")).join() },
+    },
+  });
+  const [code] = (await once(command, "close")) as [number | null];
+  if (code !== 0) throw new Error(`the administrator's command line ended with ${code}`);
+  const acknowledgedMs = performance.now();
+  for (const { name } of visitors)
+    fleet.history.endings.push({ session: name, beganMs, acknowledgedMs, by: "administrator" });
+}
+
+const ADMIN = join(import.meta.dirname, "../src/admin.ts");

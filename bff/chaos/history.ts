@@ -29,7 +29,13 @@ export type Operation = {
 /** An end that somebody was told about: from then on the session is over for everybody. */
 export type Ending = { session: string; beganMs: number; acknowledgedMs: number; by: EndedBy };
 
-export type EndedBy = "logout" | "back-channel logout" | "revocation" | "idle limit" | "absolute limit";
+export type EndedBy =
+  | "logout"
+  | "back-channel logout"
+  | "revocation"
+  | "administrator"
+  | "idle limit"
+  | "absolute limit";
 
 /** What the provider saw of refresh tokens in one stretch of a scenario. */
 export type Spending = {

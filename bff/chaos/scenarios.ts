@@ -7,6 +7,7 @@ import { cluster } from "./scenarios/cluster.ts";
 import { drainMidRefresh } from "./scenarios/drain-mid-refresh.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
 import { keyRotation } from "./scenarios/key-rotation.ts";
+import { liveConnections } from "./scenarios/live-connections.ts";
 import { logins } from "./scenarios/logins.ts";
 import { logoutRaces } from "./scenarios/logout-races.ts";
 import { lostHolder } from "./scenarios/lost-holder.ts";
@@ -21,7 +22,7 @@ import { sentinelFailover } from "./scenarios/sentinel-failover.ts";
 
 export const SCENARIOS = {
   refreshes: [refreshStorm, refreshOutcomes, lostHolder, drainMidRefresh, massExpiry],
-  sessions: [logoutRaces, cacheInvalidation, backchannelLogouts, logins],
+  sessions: [logoutRaces, cacheInvalidation, liveConnections, backchannelLogouts, logins],
   instances: [instanceKills, rollingRestart, keyRotation, memory],
   redis: [redisOutages, sentinelFailover, cluster],
   surroundings: [providerOutages, clockSkew],

@@ -5,6 +5,7 @@ import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
 import { hearRedisChanges } from "./redis-changes.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
+import { evictionFault } from "./redis-eviction.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
 import { createScriptRunner } from "./redis-script-runner.ts";
 import type { ScriptName } from "./redis-scripts.ts";
@@ -92,6 +93,11 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   /** Only once somebody listens: a command line that ends sessions needs no second connection. */
   let subscriber: RedisSubscriber | undefined;
   let mayTell = true;
+  const tellGap = (): void => {
+    for (const { onGap } of listeners) onGap();
+  };
+  // Its other connection may be back first: whoever looked then asked in vain.
+  client.on("ready", () => (subscriber?.isListening() === true ? tellGap() : undefined));
   const startListening = () =>
     createRedisSubscriber({
       ...options,
@@ -101,7 +107,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
         if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, endReasonFrom(reason));
       },
       onListening() {
-        for (const { onGap } of listeners) onGap();
+        tellGap();
         // What a script may not tell it keeps to itself: ending sessions matters more. So it is tried here, by nobody's end.
         attempt(() => client.publish(ENDED_CHANNEL, "-")).then(
           () => (mayTell = true),
@@ -272,12 +278,4 @@ export function storeFault(error: unknown): string {
   ].includes(word)
     ? word
     : NO_ANSWER;
-}
-
-/** An eviction policy other than noeviction deletes sessions silently once memory is full. */
-function evictionFault(info: string): string | undefined {
-  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
-  const limit = /^maxmemory:(\d+)/m.exec(info)?.[1];
-  if (policy === undefined || policy === "noeviction" || limit === "0") return undefined;
-  return `REDIS_URL points to a server with maxmemory-policy ${policy}: it would drop sessions without a word. Set maxmemory-policy noeviction there.`;
 }

@@ -40,6 +40,23 @@ function connection(live: LiveConnections, key: string) {
   return { told, remove };
 }
 
+/** Ends a session in one step with cutting off whoever listens, before it can hear. */
+async function cutListeners(url: string, key: string): Promise<void> {
+  const admin = createRedisStore({ url, timeoutMs: 1_000 });
+  await new Promise((ready) => admin.client.once("ready", ready));
+  opened.push(() => admin.close());
+  await admin.client
+    .multi()
+    .call("CLIENT", "KILL", "TYPE", "pubsub")
+    .eval(
+      "redis.call('SET', KEYS[2], 'revoked', 'PX', 60000) return redis.call('DEL', KEYS[1])",
+      2,
+      `cloakroom:{${key}}:session`,
+      `cloakroom:{${key}}:ended`,
+    )
+    .exec();
+}
+
 describe("a connection that stays open", () => {
   it("is told on every instance, once, why its session ended; those of other sessions are not", async () => {
     const [here, there] = [await instance(), await instance()];
@@ -163,26 +180,42 @@ describe("while Redis is away", () => {
 
   it("an end that was told while the listening connection was cut is found when it is back", async () => {
     const { store, live } = await instance();
-    const admin = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
-    await new Promise((ready) => admin.client.once("ready", ready));
-    opened.push(() => admin.close());
     const keys = [newKey(), newKey()];
     for (const key of keys) await store.create(record(key));
     const [first, second] = keys.map((key) => connection(live, key));
     await store.end(keys[0]!, "logout");
     await expect.poll(() => first!.told).toEqual(["logout"]);
-    // In one step: whoever listens is cut off before it can hear.
-    await admin.client
-      .multi()
-      .call("CLIENT", "KILL", "TYPE", "pubsub")
-      .eval(
-        "redis.call('SET', KEYS[2], 'revoked', 'PX', 60000) return redis.call('DEL', KEYS[1])",
-        2,
-        `cloakroom:{${keys[1]}}:session`,
-        `cloakroom:{${keys[1]}}:ended`,
-      )
-      .exec();
+    await cutListeners(redis.url, keys[1]!);
     await expect.poll(() => second!.told, { timeout: 3_000 }).toEqual(["revoked"]);
+  });
+
+  it("an end that nothing told of is found once Redis can be asked again, whichever connection is back first (I8)", async () => {
+    const store = createRedisStore({ url: redis.url, timeoutMs: 300 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    let lookedInVain = 0;
+    const limitsOf: Store["limitsOf"] = (key) =>
+      store.limitsOf(key).catch((error: unknown) => {
+        lookedInVain++;
+        throw error;
+      });
+    const live = createLiveConnections({ store: { ...store, limitsOf }, log: silentLog });
+    const { store: other } = await instance();
+    opened.push(
+      () => live.close(),
+      () => store.close(),
+    );
+    const [first, second] = [newKey(), newKey()];
+    for (const key of [first, second]) await other.create(record(key));
+    const [warning, told] = [connection(live, first).told, connection(live, second).told];
+    await other.end(first, "logout");
+    await expect.poll(() => warning).toEqual(["logout"]);
+    store.client.disconnect();
+    await cutListeners(redis.url, second);
+    await expect.poll(() => lookedInVain, { timeout: 3_000 }).toBeGreaterThan(0);
+    expect(told).toEqual([]);
+    await store.client.connect();
+    // Sooner than a look that failed is repeated by itself.
+    await expect.poll(() => told, { timeout: 2_000 }).toEqual(["revoked"]);
   });
 
   it("a Redis that stops answering is noticed by the listening connection, and nothing is ended", async () => {
