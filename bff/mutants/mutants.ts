@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I7: an eviction policy that loses sessions is accepted",
-    file: "src/redis.ts",
+    file: "src/redis-eviction.ts",
     find: 'policy === "noeviction"',
     replace: 'policy !== "noeviction"',
     tests: ["test/session/store-contract.test.ts"],
