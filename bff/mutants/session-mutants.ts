@@ -87,4 +87,11 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/config/workers.test.ts"],
   },
+  {
+    breaks: "who has left leads to all who came after, and keeps them in memory",
+    file: "src/roll.ts",
+    find: "place.after = undefined;",
+    replace: "",
+    tests: ["test/http/roll.test.ts"],
+  },
 ];

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
+import { Roll } from "../roll.ts";
 import { isBelow, rawPath } from "./request-state.ts";
 
 /**
@@ -9,20 +10,20 @@ import { isBelow, rawPath } from "./request-state.ts";
  * Redis, this process) makes requests pile up here, so their number is the one measure of overload that blames nobody.
  */
 export function shedding({ maxWaiting }: { maxWaiting: number }) {
-  const waiting = new Set<ServerResponse>();
+  const waiting = new Roll<ServerResponse>();
   const isFull = (): boolean => {
     if (waiting.size < maxWaiting) return false;
-    for (const response of waiting) if (response.headersSent || response.destroyed) waiting.delete(response);
+    for (const place of waiting.places()) if (place.member.headersSent || place.member.destroyed) waiting.leave(place);
     return waiting.size >= maxWaiting;
   };
   return async function shedLoad({ req, res }: Context, next: Next): Promise<void> {
     if (isFull() && mayBeShed(req))
       throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
-    waiting.add(res);
+    const place = waiting.join(res);
     try {
       await next();
     } finally {
-      waiting.delete(res);
+      waiting.leave(place);
     }
   };
 }
