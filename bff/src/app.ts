@@ -159,7 +159,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     .get("/logout/provider", providerLogout.route)
     .post("/backchannel-logout", backchannelLogout(logoutParts))
     .get("/user", session, user(config))
-    .get("/events", events(eventStreams))
+    .get("/events", events({ sessions, streams: eventStreams }))
     .get("/sessions", session, listSessions(ownSessions))
     .delete("/sessions", session, endAllSessions(ownSessions))
     .delete("/sessions/:id", session, endOneSession(ownSessions));

@@ -199,7 +199,8 @@ export const SETTINGS = {
   MAX_EVENT_STREAMS: {
     schema: wholeNumber(0, 1_000_000),
     default: "10000",
-    meaning: "Streams of /bff/events that one instance holds open; a browser beyond that gets a 429",
+    meaning:
+      "Streams of /bff/events that one instance holds open, at most 32 for a session and 128 for a user; beyond that 429",
   },
   SESSION_CACHE_SECONDS: {
     schema: wholeNumber(0, 3_600),

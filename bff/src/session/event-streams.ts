@@ -1,16 +1,21 @@
-// GET /bff/events below the route: every open stream of this instance, what it is told of its session, and its bounds.
+// GET /bff/events below the route: every open stream of this instance, and what it is told of its session.
 import type { ServerResponse } from "node:http";
-import { GatewayError } from "../errors.ts";
-import type { EndReason, SessionKey, SessionLimits } from "../store.ts";
+import type { EndReason, SessionLimits } from "../store.ts";
 import { CODE_OF_END } from "./end-codes.ts";
 import { leadMsOf, type LiveConnections } from "./live-connections.ts";
+import { createStreamPlaces, type Listener } from "./stream-places.ts";
 
+/** All of them take over an answer whose head has not been sent. */
 export type EventStreams = {
   /**
-   * Takes over an answer whose head has not been sent.
+   * For a session that was found: nobody else may hold a place.
    * @throws GatewayError too_many_connections
    */
-  open(key: SessionKey, response: ServerResponse): void;
+  open(listener: Listener, response: ServerResponse): void;
+  /** For a session that is over: its one event. */
+  sayEnded(reason: EndReason, response: ServerResponse): void;
+  /** While nobody can say whether there is a session: ends at once, and the browser comes again by itself. */
+  postpone(response: ServerResponse): void;
   count(): number;
   /** Ends all of them, and new ones at once: browsers open theirs again, at an instance that stays. */
   drain(): void;
@@ -23,8 +28,6 @@ type Parts = {
   heartbeatMs?: number;
 };
 
-/** More tabs of one browser than a person has; a page that opens streams in a loop gets no further. */
-export const STREAMS_PER_SESSION = 32;
 const HEARTBEAT_MS = 20_000;
 /** The streams are spread over so many parts, so that a heartbeat never writes to all of them at once. */
 const PARTS = 20;
@@ -32,6 +35,8 @@ const PARTS = 20;
 const MAX_UNREAD_BYTES = 16_384;
 /** Between these a browser waits before it opens a lost stream again: all at once would be a wave. */
 const RETRY_MS = { least: 1_000, most: 4_000 };
+/** The same while the store is away, which is rarely over in a second. */
+const RETRY_POSTPONED_MS = { least: 3_000, most: 8_000 };
 /** For a page that does not close its stream when told that the session has ended. */
 const RETRY_AFTER_END_MS = 60_000;
 /** An end that moved by less is the same: times are read at different moments. */
@@ -46,7 +51,7 @@ const HEAD = {
 
 export function createEventStreams({ live, maxStreams, heartbeatMs = HEARTBEAT_MS }: Parts): EventStreams {
   const parts = Array.from({ length: PARTS }, () => new Set<ServerResponse>());
-  const ofSession = new Map<SessionKey, number>();
+  const places = createStreamPlaces(maxStreams);
   let opened = 0;
   let isDraining = false;
 
@@ -55,41 +60,39 @@ export function createEventStreams({ live, maxStreams, heartbeatMs = HEARTBEAT_M
     for (const response of partOf(parts, beat++)) write(response, ":\n\n");
   }, heartbeatMs / PARTS).unref();
 
-  const count = () => parts.reduce((sum, { size }) => sum + size, 0);
-  const admit = (key: SessionKey): void => {
-    const own = ofSession.get(key) ?? 0;
-    if (own >= STREAMS_PER_SESSION) throw tooMany("the session has as many event streams as it may have");
-    if (count() >= maxStreams) throw tooMany("MAX_EVENT_STREAMS is reached");
-    ofSession.set(key, own + 1);
-  };
-  const release = (key: SessionKey): void => {
-    const left = (ofSession.get(key) ?? 1) - 1;
-    if (left === 0) ofSession.delete(key);
-    else ofSession.set(key, left);
-  };
-
   return {
-    open(key, response) {
-      if (!isDraining) admit(key);
+    open(listener, response) {
+      if (isDraining) return void begin(response, RETRY_MS).end();
+      // A browser that left while its session was looked for would never give its place back.
+      if (response.destroyed) return;
+      const giveBack = places.take(listener);
       const part = partOf(parts, opened++);
-      response.writeHead(200, HEAD);
-      write(response, `retry: ${Math.round(RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least))}\n\n`);
-      if (isDraining) return void response.end();
+      begin(response, RETRY_MS);
       part.add(response);
-      const remove = live.add(key, (reason) => sayEnd(response, reason), tellLimits(response));
+      const remove = live.add(listener.key, (reason) => sayEnd(response, reason), tellLimits(response));
       response.once("close", () => {
         remove();
         part.delete(response);
-        release(key);
+        giveBack();
       });
     },
-    count,
+    sayEnded: (reason, response) => sayEnd(begin(response), reason),
+    postpone: (response) => void begin(response, RETRY_POSTPONED_MS).end(),
+    count: places.count,
     drain() {
       isDraining = true;
       clearInterval(heartbeats);
       for (const part of parts) for (const response of part) response.end();
     },
   };
+}
+
+/** @param retry within which the browser opens a lost stream again, at random */
+function begin(response: ServerResponse, retry?: { least: number; most: number }): ServerResponse {
+  response.writeHead(200, HEAD);
+  if (retry !== undefined)
+    write(response, `retry: ${Math.round(retry.least + Math.random() * (retry.most - retry.least))}\n\n`);
+  return response;
 }
 
 function partOf(parts: readonly Set<ServerResponse>[], n: number): Set<ServerResponse> {
@@ -125,10 +128,6 @@ function write(response: ServerResponse, text: string): void {
   if (response.writableEnded || response.destroyed) return;
   if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
   else response.write(text);
-}
-
-function tooMany(reason: string): GatewayError {
-  return new GatewayError("too_many_connections", { reason, retryAfterSeconds: 60 });
 }
 
 function iso(ms: number): string {

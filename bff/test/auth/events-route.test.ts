@@ -104,17 +104,37 @@ describe("GET /bff/events", () => {
     expect(seen).not.toContain(sessionKeyOf(sessionId));
   });
 
-  it("opens while the store is away, and says how the session ended once it is back (I5, I8)", async () => {
+  it("holds no place while the store is away, and asks its browser to come again until there is news (I5, I8)", async () => {
     const browser = world.browser();
     await browser.login();
+    const before = await openStream(browser, world.gateway, "/bff/events");
+    await expect.poll(() => before.text()).toContain("retry:");
     await world.redis.kill();
     await expect.poll(async () => (await browser.fetch("/bff/user")).status).toBe(503);
-    const tab = await openStream(browser, world.gateway, "/bff/events");
-    expect(tab.status).toBe(200);
+    const strangers = Array.from({ length: 20 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
+    const during = await Promise.all(
+      [browser, ...strangers].map((each) => openStream(each, world.gateway, "/bff/events")),
+    );
+    await expect.poll(() => during.map((tab) => tab.outcome())).toEqual(during.map(() => "complete"));
+    for (const { status, text, headers } of during) {
+      expect([status, headers["set-cookie"]]).toEqual([200, undefined]);
+      expect(text()).toMatch(/^retry: [3-8]\d{3}\n\n$/);
+    }
+    expect(before.outcome()).toBeUndefined();
     await world.redis.start();
     await expect.poll(async () => (await browser.fetch("/bff/user")).status, { timeout: 10_000 }).toBe(200);
-    expect(tab.outcome()).toBeUndefined();
+    const after = await openStream(browser, world.gateway, "/bff/events");
     await browser.fetch("/bff/logout", { method: "POST", headers: json });
-    await expect.poll(() => ended(tab.text()), { timeout: 10_000 }).toContain('"reason":"logout"');
+    await expect
+      .poll(() => [before, after].map((tab) => ended(tab.text())), { timeout: 10_000 })
+      .toEqual([expect.stringContaining('"reason":"logout"'), expect.stringContaining('"reason":"logout"')]);
+  });
+
+  it("streams of sessions that nobody has take nobody's place", async () => {
+    const small = await startWorld({ env: { MAX_EVENT_STREAMS: "1" } });
+    const strangers = Array.from({ length: 5 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
+    const tabs = await Promise.all(strangers.map((each) => openStream(each, small.gateway, "/bff/events")));
+    expect(tabs.map(({ status }) => status)).toEqual(tabs.map(() => 200));
+    await small.stop();
   });
 });

@@ -5,8 +5,9 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/memory-store.ts";
-import { createEventStreams, STREAMS_PER_SESSION } from "../../src/session/event-streams.ts";
+import { createEventStreams } from "../../src/session/event-streams.ts";
 import { createLiveConnections } from "../../src/session/live-connections.ts";
+import { STREAMS_PER_SESSION, STREAMS_PER_USER } from "../../src/session/stream-places.ts";
 import { silentLog } from "../support/sessions.ts";
 
 const newKey = () => randomBytes(32).toString("base64url");
@@ -21,7 +22,8 @@ async function start(options: { maxStreams?: number; heartbeatMs?: number } = {}
   const streams = createEventStreams({ live, maxStreams: 100, ...options });
   const server: Server = createServer((request, response) => {
     try {
-      streams.open(request.url!.slice(1), response);
+      const [, key = "", user = key] = request.url!.split("/");
+      streams.open({ key, user }, response);
     } catch (error) {
       response.writeHead(500).end((error as { code: string }).code);
     }
@@ -111,6 +113,27 @@ it("one session has a bounded number of streams, and may open another when one i
   expect((await open(key)).status).toBe(200);
 });
 
+it("one user has a bounded number of streams over all sessions, and others still have theirs", async () => {
+  const { streams, open, create } = await start({ maxStreams: 1_000 });
+  const keys = await Promise.all(Array.from({ length: STREAMS_PER_USER / STREAMS_PER_SESSION + 1 }, () => create()));
+  const opened = await Promise.all(
+    Array.from({ length: STREAMS_PER_USER }, (_, index) => open(`${keys[index % keys.length]!}/alice`)),
+  );
+  const refused = await open(`${keys[0]!}/alice`);
+  await expect.poll(() => refused.text).toBe("too_many_connections");
+  expect((await open(`${await create()}/admin`)).status).toBe(200);
+  opened[0]!.leave();
+  await expect.poll(() => streams.count()).toBe(STREAMS_PER_USER);
+  expect((await open(`${keys[0]!}/alice`)).status).toBe(200);
+});
+
+it("a browser that left while its session was looked for takes no place", async () => {
+  const { streams, create } = await start();
+  const gone = Object.assign(new EventEmitter(), { destroyed: true, writeHead() {}, write: () => false, end() {} });
+  streams.open({ key: await create(), user: "alice" }, gone as unknown as ServerResponse);
+  expect(streams.count()).toBe(0);
+});
+
 it("all sessions together have a bounded number of streams", async () => {
   const { open, create } = await start({ maxStreams: 2 });
   await open(await create());
@@ -143,7 +166,7 @@ it("a reader that takes nothing is cut off at the next heartbeat, and its place 
       stalled.emit("close");
     },
   });
-  streams.open(await create(), stalled as unknown as ServerResponse);
+  streams.open({ key: await create(), user: "alice" }, stalled as unknown as ServerResponse);
   expect(streams.count()).toBe(1);
   stalled.writableLength = 20_000;
   await expect.poll(() => stalled.destroyed).toBe(true);
