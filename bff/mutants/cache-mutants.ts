@@ -91,8 +91,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "shedding: open streams count as waiting",
     file: "src/http/shedding.ts",
-    find: "if (response.headersSent || response.destroyed) waiting.delete(response);",
-    replace: "if (response.destroyed) waiting.delete(response);",
+    find: "if (place.member.headersSent || place.member.destroyed) waiting.leave(place);",
+    replace: "if (place.member.destroyed) waiting.leave(place);",
     tests: ["test/http/shedding.test.ts"],
   },
   {

@@ -4,9 +4,30 @@ import type { Mutant } from "./mutants.ts";
 export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "sessions: one that was ended from another browser lives on",
-    file: "src/auth/sessions-routes.ts",
-    find: 'await end(target.key, "revoked");',
+    file: "src/session/user-sessions.ts",
+    find: "      await end(key, reason);\n",
     replace: "",
+    tests: ["test/session/sessions-route.test.ts"],
+  },
+  {
+    breaks: "sessions: asking again to end one, after a 503, is told that there was none",
+    file: "src/session/user-sessions.ts",
+    find: "      await store.addToIndex(askedToEnd(user, handle), entry);\n",
+    replace: "",
+    tests: ["test/session/replicas.test.ts"],
+  },
+  {
+    breaks: "sessions: asking again to end one is acknowledged although no replica has it (I2)",
+    file: "src/session/user-sessions.ts",
+    find: "await Promise.all(before.map((key) => end(key, reason)));",
+    replace: "",
+    tests: ["test/session/replicas.test.ts"],
+  },
+  {
+    breaks: "sessions: whoever knows another's handle learns that it was ended (I3)",
+    file: "src/session/indexes.ts",
+    find: 'named("asked-to-end", issuer, subject, handle)',
+    replace: 'named("asked-to-end", issuer, handle)',
     tests: ["test/session/sessions-route.test.ts"],
   },
   {

@@ -97,8 +97,11 @@ export type RefreshRelease =
   /** The request left and no answer came: the next claim is the one further attempt (I4). */
   | "unknown";
 
-/** What an index is kept for: the provider's session, or a user (issuer and subject). Both as hashes. */
-export type IndexName = { kind: "provider-session" | "user" | "all"; hash: string };
+/**
+ * What an index is kept for: the provider's session, a user (issuer and subject), or what a user has asked to end by its
+ * handle. All as hashes.
+ */
+export type IndexName = { kind: "provider-session" | "user" | "asked-to-end" | "all"; hash: string };
 
 /** Lists nothing, but can be closed: then no login before that begins a session, whoever it is. */
 export const ALL_SESSIONS: IndexName = { kind: "all", hash: "all" };

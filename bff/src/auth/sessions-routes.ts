@@ -32,22 +32,24 @@ export function listSessions({ sessions, userSessions }: SessionsParts) {
   };
 }
 
-/** `DELETE /bff/sessions/{id}`: 204; for the session of this very browser 200 with the location of a logout. */
-export function endOneSession({ sessions, userSessions, end, logOutBrowser, log }: SessionsParts) {
+/**
+ * `DELETE /bff/sessions/{id}`: 204, also where it is asked for again after a 503; for the session of this very browser
+ * 200 with the location of a logout.
+ */
+export function endOneSession({ sessions, userSessions, logOutBrowser, log }: SessionsParts) {
   return async function endSessionOfUser(ctx: Context): Promise<void> {
     const own = await requireSession(ctx, sessions);
-    const handle = (ctx as Context & { params: Record<string, string> }).params["id"];
+    const handle = (ctx as Context & { params: Record<string, string> }).params["id"] ?? "";
     if (handle === own.session.handle) {
       ctx.body = { location: await logOutBrowser(ctx, "script") };
       return;
     }
     // Only looked for among the user's own: to everybody else it does not exist.
-    const target = (await userSessions.list(own.session)).find(({ session }) => session.handle === handle);
-    if (target === undefined) throw new GatewayError("not_found", { reason: "not a session of this user" });
-    await end(target.key, "revoked");
+    if (!(await userSessions.endOne(own.session, handle, "revoked")))
+      throw new GatewayError("not_found", { reason: "not a session of this user" });
     log.security("session_revoked", {
       requestId: ctx.state["requestId"],
-      session: target.session.handle,
+      session: handle,
       subject: own.session.subject,
     });
     ctx.status = 204;

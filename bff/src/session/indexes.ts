@@ -18,11 +18,16 @@ export function userIndex({ issuer, subject }: UserName): IndexName {
   return named("user", issuer, subject);
 }
 
+/** The user is part of its name: whoever asks by another's handle finds nothing. */
+export function askedToEnd({ issuer, subject }: UserName, handle: string): IndexName {
+  return named("asked-to-end", issuer, subject, handle);
+}
+
 export function indexesOf({ issuer, subject, providerSid }: Session): IndexName[] {
   const user = userIndex({ issuer, subject });
   return providerSid === undefined ? [user] : [named("provider-session", issuer, providerSid), user];
 }
 
-function named(kind: IndexName["kind"], issuer: string, part: string): IndexName {
-  return { kind, hash: hash("sha256", JSON.stringify([issuer, part]), "base64url") };
+function named(kind: IndexName["kind"], ...parts: readonly string[]): IndexName {
+  return { kind, hash: hash("sha256", JSON.stringify(parts), "base64url") };
 }

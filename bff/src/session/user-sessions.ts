@@ -1,7 +1,7 @@
 // The sessions of one user: listed, and ended together.
-import type { EndReason, SessionKey, SessionTimes, Store } from "../store.ts";
+import { TOMBSTONE_MS, type EndReason, type SessionKey, type SessionTimes, type Store } from "../store.ts";
 import type { EndSession } from "./ending.ts";
-import { userIndex, type UserName } from "./indexes.ts";
+import { askedToEnd, userIndex, type UserName } from "./indexes.ts";
 import { parseSession, type Session } from "./session.ts";
 
 export type UserSession = SessionTimes & { key: SessionKey; session: Session };
@@ -9,6 +9,12 @@ export type UserSession = SessionTimes & { key: SessionKey; session: Session };
 export type UserSessions = {
   /** The live ones, newest first. */
   list(user: UserName): Promise<UserSession[]>;
+  /**
+   * Ends one of them by its handle, and again for whoever had asked for it before: of an end whose answer got lost, or
+   * that no replica had confirmed, a second try makes sure.
+   * @returns false where the user neither has such a session nor has asked to end it
+   */
+  endOne(user: UserName, handle: string, reason: EndReason): Promise<boolean>;
   /** Ends what the user has now; a login that is still under way begins a session of its own. @returns how many */
   endAll(user: UserName, reason: EndReason): Promise<number>;
   /**
@@ -19,7 +25,7 @@ export type UserSessions = {
   keepNewest(user: UserName, count: number): Promise<void>;
 };
 
-type Parts = { store: Pick<Store, "listIndex" | "readWithTimes" | "removeFromIndex">; end: EndSession };
+type Parts = { store: Pick<Store, "listIndex" | "readWithTimes" | "addToIndex" | "removeFromIndex">; end: EndSession };
 
 export function createUserSessions({ store, end }: Parts): UserSessions {
   const readOf = async (user: UserName, key: SessionKey): Promise<UserSession | undefined> => {
@@ -42,6 +48,20 @@ export function createUserSessions({ store, end }: Parts): UserSessions {
   };
   return {
     list,
+    async endOne(user, handle, reason) {
+      const target = (await list(user)).find(({ session }) => session.handle === handle);
+      if (target === undefined) {
+        const before = await store.listIndex(askedToEnd(user, handle));
+        await Promise.all(before.map((key) => end(key, reason)));
+        return before.length > 0;
+      }
+      const { key, session } = target;
+      // First: afterwards nothing but this would know whose it was.
+      const entry = { key, maxMs: TOMBSTONE_MS, issuedAtSeconds: session.issuedAtSeconds };
+      await store.addToIndex(askedToEnd(user, handle), entry);
+      await end(key, reason);
+      return true;
+    },
     async endAll(user, reason) {
       const ended = await Promise.all((await list(user)).map(({ key }) => end(key, reason)));
       return ended.filter(Boolean).length;

@@ -48,6 +48,25 @@ it("I2: a logout that no replica has is not acknowledged when it is asked for ag
   expect(await client.exists(`cloakroom:{${sessionKeyOf(sessionId)}}:session`)).toBe(0);
 });
 
+it("I2: neither is the end of one session from another browser, and a second try ends it for good", async () => {
+  const [mine, lost] = [world.browser(), world.browser()];
+  for (const browser of [mine, lost]) await browser.login();
+  const { session } = (await (await lost.fetch("/bff/user")).json()) as { session: { id: string } };
+  const revoke = async (index: number) => {
+    mine.useInstance(world.gateways[index]!.origin);
+    return (await mine.fetch(`/bff/sessions/${session.id}`, { method: "DELETE", headers: json })).status;
+  };
+  replica.pause();
+  try {
+    for (const index of [0, 0, 1]) expect(await revoke(index)).toBe(503);
+    expect((await lost.fetch("/api/x")).status).toBe(401);
+  } finally {
+    replica.resume();
+  }
+  await expect.poll(() => revoke(1), { timeout: 15_000 }).toBe(204);
+  expect(await client.exists(`cloakroom:{${sessionKeyOf(lost.cookies.get(SESSION_COOKIE)!)}}:session`)).toBe(0);
+});
+
 it("I2: neither is a back-channel logout", async () => {
   const browser = world.browser("admin");
   await browser.login();

@@ -137,7 +137,18 @@ describe("ending one session", () => {
     expect((await sessionsOf(mine!)).map(({ current }) => current)).toEqual([true]);
     expect(world.gateway.events("session_ended").at(-1)).toMatchObject({ session: handle, reason: "revoked" });
     expect(world.gateway.events("session_revoked").at(-1)).toMatchObject({ session: handle });
-    expect((await remove(mine!, `/bff/sessions/${handle}`)).status).toBe(404);
+  });
+
+  it("has the same outcome when it is asked for again, at whatever instance, and for its user alone", async () => {
+    const [mine, lost] = await loggedIn("alice", 2);
+    const [admin] = await loggedIn("admin");
+    const handle = await handleOf(lost!);
+    for (const { origin } of [...world.gateways, ...world.gateways]) {
+      mine!.useInstance(origin);
+      expect((await remove(mine!, `/bff/sessions/${handle}`)).status).toBe(204);
+    }
+    expect((await remove(admin!, `/bff/sessions/${handle}`)).status).toBe(404);
+    expect(await userOf(mine!)).toBeDefined();
   });
 
   it("I3: cannot reach another user's: to them it does not exist", async () => {
