@@ -23,6 +23,8 @@ export type GatewayOptions = {
   entry?: string;
   env: Record<string, string>;
   managementOrigin: string;
+  /** Given up when it is not ready by then. */
+  readyWithinMs?: number;
   onLine?: (line: string) => void;
   /** Called when it ends without having been asked to. */
   onUnexpectedExit?: (how: string) => void;
@@ -34,7 +36,7 @@ export class GatewayStartError extends Error {
 }
 
 const GATEWAY_ENTRY = fileURLToPath(new URL("../../bff/src/main.ts", import.meta.url));
-const readyTimeoutMs = 15_000;
+const readyInAnyCaseMs = 15_000;
 const stopTimeoutMs = 15_000;
 const maxOutputChars = 64 * 1024 * 1024;
 
@@ -75,7 +77,13 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
 type Life = GatewayOptions & { onLine: (line: string) => void };
 
 /** @throws GatewayStartError with what this life of the gateway said */
-async function beginLife({ entry = GATEWAY_ENTRY, env, managementOrigin, onLine }: Life): Promise<ChildProcess> {
+async function beginLife({
+  entry = GATEWAY_ENTRY,
+  env,
+  managementOrigin,
+  readyWithinMs,
+  onLine,
+}: Life): Promise<ChildProcess> {
   let said: string[] | undefined = [];
   const child = spawnGateway(entry, env, (line) => {
     said?.push(line);
@@ -84,7 +92,7 @@ async function beginLife({ entry = GATEWAY_ENTRY, env, managementOrigin, onLine 
   // Its last words may arrive after its end.
   const silent = new Promise((resolve) => void child.once("close", resolve));
   try {
-    await untilReady(child, managementOrigin);
+    await untilReady(child, managementOrigin, readyWithinMs);
   } catch (cause) {
     await endProcess(child, "SIGKILL");
     await silent;
@@ -130,14 +138,17 @@ async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<
   clearTimeout(giveUp);
 }
 
-async function untilReady(child: ChildProcess, managementOrigin: string): Promise<void> {
-  const deadline = Date.now() + readyTimeoutMs;
+async function untilReady(
+  child: ChildProcess,
+  managementOrigin: string,
+  withinMs: number = readyInAnyCaseMs,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
   let lastAnswer = "no answer";
   while (child.exitCode === null && child.signalCode === null) {
     lastAnswer = await readiness(managementOrigin);
     if (lastAnswer === "ready") return;
-    if (Date.now() > deadline)
-      throw new Error(`The gateway was not ready after ${readyTimeoutMs / 1000} s: ${lastAnswer}`);
+    if (Date.now() > deadline) throw new Error(`The gateway was not ready after ${withinMs / 1000} s: ${lastAnswer}`);
     await wait(25);
   }
   throw new Error(`The gateway ended with ${child.exitCode ?? child.signalCode}.`);
@@ -146,9 +157,21 @@ async function untilReady(child: ChildProcess, managementOrigin: string): Promis
 async function readiness(managementOrigin: string): Promise<string> {
   try {
     const response = await fetch(`${managementOrigin}/readyz`, { signal: AbortSignal.timeout(2_000) });
-    const text = await response.text();
-    return response.ok ? "ready" : text;
+    return response.ok ? "ready" : failuresIn(await response.text());
   } catch {
     return "no answer";
+  }
+}
+
+type Readiness = { checks?: Record<string, { status?: string; detail?: string }> };
+
+/** What keeps it from being ready, in its own words; what is merely degraded does not. */
+function failuresIn(body: string): string {
+  try {
+    const { checks = {} } = JSON.parse(body) as Readiness;
+    const failed = Object.entries(checks).filter(([, { status }]) => status === "failed");
+    return failed.map(([name, { detail }]) => detail ?? name).join("; ") || body;
+  } catch {
+    return body;
   }
 }

@@ -7,7 +7,14 @@ if (FAKE === "refuses") {
   process.exit(78);
 }
 createServer((_req, res) => res.end(JSON.stringify(process.env))).listen(Number(PORT), "127.0.0.1");
-createServer((_req, res) => res.end("ready")).listen(Number(MANAGEMENT_PORT), "127.0.0.1");
+const checks = {
+  store: { status: "failed", detail: "the store is not there. Start it" },
+  cache: { status: "degraded", detail: "off" },
+};
+createServer((_req, res) => {
+  if (FAKE === "is not ready") res.writeHead(503).end(JSON.stringify({ status: "failed", checks }));
+  else res.end("ready");
+}).listen(Number(MANAGEMENT_PORT), "127.0.0.1");
 process.stdout.write(`${JSON.stringify({ level: 30, msg: "listening", url: process.env["PUBLIC_ORIGIN"] })}\n`);
 process.on("SIGTERM", () => {
   process.stdout.write(`${JSON.stringify({ level: 30, msg: "draining" })}\n`);

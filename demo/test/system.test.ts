@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { freePort, isPortTaken } from "../src/free-port.ts";
-import { GatewayStartError } from "../src/gateway-process.ts";
+import { GatewayStartError, startGateway } from "../src/gateway-process.ts";
+import { startRedisServer } from "../src/redis-server.ts";
 import { startSystem, type System, type SystemOptions } from "../src/system.ts";
 
 const gatewayEntry = fileURLToPath(new URL("./fake-gateway.ts", import.meta.url));
@@ -66,6 +67,18 @@ test("a gateway that refuses its settings stops the start with its own words, an
   await expect(starting).rejects.toThrow(GatewayStartError);
   await expect(starting).rejects.toThrow("one setting is wrong");
   for (const port of Object.values(ports)) expect(await isPortTaken(port)).toBe(false);
+});
+
+test("a gateway that does not get ready says what is missing, in words, and nothing of what it can do without", async () => {
+  const management = await freePort();
+  const starting = startGateway({
+    entry: gatewayEntry,
+    env: { FAKE: "is not ready", PORT: String(await freePort()), MANAGEMENT_PORT: String(management) },
+    managementOrigin: `http://127.0.0.1:${management}`,
+    readyWithinMs: 3_000,
+  });
+  await expect(starting).rejects.toThrow(/The gateway was not ready after 3 s: the store is not there\. Start it$/);
+  expect(await isPortTaken(management)).toBe(false);
 });
 
 test("stops everything it started", async () => {
@@ -137,3 +150,31 @@ test("the launcher refuses a port that is none, and one that is given twice", as
   expect(output).toContain("PORT must be a port number from 1 to 65535, for the gateway.");
   expect(output).toContain(`Port ${twice} is given to the OpenID Provider and to the resource API.`);
 });
+
+test.each([
+  ["is not there", "ECONNREFUSED", []],
+  ["refuses us", "NOAUTH", ["--requirepass", "a-password"]],
+] as const)(
+  "the launcher says in one sentence that the Redis of REDIS_URL %s, without its password",
+  async (_how, code, args) => {
+    const server = args.length === 0 ? undefined : await startRedisServer({ args: [...args] });
+    const port = server?.port ?? (await freePort());
+    try {
+      const env = {
+        REDIS_URL: code === "NOAUTH" ? `redis://127.0.0.1:${port}` : `redis://:a-password@127.0.0.1:${port}`,
+      };
+      const { code: exitCode, output } = await launcher({ ...env, ...(await freePorts()) });
+      expect(exitCode).toBe(1);
+      expect(output.trim().split("\n")).toEqual([expect.stringContaining("REDIS_URL")]);
+      for (const part of [`127.0.0.1:${port}`, code]) expect(output).toContain(part);
+      expect(output).not.toContain("a-password");
+    } finally {
+      await server?.stop();
+    }
+  },
+);
+
+async function freePorts(): Promise<Record<string, string>> {
+  const names = ["PORT", "MANAGEMENT_PORT", "PROVIDER_PORT", "API_PORT"];
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await freePort())] as const)));
+}

@@ -7,6 +7,7 @@ import { banner } from "./banner.ts";
 import { restartOnChange, startViteServer } from "./dev-server.ts";
 import { readableLine } from "./gateway-lines.ts";
 import { planPorts, type PortPlan } from "./ports.ts";
+import { redisFault } from "./redis-fault.ts";
 import { buildSpa, SPA_DIST } from "./spa-build.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,8 +24,12 @@ export type Launched = { kind: "running"; stop(): Promise<void> } | { kind: "fai
 
 export async function launch(options: LaunchOptions): Promise<Launched> {
   const { env, isDev, say } = options;
-  const planned = await planPorts(env, isDev ? "npm run dev" : "npm start");
+  const command = isDev ? "npm run dev" : "npm start";
+  const planned = await planPorts(env, command);
   if (planned.kind === "refused") return { kind: "failed", message: planned.lines.join("\n") };
+  const redisUrl = env["REDIS_URL"] ?? "";
+  const fault = redisUrl === "" ? undefined : await redisFault(redisUrl, command);
+  if (fault !== undefined) return { kind: "failed", message: fault };
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
