@@ -204,8 +204,8 @@ function readiness({ store, provider, keycloak, cache }: ReadinessParts): Readin
       check: async () => failed(await store.check().catch((error: unknown) => unreachableStore(error))),
     },
     { name: "provider", check: async () => failed(await provider.check()) },
-    // Sessions go on; only logins are refused.
-    { name: "clock", check: async () => degraded(provider.clockFault()) },
+    // Sessions go on; only logins are refused, once the clocks differ by more than is tolerated.
+    { name: "clock", check: async () => degraded(provider.clockAlarm()) },
     // What has ended is refused at once all the same.
     { name: "session-ends", check: async () => degraded(store.listenFault()) },
     // Everything else goes on.

@@ -52,7 +52,7 @@ export type Provider = ProviderTokens & {
    */
   check(): Promise<string | undefined>;
   /** @returns undefined while the provider's clock and ours agree as far as is known, otherwise one sentence. */
-  clockFault(): string | undefined;
+  clockAlarm(): string | undefined;
 };
 
 type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: string };
@@ -186,7 +186,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath }: Options
         return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
       }
     },
-    clockFault: clock.fault,
+    clockAlarm: clock.alarm,
   };
 }
 

@@ -115,6 +115,18 @@ it("pushes no request of its own once one was taken", async () => {
 
 describe("where the clocks differ", () => {
   const now = () => Math.floor(Date.now() / 1000);
+  it("by 20 s: logins work, and /readyz says it before they do not", async () => {
+    const hostile = await startHostileProvider();
+    const gateway = await gatewayWith(hostile);
+    hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + 20 }) };
+    expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+    expect(await gateway.readiness("clock")).toMatchObject({
+      status: "degraded",
+      detail: expect.stringMatching(/(19|20) s ahead of ours, and logins are refused beyond the 30 s/),
+    });
+    await hostile.stop();
+  });
+
   it.each([
     ["600 s ahead of ours", 600],
     ["86400 s behind ours", -86_400],
