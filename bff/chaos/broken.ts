@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runScenario, type Scenario } from "./scenario.ts";
 import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
+import { clockSkew } from "./scenarios/clock-skew.ts";
 import { cluster } from "./scenarios/cluster.ts";
 import { instanceKills } from "./scenarios/instance-kills.ts";
 import { liveConnections } from "./scenarios/live-connections.ts";
@@ -135,6 +136,13 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     find: "retryStrategy: (attempt: number) => Math.min(20 * 2 ** attempt, 500) * (0.75 + Math.random() / 2),",
     replace: "retryStrategy: () => null,",
     scenario: redisOutages,
+  },
+  {
+    breaks: "I8: each instance measures by its own clock",
+    file: "store-clock.ts",
+    find: "nowMs: () => (known === undefined ? localMs() : known.aheadOfMonotonicMs + monotonic()),",
+    replace: "nowMs: () => localMs(),",
+    scenario: clockSkew,
   },
   {
     breaks: "I8: sessions live in the instance",

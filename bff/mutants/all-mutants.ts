@@ -1,6 +1,7 @@
 // Every mutant there is.
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
+import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
@@ -17,4 +18,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...LIVE_MUTANTS,
   ...WEBSOCKET_MUTANTS,
   ...CACHE_MUTANTS,
+  ...CLOCK_MUTANTS,
 ];

@@ -92,14 +92,16 @@ async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
 async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Parts): Promise<number> {
   const { config, store, sessions, log, progress } = parts;
   const issuer = ("issuer" in command ? command.issuer : undefined) ?? config.provider.issuer;
-  const issuedAtSeconds = Math.floor(Date.now() / 1000);
+  const issuedAtSeconds = Math.floor(store.nowMs() / 1000);
   switch (command.kind) {
     case "count":
       return say(`${await countSessions(store)}\n`);
     case "list": {
       const { list } = createUserSessions({ store, end: sessions.end });
       const found = await list({ issuer, subject: command.subject });
-      return say(found.map(command.json ? asJson : asText).join("") || (command.json ? "" : "no sessions\n"));
+      const asLine = command.json ? asJson : asText;
+      const lines = found.map((each) => asLine(each, store.nowMs())).join("");
+      return say(lines || (command.json ? "" : "no sessions\n"));
     }
     case "end-user": {
       const { subject } = command;
@@ -147,8 +149,7 @@ async function countSessions(store: Store): Promise<number> {
   return keys.size;
 }
 
-function timesOf({ session, usedAgoMs, idleExpiresInMs, expiresInMs }: UserSession) {
-  const nowMs = Date.now();
+function timesOf({ session, usedAgoMs, idleExpiresInMs, expiresInMs }: UserSession, nowMs: number) {
   const iso = (ms: number) => new Date(ms).toISOString();
   return {
     id: session.handle,
@@ -160,12 +161,12 @@ function timesOf({ session, usedAgoMs, idleExpiresInMs, expiresInMs }: UserSessi
   };
 }
 
-function asJson(each: UserSession): string {
-  return `${JSON.stringify(timesOf(each))}\n`;
+function asJson(each: UserSession, nowMs: number): string {
+  return `${JSON.stringify(timesOf(each, nowMs))}\n`;
 }
 
-function asText(each: UserSession): string {
-  const { id, device, createdAt, lastUsedAt, idleExpiresAt } = timesOf(each);
+function asText(each: UserSession, nowMs: number): string {
+  const { id, device, createdAt, lastUsedAt, idleExpiresAt } = timesOf(each, nowMs);
   return `${id}  since ${createdAt}  used ${lastUsedAt ?? "unknown"}  until ${idleExpiresAt}  ${device ?? "unknown device"}\n`;
 }
 

@@ -75,10 +75,12 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     config.keycloakAdmin === undefined ? undefined : createKeycloakSessions(providerConfig, config.keycloakAdmin);
   const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });
   const { store, read, untilAllHeard } = cache;
+  // What one instance writes down another one compares: by the clock that they share.
+  const now = store.nowMs;
   const sessions = createSessions({ store, read, untilAllHeard, log, sessionIdleMs, sessionMaxMs });
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
-  const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams });
+  const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams, now });
   metrics.watchEventStreams(eventStreams.count);
   const vault = createVault(config.secretKeys);
   const timing = refreshTiming(providerConfig.timeoutMs);
@@ -93,11 +95,11 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     takeTurn: turns.take,
     timing,
   });
-  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs });
-  const clientToken = createClientToken(provider.clientCredentials);
-  const exchangedToken = createExchangedToken(provider.exchangeToken);
-  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken });
-  const attempts = createLoginAttempts(config.secretKeys);
+  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, now });
+  const clientToken = createClientToken(provider.clientCredentials, now);
+  const exchangedToken = createExchangedToken(provider.exchangeToken, now);
+  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, now });
+  const attempts = createLoginAttempts(config.secretKeys, now);
   const loginParts = {
     publicOrigin,
     config: providerConfig,
@@ -134,6 +136,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     end: sessions.end,
     endAtProvider: keycloak?.endOfUser,
     logOutBrowser: createBrowserLogout(logoutParts),
+    now,
     log,
   };
 
@@ -158,7 +161,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     .post("/logout", session, logout(logoutParts))
     .get("/logout/provider", providerLogout.route)
     .post("/backchannel-logout", backchannelLogout(logoutParts))
-    .get("/user", session, user(config))
+    .get("/user", session, user({ accountUrl: config.accountUrl, now }))
     .get("/events", events({ sessions, streams: eventStreams }))
     .get("/sessions", session, listSessions(ownSessions))
     .delete("/sessions", session, endAllSessions(ownSessions))

@@ -65,6 +65,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
   }, 30_000).unref();
 
   return {
+    nowMs: now,
     async read(key) {
       const record = live(key);
       return record === undefined ? undefined : { ...record };

@@ -1,5 +1,6 @@
 // The Lua of the session store. Each script is one atomic decision on one slot; time is always Redis's own, so
 // instances whose clocks differ agree on every limit.
+import type { RefreshClaim } from "./store.ts";
 
 const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)\n";
 
@@ -165,3 +166,16 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)`,
 } as const;
 
 export type ScriptName = keyof typeof SCRIPTS;
+
+/** What `claimRefresh` returns. */
+export function parseClaim(reply: unknown): RefreshClaim {
+  const [kind, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  if (kind === "claimed") return { kind, afterUnknown: first === 1 };
+  if (kind === "busy") return { kind, leaseMs: Number(first) };
+  if (kind === "changed")
+    return {
+      kind,
+      stored: { session: String(first), tokens: String(second), tokenVersion: Number(third) },
+    };
+  return { kind: "gone" };
+}

@@ -3,12 +3,13 @@ import { Cluster } from "ioredis";
 import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
+import { followRedisClock } from "./redis-clock.ts";
 import { hearRedisChanges } from "./redis-changes.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { evictionFault } from "./redis-eviction.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
 import { createScriptRunner } from "./redis-script-runner.ts";
-import type { ScriptName } from "./redis-scripts.ts";
+import { parseClaim, type ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
 import {
   ACKNOWLEDGED,
@@ -17,7 +18,6 @@ import {
   type ChangeFeed,
   type EndListener,
   type IndexName,
-  type RefreshClaim,
   type SessionKey,
   type Store,
   type StoredSession,
@@ -49,7 +49,6 @@ type Options = {
 export function createRedisStore(options: Options): Store & { client: RedisClient } {
   const client = connectRedis(options);
   const run = createScriptRunner(client);
-  client.on("ready", () => options.onStatus?.("ready"));
   client.on("close", () => options.onStatus?.("lost"));
   // Without a listener ioredis prints connection errors, address and all, to stderr.
   client.on("error", (error: unknown) => options.onError?.(error));
@@ -66,6 +65,8 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       throw new GatewayError("store_unavailable", { cause: error });
     }
   };
+  const clock = followRedisClock(client, attempt);
+  client.on("ready", () => options.onStatus?.("ready"));
   const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     attempt(() => run(name, keys, args));
   const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
@@ -119,6 +120,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
 
   return {
     client,
+    nowMs: clock.nowMs,
     async read(key) {
       const known = lastRead.get(key);
       if (known !== undefined && (await attempt(() => client.hget(sessionName(key), "e"))) === known.end)
@@ -228,26 +230,18 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       return feed;
     },
 
-    check: async () => evictionFault(await attempt(() => client.info("memory"))),
+    async check() {
+      await clock.untilKnown();
+      return evictionFault(await attempt(() => client.info("memory")));
+    },
     async close() {
+      clock.close();
       subscriber?.close();
       for (const feed of feeds) feed.close();
       client.disconnect();
       confirmed?.close();
     },
   };
-}
-
-function parseClaim(reply: unknown): RefreshClaim {
-  const [kind, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : [];
-  if (kind === "claimed") return { kind, afterUnknown: first === 1 };
-  if (kind === "busy") return { kind, leaseMs: Number(first) };
-  if (kind === "changed")
-    return {
-      kind,
-      stored: { session: String(first), tokens: String(second), tokenVersion: Number(third) },
-    };
-  return { kind: "gone" };
 }
 
 function isRefused(error: unknown): boolean {

@@ -108,6 +108,12 @@ export const ALL_SESSIONS: IndexName = { kind: "all", hash: "all" };
 
 /** @throws GatewayError store_unavailable from every method. */
 export type Store = {
+  /**
+   * The store's clock, in milliseconds since 1970: the one that all instances share. Whatever one of them writes down and
+   * another one compares is by this clock. Arithmetic: nobody is asked, and it throws nothing.
+   */
+  nowMs(): number;
+
   read(key: SessionKey): Promise<StoredSession | undefined>;
   readWithTimes(key: SessionKey): Promise<(StoredSession & SessionTimes) | undefined>;
   limitsOf(key: SessionKey): Promise<SessionLimits | undefined>;

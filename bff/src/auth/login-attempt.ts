@@ -35,7 +35,7 @@ export type LoginAttempts = {
 const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,2400}$/;
 const BINDING = /^[A-Za-z0-9_-]{43}$/;
 
-export function createLoginAttempts(masterKeys: readonly Uint8Array[], now: () => number = Date.now): LoginAttempts {
+export function createLoginAttempts(masterKeys: readonly Uint8Array[], now: () => number): LoginAttempts {
   const sealer = createSealer(masterKeys, "login attempt");
   const secretsOf = (context: string, keyId: string): AttemptSecrets | undefined => {
     const nonce = sealer.derive("nonce", context, keyId);

@@ -35,12 +35,12 @@ export type LoginParts = {
   sessions: Sessions;
   userSessions: Pick<UserSessions, "keepNewest">;
   vault: Vault;
-  store: Pick<Store, "markUsed">;
+  store: Pick<Store, "markUsed" | "nowMs">;
   log: Log;
   onLogin?: (outcome: "completed" | "failed" | "unavailable") => void;
 };
 
-export function login({ publicOrigin, provider, attempts, log }: LoginParts) {
+export function login({ publicOrigin, provider, attempts, store, log }: LoginParts) {
   return async function startLogin(ctx: Context): Promise<void> {
     const parameters = parseLoginParameters(ctx.querystring, publicOrigin);
     // The error page of this request offers to try again for the same page.
@@ -48,7 +48,7 @@ export function login({ publicOrigin, provider, attempts, log }: LoginParts) {
     const { returnPath, prompt, acrValues, maxAgeSeconds, extra } = parameters;
     const previousSession = foundSession(ctx)?.key;
     const attempt: LoginAttempt = {
-      startedAtMs: Date.now(),
+      startedAtMs: store.nowMs(),
       returnPath,
       ...(previousSession === undefined ? {} : { previousSession }),
       ...(prompt === undefined ? {} : { prompt }),
@@ -116,12 +116,13 @@ async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, 
   // acr_values is only a wish to the provider: whoever asked for more must not get less (ASVS 6.8.4).
   if (wanted !== undefined && !wanted.includes(login.claims.acr as string))
     throw new GatewayError("step_up_failed", { reason: "the provider did not reach the acr that was asked for" });
+  const nowMs = parts.store.nowMs();
   const session = sessionFromClaims(login.claims, {
     rolesClaim: parts.config.rolesClaim,
-    nowMs: Date.now(),
+    nowMs,
     userAgent: ctx.get("user-agent"),
   });
-  const tokens = tokenSetFrom(login.grant, undefined, { nowMs: Date.now(), random: Math.random() });
+  const tokens = tokenSetFrom(login.grant, undefined, { nowMs, random: Math.random() });
   const tokenLife = tokenLifeOf(login.grant, false);
   parts.onTokenLife(login.grant, tokenLife);
   await beginSession(ctx, session, {

@@ -19,15 +19,17 @@ export type SessionsParts = {
   logOutBrowser: (ctx: Context, reader: LogoutReader) => Promise<string>;
   /** Ends the user's sessions at the provider; undefined where the gateway cannot. @throws GatewayError provider_unavailable */
   endAtProvider: ((user: UserName) => Promise<void>) | undefined;
+  /** The clock that all instances share. */
+  now: () => number;
   log: Log;
 };
 
 /** `GET /bff/sessions`: newest first. Like /bff/user, asking keeps no session alive. */
-export function listSessions({ sessions, userSessions }: SessionsParts) {
+export function listSessions({ sessions, userSessions, now }: SessionsParts) {
   return async function listSessionsOfUser(ctx: Context): Promise<void> {
     const own = await requireSession(ctx, sessions);
     const listed = await userSessions.list(own.session);
-    const nowMs = Date.now();
+    const nowMs = now();
     ctx.body = { sessions: listed.map((each) => describe(each, { isCurrent: each.key === own.key, nowMs })) };
   };
 }

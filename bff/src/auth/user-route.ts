@@ -2,8 +2,14 @@
 import type { Context } from "koa";
 import { foundSession } from "../session/koa-session.ts";
 
-/** @param accountUrl where the user manages the account, if the provider has such a page */
-export function user({ accountUrl }: { accountUrl: string | undefined }) {
+type Parts = {
+  /** Where the user manages the account, if the provider has such a page. */
+  accountUrl: string | undefined;
+  /** The clock that all instances share: a limit must not seem to move because another one answers. */
+  now: () => number;
+};
+
+export function user({ accountUrl, now }: Parts) {
   return async function describeUser(ctx: Context): Promise<void> {
     const found = foundSession(ctx);
     if (found === undefined) {
@@ -11,7 +17,7 @@ export function user({ accountUrl }: { accountUrl: string | undefined }) {
       return;
     }
     const { session, idleExpiresInMs, expiresInMs } = found;
-    const nowMs = Date.now();
+    const nowMs = now();
     ctx.body = {
       user: session.user,
       session: {

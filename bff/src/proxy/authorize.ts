@@ -26,10 +26,12 @@ type Parts = {
   clientToken: (target: TokenTarget) => Promise<string>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
+  /** The clock that all instances share. */
+  now: () => number;
 };
 
 /** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
-export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken }: Parts) {
+export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, now }: Parts) {
   const spend = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
     const { sessionId, key } = found;
     const result = await accessTokenFor(spendingSession(found, tokens));
@@ -49,7 +51,7 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
     // A session ends with its refresh token: whoever is at work here must not lose it for never using that.
-    if (Date.now() >= tokens.refreshAtMs) accessTokenFor(spendingSession(found, tokens)).catch(() => undefined);
+    if (now() >= tokens.refreshAtMs) accessTokenFor(spendingSession(found, tokens)).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
 

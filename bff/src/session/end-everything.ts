@@ -4,7 +4,7 @@ import type { EndSession } from "./ending.ts";
 import { earliestTimeOf, parseSession } from "./session.ts";
 
 type Parts = {
-  store: Pick<Store, "closeIndex" | "listAll" | "read">;
+  store: Pick<Store, "closeIndex" | "listAll" | "nowMs" | "read">;
   end: EndSession;
   reason: EndReason;
   onEnded: (count: number) => void;
@@ -15,7 +15,7 @@ const MAX_PASSES = 10;
 
 /** @throws GatewayError store_unavailable */
 export async function endEverything({ store, end, reason, onEnded }: Parts): Promise<void> {
-  const nowSeconds = Math.floor(Date.now() / 1000);
+  const nowSeconds = Math.floor(store.nowMs() / 1000);
   // First: whoever stores a login from here on sees it, and whatever was stored before is found below.
   await store.closeIndex(ALL_SESSIONS, { issuedAtSeconds: nowSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS });
   /** A session that began since is somebody who logged in again. */

@@ -24,6 +24,8 @@ export type EventStreams = {
 type Parts = {
   live: Pick<LiveConnections, "add">;
   maxStreams: number;
+  /** The clock that all instances share: a stream that moves to another one must not be told another end. */
+  now: () => number;
   /** One heartbeat per stream in that time, well inside the minute that proxies commonly wait. */
   heartbeatMs?: number;
 };
@@ -49,7 +51,7 @@ const HEAD = {
   "X-Accel-Buffering": "no",
 };
 
-export function createEventStreams({ live, maxStreams, heartbeatMs = HEARTBEAT_MS }: Parts): EventStreams {
+export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTBEAT_MS }: Parts): EventStreams {
   const parts = Array.from({ length: PARTS }, () => new Set<ServerResponse>());
   const places = createStreamPlaces(maxStreams);
   let opened = 0;
@@ -69,7 +71,7 @@ export function createEventStreams({ live, maxStreams, heartbeatMs = HEARTBEAT_M
       const part = partOf(parts, opened++);
       begin(response, RETRY_MS);
       part.add(response);
-      const remove = live.add(listener.key, (reason) => sayEnd(response, reason), tellLimits(response));
+      const remove = live.add(listener.key, (reason) => sayEnd(response, reason), tellLimits(response, now));
       response.once("close", () => {
         remove();
         part.delete(response);
@@ -100,11 +102,11 @@ function partOf(parts: readonly Set<ServerResponse>[], n: number): Set<ServerRes
 }
 
 /** Says `session-expiring` once the end is near, again where it moved, and `session-extended` where it moved away. */
-function tellLimits(response: ServerResponse): (limits: SessionLimits) => void {
+function tellLimits(response: ServerResponse, now: () => number): (limits: SessionLimits) => void {
   let toldEndMs: number | undefined;
   return (limits) => {
     const { idleExpiresInMs, expiresInMs } = limits;
-    const nowMs = Date.now();
+    const nowMs = now();
     const endMs = nowMs + Math.min(idleExpiresInMs, expiresInMs);
     const isNear = endMs - nowMs <= leadMsOf(limits);
     if (!isNear && toldEndMs === undefined) return;

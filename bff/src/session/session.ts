@@ -20,7 +20,7 @@ export type Session = {
   authTimeSeconds?: number;
 };
 
-/** Seconds: by the provider's clock or by ours, whichever is behind. An end that came later means this session. */
+/** Seconds: by the provider's clock or by the store's, whichever is behind. An end that came later means this session. */
 export function earliestTimeOf({ issuedAtSeconds, createdAtMs }: Session): number {
   return Math.min(issuedAtSeconds, Math.floor(createdAtMs / 1000));
 }

@@ -8,11 +8,12 @@ type Parts = {
   turns: Pick<RefreshTurns, "freeInMs" | "intervalMs">;
   /** Longest that a request waits. The refresh goes on without it. */
   waitMs: number;
-  now?: () => number;
+  /** The clock that all instances share: another one of them may have stored the tokens. */
+  now: () => number;
 };
 
 /** @throws GatewayError store_unavailable (from a refresh that had to be waited for) */
-export function createAccessTokenFor({ refresh, turns, waitMs, now = Date.now }: Parts) {
+export function createAccessTokenFor({ refresh, turns, waitMs, now }: Parts) {
   const flights = new Map<string, Promise<AccessTokenResult>>();
 
   const fly = (session: SpendingSession): Promise<AccessTokenResult> => {

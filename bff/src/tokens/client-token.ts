@@ -6,7 +6,7 @@ import type { TokenGrant } from "./token-set.ts";
 type FetchToken = (target: TokenTarget) => Promise<TokenGrant>;
 
 /** @throws GatewayError provider_unavailable while there is none that could be used */
-export function createClientToken(fetchToken: FetchToken, now?: () => number) {
+export function createClientToken(fetchToken: FetchToken, now: () => number) {
   // As many as the upstream table has different targets.
   const kept = new Map<string, KeptToken>();
 

@@ -14,7 +14,7 @@ type Kept = { subjectToken: string; token: KeptToken };
 const SWEEP = 8;
 
 /** @throws GatewayError forbidden | provider_unavailable */
-export function createExchangedToken(exchange: ExchangeToken, now: () => number = Date.now) {
+export function createExchangedToken(exchange: ExchangeToken, now: () => number) {
   const kept = new BoundedMap<string, Kept>(REMEMBERED_SESSIONS);
 
   /** Those of ended sessions are never asked for again: they go when they have expired. */

@@ -11,7 +11,7 @@ export type KeptToken = {
 /** After a failure nobody asks for so long: a provider that is down, or refuses, is not asked by every request. */
 const PAUSE_MS = 1_000;
 
-export function keepToken(fetchToken: () => Promise<TokenGrant>, now: () => number = Date.now): KeptToken {
+export function keepToken(fetchToken: () => Promise<TokenGrant>, now: () => number): KeptToken {
   let current: TokenSet | undefined;
   let flight: Promise<TokenSet> | undefined;
   let failure: { error: unknown; untilMs: number } | undefined;

@@ -51,7 +51,6 @@ export type RefreshParts = {
   endSession: (key: SessionKey, reason: EndReason) => Promise<boolean>;
   onOutcome?: (outcome: RefreshOutcome["kind"] | "fenced") => void;
   timing: RefreshTiming;
-  now?: () => number;
 };
 
 export type RefreshTiming = {
@@ -83,8 +82,6 @@ export function createRefresh(options: RefreshParts): Refresh {
   const { store, vault, log, timing } = options;
   const lateSaves = createLateSaves({ store, log, saveMs: timing.saveMs, everyMs: timing.pollMs * 4 });
   const parts: Parts = { ...options, lateSaves };
-  const now = options.now ?? Date.now;
-
   const running = new Set<Promise<unknown>>();
 
   const refresh = async (session: SpendingSession): Promise<AccessTokenResult> => {
@@ -106,7 +103,7 @@ export function createRefresh(options: RefreshParts): Refresh {
       }
       const tokens = vault.open(claim.stored.tokens, session.sessionId);
       if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : SEALED_ELSEWHERE;
-      if (now() < tokens.usableUntilMs) return { kind: "ready", accessToken: tokens.accessToken };
+      if (store.nowMs() < tokens.usableUntilMs) return { kind: "ready", accessToken: tokens.accessToken };
       current = { ...session, tokens, tokenVersion: claim.stored.tokenVersion };
     }
     return { kind: "unavailable", retryAfterSeconds: 1 };
@@ -178,7 +175,7 @@ const BUSY_ELSEWHERE: AccessTokenResult = { kind: "unavailable", retryAfterSecon
 
 /** The old refresh token is spent: what was got for it is offered to the store until it takes it. */
 async function saveRenewed(parts: Parts, session: SpendingSession, owner: string, grant: TokenGrant) {
-  const nowMs = (parts.now ?? Date.now)();
+  const nowMs = parts.store.nowMs();
   const tokens = tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() });
   const sealed = parts.vault.seal(tokens, session.sessionId);
   const life = tokenLifeOf(grant, session.tokens.refreshToken !== undefined);
@@ -198,7 +195,7 @@ async function afterFence(parts: Parts, session: SpendingSession, sealed: string
   if (stored === undefined) return NO_TOKENS;
   const tokens = parts.vault.open(stored.tokens, session.sessionId);
   if (stored.tokens !== sealed) parts.onOutcome?.("fenced");
-  if (tokens !== undefined && (parts.now ?? Date.now)() < tokens.usableUntilMs) return readyWith(tokens);
+  if (tokens !== undefined && parts.store.nowMs() < tokens.usableUntilMs) return readyWith(tokens);
   return { kind: "unavailable", retryAfterSeconds: 1 };
 }
 

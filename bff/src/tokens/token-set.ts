@@ -21,7 +21,7 @@ export type TokenSet = {
   /** For `id_token_hint` at logout, nothing else. */
   idToken: string;
   scope: string;
-  /** From here on it is renewed in the background. */
+  /** By the store's clock, as the next: from here on it is renewed in the background. */
   refreshAtMs: number;
   /** From here on nobody may be handed it: a margin before its expiry, for the way to the upstream. */
   usableUntilMs: number;

@@ -45,7 +45,7 @@ describe("accepts", () => {
     ["fapi2 token-type-case-insensitivity", { token: (token) => ({ ...token, token_type: "bEARER" }) }],
     ["azp of ours", { claims: (claims) => ({ ...claims, azp: claims["aud"] }) }],
     ["no at_hash", { claims: without("at_hash") }],
-    ["clock 29 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
+    ["clock 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
     ["expired within the tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
   ])("%s", async (_id, lies) => {
     expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });

@@ -19,7 +19,7 @@ afterEach(async () => {
 async function start(options: { maxStreams?: number; heartbeatMs?: number } = {}) {
   const store = createMemoryStore();
   const live = createLiveConnections({ store, log: silentLog });
-  const streams = createEventStreams({ live, maxStreams: 100, ...options });
+  const streams = createEventStreams({ live, maxStreams: 100, now: store.nowMs, ...options });
   const server: Server = createServer((request, response) => {
     try {
       const [, key = "", user = key] = request.url!.split("/");

@@ -78,7 +78,8 @@ function gateway(
       return (await store.end(key, reason)) !== undefined;
     },
   });
-  return { refresh, accessTokenFor: createAccessTokenFor({ refresh, turns, waitMs: 5_000 }), ended, store };
+  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: 5_000, now: store.nowMs });
+  return { refresh, accessTokenFor, ended, store };
 }
 
 describe("the refresh", () => {
