@@ -52,6 +52,13 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     tests: ["test/session/store-clock.test.ts"],
   },
   {
+    breaks: "clocks: each instance asks any node of a Cluster for the time",
+    file: "src/redis-clock.ts",
+    find: "client instanceof Cluster ? client.eval(\"return redis.call('TIME')\", 1, CLOCK) : client.time();",
+    replace: "client instanceof Cluster ? client.eval(\"return redis.call('TIME')\", 0) : client.time();",
+    tests: ["test/session/store-clock.test.ts"],
+  },
+  {
     breaks: "clocks: an answer that came slowly counts as much as a quick one",
     file: "src/store-clock.ts",
     find: "return errorMs <= errorByNowMs || differenceMs > errorMs + errorByNowMs;",

@@ -1,9 +1,12 @@
 // The clock that all instances share: the store's, as each of them knows it.
+import { once } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { connectRedis } from "../../src/redis-connection.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import { createSessions } from "../../src/session/sessions.ts";
 import { createStoreClock } from "../../src/store-clock.ts";
-import { startRedis } from "../support/redis.ts";
+import { startCluster } from "../support/redis-cluster.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
 import { silentLog, storeSession } from "../support/sessions.ts";
 
 const HOUR_MS = 3_600_000;
@@ -49,6 +52,25 @@ describe("the clock of the Redis store", () => {
     await Promise.all([store.close(), other.close()]);
     await redis.stop();
   });
+
+  it("is that of one node for all instances under Cluster", async () => {
+    const cluster = await startCluster(3);
+    const redisMs = Date.now();
+    setLocalClock(HOUR_MS);
+    const stores = Array.from({ length: 8 }, () => createRedisStore({ url: cluster.url, timeoutMs: 1_000 }));
+    await Promise.all(stores.map((store) => vi.waitFor(() => store.check(), { timeout: 10_000 })));
+    for (const { nowMs } of stores) expect(Math.abs(nowMs() - redisMs)).toBeLessThan(NEAR_MS);
+    const wasAsked = async (node: TestRedis): Promise<boolean> => {
+      const client = connectRedis({ url: node.url, timeoutMs: 1_000 });
+      await once(client, "ready");
+      const statistics = await client.info("commandstats");
+      client.disconnect();
+      return statistics.includes("cmdstat_time");
+    };
+    expect((await Promise.all(cluster.nodes.map(wasAsked))).filter(Boolean)).toHaveLength(1);
+    await Promise.all(stores.map((store) => store.close()));
+    await cluster.stop();
+  }, 60_000);
 
   it("decides which sessions the end of all of them means: one that an instance behind has just begun", async () => {
     const redis = await startRedis();
