@@ -15,9 +15,7 @@ export function refreshFault(error: unknown): RefreshOutcome {
   }
   // Said in a header instead of a body: without a client that is believed no token was looked at.
   if (isRefusedClient(error)) return { kind: "unspent", reason: settingFault(error) ?? faultName(error) };
-  // The provider did renew it, with an ID token that is not for this issuer or client.
-  if (error instanceof oidc.ClientError && /^OAUTH_JWT_CLAIM/.test(error.code ?? ""))
-    return { kind: "rejected", reason: `ID token refused: ${error.code}` };
+  if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token refused: ${error.code}` };
   // Thrown before the request was made: discovery failed.
   if (error instanceof GatewayError) return { kind: "unspent", reason: error.reason ?? error.code };
   const unsent = neverSentCode(error);
@@ -27,7 +25,13 @@ export function refreshFault(error: unknown): RefreshOutcome {
 
 /** Whether the provider is there: it said something that only it can say. */
 export function isAnswer(error: unknown): boolean {
-  return (error instanceof oidc.ResponseBodyError && error.status < 500) || isRefusedClient(error);
+  const isRefusal = error instanceof oidc.ResponseBodyError && error.status < 500;
+  return isRefusal || isRefusedClient(error) || isForeignIdToken(error);
+}
+
+/** The provider did renew the tokens, with an ID token that is not for this issuer or client. */
+function isForeignIdToken(error: unknown): error is oidc.ClientError {
+  return error instanceof oidc.ClientError && /^OAUTH_JWT_CLAIM/.test(error.code ?? "");
 }
 
 export function throwUnavailable(error: unknown): never {

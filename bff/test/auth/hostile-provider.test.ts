@@ -11,6 +11,7 @@ import {
   type HostileProvider,
   type Lies,
 } from "../support/hostile-provider.ts";
+import { startRedis } from "../support/redis.ts";
 
 let provider: HostileProvider;
 let gateway: TestGateway;
@@ -243,6 +244,13 @@ describe("at a refresh", () => {
       "oidcc-client-test-refresh-token-invalid-issuer",
       { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) },
     ],
+    ["another client's ID token (aud)", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
+    [
+      "one more audience",
+      { claims: (claims) => ({ ...claims, aud: [claims["aud"], "another-client"], azp: claims["aud"] }) },
+    ],
+    ["another client's ID token (azp)", { claims: (claims) => ({ ...claims, azp: "another-client" }) }],
+    ["the hash of another access token", { claims: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }],
     ["a broken signature", { idToken: breakSignature }],
   ])("ends the session: %s", async (_id, lies) => {
     // Good for so short that the first request has to renew it.
@@ -253,5 +261,27 @@ describe("at a refresh", () => {
     expect((await browser.fetch("/api/x")).status).toBe(401);
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
     expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toMatch(/ID token refused/);
+  });
+
+  it("a session of another issuer ends without its refresh token being shown to the one that is set now", async () => {
+    const redis = await startRedis();
+    const env = { UPSTREAMS: `/api=${provider.issuer}` };
+    const before = await startGateway({ ...provider, redisUrl: redis.url, env });
+    const next = await startHostileProvider();
+    const { publicOrigin } = before.config;
+    const after = await startGateway({ ...next, redisUrl: redis.url, publicOrigin, env });
+    try {
+      provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+      const browser = testBrowser(before.origin);
+      await browser.login();
+      browser.useInstance(after.origin);
+      expect((await browser.fetch("/api/x")).status).toBe(401);
+      expect(next.counts.token).toBe(0);
+      expect(after.events("refresh_rejected").at(-1)?.["reason"]).toBe("the session is of another issuer");
+      expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
+    } finally {
+      await Promise.all([before.stop(), after.stop()]);
+      await Promise.all([next.stop(), redis.stop()]);
+    }
   });
 });
