@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { freePort, isPortTaken } from "../src/free-port.ts";
 import { GatewayStartError, startGateway } from "../src/gateway-process.ts";
 import { startRedisServer } from "../src/redis-server.ts";
@@ -97,6 +97,7 @@ test("a launcher that is killed leaves no gateway and no Redis behind", async ()
   const launcher = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  onTestFinished(() => void launcher.kill("SIGKILL"));
   const ports = await new Promise<number[]>((resolve) =>
     launcher.stdout.once("data", (line: Buffer) => resolve(JSON.parse(line.toString()) as number[])),
   );
@@ -110,6 +111,7 @@ function launcher(env: Record<string, string>): Promise<{ code: number | null; o
     env: { PATH: process.env["PATH"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (output += text.toString()));
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, output })));

@@ -1,11 +1,11 @@
 // The gateway as a process: what it says when it cannot start, and how it ends.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { freePort } from "../../../demo/src/free-port.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
@@ -33,7 +33,42 @@ async function start(env: Record<string, string>) {
   child.stdout.on("data", (text: Buffer) => (output += text.toString()));
   child.stderr.on("data", (text: Buffer) => (output += text.toString()));
   const exited = once(child, "exit") as Promise<[number | null]>;
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await exited;
+  });
   return { child, port, management, output: () => output, exited };
+}
+
+// Whatever comes of a test, nothing of it runs on: not its gateway, and not what stands around that.
+async function openRedis(extra?: readonly string[]) {
+  const redis = await startRedis(extra);
+  onTestFinished(redis.stop);
+  return redis;
+}
+
+async function openProvider() {
+  const provider = await startHostileProvider();
+  onTestFinished(provider.stop);
+  return provider;
+}
+
+async function openStore(url: string) {
+  const store = createRedisStore({ url, timeoutMs: 1_000 });
+  onTestFinished(store.close);
+  await new Promise((ready) => store.client.once("ready", ready));
+  return store;
+}
+
+async function openUpstream(answer: RequestListener): Promise<string> {
+  const upstream = createServer(answer);
+  onTestFinished(() => {
+    upstream.closeAllConnections();
+    upstream.close();
+  });
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  return `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
 }
 
 const readiness = async (port: number) => {
@@ -53,23 +88,21 @@ it("stops with all faults in one message and shows no secret", async () => {
 });
 
 it("I7: stops when Redis would evict sessions", async () => {
-  const redis = await startRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
+  const redis = await openRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
   const { exited, output } = await start({ REDIS_URL: redis.url });
   expect((await exited)[0]).toBe(78);
   expect(output()).toContain("maxmemory-policy noeviction");
-  await redis.stop();
 });
 
 it("says nothing of a fault where there is none", async () => {
-  const redis = await startRedis();
-  const provider = await startHostileProvider();
+  const redis = await openRedis();
+  const provider = await openProvider();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer, DRAIN_SECONDS: "1" });
   await expect.poll(() => readiness(gateway.management), { timeout: 10_000 }).toMatchObject({ status: 200 });
   gateway.child.kill("SIGTERM");
   expect((await gateway.exited)[0]).toBe(0);
   expect(gateway.output()).toContain("the session store is ready");
   expect(gateway.output()).not.toMatch(/"level":[456]0|has a fault/);
-  await Promise.all([redis.stop(), provider.stop()]);
 });
 
 it("stops when SPA_ROOT holds no app", async () => {
@@ -79,8 +112,8 @@ it("stops when SPA_ROOT holds no app", async () => {
 });
 
 it("I8: starts without Redis and provider, says what is missing, and heals when both come", async () => {
-  const provider = await startHostileProvider();
-  const redis = await startRedis();
+  const provider = await openProvider();
+  const redis = await openRedis();
   await redis.kill();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: "http://127.0.0.1:1" });
   await expect.poll(() => readiness(gateway.management), { timeout: 10_000 }).toMatchObject({ status: 503 });
@@ -94,23 +127,15 @@ it("I8: starts without Redis and provider, says what is missing, and heals when 
   await expect.poll(() => readiness(healing.management), { timeout: 10_000 }).toMatchObject({ status: 503 });
   await redis.start();
   await expect.poll(() => readiness(healing.management), { timeout: 15_000 }).toMatchObject({ status: 200 });
-  healing.child.kill("SIGKILL");
-  await healing.exited;
-  await provider.stop();
-  await redis.stop();
 }, 40_000);
 
 it("drains on SIGTERM: what runs is finished, new connections are refused, then it ends", async () => {
   let answer: (() => void) | undefined;
-  const upstream = createServer((request, response) => {
+  const baseUrl = await openUpstream((request, response) => {
     if (request.url === "/slow") answer = () => response.end("finished");
     else response.end("at once");
   });
-  upstream.listen(0, "127.0.0.1");
-  await once(upstream, "listening");
-  const upstreams = JSON.stringify([
-    { prefix: "/api", baseUrl: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, token: "none" },
-  ]);
+  const upstreams = JSON.stringify([{ prefix: "/api", baseUrl, token: "none" }]);
   const { mkdtempSync, writeFileSync } = await import("node:fs");
   const file = join(mkdtempSync(join((await import("node:os")).tmpdir(), "cloakroom-")), "upstreams.json");
   writeFileSync(file, upstreams);
@@ -134,13 +159,11 @@ it("drains on SIGTERM: what runs is finished, new connections are refused, then 
   answer?.();
   expect(await (await running).text()).toBe("finished");
   expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
-  upstream.close();
 });
 
 it("does not wait for streams of /bff/events on SIGTERM: browsers open them again elsewhere", async () => {
-  const redis = await startRedis();
-  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
-  await new Promise((ready) => store.client.once("ready", ready));
+  const redis = await openRedis();
+  const store = await openStore(redis.url);
   const { sessionId } = await storeSession(store);
   const { child, port, management, exited } = await start({ REDIS_URL: redis.url, DRAIN_SECONDS: "300" });
   await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
@@ -159,20 +182,16 @@ it("does not wait for streams of /bff/events on SIGTERM: browsers open them agai
   // Heartbeats may come in between.
   while (!(await reader.read()).done);
   expect((await exited)[0]).toBe(0);
-  await store.close();
-  await redis.stop();
 }, 30_000);
 
 it("closes WebSockets with 1001 on SIGTERM once nothing else runs, and does not wait for them", async () => {
   let answer: (() => void) | undefined;
-  const slow = createServer((_request, response) => (answer = () => response.end("finished")));
-  slow.listen(0, "127.0.0.1");
-  await once(slow, "listening");
+  const slow = await openUpstream((_request, response) => (answer = () => response.end("finished")));
   const sockets = await startSocketUpstream();
-  const upstreams = `/api/slow=http://127.0.0.1:${(slow.address() as AddressInfo).port},/api=${sockets.origin}`;
-  const redis = await startRedis();
-  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
-  await new Promise((ready) => store.client.once("ready", ready));
+  onTestFinished(sockets.stop);
+  const upstreams = `/api/slow=${slow},/api=${sockets.origin}`;
+  const redis = await openRedis();
+  const store = await openStore(redis.url);
   const soonMs = Date.now() + 60_000;
   const { sessionId } = await storeSession(store, { ...expiredTokens(), refreshAtMs: soonMs, usableUntilMs: soonMs });
   const env = { UPSTREAMS: upstreams, REDIS_URL: redis.url, DRAIN_SECONDS: "300" };
@@ -190,8 +209,4 @@ it("closes WebSockets with 1001 on SIGTERM once nothing else runs, and does not 
   expect(await (await running).text()).toBe("finished");
   expect(await closed).toEqual({ code: 1001, reason: "the gateway is stopping" });
   expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
-  slow.close();
-  sockets.stop();
-  await store.close();
-  await redis.stop();
 }, 40_000);
