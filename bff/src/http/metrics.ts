@@ -1,7 +1,8 @@
 // What can be counted from outside: one registry per gateway, and one narrow function for each thing that happens.
 // No label takes a value that a browser, a user or a provider chooses.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
+import { createRequestTally } from "./request-tally.ts";
 import { watchUpstreams, type UpstreamSample } from "./upstream-metrics.ts";
 
 export type { UpstreamSample } from "./upstream-metrics.ts";
@@ -41,36 +42,21 @@ export type Metrics = {
   sample(): Promise<object[]>;
 };
 
-const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** Seconds. From a cached answer to the default headers timeout of an upstream. */
-const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: "cloakroom_" });
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name: `cloakroom_${name}`, help, labelNames, registers });
-  const requests = counter("requests_total", "Requests answered", ["route", "method", "status"]);
-  const durations = new Histogram({
-    name: "cloakroom_request_duration_seconds",
-    help: "From the request's head to the end of its answer",
-    labelNames: ["route"],
-    buckets: DURATION_BUCKETS,
-    registers,
-  });
+  const requests = createRequestTally(registry);
   const errors = counter("errors_total", "Answers with an error code, e.g. store_unavailable", ["code"]);
   const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
   const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
   const csrfRejections = counter("csrf_rejections_total", "Requests that did not come from the app", []);
   const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "WebSockets open now", registers });
   const webSocketsClosed = counter("websockets_closed_total", "WebSockets by who or what ended them", ["by"]);
-  const sessionReads = counter("session_reads_total", "Sessions of API requests: hit is from memory", ["outcome"]);
-  const sessionReadsOf = {
-    hit: sessionReads.labels({ outcome: "hit" }),
-    miss: sessionReads.labels({ outcome: "miss" }),
-    bypass: sessionReads.labels({ outcome: "bypass" }),
-  };
+  const sessionReads = { hit: 0, miss: 0, bypass: 0 };
+  watchSessionReads(registry, sessionReads);
   const sessionChanges = counter("session_changes_total", "Changes of sessions that Redis told of", []);
   const sessionCache = new Gauge({
     name: "cloakroom_session_cache_works",
@@ -78,28 +64,11 @@ export function createMetrics(): Metrics {
     aggregator: "min",
     registers,
   });
-  // Finding the series by its labels costs more than counting, and there are few of them.
-  const counted = new Map<string, { inc: () => void }>();
-  const countOf = (route: RouteClass, method: string, status: number) => {
-    const name = `${route} ${method} ${status}`;
-    const known = counted.get(name);
-    if (known !== undefined) return known;
-    const labels = { route, method: METHODS.has(method) ? method : "other", status: statusClass(status) };
-    const series = requests.labels(labels);
-    // Names come from browsers, series do not: what is no method of ours is looked up each time.
-    if (METHODS.has(method)) counted.set(name, series);
-    return series;
-  };
-  const durationOf: Record<RouteClass, { observe: (seconds: number) => void }> = {
-    api: durations.labels({ route: "api" }),
-    bff: durations.labels({ route: "bff" }),
-    spa: durations.labels({ route: "spa" }),
-  };
   return {
     request({ route, method, status, durationMs, code }) {
-      countOf(route, method, status).inc();
+      requests.count(route, method, status);
       // A WebSocket's hours say nothing about how quickly we answer.
-      if (status !== 101) durationOf[route].observe(durationMs / 1000);
+      if (status !== 101) requests.time(route, durationMs);
       if (code !== undefined) errors.inc({ code });
     },
     refresh: (outcome) => refreshes.inc({ outcome }),
@@ -112,7 +81,7 @@ export function createMetrics(): Metrics {
       webSocketsOpen.dec();
       webSocketsClosed.inc({ by });
     },
-    sessionRead: (outcome) => sessionReadsOf[outcome].inc(),
+    sessionRead: (outcome) => void sessionReads[outcome]++,
     sessionChanged: () => sessionChanges.inc(),
     sessionCacheWorks: (works) => sessionCache.set(works ? 1 : 0),
     contentType: registry.contentType,
@@ -128,7 +97,13 @@ function watchNumber(registry: Registry, name: string, help: string, count: () =
   new Gauge({ name: `cloakroom_${name}`, help, registers: [registry], collect });
 }
 
-function statusClass(status: number): string {
-  // 499 keeps its own class: browsers that leave say something about us, not about them.
-  return status === 499 ? "499" : `${Math.trunc(status / 100)}xx`;
+function watchSessionReads(registry: Registry, reads: Readonly<Record<SessionReadOutcome, number>>): void {
+  const collect = function (this: Counter): void {
+    this.reset();
+    for (const [outcome, count] of Object.entries(reads)) this.inc({ outcome }, count);
+  };
+  const help = "Sessions of API requests: hit is from memory";
+  new Counter({
+    ...{ name: "cloakroom_session_reads_total", help, labelNames: ["outcome"], registers: [registry], collect },
+  });
 }

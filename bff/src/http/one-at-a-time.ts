@@ -12,7 +12,7 @@ const MOST_AHEAD = 16;
 /** Each request is handed on when its answer is the next one on its connection, or never, where that is closed before. */
 export function oneAtATime(handle: Handle, log: Pick<Log, "security">): Handle {
   const ahead = new WeakMap<Socket, number>();
-  return async function handleInTurn(request, response) {
+  return function handleInTurn(request, response) {
     // Node gives an answer its socket when the one before it has been sent.
     if (response.socket !== null) return handle(request, response);
     const { socket } = request;
@@ -21,11 +21,12 @@ export function oneAtATime(handle: Handle, log: Pick<Log, "security">): Handle {
     if (waiting > MOST_AHEAD) {
       if (!socket.destroyed) log.security("request_rejected", { reason: "too many requests sent ahead" });
       socket.destroy();
-      return;
+      return Promise.resolve();
     }
     response.once("socket", () => {
       ahead.set(socket, (ahead.get(socket) ?? 1) - 1);
       void handle(request, response);
     });
+    return Promise.resolve();
   };
 }

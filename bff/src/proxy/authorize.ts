@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { TokenTarget, UpstreamConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
+import { whenAtHand, type Eventually } from "../eventually.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
@@ -16,13 +17,15 @@ export type Authorized = {
   sessionKey?: SessionKey;
 };
 
-/** @throws GatewayError where the request may not go to that upstream */
-export type Authorize = (request: IncomingMessage, upstream: UpstreamConfig) => Promise<Authorized>;
+/** At hand where nothing had to be asked for. @throws GatewayError where the request may not go to that upstream */
+export type Authorize = (request: IncomingMessage, upstream: UpstreamConfig) => Eventually<Authorized>;
+
+type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 
 type Parts = {
   sessions: Sessions;
   vault: Vault;
-  accessTokenFor: (session: SpendingSession) => Promise<AccessTokenResult>;
+  accessTokenFor: (session: SpendingSession) => Eventually<AccessTokenResult>;
   clientToken: (target: TokenTarget) => Promise<string>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
@@ -32,14 +35,20 @@ type Parts = {
 
 /** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
 export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, now }: Parts) {
-  const spend = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
-    const { sessionId, key } = found;
-    const result = await accessTokenFor(spendingSession(found, tokens));
-    if (result.kind === "ready") {
+  const spend = (found: FoundSession, tokens: TokenSet, target: TokenTarget): Eventually<Authorized> =>
+    whenAtHand(accessTokenFor(spendingSession(found, tokens)), (result) => {
+      if (result.kind !== "ready") return endOf(found, result);
       sessions.keepAlive(found);
-      if (!hasTarget(target)) return { accessToken: result.accessToken, sessionKey: key };
-      return { accessToken: await exchangedToken(key, result.accessToken, target), sessionKey: key };
-    }
+      const { accessToken } = result;
+      if (!hasTarget(target)) return { accessToken, sessionKey: found.key };
+      return exchangeFor(found, accessToken, target);
+    });
+  const exchangeFor = async ({ key }: FoundSession, own: string, target: TokenTarget): Promise<Authorized> => ({
+    accessToken: await exchangedToken(key, own, target),
+    sessionKey: key,
+  });
+
+  const endOf = async ({ sessionId, key }: FoundSession, result: NoAccessToken): Promise<never> => {
     // Without a token that could be renewed the session is over: nobody may see it as logged in any more.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
     const reason = result.kind === "signed-out" ? await sessions.endReason(sessionId) : undefined;
@@ -51,14 +60,16 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
     // A session ends with its refresh token: whoever is at work here must not lose it for never using that.
-    if (now() >= tokens.refreshAtMs) accessTokenFor(spendingSession(found, tokens)).catch(() => undefined);
+    if (now() >= tokens.refreshAtMs)
+      Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
 
-  return async function authorize(request: IncomingMessage, upstream: UpstreamConfig): Promise<Authorized> {
-    if (upstream.token === "none") return { accessToken: undefined };
-    const sessionId = sessionIdFrom(request.headers.cookie);
-    const found = sessionId === undefined ? undefined : await sessions.find(sessionId);
+  const admit = (
+    sessionId: string | undefined,
+    found: FoundSession | undefined,
+    upstream: UpstreamConfig,
+  ): Eventually<Authorized> => {
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       requirePermission(found, tokens, upstream);
@@ -71,10 +82,20 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
       });
     if (upstream.token === "optional") return { accessToken: undefined };
     if (sessionId === undefined) throw new GatewayError("session_missing");
+    return refuse(sessionId, found === undefined ? undefined : "the token set cannot be opened");
+  };
+  const refuse = async (sessionId: string, fault: string | undefined): Promise<never> => {
     const reason = await sessions.endReason(sessionId);
     throw new GatewayError(reason === undefined ? "session_expired" : CODE_OF_END[reason], {
-      reason: found === undefined ? (reason ?? "no such session") : "the token set cannot be opened",
+      reason: fault ?? reason ?? "no such session",
     });
+  };
+
+  return function authorize(request: IncomingMessage, upstream: UpstreamConfig): Eventually<Authorized> {
+    if (upstream.token === "none") return { accessToken: undefined };
+    const sessionId = sessionIdFrom(request.headers.cookie);
+    if (sessionId === undefined) return admit(undefined, undefined, upstream);
+    return whenAtHand(sessions.find(sessionId), (found) => admit(sessionId, found, upstream));
   };
 }
 

@@ -1,16 +1,17 @@
 // /api: which upstream, may this request go there, and then its way there and back.
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config.ts";
 import { GatewayError } from "../errors.ts";
+import { whenAtHand, type Eventually } from "../eventually.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { handshakeOf } from "../http/handshake.ts";
-import { hasBody, isBelow, rawPath, requestState } from "../http/request-state.ts";
+import { hasBody, isBelow, rawPath, requestState, type RequestState } from "../http/request-state.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
 import type { EndReason } from "../store.ts";
 import { answerHeaders } from "../http/security-headers.ts";
 import type { Log } from "../log.ts";
-import type { Authorize } from "./authorize.ts";
+import type { Authorize, Authorized } from "./authorize.ts";
 import { exchange } from "./exchange.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { OpenAnswers } from "./open-answers.ts";
@@ -29,6 +30,14 @@ export type ForwardingParts = {
   log: Log;
 };
 
+type Admitted = {
+  ctx: Context;
+  request: IncomingMessage;
+  response: ServerResponse;
+  state: RequestState;
+  upstream: Upstream;
+};
+
 /** Answers every path under /api and no other. @throws GatewayError */
 export function apiForwarding(parts: ForwardingParts) {
   const { config, upstreams, authorize, openAnswers, forwardWebSocket, log } = parts;
@@ -36,17 +45,9 @@ export function apiForwarding(parts: ForwardingParts) {
   const publicScheme = protocol.slice(0, -1);
   const securityList = answerHeaders(config.publicOrigin);
 
-  const forward = async (ctx: Context, upstream: Upstream): Promise<void> => {
-    const { req: request, res: response } = ctx;
-    const state = requestState(ctx);
-    const { requestId } = state;
-    const handshake = handshakeOf(request);
-    const { accessToken, sessionKey } = await authorize(request, upstream.config);
-    if (response.destroyed || request.socket.destroyed) return;
-    const isWithBody = hasBody(request);
-    const target = upstreamTarget(upstream, request.url ?? "");
-    const headers = requestHeaders(request.headers, {
-      requestId,
+  const headOf = ({ request, state, upstream }: Admitted, accessToken: string | undefined, isWithBody: boolean) =>
+    requestHeaders(request.headers, {
+      requestId: state.requestId,
       clientAddress: clientAddress(request, config.trustedProxies),
       publicScheme,
       publicHost,
@@ -55,6 +56,14 @@ export function apiForwarding(parts: ForwardingParts) {
       accessToken,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
+
+  const forward = (admitted: Admitted, { accessToken, sessionKey }: Authorized): Eventually<void> => {
+    const { ctx, request, response, state, upstream } = admitted;
+    if (response.destroyed || request.socket.destroyed) return;
+    const { requestId } = state;
+    const isWithBody = hasBody(request);
+    const target = upstreamTarget(upstream, request.url ?? "");
+    const headers = headOf(admitted, accessToken, isWithBody);
     const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined)
         openAnswers.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
@@ -69,17 +78,18 @@ export function apiForwarding(parts: ForwardingParts) {
       log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
     };
     const asked = { request, response, upstream, target, headers, refusalOf, answerHead, onCut };
+    const handshake = handshakeOf(request);
     if (handshake !== undefined) return forwardWebSocket({ ...asked, handshake, sessionKey, state });
-    const address =
-      upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody)) ??
-      (await upstream.balancer.wait(response));
-    if (address === undefined) return;
-    if (request.headers.expect !== undefined) response.writeContinue();
-    const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
-    await exchange({ ...asked, address, body });
+    const free = upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody));
+    return whenAtHand(free ?? upstream.balancer.wait(response), (address) => {
+      if (address === undefined) return;
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
+      return exchange({ ...asked, address, body });
+    });
   };
 
-  return function forwardApi(ctx: Context, next: Next): Promise<void> {
+  return function forwardApi(ctx: Context, next: Next): Eventually<void> {
     const target = ctx.req.url ?? "";
     if (!isBelow(target, "/api")) return next();
     ctx.respond = false;
@@ -92,7 +102,8 @@ export function apiForwarding(parts: ForwardingParts) {
       throw new GatewayError("request_malformed", { reason: "this upstream's row does not say webSocket" });
     if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
-    return forward(ctx, upstream);
+    const admitted = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
+    return whenAtHand(authorize(ctx.req, upstream.config), (authorized) => forward(admitted, authorized));
   };
 }
 

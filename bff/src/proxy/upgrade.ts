@@ -46,7 +46,7 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       const nowMs = performance.now();
       if (nowMs - usedAtMs < useEveryMs) return;
       usedAtMs = nowMs;
-      authorize(request, upstream).catch((error: unknown) => {
+      new Promise((resolve) => resolve(authorize(request, upstream))).catch((error: unknown) => {
         // I5: what is merely unavailable ends nothing.
         if (error instanceof GatewayError && error.status < 500) close(error.code);
       });

@@ -1,5 +1,6 @@
 // Sessions that this process may answer for without asking the store: read once, kept until anybody changes them, and
 // used only while it is proven that no change is missing (docs/decisions/0013).
+import type { Eventually } from "../eventually.ts";
 import type { Log } from "../log.ts";
 import { HEARD_WITHIN_MS, type ChangeFeed, type FeedState, type SessionKey, type Store } from "../store.ts";
 import type { StoredSession } from "../store.ts";
@@ -10,7 +11,8 @@ export type CacheOutcome = "hit" | "miss" | "bypass";
 export type SessionCache = {
   /** The store for everybody else: what this process writes is forgotten here at once. */
   store: Store;
-  read: Store["read"];
+  /** At hand where it is kept. */
+  read: (key: SessionKey) => Eventually<StoredSession | undefined>;
   /** At once where nobody keeps sessions in memory. */
   untilAllHeard: typeof untilAllHeard;
   /** Undefined: there is no cache. */
@@ -98,7 +100,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
 
   return {
     store: { ...store, end: forgetting(store.end), saveTokens: forgetting(store.saveTokens) },
-    async read(key) {
+    read(key) {
       const isProven = feed.isProven();
       const entry = kept.get(key);
       if (entry !== undefined && clock() < entry.untilMs) {

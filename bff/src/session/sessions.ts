@@ -1,5 +1,6 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
 import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
+import { whenAtHand, type Eventually } from "../eventually.ts";
 import type { Log } from "../log.ts";
 import {
   ALL_SESSIONS,
@@ -20,7 +21,7 @@ export type FoundSession = { sessionId: string; key: SessionKey; session: Sessio
 
 export type Sessions = {
   /** From memory where that is as good as asking the store (session-cache.ts). */
-  find(sessionId: string): Promise<FoundSession | undefined>;
+  find(sessionId: string): Eventually<FoundSession | undefined>;
   findWithTimes(sessionId: string): Promise<(FoundSession & SessionTimes) | undefined>;
   /** Why a session id is no longer good; undefined: it ran out, or never was. */
   endReason(sessionId: string): Promise<EndReason | undefined>;
@@ -45,7 +46,7 @@ export type Sessions = {
 type Parts = {
   store: Store;
   /** For `find`; default: the store itself. */
-  read?: Store["read"];
+  read?: (key: SessionKey) => Eventually<StoredSession | undefined>;
   /** Resolves when no instance can be unaware any more of an end that is stored now. */
   untilAllHeard?: () => Promise<void>;
   log: Log;
@@ -86,10 +87,8 @@ export function createSessions(parts: Parts): Sessions {
   const end = createEnding({ store, log, untilAllHeard });
 
   return {
-    async find(sessionId) {
-      const stored = await read(keyOf(sessionId));
-      return stored === undefined ? undefined : remember(sessionId, stored);
-    },
+    find: (sessionId) =>
+      whenAtHand(read(keyOf(sessionId)), (stored) => (stored === undefined ? undefined : remember(sessionId, stored))),
     async findWithTimes(sessionId) {
       const stored = await store.readWithTimes(keyOf(sessionId));
       const found = stored === undefined ? undefined : remember(sessionId, stored);

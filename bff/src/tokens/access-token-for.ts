@@ -1,4 +1,5 @@
 // An access token for a session, now: the one it has, or the one refresh that everybody in this process shares.
+import type { Eventually } from "../eventually.ts";
 import { createEarlyRefreshes } from "./early-refreshes.ts";
 import type { AccessTokenResult, SpendingSession } from "./refresh.ts";
 import type { RefreshTurns } from "./refresh-turns.ts";
@@ -12,7 +13,10 @@ type Parts = {
   now: () => number;
 };
 
-/** @throws GatewayError store_unavailable (from a refresh that had to be waited for) */
+/**
+ * At hand as long as the token is good.
+ * @throws GatewayError store_unavailable (from a refresh that had to be waited for)
+ */
 export function createAccessTokenFor({ refresh, turns, waitMs, now }: Parts) {
   const flights = new Map<string, Promise<AccessTokenResult>>();
 
@@ -26,7 +30,7 @@ export function createAccessTokenFor({ refresh, turns, waitMs, now }: Parts) {
   };
   const refreshEarly = createEarlyRefreshes({ fly, isFlying: (key) => flights.has(key), turns, now });
 
-  return async function accessTokenFor(session: SpendingSession): Promise<AccessTokenResult> {
+  return function accessTokenFor(session: SpendingSession): Eventually<AccessTokenResult> {
     const { tokens } = session;
     const nowMs = now();
     if (nowMs < tokens.usableUntilMs) {
