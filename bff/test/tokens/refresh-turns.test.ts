@@ -54,7 +54,7 @@ describe("the ceiling on refreshes", () => {
     const { spend, asked } = provider();
     const gateways = [gateway(0, spend), gateway(1, spend)];
     const sessions = await Promise.all(Array.from({ length: 12 }, () => storeSession(stores[0]!)));
-    const results = await Promise.all(sessions.map((session, n) => gateways[n % 2]!(session)));
+    const results = await Promise.all(sessions.map(async (session, n) => gateways[n % 2]!(session)));
     expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(["ready"]));
     expect(asked).toHaveLength(12);
     // Eleven distances of 50 ms; timers may fire a millisecond early.
@@ -65,7 +65,7 @@ describe("the ceiling on refreshes", () => {
     const { spend, asked } = provider();
     const gateways = [gateway(0, spend), gateway(1, spend)];
     const sessions = await Promise.all(Array.from({ length: 12 }, () => storeSession(stores[0]!, soon())));
-    const results = await Promise.all(sessions.map((session, n) => gateways[n % 2]!(session)));
+    const results = await Promise.all(sessions.map(async (session, n) => gateways[n % 2]!(session)));
     expect(new Set(results.map((each) => JSON.stringify(each)))).toEqual(
       new Set([JSON.stringify({ kind: "ready", accessToken: "access-1" })]),
     );

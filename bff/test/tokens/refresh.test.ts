@@ -88,7 +88,7 @@ describe("the refresh", () => {
     const gateways = [0, 1, 2].map((n) => gateway(n, provider.spend));
     const session = await storeSession(stores[0]!);
     const results = await Promise.all(
-      Array.from({ length: 300 }, (_, n) => gateways[n % 3]!.accessTokenFor({ ...session })),
+      Array.from({ length: 300 }, async (_, n) => gateways[n % 3]!.accessTokenFor({ ...session })),
     );
     expect(provider.spent).toEqual(["refresh-1"]);
     expect(new Set(results.map((result) => JSON.stringify(result)))).toEqual(
