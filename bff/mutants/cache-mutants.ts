@@ -89,7 +89,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     tests: ["test/http/shedding.test.ts"],
   },
   {
-    breaks: "shedding: open streams count as waiting",
+    breaks: "shedding: open WebSockets count as waiting",
     file: "src/http/shedding.ts",
     find: "if (place.member.headersSent || place.member.destroyed) waiting.leave(place);",
     replace: "if (place.member.destroyed) waiting.leave(place);",

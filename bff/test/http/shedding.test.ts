@@ -4,9 +4,11 @@ import { connect, type AddressInfo } from "node:net";
 import { createServer, type ServerResponse } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { openSocket, startSocketUpstream, type SocketUpstream } from "../support/web-socket.ts";
 import { startWorld, type World } from "../support/world.ts";
 
 let world: World;
+let sockets: SocketUpstream;
 /** Requests that the upstream has not answered yet. */
 const held: ServerResponse[] = [];
 const upstream = createServer((request, response) => {
@@ -19,13 +21,18 @@ beforeAll(async () => {
   upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  sockets = await startSocketUpstream();
   world = await startWorld({
-    upstreams: () => [{ prefix: "/api", baseUrl: url, maxConnections: 50 }],
+    upstreams: () => [
+      { prefix: "/api", baseUrl: url, maxConnections: 50 },
+      { prefix: "/api/socket", baseUrl: sockets.origin, webSocket: true },
+    ],
     env: { MAX_WAITING_REQUESTS: "5", MAX_CONNECTIONS: "40" },
   });
 });
 afterAll(async () => {
   await world.stop();
+  sockets.stop();
   upstream.closeAllConnections();
   upstream.close();
 });
@@ -77,6 +84,21 @@ it("counts no stream that has begun: they may be many", async () => {
   expect((await browser.fetch("/bff/user")).status).toBe(200);
   for (const { body } of streams) body.on("error", () => undefined).destroy();
   left.abort();
+});
+
+it("counts no WebSocket that is open: they may be many as well", async () => {
+  const browser = world.browser();
+  await browser.login();
+  const { host } = new URL(world.gateway.config.publicOrigin);
+  const address = { port: Number(new URL(world.gateway.origin).port), host };
+  const headers = { cookie: `${SESSION_COOKIE}=${browser.cookies.get(SESSION_COOKIE)}` };
+  const opened = [];
+  for (let open = 0; open < 12; open++) opened.push(await openSocket(address, "/api/socket", { headers }));
+  expect((await browser.fetch("/bff/user")).status).toBe(200);
+  for (const { socket, closed } of opened) {
+    socket.close();
+    await closed;
+  }
 });
 
 it("holds so many connections and no more, and says so", async () => {
