@@ -24,39 +24,32 @@ export class Traces {
   }
 }
 
-export class Connection {
-  #socket: Socket | undefined = undefined;
+export type TracedHandler = Dispatcher.DispatchHandler & { connection: Connection | undefined };
+
+export class Connection extends Client {
+  #socket: Socket | undefined;
   #served = 0;
 
-  begin(socket: Socket | null): void {
-    this.#socket = socket ?? undefined;
-    this.#served = 0;
+  constructor(origin: URL, options: Client.Options & { connect: buildConnector.connector }) {
+    const { connect } = options;
+    super(origin, {
+      ...options,
+      connect: (to: ConnectOptions, done: buildConnector.Callback) =>
+        connect(to, (...result: Parameters<buildConnector.Callback>) => {
+          this.#socket = result[1] ?? undefined;
+          this.#served = 0;
+          done(...result);
+        }),
+    });
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    (handler as TracedHandler).connection = this;
+    return super.dispatch(options, handler);
   }
 
   /** To be asked when a request is about to be sent. */
   trace(): Traces {
     return new Traces(this.#socket, this.#served++ > 0);
   }
-}
-
-export type TracedHandler = Dispatcher.DispatchHandler & { connection: Connection | undefined };
-
-/**
- * Not a class of its own: undici's innermost functions are compiled for one kind of client, and become slow for
- * everybody where there are more.
- */
-export function createConnection(origin: URL, options: Client.Options & { connect: buildConnector.connector }): Client {
-  const connection = new Connection();
-  const connect = (to: ConnectOptions, done: buildConnector.Callback): void =>
-    options.connect(to, (...result: Parameters<buildConnector.Callback>) => {
-      connection.begin(result[1]);
-      done(...result);
-    });
-  const client = new Client(origin, { ...options, connect });
-  const dispatch = client.dispatch.bind(client);
-  client.dispatch = (asked, handler) => {
-    (handler as TracedHandler).connection = connection;
-    return dispatch(asked, handler);
-  };
-  return client;
 }
