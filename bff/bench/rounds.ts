@@ -25,10 +25,16 @@ export async function measureRounds(all: readonly Measured[], world: World, load
   for (const each of all) await warmUp(each, load, seconds);
   for (const count of connections)
     for (let round = 0; round < rounds; round++)
-      for (const each of all) {
+      for (const each of rotated(all, round)) {
         const row = await measureOnce(each, world, load, { connections: count, seconds });
         each.rows.set(count, [...(each.rows.get(count) ?? []), row]);
       }
+}
+
+/** Another one begins each round: what comes before a measurement is part of it. */
+function rotated<T>(all: readonly T[], round: number): readonly T[] {
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 /** V8 compiles in the background for the first ten thousands of requests, and that is CPU time of the process too. */

@@ -1,7 +1,10 @@
 // How the gateway's own calls reach the provider: no redirects, no reused connection, and by its internal address.
-import { Agent, fetch as undiciFetch } from "undici";
+import { Agent, Client, Pool, fetch as undiciFetch } from "undici";
+import { shaped } from "../client-shape.ts";
 
 export type ProviderFetch = (url: string, init: object) => Promise<Response>;
+
+const clientOf = (origin: URL, options: object): Client => shaped(new Client(origin, options));
 
 /**
  * Without keep-alive a request never meets a connection that the provider is just closing: for a refresh that would
@@ -9,6 +12,7 @@ export type ProviderFetch = (url: string, init: object) => Promise<Response>;
  */
 export function createProviderFetch(config: { issuer: string; internalUrl: string | undefined; timeoutMs: number }) {
   const dispatcher = new Agent({
+    factory: (origin, options) => new Pool(origin, { ...(options as Pool.Options), factory: clientOf }),
     pipelining: 0,
     connect: { timeout: Math.min(config.timeoutMs, 3_000) },
     headersTimeout: config.timeoutMs,

@@ -3,6 +3,7 @@ import { Pool, type Client, type buildConnector } from "undici";
 import { createBreaker, type Breaker } from "../breaker.ts";
 import type { UpstreamConfig } from "../config.ts";
 import type { Log } from "../log.ts";
+import { shaped } from "../client-shape.ts";
 import { Connection } from "./connection.ts";
 
 export type Address = {
@@ -28,7 +29,8 @@ export function createAddress(config: UpstreamConfig, baseUrl: string, log: Addr
   const { origin } = new URL(baseUrl);
   const { maxConnections, http2, prefix } = config;
   const pool = new Pool(origin, {
-    factory: (url, options) => new Connection(url, options as Client.Options & { connect: buildConnector.connector }),
+    factory: (url, options) =>
+      shaped(new Connection(url, options as Client.Options & { connect: buildConnector.connector })),
     connect: { timeout: config.connectTimeoutMs, ...config.tls, ...(http2 ? { preferH2: true } : {}) },
     // Over HTTP/2 one connection carries them all; how many requests run at once is bounded in balancer.ts.
     connections: maxConnections === 0 || http2 ? null : maxConnections,
