@@ -79,4 +79,32 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     replace: "const CLOCK_ALARM_SECONDS = CLOCK_TOLERANCE_SECONDS;",
     tests: ["test/auth/setting-faults.test.ts"],
   },
+  {
+    breaks: "clocks: tokens from before the store's clock was set back are handed out by it",
+    file: "src/tokens/token-set.ts",
+    find: "return nowMs >= refreshAtMs || storedAtMs > nowMs + CLOCK_ERROR_MS;",
+    replace: "return nowMs >= refreshAtMs || storedAtMs < 0;",
+    tests: ["test/tokens/token-set.test.ts", "test/tokens/skewed-clocks.test.ts"],
+  },
+  {
+    breaks: "clocks: a kept token lives longer where the local clock is set back",
+    file: "src/tokens/kept-token.ts",
+    find: "Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs)",
+    replace: "localMs() - gotLocalMs + 0 * gotMonotonicMs",
+    tests: ["test/tokens/kept-token.test.ts"],
+  },
+  {
+    breaks: "clocks: a kept token lives longer where the machine was suspended",
+    file: "src/tokens/kept-token.ts",
+    find: "Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs)",
+    replace: "monotonicMs() - gotMonotonicMs + 0 * gotLocalMs",
+    tests: ["test/tokens/kept-token.test.ts"],
+  },
+  {
+    breaks: "clocks: after a failure nobody asks for a token until the local clock says so",
+    file: "src/tokens/kept-token.ts",
+    find: "const { monotonicMs } = clocks;",
+    replace: "const monotonicMs = clocks.localMs;",
+    tests: ["test/tokens/kept-token.test.ts"],
+  },
 ];

@@ -107,7 +107,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "exchange: a provider that refuses is asked by every request",
     file: "src/tokens/kept-token.ts",
-    find: "if (failure !== undefined && now() < failure.untilMs) throw failure.error;",
+    find: "if (failure !== undefined && monotonicMs() < failure.untilMs) throw failure.error;",
     replace: "",
     tests: ["test/proxy/token-exchange.test.ts"],
   },

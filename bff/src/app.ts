@@ -96,8 +96,8 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     timing,
   });
   const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, now });
-  const clientToken = createClientToken(provider.clientCredentials, now);
-  const exchangedToken = createExchangedToken(provider.exchangeToken, now);
+  const clientToken = createClientToken(provider.clientCredentials);
+  const exchangedToken = createExchangedToken(provider.exchangeToken);
   const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, now });
   const attempts = createLoginAttempts(config.secretKeys, now);
   const loginParts = {

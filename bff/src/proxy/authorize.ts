@@ -8,7 +8,7 @@ import { CODE_OF_END } from "../session/end-codes.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store.ts";
 import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
-import type { TokenSet } from "../tokens/token-set.ts";
+import { isDue, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 
 export type Authorized = {
@@ -60,8 +60,7 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
     // A session ends with its refresh token: whoever is at work here must not lose it for never using that.
-    if (now() >= tokens.refreshAtMs)
-      Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
+    if (isDue(tokens, now())) Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
 

@@ -3,6 +3,7 @@ import type { Eventually } from "../eventually.ts";
 import { createEarlyRefreshes } from "./early-refreshes.ts";
 import type { AccessTokenResult, SpendingSession } from "./refresh.ts";
 import type { RefreshTurns } from "./refresh-turns.ts";
+import { isDue } from "./token-set.ts";
 
 type Parts = {
   refresh: (session: SpendingSession) => Promise<AccessTokenResult>;
@@ -34,7 +35,7 @@ export function createAccessTokenFor({ refresh, turns, waitMs, now }: Parts) {
     const { tokens } = session;
     const nowMs = now();
     if (nowMs < tokens.usableUntilMs) {
-      if (nowMs >= tokens.refreshAtMs && tokens.refreshToken !== undefined) refreshEarly(session);
+      if (isDue(tokens, nowMs) && tokens.refreshToken !== undefined) refreshEarly(session);
       return { kind: "ready", accessToken: tokens.accessToken };
     }
     if (tokens.refreshToken === undefined) return { kind: "signed-out", reason: "no-tokens" };

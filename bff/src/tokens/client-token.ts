@@ -6,13 +6,13 @@ import type { TokenGrant } from "./token-set.ts";
 type FetchToken = (target: TokenTarget) => Promise<TokenGrant>;
 
 /** @throws GatewayError provider_unavailable while there is none that could be used */
-export function createClientToken(fetchToken: FetchToken, now: () => number) {
+export function createClientToken(fetchToken: FetchToken) {
   // As many as the upstream table has different targets.
   const kept = new Map<string, KeptToken>();
 
   return function clientToken(target: TokenTarget): Promise<string> {
     const name = JSON.stringify(target);
-    const known = kept.get(name) ?? keepToken(() => fetchToken(target), now);
+    const known = kept.get(name) ?? keepToken(() => fetchToken(target));
     kept.set(name, known);
     return known();
   };

@@ -14,7 +14,7 @@ type Kept = { subjectToken: string; token: KeptToken };
 const SWEEP = 8;
 
 /** @throws GatewayError forbidden | provider_unavailable */
-export function createExchangedToken(exchange: ExchangeToken, now: () => number) {
+export function createExchangedToken(exchange: ExchangeToken) {
   const kept = new BoundedMap<string, Kept>(REMEMBERED_SESSIONS);
 
   /** Those of ended sessions are never asked for again: they go when they have expired. */
@@ -22,7 +22,7 @@ export function createExchangedToken(exchange: ExchangeToken, now: () => number)
     let looked = 0;
     for (const [name, { token }] of kept) {
       if (++looked > SWEEP) return;
-      if (token.usableUntilMs() !== 0 && token.usableUntilMs() < now()) kept.delete(name);
+      if (token.hasExpired()) kept.delete(name);
     }
   };
   return function exchangedToken(key: SessionKey, accessToken: string, target: TokenTarget): Promise<string> {
@@ -31,7 +31,7 @@ export function createExchangedToken(exchange: ExchangeToken, now: () => number)
     const known = kept.get(name);
     if (known !== undefined && known.subjectToken === accessToken) return known.token();
     sweep();
-    const token = keepToken(() => exchange(accessToken, target), now);
+    const token = keepToken(() => exchange(accessToken, target));
     kept.set(name, { subjectToken: accessToken, token });
     return token();
   };

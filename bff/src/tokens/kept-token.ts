@@ -1,41 +1,68 @@
 // One access token that is fetched when it is first needed, shared by all who need it, and renewed before it ages.
-import { tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
+// This process alone measures its age, and no clock that is set makes it younger.
+import { tokenSetFrom, type TokenGrant } from "./token-set.ts";
 
 export type KeptToken = {
   /** @throws what the fetch throws, while there is no token that could be used */
   (): Promise<string>;
-  /** From here on the token that is kept is of no use; 0: there is none. */
-  usableUntilMs(): number;
+  /** The token that is kept is of no use any more. */
+  hasExpired(): boolean;
 };
+
+type Clocks = {
+  /** Nobody sets it, but it may stand still while a virtual machine is suspended. */
+  monotonicMs: () => number;
+  /** It counts on then, but may be set. */
+  localMs: () => number;
+};
+
+type Aging = { accessToken: string; dueAfterMs: number; usableForMs: number; ageMs: () => number };
 
 /** After a failure nobody asks for so long: a provider that is down, or refuses, is not asked by every request. */
 const PAUSE_MS = 1_000;
 
-export function keepToken(fetchToken: () => Promise<TokenGrant>, now: () => number): KeptToken {
-  let current: TokenSet | undefined;
-  let flight: Promise<TokenSet> | undefined;
+const OWN_CLOCKS: Clocks = { monotonicMs: () => performance.now(), localMs: () => Date.now() };
+
+export function keepToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks = OWN_CLOCKS): KeptToken {
+  const { monotonicMs } = clocks;
+  let current: Aging | undefined;
+  let flight: Promise<Aging> | undefined;
   let failure: { error: unknown; untilMs: number } | undefined;
 
-  const renew = async (): Promise<TokenSet> => {
-    if (failure !== undefined && now() < failure.untilMs) throw failure.error;
+  const renew = async (): Promise<Aging> => {
+    if (failure !== undefined && monotonicMs() < failure.untilMs) throw failure.error;
     try {
-      current = tokenSetFrom(await fetchToken(), undefined, { nowMs: now(), random: Math.random() });
+      current = agingFrom(await fetchToken(), clocks);
       failure = undefined;
       return current;
     } catch (error) {
-      failure = { error, untilMs: now() + PAUSE_MS };
+      failure = { error, untilMs: monotonicMs() + PAUSE_MS };
       throw error;
     }
   };
-  const renewOnce = (): Promise<TokenSet> => {
+  const renewOnce = (): Promise<Aging> => {
     flight ??= renew().finally(() => (flight = undefined));
     return flight;
   };
+  const hasExpired = (): boolean => current !== undefined && current.ageMs() >= current.usableForMs;
   const keptToken = async (): Promise<string> => {
-    if (current === undefined || now() >= current.usableUntilMs) return (await renewOnce()).accessToken;
+    if (current === undefined || hasExpired()) return (await renewOnce()).accessToken;
     // A fault in the background is met, and answered for, by whoever needs the token once it is too old.
-    if (now() >= current.refreshAtMs) renewOnce().catch(() => undefined);
+    if (current.ageMs() >= current.dueAfterMs) renewOnce().catch(() => undefined);
     return current.accessToken;
   };
-  return Object.assign(keptToken, { usableUntilMs: () => current?.usableUntilMs ?? 0 });
+  return Object.assign(keptToken, { hasExpired });
+}
+
+/** As old as the clock says by which it is older. */
+function agingFrom(grant: TokenGrant, { monotonicMs, localMs }: Clocks): Aging {
+  const [gotMonotonicMs, gotLocalMs] = [monotonicMs(), localMs()];
+  const { accessToken, refreshAtMs, usableUntilMs } = tokenSetFrom(grant, undefined, {
+    nowMs: 0,
+    random: Math.random(),
+  });
+  return {
+    ...{ accessToken, dueAfterMs: refreshAtMs, usableForMs: usableUntilMs },
+    ageMs: () => Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs),
+  };
 }

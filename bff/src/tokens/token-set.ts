@@ -25,11 +25,15 @@ export type TokenSet = {
   refreshAtMs: number;
   /** From here on nobody may be handed it: a margin before its expiry, for the way to the upstream. */
   usableUntilMs: number;
+  /** By the same clock. Missing in what an older release stored. */
+  storedAtMs?: number;
 };
 
 const ASSUMED_LIFETIME_SECONDS = 60;
 const LONGEST_EARLY_WINDOW_MS = 60_000;
 const LONGEST_MARGIN_MS = 5_000;
+/** Two instances know the store's clock less exactly than this only where it takes seconds to answer. */
+const CLOCK_ERROR_MS = 2_000;
 
 /**
  * @param random 0 to 1. Sessions that logged in together must not refresh together, so the early window of the last
@@ -52,7 +56,16 @@ export function tokenSetFrom(
     scope: grant.scope ?? previous?.scope ?? "",
     refreshAtMs: Math.min(clock.nowMs + renewMs - earlyMs, usableUntilMs),
     usableUntilMs,
+    storedAtMs: clock.nowMs,
   };
+}
+
+/**
+ * Is it to be renewed, although it can be used? Also where it is from the future: the store's clock was set back, and
+ * the token expires before `usableUntilMs` says so.
+ */
+export function isDue({ refreshAtMs, storedAtMs = 0 }: TokenSet, nowMs: number): boolean {
+  return nowMs >= refreshAtMs || storedAtMs > nowMs + CLOCK_ERROR_MS;
 }
 
 /** What a grant means for how long its session can go on: to the end of its refresh token, or of all that it has. */

@@ -7,8 +7,9 @@ import { createAccessTokenFor } from "../../src/tokens/access-token-for.ts";
 import { createRefresh, type SpendingSession } from "../../src/tokens/refresh.ts";
 import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
 import { createVault } from "../../src/tokens/vault.ts";
+import { isDue, tokenSetFrom } from "../../src/tokens/token-set.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { silentLog, storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, silentLog, storeSession, testKeys } from "../support/sessions.ts";
 import { startWorld } from "../support/world.ts";
 
 let redis: TestRedis;
@@ -93,6 +94,20 @@ describe.each([30, -30])("an instance whose clock is %i s off", (offSeconds) => 
     expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-new" });
     expect(spent).toEqual(["refresh-1"]);
   });
+});
+
+it("tokens from before the clock of Redis was set back are renewed in the background, once", async () => {
+  const { accessTokenFor, spent } = gateway();
+  const { accessToken, refreshToken, idToken, scope } = expiredTokens();
+  const grant = { accessToken, refreshToken, idToken, scope, expiresInSeconds: LIFETIME_SECONDS };
+  const nowMs = store.nowMs() + 60_000;
+  const session = await storeSession(store, tokenSetFrom(grant, undefined, { nowMs, random: 0.5 }));
+  expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-1" });
+  await expect.poll(async () => (await store.read(session.key))?.tokenVersion).toBe(2);
+  const renewed = { ...session, tokens: await storedOf(session), tokenVersion: 2 };
+  expect(isDue(renewed.tokens, store.nowMs())).toBe(false);
+  expect(await accessTokenFor(renewed)).toEqual({ kind: "ready", accessToken: "access-new" });
+  expect(spent).toEqual(["refresh-1"]);
 });
 
 it("a login stores by the clock of Redis until when its tokens can be used, and when it was", async () => {

@@ -1,6 +1,6 @@
 // When a token set is renewed, and until when it is handed out.
 import { describe, expect, it } from "vitest";
-import { tokenSetFrom, type TokenGrant } from "../../src/tokens/token-set.ts";
+import { isDue, tokenSetFrom, type TokenGrant } from "../../src/tokens/token-set.ts";
 
 const granted = (changes: Partial<TokenGrant> = {}): TokenGrant => ({
   ...{ accessToken: "access", refreshToken: "refresh", idToken: "id", scope: "openid", expiresInSeconds: 300 },
@@ -35,6 +35,15 @@ describe("a token set", () => {
         const { refreshAtMs, usableUntilMs } = at(random, { expiresInSeconds });
         expect(refreshAtMs).toBeLessThanOrEqual(usableUntilMs);
       }
+  });
+
+  it("is due where it is from the future, by more than clocks are measured wrongly: the clock was set back", () => {
+    const tokens = tokenSetFrom(granted(), undefined, { nowMs: 100_000, random: 0.5 });
+    const dueAt = [97_000, 99_000, 100_000, 339_000, 341_000].map((nowMs) => isDue(tokens, nowMs));
+    expect(dueAt).toEqual([true, false, false, false, true]);
+    // An older release did not say when it stored them.
+    const { storedAtMs: _, ...older } = tokens;
+    expect(isDue(older, 97_000)).toBe(false);
   });
 
   it("keeps what a refresh did not bring anew (RFC 6749 §6), and nothing else", () => {
