@@ -22,7 +22,8 @@ export const backchannelLogouts: Scenario = {
     const user = await newVisitor(fleet);
     const slowestMs = await everywhere(fleet, user, sessions);
     await onceOnly(fleet, user);
-    await inParallel(overtaken, 4, () => overtakesLogin(fleet));
+    // One after the other: the provider has one fault and one count for everybody.
+    for (let login = 0; login < overtaken; login++) await overtakesLogin(fleet);
     const { answersMs, seconds, statuses } = await flood(fleet, user, { burst, perSecond });
     fleet.history.claims.push({
       ...{ invariant: "I2", holds: slowestMs <= EVERYWHERE_WITHIN_MS || size === "tiny" },
