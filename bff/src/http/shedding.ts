@@ -3,18 +3,23 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
 import { Roll } from "../roll.ts";
-import { isBelow, rawPath } from "./request-state.ts";
+import { hasBody, isBelow, rawPath } from "./request-state.ts";
 
 /**
  * A request waits until its answer has begun: open streams cost little and may be many. Whatever is slow (an upstream,
  * Redis, this process) makes requests pile up here, so their number is the one measure of overload that blames nobody.
+ * But for those that wait for their own browser: whoever sends a body slowly must not shut everybody else out.
  */
 export function shedding({ maxWaiting }: { maxWaiting: number }) {
   const waiting = new Roll<ServerResponse>();
   const isFull = (): boolean => {
     if (waiting.size < maxWaiting) return false;
-    for (const place of waiting.places()) if (place.member.headersSent || place.member.destroyed) waiting.leave(place);
-    return waiting.size >= maxWaiting;
+    let sending = 0;
+    for (const place of waiting.places()) {
+      if (place.member.headersSent || place.member.destroyed) waiting.leave(place);
+      else if (waitsForItsBrowser(place.member.req)) sending++;
+    }
+    return waiting.size - sending >= maxWaiting;
   };
   return async function shedLoad({ req, res }: Context, next: Next): Promise<void> {
     if (isFull() && mayBeShed(req))
@@ -26,6 +31,11 @@ export function shedding({ maxWaiting }: { maxWaiting: number }) {
       waiting.leave(place);
     }
   };
+}
+
+/** Everything that came of its body has been taken, and more is to come. Where we are the slow ones some is left. */
+function waitsForItsBrowser(request: IncomingMessage): boolean {
+  return !request.complete && request.readableLength === 0 && hasBody(request);
 }
 
 const ENDS_A_SESSION: ReadonlySet<string> = new Set(["/bff/logout", "/bff/logout/provider", "/bff/backchannel-logout"]);

@@ -101,6 +101,31 @@ it("counts no WebSocket that is open: they may be many as well", async () => {
   }
 });
 
+it.each([
+  ["a form that anybody may send", "/bff/backchannel-logout", false],
+  ["an upload of one user", "/api/upload", true],
+])("counts none that waits for its own browser: %s, slowly", async (_what, path, isLoggedIn) => {
+  const [browser, slow] = [world.browser(), world.browser("admin")];
+  for (const each of [browser, slow]) await each.login();
+  const { host } = new URL(world.gateway.config.publicOrigin);
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    `Host: ${host}`,
+    "Content-Type: application/x-www-form-urlencoded",
+    "Content-Length: 500",
+    ...(isLoggedIn ? ["X-CSRF: 1", "Sec-Fetch-Site: same-origin"] : []),
+    ...(isLoggedIn ? [`Cookie: ${SESSION_COOKIE}=${slow.cookies.get(SESSION_COOKIE)}`] : []),
+  ];
+  const { port } = new URL(world.gateway.origin);
+  const senders = Array.from({ length: 12 }, () => connect(Number(port), "127.0.0.1"));
+  for (const sender of senders) sender.on("error", () => undefined).write(`${lines.join("\r\n")}\r\n\r\nl`);
+  if (isLoggedIn) await expect.poll(() => held.length).toBe(12);
+  else await new Promise((resolve) => setTimeout(resolve, 100));
+  expect((await browser.fetch("/bff/user")).status).toBe(200);
+  for (const sender of senders) sender.destroy();
+  answerHeld();
+});
+
 it("holds so many connections and no more, and says so", async () => {
   const { port } = new URL(world.gateway.origin);
   const sockets = Array.from({ length: 60 }, () => connect(Number(port), "127.0.0.1").on("error", () => undefined));
