@@ -163,7 +163,7 @@ test.each([
     const port = server?.port ?? (await freePort());
     try {
       const env = {
-        REDIS_URL: code === "NOAUTH" ? `redis://127.0.0.1:${port}` : `redis://:a-password@127.0.0.1:${port}`,
+        REDIS_URL: code === "NOAUTH" ? `redis://127.0.0.1:${port}` : `redis://:an@a-password@127.0.0.1:${port}`,
       };
       const { code: exitCode, output } = await launcher({ ...env, ...(await freePorts()) });
       expect(exitCode).toBe(1);

@@ -55,5 +55,5 @@ function absent({ url, fault, command }: { url: string; fault: string; command: 
 
 /** Without user and password. */
 function hostsOf(url: string): string {
-  return /^[^:]+:\/\/(?:[^@/]*@)?([^/?]+)/.exec(url)?.[1] ?? "an address";
+  return /^[^:]+:\/\/(?:[^/?]*@)?([^/?]+)/.exec(url)?.[1] ?? "an address";
 }
