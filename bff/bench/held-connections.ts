@@ -17,14 +17,18 @@ type Wanted = {
   path?: string;
   headers?: Record<string, string>;
   isReading?: boolean;
+  /** Of a body of so many bytes one is sent, and no answer is waited for. */
+  announcedBytes?: number;
 };
 
 export async function holdConnections({ origin }: Running, wanted: Wanted): Promise<Held> {
-  const { count, path, headers = {}, isReading = true } = wanted;
+  const { count, path, headers = {}, isReading = true, announcedBytes } = wanted;
   const { port, host } = new URL(origin);
-  const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = path === undefined ? "" : `GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
-  const order = JSON.stringify({ port: Number(port), head, count, isReading });
+  const length = announcedBytes === undefined ? {} : { "content-length": String(announcedBytes) };
+  const lines = Object.entries({ host, ...headers, ...length }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const [method, firstByte] = announcedBytes === undefined ? ["GET", ""] : ["POST", "x"];
+  const words = path === undefined ? "" : `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${firstByte}`;
+  const order = JSON.stringify({ port: Number(port), words, count, isReading, isAnswered: firstByte === "" });
   const file = join(import.meta.dirname, "servers/connections.ts");
   const child = spawn(process.execPath, [file, order], { stdio: ["pipe", "pipe", "inherit"] });
   const gone = once(child, "exit");

@@ -32,6 +32,11 @@ export async function measureOverload({ running, heads, world, load, seconds }: 
     isReading: false,
   };
   await during(({ open }) => `${open} downloads of 10 MB that nobody reads`, await holdConnections(running, slow));
+  const unfinished = { count: 2_000, path: "/api/upload", headers: slow.headers, announcedBytes: 1_000_000 };
+  await during(
+    ({ open }) => `${open} uploads of 1 MB of which one byte comes`,
+    await holdConnections(running, unfinished),
+  );
   await measure("nobody any more");
   return rows;
 }

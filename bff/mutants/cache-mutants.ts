@@ -89,6 +89,13 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     tests: ["test/http/shedding.test.ts"],
   },
   {
+    breaks: "shedding: whoever sends a body slowly shuts everybody else out",
+    file: "src/http/shedding.ts",
+    find: "else if (waitsForItsBrowser(place.member.req)) sending++;",
+    replace: "",
+    tests: ["test/http/shedding.test.ts"],
+  },
+  {
     breaks: "shedding: open WebSockets count as waiting",
     file: "src/http/shedding.ts",
     find: "if (place.member.headersSent || place.member.destroyed) waiting.leave(place);",

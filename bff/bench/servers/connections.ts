@@ -1,17 +1,20 @@
-// Holds many connections to one server: event streams, readers that do not read, sockets that say nothing.
+// Holds many connections to one server: event streams, readers that do not read, bodies that do not come, sockets that
+// say nothing.
 // Says "open <n>" once they are, and ends with its input.
 import { connect, type Socket } from "node:net";
 
 type Order = {
   port: number;
-  /** The request's head; empty: nothing is ever sent. */
-  head: string;
+  /** The request's head and what is sent of its body; empty: nothing is ever sent. */
+  words: string;
   count: number;
   /** Takes the beginning of the answer and nothing more. */
   isReading: boolean;
+  /** Not while its body is incomplete. */
+  isAnswered: boolean;
 };
 
-const { port, head, count, isReading } = JSON.parse(process.argv[2] ?? "") as Order;
+const { port, words, count, isReading, isAnswered } = JSON.parse(process.argv[2] ?? "") as Order;
 const AT_ONCE = 100;
 const sockets: Socket[] = [];
 /** One that is not answered within this is not taken: a limit of the server's is reached, and no more are tried. */
@@ -25,7 +28,10 @@ async function open(): Promise<void> {
       const socket = connect({ port, host: "127.0.0.1", localAddress: `127.0.0.${1 + (sockets.length % 4)}` });
       sockets.push(socket);
       socket.on("error", () => resolve(false)).on("close", () => resolve(false));
-      socket.once("connect", () => (head === "" ? resolve(true) : socket.write(head)));
+      socket.once("connect", () => {
+        if (words === "") resolve(true);
+        else socket.write(words, () => (isAnswered ? undefined : resolve(true)));
+      });
       socket.once("data", (answer: Buffer) => {
         if (!isReading) socket.pause();
         resolve(answer.includes(" 200 "));

@@ -5,6 +5,8 @@ import { GatewayError } from "../errors.ts";
 import { Roll } from "../roll.ts";
 import { hasBody, isBelow, rawPath } from "./request-state.ts";
 
+const COUNT_AGAIN_MS = 10;
+
 /**
  * A request waits until its answer has begun: open streams cost little and may be many. Whatever is slow (an upstream,
  * Redis, this process) makes requests pile up here, so their number is the one measure of overload that blames nobody.
@@ -12,13 +14,23 @@ import { hasBody, isBelow, rawPath } from "./request-state.ts";
  */
 export function shedding({ maxWaiting }: { maxWaiting: number }) {
   const waiting = new Roll<ServerResponse>();
-  const isFull = (): boolean => {
-    if (waiting.size < maxWaiting) return false;
-    let sending = 0;
+  let sending = 0;
+  let countedMs = -Infinity;
+
+  /** Slow senders may be many: they are not counted anew for every request that comes. */
+  const countSenders = (): void => {
+    const nowMs = performance.now();
+    if (nowMs - countedMs < COUNT_AGAIN_MS) return;
+    countedMs = nowMs;
+    sending = 0;
     for (const place of waiting.places()) {
       if (place.member.headersSent || place.member.destroyed) waiting.leave(place);
       else if (waitsForItsBrowser(place.member.req)) sending++;
     }
+  };
+  const isFull = (): boolean => {
+    if (waiting.size < maxWaiting) return false;
+    countSenders();
     return waiting.size - sending >= maxWaiting;
   };
   return async function shedLoad({ req, res }: Context, next: Next): Promise<void> {
