@@ -84,7 +84,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "shedding: nothing is ever refused",
     file: "src/http/shedding.ts",
-    find: "return waiting.size >= maxWaiting;",
+    find: "return waiting.size - sending >= maxWaiting;",
     replace: "return false;",
     tests: ["test/http/shedding.test.ts"],
   },
