@@ -82,9 +82,30 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     breaks: "clocks: tokens from before the store's clock was set back are handed out by it",
     file: "src/tokens/token-set.ts",
-    find: "return nowMs >= refreshAtMs || storedAtMs > nowMs + CLOCK_ERROR_MS;",
-    replace: "return nowMs >= refreshAtMs || storedAtMs < 0;",
+    find: "return storedAtMs > nowMs + CLOCK_ERROR_MS || storedAtMs < clock.setBackAtMs();",
+    replace: "return storedAtMs < clock.setBackAtMs();",
     tests: ["test/tokens/token-set.test.ts", "test/tokens/skewed-clocks.test.ts"],
+  },
+  {
+    breaks: "clocks: tokens from long before the store's clock was set back are handed out by it",
+    file: "src/tokens/token-set.ts",
+    find: "return storedAtMs > nowMs + CLOCK_ERROR_MS || storedAtMs < clock.setBackAtMs();",
+    replace: "return storedAtMs > nowMs + CLOCK_ERROR_MS;",
+    tests: ["test/tokens/token-set.test.ts"],
+  },
+  {
+    breaks: "clocks: an answer that had said little makes everybody renew their tokens",
+    file: "src/store-clock.ts",
+    find: "> SET_BACK_MS + to.errorMs + errorAt(from, to.atMs);",
+    replace: "> SET_BACK_MS;",
+    tests: ["test/session/store-clock.test.ts"],
+  },
+  {
+    breaks: "clocks: nobody notices that the store's clock was set back",
+    file: "src/store-clock.ts",
+    find: "if (known !== undefined && isSetBack(measured, known)) setBackAtMs",
+    replace: "if (known === undefined) setBackAtMs",
+    tests: ["test/session/store-clock.test.ts"],
   },
   {
     breaks: "clocks: a kept token lives longer where the local clock is set back",

@@ -166,7 +166,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "lifetimes: a session that never needs the user's token ends while it is used",
     file: "src/proxy/authorize.ts",
-    find: "if (isDue(tokens, now()))",
+    find: "if (isDue(tokens, clock))",
     replace: "if (Date.now() < 0)",
     tests: ["test/session/lifetimes.test.ts"],
   },

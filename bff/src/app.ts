@@ -95,10 +95,10 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     takeTurn: turns.take,
     timing,
   });
-  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, now });
+  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, clock: store });
   const clientToken = createClientToken(provider.clientCredentials);
   const exchangedToken = createExchangedToken(provider.exchangeToken);
-  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, now });
+  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, clock: store });
   const attempts = createLoginAttempts(config.secretKeys, now);
   const loginParts = {
     publicOrigin,

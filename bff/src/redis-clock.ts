@@ -3,7 +3,7 @@ import { Cluster } from "ioredis";
 import type { RedisClient } from "./redis-connection.ts";
 import { createStoreClock, type StoreClock } from "./store-clock.ts";
 
-export type RedisClock = Pick<StoreClock, "nowMs"> & {
+export type RedisClock = Pick<StoreClock, "nowMs" | "setBackAtMs"> & {
   /** Resolves once the time is known. @throws what asking throws */
   untilKnown(): Promise<void>;
   close(): void;
@@ -27,6 +27,7 @@ export function followRedisClock(client: RedisClient, attempt: Attempt): RedisCl
   const timer = setInterval(measure, MEASURE_EVERY_MS).unref();
   return {
     nowMs: clock.nowMs,
+    setBackAtMs: clock.setBackAtMs,
     untilKnown: async () => (clock.isKnown() ? undefined : clock.measure()),
     close: () => clearInterval(timer),
   };

@@ -121,6 +121,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   return {
     client,
     nowMs: clock.nowMs,
+    setBackAtMs: clock.setBackAtMs,
     async read(key) {
       const known = lastRead.get(key);
       if (known !== undefined && (await attempt(() => client.hget(sessionName(key), "e"))) === known.end)

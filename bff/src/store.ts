@@ -113,6 +113,11 @@ export type Store = {
    * another one compares is by this clock. Arithmetic: nobody is asked, and it throws nothing.
    */
   nowMs(): number;
+  /**
+   * Whatever says that it was stored before this was stored before the store's clock was set back, or by another server's
+   * clock; -Infinity: this instance saw no such thing. As arithmetic as the time.
+   */
+  setBackAtMs(): number;
 
   read(key: SessionKey): Promise<StoredSession | undefined>;
   readWithTimes(key: SessionKey): Promise<(StoredSession & SessionTimes) | undefined>;

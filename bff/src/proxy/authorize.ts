@@ -8,7 +8,7 @@ import { CODE_OF_END } from "../session/end-codes.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store.ts";
 import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
-import { isDue, type TokenSet } from "../tokens/token-set.ts";
+import { isDue, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 
 export type Authorized = {
@@ -29,12 +29,11 @@ type Parts = {
   clientToken: (target: TokenTarget) => Promise<string>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
-  /** The clock that all instances share. */
-  now: () => number;
+  clock: SharedClock;
 };
 
 /** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
-export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, now }: Parts) {
+export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, clock }: Parts) {
   const spend = (found: FoundSession, tokens: TokenSet, target: TokenTarget): Eventually<Authorized> =>
     whenAtHand(accessTokenFor(spendingSession(found, tokens)), (result) => {
       if (result.kind !== "ready") return endOf(found, result);
@@ -60,7 +59,7 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
     // A session ends with its refresh token: whoever is at work here must not lose it for never using that.
-    if (isDue(tokens, now())) Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
+    if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
 

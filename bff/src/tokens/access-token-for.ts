@@ -3,22 +3,21 @@ import type { Eventually } from "../eventually.ts";
 import { createEarlyRefreshes } from "./early-refreshes.ts";
 import type { AccessTokenResult, SpendingSession } from "./refresh.ts";
 import type { RefreshTurns } from "./refresh-turns.ts";
-import { isDue } from "./token-set.ts";
+import { isDue, type SharedClock } from "./token-set.ts";
 
 type Parts = {
   refresh: (session: SpendingSession) => Promise<AccessTokenResult>;
   turns: Pick<RefreshTurns, "freeInMs" | "intervalMs">;
   /** Longest that a request waits. The refresh goes on without it. */
   waitMs: number;
-  /** The clock that all instances share: another one of them may have stored the tokens. */
-  now: () => number;
+  clock: SharedClock;
 };
 
 /**
  * At hand as long as the token is good.
  * @throws GatewayError store_unavailable (from a refresh that had to be waited for)
  */
-export function createAccessTokenFor({ refresh, turns, waitMs, now }: Parts) {
+export function createAccessTokenFor({ refresh, turns, waitMs, clock }: Parts) {
   const flights = new Map<string, Promise<AccessTokenResult>>();
 
   const fly = (session: SpendingSession): Promise<AccessTokenResult> => {
@@ -29,13 +28,12 @@ export function createAccessTokenFor({ refresh, turns, waitMs, now }: Parts) {
     flights.set(key, flight);
     return flight;
   };
-  const refreshEarly = createEarlyRefreshes({ fly, isFlying: (key) => flights.has(key), turns, now });
+  const refreshEarly = createEarlyRefreshes({ fly, isFlying: (key) => flights.has(key), turns, now: clock.nowMs });
 
   return function accessTokenFor(session: SpendingSession): Eventually<AccessTokenResult> {
     const { tokens } = session;
-    const nowMs = now();
-    if (nowMs < tokens.usableUntilMs) {
-      if (isDue(tokens, nowMs) && tokens.refreshToken !== undefined) refreshEarly(session);
+    if (clock.nowMs() < tokens.usableUntilMs) {
+      if (isDue(tokens, clock) && tokens.refreshToken !== undefined) refreshEarly(session);
       return { kind: "ready", accessToken: tokens.accessToken };
     }
     if (tokens.refreshToken === undefined) return { kind: "signed-out", reason: "no-tokens" };

@@ -1,6 +1,6 @@
 // The tokens of one session and the two moments that matter: when to renew them, and until when they can be used.
 
-import type { TokenLife } from "../store.ts";
+import type { Store, TokenLife } from "../store.ts";
 
 /** What the provider granted, in our words: no wire names, no relative times. */
 export type TokenGrant = {
@@ -28,6 +28,9 @@ export type TokenSet = {
   /** By the same clock. Missing in what an older release stored. */
   storedAtMs?: number;
 };
+
+/** The clock that all instances share: another one of them may have stored the tokens. */
+export type SharedClock = Pick<Store, "nowMs" | "setBackAtMs">;
 
 const ASSUMED_LIFETIME_SECONDS = 60;
 const LONGEST_EARLY_WINDOW_MS = 60_000;
@@ -61,11 +64,14 @@ export function tokenSetFrom(
 }
 
 /**
- * Is it to be renewed, although it can be used? Also where it is from the future: the store's clock was set back, and
- * the token expires before `usableUntilMs` says so.
+ * Is it to be renewed, although it can be used? Also where it was stored before the store's clock was set back: then it
+ * expires before `usableUntilMs` says so.
  */
-export function isDue({ refreshAtMs, storedAtMs = 0 }: TokenSet, nowMs: number): boolean {
-  return nowMs >= refreshAtMs || storedAtMs > nowMs + CLOCK_ERROR_MS;
+export function isDue({ refreshAtMs, storedAtMs }: TokenSet, clock: SharedClock): boolean {
+  const nowMs = clock.nowMs();
+  if (nowMs >= refreshAtMs) return true;
+  if (storedAtMs === undefined) return false;
+  return storedAtMs > nowMs + CLOCK_ERROR_MS || storedAtMs < clock.setBackAtMs();
 }
 
 /** What a grant means for how long its session can go on: to the end of its refresh token, or of all that it has. */

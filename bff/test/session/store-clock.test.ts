@@ -148,6 +148,32 @@ describe("the clock of a store", () => {
     expect(errorMs()).toBe(0);
   });
 
+  it("tells since when it has been set back, and not of a step forward or a small one", async () => {
+    const { clock, store, pass } = measuredBy();
+    for (const byMs of [0, 60_000, -1_500]) {
+      Object.assign(store, { aheadMs: store.aheadMs + byMs });
+      await clock.measure();
+      expect(clock.setBackAtMs()).toBe(-Infinity);
+    }
+    Object.assign(store, { aheadMs: store.aheadMs - 30_000 });
+    pass(5_000);
+    await clock.measure();
+    const noticedMs = clock.nowMs();
+    pass(5_000);
+    await clock.measure();
+    expect(Math.abs(clock.setBackAtMs() - noticedMs)).toBeLessThan(10);
+  });
+
+  it("was not set back where only the answer of before had said little", async () => {
+    const { clock, store, errorMs } = measuredBy();
+    // It looks as if it were four seconds further ahead.
+    Object.assign(store, { thereMs: 8_000, backMs: 0 });
+    await clock.measure();
+    Object.assign(store, { thereMs: 1, backMs: 1 });
+    await clock.measure();
+    expect([errorMs(), clock.setBackAtMs()]).toEqual([0, -Infinity]);
+  });
+
   it("goes on by what it knows where the store does not answer", async () => {
     let isDown = false;
     const clock = createStoreClock({

@@ -44,7 +44,7 @@ function gateway(index: number, spend: SpendRefreshToken, { perSecond = 20, wait
   const turns = createRefreshTurns({ store, log: silentLog, perSecond });
   const endSession = async () => true;
   const parts = { store, vault, log: silentLog, spend, endSession, timing, takeTurn: turns.take };
-  return createAccessTokenFor({ refresh: createRefresh(parts), turns, waitMs, now: store.nowMs });
+  return createAccessTokenFor({ refresh: createRefresh(parts), turns, waitMs, clock: store });
 }
 
 const soon = () => ({ ...expiredTokens(), refreshAtMs: Date.now() - 1, usableUntilMs: Date.now() + 60_000 });

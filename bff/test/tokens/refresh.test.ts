@@ -78,7 +78,7 @@ function gateway(
       return (await store.end(key, reason)) !== undefined;
     },
   });
-  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: 5_000, now: store.nowMs });
+  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: 5_000, clock: store });
   return { refresh, accessTokenFor, ended, store };
 }
 

@@ -6,6 +6,7 @@ const granted = (changes: Partial<TokenGrant> = {}): TokenGrant => ({
   ...{ accessToken: "access", refreshToken: "refresh", idToken: "id", scope: "openid", expiresInSeconds: 300 },
   ...changes,
 });
+const clockAt = (nowMs: number, setBackAtMs = -Infinity) => ({ nowMs: () => nowMs, setBackAtMs: () => setBackAtMs });
 const at = (random: number, changes?: Partial<TokenGrant>) =>
   tokenSetFrom(granted(changes), undefined, { nowMs: 0, random });
 
@@ -39,11 +40,19 @@ describe("a token set", () => {
 
   it("is due where it is from the future, by more than clocks are measured wrongly: the clock was set back", () => {
     const tokens = tokenSetFrom(granted(), undefined, { nowMs: 100_000, random: 0.5 });
-    const dueAt = [97_000, 99_000, 100_000, 339_000, 341_000].map((nowMs) => isDue(tokens, nowMs));
+    const dueAt = [97_000, 99_000, 100_000, 339_000, 341_000].map((nowMs) => isDue(tokens, clockAt(nowMs)));
     expect(dueAt).toEqual([true, false, false, false, true]);
     // An older release did not say when it stored them.
     const { storedAtMs: _, ...older } = tokens;
-    expect(isDue(older, 97_000)).toBe(false);
+    expect(isDue(older, clockAt(97_000))).toBe(false);
+  });
+
+  it("is due where it was stored before the clock was set back, and no more once it is renewed", () => {
+    const dueIf = (setBackAtMs: number) => {
+      const tokens = tokenSetFrom(granted(), undefined, { nowMs: 100_000, random: 0.5 });
+      return isDue(tokens, clockAt(150_000, setBackAtMs));
+    };
+    expect([-Infinity, 99_999, 100_000, 100_001].map(dueIf)).toEqual([false, false, false, true]);
   });
 
   it("keeps what a refresh did not bring anew (RFC 6749 §6), and nothing else", () => {
