@@ -223,7 +223,7 @@ export const SETTINGS = {
     schema: wholeNumber(1, 1_000_000),
     default: "2000",
     meaning:
-      "Requests that may wait for the beginning of their answers at once, in each process; beyond that 503, but never for a logout",
+      "Requests that may wait for the beginning of their answers at once, in each process, without those whose body is still being sent; beyond that 503, but never for a logout",
   },
   MAX_CONNECTIONS: {
     schema: wholeNumber(1, 1_000_000),
