@@ -22,14 +22,15 @@ export type SentinelRedis = TestRedis & {
 };
 
 const NAME = "cloakroom";
-/** Silent for so long, and a server counts as down. */
-export const DOWN_AFTER_MS = 1_000;
+/** Silent for so long, and a server counts as down. Half of it was too short for a Sentinel that opens its links anew. */
+export const DOWN_AFTER_MS = 2_000;
 
 export async function startSentinelRedis(): Promise<SentinelRedis> {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-sentinel-"));
   const servers = new Map<number, RedisServer>();
-  const startServer = async (port: number, replicaOf?: number): Promise<void> => {
+  const startServer = async (port: number, replicaOf?: number, priority = 100): Promise<void> => {
     const follow = replicaOf === undefined ? [] : ["--replicaof", "127.0.0.1", String(replicaOf)];
+    follow.push("--replica-priority", String(priority));
     const args = ["--repl-diskless-sync-delay", "0", "--dir", folder, "--dbfilename", `${port}.rdb`, ...follow];
     servers.set(port, await startRedisServer({ port, args }));
   };
@@ -49,7 +50,17 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
     const field = (name: string) => reply[reply.indexOf(name) + 1];
     return field("num-slaves") === "2" && field("num-other-sentinels") === "2" && field("flags") === "master";
   };
+  const haveEverything = async (): Promise<boolean> => {
+    const master = new Redis({ port: await masterPort() });
+    try {
+      await master.set("cloakroom-chaos:replicated", "1", "PX", 60_000);
+      return (await master.wait(2, 200)) === 2;
+    } finally {
+      master.disconnect();
+    }
+  };
   await until("the Sentinels know each other and the replicas", isComplete);
+  await until("the replicas have everything", haveEverything);
   let dead: number | undefined;
   const kill = async (): Promise<void> => {
     dead = await masterPort();
@@ -75,9 +86,14 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
     kill,
     async start() {
       if (dead === undefined) return;
-      await startServer(dead, await masterPort());
-      dead = undefined;
+      // It has nothing yet: were it chosen (Sentinels now and then choose twice), nobody would have anything any more.
+      await startServer(dead, await masterPort(), 0);
       await until("the one that was dead follows the new master", isComplete);
+      await until("both replicas have everything", haveEverything);
+      const complete = new Redis({ port: dead });
+      await complete.config("SET", "replica-priority", "100");
+      complete.disconnect();
+      dead = undefined;
     },
     async failOver() {
       const before = await masterPort();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "./scenario.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Visitor } from "./visitor.ts";
+import { reached, type Visitor } from "./visitor.ts";
 
 export type Traffic = { stop: () => Promise<void> };
 
@@ -29,14 +29,9 @@ export function startTraffic(
 }
 
 /** I8, and the end of I5: every session is good on every instance again. */
-export async function healed({ instances, store }: Fleet, visitors: readonly Visitor[], after: string): Promise<void> {
-  const isReached = () =>
-    store.check().then(
-      () => true,
-      () => false,
-    );
-  // The harness has a connection of its own, which may be back later than the gateways'.
-  await until(`Redis answers the harness again after ${after}`, isReached);
+export async function healed(fleet: Fleet, visitors: readonly Visitor[], after: string): Promise<void> {
+  const { instances } = fleet;
+  await reached(fleet);
   for (const visitor of visitors)
     for (const instance of instances)
       await until(`${visitor.name} at ${instance.name} is served again after ${after}`, async () => {

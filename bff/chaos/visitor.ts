@@ -1,5 +1,6 @@
 // A person with a session, whose every request is written into the history.
 import { Agent, request } from "undici";
+import { GatewayError } from "../src/errors.ts";
 import { SESSION_COOKIE } from "../src/session/cookies.ts";
 import { newSessionId, sessionKeyOf, type Session } from "../src/session/session.ts";
 import { createSessions } from "../src/session/sessions.ts";
@@ -9,6 +10,7 @@ import { testBrowser } from "../test/support/browser.ts";
 import { silentLog } from "../test/support/sessions.ts";
 import { atProvider } from "../test/support/world.ts";
 import type { Fleet, Instance } from "./fleet.ts";
+import { until } from "./scenario.ts";
 import type { Answer, EndedBy, Operation } from "./history.ts";
 
 export type Visitor = {
@@ -65,14 +67,16 @@ export async function anotherSession(
   of: Visitor,
   { idleMs = 1_800_000, maxMs = 28_800_000 } = {},
 ): Promise<Visitor> {
-  const { stored, tokens } = await readSession(fleet, of);
-  const sessionId = newSessionId();
   const name = `visitor-${(number += 1)}`;
-  const session = { ...(JSON.parse(stored.session) as Session), handle: name, providerSid: name };
   const limits = { sessionIdleMs: idleMs, sessionMaxMs: maxMs };
-  const sealedTokens = fleet.vault.seal({ ...tokens, refreshToken: undefined }, sessionId);
-  await createSessions({ store: fleet.store, log: silentLog, ...limits }).begin({
-    ...{ sessionId, session: JSON.stringify(session), sealedTokens },
+  const sessions = createSessions({ store: fleet.store, log: silentLog, ...limits });
+  const { sessionId } = await onceReached(async () => {
+    const { stored, tokens } = await readSession(fleet, of);
+    const id = newSessionId();
+    const session = { ...(JSON.parse(stored.session) as Session), handle: name, providerSid: name };
+    const sealedTokens = fleet.vault.seal({ ...tokens, refreshToken: undefined }, id);
+    await sessions.begin({ sessionId: id, session: JSON.stringify(session), sealedTokens });
+    return { sessionId: id };
   });
   return visitor(fleet, { name, subject: of.subject, sessionId });
 }
@@ -85,14 +89,42 @@ export async function expireAccessToken(fleet: Fleet, of: Visitor, { bySeconds =
 
 /** Stores what a refresh would have stored. */
 export async function setTokens(fleet: Fleet, of: Visitor, changes: Partial<TokenSet>): Promise<void> {
-  const { stored, tokens } = await readSession(fleet, of);
   const owner = "chaos";
-  const { tokenVersion } = stored;
-  const claim = await fleet.store.claimRefresh(of.key, { owner, tokenVersion, leaseMs: 10_000, graceMs: 0 });
-  const isStored =
-    claim.kind === "claimed" &&
-    (await fleet.store.saveTokens(of.key, owner, fleet.vault.seal({ ...tokens, ...changes }, of.sessionId)));
-  if (!isStored) throw new Error(`the tokens of ${of.name} could not be aged: ${claim.kind}`);
+  const { kind, isStored } = await onceReached(async () => {
+    const { stored, tokens } = await readSession(fleet, of);
+    const { tokenVersion } = stored;
+    const claim = await fleet.store.claimRefresh(of.key, { owner, tokenVersion, leaseMs: 10_000, graceMs: 0 });
+    if (claim.kind !== "claimed") return { kind: claim.kind, isStored: false };
+    const sealed = fleet.vault.seal({ ...tokens, ...changes }, of.sessionId);
+    return { kind: claim.kind, isStored: await fleet.store.saveTokens(of.key, owner, sealed) };
+  });
+  if (!isStored) throw new Error(`the tokens of ${of.name} could not be aged: ${kind}`);
+}
+
+/**
+ * The harness has connections of its own, which Redis or a Sentinel may just have closed; that of a write which replicas
+ * confirm comes back later than the other. @param ask may be asked again from its beginning
+ */
+async function onceReached<T extends object>(ask: () => Promise<T>): Promise<T> {
+  const so: { result?: T } = {};
+  await until("Redis answers the harness", async () => {
+    try {
+      so.result = await ask();
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+    }
+    return so.result !== undefined;
+  });
+  return so.result as T;
+}
+
+export async function reached({ store }: Fleet): Promise<void> {
+  const isReached = () =>
+    store.check().then(
+      () => true,
+      () => false,
+    );
+  await until("Redis answers the harness", isReached);
 }
 
 export async function readSession(fleet: Fleet, of: Visitor): Promise<{ stored: StoredSession; tokens: TokenSet }> {
