@@ -83,3 +83,22 @@ test("answers nothing else, and no other method", async () => {
   expect((await get("/livez", "POST")).status).toBe(405);
   expect(await (await get("/readyz", "HEAD")).text()).toBe("");
 });
+
+test("counts how long requests took, in buckets that include those below, and no WebSocket", async () => {
+  const { get, metrics } = await start([ok]);
+  const finished = { route: "api", method: "GET", code: undefined } as const;
+  for (const durationMs of [5, 5.1, 40, 61_000]) metrics.request({ ...finished, status: 200, durationMs });
+  metrics.request({ ...finished, status: 101, durationMs: 3_600_000 });
+  const text = await (await get("/metrics")).text();
+  const valueOf = (series: string) =>
+    text
+      .split("\n")
+      .find((line) => line.startsWith(`cloakroom_request_duration_seconds_${series} `))
+      ?.split(" ")[1];
+  const bucket = (le: string) => valueOf(`bucket{le="${le}",route="api"}`);
+  expect(["0.005", "0.01", "0.05", "60", "+Inf"].map(bucket)).toEqual(["1", "2", "3", "3", "4"]);
+  expect(valueOf('count{route="api"}')).toBe("4");
+  expect(Number(valueOf('sum{route="api"}'))).toBeCloseTo(61.0501);
+  expect(text).toContain('cloakroom_requests_total{route="api",method="GET",status="1xx"} 1');
+  expect(text).toContain("# TYPE cloakroom_request_duration_seconds histogram");
+});
