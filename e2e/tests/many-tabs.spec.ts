@@ -92,3 +92,29 @@ test("a person who logs in where another one was takes over nothing of theirs", 
   await expect(loggedIn.getByRole("banner")).toContainText(next.name);
   await expect(loggedIn.locator("body")).not.toContainText(person.sub);
 });
+
+for (const next of ["another person", "the same person"] as const)
+  for (const path of ["/profile", "/call", "/"])
+    test(`a tab on ${path} follows when ${next} logs in in a second tab`, async ({
+      context,
+      loggedIn,
+      system,
+      person,
+    }) => {
+      const people = { "another person": () => newPerson(system), "the same person": () => Promise.resolve(person) };
+      const newcomer = await people[next]();
+      const heard = context.waitForEvent("response", (response) => response.url().endsWith("/bff/events"));
+      await loggedIn.goto(path);
+      await heard;
+      await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+      // The provider asks again who it is: its own session has ended, for instance by a logout in another application.
+      await context.clearCookies({ domain: "127.0.0.1" });
+      const second = await context.newPage();
+      await second.goto("/bff/login");
+      await enterPassword(second, newcomer);
+      await expect(second.getByRole("banner")).toContainText(newcomer.name);
+      await expect(loggedIn.getByRole("banner")).toContainText(newcomer.name);
+      await expect(loggedIn.getByText("Your session was ended")).toHaveCount(0);
+      if (next === "another person") await expect(loggedIn.locator("body")).not.toContainText(person.name);
+      expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({ status: 200 });
+    });

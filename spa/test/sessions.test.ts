@@ -1,7 +1,7 @@
 // What the app makes of the gateway's list of sessions, and of its news.
 import { expect, test } from "vitest";
 import { ownSessionsOf } from "../src/server/sessions.ts";
-import { allNews, endReasonOf, endedNews } from "../src/session/session-news.ts";
+import { endReasonOf, endedNews, tabMessages } from "../src/session/session-news.ts";
 
 test("an answer without a list is no empty list: that would say that one is logged in nowhere", () => {
   for (const body of [null, [], {}, { sessions: null }, { sessions: "none" }])
@@ -28,7 +28,7 @@ test("every reason that the gateway gives is news that the other tabs understand
     "brand-new",
     null,
   ])
-    expect(allNews).toContain(endedNews(reason));
+    expect(tabMessages).toContain(endedNews(reason));
   expect(endReasonOf(endedNews("brand-new"))).toBe("session_revoked");
   expect(endReasonOf("expiring")).toBeNull();
 });

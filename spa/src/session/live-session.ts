@@ -11,7 +11,7 @@ const refusedWaitMs = { least: 15_000, most: 30_000 };
 
 /** Null: not listening and not waiting to. */
 let listening: AbortController | null = null;
-/** While this tab logs out it knows better than any news why the session ends. */
+/** While this tab logs out it knows better than any news why the session ends; a logout that fails is followed by a check. */
 let logouts = 0;
 let pausedUntilMs = 0;
 
@@ -78,14 +78,13 @@ function fromGateway(afterRefusalMs: number) {
 }
 
 function take(news: SessionNews): void {
-  const reason = endReasonOf(news);
-  if (reason === null) return session.expiring(news === "expiring");
+  if (endReasonOf(news) === null) return void session.hear(news);
   if (logouts > 0) return;
   // It may be an earlier session that a login in another tab has replaced: the gateway knows, so nothing is concluded
   // here, and no stream is opened for a cookie that may be on its way out.
   pausedUntilMs = Number.POSITIVE_INFINITY;
   stop();
-  void session.check(reason).finally(() => {
+  void session.hear(news).finally(() => {
     pausedUntilMs = 0;
     follow();
   });

@@ -1,7 +1,8 @@
-// What the gateway or another tab tells of the session, in the words that tabs use among themselves.
+// Messages about the session: from the gateway's events and between tabs.
 import type { EndReason } from "./session-state.ts";
 
 export type SessionNews = "expiring" | "extended" | `ended: ${EndReason}`;
+export type TabMessage = "changed" | "logged-out" | SessionNews;
 
 /** The gateway's reasons; what it does not explain further is a session that was ended from elsewhere. */
 const endReasons: Readonly<Record<string, EndReason>> = {
@@ -16,12 +17,14 @@ export function endedNews(reason: string | null): SessionNews {
   return `ended: ${endReasons[reason ?? ""] ?? "session_revoked"}`;
 }
 
-export const allNews: readonly SessionNews[] = [
+const allNews: readonly SessionNews[] = [
   "expiring",
   "extended",
   "ended: session_revoked",
   ...Object.values(endReasons).map((reason): SessionNews => `ended: ${reason}`),
 ];
+
+export const tabMessages: readonly TabMessage[] = ["changed", "logged-out", ...new Set(allNews)];
 
 /** @returns null for news that is not of an end */
 export function endReasonOf(news: SessionNews): EndReason | null {

@@ -33,7 +33,11 @@ export const initialState: SessionState = {
 /** @param hint the reason to show if the session turns out to be gone. */
 export function afterAnswer(before: SessionState, who: Who, hint: EndReason | null): SessionState {
   const isChecking = false;
-  if (who.kind === "user") return { who, ended: null, trouble: null, isChecking, isExpiring: before.isExpiring };
+  if (who.kind === "user") {
+    // A warning concerns one session: a login in another tab has replaced it.
+    const isReplaced = before.who.kind === "user" && before.who.session.handle !== who.session.handle;
+    return { who, ended: null, trouble: null, isChecking, isExpiring: before.isExpiring && !isReplaced };
+  }
   const hadUser = before.who.kind === "user" || hint !== null;
   const ended = before.ended ?? (hadUser ? (hint ?? "session_missing") : null);
   return { who, ended, trouble: null, isChecking, isExpiring: false };

@@ -1,8 +1,10 @@
-// Asks the gateway who is logged in, keeps the answer for the whole tab, and heals when the gateway comes back.
+// Keeps who is logged in for the whole tab. Checks are single-flight with a trailing edge: a message that arrives while
+// a check is in flight, or shortly after one, leads to one more check, because the response may be older than the message.
 import type { Outcome } from "../server/request.ts";
 import type { Failure } from "../server/request.ts";
 import type { Who } from "../server/user.ts";
 import { backoffMs } from "./backoff.ts";
+import { type TabMessage, endReasonOf } from "./session-news.ts";
 import { type EndReason, afterAnswer, afterEnd, afterFailure, endsAtMs, initialState } from "./session-state.ts";
 import type { SessionState } from "./session-state.ts";
 
@@ -19,22 +21,27 @@ export interface SessionStoreParts {
 export interface SessionStore {
   readonly subscribe: (listener: () => void) => () => void;
   readonly snapshot: () => SessionState;
-  /** Asks unless the answer is already known or on its way. */
+  /** Checks unless the response is already known or on its way. */
   readonly known: () => Promise<void>;
-  readonly check: (hint?: EndReason) => Promise<void>;
+  /** Another tab or the gateway reports a change; a check that starts after this call finds out what is true now. */
+  readonly hear: (message: TabMessage) => Promise<void>;
+  readonly check: () => Promise<void>;
   readonly checkIfOlderThan: (ageMs: number) => Promise<void>;
-  /** The gateway said 401: the session is over, what the person typed is not. */
-  readonly end: (reason: EndReason) => void;
+  /**
+   * The gateway said 401: the session is over, what the user typed is not.
+   * @param sentAtMs when the refused request was sent: the cookie may have been replaced since
+   */
+  readonly end: (reason: EndReason, sentAtMs: number) => void;
   readonly fail: (failure: Failure) => void;
-  /** Hides everything personal until the gateway has answered again. */
+  /** Hides everything personal until the gateway has responded again. */
   readonly conceal: () => Promise<void>;
   /** Logged out in this tab, acknowledged by the gateway. */
   readonly forget: () => void;
   readonly dismissEnd: () => void;
-  /** The gateway says that the end has come near, or has moved away: its times are asked for again. */
-  readonly expiring: (isNear: boolean) => void;
 }
 
+/** Many tabs that open at once send many messages: at most one check per this time because of them. */
+const leastGapMs = 300;
 /** Timers fire a little early and clocks differ a little: ask when the session is surely over. */
 const expirySlackMs = 1_500;
 /** The gateway still knows a session that should be over: the clocks disagree, so do not ask all the time. */
@@ -46,18 +53,22 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
   const listeners = new Set<() => void>();
   let state = initialState;
   let flight: { readonly promise: Promise<void>; readonly abort: AbortController } | null = null;
+  /** A message has arrived that no check covers yet. */
+  let isDue = false;
+  /** The reason heard last, until a response settles whether the session is gone. */
+  let hint: EndReason | null = null;
   let attempt = 0;
-  let checkedAtMs = Number.NEGATIVE_INFINITY;
+  let startedAtMs = Number.NEGATIVE_INFINITY;
   let drawnForSub: string | null = null;
   let cancelTimer = (): void => undefined;
+  let cancelDue = (): void => undefined;
 
   function become(next: SessionState): void {
     state = next;
     for (const listener of listeners) listener();
   }
 
-  function settle(outcome: Outcome<Who>, hint: EndReason | null): void {
-    checkedAtMs = parts.nowMs();
+  function settle(outcome: Outcome<Who>): void {
     if (outcome.kind === "cancelled") return;
     if (outcome.kind !== "ok") return fail(outcome);
     attempt = 0;
@@ -68,7 +79,9 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     }
     const endMs = endsAtMs(state);
     const ranOut = endMs !== null && endMs <= parts.nowMs() + expirySlackMs;
-    become(afterAnswer(state, who, hint ?? (ranOut ? "session_expired" : null)));
+    const reason = hint ?? (ranOut ? "session_expired" : null);
+    hint = null;
+    become(afterAnswer(state, who, reason));
     watchExpiry();
   }
 
@@ -90,24 +103,55 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     cancelTimer = parts.after(waitMs, () => void check());
   }
 
-  function check(hint: EndReason | null = null): Promise<void> {
-    if (flight !== null && hint === null) return flight.promise;
-    // An answer that left the gateway before the logout would bring the user back on screen.
+  function start(): Promise<void> {
+    // A response that left the gateway before the logout would bring the user back on screen.
     flight?.abort.abort();
+    coverDue();
+    startedAtMs = parts.nowMs();
     const abort = new AbortController();
     become({ ...state, isChecking: true });
     const promise = parts.askUser(abort.signal).then((outcome) => {
-      if (abort.signal.aborted) return;
+      if (abort.signal.aborted) return flight?.promise;
       flight = null;
-      settle(outcome, hint);
+      settle(outcome);
+      // After a failure the retry is the check that is due: no sooner than the server asked for.
+      if (isDue && outcome.kind === "ok") void checkSoon();
+      return undefined;
     });
     flight = { promise, abort };
     return promise;
   }
 
+  function check(): Promise<void> {
+    if (flight === null) return start();
+    isDue = true;
+    return flight.promise;
+  }
+
+  function checkFor(reason: EndReason): Promise<void> {
+    hint = reason;
+    return start();
+  }
+
+  function checkSoon(): Promise<void> {
+    const waitMs = Math.min(startedAtMs + leastGapMs - parts.nowMs(), leastGapMs);
+    if (flight !== null || waitMs <= 0) return check();
+    coverDue();
+    isDue = true;
+    cancelDue = parts.after(waitMs, () => void check());
+    return Promise.resolve();
+  }
+
+  function coverDue(): void {
+    isDue = false;
+    cancelDue();
+  }
+
   function stopAsking(): void {
     flight?.abort.abort();
     flight = null;
+    hint = null;
+    coverDue();
     cancelTimer();
   }
 
@@ -117,18 +161,35 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       return () => listeners.delete(listener);
     },
     snapshot: () => state,
-    known: () => (state.who.kind === "unknown" && state.trouble === null ? check() : Promise.resolve()),
-    check: (hint) => check(hint ?? null),
-    checkIfOlderThan: (ageMs) => (parts.nowMs() - checkedAtMs > ageMs ? check() : Promise.resolve()),
-    end: (reason) => {
+    known: () => {
+      if (flight !== null) return flight.promise;
+      return state.who.kind === "unknown" && state.trouble === null ? start() : Promise.resolve();
+    },
+    hear: (message) => {
+      if (message === "changed") return checkSoon();
+      if (message === "logged-out") return checkFor("logged_out_elsewhere");
+      const reason = endReasonOf(message);
+      if (reason !== null) return checkFor(reason);
+      become({ ...state, isExpiring: message === "expiring" });
+      return check();
+    },
+    check,
+    checkIfOlderThan: (ageMs) => {
+      if (flight !== null) return flight.promise;
+      // A background tab's timers run late: what is due is made up for here.
+      return isDue || parts.nowMs() - startedAtMs > ageMs ? start() : Promise.resolve();
+    },
+    end: (reason, sentAtMs) => {
+      const isOvertaken = flight !== null || isDue || startedAtMs >= sentAtMs;
       stopAsking();
       become({ ...afterEnd(state, reason), isChecking: false, trouble: null });
+      if (isOvertaken) void checkFor(reason);
     },
     fail,
     conceal: () => {
       stopAsking();
       become({ ...initialState, ended: state.ended });
-      return check();
+      return start();
     },
     forget: () => {
       stopAsking();
@@ -136,10 +197,5 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       become({ ...initialState, who: { kind: "nobody" } });
     },
     dismissEnd: () => become({ ...state, ended: null }),
-    expiring: (isExpiring) => {
-      if (state.who.kind !== "user") return;
-      become({ ...state, isExpiring });
-      void check();
-    },
   };
 }

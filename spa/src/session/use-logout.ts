@@ -6,6 +6,7 @@ import type { Failure, Outcome } from "../server/request.ts";
 import { paths } from "../paths.ts";
 import { leave } from "./leave.ts";
 import { whileLoggingOut } from "./live-session.ts";
+import { session } from "./session.ts";
 
 export type LogoutState =
   | { readonly kind: "idle" }
@@ -26,7 +27,11 @@ export function useLogout(post: () => Promise<Outcome<URL>> = postLogout): Logou
     const outcome = await whileLoggingOut(post());
     if (outcome.kind === "cancelled") return setState({ kind: "idle" });
     const wasOverBefore = outcome.kind === "problem" && sessionEndCodeOf(outcome.problem) !== null;
-    if (outcome.kind !== "ok" && !wasOverBefore) return setState({ kind: "failed", failure: outcome });
+    if (outcome.kind !== "ok" && !wasOverBefore) {
+      setState({ kind: "failed", failure: outcome });
+      // The gateway may have ended the session although its response did not arrive.
+      return session.check();
+    }
     setState({ kind: "idle" });
     leave(outcome.kind === "ok" ? outcome.value.href : paths.loggedOut);
   }

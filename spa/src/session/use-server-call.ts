@@ -42,7 +42,7 @@ export function useServerCall<T>(): ServerCall<T> {
     const waitMs = retryWaitMs(outcome, retries);
     const retryAtMs = waitMs === null ? null : Date.now() + waitMs;
     setState({ kind: "failed", failure: outcome, tookMs, retryAtMs });
-    tellSession(outcome);
+    tellSession(outcome, startedAtMs);
     if (waitMs === null) return;
     const timer = setTimeout(() => void attempt(call, retries + 1), waitMs);
     stop.current = () => clearTimeout(timer);
@@ -66,10 +66,10 @@ function retryWaitMs(failure: Failure, retries: number): number | null {
 }
 
 /** What one call learned about the session is true for the whole page. */
-function tellSession(failure: Failure): void {
+function tellSession(failure: Failure, sentAtMs: number): void {
   if (failure.kind === "offline") return session.fail(failure);
   if (failure.kind !== "problem") return;
   const reason = sessionEndCodeOf(failure.problem);
-  if (reason !== null) session.end(reason);
+  if (reason !== null) session.end(reason, sentAtMs);
   else if (failure.problem.code === "store_unavailable") session.fail(failure);
 }

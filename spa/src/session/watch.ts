@@ -5,7 +5,6 @@ import { onTabMessage, tellTabs } from "./tabs.ts";
 
 /** Switching between two windows must not ask every time. */
 const visibleAgeMs = 15_000;
-const otherTabAgeMs = 300;
 
 /** Called once; the listeners live as long as the tab. */
 export function watchSession(): void {
@@ -19,8 +18,8 @@ export function watchSession(): void {
     if (event.persisted) void session.conceal();
   });
   onTabMessage((message) => {
-    if (message === "logged-out") void session.check("logged_out_elsewhere");
-    else if (message === "changed") void session.checkIfOlderThan(otherTabAgeMs);
+    // The others also concern the stream of events: see live-session.ts.
+    if (message === "logged-out" || message === "changed") void session.hear(message);
   });
   watchLiveSession();
   // A login ends in a fresh page: the other tabs may still show nobody, or somebody else.
