@@ -2,6 +2,7 @@
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
+import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
@@ -19,4 +20,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...WEBSOCKET_MUTANTS,
   ...CACHE_MUTANTS,
   ...CLOCK_MUTANTS,
+  ...COOKIE_MUTANTS,
 ];

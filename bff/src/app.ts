@@ -5,7 +5,7 @@ import Koa from "koa";
 import { createKeycloakSessions, type KeycloakSessions } from "./auth/keycloak-sessions.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
-import { callback, login } from "./auth/login-routes.ts";
+import { answerHead, callback, login } from "./auth/login-routes.ts";
 import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
 import { createProvider, type Provider } from "./auth/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
@@ -156,6 +156,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.on("error", reportLateError({ log }));
   const session = koaSession(app, { sessions, sessionMaxMs });
   const routes = new Router({ prefix: "/bff", sensitive: true, strict: true })
+    .head(["/login", "/callback"], answerHead)
     .get("/login", loginGuard({ log, metrics }), session, login(loginParts))
     .get("/callback", session, callback(loginParts))
     .post("/logout", session, logout(logoutParts))

@@ -29,11 +29,37 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What a person can do about an error, where its code alone does not say it; shown instead of the code's sentence. */
+export const EXPLANATIONS = {
+  duplicate_cookie: {
+    title: "Please open this page again",
+    detail:
+      "Another site on this domain has set a cookie with the name of one of ours. It has been removed; your login is not affected. Please try again.",
+  },
+  login_expired: {
+    title: "The login took too long",
+    detail: "A login must be completed within 15 minutes. Please start it again.",
+  },
+  login_cookie_missing: {
+    title: "Your browser did not send the login cookie",
+    detail:
+      "Cookies may be blocked for this site, the login may have been started in another browser or under another host name (such as 127.0.0.1 instead of localhost), or it was open for more than 15 minutes.",
+  },
+  secure_cookie_not_stored: {
+    title: "Your browser did not store the login cookie",
+    detail:
+      "The login cookie is marked Secure, and some browsers (Safari and others based on WebKit) do not store such cookies over http, not even on localhost. Logging in again will not help. Use Chrome, Edge or Firefox here, or serve this application over https.",
+  },
+} as const;
+
+export type Explanation = keyof typeof EXPLANATIONS;
+
 export type GatewayErrorOptions = {
   /** What really happened: for the log only, never for the browser. */
   cause?: unknown;
   /** For the log: a short, secret-free reason, so that one log line explains the refusal. */
   reason?: string;
+  explanation?: Explanation;
   /** Overrides the status of the code, where one code has several (request_malformed: 400, 421, 431). */
   status?: number;
   /** Whole seconds for `Retry-After`; 503 answers get 1 where it is not given. */
@@ -50,6 +76,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly reason: string | undefined;
+  readonly explanation: Explanation | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly allow: readonly string[] | undefined;
   readonly loginUrl: string | undefined;
@@ -59,6 +86,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.status = options.status ?? ERRORS[code].status;
     this.reason = options.reason;
+    this.explanation = options.explanation;
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined);
     this.allow = options.allow;
     this.loginUrl = options.loginUrl ?? (this.status === 401 ? "/bff/login" : undefined);

@@ -1,6 +1,7 @@
 // Authenticated encryption under the master keys. Every purpose and context derives its own key by HKDF (RFC 5869);
 // the key id in front lets the operator put a new key first while the old ones still open what they sealed.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { decodeBase64Url } from "./base64url.ts";
 
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -39,8 +40,8 @@ export function createSealer(masterKeys: readonly Uint8Array[], purpose: string)
     open(sealed, context) {
       const dot = sealed.indexOf(".");
       const master = keys.get(sealed.slice(0, Math.max(dot, 0)));
-      const bytes = Buffer.from(sealed.slice(dot + 1), "base64url");
-      if (master === undefined || bytes.length < IV_BYTES + TAG_BYTES) return undefined;
+      const bytes = decodeBase64Url(sealed.slice(dot + 1));
+      if (master === undefined || bytes === undefined || bytes.length < IV_BYTES + TAG_BYTES) return undefined;
       try {
         const decipher = createDecipheriv("aes-256-gcm", keyFor(master, context), bytes.subarray(0, IV_BYTES), {
           authTagLength: TAG_BYTES,

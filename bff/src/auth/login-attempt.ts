@@ -30,6 +30,8 @@ export type LoginAttempts = {
     state: string,
     cookieOf: (id: string) => string | undefined,
   ): ({ id: string; attempt: LoginAttempt } & AttemptSecrets) | undefined;
+  /** Why `resume` found nothing, as far as the state's id and the browser's cookies show it. */
+  explain(state: string, cookieOf: (id: string) => string | undefined): "expired" | "no-cookie" | "unknown";
 };
 
 const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,2400}$/;
@@ -64,14 +66,23 @@ export function createLoginAttempts(masterKeys: readonly Uint8Array[], now: () =
       if (now() - attempt.startedAtMs > LOGIN_ATTEMPT_SECONDS * 1000) return undefined;
       return { id, attempt, ...secrets };
     },
+    explain(state, cookieOf) {
+      const [, id] = STATE.exec(state) ?? [];
+      if (id === undefined) return "unknown";
+      const ageMs = now() - Number.parseInt(id.slice(0, TIME_CHARS), 36) * 1000;
+      if (ageMs > LOGIN_ATTEMPT_SECONDS * 1000) return "expired";
+      return cookieOf(id) === undefined ? "no-cookie" : "unknown";
+    },
   };
 }
+
+const TIME_CHARS = 7;
 
 /** Begins with its time, so that names of cookies sort by age. */
 function newAttemptId(startedAtMs: number): string {
   return (
     Math.floor(startedAtMs / 1000)
       .toString(36)
-      .padStart(7, "0") + randomBytes(4).toString("hex")
+      .padStart(TIME_CHARS, "0") + randomBytes(4).toString("hex")
   );
 }

@@ -70,17 +70,22 @@ export function callback(parts: LoginParts) {
   const finish = async (ctx: Context): Promise<void> => {
     const query = parseCallback(ctx.querystring);
     const header = ctx.get("cookie");
-    const resumed = attempts.resume(query.state, (id) => cookieValue(header, LOGIN_COOKIE_PREFIX + id));
+    const cookieOf = (id: string) => cookieValue(header, LOGIN_COOKIE_PREFIX + id);
+    const resumed = attempts.resume(query.state, cookieOf);
     if (resumed === undefined) {
       // A stale or repeated callback of somebody who is logged in: nothing to do, nothing to complain about.
       if (foundSession(ctx) !== undefined) return seeOther(ctx, `${publicOrigin}/`);
-      throw refused("the state is not of a login that this browser has under way");
+      throw notResumed(attempts.explain(query.state, cookieOf), {
+        isOverHttp: publicOrigin.startsWith("http:"),
+        hasLoginCookie: loginCookieNames(header).length > 0,
+      });
     }
     const { attempt } = resumed;
     ctx.state["returnPath"] = attempt.returnPath;
     // One state, one code, one session: a repeated callback (reload, back button) would make the provider revoke
     // what the first one got. The cookie stays until it runs out, so that the repetition is recognized as ours.
-    if (!(await store.markUsed("state", hash("sha256", query.state, "base64url"), LOGIN_ATTEMPT_SECONDS * 1000)))
+    // The nonce stands for the attempt itself, however its state is spelled.
+    if (!(await store.markUsed("state", hash("sha256", resumed.nonce, "base64url"), LOGIN_ATTEMPT_SECONDS * 1000)))
       return seeOther(ctx, publicOrigin + attempt.returnPath);
     // Mix-up defence (RFC 9207 §2.4): before anything else of the answer is used.
     if (query.iss === null ? parts.config.responseIssRequired : query.iss !== parts.config.issuer)
@@ -183,8 +188,39 @@ function giveUpOldestAttempts(ctx: Context): void {
     ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
 }
 
+type Surroundings = { isOverHttp: boolean; hasLoginCookie: boolean };
+
+function notResumed(
+  cause: ReturnType<LoginAttempts["explain"]>,
+  { isOverHttp, hasLoginCookie }: Surroundings,
+): GatewayError {
+  if (cause === "expired")
+    return new GatewayError("login_failed", {
+      reason: `the login was started more than ${LOGIN_ATTEMPT_SECONDS} seconds ago`,
+      explanation: "login_expired",
+    });
+  if (cause === "unknown") return refused("unknown state: altered, or not from this gateway");
+  if (isOverHttp && !hasLoginCookie)
+    return new GatewayError("login_failed", {
+      reason:
+        "no login cookie: browsers based on WebKit store no Secure cookie over http; use https or another browser",
+      explanation: "secure_cookie_not_stored",
+    });
+  return new GatewayError("login_failed", {
+    reason: "no login cookie for this state: cookies blocked, another browser or host name, or expired",
+    explanation: "login_cookie_missing",
+  });
+}
+
 function refused(reason: string): GatewayError {
   return new GatewayError("login_failed", { reason });
+}
+
+/** HEAD on login and callback: a link checker or a preview starts no login and spends no state. */
+export function answerHead(ctx: Context): void {
+  ctx.status = 200;
+  ctx.set("Cache-Control", "no-store");
+  ctx.body = "";
 }
 
 /** 303: whatever the method was, the next request is a GET (RFC 9700 §4.12). */

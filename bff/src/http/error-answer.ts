@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
-import { ERRORS, GatewayError, type ErrorCode, type Problem } from "../errors.ts";
+import { ERRORS, EXPLANATIONS, GatewayError, type ErrorCode, type Problem } from "../errors.ts";
 import type { Log, SecurityEvent } from "../log.ts";
 import { SESSION_COOKIE } from "../session/cookies.ts";
 import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
@@ -32,12 +32,12 @@ const EVENTS: Partial<Record<ErrorCode, SecurityEvent>> = {
 };
 
 export function problemOf(error: GatewayError, requestId: string): Problem {
-  const { code, status, loginUrl } = error;
+  const { code, status, loginUrl, explanation } = error;
   return {
     type: "about:blank",
     title: STATUS_CODES[status] ?? "Error",
     status,
-    detail: ERRORS[code].detail,
+    detail: explanation === undefined ? ERRORS[code].detail : EXPLANATIONS[explanation].detail,
     code,
     requestId,
     ...(loginUrl === undefined ? {} : { loginUrl }),
@@ -55,9 +55,10 @@ export function errorAnswer({ log, publicOrigin }: { log: Log; publicOrigin: str
   const answer = (ctx: Context, error: GatewayError): void => {
     const { req, res } = ctx;
     const { requestId, returnPath } = requestState(ctx);
-    const isPage = PAGES.has(rawPath(req.url ?? "")) && wantsPage(req);
+    const { code, explanation } = error;
+    const isPage = (PAGES.has(rawPath(req.url ?? "")) || explanation !== undefined) && wantsPage(req);
     const body = isPage
-      ? errorPage({ code: error.code, requestId, returnPath })
+      ? errorPage({ code, explanation, requestId, returnPath, target: req.method === "GET" ? req.url : undefined })
       : JSON.stringify(problemOf(error, requestId));
     for (const name of res.getHeaderNames()) if (!KEPT_HEADERS.has(name)) res.removeHeader(name);
     if (error.status === 503) keepSessionCookie(res);

@@ -1,6 +1,6 @@
 // Errors as a page: for people whose browser was navigating when a login or logout went wrong.
 import { createHash } from "node:crypto";
-import type { ErrorCode } from "../errors.ts";
+import { EXPLANATIONS, type ErrorCode, type Explanation } from "../errors.ts";
 
 type Words = { title: string; sentence: string };
 
@@ -44,6 +44,11 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   internal: { title: "Something went wrong", sentence: "It is our fault, not yours. Please try again in a moment." },
 };
 
+function wordsOf(explanation: Explanation): Words {
+  const { title, detail } = EXPLANATIONS[explanation];
+  return { title, sentence: detail };
+}
+
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1420;--soft:#574d5f;--paper:#f3f1f5;--card:#fff;--line:#d3ccd9;--ticket:#ff86a3}
 @media(prefers-color-scheme:dark){:root{--ink:#f3f1f5;--soft:#b9b0c2;--paper:#120d16;--card:#1d1623;--line:#3a3143}}
@@ -78,14 +83,31 @@ export function escapeHtml(text: string): string {
 
 export type ErrorPage = {
   code: ErrorCode;
+  explanation?: Explanation | undefined;
   requestId: string;
   /** A validated path of our own origin; absent: the login leads home. */
   returnPath?: string | undefined;
+  /** The validated request target, where the same request may be sent again. */
+  target?: string | undefined;
 };
 
-export function errorPage({ code, requestId, returnPath }: ErrorPage): string {
-  const { title, sentence } = WORDS[code];
+type Link = { href: string; text: string };
+
+const HOME: Link = { href: "/", text: "Go to the start page" };
+
+/** What to try next: never a link that leads to the same error again. */
+function linksOf({ explanation, returnPath, target }: ErrorPage): Link[] {
+  if (explanation === "secure_cookie_not_stored") return [HOME];
+  if (explanation === "duplicate_cookie")
+    return target === undefined || target === "/" ? [HOME] : [{ href: target, text: "Open it again" }, HOME];
   const query = returnPath === undefined ? "" : `?returnTo=${encodeURIComponent(returnPath)}`;
+  return [{ href: `/bff/login${query}`, text: "Try again" }, HOME];
+}
+
+export function errorPage(page: ErrorPage): string {
+  const { code, explanation, requestId } = page;
+  const { title, sentence } = explanation === undefined ? WORDS[code] : wordsOf(explanation);
+  const links = linksOf(page).map(({ href, text }) => `<a href="${escapeHtml(href)}">${text}</a>`);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -99,7 +121,7 @@ export function errorPage({ code, requestId, returnPath }: ErrorPage): string {
 <main>
 <h1>${escapeHtml(title)}</h1>
 <p>${escapeHtml(sentence)}</p>
-<nav><a href="/bff/login${escapeHtml(query)}">Try again</a><a href="/">Go to the start page</a></nav>
+<nav>${links.join("")}</nav>
 <footer>If you ask for help, mention <code>${escapeHtml(requestId)}</code>.</footer>
 </main>
 </body>

@@ -2,9 +2,10 @@
 // parser lets through and we do not want is refused here, before any routing, cookie or upstream.
 import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
-import { GatewayError, type ErrorCode } from "../errors.ts";
+import { GatewayError, type ErrorCode, type Explanation } from "../errors.ts";
 import type { SecurityEvent } from "../log.ts";
-import { SESSION_COOKIE } from "../session/cookies.ts";
+import { duplicateCookieNames } from "../session/cookies.ts";
+import { createCookieCleanup } from "./cookie-cleanup.ts";
 import { isNavigation } from "./fetch-metadata.ts";
 import { handshakeOf, inspectHandshake } from "./handshake.ts";
 import { hasBody, isBelow, rawPath, requestState } from "./request-state.ts";
@@ -22,7 +23,13 @@ const MAX_HEADERS = 100;
  */
 const HOST_FREE_PATH = "/bff/backchannel-logout";
 
-export type Refusal = { code: ErrorCode; status: number; reason: string; event?: SecurityEvent };
+export type Refusal = {
+  code: ErrorCode;
+  status: number;
+  reason: string;
+  event?: SecurityEvent;
+  explanation?: Explanation;
+};
 
 const malformed = (status: number, reason: string): Refusal => ({ code: "request_malformed", status, reason });
 
@@ -32,7 +39,12 @@ const TOO_MANY_HEADERS = malformed(431, "more than 100 header fields");
 const HOST_COUNT = malformed(400, "not exactly one Host header");
 const EXPECTATION = malformed(417, "an Expect other than 100-continue");
 const BODY = malformed(400, "a body on GET or HEAD");
-const COOKIE_TWICE: Refusal = { ...malformed(400, "a cookie of ours came twice"), event: "cookie_rejected" };
+/** A sibling host planted the other one (cookie tossing): which of the two is ours cannot be seen. */
+const DUPLICATE_COOKIE: Refusal = {
+  ...malformed(400, "one of the gateway's cookies was sent twice"),
+  event: "cookie_rejected",
+  explanation: "duplicate_cookie",
+};
 export const WRONG_HOST = malformed(421, "Host is not the public origin's");
 
 /** @returns why the request is refused, or undefined. @param host host and port of the public origin */
@@ -53,7 +65,7 @@ export function inspectRequest(request: IncomingMessage, host: string): Refusal 
   }
   // No browser can send one, and parsers disagree on whether it is there (request smuggling).
   if ((method === "GET" || method === "HEAD") && hasBody(request)) return BODY;
-  if (headers.cookie !== undefined && hasCookieTwice(headers.cookie)) return COOKIE_TWICE;
+  if (duplicateCookieNames(headers.cookie).length > 0) return DUPLICATE_COOKIE;
   return headers.host === host || isHostFree ? undefined : WRONG_HOST;
 }
 
@@ -68,20 +80,13 @@ function inspectHostCount(rawHeaders: readonly string[]): Refusal | undefined {
   return hosts === 1 ? undefined : HOST_COUNT;
 }
 
-/** A cookie tossed in front of the real one would log the user out, or in as somebody else. */
-function hasCookieTwice(header: string): boolean {
-  const first = header.indexOf(SESSION_COOKIE);
-  if (first === -1 || header.indexOf(SESSION_COOKIE, first + 1) === -1) return false;
-  const names = header.split(";").map((pair) => pair.split("=", 1)[0]?.trim());
-  return names.filter((name) => name === SESSION_COOKIE).length > 1;
-}
-
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/;
 
 /** @throws GatewayError request_malformed | method_not_allowed */
 export function frontGuard({ publicOrigin }: { publicOrigin: string }) {
   const { host } = new URL(publicOrigin);
   const isLoopback = LOOPBACK_HOST.test(host);
+  const expireDuplicates = createCookieCleanup({ publicOrigin });
   return function guardFront(ctx: Context, next: Next): Promise<void> {
     const refusal = inspectRequest(ctx.req, host);
     if (refusal === undefined) {
@@ -95,9 +100,18 @@ export function frontGuard({ publicOrigin }: { publicOrigin: string }) {
       ctx.res.setHeader("Location", publicOrigin + ctx.req.url);
       return Promise.resolve();
     }
-    const { code, status, reason, event } = refusal;
+    const { code, status, reason, event, explanation } = refusal;
+    if (refusal === DUPLICATE_COOKIE) {
+      const names = duplicateCookieNames(ctx.req.headers.cookie);
+      ctx.res.setHeader("Set-Cookie", expireDuplicates(names, rawPath(ctx.req.url ?? "")));
+    }
     if (event !== undefined) requestState(ctx).securityEvent = event;
-    throw new GatewayError(code, { status, reason, ...(status === 405 ? { allow: KNOWN_METHODS } : {}) });
+    throw new GatewayError(code, {
+      status,
+      reason,
+      ...(explanation === undefined ? {} : { explanation }),
+      ...(status === 405 ? { allow: KNOWN_METHODS } : {}),
+    });
   };
 }
 

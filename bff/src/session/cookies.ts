@@ -1,6 +1,7 @@
-// The gateway's cookies: names, attributes, and reading them so that a tossed duplicate is never believed.
+// The gateway's cookies: names, attributes, and which value of a `Cookie` header counts.
+import { parseCookieHeader } from "./cookie-header.ts";
 
-/** The prefix of RFC 10017 §6.1.3.2; it also satisfies `__Host-`, so no sibling host and no script can plant it. */
+/** The prefix of RFC 10017 §6.1.3.2 includes `__Host-`: browsers that enforce it take no such cookie from a sibling host. */
 export const SESSION_COOKIE = "__Host-Http-session";
 /** One per login attempt, so that tabs that log in at once do not clobber each other. */
 export const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
@@ -9,32 +10,47 @@ export const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
 export const LOGOUT_COOKIE = "__Host-Http-logout";
 
 const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
+/** The id of a login attempt, as auth/login-attempt.ts makes it. */
+const LOGIN_COOKIE = /^__Host-Http-login-[a-z0-9]{7}[a-f0-9]{8}$/;
 
-/** @returns the session id of a Cookie header, or undefined where there is none that could be one of ours. */
+/** @returns the session id of a Cookie header, or undefined if there is none that could be one of ours. */
 export function sessionIdFrom(cookieHeader: string | undefined): string | undefined {
   const value = cookieValue(cookieHeader, SESSION_COOKIE);
   return value !== undefined && SESSION_ID.test(value) ? value : undefined;
 }
 
-/** @returns the first value of that name; the front guard has refused requests that carry one of ours twice. */
+/** @returns undefined for a name that is absent or occurs twice: a planted duplicate never selects anything (I3). */
 export function cookieValue(cookieHeader: string | undefined, name: string): string | undefined {
-  if (cookieHeader === undefined) return undefined;
-  for (let at = cookieHeader.indexOf(name); at !== -1; at = cookieHeader.indexOf(name, at + 1)) {
-    if (at > 0 && cookieHeader[at - 1] !== " " && cookieHeader[at - 1] !== ";") continue;
-    if (cookieHeader[at + name.length] !== "=") continue;
-    const end = cookieHeader.indexOf(";", at);
-    return cookieHeader.slice(at + name.length + 1, end === -1 ? undefined : end).trim();
-  }
-  return undefined;
+  // Spares the parser where the name is not even mentioned.
+  if (cookieHeader?.includes(name) !== true) return undefined;
+  const [cookie, duplicate] = parseCookieHeader(cookieHeader).filter((each) => each.name === name);
+  return duplicate === undefined ? cookie?.value : undefined;
 }
 
-/** Names of the login cookies that came along, in the order of their age: the name begins with its time. */
+/** Names of the login cookies in the header, oldest first: the name begins with its time. */
 export function loginCookieNames(cookieHeader: string | undefined): string[] {
-  return (cookieHeader ?? "")
-    .split(";")
-    .map((pair) => pair.slice(0, Math.max(pair.indexOf("="), 0)).trim())
-    .filter((name) => name.startsWith(LOGIN_COOKIE_PREFIX))
+  return parseCookieHeader(cookieHeader)
+    .map(({ name }) => name)
+    .filter((name) => LOGIN_COOKIE.test(name))
     .toSorted();
+}
+
+/** Names of ours that the header holds more than once. */
+export function duplicateCookieNames(cookieHeader: string | undefined): string[] {
+  if (cookieHeader?.includes(COMMON_PREFIX) !== true) return [];
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name } of parseCookieHeader(cookieHeader)) {
+    if (seen.has(name) && isOurs(name)) twice.add(name);
+    seen.add(name);
+  }
+  return [...twice];
+}
+
+const COMMON_PREFIX = "__Host-Http-";
+
+function isOurs(name: string): boolean {
+  return name === SESSION_COOKIE || name === LOGOUT_COOKIE || LOGIN_COOKIE.test(name);
 }
 
 const COMMON = { secure: true, httpOnly: true, path: "/", signed: false, overwrite: true } as const;

@@ -1,0 +1,41 @@
+// HEAD on the routes of a login: link checkers and previews start no login and spend no state.
+import { request } from "undici";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { testBrowser } from "../support/browser.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
+
+let provider: HostileProvider;
+let gateway: TestGateway;
+beforeAll(async () => {
+  provider = await startHostileProvider();
+  gateway = await startGateway(provider);
+});
+afterAll(async () => {
+  await gateway.stop();
+  await provider.stop();
+});
+
+it.each(["/bff/login", "/bff/login?returnTo=/a", "/bff/login?returnTo=//evil.test&returnTo=x", "/bff/callback"])(
+  "HEAD %s sets no cookie and names no location",
+  async (path) => {
+    const { statusCode, headers } = await request(gateway.origin + path, { method: "HEAD" });
+    expect(statusCode).toBe(200);
+    expect(headers["set-cookie"]).toBeUndefined();
+    expect(headers["location"]).toBeUndefined();
+    expect(headers["cache-control"]).toBe("no-store");
+    expect(gateway.events("login_started")).toHaveLength(0);
+    expect(gateway.events("login_failed")).toHaveLength(0);
+  },
+);
+
+it("HEAD on a callback leaves its state and code to the GET that follows", async () => {
+  const browser = testBrowser(gateway.origin);
+  const callback = await browser.loginAtProvider();
+  const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  const before = provider.counts.token;
+  const head = await request(callback, { method: "HEAD", headers: { cookie } });
+  expect([head.statusCode, head.headers["set-cookie"], provider.counts.token]).toEqual([200, undefined, before]);
+  expect((await browser.navigate(callback)).status).toBe(303);
+  expect(browser.cookies.has("__Host-Http-session")).toBe(true);
+});

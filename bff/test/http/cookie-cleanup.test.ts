@@ -1,0 +1,124 @@
+// A planted duplicate of one of our cookies must be gone after the refusal, wherever a sibling host has put it.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createCookieCleanup } from "../../src/http/cookie-cleanup.ts";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { sendRaw, startGateway, startUpstream, type TestGateway, type TestUpstream } from "../proxy/gateway.ts";
+
+const HOST = "app.team.example.test";
+
+let upstream: TestUpstream;
+let gateway: TestGateway;
+beforeAll(async () => {
+  upstream = await startUpstream();
+  gateway = await startGateway({ upstreams: `/api=${upstream.origin}`, publicOrigin: `https://${HOST}` });
+});
+afterAll(async () => {
+  await gateway.stop();
+  upstream.stop();
+});
+
+type Stored = { value: string; domain: string | undefined; path: string };
+
+/** The cookie jar of a browser that enforces no prefix (RFC 6265bis §5.7), for one name. */
+function cookieJar(host: string) {
+  let stored: Stored[] = [];
+  return {
+    plant: (cookie: Stored) => void stored.push(cookie),
+    header: (path: string) =>
+      stored
+        .filter(({ path: own }) => path === own || path.startsWith(own.endsWith("/") ? own : `${own}/`))
+        .toSorted((a, b) => b.path.length - a.path.length)
+        .map(({ value }) => `${SESSION_COOKIE}=${value}`)
+        .join("; "),
+    take(lines: readonly string[]): void {
+      for (const line of lines) {
+        const path = /; Path=([^;]*)/.exec(line)?.[1];
+        const domain = /; Domain=([^;]*)/.exec(line)?.[1];
+        if (domain !== undefined && host !== domain && !host.endsWith(`.${domain}`)) continue;
+        stored = stored.filter((each) => each.path !== path || each.domain !== domain);
+      }
+    },
+    values: () => stored.map(({ value }) => value),
+  };
+}
+
+/** @returns how many requests were refused before one passed. */
+async function requestsUntilAccepted(jar: ReturnType<typeof cookieJar>, path: string): Promise<number> {
+  for (let refused = 0; refused < 60; refused++) {
+    const answer = await sendRaw(
+      gateway.port,
+      `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\nX-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\nCookie: ${jar.header(path.split("?")[0]!)}\r\n\r\n`,
+    );
+    if (answer.status !== 400) return refused;
+    const lines = answer.headers.get("set-cookie") ?? [];
+    // nginx takes 4 kB of response head by default.
+    expect(answer.raw.indexOf("\r\n\r\n")).toBeLessThan(4_096);
+    jar.take(lines);
+  }
+  return Infinity;
+}
+
+const DOMAINS = [HOST, "team.example.test", "example.test", undefined];
+const PATHS = ["/", "/api", "/api/", "/api/orders", "/api/orders/", "/api/orders/7"];
+const PLACES = DOMAINS.flatMap((domain) => PATHS.map((path) => [domain, path] as const)).filter(
+  ([domain, path]) => domain !== undefined || path !== "/",
+);
+
+describe("after one refusal the browser is back with its own cookie", () => {
+  it.each(PLACES)("planted with Domain=%s and Path=%s", async (domain, path) => {
+    const jar = cookieJar(HOST);
+    jar.plant({ value: "own", domain: undefined, path: "/" });
+    jar.plant({ value: "planted", domain, path });
+    expect(await requestsUntilAccepted(jar, "/api/orders/7?page=2")).toBe(1);
+    expect(jar.values()).toEqual(["own"]);
+  });
+
+  it("planted at every one of these places at once", async () => {
+    const jar = cookieJar(HOST);
+    jar.plant({ value: "own", domain: undefined, path: "/" });
+    for (const [domain, path] of PLACES) jar.plant({ value: "planted", domain, path });
+    expect(await requestsUntilAccepted(jar, "/api/orders/7")).toBeLessThan(20);
+    expect(jar.values()).toEqual(["own"]);
+  });
+});
+
+it.each(["/api/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", `/api/${"long".repeat(50)}/${"er".repeat(50)}/x`])(
+  "a path with more combinations than one response holds is cleaned by a few: %s",
+  async (target) => {
+    for (const path of [target, target.slice(0, target.lastIndexOf("/")), "/api"]) {
+      const jar = cookieJar(HOST);
+      jar.plant({ value: "own", domain: undefined, path: "/" });
+      jar.plant({ value: "planted", domain: "example.test", path });
+      expect(await requestsUntilAccepted(jar, target)).toBeLessThan(60);
+      expect(jar.values()).toEqual(["own"]);
+    }
+  },
+);
+
+describe("the lines", () => {
+  const linesAt = (publicOrigin: string, path = "/x") =>
+    createCookieCleanup({ publicOrigin })([SESSION_COOKIE], path).map((line) =>
+      line.replace(`${SESSION_COOKIE}=; `, ""),
+    );
+
+  it("never expire the host-only cookie at the root", () => {
+    for (const origin of ["https://app.example.test", "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]"])
+      for (const line of linesAt(origin)) expect(line).not.toMatch(/^Path=\/; (Max-Age|Secure)/);
+  });
+
+  it.each([
+    ["https://app.example.test", ["app.example.test", "example.test"]],
+    ["https://example.test:8443", ["example.test"]],
+    ["http://localhost:3000", []],
+    ["http://127.0.0.1:3000", []],
+    ["http://[::1]:3000", []],
+  ])("of %s name the domains %j", (origin, domains) => {
+    const named = linesAt(origin).flatMap((line) => /Domain=([^;]*)/.exec(line)?.[1] ?? []);
+    expect([...new Set(named)]).toEqual(domains);
+  });
+
+  it("say Secure over https only: over http a browser would ignore the whole line", () => {
+    for (const line of linesAt("https://app.example.test")) expect(line).toMatch(/; Secure$/);
+    for (const line of linesAt("http://localhost:3000", "/bff/user")) expect(line).not.toContain("Secure");
+  });
+});
