@@ -5,6 +5,7 @@ import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
+import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
@@ -21,4 +22,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...CACHE_MUTANTS,
   ...CLOCK_MUTANTS,
   ...COOKIE_MUTANTS,
+  ...PATH_MUTANTS,
 ];

@@ -147,8 +147,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "F11: the gateway answers to any Host",
     file: "src/http/front-guard.ts",
-    find: "return headers.host === host ||",
-    replace: "return headers.host !== undefined ||",
+    find: 'HOST_REFUSALS[matchHost(headers.host ?? "")]',
+    replace: 'HOST_REFUSALS[headers.host === undefined ? matchHost("") : "same"]',
     tests: ["test/http"],
   },
   {

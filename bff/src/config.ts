@@ -1,6 +1,7 @@
 // Environment → frozen Config. The only reader of process.env; every fault is reported, all in one message.
 import { readFileSync } from "node:fs";
 import type { BlockList } from "node:net";
+import { isLoopbackUrl } from "./host.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstream-config.ts";
 
@@ -74,12 +75,6 @@ export class ConfigError extends Error {
     );
     this.faults = faults;
   }
-}
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-export function isLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
 }
 
 /** @throws ConfigError with every fault at once; no value of a secret appears in it. */
@@ -220,7 +215,7 @@ function environmentFaults(env: Environment): string[] {
 function crossFaults(values: Values, env: Environment): string[] {
   const faults: string[] = [];
   const origin = values.PUBLIC_ORIGIN;
-  const loopback = origin !== undefined && isLoopback(origin);
+  const loopback = origin !== undefined && isLoopbackUrl(origin);
   if (origin?.startsWith("http:") === true && !loopback)
     faults.push("PUBLIC_ORIGIN must be https unless its host is loopback: browsers drop Secure cookies over http.");
   if (values.OIDC_ISSUER?.startsWith("http:") === true && origin !== undefined && !loopback)

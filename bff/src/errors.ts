@@ -24,6 +24,11 @@ export const ERRORS = {
   not_found: { status: 404, detail: "There is nothing at this address." },
   method_not_allowed: { status: 405, detail: "This address does not allow that method." },
   too_many_connections: { status: 429, detail: "Too many connections of this kind are open." },
+  http_version_not_supported: {
+    status: 505,
+    detail:
+      "The gateway speaks HTTP/1.1 only. A proxy in front of it must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
+  },
   internal: { status: 500, detail: "Something went wrong here." },
 } as const satisfies Record<string, { status: number; detail: string }>;
 

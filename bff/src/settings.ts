@@ -217,7 +217,8 @@ export const SETTINGS = {
   TRUSTED_PROXIES: {
     schema: cidrList,
     default: "",
-    meaning: "CIDR list of proxies whose X-Forwarded-For is believed, for the log's address only",
+    meaning:
+      "CIDR list of proxies whose X-Forwarded-For is believed, for the client's address in the log and to upstreams",
   },
   MAX_WAITING_REQUESTS: {
     schema: wholeNumber(1, 1_000_000),

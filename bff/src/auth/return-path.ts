@@ -1,4 +1,5 @@
 // Where a login may lead to: a path of our own origin and nothing that a browser could read as more than that.
+import { routeClass } from "../paths.ts";
 
 /** Long enough for a page with its query; the sealed state that carries it must fit into a URL. */
 const MAX_LENGTH = 1_024;
@@ -14,7 +15,7 @@ export function returnPath(value: string, publicOrigin: string): string | undefi
   if (!URL.canParse(value, publicOrigin)) return undefined;
   const url = new URL(value, publicOrigin);
   if (url.origin !== publicOrigin || url.pathname.startsWith("//")) return undefined;
-  if (/^\/(bff|api)(\/|$)/i.test(url.pathname)) return undefined;
+  if (routeClass(url.pathname) !== "spa") return undefined;
   const canonical = url.pathname + url.search + url.hash;
   // Escaping makes it longer.
   return canonical.length > MAX_LENGTH ? undefined : canonical;

@@ -1,11 +1,29 @@
-// Whose address goes into the log and upstream: the socket's, unless a proxy that we were told to trust speaks.
+// The client's address for the log and the upstream: the socket's, or what trusted proxies say in X-Forwarded-For.
 import type { IncomingMessage } from "node:http";
-import { isIP, type BlockList } from "node:net";
+import { isIP, SocketAddress, type BlockList } from "node:net";
 
-/** IPv4 seen through a dual-stack socket is written as IPv4, so that one browser has one address. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return "";
-  return address.startsWith("::ffff:") ? address.slice(7) : address;
+/** `203.0.113.7:51234` (Azure Application Gateway, IIS), `[2001:db8::1]` and `[2001:db8::1]:443`. */
+const WITH_PORT = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/;
+const MAPPED_PREFIX = "::ffff:";
+
+/**
+ * @returns the address in its canonical form (RFC 5952, IPv4-mapped as IPv4) without port, brackets and zone, so that
+ * one client has one address; undefined for everything else: `unknown`, `_hidden` (RFC 7239 §6), names, nonsense.
+ */
+export function parseAddress(text: string): string | undefined {
+  const [, bracketed, plain] = WITH_PORT.exec(text) ?? [];
+  // A zone names an interface of the machine that wrote it.
+  const [host = ""] = (bracketed ?? plain ?? text).split("%", 1);
+  const family = isIP(host);
+  if (family === 0 || (bracketed !== undefined && family !== 6)) return undefined;
+  if (family === 4) return host;
+  return withoutMapping(new SocketAddress({ address: host, family: "ipv6" }).address);
+}
+
+/** @param address in its canonical form. @returns IPv4 seen through a dual-stack socket as IPv4 */
+function withoutMapping(address: string): string {
+  const mapped = address.startsWith(MAPPED_PREFIX) ? address.slice(MAPPED_PREFIX.length) : "";
+  return isIP(mapped) === 4 ? mapped : address;
 }
 
 function isTrusted(address: string, trustedProxies: BlockList): boolean {
@@ -14,20 +32,26 @@ function isTrusted(address: string, trustedProxies: BlockList): boolean {
 }
 
 /**
- * @returns the last hop that is not a trusted proxy. Read from the right: everything left of the first stranger is
- * that stranger's invention (ASVS 15.3.4).
+ * @returns the last hop that is not a trusted proxy. Read from the right: everything left of the first hop that is not
+ * trusted is that hop's invention (ASVS 15.3.4). A hop without an address ends the walk at the proxy that wrote it.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: BlockList): string {
-  let address = plainAddress(request.socket.remoteAddress);
+  let address = withoutMapping(request.socket.remoteAddress?.split("%", 1)[0] ?? "");
+  // Several lines of it are one list: Node joins them in their order.
   const forwarded = request.headers["x-forwarded-for"];
   if (typeof forwarded !== "string" || trustedProxies.rules.length === 0) return address;
+  if (!isTrusted(address, trustedProxies)) return address;
   let end = forwarded.length;
-  while (end > 0 && isTrusted(address, trustedProxies)) {
+  while (end > 0) {
     const comma = forwarded.lastIndexOf(",", end - 1);
-    const hop = plainAddress(forwarded.slice(comma + 1, end).trim());
-    if (isIP(hop) === 0) break;
-    address = hop;
+    const entry = forwarded.slice(comma + 1, end).trim();
     end = comma;
+    // RFC 9110 §5.6.1.2: empty list elements are ignored.
+    if (entry === "") continue;
+    const hop = parseAddress(entry);
+    if (hop === undefined) break;
+    address = hop;
+    if (!isTrusted(hop, trustedProxies)) break;
   }
   return address;
 }

@@ -7,6 +7,7 @@ import { headerOf } from "./fetch-metadata.ts";
 import { handshakeOf } from "./handshake.ts";
 import type { Metrics } from "./metrics.ts";
 import { rawPath } from "./request-state.ts";
+import { routeClass } from "../paths.ts";
 
 /**
  * `fetch`: our app's own calls. `form`: a form of ours may send it too. `handshake`: a WebSocket's, which can carry no
@@ -26,11 +27,11 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   ["/bff/logout/provider", "none"],
 ]);
 
-/** Case-blind and strict by default: `/BFF/user` and `/bff/logout/` may match a route, so they are guarded too. */
+/** Strict by default: `/bff/logout/` and `/bff/unknown` are guarded like a route. */
 export function csrfRule(target: string): CsrfRule {
-  const start = target.slice(0, 4).toLowerCase();
-  if (start === "/api") return "fetch";
-  return start === "/bff" ? (RULES.get(rawPath(target)) ?? "fetch") : "none";
+  const route = routeClass(target);
+  if (route === "spa") return "none";
+  return route === "api" ? "fetch" : (RULES.get(rawPath(target)) ?? "fetch");
 }
 
 export type CsrfVerdict =

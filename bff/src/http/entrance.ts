@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type Koa from "koa";
 import compose from "koa-compose";
-import { isBelow } from "./request-state.ts";
+import { isBelow } from "../paths.ts";
 
 /**
  * What is left out (a listener on response and socket each, for errors that Node reports as well) takes more memory of

@@ -25,6 +25,7 @@ const EVENTS: Partial<Record<ErrorCode, SecurityEvent>> = {
   csrf_rejected: "csrf_rejected",
   request_malformed: "request_rejected",
   method_not_allowed: "request_rejected",
+  http_version_not_supported: "request_rejected",
   payload_too_large: "request_rejected",
   forbidden: "forbidden",
   login_failed: "login_failed",

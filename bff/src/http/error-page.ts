@@ -41,6 +41,10 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   request_malformed: REFUSED,
   not_found: { title: "There is nothing here", sentence: "The address may be old or mistyped." },
   method_not_allowed: REFUSED,
+  http_version_not_supported: {
+    title: "The way to this application is set up wrongly",
+    sentence: "The proxy in front of it must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
+  },
   internal: { title: "Something went wrong", sentence: "It is our fault, not yours. Please try again in a moment." },
 };
 

@@ -7,12 +7,19 @@ export function headerOf(request: IncomingMessage, name: string): string | undef
   return typeof value === "string" ? value : undefined;
 }
 
-/** Whether a person is looking at the answer as a page of its own. */
+/** Destinations of navigations inside another page. */
+const NESTED_DESTINATIONS: ReadonlySet<string> = new Set(["iframe", "frame", "embed", "object", "fencedframe"]);
+
+/**
+ * Whether the response becomes a page of its own. The mode decides first: a service worker that passes a navigation on
+ * sends `navigate` with an empty destination. `Accept` decides for browsers without Fetch Metadata (Safari before 16.4).
+ */
 export function isNavigation(request: IncomingMessage): boolean {
   if (request.method !== "GET" && request.method !== "HEAD") return false;
+  const mode = headerOf(request, "sec-fetch-mode");
   const destination = headerOf(request, "sec-fetch-dest");
-  if (destination !== undefined) return destination === "document";
-  return prefersHtml(request);
+  if (mode !== undefined) return mode === "navigate" && !NESTED_DESTINATIONS.has(destination ?? "");
+  return destination === undefined ? prefersHtml(request) : destination === "document";
 }
 
 /** Whether an error is best told by a page: any method, because a form post is shown as a page too. */

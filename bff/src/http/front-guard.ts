@@ -3,12 +3,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError, type ErrorCode, type Explanation } from "../errors.ts";
+import { createHostMatcher, defaultPortOf, isLoopbackName, isLoopbackUrl, parseHost, type HostMatch } from "../host.ts";
 import type { SecurityEvent } from "../log.ts";
 import { duplicateCookieNames } from "../session/cookies.ts";
 import { createCookieCleanup } from "./cookie-cleanup.ts";
 import { isNavigation } from "./fetch-metadata.ts";
 import { handshakeOf, inspectHandshake } from "./handshake.ts";
-import { hasBody, isBelow, rawPath, requestState } from "./request-state.ts";
+import { hasBody, rawPath, requestState } from "./request-state.ts";
+import { routeClass } from "../paths.ts";
 import { inspectTarget } from "./target.ts";
 
 export const KNOWN_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -33,7 +35,11 @@ export type Refusal = {
 
 const malformed = (status: number, reason: string): Refusal => ({ code: "request_malformed", status, reason });
 
-const HTTP_VERSION = malformed(505, "not HTTP/1.1; a proxy in front must speak it (nginx: proxy_http_version 1.1)");
+const HTTP_VERSION: Refusal = {
+  code: "http_version_not_supported",
+  status: 505,
+  reason: "not HTTP/1.1; a proxy in front must speak it (nginx: proxy_http_version 1.1)",
+};
 const UNKNOWN_METHOD: Refusal = { code: "method_not_allowed", status: 405, reason: "unknown method" };
 const TOO_MANY_HEADERS = malformed(431, "more than 100 header fields");
 const HOST_COUNT = malformed(400, "not exactly one Host header");
@@ -45,10 +51,11 @@ const DUPLICATE_COOKIE: Refusal = {
   event: "cookie_rejected",
   explanation: "duplicate_cookie",
 };
-export const WRONG_HOST = malformed(421, "Host is not the public origin's");
+const WRONG_HOST = malformed(421, "Host is not the public origin's");
+const TRAILING_DOT = malformed(421, "Host ends with a dot: another origin to the browser");
 
-/** @returns why the request is refused, or undefined. @param host host and port of the public origin */
-export function inspectRequest(request: IncomingMessage, host: string): Refusal | undefined {
+/** @returns why the request is refused, or undefined */
+function inspectRequest(request: IncomingMessage, matchHost: (host: string) => HostMatch): Refusal | undefined {
   const { headers, method = "", url = "" } = request;
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor !== 1) return HTTP_VERSION;
   if (!knownMethods.has(method)) return UNKNOWN_METHOD;
@@ -66,8 +73,14 @@ export function inspectRequest(request: IncomingMessage, host: string): Refusal 
   // No browser can send one, and parsers disagree on whether it is there (request smuggling).
   if ((method === "GET" || method === "HEAD") && hasBody(request)) return BODY;
   if (duplicateCookieNames(headers.cookie).length > 0) return DUPLICATE_COOKIE;
-  return headers.host === host || isHostFree ? undefined : WRONG_HOST;
+  return isHostFree ? undefined : HOST_REFUSALS[matchHost(headers.host ?? "")];
 }
+
+const HOST_REFUSALS: Readonly<Record<HostMatch, Refusal | undefined>> = {
+  same: undefined,
+  "trailing-dot": TRAILING_DOT,
+  other: WRONG_HOST,
+};
 
 /** Node shows the first of several Hosts; the proxy in front may have gone by the last. */
 function inspectHostCount(rawHeaders: readonly string[]): Refusal | undefined {
@@ -80,23 +93,32 @@ function inspectHostCount(rawHeaders: readonly string[]): Refusal | undefined {
   return hosts === 1 ? undefined : HOST_COUNT;
 }
 
-const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/;
-
 /** @throws GatewayError request_malformed | method_not_allowed */
 export function frontGuard({ publicOrigin }: { publicOrigin: string }) {
-  const { host } = new URL(publicOrigin);
-  const isLoopback = LOOPBACK_HOST.test(host);
+  const matchHost = createHostMatcher(publicOrigin);
+  const isLoopback = isLoopbackUrl(publicOrigin);
   const expireDuplicates = createCookieCleanup({ publicOrigin });
+  /** A navigation by another name of this host goes to the public origin; programs get the 421. */
+  const redirectStatus = (request: IncomingMessage, refusal: Refusal): 307 | 308 | undefined => {
+    if (!isNavigation(request) || routeClass(request.url ?? "") === "api") return undefined;
+    if (refusal === TRAILING_DOT) return 308;
+    // 127.0.0.1 instead of localhost.
+    const host = parseHost(request.headers.host ?? "", defaultPortOf(publicOrigin));
+    const isLoopbackHost = host !== undefined && isLoopbackName(host.name.replace(/\.$/, ""));
+    return refusal === WRONG_HOST && isLoopback && isLoopbackHost ? 307 : undefined;
+  };
   return function guardFront(ctx: Context, next: Next): Promise<void> {
-    const refusal = inspectRequest(ctx.req, host);
+    const refusal = inspectRequest(ctx.req, matchHost);
     if (refusal === undefined) {
-      if (ctx.req.headers.expect !== undefined && !isApi(ctx.req)) ctx.res.writeContinue();
+      // Below /api the forwarder sends 100 Continue, once an upstream takes the body.
+      if (ctx.req.headers.expect !== undefined && routeClass(ctx.req.url ?? "") !== "api") ctx.res.writeContinue();
       return next();
     }
-    if (refusal === WRONG_HOST && isLoopback && isOtherLoopbackName(ctx.req)) {
+    const redirect = redirectStatus(ctx.req, refusal);
+    if (redirect !== undefined) {
       // Safe because the target is known to start with exactly one slash: it cannot name another host.
       ctx.body = null;
-      ctx.status = 307;
+      ctx.status = redirect;
       ctx.res.setHeader("Location", publicOrigin + ctx.req.url);
       return Promise.resolve();
     }
@@ -113,14 +135,4 @@ export function frontGuard({ publicOrigin }: { publicOrigin: string }) {
       ...(status === 405 ? { allow: KNOWN_METHODS } : {}),
     });
   };
-}
-
-/** A person who typed 127.0.0.1 instead of localhost; programs are told that the name is wrong. */
-function isOtherLoopbackName(request: IncomingMessage): boolean {
-  return LOOPBACK_HOST.test(request.headers.host ?? "") && isNavigation(request) && !isApi(request);
-}
-
-/** Under /api the forwarder says "continue", once it knows that somebody will take the body. */
-function isApi({ url = "" }: IncomingMessage): boolean {
-  return isBelow(url, "/api");
 }

@@ -3,7 +3,7 @@
 import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { Socket } from "node:net";
 import type { Log } from "../log.ts";
-import { isBelow } from "./request-state.ts";
+import { isBelow } from "../paths.ts";
 
 export type Handshake = {
   /** RFC 6455 §4.1: nothing may follow before the answer. Early bytes have become a second request elsewhere. */

@@ -2,6 +2,7 @@
 // No label takes a value that a browser, a user or a provider chooses.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
+import type { RouteClass } from "../paths.ts";
 import { createRequestTally } from "./request-tally.ts";
 import { watchUpstreams, type UpstreamSample } from "./upstream-metrics.ts";
 
@@ -11,7 +12,6 @@ export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "f
 export type LoginOutcome = "completed" | "failed" | "unavailable";
 export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
 export type SessionReadOutcome = "hit" | "miss" | "bypass";
-export type RouteClass = "api" | "bff" | "spa";
 export type FinishedRequest = {
   route: RouteClass;
   method: string;

@@ -3,8 +3,9 @@ import type { Context, Next } from "koa";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { clientAddress } from "./client-address.ts";
-import type { Metrics, RouteClass } from "./metrics.ts";
-import { isBelow, rawPath, requestState } from "./request-state.ts";
+import type { Metrics } from "./metrics.ts";
+import { rawPath, requestState } from "./request-state.ts";
+import { routeClass } from "../paths.ts";
 
 /** Longer paths are cut in the log: whoever sends them chose them to fill it. */
 const MAX_LOGGED_PATH = 512;
@@ -33,9 +34,4 @@ export function requestLog({ config, log, metrics }: RequestLogParts) {
     ctx.res.on("close", () => finish(ctx, startedAt));
     return next();
   };
-}
-
-function routeClass(target: string): RouteClass {
-  if (isBelow(target, "/api")) return "api";
-  return isBelow(target, "/bff") ? "bff" : "spa";
 }

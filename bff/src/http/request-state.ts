@@ -40,13 +40,6 @@ export function rawPath(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** Whether the raw target is `name` itself or below it, e.g. `/api`, `/api?x`, `/api/x`; case counts. */
-export function isBelow(target: string, name: string): boolean {
-  if (!target.startsWith(name)) return false;
-  const next = target.charCodeAt(name.length);
-  return Number.isNaN(next) || next === 0x2f || next === 0x3f;
-}
-
 /** Whether a body is announced; Node has already refused every ambiguous framing. */
 export function hasBody(request: IncomingMessage): boolean {
   const { "transfer-encoding": coding, "content-length": length } = request.headers;

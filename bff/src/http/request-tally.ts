@@ -1,7 +1,7 @@
 // How many requests were answered and how quickly, counted in plain numbers: each request is counted, and few are asked
 // about. They become metrics when somebody asks.
 import { Counter, type Registry } from "prom-client";
-import type { RouteClass } from "./metrics.ts";
+import type { RouteClass } from "../paths.ts";
 
 export type RequestTally = {
   count(route: RouteClass, method: string, status: number): void;

@@ -2,7 +2,8 @@
 import type { ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config.ts";
-import { isBelow, requestState } from "./request-state.ts";
+import { requestState } from "./request-state.ts";
+import { routeClass } from "../paths.ts";
 
 export type HeaderList = readonly string[];
 
@@ -74,9 +75,9 @@ export function securityHeaders({ publicOrigin, provider }: Pick<Config, "public
   const forAnswers = answerHeaders(publicOrigin);
   const forDocuments = documentHeaders(publicOrigin, provider.issuer);
   return function setSecurityHeaders(ctx: Context, next: Next): Promise<void> {
-    const target = ctx.req.url ?? "";
-    if (!isBelow(target, "/api")) {
-      setHeaders(ctx.res, isBelow(target, "/bff") ? forAnswers : forDocuments);
+    const route = routeClass(ctx.req.url ?? "");
+    if (route !== "api") {
+      setHeaders(ctx.res, route === "bff" ? forAnswers : forDocuments);
       ctx.res.setHeader("X-Request-Id", requestState(ctx).requestId);
       ctx.res.setHeader("Cache-Control", "no-store");
     }

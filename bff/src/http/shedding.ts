@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
 import { Roll } from "../roll.ts";
-import { hasBody, isBelow, rawPath } from "./request-state.ts";
+import { isBelow } from "../paths.ts";
+import { hasBody, rawPath } from "./request-state.ts";
 
 /** Counting may take so much less time than everything else: a tenth. */
 const TIMES_AS_LONG = 10;

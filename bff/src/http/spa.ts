@@ -6,8 +6,10 @@ import { extname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
-import { headerOf } from "./fetch-metadata.ts";
-import { isBelow, rawPath } from "./request-state.ts";
+import { headerOf, isNavigation } from "./fetch-metadata.ts";
+import { decodePath, isHiddenPath, isPagePath } from "./file-path.ts";
+import { rawPath } from "./request-state.ts";
+import { routeClass } from "../paths.ts";
 
 /** A build is a few megabytes; more is a wrong folder, and would be the gateway's memory. */
 const MAX_TOTAL_BYTES = 128 * 1024 * 1024;
@@ -67,23 +69,18 @@ export function spa({ root }: { root: string | undefined }) {
   if (root !== undefined && index === undefined) throw new Error(checkSpaRoot(root) ?? "SPA_ROOT has no index.html.");
   return function serveSpa(ctx: Context, next: Next): Promise<void> {
     const target = ctx.req.url ?? "";
-    if (isBelow(target, "/bff") || isBelow(target, "/api")) return next();
+    if (routeClass(target) !== "spa") return next();
     if (ctx.req.method !== "GET" && ctx.req.method !== "HEAD")
       throw new GatewayError("method_not_allowed", { allow: ALLOW, reason: "static files are only read" });
     const path = rawPath(target);
     // They live on the management listener: a probe that asks here must not find an app that looks healthy.
-    if (MANAGEMENT_PATHS.has(path)) throw new GatewayError("not_found");
-    // A missing asset must not look like a page: the browser would run HTML as a script and report nonsense.
-    const file = files.get(path) ?? (isFileName(path) ? undefined : index);
+    if (MANAGEMENT_PATHS.has(path) || isHiddenPath(path)) throw new GatewayError("not_found");
+    const name = decodePath(path);
+    const file = files.get(name) ?? (isPagePath(name, isNavigation(ctx.req)) ? index : undefined);
     if (file === undefined) throw new GatewayError("not_found");
     send(ctx, file);
     return Promise.resolve();
   };
-}
-
-/** Names with an extension, and everything below a dot folder: scanners for `/.git/config` shall find nothing. */
-function isFileName(path: string): boolean {
-  return path.includes(".", path.lastIndexOf("/")) || path.includes("/.");
 }
 
 function send(ctx: Context, { body, etag, type, cacheControl, compressed }: StaticFile): void {
@@ -118,10 +115,10 @@ function readFiles(root: string): Map<string, StaticFile> {
   let totalBytes = 0;
   const visit = (folder: string, urlPath: string): void => {
     for (const name of readdirSync(folder)) {
-      // Dot files are never part of a build, but .git and .env may lie beside it (ASVS 13.4.1).
-      if (name.startsWith(".")) continue;
       const path = join(folder, name);
-      const url = `${urlPath}/${encodeURIComponent(name)}`;
+      const url = `${urlPath}/${name}`;
+      // Other dot files are never part of a build, but .git and .env may lie beside it (ASVS 13.4.1).
+      if (isHiddenPath(url)) continue;
       const stats = statSync(path);
       if (stats.isDirectory()) visit(path, url);
       if (!stats.isFile()) continue;
@@ -136,7 +133,7 @@ function readFiles(root: string): Map<string, StaticFile> {
 
 function readFile(path: string, url: string): StaticFile {
   const body = readFileSync(path);
-  const type = TYPES[extname(path).toLowerCase()] ?? "application/octet-stream";
+  const type = typeOf(path, body);
   return {
     body,
     type,
@@ -146,6 +143,21 @@ function readFile(path: string, url: string): StaticFile {
     cacheControl: url.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
     compressed: isText(type) && body.length >= MIN_COMPRESSED_BYTES ? compress(body) : new Map(),
   };
+}
+
+/** Files without an extension are JSON by their content: apple-app-site-association, /.well-known/webauthn. */
+function typeOf(path: string, body: Buffer): string {
+  const extension = extname(path).toLowerCase();
+  const isJson = extension === "" && isJsonText(body);
+  return TYPES[isJson ? ".json" : extension] ?? "application/octet-stream";
+}
+
+function isJsonText(body: Buffer): boolean {
+  try {
+    return /^\s*[[{]/.test(body.toString("latin1", 0, 100)) && JSON.parse(body.toString()) !== null;
+  } catch {
+    return false;
+  }
 }
 
 function isText(type: string): boolean {

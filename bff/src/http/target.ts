@@ -29,7 +29,8 @@ const BACKSLASH = 0x5c;
 
 /**
  * One scan, no decoding and no URL parser: `new URL()` on a target that a browser chose is how a bearer leaves for
- * another host. Paths under /api and /bff are held to the strict rules, others only to the shape.
+ * another host. Paths that any parser could place under /api or /bff are held to the strict rules, others only to the
+ * shape.
  */
 export function inspectTarget(target: string): "ok" | TargetFault {
   if (target.length > MAX_TARGET_LENGTH) return "target too long";
@@ -44,13 +45,18 @@ export function inspectTarget(target: string): "ok" | TargetFault {
     if (char === QUESTION && pathEnd === target.length) pathEnd = at;
     else if (char === BACKSLASH && pathEnd === target.length) return "backslash in path";
   }
-  return isGatewayPath(target) ? inspectPath(target, pathEnd) : "ok";
+  return couldBeGatewayPath(target) ? inspectPath(target, pathEnd) : "ok";
 }
 
-/** Case-blind, because routers and upstreams may be. */
-function isGatewayPath(target: string): boolean {
+/**
+ * Wider than routeClass: case-blind, and `/api;x` and `/api%2fx` count, which other parsers on the way place under
+ * /api. `/api-keys` and `/apis` do not: no parser does.
+ */
+function couldBeGatewayPath(target: string): boolean {
   const start = target.slice(0, 4).toLowerCase();
-  return start === "/api" || start === "/bff";
+  if (start !== "/api" && start !== "/bff") return false;
+  const next = target.charCodeAt(4);
+  return Number.isNaN(next) || next === SLASH || next === QUESTION || next === SEMICOLON || next === PERCENT;
 }
 
 function inspectPath(target: string, end: number): "ok" | TargetFault {

@@ -1,5 +1,6 @@
 // The upstreams that may be called: found by path, never by anything else in a request.
 import type { UpstreamConfig } from "../config.ts";
+import { isBelow } from "../paths.ts";
 import { createAddress, type Address, type AddressLog } from "./address.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
 import { createTally, type Tally } from "./tally.ts";
@@ -44,13 +45,8 @@ export function createUpstreams(configs: readonly UpstreamConfig[], log: Address
  */
 export function findUpstream(upstreams: readonly Upstream[], path: string): Upstream | undefined {
   const lower = path.toLowerCase();
-  for (const upstream of upstreams) {
-    const { prefix } = upstream.config;
-    if (!lower.startsWith(prefix)) continue;
-    if (path.length > prefix.length && path.charCodeAt(prefix.length) !== 0x2f) continue;
-    return path.startsWith(prefix) ? upstream : undefined;
-  }
-  return undefined;
+  const upstream = upstreams.find(({ config }) => isBelow(lower, config.prefix));
+  return upstream !== undefined && isBelow(path, upstream.config.prefix) ? upstream : undefined;
 }
 
 /** @param target raw and inspected by the front guard. @returns the upstream's target, byte for byte but the prefix */

@@ -2,6 +2,7 @@
 import { watch } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { GATEWAY_PATH_PATTERN } from "../../../bff/src/paths.ts";
 import type { GatewayProcess } from "../gateway-process.ts";
 import { SPA_FOLDER, viteFolder } from "./spa-build.ts";
 
@@ -25,7 +26,7 @@ export async function startViteServer(port: number, gatewayPort: number): Promis
       port,
       strictPort: true,
       proxy: {
-        "^/(bff|api)/": { target: `http://127.0.0.1:${gatewayPort}`, changeOrigin: false, ws: true },
+        [GATEWAY_PATH_PATTERN]: { target: `http://127.0.0.1:${gatewayPort}`, changeOrigin: false, ws: true },
       },
     },
   });

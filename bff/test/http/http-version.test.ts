@@ -1,0 +1,63 @@
+// A proxy in front that speaks HTTP/1.0 (nginx before 1.29.7 by default) gets a response that names the cure.
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createManagementServer } from "../../src/http/management.ts";
+import { sendRaw, startUpstream, type TestUpstream } from "../proxy/gateway.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+
+let gateway: TestGateway;
+let upstream: TestUpstream;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  const client = { issuer: "https://id.test", clientId: "app", clientSecret: "a-client-secret-of-the-tests" };
+  gateway = await startGateway({ ...client, env: { UPSTREAMS: `/api=${upstream.origin}` } });
+});
+afterAll(async () => {
+  await gateway.stop();
+  upstream.stop();
+});
+
+describe("HTTP/1.0 on the public listener", () => {
+  const host = () => `Host: ${new URL(gateway.origin).host}\r\n`;
+  test.each<[name: string, head: () => string]>([
+    ["a page, as nginx sends it by default", () => `GET / HTTP/1.0\r\n${host()}Connection: close\r\n\r\n`],
+    ["a page without Host", () => "GET / HTTP/1.0\r\n\r\n"],
+    ["another Host", () => "GET / HTTP/1.0\r\nHost: evil.test\r\n\r\n"],
+    ["keep-alive", () => `GET /bff/user HTTP/1.0\r\n${host()}Connection: keep-alive\r\n\r\n`],
+    ["a call of an API", () => `GET /api/x HTTP/1.0\r\n${host()}X-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\n\r\n`],
+    ["a body", () => `POST /api/x HTTP/1.0\r\n${host()}Content-Length: 2\r\n\r\nxx`],
+    ["a back-channel logout", () => `POST /bff/backchannel-logout HTTP/1.0\r\nContent-Length: 0\r\n\r\n`],
+    ["absolute-form", () => `GET http://evil.test/ HTTP/1.0\r\n\r\n`],
+  ])("%s gets 505 and the cure", async (_name, head) => {
+    const answer = await sendRaw(Number(new URL(gateway.origin).port), head());
+    expect(answer.status).toBe(505);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      status: 505,
+      code: "http_version_not_supported",
+      detail: expect.stringContaining("nginx: proxy_http_version 1.1;"),
+    });
+    expect(answer.headers.get("cache-control")).toEqual(["no-store"]);
+    expect(upstream.arrived).toEqual([]);
+    expect(gateway.events("request_rejected").at(-1)?.["reason"]).toContain("proxy_http_version 1.1");
+  });
+
+  test("a navigation to a page of the gateway gets the cure as a page", async () => {
+    const head = `GET /bff/login HTTP/1.0\r\n${host()}Accept: text/html\r\n\r\n`;
+    const answer = await sendRaw(Number(new URL(gateway.origin).port), head);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([505, ["text/html; charset=utf-8"]]);
+    expect(answer.body).toContain("proxy_http_version 1.1;");
+  });
+});
+
+test("HTTP/1.0 on the management listener is served: health checks of load balancers use it", async () => {
+  const metrics = { scrape: async () => "", contentType: "text/plain" };
+  const server = createManagementServer({ metrics, checks: [], isDraining: () => false });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  for (const path of ["/livez", "/readyz"])
+    expect((await sendRaw(port, `GET ${path} HTTP/1.0\r\n\r\n`)).status).toBe(200);
+  server.close();
+});
