@@ -60,6 +60,27 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
     tests: ["test/auth/state-spelling.test.ts"],
   },
   {
+    breaks: "INSECURE_COOKIES: an insecure cookie counts beside the real one",
+    file: "src/http/insecure-cookies.ts",
+    find: "if (!isSecure) acceptInsecure",
+    replace: "acceptInsecure",
+    tests: ["test/auth/insecure-cookies.test.ts"],
+  },
+  {
+    breaks: "INSECURE_COOKIES: a browser that stores Secure cookies gets an insecure session cookie",
+    file: "src/http/insecure-cookies.ts",
+    find: "(!isSecure || /^[^=]+=;/.test(line))",
+    replace: "true",
+    tests: ["test/auth/insecure-cookies.test.ts"],
+  },
+  {
+    breaks: "INSECURE_COOKIES: accepted on an origin that is not http on loopback",
+    file: "src/config.ts",
+    find: '!(loopback && origin.startsWith("http:"))',
+    replace: "origin === ''",
+    tests: ["test/auth/insecure-cookies.test.ts"],
+  },
+  {
     breaks: "HEAD /bff/login starts a login",
     file: "src/app.ts",
     find: '.head(["/login", "/callback"], answerHead)',

@@ -17,6 +17,7 @@ import { csrf, loginGuard } from "./http/csrf.ts";
 import { entrance } from "./http/entrance.ts";
 import { errorAnswer, reportLateError } from "./http/error-answer.ts";
 import { frontGuard } from "./http/front-guard.ts";
+import { insecureCookies } from "./http/insecure-cookies.ts";
 import type { CheckResult, ReadinessCheck } from "./http/management.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { oneAtATime } from "./http/one-at-a-time.ts";
@@ -103,6 +104,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const loginParts = {
     publicOrigin,
     config: providerConfig,
+    needsSecureCookies: !config.insecureCookies,
     onTokenLife: createLifetimeWarning({ sessionIdleMs, log }),
     sessionsPerUser,
     provider,
@@ -172,6 +174,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(shedding({ maxWaiting: config.maxWaitingRequests }));
+  if (config.insecureCookies) app.use(insecureCookies({ publicOrigin }));
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
   app.use(apiForwarding({ config, upstreams, authorize, openAnswers, forwardWebSocket, log }));

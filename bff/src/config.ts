@@ -27,8 +27,10 @@ export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: str
 export type Config = Readonly<{
   production: boolean;
   publicOrigin: string;
-  /** Whether browsers reach us over TLS: decides HSTS. Cookies are Secure in any case. */
+  /** Whether browsers reach us over TLS: decides HSTS. */
   secureOrigin: boolean;
+  /** Whether browsers that store no Secure cookie over http get cookies without it; on http loopback only. */
+  insecureCookies: boolean;
   listen: Readonly<{ host: string; port: number }>;
   management: Readonly<{ host: string; port: number }>;
   provider: ProviderConfig;
@@ -97,6 +99,7 @@ export function loadConfig(env: Environment = process.env): Config {
     production: env["NODE_ENV"] === "production",
     publicOrigin: PUBLIC_ORIGIN,
     secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
+    insecureCookies: values.INSECURE_COOKIES === "loopback",
     listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
     provider: {
@@ -218,6 +221,10 @@ function crossFaults(values: Values, env: Environment): string[] {
   const loopback = origin !== undefined && isLoopbackUrl(origin);
   if (origin?.startsWith("http:") === true && !loopback)
     faults.push("PUBLIC_ORIGIN must be https unless its host is loopback: browsers drop Secure cookies over http.");
+  if (values.INSECURE_COOKIES === "loopback" && origin !== undefined && !(loopback && origin.startsWith("http:")))
+    faults.push(
+      "INSECURE_COOKIES may be loopback only while PUBLIC_ORIGIN is http on a loopback host: over https every browser stores Secure cookies. Unset it.",
+    );
   if (values.OIDC_ISSUER?.startsWith("http:") === true && origin !== undefined && !loopback)
     faults.push("OIDC_ISSUER may be http only while PUBLIC_ORIGIN is loopback. Put TLS in front of the provider.");
   if (env["NODE_ENV"] === "production" && values.REDIS_URL === undefined)

@@ -77,6 +77,12 @@ export const SETTINGS = {
     default: "http://localhost:3000",
     meaning: "The one origin that browsers use; https unless the host is loopback",
   },
+  INSECURE_COOKIES: {
+    schema: z.enum(["never", "loopback"], { error: "must be never or loopback" }),
+    default: "never",
+    meaning:
+      "`loopback`: browsers that store no `Secure` cookie over http (WebKit) get cookies without it. For trying out on http://localhost only; `npm start` and `npm run dev` set it",
+  },
   HOST: { schema: text, default: "127.0.0.1", meaning: "Address of the public listener" },
   PORT: { schema: port, default: "3000", meaning: "Port of the public listener" },
   MANAGEMENT_HOST: {

@@ -59,6 +59,7 @@ const DECIDED_HERE = new Set([
   "OIDC_CLIENT_SECRET",
   "POST_LOGOUT_PATH",
   "REDIS_URL",
+  "INSECURE_COOKIES",
 ]);
 
 /** Settings of the gateway that a person put into the environment, e.g. LOG_LEVEL or SESSION_IDLE_SECONDS. */

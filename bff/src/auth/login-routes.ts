@@ -27,6 +27,8 @@ import { sessionFromClaims } from "./session-from-claims.ts";
 export type LoginParts = {
   publicOrigin: string;
   config: Pick<ProviderConfig, "issuer" | "rolesClaim" | "responseIssRequired">;
+  /** Whether a browser that stores no Secure cookie over http cannot log in. */
+  needsSecureCookies: boolean;
   /** Told how long the provider lets a session go on, at each login. */
   onTokenLife: (grant: TokenGrant, life: TokenLife) => void;
   sessionsPerUser: number;
@@ -76,7 +78,7 @@ export function callback(parts: LoginParts) {
       // A stale or repeated callback of somebody who is logged in: nothing to do, nothing to complain about.
       if (foundSession(ctx) !== undefined) return seeOther(ctx, `${publicOrigin}/`);
       throw notResumed(attempts.explain(query.state, cookieOf), {
-        isOverHttp: publicOrigin.startsWith("http:"),
+        needsSecureCookies: parts.needsSecureCookies && publicOrigin.startsWith("http:"),
         hasLoginCookie: loginCookieNames(header).length > 0,
       });
     }
@@ -188,11 +190,11 @@ function giveUpOldestAttempts(ctx: Context): void {
     ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
 }
 
-type Surroundings = { isOverHttp: boolean; hasLoginCookie: boolean };
+type Surroundings = { needsSecureCookies: boolean; hasLoginCookie: boolean };
 
 function notResumed(
   cause: ReturnType<LoginAttempts["explain"]>,
-  { isOverHttp, hasLoginCookie }: Surroundings,
+  { needsSecureCookies, hasLoginCookie }: Surroundings,
 ): GatewayError {
   if (cause === "expired")
     return new GatewayError("login_failed", {
@@ -200,7 +202,7 @@ function notResumed(
       explanation: "login_expired",
     });
   if (cause === "unknown") return refused("unknown state: altered, or not from this gateway");
-  if (isOverHttp && !hasLoginCookie)
+  if (needsSecureCookies && !hasLoginCookie)
     return new GatewayError("login_failed", {
       reason:
         "no login cookie: browsers based on WebKit store no Secure cookie over http; use https or another browser",

@@ -4,7 +4,7 @@ import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { ERRORS, EXPLANATIONS, GatewayError, type ErrorCode, type Problem } from "../errors.ts";
 import type { Log, SecurityEvent } from "../log.ts";
-import { SESSION_COOKIE } from "../session/cookies.ts";
+import { isSessionCookieLine } from "../session/cookies.ts";
 import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState } from "./request-state.ts";
@@ -98,7 +98,7 @@ export function errorAnswer({ log, publicOrigin }: { log: Log; publicOrigin: str
 /** I5: an outage clears no cookie, whatever was prepared before it was noticed. */
 function keepSessionCookie(res: ServerResponse): void {
   const lines = [res.getHeader("set-cookie") ?? []].flat().map(String);
-  const others = lines.filter((line) => !line.startsWith(`${SESSION_COOKIE}=`));
+  const others = lines.filter((line) => !isSessionCookieLine(line));
   if (others.length === 0) res.removeHeader("set-cookie");
   else res.setHeader("set-cookie", others);
 }

@@ -9,6 +9,22 @@ export const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
 /** From our logout to the provider's; see auth/provider-logout.ts. */
 export const LOGOUT_COOKIE = "__Host-Http-logout";
 
+/** What all of them begin with. */
+export const COOKIE_PREFIX = "__Host-Http-";
+
+/** See http/insecure-cookies.ts. Names the port: cookies do not know ports, and each localhost has many applications. */
+export function insecureCookiePrefix(publicOrigin: string): string {
+  const { port } = new URL(publicOrigin);
+  return `cloakroom-${port === "" ? "80" : port}-`;
+}
+
+const SESSION_COOKIE_LINE = /^(?:__Host-Http-|cloakroom-\d+-)session=/;
+
+/** Whether a Set-Cookie line sets or clears the session cookie, under whichever name. */
+export function isSessionCookieLine(line: string): boolean {
+  return SESSION_COOKIE_LINE.test(line);
+}
+
 const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
 /** The id of a login attempt, as auth/login-attempt.ts makes it. */
 const LOGIN_COOKIE = /^__Host-Http-login-[a-z0-9]{7}[a-f0-9]{8}$/;
@@ -37,7 +53,7 @@ export function loginCookieNames(cookieHeader: string | undefined): string[] {
 
 /** Names of ours that the header holds more than once. */
 export function duplicateCookieNames(cookieHeader: string | undefined): string[] {
-  if (cookieHeader?.includes(COMMON_PREFIX) !== true) return [];
+  if (cookieHeader?.includes(COOKIE_PREFIX) !== true) return [];
   const seen = new Set<string>();
   const twice = new Set<string>();
   for (const { name } of parseCookieHeader(cookieHeader)) {
@@ -46,8 +62,6 @@ export function duplicateCookieNames(cookieHeader: string | undefined): string[]
   }
   return [...twice];
 }
-
-const COMMON_PREFIX = "__Host-Http-";
 
 function isOurs(name: string): boolean {
   return name === SESSION_COOKIE || name === LOGOUT_COOKIE || LOGIN_COOKIE.test(name);

@@ -15,6 +15,7 @@ ${users.join("\n")}
   Provider   ${provider.issuer}
   API        ${api.url}/docs
   Sessions   ${sessions(redis)}
+  Cookies    Secure; without it in Safari and other WebKit browsers, which store no Secure cookie over http
 
   Ctrl-C stops everything.
 `;

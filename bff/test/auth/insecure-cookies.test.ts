@@ -1,0 +1,219 @@
+// INSECURE_COOKIES=loopback, in two kinds of browser: one that stores Secure cookies over http, and WebKit, which does not.
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../src/config.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { testBrowser, type TestBrowser } from "../support/browser.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
+import { userOf } from "../support/world.ts";
+
+let provider: HostileProvider;
+let gateway: TestGateway;
+let strict: TestGateway;
+let prefix: string;
+beforeAll(async () => {
+  provider = await startHostileProvider();
+  gateway = await startGateway({ ...provider, env: { INSECURE_COOKIES: "loopback" } });
+  strict = await startGateway(provider);
+  prefix = `cloakroom-${new URL(gateway.origin).port}-`;
+});
+afterAll(async () => {
+  await gateway.stop();
+  await strict.stop();
+  await provider.stop();
+});
+
+/** Forgets Secure cookies before each request, as WebKit does on http. */
+function webKit(at = gateway): TestBrowser {
+  const browser = testBrowser(at.origin);
+  const forget = () => {
+    for (const name of browser.cookies.keys()) if (name.startsWith("__")) browser.cookies.delete(name);
+  };
+  return {
+    ...browser,
+    navigate: (...all) => browser.navigate(...all).finally(forget),
+    fetch: (...all) => browser.fetch(...all).finally(forget),
+    async loginAtProvider(query) {
+      return browser.loginAtProvider(query).finally(forget);
+    },
+    async login(query) {
+      const callback = await browser.loginAtProvider(query).finally(forget);
+      return browser.navigate(callback, { "sec-fetch-site": "cross-site" }).finally(forget);
+    },
+  };
+}
+
+describe("a browser that stores no Secure cookie", () => {
+  it("logs in, stays logged in, and logs out for good", async () => {
+    const browser = webKit();
+    expect((await browser.login("?returnTo=/profile")).headers.get("location")).toBe(`${gateway.origin}/profile`);
+    const session = browser.cookies.get(`${prefix}session`)!;
+    expect(await userOf(browser)).toBe("alice");
+    const logout = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    expect(logout.status).toBe(200);
+    expect([...browser.cookies.keys()].filter((name) => name.endsWith("session"))).toEqual([]);
+    browser.cookies.set(`${prefix}session`, session);
+    expect(await userOf(browser)).toBeUndefined();
+  });
+
+  it("gets cookies that differ from the real ones in name and Secure only", async () => {
+    const browser = webKit();
+    await browser.login();
+    const attributesOf = (start: string) =>
+      browser.setCookies
+        .findLast((line) => line.startsWith(start))!
+        .replace(/^[^=]*=/, "")
+        .toLowerCase();
+    for (const name of ["login-", "session"])
+      expect(attributesOf(prefix + name)).toBe(attributesOf(`__Host-Http-${name}`).replace("; secure", ""));
+    expect(attributesOf(`${prefix}session`)).toMatch(/; path=\/; expires=.*; samesite=strict; httponly$/);
+    for (const line of browser.setCookies) expect(line).not.toMatch(/domain=/i);
+  });
+
+  it("cannot finish the login of another browser", async () => {
+    const callback = await webKit().loginAtProvider();
+    const victim = webKit();
+    await victim.loginAtProvider();
+    expect((await victim.navigate(callback)).status).toBe(400);
+  });
+
+  it("is told of blocked cookies, not of Secure, where it stores no cookie at all", async () => {
+    const browser = webKit();
+    const callback = await browser.loginAtProvider();
+    browser.cookies.clear();
+    expect(await (await browser.navigate(callback)).text()).toContain("Cookies may be blocked");
+  });
+
+  it("keeps its session cookie where the store could not end the session (I5)", async () => {
+    const browser = webKit();
+    await browser.login();
+    const end = vi.spyOn(gateway.store, "end").mockRejectedValue(new GatewayError("store_unavailable"));
+    const logout = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    end.mockRestore();
+    expect(logout.status).toBe(503);
+    expect(await userOf(browser)).toBe("alice");
+  });
+
+  it("is refused with a duplicate of its cookie, which the response removes", async () => {
+    const browser = webKit();
+    await browser.login();
+    const id = browser.cookies.get(`${prefix}session`)!;
+    browser.cookies.set(`${prefix}session`, `${id}; ${prefix}session=${"A".repeat(43)}`);
+    const answer = await browser.fetch("/bff/user");
+    expect(answer.status).toBe(400);
+    const lines = answer.headers.getSetCookie().filter((line) => line.startsWith(prefix));
+    expect(lines).toContain(`${prefix}session=; Path=/bff; Max-Age=0`);
+    for (const line of lines) expect(line).not.toContain("Path=/;");
+  });
+});
+
+describe("a browser that stores Secure cookies", () => {
+  it("gets the real session cookie only", async () => {
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    expect([...browser.cookies.keys()].filter((name) => name.endsWith("session"))).toEqual([SESSION_COOKIE]);
+    expect(browser.setCookies.filter((line) => line.startsWith(`${prefix}session`))).toEqual([]);
+    expect(await userOf(browser)).toBe("alice");
+  });
+
+  it("is not moved by an insecure cookie that another application on this host has planted", async () => {
+    const bob = webKit();
+    provider.lies = { claims: (honest) => ({ ...honest, sub: "bob" }) };
+    await bob.login();
+    provider.lies = {};
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    browser.cookies.set(`${prefix}session`, bob.cookies.get(`${prefix}session`)!);
+    expect(await userOf(browser)).toBe("alice");
+  });
+
+  it("loses the insecure copies of its login cookies at logout", async () => {
+    const browser = testBrowser(gateway.origin);
+    const other = await browser.loginAtProvider();
+    await browser.login();
+    await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    expect([...browser.cookies.keys()].filter((name) => name.includes("login-"))).toEqual([]);
+    expect((await browser.navigate(other)).status).toBe(400);
+  });
+});
+
+describe("without the setting", () => {
+  it("no cookie lacks Secure, and none of another name is read", async () => {
+    const browser = testBrowser(strict.origin);
+    await browser.login();
+    for (const line of browser.setCookies) expect(line).toMatch(/^__Host-Http-.*; secure/);
+    const { port } = new URL(strict.origin);
+    const copy = testBrowser(strict.origin);
+    copy.cookies.set(`cloakroom-${port}-session`, browser.cookies.get(SESSION_COOKIE)!);
+    expect(await userOf(copy)).toBeUndefined();
+  });
+
+  it("the callback says that the browser stored no Secure cookie over http, and does not offer to repeat it", async () => {
+    const browser = webKit(strict);
+    const response = await browser.login("?returnTo=/profile");
+    expect(response.status).toBe(400);
+    const page = await response.text();
+    expect(page).toContain("Secure");
+    expect(page).toContain("https");
+    expect(page).not.toContain("/bff/login");
+    expect(page).not.toContain("taken too long");
+    expect(strict.events("login_failed").at(-1)?.["reason"]).toContain("no Secure cookie over http");
+  });
+
+  it("over https the callback names the likely causes and offers to try again", async () => {
+    const remote = await startGateway({
+      ...provider,
+      publicOrigin: "https://app.example.test",
+      env: { OIDC_ISSUER: "https://id.example.test" },
+    });
+    const { state } = anyState();
+    const browser = testBrowser(remote.origin, undefined, "https://app.example.test");
+    const page = await (await browser.navigate(`/bff/callback?code=x&state=${state}`)).text();
+    for (const cause of ["blocked", "another browser", "host name", "15 minutes"]) expect(page).toContain(cause);
+    expect(page).toContain("/bff/login");
+    await remote.stop();
+  });
+
+  it("a state that is too old is called that", async () => {
+    const { state } = anyState(Date.now() - 16 * 60_000);
+    const browser = testBrowser(strict.origin);
+    expect(await (await browser.navigate(`/bff/callback?code=x&state=${state}`)).text()).toContain("15 minutes");
+    expect(strict.events("login_failed").at(-1)?.["reason"]).toContain("900 seconds");
+  });
+});
+
+/** Shaped like a state; the id begins with its time. */
+function anyState(startedAtMs = Date.now()) {
+  const time = Math.floor(startedAtMs / 1000)
+    .toString(36)
+    .padStart(7, "0");
+  return { state: `${time}0a1b2c3d.AAAAAA.${"A".repeat(80)}` };
+}
+
+describe("the start is refused", () => {
+  const env = {
+    OIDC_ISSUER: "https://id.example.test",
+    OIDC_CLIENT_ID: "x",
+    OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
+    SECRET_KEYS: Buffer.from("0123456789abcdef0123456789abcdef").toString("base64url"),
+  };
+
+  it.each(["https://app.example.test", "https://localhost:3000", "https://127.0.0.1", "http://app.example.test"])(
+    "with insecure cookies on %s",
+    (PUBLIC_ORIGIN) => {
+      expect(() => loadConfig({ ...env, PUBLIC_ORIGIN, INSECURE_COOKIES: "loopback" })).toThrow(
+        /INSECURE_COOKIES may be loopback only while PUBLIC_ORIGIN is http on a loopback host/,
+      );
+    },
+  );
+
+  it.each(["true", "always", "Loopback"])("with INSECURE_COOKIES=%s", (value) => {
+    expect(() => loadConfig({ ...env, INSECURE_COOKIES: value })).toThrow(/INSECURE_COOKIES must be never or loopback/);
+  });
+
+  it.each(["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"])("but not on %s", (PUBLIC_ORIGIN) => {
+    expect(loadConfig({ ...env, PUBLIC_ORIGIN, INSECURE_COOKIES: "loopback" }).insecureCookies).toBe(true);
+    expect(loadConfig({ ...env, PUBLIC_ORIGIN }).insecureCookies).toBe(false);
+  });
+});
