@@ -67,12 +67,15 @@ async function startParts(options: SystemOptions, stops: (() => Promise<void>)[]
   const clientSecret = randomBytes(32).toString("base64url");
 
   const client = clientRegistration(origin, clientSecret);
-  const provider = await startProvider({ ...options.provider, port: ports.provider ?? 0, clients: [client] });
+  const apiPort = ports.api || (await freePort());
+  // The audience of access tokens names the API by its address, wherever it listens.
+  const resource = `http://localhost:${apiPort}`;
+  const provider = await startProvider({ resource, ...options.provider, port: ports.provider ?? 0, clients: [client] });
   stops.push(provider.stop);
   const api = await startResourceApi({
     audience: provider.resource,
     ...options.api,
-    port: ports.api ?? 0,
+    port: apiPort,
     issuer: provider.issuer,
   });
   stops.push(api.stop);

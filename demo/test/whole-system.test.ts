@@ -43,7 +43,12 @@ test.each([undefined, "none"])(
     expect(back.html).toContain("The app");
 
     const answer = await browser.open(`${started.origin}/api/protected?message=probe`, { headers: SCRIPT });
-    expect(JSON.parse(answer.html)).toMatchObject({ message: "probeReceived", user: { preferred_username: "alice" } });
+    // The token's audience is the API's own address, wherever it listens.
+    const aud = `http://localhost:${new URL(started.api.url).port}`;
+    expect(JSON.parse(answer.html)).toMatchObject({
+      message: "probeReceived",
+      user: { preferred_username: "alice", aud },
+    });
 
     // Two requests more than a token's life apart need two tokens; the poll is the clock.
     const renewals = async () => [

@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config.ts";
+import { isLoopbackHost } from "../loopback-host.ts";
 import { requestState } from "./request-state.ts";
 import { routeClass } from "../paths.ts";
 
@@ -19,9 +20,19 @@ function commonHeaders(publicOrigin: string): string[] {
     "same-origin",
     "X-Frame-Options",
     "DENY",
-    // ASVS 3.4.1; over plain http browsers ignore it, and on a developer's localhost it would bind other ports too.
-    ...(publicOrigin.startsWith("https:") ? ["Strict-Transport-Security", "max-age=63072000; includeSubDomains"] : []),
+    ...(isTransportSecurityUseful(publicOrigin)
+      ? ["Strict-Transport-Security", "max-age=63072000; includeSubDomains"]
+      : []),
   ];
+}
+
+/**
+ * ASVS 3.4.1. Browsers ignore the header over plain http. It applies to a host name with all its ports: on a loopback
+ * host it would break every other development server there for two years.
+ */
+function isTransportSecurityUseful(publicOrigin: string): boolean {
+  const { protocol, hostname } = new URL(publicOrigin);
+  return protocol === "https:" && !isLoopbackHost(hostname);
 }
 
 /**
