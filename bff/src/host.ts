@@ -15,6 +15,8 @@ export type Host = {
  */
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,255})(?::(\d*))?$/i;
 const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+/** 127.0.0.0/8 written in IPv6 (RFC 4291 §2.5.5.2). */
+const MAPPED_LOOPBACK = /^\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\]$/;
 
 /** @returns the normalized host (RFC 9110 §4.2.3): an absent or empty port is the default port */
 export function parseHost(text: string, defaultPort: number): Host | undefined {
@@ -30,6 +32,15 @@ function canonicalAddress(literal: string): string | undefined {
 /** Loopback names in the normalized form of parseHost and of URL.hostname. */
 export function isLoopbackName(name: string): boolean {
   return LOOPBACK_NAME.test(name);
+}
+
+/**
+ * Names that mean this very machine, in every spelling: more than those that may do without TLS, since what is below
+ * localhost (RFC 6761 §6.3) is not resolved to a loopback address everywhere.
+ */
+export function isThisMachine(name: string): boolean {
+  const withoutDot = name.replace(/\.$/, "");
+  return isLoopbackName(withoutDot) || withoutDot.endsWith(".localhost") || MAPPED_LOOPBACK.test(withoutDot);
 }
 
 export function isLoopbackUrl(url: string): boolean {

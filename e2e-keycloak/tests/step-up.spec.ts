@@ -69,7 +69,7 @@ test("the API's demand for level 2 costs a code in the middle of work, and the c
   await expect(page.getByLabel("Password", { exact: true })).toHaveCount(0);
   await page.locator("#otp").fill(nextOneTimeCode(secret));
   await page.getByRole("button", { name: "Log in", exact: true }).click();
-  const answer = page.getByRole("region", { name: "Answer" });
+  const answer = page.getByRole("region", { name: "Response" });
   await expect(answer).toContainText("half a sentence & moreReceived");
   await expect(answer).toContainText('"acr": "2"');
   await expect(page.getByLabel("Message")).toHaveValue("half a sentence & more");

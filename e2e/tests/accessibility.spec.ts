@@ -12,7 +12,7 @@ for (const path of PAGES)
   test(`axe finds nothing on ${path}, for nobody and for somebody`, async ({ page, context, system }) => {
     test.skip(isOnKeycloak, SAME_EVERYWHERE);
     await page.goto(path);
-    await expect(page.getByRole("link", { name: "Log in" })).toBeVisible();
+    await expect(page.getByRole("banner").getByRole("link", { name: "Log in" })).toBeVisible();
     if (path === "/under-the-hood") await expect(page.getByText(/No token found in/)).toBeVisible();
     await expectAccessible(page, `${path} for nobody`);
     const person = await newPerson(system, { roles: path === "/admin" ? ["user"] : ["user", "admin"] });
@@ -27,7 +27,7 @@ for (const path of PAGES)
 test("axe finds nothing on the answers of the API page", async ({ page, loggedIn, system }) => {
   test.skip(isOnKeycloak, SAME_EVERYWHERE);
   await loggedIn.goto("/call");
-  const answer = page.getByRole("region", { name: "Answer" });
+  const answer = page.getByRole("region", { name: "Response" });
   const send = () => page.getByRole("button", { name: "Send" }).click();
   await send();
   await expect(answer).toContainText("probeReceived");

@@ -13,7 +13,7 @@ test("a message is sent and its answer shown, with the token attached behind the
 }) => {
   await page.getByLabel("Message").fill("good evening");
   await page.getByRole("button", { name: "Send" }).click();
-  const answer = page.getByRole("region", { name: "Answer" });
+  const answer = page.getByRole("region", { name: "Response" });
   await expect(answer).toContainText('"message": "good eveningReceived"');
   await expect(answer).toContainText(person.sub);
   await expect(page.getByRole("region", { name: "Request" })).toContainText("GET /api/protected?message=good+evening");
@@ -27,12 +27,12 @@ test("markup, quotes and other scripts come back as the letters that were typed"
   const message = `<img src=x onerror="alert(1)"> & "quotes" ' \\ ${"日本語 🎟️"}`;
   await page.getByLabel("Message").fill(message);
   await page.getByRole("button", { name: "Send" }).click();
-  await expect(page.getByRole("region", { name: "Answer" })).toContainText(JSON.stringify(`${message}Received`));
+  await expect(page.getByRole("region", { name: "Response" })).toContainText(JSON.stringify(`${message}Received`));
   await expect(page.getByRole("main").locator("img")).toHaveCount(0);
 });
 
 test("bad input is answered with the API's own words", async ({ page }) => {
-  const answer = page.getByRole("region", { name: "Answer" });
+  const answer = page.getByRole("region", { name: "Response" });
   await page.getByLabel("Message").fill("");
   await page.getByRole("button", { name: "Send" }).click();
   await expect(answer).toContainText("Give message once, with a value.");
@@ -52,7 +52,7 @@ test("an API that is down is told apart from a gateway that is down, and the nex
   person,
   system,
 }) => {
-  const answer = page.getByRole("region", { name: "Answer" });
+  const answer = page.getByRole("region", { name: "Response" });
   await system.api.down();
   try {
     await page.getByRole("button", { name: "Send" }).click();
@@ -76,7 +76,7 @@ test("a slow call is said to be slow, can be cancelled, and is cancelled at the 
 }) => {
   await page.getByLabel("Resource").selectOption({ label: "/api/slow (8 s)" });
   await page.getByRole("button", { name: "Send" }).click();
-  const answer = page.getByRole("region", { name: "Answer" });
+  const answer = page.getByRole("region", { name: "Response" });
   await expect(answer).toContainText("Still waiting for the API");
   await answer.getByRole("button", { name: "Cancel" }).click();
   await expect(answer).toContainText("Cancelled.");

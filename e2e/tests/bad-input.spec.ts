@@ -147,7 +147,7 @@ test("an address that leads nowhere is a page with a way on, and a missing file 
   request,
 }) => {
   await page.goto("/no/such/page");
-  await expect(page.getByRole("heading", { name: "Nothing hangs here" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
   await page.getByRole("link", { name: "Go to the start" }).click();
   await expect(page).toHaveURL("/");
   expect((await request.get("/assets/no-such-file.js")).status()).toBe(404);

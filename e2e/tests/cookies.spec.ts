@@ -38,7 +38,7 @@ test("Chromium keeps the session id in one host-only, HttpOnly, Secure, Strict c
 
 test("Chromium keeps a login attempt in a Lax cookie of its own, for minutes", async ({ page, context, system }) => {
   await page.goto("/");
-  await page.getByRole("link", { name: "Log in" }).click();
+  await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await expect(passwordField(page)).toBeVisible();
   const cookies = await context.cookies(system.origin);
   expect(cookies).toHaveLength(1);

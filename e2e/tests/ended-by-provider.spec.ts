@@ -30,7 +30,7 @@ test("a page that is opened after the provider ended the session asks for a logi
   await expect(loggedIn.getByRole("banner")).toContainText(person.name);
   await system.provider.endSession(person.sub);
   await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("link", { name: "Log in" })).toBeVisible();
+  await expect(loggedIn.getByRole("banner").getByRole("link", { name: "Log in" })).toBeVisible();
   await expect(loggedIn.locator("body")).not.toContainText(person.name);
 });
 

@@ -5,7 +5,7 @@ import { expect, test } from "../support/test.ts";
 
 test("a person logs in, works and logs out with the keyboard alone", async ({ page, person }) => {
   await page.goto("/call?message=by+hand");
-  await tabTo(page, page.getByRole("link", { name: "Log in" }));
+  await tabTo(page, page.getByRole("banner").getByRole("link", { name: "Log in" }));
   await page.keyboard.press("Enter");
   // The provider's page puts the cursor where it belongs.
   await expect(usernameField(page)).toBeFocused();
@@ -26,7 +26,7 @@ test("a person logs in, works and logs out with the keyboard alone", async ({ pa
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.type("no mouse");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("region", { name: "Answer" })).toContainText("no mouseReceived");
+  await expect(page.getByRole("region", { name: "Response" })).toContainText("no mouseReceived");
   await expect(page.getByLabel("Message")).toBeFocused();
 
   await tabTo(page, page.getByRole("button", { name: "Log out", exact: true }), "Shift+Tab");

@@ -31,7 +31,7 @@ test("a session that is ended from another browser is gone from every tab at onc
   await expect(list(loggedIn).getByRole("listitem")).toHaveCount(2);
   await expect(list(loggedIn).getByRole("listitem").filter({ hasText: "This browser" })).toHaveCount(1);
   await list(loggedIn)
-    .getByRole("button", { name: /^End the session/ })
+    .getByRole("button", { name: /^End session on/ })
     .click();
   await expect(list(loggedIn).getByRole("listitem")).toHaveCount(1);
 
@@ -88,11 +88,13 @@ test("a person who logs out everywhere is logged out in every browser", async ({
   await heard;
   await loggedIn.goto("/profile");
   await list(loggedIn).getByRole("button", { name: "Log out everywhere" }).click();
+  const question = loggedIn.getByRole("dialog", { name: "Log out everywhere?" });
+  await question.getByRole("button", { name: "Log out everywhere" }).click();
   await expect(ended(elsewhere)).toBeVisible();
   expect(await call(elsewhere, "/api/protected?message=x")).toMatchObject({ status: 401 });
   await expect(loggedIn).not.toHaveURL(/profile/);
   await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("link", { name: "Log in" })).toBeVisible();
+  await expect(loggedIn.getByRole("main").getByRole("link", { name: "Log in" })).toBeVisible();
 });
 
 test.describe("a session that is about to run out", () => {

@@ -40,7 +40,7 @@ test("the provider says that a password is wrong, and the right one still leads 
   system,
 }) => {
   await page.goto("/profile");
-  await page.getByRole("link", { name: "Log in" }).click();
+  await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await enterPassword(page, { ...person, password: "not-the-password" });
   await providerPages.expectWrongPassword(page, person);
   const names = (await context.cookies(system.origin)).map(({ name }) => name);
@@ -56,7 +56,7 @@ test("a person who cancels at the provider is told so and can try again for the 
 }) => {
   test.skip(isOnKeycloak, "Keycloak's login page has no way to cancel");
   await page.goto("/call?message=kept");
-  await page.getByRole("link", { name: "Log in" }).click();
+  await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(page.getByRole("heading", { name: "The login was not completed" })).toBeVisible();
   await page.getByRole("link", { name: "Try again" }).click();
@@ -77,7 +77,7 @@ test("the callback's address, opened again, leads home quietly and spends no sec
   });
   await page.goto("/profile");
   await logInByHand(page, person);
-  const handle = page.getByText("A public name for this session").locator("..");
+  const handle = page.getByText("For support.").locator("..");
   const before = await handle.textContent();
   const exchanged = system.provider.count("token:authorization_code");
   expect(callbacks).toHaveLength(1);

@@ -27,7 +27,7 @@ test("a logout ends the provider's session as well: the next login asks for the 
   await page.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
   expect(system.provider.count("revocation")).toBe(revocations + 1);
-  await page.getByRole("link", { name: "Log in" }).click();
+  await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await enterPassword(page, person);
   await expect(page).toHaveURL("/");
   await expect(page.getByRole("banner")).toContainText(person.name);
@@ -67,7 +67,7 @@ test("the back button after a logout shows nothing personal", async ({ loggedIn,
   await expect(loggedIn.getByRole("table", { name: "Claims" })).toContainText(person.sub);
   await loggedIn.getByRole("link", { name: "Call the API" }).click();
   await loggedIn.getByRole("button", { name: "Send" }).click();
-  await expect(loggedIn.getByRole("region", { name: "Answer" })).toContainText("probeReceived");
+  await expect(loggedIn.getByRole("region", { name: "Response" })).toContainText("probeReceived");
   await loggedIn.getByRole("button", { name: "Log out", exact: true }).click();
   await expect(loggedIn).toHaveURL("/logged-out");
   for (const heading of ["Call the API", "Profile"]) {

@@ -16,7 +16,7 @@ for (const count of [2, 5])
       const tab = await context.newPage();
       tabs.push(tab);
       await tab.goto(`/call?message=tab-${at}`);
-      await tab.getByRole("link", { name: "Log in" }).click();
+      await tab.getByRole("banner").getByRole("link", { name: "Log in" }).click();
       await expect(passwordField(tab)).toBeVisible();
     }
     for (const [at, tab] of [...tabs.entries()].reverse()) {
@@ -29,7 +29,7 @@ for (const count of [2, 5])
     for (const [at, tab] of tabs.entries()) {
       await tab.bringToFront();
       await tab.getByRole("button", { name: "Send" }).click();
-      await expect(tab.getByRole("region", { name: "Answer" })).toContainText(`tab-${at}Received`);
+      await expect(tab.getByRole("region", { name: "Response" })).toContainText(`tab-${at}Received`);
     }
     expect(system.provider.count("refresh-token-reuse")).toBe(0);
   });

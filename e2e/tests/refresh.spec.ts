@@ -62,7 +62,7 @@ test("a person who comes back after the access token ran out goes on without a l
   const expired = Date.now() + accessTokenSeconds * 1_000;
   await expect.poll(() => Date.now() > expired, { intervals: [500] }).toBe(true);
   await loggedIn.getByRole("button", { name: "Send" }).click();
-  await expect(loggedIn.getByRole("region", { name: "Answer" })).toContainText("probeReceived");
+  await expect(loggedIn.getByRole("region", { name: "Response" })).toContainText("probeReceived");
   expect(system.provider.issuedTokens().accessTokens.length).toBe(issuedBefore + 1);
 });
 

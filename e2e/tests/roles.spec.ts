@@ -12,7 +12,7 @@ test("a person without the role sees no way to the admin page, and on it why it 
   await expect(loggedIn.getByRole("link", { name: "Admin" })).toHaveCount(0);
   await loggedIn.goto("/admin");
   await expect(loggedIn.getByText("this page needs the role admin")).toBeVisible();
-  const answer = loggedIn.getByRole("region", { name: "The API’s answer" });
+  const answer = loggedIn.getByRole("region", { name: "The API’s response" });
   await expect(answer).toContainText("Your account does not have the role admin.");
   await expect(answer).toContainText("403");
   // Nothing is wrong with the session.
@@ -26,7 +26,7 @@ test("an administrator is shown the way and the API's answer", async ({ context,
   await page.goto("/");
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Admin" }).click();
   await expect(page).toHaveURL("/admin");
-  await expect(page.getByRole("region", { name: "The API’s answer" })).toContainText("You are an administrator.");
+  await expect(page.getByRole("region", { name: "The API’s response" })).toContainText("You are an administrator.");
   await expect(page.getByText("this page needs the role")).toHaveCount(0);
 });
 
@@ -44,7 +44,7 @@ for (const { department, status, text } of [
     await logInQuietly(context, system, await newPerson(system, { department }));
     await page.goto("/call?resource=department");
     await page.getByRole("button", { name: "Send" }).click();
-    const answer = page.getByRole("region", { name: "Answer" });
+    const answer = page.getByRole("region", { name: "Response" });
     await expect(answer).toContainText(text);
     await expect(answer).toContainText(String(status));
   });
@@ -59,6 +59,6 @@ test("a person who forges the role in the app gains nothing", async ({ loggedIn,
   await loggedIn.goto("/admin");
   await expect(loggedIn.getByRole("banner")).toContainText(person.name);
   await expect(loggedIn.getByText("What only administrators may ask the API.")).toBeVisible();
-  await expect(loggedIn.getByRole("region", { name: "The API’s answer" })).toContainText("403");
+  await expect(loggedIn.getByRole("region", { name: "The API’s response" })).toContainText("403");
   await expect(loggedIn.locator("body")).not.toContainText("You are an administrator.");
 });

@@ -8,8 +8,10 @@ import { expect, test } from "../support/test.ts";
 /** As the person meant it who ran npm, not from here. */
 const FOLDER = resolve(process.env["INIT_CWD"] ?? "", process.env["E2E_SCREENSHOTS"] ?? "screenshots");
 const SIZES = [
+  { width: 320, height: 568 },
   { width: 390, height: 844 },
-  { width: 1440, height: 900 },
+  { width: 768, height: 1024 },
+  { width: 1280, height: 800 },
 ];
 const SCHEMES = ["light", "dark"] as const;
 
@@ -17,7 +19,7 @@ type Shot = { name: string; path: string; ready?: (page: Page) => Promise<unknow
 
 const answered = async (page: Page) => {
   await page.getByRole("button", { name: "Send" }).click();
-  await expect(page.getByRole("region", { name: "Answer" })).toContainText("Received");
+  await expect(page.getByRole("region", { name: "Response" })).toContainText("Received");
 };
 const searched = (page: Page) => expect(page.getByText(/No token found in/)).toBeVisible();
 const refused = (page: Page) => expect(page.getByText("insufficient_scope")).toBeVisible();

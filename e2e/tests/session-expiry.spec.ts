@@ -11,7 +11,7 @@ test.afterEach(({ system }) => system.gateway.restart({ SESSION_IDLE_SECONDS: "1
 const atWork = async (page: Page): Promise<void> => {
   await page.goto("/call");
   await page.getByRole("button", { name: "Send" }).click();
-  await expect(page.getByRole("region", { name: "Answer" })).toContainText("probeReceived");
+  await expect(page.getByRole("region", { name: "Response" })).toContainText("probeReceived");
 };
 
 test("an unused session expires although the app asks about it, and a used one lives on", async ({
@@ -48,5 +48,5 @@ test("an unused session expires although the app asks about it, and a used one l
   await expect(unused.getByRole("banner")).toContainText(person.name);
   await expect(unused.getByLabel("Message")).toHaveValue("a long thought");
   await unused.getByRole("button", { name: "Send" }).click();
-  await expect(unused.getByRole("region", { name: "Answer" })).toContainText("a long thoughtReceived");
+  await expect(unused.getByRole("region", { name: "Response" })).toContainText("a long thoughtReceived");
 });

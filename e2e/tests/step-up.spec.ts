@@ -5,7 +5,7 @@ import { SESSION_COOKIE } from "../support/secrets.ts";
 import { providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
-const answer = (page: Page) => page.getByRole("region", { name: "Answer" });
+const answer = (page: Page) => page.getByRole("region", { name: "Response" });
 const history = (page: Page) => page.getByRole("region", { name: "Last calls" }).getByRole("listitem");
 const confirm = (page: Page) => answer(page).getByRole("link", { name: "Confirm that it is you" });
 

@@ -20,7 +20,7 @@ test("no token, code, key or session id is seen anywhere on a journey through th
   const admin = await newPerson(system, { roles: ["user", "admin"] });
   await system.provider.issueAccessTokensFor(3);
   await page.goto("/call?message=journey");
-  await page.getByRole("link", { name: "Log in" }).click();
+  await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await enterPassword(page, { ...admin, password: "wrong" });
   await enterPassword(page, admin);
   await expect(page.getByRole("banner")).toContainText(admin.name);
@@ -28,7 +28,7 @@ test("no token, code, key or session id is seen anywhere on a journey through th
   for (const resource of ["/api/protected", "/api/department", "/api/admin", "/api/echo"]) {
     await page.getByLabel("Resource").selectOption({ label: resource });
     await page.getByRole("button", { name: "Send" }).click();
-    await expect(page.getByRole("region", { name: "Answer" })).toContainText("Answered in");
+    await expect(page.getByRole("region", { name: "Response" })).toContainText("Received after");
   }
   await page.getByRole("button", { name: "Start listening" }).click();
   await expect(page.getByRole("region", { name: "Live events" })).toContainText('"number":4');

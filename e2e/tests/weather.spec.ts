@@ -11,7 +11,7 @@ const sessionIn = async (context: BrowserContext) =>
 const trouble = (page: Page) => page.getByRole("region", { name: "We cannot check your session right now" });
 const unreachable = (page: Page) => page.getByRole("region", { name: "Cloakroom cannot be reached" });
 const offline = (page: Page) => page.getByRole("region", { name: "You are offline" });
-const answer = (page: Page) => page.getByRole("region", { name: "Answer" });
+const answer = (page: Page) => page.getByRole("region", { name: "Response" });
 const send = (page: Page) => page.getByRole("button", { name: "Send" }).click();
 
 test.beforeEach(async ({ loggedIn, person }) => {

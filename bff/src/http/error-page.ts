@@ -7,7 +7,7 @@ type Words = { title: string; sentence: string };
 const NOT_LOGGED_IN: Words = { title: "You are not logged in", sentence: "Please log in to go on." };
 const WAIT: Words = {
   title: "We cannot log you in right now",
-  sentence: "A service that we need does not answer. Nobody was logged out; please try again in a moment.",
+  sentence: "A service that this needs does not respond. This does not log you out. Please try again in a moment.",
 };
 const REFUSED: Words = { title: "This did not work", sentence: "The address or the request behind it is not valid." };
 
@@ -64,6 +64,7 @@ p{margin:0 0 1.5rem;color:var(--soft)}
 nav{display:flex;flex-wrap:wrap;gap:.75rem}
 a{padding:.6rem 1.1rem;border:2px solid var(--ink);border-radius:4px;color:var(--ink);font-weight:600;text-decoration:none}
 a:first-child{background:var(--ticket);border-color:var(--ticket);color:#1b1420}
+@media(forced-colors:active){a:first-child{forced-color-adjust:none;background:Highlight;border-color:Highlight;color:HighlightText}}
 a:focus-visible{outline:3px solid var(--ink);outline-offset:3px}
 footer{margin-top:1.75rem;font-size:.8125rem;color:var(--soft)}
 code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}

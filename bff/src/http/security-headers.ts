@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config.ts";
-import { isLoopbackHost } from "../loopback-host.ts";
+import { isThisMachine } from "../host.ts";
 import { requestState } from "./request-state.ts";
 import { routeClass } from "../paths.ts";
 
@@ -32,7 +32,7 @@ function commonHeaders(publicOrigin: string): string[] {
  */
 function isTransportSecurityUseful(publicOrigin: string): boolean {
   const { protocol, hostname } = new URL(publicOrigin);
-  return protocol === "https:" && !isLoopbackHost(hostname);
+  return protocol === "https:" && !isThisMachine(hostname);
 }
 
 /**

@@ -81,7 +81,7 @@ function globalsPlace(): Place {
   return place(
     "Variables of this page",
     suspects,
-    `${lookedAt.toLocaleString("en")} values looked at, none looks like a token.`,
+    `${lookedAt.toLocaleString(navigator.languages)} values looked at, none looks like a token.`,
   );
 }
 

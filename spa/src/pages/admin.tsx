@@ -3,6 +3,8 @@ import { useEffect } from "react";
 import { CallStatus } from "../parts/call-status.tsx";
 import { FailurePanel } from "../parts/failure-panel.tsx";
 import { NeedsLogin } from "../parts/needs-login.tsx";
+import { Json } from "../parts/json.tsx";
+import { Name } from "../parts/name.tsx";
 import { Page } from "../parts/page.tsx";
 import { Waiting } from "../parts/waiting.tsx";
 import { api } from "../paths.ts";
@@ -25,6 +27,7 @@ function AdminFor({ user }: { readonly user: User }) {
   return (
     <Page
       heading="Admin"
+      title="Admin"
       lead={
         isAdmin
           ? "What only administrators may ask the API."
@@ -34,14 +37,14 @@ function AdminFor({ user }: { readonly user: User }) {
       {!isAdmin && <NotAnAdmin user={user} />}
       <section className="panel" aria-labelledby="admin-answer">
         <h2 id="admin-answer">
-          The API’s answer to <code>GET {api.admin}</code>
+          The API’s response to <code>GET {api.admin}</code>
         </h2>
         <CallStatus state={state} />
         {state.kind === "waiting" && <Waiting what="the API" onCancel={cancel} />}
         {state.kind === "answered" && (
           <>
             <p className="quiet">Answered with {state.value.status}.</p>
-            <pre className="body">{JSON.stringify(state.value.body, null, 2)}</pre>
+            <Json value={state.value.body} />
           </>
         )}
         {state.kind === "failed" && <FailurePanel failure={state.failure} retryAtMs={state.retryAtMs} />}
@@ -69,13 +72,14 @@ function NotAnAdmin({ user }: { readonly user: User }) {
   return (
     <div className="callout">
       <p>
-        You are logged in as <strong>{user.displayName}</strong> with {roles}; this page needs the role{" "}
-        <strong>admin</strong>. Nothing is wrong with your session. If you should have access, ask whoever looks after
-        accounts, then log out and in again.
+        You are logged in as{" "}
+        <strong>
+          <Name>{user.displayName}</Name>
+        </strong>{" "}
+        with {roles}; this page needs the role <strong>admin</strong>. Nothing is wrong with your session. If you should
+        have access, ask an administrator for the role, then log out and in again.
       </p>
-      <p className="quiet">
-        Hiding the link is only politeness. The refusal below comes from the API itself, whatever this page thinks.
-      </p>
+      <p className="quiet">The refusal below comes from the API itself. Hiding the link protects nothing.</p>
     </div>
   );
 }

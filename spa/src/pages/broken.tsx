@@ -9,6 +9,7 @@ export function Broken() {
   return (
     <Page
       heading="This page broke"
+      title="This page broke"
       lead="That is our mistake, not yours. Your session is not affected, and the other pages still work."
     >
       <div className="actions">
@@ -20,7 +21,7 @@ export function Broken() {
         </a>
       </div>
       <p className="quiet">
-        For whoever looks into it: <code>{error instanceof Error ? error.name : "unknown error"}</code>
+        Tell support: <code>{error instanceof Error ? error.name : "unknown error"}</code>
       </p>
     </Page>
   );

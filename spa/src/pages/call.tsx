@@ -8,12 +8,12 @@ import type { Outcome } from "../server/request.ts";
 import { useSession } from "../session/session.ts";
 import { useRepeatAfterLogin } from "../session/use-repeat-after-login.ts";
 import { useServerCall } from "../session/use-server-call.ts";
-import { AnswerPanel } from "./call/answer-panel.tsx";
 import { CallForm } from "./call/call-form.tsx";
 import { CallHistory, type HistoryEntry, historyEntryOf } from "./call/call-history.tsx";
 import { LiveConnection } from "./call/live-connection.tsx";
 import { LiveEvents } from "./call/live-events.tsx";
 import { RequestPanel } from "./call/request-panel.tsx";
+import { ResponsePanel } from "./call/response-panel.tsx";
 import { resources } from "./call/resources.ts";
 import { useTypedCall } from "./call/use-typed-call.ts";
 
@@ -56,17 +56,23 @@ function Desk({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
   return (
     <Page
       heading={heading}
-      lead="This page sends a plain request. The gateway adds the token on the other side."
+      title={heading}
+      lead="This page sends a plain request. The gateway adds the token on the way."
       className="call"
     >
       <CallForm typed={typed} isWaiting={state.kind === "waiting"} onSend={send} />
-      <div className="both-sides">
+      <div className="exchange">
         <RequestPanel path={shownPath} isSent={sentPath !== null} />
-        <AnswerPanel state={state} hidesAnswer={!isLoggedIn} onAgain={again} onCancel={cancel} />
+        <p className="hop">The gateway checks the cookie, attaches the token and calls the API.</p>
+        <ResponsePanel state={state} hidesResponse={!isLoggedIn} onAgain={again} onCancel={cancel} />
       </div>
       {isLoggedIn && <CallHistory entries={history} />}
-      {isLoggedIn && <LiveEvents />}
-      {isLoggedIn && <LiveConnection />}
+      {isLoggedIn && (
+        <div className="live">
+          <LiveEvents />
+          <LiveConnection />
+        </div>
+      )}
     </Page>
   );
 }

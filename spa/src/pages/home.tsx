@@ -2,6 +2,7 @@
 import { Link } from "react-router";
 import { CoatRail } from "../parts/coat-rail.tsx";
 import { LoginLink } from "../parts/login-link.tsx";
+import { Name } from "../parts/name.tsx";
 import { Page } from "../parts/page.tsx";
 import { SessionTicket } from "../parts/session-ticket.tsx";
 import { paths } from "../paths.ts";
@@ -36,17 +37,18 @@ function Stranger({ isNobody }: { readonly isNobody: boolean }) {
       </div>
       <CoatRail />
       <section className="steps" aria-labelledby="steps-heading">
-        <h2 id="steps-heading">How it goes</h2>
+        <h2 id="steps-heading">How it works</h2>
         <ol>
           <Step title="You hand it over">
-            You log in at the login service. The gateway picks up the tokens there; they never pass through this page.
+            You log in at the login service. The gateway fetches the tokens from there; they never pass through this
+            page.
           </Step>
           <Step title="You get a ticket">
-            The browser holds a random number in an HttpOnly cookie. Nobody can wear a ticket, and nobody can read
-            yours.
+            The browser holds a random number in an HttpOnly cookie. It is worth nothing anywhere else, and no script
+            can read it.
           </Step>
           <Step title="The gateway fetches">
-            Show the ticket, and the gateway calls the API with the token attached. Log out, and the coat is gone for
+            With the cookie, the gateway calls the API and attaches the token. After a logout, it deletes the tokens for
             good.
           </Step>
         </ol>
@@ -67,13 +69,17 @@ function Step({ title, children }: { readonly title: string; readonly children: 
 function Welcome({ user, session }: { readonly user: User; readonly session: Session }) {
   return (
     <Page
-      heading={`Welcome, ${user.displayName}`}
+      heading={
+        <>
+          Welcome, <Name>{user.displayName}</Name>
+        </>
+      }
       title="Cloakroom"
-      lead="Your coat is in good hands. Here is your ticket."
+      lead="You are logged in. This ticket stands for your session; the tokens stay at the gateway."
       className="welcome"
     >
       <SessionTicket user={user} session={session} />
-      <nav className="ways" aria-label="Ways on">
+      <nav className="ways" aria-label="Where to go from here">
         <ul>
           <Way
             to={paths.call}

@@ -1,6 +1,7 @@
 // Where a logout ends. It says "logged out" only if the gateway agrees: anybody can open this address.
 import { Link, useSearchParams } from "react-router";
 import { LoginLink } from "../parts/login-link.tsx";
+import { Name } from "../parts/name.tsx";
 import { Page } from "../parts/page.tsx";
 import { Waiting } from "../parts/waiting.tsx";
 import { paths } from "../paths.ts";
@@ -15,7 +16,7 @@ export function LoggedOut() {
       return <Goodbye />;
     case "unknown":
       return (
-        <Page heading="Logging out">
+        <Page heading="Logging out" title="Logging out">
           {trouble === null ? (
             <Waiting what="the gateway" />
           ) : (
@@ -32,7 +33,8 @@ function Goodbye() {
   return (
     <Page
       heading="You are logged out"
-      lead="No session of this browser is left at the gateway, and no tokens with it. An old ticket opens nothing any more."
+      title="You are logged out"
+      lead="The gateway has deleted this browser’s session and its tokens."
     >
       {isProviderUnreachable && (
         <div className="callout">
@@ -54,7 +56,15 @@ function Goodbye() {
 
 function StillLoggedIn({ name }: { readonly name: string }) {
   return (
-    <Page heading="You are still logged in" lead={`As ${name}. Use “Log out” above to end the session.`}>
+    <Page
+      heading="You are still logged in"
+      title="You are still logged in"
+      lead={
+        <>
+          As <Name>{name}</Name>. Use “Log out” above to end the session.
+        </>
+      }
+    >
       <div className="actions">
         <Link className="button" to={paths.home}>
           Go to the start

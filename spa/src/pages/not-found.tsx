@@ -6,7 +6,7 @@ import { paths } from "../paths.ts";
 export function NotFound() {
   const { pathname } = useLocation();
   return (
-    <Page heading="Nothing hangs here" title="Page not found" lead="No page has this address (404).">
+    <Page heading="Page not found" title="Page not found" lead="No page has this address (404).">
       <p>
         <code className="breakable">{pathname}</code>
       </p>

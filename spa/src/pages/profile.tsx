@@ -2,6 +2,7 @@
 import { useEffect } from "react";
 import { ClaimValue } from "../parts/claim-value.tsx";
 import { Countdown } from "../parts/countdown.tsx";
+import { Name } from "../parts/name.tsx";
 import { NeedsLogin } from "../parts/needs-login.tsx";
 import { Page } from "../parts/page.tsx";
 import { SessionTicket } from "../parts/session-ticket.tsx";
@@ -20,6 +21,7 @@ export function Profile() {
       {(user, session) => (
         <Page
           heading="Profile"
+          title="Profile"
           lead="What the gateway tells this app about you. No token is part of it."
           className="profile"
         >
@@ -41,28 +43,28 @@ function Limits({ session }: { readonly session: Session }) {
         <Moment label="Logged in" atMs={session.createdAtMs} />
         <Moment label="Ends when unused" atMs={session.idleExpiresAtMs} isLimit />
         <Moment label="Ends in any case" atMs={session.expiresAtMs} isLimit />
-        <Moment label="Last proved who you are" atMs={session.authTimeMs} />
+        <Moment label="Last login check" atMs={session.authTimeMs} />
         {session.acr !== null && (
           <div>
-            <dt>Strength of the login</dt>
+            <dt>Login level</dt>
             <dd>
-              <code>{session.acr}</code>
-              <span className="quiet"> What the provider calls it (acr). With a one-time code it is higher.</span>
+              <Name>{session.acr}</Name>
+              <span className="quiet">As the login service reports it. A one-time code raises it.</span>
             </dd>
           </div>
         )}
         <div>
-          <dt>Handle</dt>
+          <dt>Session number</dt>
           <dd>
             <code>{session.handle}</code>
-            <span className="quiet"> A public name for this session. It opens nothing.</span>
+            <span className="quiet">For support. It gives access to nothing.</span>
           </dd>
         </div>
       </dl>
       {session.accountUrl !== null && (
         <p>
           <a href={session.accountUrl}>Manage your account</a>
-          <span className="quiet"> Password, one-time codes and devices, at the login service.</span>
+          <span className="quiet">Password, one-time codes and devices, at the login service.</span>
         </p>
       )}
     </section>
@@ -97,7 +99,10 @@ function Moment({ label, atMs, isLimit = false }: MomentProps) {
 function Claims({ user }: { readonly user: User }) {
   return (
     <section aria-labelledby="claims-heading">
-      <h2 id="claims-heading">Claims</h2>
+      <div className="section-head">
+        <h2 id="claims-heading">Claims</h2>
+        <p className="quiet">What the login service says about you.</p>
+      </div>
       <table className="claims" aria-labelledby="claims-heading">
         <thead>
           <tr>

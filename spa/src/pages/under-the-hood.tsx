@@ -4,7 +4,7 @@ import { FlowPicture } from "../hood/flow-picture.tsx";
 import { PlaceList, resultText } from "../hood/place-list.tsx";
 import { type Place, inspectBrowser } from "../hood/places.ts";
 import { Page } from "../parts/page.tsx";
-import { timeText } from "../parts/times.ts";
+import { secondText } from "../parts/times.ts";
 import { Waiting } from "../parts/waiting.tsx";
 import { useSession } from "../session/session.ts";
 
@@ -13,19 +13,20 @@ export function UnderTheHood() {
   return (
     <Page
       heading="Under the hood"
+      title="Under the hood"
       lead="Where the tokens travel, and what this browser can see of them."
       className="under-the-hood"
     >
       <section aria-labelledby="flow-heading">
-        <h2 id="flow-heading">The way of a login</h2>
+        <h2 id="flow-heading">How a login works</h2>
         <FlowPicture />
       </section>
       <section aria-labelledby="search-heading">
         <h2 id="search-heading">What this browser can see</h2>
         <p>
-          A script that somebody smuggled into this page could read this, and it could call the API in your name while
-          the page is open. It could not carry a token away: there is none. The list is made here and now by such a
-          script.
+          A malicious script in this page could read what is listed here, and it could call the API in your name while
+          the page is open. It could not steal a token, because there is none. A script of this page has just made the
+          list.
         </p>
         {/* The key: what was found for one person is not shown to the next. */}
         <Search key={who.kind} isLoggedIn={who.kind === "user"} />
@@ -57,7 +58,7 @@ function Search({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
       <div className={`result ${hasToken ? "result-bad" : ""}`}>
         <output className="result-text">{resultText(finding.places)}</output>
         <p>
-          Looked at {timeText(finding.atMs)}
+          Searched at {secondText(finding.atMs)}
           {isLoggedIn ? ", while logged in." : ", while not logged in."}
         </p>
         <button type="button" className="button" onClick={() => setTurn(turn + 1)}>

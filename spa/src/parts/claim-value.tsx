@@ -1,10 +1,11 @@
 // One claim's value, whatever its shape and length.
+import { Name } from "./name.tsx";
 
 const shownAtFirst = 12;
 
 export function ClaimValue({ value }: { readonly value: unknown }) {
   if (Array.isArray(value)) return <ClaimList values={value} />;
-  if (typeof value === "string") return value === "" ? <span className="quiet">empty</span> : <>{value}</>;
+  if (typeof value === "string") return value === "" ? <span className="quiet">empty</span> : <Name>{value}</Name>;
   return <code>{JSON.stringify(value)}</code>;
 }
 
@@ -28,7 +29,9 @@ function Tags({ values }: { readonly values: readonly unknown[] }) {
   return (
     <ul className="tags">
       {values.map((value, index) => (
-        <li key={index}>{typeof value === "string" ? value : JSON.stringify(value)}</li>
+        <li key={index}>
+          <Name>{typeof value === "string" ? value : JSON.stringify(value)}</Name>
+        </li>
       ))}
     </ul>
   );

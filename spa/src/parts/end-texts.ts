@@ -4,7 +4,7 @@ import type { EndReason } from "../session/session-state.ts";
 export const endTexts: Readonly<Record<EndReason, { readonly title: string; readonly meaning: string }>> = {
   session_expired: {
     title: "Your session has expired",
-    meaning: "It was unused for a while, or it reached its longest age.",
+    meaning: "It was unused for a while, or it reached its maximum age.",
   },
   session_revoked: {
     title: "Your session was ended",

@@ -35,7 +35,7 @@ const texts: Readonly<Record<string, FailureText>> = {
   },
   upstream_unavailable: {
     title: "The API is not available right now",
-    meaning: "The gateway has just found it down or busy, and asks again by itself. Try again in a moment.",
+    meaning: "The gateway has just found it down or busy and checks again by itself. Try again in a moment.",
   },
   overloaded: { title: "Too much to do right now", meaning: "Try again in a moment. You are still logged in." },
   upstream_timeout: { title: "The API took too long", meaning: "The gateway gave up waiting. Try again in a moment." },
@@ -67,5 +67,5 @@ function problemText(problem: Problem): FailureText {
   // An API behind the gateway may use the same words for its own refusals: its detail says more than we can.
   if (known !== undefined)
     return { title: known.title, meaning: problem.status === 403 ? (problem.detail ?? known.meaning) : known.meaning };
-  return { title: problem.title, meaning: problem.detail ?? "The request id below helps whoever looks into it." };
+  return { title: problem.title, meaning: problem.detail ?? "Quote the request id below when you ask for help." };
 }

@@ -22,7 +22,7 @@ export function NeedsLogin({ heading, purpose, children }: NeedsLoginProps) {
       return <LoginToSee heading={heading} purpose={purpose} ended={ended} />;
     case "unknown":
       return (
-        <Page heading={heading}>
+        <Page heading={heading} title={heading}>
           {trouble === null ? (
             <Waiting what="your session" />
           ) : (

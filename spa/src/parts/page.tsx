@@ -3,9 +3,9 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation, useNavigationType } from "react-router";
 
 interface PageProps {
-  readonly heading: string;
-  /** What the tab says; the heading unless that is too long for it. */
-  readonly title?: string;
+  readonly heading: ReactNode;
+  /** What the tab says. */
+  readonly title: string;
   readonly lead?: ReactNode;
   readonly className?: string;
   readonly children?: ReactNode;
@@ -13,7 +13,7 @@ interface PageProps {
 
 let isFirstPage = true;
 
-export function Page({ heading, title = heading, lead, className = "", children }: PageProps) {
+export function Page({ heading, title, lead, className = "", children }: PageProps) {
   const headingRef = useRef<HTMLHeadingElement>(null);
   useTitle(title);
   useArrival(headingRef);

@@ -1,10 +1,17 @@
-// Times as people read them.
+// Times as people read them, in the form of their own language and region.
 
-const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-const clockFormat = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const languages = typeof navigator === "undefined" ? undefined : navigator.languages;
+const format = new Intl.DateTimeFormat(languages, { dateStyle: "medium", timeStyle: "short" });
+const exactFormat = new Intl.DateTimeFormat(languages, { timeStyle: "medium" });
+const clockFormat = new Intl.DateTimeFormat(languages, { timeStyle: "short" });
 
 export function timeText(atMs: number): string {
   return format.format(atMs);
+}
+
+/** Of something that happened just now: the date goes without saying, the second does not. */
+export function secondText(atMs: number): string {
+  return exactFormat.format(atMs);
 }
 
 export function clockText(atMs: number): string {

@@ -1,4 +1,5 @@
 // What went wrong, as the gateway says it: RFC 9457 problem+json, read without trusting its shape.
+import { plainText } from "./plain-text.ts";
 
 export interface Problem {
   readonly status: number;
@@ -40,7 +41,7 @@ export function problemOf(answer: {
   const loginUrl = textOf(fields["loginUrl"]);
   return {
     status: answer.status,
-    title: textOf(fields["title"]) ?? titleOfStatus(answer.status),
+    title: titleOf(fields) ?? titleOfStatus(answer.status),
     detail: textOf(fields["detail"]),
     code: textOf(fields["code"]),
     requestId: textOf(fields["requestId"]) ?? answer.requestIdHeader,
@@ -63,16 +64,29 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function textOf(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
+  return typeof value === "string" && value !== "" ? plainText(value) : null;
+}
+
+/** With the type about:blank the title repeats the status in HTTP's words (RFC 9457 §4.2.1), such as "Forbidden". */
+function titleOf(fields: Record<string, unknown>): string | null {
+  return fields["type"] === "about:blank" ? null : textOf(fields["title"]);
 }
 
 function titleOfStatus(status: number): string {
-  if (status === 0) return "The answer was a redirect, which a page never follows";
-  if (status === 403) return "Not allowed";
-  if (status === 404) return "Not found";
   if (status >= 500) return "The server could not answer";
-  return "The request was refused";
+  return statusTitles[status] ?? "The request was refused";
 }
+
+const statusTitles: Readonly<Record<number, string>> = {
+  0: "The answer was a redirect, which a page never follows",
+  401: "The API did not accept the login",
+  403: "Your account may not do this",
+  404: "There is nothing at this address",
+  408: "The request took too long",
+  409: "Something else changed this in the meantime",
+  413: "That was too much at once",
+  429: "Too many requests in a short time",
+};
 
 function jsonOrNull(text: string): unknown {
   try {

@@ -1,6 +1,7 @@
 // /bff/sessions: where the person is logged in, and ending that from here.
 import { gateway } from "../paths.ts";
 import { locationOf } from "./logout.ts";
+import { plainValue } from "./plain-text.ts";
 import { isRecord } from "./problem.ts";
 import { type Outcome, request } from "./request.ts";
 import { clockAheadMs } from "./user.ts";
@@ -55,7 +56,7 @@ export function ownSessionsOf(body: unknown, aheadMs = 0): readonly OwnSession[]
   return list.filter(isRecord).map((fields) => ({
     handle: textOf(fields["id"]) ?? "",
     isCurrent: fields["current"] === true,
-    device: textOf(fields["device"]),
+    device: textOf(plainValue(fields["device"])),
     createdAtMs: timeOf(fields["createdAt"], aheadMs),
     lastUsedAtMs: timeOf(fields["lastUsedAt"], aheadMs),
   }));

@@ -1,5 +1,6 @@
 // GET /bff/user: who is logged in, and for how long. Never slides the session.
 import { gateway } from "../paths.ts";
+import { plainText, plainValue } from "./plain-text.ts";
 import { isRecord } from "./problem.ts";
 import { type Outcome, request } from "./request.ts";
 
@@ -51,13 +52,15 @@ export function whoOf(body: unknown, aheadMs = 0): Who {
   return { kind: "user", user: userOf(user, user["sub"]), session: sessionOf(session, aheadMs) };
 }
 
-function userOf(claims: Record<string, unknown>, sub: string): User {
-  const names = [claims["name"], claims["preferred_username"], claims["email"], sub];
-  const roles = claims["roles"];
+function userOf(received: Record<string, unknown>, sub: string): User {
+  const claims = plainValue(received) as Record<string, unknown>;
+  const names = [claims["name"], claims["preferred_username"], claims["email"], claims["sub"]];
+  const roles = Array.isArray(received["roles"]) ? received["roles"] : [];
   return {
     sub,
-    displayName: names.find((name) => typeof name === "string" && name.trim() !== "") as string,
-    roles: Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [],
+    displayName: (names.find((name) => typeof name === "string" && name.trim() !== "") ?? sub) as string,
+    // One that holds invisible characters only looks like a role that the app knows.
+    roles: roles.filter((role) => typeof role === "string" && plainText(role) === role),
     claims,
   };
 }
@@ -75,7 +78,7 @@ function sessionOf(value: unknown, aheadMs: number): Session {
     idleExpiresAtMs: timeOf("idleExpiresAt"),
     expiresAtMs: timeOf("expiresAt"),
     authTimeMs: timeOf("authTime"),
-    acr: typeof fields["acr"] === "string" ? fields["acr"] : null,
+    acr: typeof fields["acr"] === "string" ? plainText(fields["acr"]) : null,
     accountUrl: webAddressOf(fields["accountUrl"]),
   };
 }

@@ -1,5 +1,5 @@
 // Logs out, here or everywhere, and says so only after the gateway has acknowledged it.
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { postLogout } from "../server/logout.ts";
 import { sessionEndCodeOf } from "../server/problem.ts";
 import type { Failure, Outcome } from "../server/request.ts";
@@ -22,6 +22,14 @@ export interface Logout {
 /** @param post asks the gateway, which answers with where the provider's own logout is */
 export function useLogout(post: () => Promise<Outcome<URL>> = postLogout): Logout {
   const [state, setState] = useState<LogoutState>({ kind: "idle" });
+  // The browser may keep this page as it was left and show it on "back".
+  useEffect(() => {
+    const reset = (event: PageTransitionEvent): void => {
+      if (event.persisted) setState({ kind: "idle" });
+    };
+    window.addEventListener("pageshow", reset);
+    return () => window.removeEventListener("pageshow", reset);
+  }, []);
   async function logout(): Promise<void> {
     setState({ kind: "waiting" });
     const outcome = await whileLoggingOut(post());
@@ -32,7 +40,7 @@ export function useLogout(post: () => Promise<Outcome<URL>> = postLogout): Logou
       // The gateway may have ended the session although its response did not arrive.
       return session.check();
     }
-    setState({ kind: "idle" });
+    // The state stays: the button says what is going on until the next page is there.
     leave(outcome.kind === "ok" ? outcome.value.href : paths.loggedOut);
   }
   return { state, logout, dismiss: () => setState({ kind: "idle" }) };

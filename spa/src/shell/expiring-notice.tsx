@@ -24,7 +24,7 @@ export function ExpiringNotice({ session }: { readonly session: Session }) {
     >
       <p>
         {isFinal
-          ? "It reaches its longest age. A new login starts a new one and leads back to this page."
+          ? "It has reached its maximum age. A new login starts a new one and leads back to this page."
           : "It was not used for a while. Any call to the API keeps it."}
       </p>
       <p className="quiet" aria-hidden="true">

@@ -1,4 +1,4 @@
-// A logout that was not acknowledged. Somebody on a shared computer must not walk away believing it was.
+// A logout that was not acknowledged: a user of a shared computer must not leave it in the belief that it was.
 import { failureText } from "../parts/failure-text.ts";
 import { Notice } from "../parts/notice.tsx";
 import type { Failure } from "../server/request.ts";
@@ -9,7 +9,7 @@ export function LogoutFailed({ failure, logout }: { readonly failure: Failure; r
   return (
     <Notice
       tone="grave"
-      title="You are NOT logged out"
+      title={problem === null ? "You may still be logged in" : "You are NOT logged out"}
       actions={
         <>
           <button type="button" className="button button-main" onClick={() => void logout.logout()}>
@@ -23,8 +23,9 @@ export function LogoutFailed({ failure, logout }: { readonly failure: Failure; r
     >
       <p>
         {problem === null
-          ? `The gateway did not confirm it: ${failureText(failure).title.toLowerCase()}. Do not leave this browser to somebody else yet.`
-          : "The gateway could not end your session. Do not leave this browser to somebody else yet."}
+          ? `The gateway did not confirm the logout: ${failureText(failure).title.toLowerCase()}.`
+          : "The gateway could not end your session."}{" "}
+        On a shared computer, stay until it is confirmed.
       </p>
       {problem !== null && (
         <p className="quiet">

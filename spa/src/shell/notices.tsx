@@ -21,10 +21,13 @@ interface NoticesProps {
 
 export function Notices({ state, logout }: NoticesProps) {
   const { pathname } = useLocation();
+  // The check after it may have found that the session is gone all the same.
+  const hasLogoutFailed = logout.state.kind === "failed" && state.who.kind !== "nobody";
   return (
     <div className="notices" aria-live="polite">
-      {logout.state.kind === "failed" && <LogoutFailed failure={logout.state.failure} logout={logout} />}
-      {state.trouble !== null && <TroubleNotice trouble={state.trouble} isChecking={state.isChecking} />}
+      {hasLogoutFailed && <LogoutFailed failure={logout.state.failure} logout={logout} />}
+      {/* One message about the same outage: the failed logout already says what it means. */}
+      {state.trouble !== null && !hasLogoutFailed && <TroubleNotice trouble={state.trouble} state={state} />}
       {state.isExpiring && state.who.kind === "user" && <ExpiringNotice session={state.who.session} />}
       {state.ended !== null && !pagesThatTellTheEnd.has(pathname) && (
         <EndNotice reason={state.ended} pathname={pathname} />
@@ -33,7 +36,12 @@ export function Notices({ state, logout }: NoticesProps) {
   );
 }
 
-function TroubleNotice({ trouble, isChecking }: { readonly trouble: Trouble; readonly isChecking: boolean }) {
+interface TroubleNoticeProps {
+  readonly trouble: Trouble;
+  readonly state: SessionState;
+}
+
+function TroubleNotice({ trouble, state: { who, isChecking } }: TroubleNoticeProps) {
   const isOffline = trouble.kind === "offline";
   const requestId = trouble.problem?.requestId ?? null;
   return (
@@ -47,12 +55,12 @@ function TroubleNotice({ trouble, isChecking }: { readonly trouble: Trouble; rea
       }
     >
       <p>
-        {isOffline
-          ? "There is no connection to Cloakroom. You are not logged out; this heals by itself."
-          : "You are not logged out. The gateway keeps your session until it can be checked."}
+        {isOffline ? "There is no connection to Cloakroom. " : ""}
+        {who.kind !== "nobody" && "An outage does not log you out. "}
+        This page tries again by itself.
       </p>
       <p className="quiet">
-        {/* Outside the live region's interest: the seconds are for the eye. */}
+        {/* Not announced: the seconds are for the eye. */}
         <span aria-hidden="true">
           {isChecking ? (
             "Trying now."

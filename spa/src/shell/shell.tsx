@@ -19,12 +19,16 @@ export function Shell() {
   );
 }
 
+/** Until then bars would only flash; a slower start shows those of index.html already. */
+const quickStartMs = 1_000;
+const isQuickStart = performance.now() < quickStartMs;
+
 /** Before it is known who is logged in: the deadline of that question ends it. */
 export function ShellSkeleton() {
   const logout = useLogout();
   return (
     <Frame header={<Header state={initialState} logout={logout} />}>
-      <div className="page page-arriving">
+      <div className={`page ${isQuickStart ? "page-arriving" : ""}`}>
         <h1 className="visually-hidden">Cloakroom</h1>
         <Waiting what="your session" />
       </div>

@@ -1,6 +1,6 @@
 // The last few calls of this visit. Memory only.
 import { failureText } from "../../parts/failure-text.ts";
-import { timeText } from "../../parts/times.ts";
+import { secondText } from "../../parts/times.ts";
 import type { ApiAnswer } from "../../server/api.ts";
 import type { Outcome } from "../../server/request.ts";
 
@@ -37,7 +37,7 @@ export function CallHistory({ entries }: { readonly entries: readonly HistoryEnt
             <strong>{result}</strong>
             <span className="quiet tabular">{tookMs} ms</span>
             <time className="quiet tabular" dateTime={new Date(atMs).toISOString()}>
-              {timeText(atMs)}
+              {secondText(atMs)}
             </time>
           </li>
         ))}

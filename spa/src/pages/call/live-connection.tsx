@@ -1,5 +1,7 @@
-// A WebSocket through the gateway: what is said comes back with the name that the API knows the speaker by.
+// A WebSocket through the gateway: the API sends every message back with the name of its sender.
 import { type FormEvent, useEffect, useRef, useState } from "react";
+import { LiveState } from "../../parts/live-state.tsx";
+import { plainText } from "../../server/plain-text.ts";
 import { openSocket, type OpenSocket } from "../../server/socket.ts";
 import { session } from "../../session/session.ts";
 
@@ -51,13 +53,16 @@ export function LiveConnection() {
   }
 
   return (
-    <section aria-labelledby="connection-heading">
-      <h2 id="connection-heading">Live connection</h2>
-      <div className="stub-row">
+    <section className="panel" aria-labelledby="connection-heading">
+      <div className="section-head">
+        <h2 id="connection-heading">Live connection</h2>
+        <LiveState isLive={status === "open"}>{statusTexts[status]}</LiveState>
+      </div>
+      <p className="quiet">A WebSocket. The API sends each message back with your name.</p>
+      <div className="actions">
         <button type="button" className="button" onClick={isConnected ? disconnect : connect}>
           {isConnected ? "Disconnect" : "Connect"}
         </button>
-        <output>{statusTexts[status]}</output>
       </div>
       {status === "open" && (
         <form className="call-form" onSubmit={say}>
@@ -77,10 +82,10 @@ export function LiveConnection() {
         </form>
       )}
       {messages.length > 0 && (
-        <ol className="events">
+        <ol className={status === "open" ? "events" : "events events-past"}>
           {messages.map(({ id, text }) => (
             <li key={id}>
-              <code className="breakable">{text}</code>
+              <code className="breakable">{plainText(text)}</code>
             </li>
           ))}
         </ol>

@@ -1,13 +1,15 @@
-// A stream through the gateway: proof that answers are passed on as they come, not collected first.
+// A stream through the gateway: events arrive one by one, so responses are forwarded without being collected first.
 import { useEffect, useRef, useState } from "react";
+import { LiveState } from "../../parts/live-state.tsx";
 import { listenToEvents } from "../../server/events.ts";
+import { plainText } from "../../server/plain-text.ts";
 import { session } from "../../session/session.ts";
 
 const shownEvents = 4;
 const statusTexts = {
   off: "Not listening.",
   opening: "Opening the stream.",
-  on: "Listening: one event a second.",
+  on: "Listening.",
   interrupted: "The stream was interrupted. The browser is connecting again.",
   refused: "The stream was refused.",
 } as const;
@@ -39,19 +41,22 @@ export function LiveEvents() {
   }
 
   return (
-    <section aria-labelledby="events-heading">
-      <h2 id="events-heading">Live events</h2>
-      <div className="stub-row">
+    <section className="panel" aria-labelledby="events-heading">
+      <div className="section-head">
+        <h2 id="events-heading">Live events</h2>
+        <LiveState isLive={status === "on"}>{statusTexts[status]}</LiveState>
+      </div>
+      <p className="quiet">Server-sent events, one a second.</p>
+      <div className="actions">
         <button type="button" className="button" onClick={toggle}>
           {isOpen ? "Stop listening" : "Start listening"}
         </button>
-        <output>{statusTexts[status]}</output>
       </div>
       {events.length > 0 && (
-        <ol className="events">
+        <ol className={status === "on" ? "events" : "events events-past"}>
           {events.map((event) => (
             <li key={event}>
-              <code className="breakable">{event}</code>
+              <code className="breakable">{plainText(event)}</code>
             </li>
           ))}
         </ol>

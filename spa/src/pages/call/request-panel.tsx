@@ -4,8 +4,10 @@ import { sentHeaders } from "../../server/request.ts";
 export function RequestPanel({ path, isSent }: { readonly path: string; readonly isSent: boolean }) {
   return (
     <section className="panel" aria-labelledby="request-heading">
-      <h2 id="request-heading">Request</h2>
-      <p className="quiet">{isSent ? "As this page sent it." : "As this page will send it."}</p>
+      <div className="section-head">
+        <h2 id="request-heading">Request</h2>
+        <p className="quiet">{isSent ? "As this page sent it." : "As this page will send it."}</p>
+      </div>
       <p className="wire-line">
         <strong>GET</strong> <span className="breakable">{path}</span>
       </p>
@@ -22,7 +24,7 @@ export function RequestPanel({ path, isSent }: { readonly path: string; readonly
         </div>
         <div>
           <dt>Authorization</dt>
-          <dd className="wire-unseen">none here; the gateway adds it behind the counter</dd>
+          <dd className="wire-unseen">none; the gateway adds it on the way to the API</dd>
         </div>
       </dl>
     </section>

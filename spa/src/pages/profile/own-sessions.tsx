@@ -1,20 +1,24 @@
-// Where the person is logged in: every session of theirs, with a way to end one or all.
-import { useCallback, useEffect } from "react";
+// Where the user is logged in: every session of theirs, with a way to end one or all.
+import { useCallback, useEffect, useRef, useState } from "react";
 import { FailurePanel } from "../../parts/failure-panel.tsx";
-import { timeText } from "../../parts/times.ts";
 import { Waiting } from "../../parts/waiting.tsx";
-import { type OwnSession, endAllOwnSessions, endOwnSession, fetchOwnSessions } from "../../server/sessions.ts";
-import { useLogout } from "../../session/use-logout.ts";
+import { type OwnSession, fetchOwnSessions } from "../../server/sessions.ts";
 import { useServerCall } from "../../session/use-server-call.ts";
+import { EndEverywhere } from "./end-everywhere.tsx";
+import { SessionRow, deviceOf } from "./session-row.tsx";
 
 export function OwnSessions() {
   const { state, run } = useServerCall<readonly OwnSession[]>();
   const load = useCallback(() => run(fetchOwnSessions), [run]);
   useEffect(load, [load]);
+  const sessions = useLastAnswer(state.kind === "answered" ? state.value : null);
   return (
     <section aria-labelledby="sessions-heading">
-      <h2 id="sessions-heading">Where you are logged in</h2>
-      {state.kind === "waiting" && <Waiting what="your sessions" />}
+      <h2 id="sessions-heading" tabIndex={-1}>
+        Where you are logged in
+      </h2>
+      {sessions !== null && <SessionList sessions={sessions} onEnded={load} />}
+      {sessions === null && state.kind === "waiting" && <Waiting what="your sessions" />}
       {state.kind === "failed" && (
         <FailurePanel
           failure={state.failure}
@@ -26,9 +30,15 @@ export function OwnSessions() {
           }
         />
       )}
-      {state.kind === "answered" && <SessionList sessions={state.value} onEnded={load} />}
     </section>
   );
+}
+
+/** A list that is loaded again stays on the page meanwhile, and the focus in it. */
+function useLastAnswer<T>(answer: T | null): T | null {
+  const [last, setLast] = useState(answer);
+  if (answer !== null && answer !== last) setLast(answer);
+  return answer ?? last;
 }
 
 interface SessionListProps {
@@ -37,82 +47,46 @@ interface SessionListProps {
 }
 
 function SessionList({ sessions, onEnded }: SessionListProps) {
-  const everywhere = useLogout(endAllOwnSessions);
-  const isLeaving = everywhere.state.kind === "waiting";
+  const [ended, setEnded] = useState<readonly string[]>([]);
+  const [news, setNews] = useState("");
+  const list = useRef<HTMLUListElement>(null);
+  const shown = inOrder(sessions.filter((each) => !ended.includes(each.handle)));
+
+  const end = useCallback(
+    (session: OwnSession): void => {
+      focusNeighbour(list.current, session.handle);
+      setEnded((before) => [...before, session.handle]);
+      setNews(`The session on ${deviceOf(session)} has ended.`);
+      onEnded();
+    },
+    [onEnded],
+  );
+
   return (
     <>
-      <ul className="sessions">
-        {sessions.map((each) => (
-          <SessionRow key={each.handle} session={each} onEnded={onEnded} />
+      <output className="visually-hidden">{news}</output>
+      <ul className="sessions" ref={list}>
+        {shown.map((each) => (
+          <SessionRow key={each.handle} session={each} onEnded={end} />
         ))}
       </ul>
-      <div className="actions">
-        <button
-          type="button"
-          className="button"
-          aria-disabled={isLeaving}
-          onClick={() => {
-            if (!isLeaving) void everywhere.logout();
-          }}
-        >
-          {isLeaving ? "Logging out everywhere" : "Log out everywhere"}
-        </button>
-      </div>
-      {everywhere.state.kind === "failed" && (
-        <div role="alert">
-          <p>You may still be logged in here and elsewhere.</p>
-          <FailurePanel failure={everywhere.state.failure} />
-        </div>
-      )}
+      <EndEverywhere count={shown.length} />
     </>
   );
 }
 
-function SessionRow({ session, onEnded }: { readonly session: OwnSession; readonly onEnded: () => void }) {
-  const { state, run } = useServerCall<null>();
-  const device = session.device ?? "An unknown browser";
-  // Gone already, as somebody wished who asks for it.
-  const isGone = state.kind === "failed" && state.failure.kind === "problem" && state.failure.problem.status === 404;
-  const isOver = state.kind === "answered" || isGone;
-  useEffect(() => {
-    if (isOver) onEnded();
-  }, [isOver, onEnded]);
-  return (
-    <li>
-      <span className="session-device">
-        {device} {session.isCurrent && <strong className="tag">This browser</strong>}
-      </span>
-      <span className="quiet">
-        <Moment label="Logged in" atMs={session.createdAtMs} />
-        <Moment label="Last used" atMs={session.lastUsedAtMs} />
-      </span>
-      {!session.isCurrent && (
-        <button
-          type="button"
-          className="button"
-          aria-label={`End the session: ${device}`}
-          aria-disabled={state.kind === "waiting"}
-          onClick={() => {
-            if (state.kind !== "waiting") run((signal) => endOwnSession(session.handle, signal));
-          }}
-        >
-          {state.kind === "waiting" ? "Ending" : "End"}
-        </button>
-      )}
-      {state.kind === "failed" && !isGone && (
-        <div role="alert" className="session-failure">
-          <FailurePanel failure={state.failure} retryAtMs={state.retryAtMs} />
-        </div>
-      )}
-    </li>
-  );
+/** This browser first, then the one used last. */
+function inOrder(sessions: readonly OwnSession[]): readonly OwnSession[] {
+  const rank = ({ isCurrent, lastUsedAtMs }: OwnSession) => (isCurrent ? Infinity : (lastUsedAtMs ?? 0));
+  return sessions.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(b) - rank(a)));
 }
 
-function Moment({ label, atMs }: { readonly label: string; readonly atMs: number | null }) {
-  if (atMs === null) return null;
-  return (
-    <span className="session-moment">
-      {label} <time dateTime={new Date(atMs).toISOString()}>{timeText(atMs)}</time>
-    </span>
-  );
+/** The row is about to go, and with it the button that was pressed. A focus that is elsewhere by now stays there. */
+function focusNeighbour(list: HTMLElement | null, handle: string): void {
+  const buttons = [...(list?.querySelectorAll<HTMLElement>("[data-session]") ?? [])];
+  const at = buttons.findIndex((button) => button.dataset["session"] === handle);
+  const pressed = buttons[at];
+  if (pressed === undefined || document.activeElement !== pressed) return;
+  const next = buttons[at + 1] ?? buttons[at - 1] ?? document.getElementById("sessions-heading");
+  next?.focus();
 }

@@ -1,42 +1,48 @@
-// The other side of the call: its answer, its failure, or the wait for it.
+// What came back: a response, a failure, or the wait for it.
 import type { ReactNode } from "react";
 import { CallStatus } from "../../parts/call-status.tsx";
 import { FailurePanel } from "../../parts/failure-panel.tsx";
+import { Json } from "../../parts/json.tsx";
 import { Waiting } from "../../parts/waiting.tsx";
 import type { ApiAnswer } from "../../server/api.ts";
 import type { CallState } from "../../session/use-server-call.ts";
 
-interface AnswerPanelProps {
+interface ResponsePanelProps {
   readonly state: CallState<ApiAnswer>;
-  /** The session is over: an earlier answer is nobody's business any more. */
-  readonly hidesAnswer: boolean;
+  /** The session is over: an earlier response must not stay on the screen. */
+  readonly hidesResponse: boolean;
   readonly onAgain: () => void;
   readonly onCancel: () => void;
 }
 
-export function AnswerPanel(props: AnswerPanelProps) {
+export function ResponsePanel(props: ResponsePanelProps) {
   return (
-    <section className="panel" aria-labelledby="answer-heading">
-      <h2 id="answer-heading">Answer</h2>
+    <section className="panel" aria-labelledby="response-heading">
+      <div className="section-head">
+        <h2 id="response-heading">Response</h2>
+        {props.state.kind === "answered" && !props.hidesResponse && (
+          <p className="quiet">Received after {props.state.tookMs} ms.</p>
+        )}
+      </div>
       <CallStatus state={props.state} />
       <Content {...props} />
     </section>
   );
 }
 
-function Content({ state, hidesAnswer, onAgain, onCancel }: AnswerPanelProps): ReactNode {
+function Content({ state, hidesResponse, onAgain, onCancel }: ResponsePanelProps): ReactNode {
   switch (state.kind) {
     case "idle":
-      return <p className="empty">Nothing sent yet. The answer appears here.</p>;
+      return <p className="empty">Nothing sent yet.</p>;
     case "waiting":
       return <Waiting key={state.startedAtMs} what="the API" onCancel={onCancel} />;
     case "cancelled":
-      return <p className="empty">Cancelled. The API may have started its work, but nobody waits for it now.</p>;
+      return <p className="empty">Cancelled. The API may have done its work all the same.</p>;
     case "answered":
-      return hidesAnswer ? (
-        <p className="empty">The earlier answer is hidden because the session is over.</p>
+      return hidesResponse ? (
+        <p className="empty">The earlier response is hidden because the session is over.</p>
       ) : (
-        <Answer answer={state.value} tookMs={state.tookMs} />
+        <Answer answer={state.value} />
       );
     case "failed":
       return (
@@ -61,14 +67,13 @@ function Content({ state, hidesAnswer, onAgain, onCancel }: AnswerPanelProps): R
   }
 }
 
-function Answer({ answer, tookMs }: { readonly answer: ApiAnswer; readonly tookMs: number }) {
+function Answer({ answer }: { readonly answer: ApiAnswer }) {
   return (
     <>
-      <p className="quiet">Answered in {tookMs} ms.</p>
       <p className="wire-line">
         <strong>{answer.status}</strong> {answer.contentType}
       </p>
-      <pre className="body">{JSON.stringify(answer.body, null, 2)}</pre>
+      <Json value={answer.body} />
       {answer.requestId !== null && (
         <p className="quiet">
           Request id <code>{answer.requestId}</code>
