@@ -11,9 +11,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { freePort } from "../../demo/src/free-port.ts";
 import { startRedisServer } from "../../demo/src/redis-server.ts";
+import { applicationId } from "../src/application-id.ts";
 import { createRedisStore } from "../src/redis.ts";
 import { SESSION_COOKIE } from "../src/session/cookies.ts";
 import { newSessionId, sessionKeyOf } from "../src/session/session.ts";
+import { createSealerFactory } from "../src/sealing.ts";
 import { createVault } from "../src/tokens/vault.ts";
 import { processTree, residentBytes } from "./processes.ts";
 
@@ -22,6 +24,7 @@ const STREAMS = Number(process.argv[3] ?? 2_000);
 const AT_ONCE = 50;
 
 const key = randomBytes(32);
+const application = applicationId("bench");
 const [port, managementPort] = [await freePort(), await freePort()];
 const redis = await startRedisServer();
 const upstream = createServer((_request, response) => void response.end("{}")).listen(0, "127.0.0.1");
@@ -37,10 +40,11 @@ const gateway = spawn(process.execPath, [join(import.meta.dirname, "../src/main.
     OIDC_CLIENT_SECRET: "a-client-secret-of-the-bench",
     SECRET_KEYS: key.toString("base64url"),
     REDIS_URL: redis.url,
+    APP_ID: application,
     UPSTREAMS: `/api=http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
   },
 });
-const store = createRedisStore({ url: redis.url, timeoutMs: 5_000 });
+const store = createRedisStore({ application, url: redis.url, timeoutMs: 5_000 });
 const pids = processTree(gateway.pid ?? 0);
 const megabytes = () => residentBytes(pids) / 1_000_000;
 
@@ -102,7 +106,7 @@ async function login(sessionId: string): Promise<void> {
     refreshAtMs: nowMs + 3_600_000,
     usableUntilMs: nowMs + 3_600_000,
   };
-  const sealed = createVault([key]).seal(tokens, sessionId);
+  const sealed = createVault(createSealerFactory([key], application)).seal(tokens, sessionId);
   const limits = { idleMs: 3_600_000, maxMs: 3_600_000 };
   await store.create({ key: sessionKeyOf(sessionId), session: JSON.stringify(session), tokens: sealed, ...limits });
 }

@@ -75,10 +75,10 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   {
     breaks: "I2: a late write brings the session back",
     file: "redis.ts",
-    find: 'await script("slideSession", [sessionName(key)]);',
-    replace: `const [s, t] = await client.hmget(sessionName(key), "s", "t");
+    find: 'await script("slideSession", [names.session(key)]);',
+    replace: `const [s, t] = await client.hmget(names.session(key), "s", "t");
       await new Promise((later) => setTimeout(later, 300));
-      if (s && t) await client.hset(sessionName(key), "s", s, "t", t, "v", "1", "i", "9999999", "x", "9999999999999");`,
+      if (s && t) await client.hset(names.session(key), "s", s, "t", t, "v", "1", "i", "9999999", "x", "9999999999999");`,
     scenario: logoutRaces,
   },
   {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { request } from "undici";
 import type { Session } from "../src/session/session.ts";
-import type { Fleet, Instance } from "./fleet.ts";
+import { APPLICATION, type Fleet, type Instance } from "./fleet.ts";
 import { readSession, type Visitor } from "./visitor.ts";
 
 /** Another browser of the same user ends it. @returns the status */
@@ -54,7 +54,11 @@ export async function endByAdministrator(fleet: Fleet, visitors: readonly Visito
     stdio: "ignore",
     env: {
       ...{ OIDC_ISSUER: fleet.provider.issuer, OIDC_CLIENT_ID: "cloakroom", OIDC_CLIENT_SECRET: "not-asked-for-here" },
-      ...{ REDIS_URL: fleet.redis.url, SECRET_KEYS: fleet.secretKeys.map((key) => key.toString("base64url")).join() },
+      ...{
+        APP_ID: APPLICATION,
+        REDIS_URL: fleet.redis.url,
+        SECRET_KEYS: fleet.secretKeys.map((key) => key.toString("base64url")).join(),
+      },
     },
   });
   const [code] = (await once(command, "close")) as [number | null];

@@ -7,9 +7,11 @@ import { clientRegistration, gatewayEnv } from "../../demo/src/gateway-env.ts";
 import { startGateway, type GatewayProcess } from "../../demo/src/gateway-process.ts";
 import { startProvider } from "../../demo/src/provider/start-provider.ts";
 import type { ProviderHandle } from "../../demo/src/provider/types.ts";
+import { applicationId } from "../src/application-id.ts";
 import { createRedisStore } from "../src/redis.ts";
 import type { RedisClient } from "../src/redis-connection.ts";
 import type { Store } from "../src/store.ts";
+import { createSealerFactory } from "../src/sealing.ts";
 import { createVault, type Vault } from "../src/tokens/vault.ts";
 import { testBrowser, type TestBrowser } from "../test/support/browser.ts";
 import { startRedis, type TestRedis } from "../test/support/redis.ts";
@@ -54,6 +56,8 @@ export type FleetOptions = {
   startRedis?: () => Promise<TestRedis>;
 };
 
+/** APP_ID of the instances and of the command line. */
+export const APPLICATION = applicationId("chaos");
 const INSTANCES = 3;
 /** An idle machine answers in one; a loaded one is not what most scenarios are about. */
 const REDIS_TIMEOUT_MS = 2_000;
@@ -92,7 +96,7 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
   const api = await startResourceApi({ issuer: provider.issuer, audience: provider.resource, port: 0 });
   stops.push(api.stop);
   const settings = {
-    ...{ SECRET_KEYS: masterKey.toString("base64url"), LOG_LEVEL: "warn" },
+    ...{ SECRET_KEYS: masterKey.toString("base64url"), LOG_LEVEL: "warn", APP_ID: APPLICATION },
     ...{ REDIS_TIMEOUT_MS: String(REDIS_TIMEOUT_MS), DRAIN_SECONDS: "10", ...env },
   };
   const instances = await Promise.all(
@@ -104,7 +108,7 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
     testBrowser(`http://127.0.0.1:${port}`, atProvider(username), publicOrigin);
   const balancer = await startBalancer(balancerPort, instances);
   stops.push(balancer.stop);
-  const store = createRedisStore({ url: redis.url, timeoutMs: 10_000 });
+  const store = createRedisStore({ application: APPLICATION, url: redis.url, timeoutMs: 10_000 });
   stops.push(store.close);
   await new Promise((ready) => store.client.once("ready", ready));
   return {
@@ -122,7 +126,7 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
 }
 
 function keysOf(secretKeys: readonly Buffer[]): Pick<Fleet, "secretKeys" | "vault"> {
-  return { secretKeys, vault: createVault(secretKeys) };
+  return { secretKeys, vault: createVault(createSealerFactory(secretKeys, APPLICATION)) };
 }
 
 type InstanceParts = {

@@ -3,6 +3,7 @@ import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
+import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
@@ -23,4 +24,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...CLOCK_MUTANTS,
   ...COOKIE_MUTANTS,
   ...PATH_MUTANTS,
+  ...ISOLATION_MUTANTS,
 ];

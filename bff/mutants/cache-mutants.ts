@@ -56,8 +56,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "cache: an emptied Redis is not noticed",
     file: "src/redis-changes.ts",
-    find: "if (!Array.isArray(names)) return listener.anyChanged();",
-    replace: "if (!Array.isArray(names)) return;",
+    find: "if (!Array.isArray(changed)) return listener.anyChanged();",
+    replace: "if (!Array.isArray(changed)) return;",
     tests,
   },
   {

@@ -54,7 +54,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     breaks: "clocks: each instance asks any node of a Cluster for the time",
     file: "src/redis-clock.ts",
-    find: "client instanceof Cluster ? client.eval(\"return redis.call('TIME')\", 1, CLOCK) : client.time();",
+    find: "client instanceof Cluster ? client.eval(\"return redis.call('TIME')\", 1, name) : client.time();",
     replace: "client instanceof Cluster ? client.eval(\"return redis.call('TIME')\", 0) : client.time();",
     tests: ["test/session/store-clock.test.ts"],
   },

@@ -161,7 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I2: a record that is here already is believed without asking Redis",
     file: "src/redis.ts",
-    find: 'if (known !== undefined && (await attempt(() => client.hget(sessionName(key), "e"))) === known.end)',
+    find: 'if (known !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === known.end)',
     replace: "if (known !== undefined)",
     tests: ["test/session/store-contract.test.ts"],
   },

@@ -1,11 +1,13 @@
 // npm run sessions -w bff: the administrator lists and ends sessions, with the gateway's own settings and store.
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
+import { deleteUnnamedKeys, explainNothingFound } from "./admin-applications.ts";
 import { HELP, parseAdminArguments, UsageError, type AdminCommand } from "./admin-arguments.ts";
 import { createKeycloakSessions } from "./auth/keycloak-sessions.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { GatewayError } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
+import type { RedisClient } from "./redis-connection.ts";
 import { createRedisStore, NO_ANSWER, storeFault } from "./redis.ts";
 import type { UserName } from "./session/indexes.ts";
 import { untilAllHeard } from "./session/session-cache.ts";
@@ -19,23 +21,32 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** These do not pass by themselves. */
 const REFUSALS: ReadonlySet<string> = new Set(["NOPERM", "WRONGPASS", "NOAUTH"]);
 
-type Parts = { config: Config; store: Store; sessions: Sessions; log: Log; progress: Progress };
-/** What can be said of a command that broke off. */
-type Progress = { isConnected: boolean; ended: number };
+type Parts = {
+  config: Config;
+  store: Store & { client: RedisClient };
+  sessions: Sessions;
+  log: Log;
+  progress: Progress;
+};
+/** What can be said of a command that broke off or found nothing. */
+type Progress = { isConnected: boolean; ended: number; found: number };
 
 // Not by itself: deadlines that were kept still have their timers.
 process.exit(await main(process.argv.slice(2)));
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const command = parseAdminArguments(args);
+    const { command, application } = parseAdminArguments(args);
     if (command.kind === "help") return say(HELP);
-    const config = loadConfig();
+    const settings = loadConfig();
+    const config =
+      application === undefined ? settings : { ...settings, application: { id: application, isDerived: false } };
     if (config.redisUrl === undefined)
       throw new ConfigError([
         "REDIS_URL is not set: sessions in a gateway's own process end with it and no other way.",
       ]);
-    return await withStore(config, config.redisUrl, (parts) => run(command, parts));
+    note(`Application: ${config.application.id}${config.application.isDerived ? " (derived from the settings)" : ""}`);
+    return await withStore(config, config.redisUrl, (parts) => runAndExplain(command, parts));
   } catch (error) {
     if (error instanceof UsageError) return complain(2, `${error.message}\nSee: npm run sessions -w bff -- --help`);
     if (error instanceof ConfigError)
@@ -53,10 +64,12 @@ async function withStore(config: Config, url: string, work: (parts: Parts) => Pr
     if (storeFault(error) !== NO_ANSWER) fault = storeFault(error);
   };
   const confirmReplicas = config.redisConfirmReplicas;
-  const store = createRedisStore({ url, timeoutMs: COMMAND_TIMEOUT_MS, confirmReplicas, onError });
+  const store = createRedisStore({
+    ...{ url, application: config.application.id, timeoutMs: COMMAND_TIMEOUT_MS, confirmReplicas, onError },
+  });
   const { sessionIdleMs, sessionMaxMs } = config;
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
-  const progress = { isConnected: false, ended: 0 };
+  const progress = { isConnected: false, ended: 0, found: 0 };
   try {
     await untilItAnswers(() => store.check());
     progress.isConnected = true;
@@ -89,16 +102,31 @@ async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Parts): Promise<number> {
+type Command = Exclude<AdminCommand, { kind: "help" }>;
+
+/** A command that addresses the wrong application must not look like one that had nothing to do. */
+async function runAndExplain(command: Command, parts: Parts): Promise<number> {
+  const { config, store, progress } = parts;
+  const code = await run(command, parts);
+  if (progress.found > 0) return code;
+  const explanation = await explainNothingFound({ application: config.application, store });
+  if (explanation.text !== undefined) note(explanation.text);
+  return Math.max(code, explanation.code);
+}
+
+async function run(command: Command, parts: Parts): Promise<number> {
   const { config, store, sessions, log, progress } = parts;
   const issuer = ("issuer" in command ? command.issuer : undefined) ?? config.provider.issuer;
+  const application = config.application.id;
   const issuedAtSeconds = Math.floor(store.nowMs() / 1000);
   switch (command.kind) {
     case "count":
-      return say(`${await countSessions(store)}\n`);
+      progress.found = await countSessions(store);
+      return say(`${progress.found}\n`);
     case "list": {
       const { list } = createUserSessions({ store, end: sessions.end });
       const found = await list({ issuer, subject: command.subject });
+      progress.found = found.length;
       const asLine = command.json ? asJson : asText;
       const lines = found.map((each) => asLine(each, store.nowMs())).join("");
       return say(lines || (command.json ? "" : "no sessions\n"));
@@ -106,27 +134,32 @@ async function run(command: Exclude<AdminCommand, { kind: "help" }>, parts: Part
     case "end-user": {
       const { subject } = command;
       const count = await sessions.endAll({ kind: "user", issuer, subject, issuedAtSeconds }, "revoked");
-      log.security("admin_ended_sessions", { reason: "end-user", subject, count });
-      await acknowledge(count, config);
+      log.security("admin_ended_sessions", { application, reason: "end-user", subject, count });
+      await acknowledge(count, parts);
       return await endAtProvider({ issuer, subject }, parts);
     }
     case "end-provider-session": {
       const { providerSid } = command;
       const count = await sessions.endAll({ kind: "provider-session", issuer, providerSid }, "revoked");
-      log.security("admin_ended_sessions", { reason: "end-provider-session", count });
-      return await acknowledge(count, config);
+      log.security("admin_ended_sessions", { application, reason: "end-provider-session", count });
+      return await acknowledge(count, parts);
     }
     case "end-all": {
       await sessions.endEverything("revoked", (more) => (progress.ended += more));
-      log.security("admin_ended_sessions", { reason: "end-all", count: progress.ended });
-      return await acknowledge(progress.ended, config);
+      log.security("admin_ended_sessions", { application, reason: "end-all", count: progress.ended });
+      return await acknowledge(progress.ended, parts);
     }
+    case "delete-old-format":
+      progress.found = await deleteUnnamedKeys(store.client);
+      log.security("admin_ended_sessions", { reason: command.kind, count: progress.found });
+      return say(`${progress.found} keys deleted\n`);
   }
 }
 
 /** Once it is said, no instance accepts them any more, from its memory either (I2). Waited for once, not for each. */
-async function acknowledge(count: number, { sessionCacheMs }: Config): Promise<0> {
-  if (sessionCacheMs > 0) await untilAllHeard();
+async function acknowledge(count: number, { config, progress }: Parts): Promise<0> {
+  progress.found = count;
+  if (config.sessionCacheMs > 0) await untilAllHeard();
   return say(`${sessionsInWords(count)} ended\n`);
 }
 
@@ -185,6 +218,11 @@ function faultInWords(fault: string): string {
 function say(text: string): 0 {
   process.stdout.write(text);
   return 0;
+}
+
+/** On stderr: stdout has only what was asked for. */
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 function complain(code: number, text: string): number {

@@ -34,6 +34,7 @@ import { createTunnels, type Tunnels } from "./proxy/tunnels.ts";
 import { webSocketForwarding } from "./proxy/upgrade.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
 import { storeFault } from "./redis.ts";
+import { createSealerFactory } from "./sealing.ts";
 import { createEventStreams } from "./session/event-streams.ts";
 import { koaSession } from "./session/koa-session.ts";
 import { createLiveConnections } from "./session/live-connections.ts";
@@ -83,7 +84,8 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const liveConnections = createLiveConnections({ store, log });
   const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams, now });
   metrics.watchEventStreams(eventStreams.count);
-  const vault = createVault(config.secretKeys);
+  const sealerFor = createSealerFactory(config.secretKeys, config.application.id);
+  const vault = createVault(sealerFor);
   const timing = refreshTiming(providerConfig.timeoutMs);
   const turns = createRefreshTurns({ store, log, perSecond: providerConfig.refreshesPerSecond });
   const refresh = createRefresh({
@@ -100,7 +102,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const clientToken = createClientToken(provider.clientCredentials);
   const exchangedToken = createExchangedToken(provider.exchangeToken);
   const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, clock: store });
-  const attempts = createLoginAttempts(config.secretKeys, now);
+  const attempts = createLoginAttempts(sealerFor, now);
   const loginParts = {
     publicOrigin,
     config: providerConfig,
@@ -117,7 +119,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     onLogin: metrics.login,
   };
   const providerLogout = createProviderLogout({
-    secretKeys: config.secretKeys,
+    sealerFor,
     provider,
     home: publicOrigin + postLogoutPath,
   });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "./host.ts";
+import { deriveApplicationId, type Application } from "./application-id.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstream-config.ts";
 
@@ -26,6 +27,7 @@ export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: str
 
 export type Config = Readonly<{
   production: boolean;
+  application: Application;
   publicOrigin: string;
   /** Whether browsers reach us over TLS: decides HSTS. */
   secureOrigin: boolean;
@@ -97,6 +99,7 @@ export function loadConfig(env: Environment = process.env): Config {
     throw new ConfigError(faults);
   return deepFreeze({
     production: env["NODE_ENV"] === "production",
+    application: application(values.APP_ID, [OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_ORIGIN]),
     publicOrigin: PUBLIC_ORIGIN,
     secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
     insecureCookies: values.INSECURE_COOKIES === "loopback",
@@ -136,6 +139,11 @@ export function loadConfig(env: Environment = process.env): Config {
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
     logLevel: values.LOG_LEVEL ?? "",
   });
+}
+
+function application(id: Values["APP_ID"], [issuer, clientId, publicOrigin]: [string, string, string]): Application {
+  if (id !== undefined) return { id, isDerived: false };
+  return { id: deriveApplicationId({ issuer, clientId, publicOrigin }), isDerived: true };
 }
 
 function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {

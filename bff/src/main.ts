@@ -20,6 +20,7 @@ const config = readConfigOrExit();
 const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
 if (isSupervisor(config)) await supervise({ config, log });
 const metrics = createMetrics();
+metrics.application(config.application.id);
 const store = openStore(config, log);
 const { handle, readiness, drain: endStreams, webSockets, settled, close } = createApp({ config, store, log, metrics });
 let draining = false;
@@ -41,7 +42,12 @@ const server = createServer(
   },
 );
 guardServer(server, { config, log, handle });
-const management = createManagementServer({ metrics, checks: readiness, isDraining: () => draining });
+const management = createManagementServer({
+  application: config.application.id,
+  metrics,
+  checks: readiness,
+  isDraining: () => draining,
+});
 
 process.on("uncaughtException", (error) => {
   // The state of the process is unknown: say why, and let the supervisor start a fresh one.
@@ -57,7 +63,7 @@ try {
   await listen(server, config.listen);
   if (isSupervised(config)) answerSupervisor({ checks: readiness, metrics });
   else await listen(management, config.management);
-  log.info("listening", { url: config.publicOrigin });
+  log.info("listening", { url: config.publicOrigin, application: config.application.id });
   for (const warning of configWarnings(config)) log.warn(warning);
   void tellFaults();
 } catch (error) {
@@ -79,7 +85,7 @@ function readConfigOrExit(): Config {
   }
 }
 
-function openStore({ redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config, gatewayLog: Log): Store {
+function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config, gatewayLog: Log): Store {
   if (redisUrl === undefined) {
     gatewayLog.warn("sessions are kept in this process only: they end with it and are not shared. Set REDIS_URL");
     return createMemoryStore();
@@ -88,6 +94,7 @@ function openStore({ redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config, g
   let knownFault: string | undefined;
   return createRedisStore({
     url: redisUrl,
+    application: application.id,
     timeoutMs: redisTimeoutMs,
     confirmReplicas: redisConfirmReplicas,
     onStatus(status) {

@@ -4,14 +4,15 @@ import { randomBytes } from "node:crypto";
 import { Cluster, type Redis } from "ioredis";
 import { createDeadline } from "./deadline.ts";
 import { connectForNotifications, type RedisClient } from "./redis-connection.ts";
-import { HEARD_WITHIN_MS, type ChangeFeed, type ChangeListener, type FeedState, type SessionKey } from "./store.ts";
+import type { RedisNames } from "./redis-names.ts";
+import { HEARD_WITHIN_MS, type ChangeFeed, type ChangeListener, type FeedState } from "./store.ts";
 
 type Parts = {
   url: string;
   timeoutMs: number;
   /** The connection that everything else goes over. What it talks to is what must be heard. */
   client: RedisClient;
-  nameOf: (key: SessionKey) => string;
+  names: Pick<RedisNames, "keyOfSession" | "trackingPrefix">;
 };
 
 const CHANNEL = "__redis__:invalidate";
@@ -30,11 +31,10 @@ const IMPOSSIBLE: FeedState = {
  * notifications and proof cannot be lost one without the other, and no second connection has to live for them.
  * A PING that was sent after a change was acknowledged is answered after its notification.
  */
-export function hearRedisChanges({ url, timeoutMs, client, nameOf }: Parts, listener: ChangeListener): ChangeFeed {
+export function hearRedisChanges({ url, timeoutMs, client, names }: Parts, listener: ChangeListener): ChangeFeed {
   if (client instanceof Cluster) return deaf(listener);
   const connection = connectForNotifications({ url, timeoutMs });
   const inTime = createDeadline(timeoutMs);
-  const [prefix = "", suffix = ""] = nameOf("\0").split("\0");
   let state = CONNECTING;
   let provenMs = -Infinity;
   let askedMs = -Infinity;
@@ -56,7 +56,7 @@ export function hearRedisChanges({ url, timeoutMs, client, nameOf }: Parts, list
   const begin = (): void => {
     if (client.status !== "ready" || connection.status !== "ready") return;
     const mine = (life += 1);
-    setUp({ connection, client, prefix, inTime, expectProbe }).then(
+    setUp({ connection, client, prefix: names.trackingPrefix, inTime, expectProbe }).then(
       () => {
         if (mine !== life) return;
         retry = { nextMs: RETRY_MS.first };
@@ -71,13 +71,13 @@ export function hearRedisChanges({ url, timeoutMs, client, nameOf }: Parts, list
     );
   };
   const expectProbe = (name: string) => new Promise<void>((heard) => (probe = { name, heard }));
-  const hear = (_channel: unknown, names: unknown): void => {
+  const hear = (_channel: unknown, changed: unknown): void => {
     // FLUSHALL and FLUSHDB name no key.
-    if (!Array.isArray(names)) return listener.anyChanged();
-    for (const name of names.map(String)) {
+    if (!Array.isArray(changed)) return listener.anyChanged();
+    for (const name of changed.map(String)) {
       if (name === probe?.name) probe.heard();
-      if (name.startsWith(prefix) && name.endsWith(suffix))
-        listener.changed(name.slice(prefix.length, name.length - suffix.length));
+      const key = names.keyOfSession(name);
+      if (key !== undefined) listener.changed(key);
     }
   };
   const ask = (nowMs: number): void => {

@@ -11,14 +11,19 @@ export type RedisClock = Pick<StoreClock, "nowMs" | "setBackAtMs"> & {
 
 type Attempt = <T>(command: () => Promise<T>) => Promise<T>;
 
-/** The nodes of a Cluster have clocks of their own: all instances ask the master of this key's slot. */
-const CLOCK = "cloakroom:{clock}";
+type Parts = {
+  client: RedisClient;
+  attempt: Attempt;
+  /** The nodes of a Cluster have clocks of their own: all instances ask the master of this key's slot. */
+  name: string;
+};
+
 const MEASURE_EVERY_MS = 5_000;
 
 /** To be called before anything else listens for `ready`: then no other answer of a connection precedes the time. */
-export function followRedisClock(client: RedisClient, attempt: Attempt): RedisClock {
+export function followRedisClock({ client, attempt, name }: Parts): RedisClock {
   const ask = (): Promise<unknown> =>
-    client instanceof Cluster ? client.eval("return redis.call('TIME')", 1, CLOCK) : client.time();
+    client instanceof Cluster ? client.eval("return redis.call('TIME')", 1, name) : client.time();
   const clock = createStoreClock({ askMs: async () => millisecondsOf(await attempt(ask)) });
   // Without an answer the clock goes on by what was measured last.
   const measure = (): void => void clock.measure().catch(() => undefined);

@@ -1,5 +1,5 @@
-// The session store in Redis: every key name and every command.
-import { Cluster } from "ioredis";
+// The session store in Redis, for one application: every command. Names come from redis-names.ts.
+import type { ApplicationId } from "./application-id.ts";
 import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
@@ -7,7 +7,9 @@ import { followRedisClock } from "./redis-clock.ts";
 import { hearRedisChanges } from "./redis-changes.ts";
 import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { evictionFault } from "./redis-eviction.ts";
+import { createRedisNames } from "./redis-names.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
+import { scanNames } from "./redis-scan.ts";
 import { createScriptRunner } from "./redis-script-runner.ts";
 import { parseClaim, type ScriptName } from "./redis-scripts.ts";
 import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
@@ -17,28 +19,16 @@ import {
   TOMBSTONE_MS,
   type ChangeFeed,
   type EndListener,
-  type IndexName,
   type SessionKey,
   type Store,
   type StoredSession,
 } from "./store.ts";
 
-// The hash tag keeps a session and its tombstone in one Cluster slot, as a script needs them.
-const sessionName = (key: string) => `cloakroom:{${key}}:session`;
-const tombstoneName = (key: string) => `cloakroom:{${key}}:ended`;
-const indexName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}`;
-const closedName = ({ kind, hash }: IndexName) => `cloakroom:{${hash}}:${kind}-closed`;
-const keyOfSessionName = (name: string) => name.slice(name.indexOf("{") + 1, name.indexOf("}"));
-/** Looked through at once: few enough that nobody waits for it. */
-const SCAN_COUNT = 500;
-/** Where every end is told: `<session key> <reason>`. */
-const ENDED_CHANNEL = "cloakroom:session-ended";
-const REFRESH_TURNS = "cloakroom:{refresh-turns}:next";
-const usedName = (purpose: string, hash: string) => `cloakroom:{${hash}}:used-${purpose}`;
-
 type Options = {
   url: string;
   timeoutMs: number;
+  /** Part of every name that the store uses (I9). */
+  application: ApplicationId;
   /** See REDIS_CONFIRM_REPLICAS. */
   confirmReplicas?: number | undefined;
   /** Told of every change, so that the log says when the store went and came back. */
@@ -48,6 +38,7 @@ type Options = {
 
 export function createRedisStore(options: Options): Store & { client: RedisClient } {
   const client = connectRedis(options);
+  const names = createRedisNames(options.application);
   const run = createScriptRunner(client);
   client.on("close", () => options.onStatus?.("lost"));
   // Without a listener ioredis prints connection errors, address and all, to stderr.
@@ -65,7 +56,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       throw new GatewayError("store_unavailable", { cause: error });
     }
   };
-  const clock = followRedisClock(client, attempt);
+  const clock = followRedisClock({ client, attempt, name: names.clock });
   client.on("ready", () => options.onStatus?.("ready"));
   const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     attempt(() => run(name, keys, args));
@@ -102,7 +93,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   const startListening = () =>
     createRedisSubscriber({
       ...options,
-      channel: ENDED_CHANNEL,
+      channel: names.endedChannel,
       onMessage(message) {
         const [key = "", reason] = message.split(" ");
         if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, endReasonFrom(reason));
@@ -110,7 +101,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       onListening() {
         tellGap();
         // What a script may not tell it keeps to itself: ending sessions matters more. So it is tried here, by nobody's end.
-        attempt(() => client.publish(ENDED_CHANNEL, "-")).then(
+        attempt(() => client.publish(names.endedChannel, "-")).then(
           () => (mayTell = true),
           (error: unknown) => (mayTell = !isRefused(error)),
         );
@@ -124,9 +115,9 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     setBackAtMs: clock.setBackAtMs,
     async read(key) {
       const known = lastRead.get(key);
-      if (known !== undefined && (await attempt(() => client.hget(sessionName(key), "e"))) === known.end)
+      if (known !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === known.end)
         return known.stored;
-      const [session, tokens, version, end] = await attempt(() => client.hmget(sessionName(key), "s", "t", "v", "e"));
+      const [session, tokens, version, end] = await attempt(() => client.hmget(names.session(key), "s", "t", "v", "e"));
       lastRead.delete(key);
       if (typeof session !== "string" || typeof tokens !== "string") return undefined;
       const stored = { session, tokens, tokenVersion: Number(version) };
@@ -134,7 +125,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       return stored;
     },
     async readWithTimes(key) {
-      const reply = await script("readWithTimes", [sessionName(key)]);
+      const reply = await script("readWithTimes", [names.session(key)]);
       if (!Array.isArray(reply)) return undefined;
       const [session, tokens, version, idle, left, used] = reply;
       return {
@@ -147,23 +138,23 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       };
     },
     async limitsOf(key) {
-      const reply = await script("limitsOfSession", [sessionName(key)]);
+      const reply = await script("limitsOfSession", [names.session(key)]);
       if (!Array.isArray(reply)) return undefined;
       const [idleExpiresInMs, expiresInMs, idleMs] = reply.map(Number) as [number, number, number];
       return { idleExpiresInMs, expiresInMs, idleMs };
     },
     async create({ key, session, tokens, idleMs, maxMs, tokenLife = "unknown" }) {
-      const keys = [sessionName(key), tombstoneName(key)];
+      const keys = [names.session(key), names.tombstone(key)];
       const limits = [idleMs, maxMs, typeof tokenLife === "number" ? tokenLife : ""];
       return (await lasting("createSession", keys, session, tokens, ...limits)).reply === 1;
     },
     async slide(key) {
-      await script("slideSession", [sessionName(key)]);
+      await script("slideSession", [names.session(key)]);
     },
     async end(key, reason) {
       lastRead.delete(key);
-      const keys = [sessionName(key), tombstoneName(key)];
-      const args = [reason, TOMBSTONE_MS, ENDED_CHANNEL, `${key} ${reason}`];
+      const keys = [names.session(key), names.tombstone(key)];
+      const args = [reason, TOMBSTONE_MS, names.endedChannel, `${key} ${reason}`];
       // What nobody waits to be told of, as the session that a login replaces, is no reason to fail.
       const session = ACKNOWLEDGED.has(reason)
         ? await certain("endSession", keys, ...args)
@@ -171,7 +162,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       return typeof session === "string" ? session : undefined;
     },
     async endReason(key) {
-      const reason = await attempt(() => client.get(tombstoneName(key)));
+      const reason = await attempt(() => client.get(names.tombstone(key)));
       return reason === null ? undefined : endReasonFrom(reason);
     },
     onSessionEnd(listener) {
@@ -179,54 +170,48 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       subscriber ??= startListening();
       return () => void listeners.delete(listener);
     },
-    listenFault: () => (subscriber === undefined || (subscriber.isListening() && mayTell) ? undefined : DEAF),
+    listenFault: () =>
+      subscriber === undefined || (subscriber.isListening() && mayTell) ? undefined : deafness(names.aclPattern),
 
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
-      parseClaim(await script("claimRefresh", [sessionName(key)], owner, tokenVersion, leaseMs, graceMs)),
-    renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [sessionName(key)], owner, leaseMs),
+      parseClaim(await script("claimRefresh", [names.session(key)], owner, tokenVersion, leaseMs, graceMs)),
+    renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [names.session(key)], owner, leaseMs),
     async saveTokens(key, owner, tokens, tokenLife = "unchanged") {
       const life = tokenLife === "unknown" ? "" : tokenLife;
-      return (await lasting("saveTokens", [sessionName(key)], owner, tokens, life)).reply === 1;
+      return (await lasting("saveTokens", [names.session(key)], owner, tokens, life)).reply === 1;
     },
     async releaseRefresh(key, owner, outcome) {
-      await script("releaseRefresh", [sessionName(key)], owner, outcome);
+      await script("releaseRefresh", [names.session(key)], owner, outcome);
     },
     async refreshTurn({ intervalMs, longestMs }) {
-      const [taken, waitMs] = (await script("refreshTurn", [REFRESH_TURNS], intervalMs, longestMs)) as number[];
+      const [taken, waitMs] = (await script("refreshTurn", [names.refreshTurns], intervalMs, longestMs)) as number[];
       return { isTaken: taken === 1, waitMs: Number(waitMs) };
     },
 
     addToIndex: (name, { key, maxMs, issuedAtSeconds }) =>
-      holds("addToIndex", [indexName(name), closedName(name)], key, maxMs, issuedAtSeconds),
+      holds("addToIndex", [names.index(name), names.closed(name)], key, maxMs, issuedAtSeconds),
     async removeFromIndex(name, key) {
-      await attempt(() => client.zrem(indexName(name), key));
+      await attempt(() => client.zrem(names.index(name), key));
     },
-    listIndex: (name) => attempt(() => client.zrange(indexName(name), "0", "-1")),
+    listIndex: (name) => attempt(() => client.zrange(names.index(name), "0", "-1")),
     async closeIndex(name, { issuedAtSeconds, ttlMs }) {
-      const keys = await certain("closeIndex", [indexName(name), closedName(name)], issuedAtSeconds ?? "*", ttlMs);
+      const keys = await certain("closeIndex", [names.index(name), names.closed(name)], issuedAtSeconds ?? "*", ttlMs);
       return Array.isArray(keys) ? keys.map(String) : [];
     },
     async isClosed(name, issuedAtSeconds) {
-      const closed = await attempt(() => client.get(closedName(name)));
+      const closed = await attempt(() => client.get(names.closed(name)));
       return closed !== null && (closed === "*" || issuedAtSeconds <= Number(closed));
     },
     async *listAll() {
-      for (const node of client instanceof Cluster ? client.nodes("master") : [client]) {
-        let cursor = "";
-        while (cursor !== "0") {
-          const from = cursor === "" ? "0" : cursor;
-          const [next, names] = await attempt(() => node.scan(from, "MATCH", sessionName("*"), "COUNT", SCAN_COUNT));
-          cursor = next;
-          yield names.map(keyOfSessionName);
-        }
-      }
+      for await (const found of scanNames(client, attempt, names.anySession))
+        yield found.map(names.keyOfSession).filter((key) => key !== undefined);
     },
     markUsed: async (purpose, hash, ttlMs) =>
-      (await attempt(() => client.set(usedName(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
-    wasUsed: async (purpose, hash) => (await attempt(() => client.exists(usedName(purpose, hash)))) === 1,
+      (await attempt(() => client.set(names.used(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
+    wasUsed: async (purpose, hash) => (await attempt(() => client.exists(names.used(purpose, hash)))) === 1,
 
     hearChanges(listener) {
-      const feed = hearRedisChanges({ ...options, client, nameOf: sessionName }, listener);
+      const feed = hearRedisChanges({ ...options, client, names }, listener);
       feeds.push(feed);
       return feed;
     },
@@ -249,9 +234,12 @@ function isRefused(error: unknown): boolean {
   return error instanceof Error && storeFault(error.cause) === "NOPERM";
 }
 
-const DEAF =
-  "instances cannot tell each other that a session has ended, so its open streams are closed half a minute late. If " +
-  "Redis is there, allow the user of REDIS_URL the channels &cloakroom:* and the commands publish and subscribe";
+function deafness(channels: string): string {
+  return (
+    "instances cannot tell each other that a session has ended, so its open streams are closed half a minute late. If " +
+    `Redis is there, allow the user of REDIS_URL the channels &${channels} and the commands publish and subscribe`
+  );
+}
 
 export const NO_ANSWER = "no answer in time";
 

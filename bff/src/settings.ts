@@ -2,6 +2,7 @@
 // table is generated from them.
 import { BlockList } from "node:net";
 import { z } from "zod";
+import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "./application-id.ts";
 
 export type Setting = {
   schema: z.ZodType;
@@ -83,6 +84,11 @@ export const SETTINGS = {
     meaning:
       "`loopback`: browsers that store no `Secure` cookie over http (WebKit) get cookies without it. For trying out on http://localhost only; `npm start` and `npm run dev` set it",
   },
+  APP_ID: {
+    schema: z.string().regex(APPLICATION_ID, APPLICATION_ID_RULE).transform(applicationId),
+    meaning:
+      "Name of the application at Redis and in key derivation; the same on all its instances, another one for every other application; unset: derived from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. A change ends its sessions",
+  },
   HOST: { schema: text, default: "127.0.0.1", meaning: "Address of the public listener" },
   PORT: { schema: port, default: "3000", meaning: "Port of the public listener" },
   MANAGEMENT_HOST: {
@@ -142,7 +148,7 @@ export const SETTINGS = {
     schema: wholeNumber(0, 10_000),
     default: "100",
     meaning:
-      "Token refreshes per second that the provider is asked for at most, by all instances together; 0: no limit",
+      "Token refreshes per second that the provider is asked for at most, by all instances of the application together; 0: no limit",
   },
   KEYCLOAK_ADMIN_CLIENT_ID: {
     schema: text,

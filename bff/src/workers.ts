@@ -93,6 +93,7 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
     AggregatorRegistry.aggregate((await ask("metrics")) as MetricsOfOne[]).metrics();
   const checks = [{ name: "workers", check: async () => judge(await ask("readiness"), config.workers) }];
   const management = createManagementServer({
+    application: config.application.id,
     metrics: { scrape, contentType },
     checks,
     isDraining: () => isDraining,

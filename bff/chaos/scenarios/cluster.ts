@@ -1,6 +1,7 @@
 // A Redis Cluster under traffic: slots move, a replica takes over by request and by the death of its master; nobody
 // is logged out, what was logged out stays so, and everybody goes on without a restart.
-import type { Fleet, Instance } from "../fleet.ts";
+import { createRedisNames } from "../../src/redis-names.ts";
+import { APPLICATION, type Fleet, type Instance } from "../fleet.ts";
 import { startClusterRedis, type ClusterRedis } from "../redis-cluster.ts";
 import { inParallel, type Outcome, type Scenario, type Size } from "../scenario.ts";
 import { spendingFrom } from "../spending.ts";
@@ -59,7 +60,7 @@ async function duringMoves(fleet: Fleet<ClusterRedis>, visitors: readonly Visito
   const leaving = await sessionsToEnd(fleet, visitors, logouts);
   const spent = spendingFrom(fleet, "moving slots");
   for (const each of visitors) await expireAccessToken(fleet, each);
-  const names = [...visitors, ...leaving].map(({ key }) => `cloakroom:{${key}}:session`);
+  const names = [...visitors, ...leaving].map(({ key }) => createRedisNames(APPLICATION).session(key));
   const [moved] = await Promise.all([fleet.redis.moveSlotsOf(names), logOutAll(fleet, leaving)]);
   await healed(fleet, visitors, "slots had moved");
   await lookEverywhere(fleet, leaving);

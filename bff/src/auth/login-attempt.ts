@@ -2,7 +2,7 @@
 // remembers travels sealed inside `state`, so nothing is stored for attempts that never come back, any number of tabs
 // can log in at once, and a state is only good in the browser that it was made for (RFC 9700 §4.7).
 import { randomBytes } from "node:crypto";
-import { createSealer } from "../sealing.ts";
+import type { SealerFactory } from "../sealing.ts";
 import type { SessionKey } from "../store.ts";
 
 /** How long a person may take at the provider. */
@@ -37,8 +37,8 @@ export type LoginAttempts = {
 const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,2400}$/;
 const BINDING = /^[A-Za-z0-9_-]{43}$/;
 
-export function createLoginAttempts(masterKeys: readonly Uint8Array[], now: () => number): LoginAttempts {
-  const sealer = createSealer(masterKeys, "login attempt");
+export function createLoginAttempts(sealerFor: SealerFactory, now: () => number): LoginAttempts {
+  const sealer = sealerFor("login attempt");
   const secretsOf = (context: string, keyId: string): AttemptSecrets | undefined => {
     const nonce = sealer.derive("nonce", context, keyId);
     const codeVerifier = sealer.derive("code verifier", context, keyId);

@@ -1,7 +1,7 @@
 // How a browser gets from our logout to the provider's without a script ever seeing the ID token that names the session
 // there (`id_token_hint`, OIDC RP-Initiated Logout 1.0 §2): it travels sealed in an HttpOnly cookie for one request.
 import type { Context } from "koa";
-import { createSealer } from "../sealing.ts";
+import type { SealerFactory } from "../sealing.ts";
 import { cookieValue, LOGOUT_COOKIE, logoutCookieAttributes } from "../session/cookies.ts";
 import type { Provider } from "./provider.ts";
 
@@ -19,10 +19,10 @@ export type ProviderLogout = {
   route: (ctx: Context) => Promise<void>;
 };
 
-type Parts = { secretKeys: readonly Uint8Array[]; provider: Pick<Provider, "endSessionUrl">; home: string };
+type Parts = { sealerFor: SealerFactory; provider: Pick<Provider, "endSessionUrl">; home: string };
 
-export function createProviderLogout({ secretKeys, provider, home }: Parts): ProviderLogout {
-  const sealer = createSealer(secretKeys, "provider logout");
+export function createProviderLogout({ sealerFor, provider, home }: Parts): ProviderLogout {
+  const sealer = sealerFor("provider logout");
   const hintOf = (ctx: Context) => sealer.open(cookieValue(ctx.get("cookie"), LOGOUT_COOKIE) ?? "", CONTEXT) ?? "";
   return {
     prepare(ctx, idToken) {

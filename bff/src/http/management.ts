@@ -13,6 +13,8 @@ export type CheckResult = {
 export type ReadinessCheck = { name: string; check: () => Promise<CheckResult> };
 
 export type ManagementParts = {
+  /** Shown by /readyz: instances that should be one application can be compared. */
+  application: string;
   metrics: Pick<Metrics, "scrape" | "contentType">;
   checks: readonly ReadinessCheck[];
   isDraining: () => boolean;
@@ -66,10 +68,16 @@ async function route(parts: ManagementParts, { method, url = "" }: IncomingMessa
   }
 }
 
-async function readiness({ checks, isDraining, checkTimeoutMs = 1_000 }: ManagementParts): Promise<Answer> {
-  if (isDraining()) return json(503, { status: "failed", checks: {}, detail: "The gateway is shutting down." });
+async function readiness({
+  application,
+  checks,
+  isDraining,
+  checkTimeoutMs = 1_000,
+}: ManagementParts): Promise<Answer> {
+  if (isDraining())
+    return json(503, { status: "failed", application, checks: {}, detail: "The gateway is shutting down." });
   const { status, checks: results } = await checkAll(checks, checkTimeoutMs);
-  return json(status === "failed" ? 503 : 200, { status, checks: results });
+  return json(status === "failed" ? 503 : 200, { status, application, checks: results });
 }
 
 export type Readiness = { status: CheckResult["status"]; checks: Record<string, CheckResult> };

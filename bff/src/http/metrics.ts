@@ -21,6 +21,8 @@ export type FinishedRequest = {
 };
 
 export type Metrics = {
+  /** Which application this instance belongs to. */
+  application(id: string): void;
   request(finished: FinishedRequest): void;
   refresh(outcome: RefreshOutcome): void;
   login(outcome: LoginOutcome): void;
@@ -64,7 +66,15 @@ export function createMetrics(): Metrics {
     aggregator: "min",
     registers,
   });
+  const application = new Gauge({
+    name: "cloakroom_application_info",
+    help: "Always 1; the label is the application id, which all instances of one application share",
+    labelNames: ["application"],
+    aggregator: "max",
+    registers,
+  });
   return {
+    application: (id) => application.set({ application: id }, 1),
     request({ route, method, status, durationMs, code }) {
       requests.count(route, method, status);
       // A WebSocket's hours say nothing about how quickly we answer.

@@ -1,7 +1,7 @@
 // Where token sets are kept: sealed under a key that needs the session id itself, so that a dump of Redis together
 // with the master key is still useless without the browsers' cookies.
 import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
-import { createSealer } from "../sealing.ts";
+import type { SealerFactory } from "../sealing.ts";
 import type { TokenSet } from "./token-set.ts";
 
 export type Vault = {
@@ -12,8 +12,8 @@ export type Vault = {
   hasKeyOf(sealed: string): boolean;
 };
 
-export function createVault(masterKeys: readonly Uint8Array[]): Vault {
-  const sealer = createSealer(masterKeys, "token set");
+export function createVault(sealerFor: SealerFactory): Vault {
+  const sealer = sealerFor("token set");
   /** By their exact ciphertext: the store is still asked, only the decryption is saved. */
   const opened = new BoundedMap<string, { sealed: string; tokens: TokenSet }>(REMEMBERED_SESSIONS);
   return {

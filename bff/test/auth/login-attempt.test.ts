@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { createLoginAttempts, LOGIN_ATTEMPT_SECONDS } from "../../src/auth/login-attempt.ts";
-import { testKeys } from "../support/sessions.ts";
+import { sealersOf, testKeys } from "../support/sessions.ts";
 
 const attempt = { startedAtMs: Date.now(), returnPath: "/profile" };
 
 describe("a login attempt", () => {
   it("comes back in the browser that started it, with the same secrets", () => {
-    const attempts = createLoginAttempts(testKeys, Date.now);
+    const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const started = attempts.start(attempt);
     const resumed = attempts.resume(started.state, (id) => (id === started.id ? started.cookieValue : undefined));
     expect(resumed).toEqual({
@@ -18,14 +18,14 @@ describe("a login attempt", () => {
   });
 
   it("is refused in another browser (login CSRF)", () => {
-    const attempts = createLoginAttempts(testKeys, Date.now);
+    const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const [mine, theirs] = [attempts.start(attempt), attempts.start(attempt)];
     expect(attempts.resume(theirs.state, () => mine.cookieValue)).toBeUndefined();
     expect(attempts.resume(theirs.state, () => undefined)).toBeUndefined();
   });
 
   it("is refused when a single character of its state was changed", () => {
-    const attempts = createLoginAttempts(testKeys, Date.now);
+    const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const { state, cookieValue } = attempts.start(attempt);
     for (let at = 0; at < state.length - 1; at++) {
       const changed = state.slice(0, at) + (state[at] === "A" ? "B" : "A") + state.slice(at + 1);
@@ -38,7 +38,7 @@ describe("a login attempt", () => {
 
   it("is refused when it is too old", () => {
     let nowMs = Date.now();
-    const attempts = createLoginAttempts(testKeys, () => nowMs);
+    const attempts = createLoginAttempts(sealersOf(testKeys), () => nowMs);
     const { state, cookieValue } = attempts.start({ ...attempt, startedAtMs: nowMs });
     nowMs += LOGIN_ATTEMPT_SECONDS * 1000;
     expect(attempts.resume(state, () => cookieValue)).toBeDefined();
@@ -47,15 +47,15 @@ describe("a login attempt", () => {
   });
 
   it("survives the rotation of the master keys", () => {
-    const before = createLoginAttempts([testKeys[1]!], Date.now);
+    const before = createLoginAttempts(sealersOf([testKeys[1]!]), Date.now);
     const { state, cookieValue, nonce } = before.start(attempt);
-    const after = createLoginAttempts([testKeys[0]!, testKeys[1]!], Date.now);
+    const after = createLoginAttempts(sealersOf([testKeys[0]!, testKeys[1]!]), Date.now);
     expect(after.resume(state, () => cookieValue)?.nonce).toBe(nonce);
-    expect(createLoginAttempts([testKeys[0]!], Date.now).resume(state, () => cookieValue)).toBeUndefined();
+    expect(createLoginAttempts(sealersOf([testKeys[0]!]), Date.now).resume(state, () => cookieValue)).toBeUndefined();
   });
 
   it("shows nothing of what it remembers in its state", () => {
-    const { state, nonce, codeVerifier } = createLoginAttempts(testKeys, Date.now).start({
+    const { state, nonce, codeVerifier } = createLoginAttempts(sealersOf(testKeys), Date.now).start({
       ...attempt,
       returnPath: "/secret-page",
     });

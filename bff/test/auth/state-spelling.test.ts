@@ -1,12 +1,11 @@
 // K11: one login attempt has one state, spelled in one way. A second spelling would open the attempt a second time.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeBase64Url } from "../../src/base64url.ts";
-import { createSealer } from "../../src/sealing.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { testBrowser, type TestBrowser } from "../support/browser.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
-import { expiredTokens, testKeys } from "../support/sessions.ts";
+import { expiredTokens, sealersOf, testKeys } from "../support/sessions.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -52,8 +51,8 @@ describe("base64url in its canonical spelling", () => {
 
 describe.each(SPELLINGS)("%s", (_title, respell) => {
   it("does not open what was sealed", () => {
-    const sealer = createSealer(testKeys, "a test");
-    const vault = createVault(testKeys);
+    const sealer = sealersOf(testKeys)("a test");
+    const vault = createVault(sealersOf(testKeys));
     for (const length of [1, 2, 3]) {
       const sealed = sealer.seal("x".repeat(length), "context");
       if (respell(sealed) !== sealed) expect(sealer.open(respell(sealed), "context")).toBeUndefined();

@@ -11,7 +11,7 @@ import { createRedisStore } from "../../src/redis.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { startHostileProvider } from "../support/hostile-provider.ts";
 import { startRedis } from "../support/redis.ts";
-import { expiredTokens, storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, storeSession, testApplication, testKeys } from "../support/sessions.ts";
 import { openSocket, startSocketUpstream } from "../support/web-socket.ts";
 
 async function start(env: Record<string, string>) {
@@ -20,6 +20,7 @@ async function start(env: Record<string, string>) {
     env: {
       PATH: process.env["PATH"] ?? "",
       PORT: String(port),
+      APP_ID: testApplication,
       MANAGEMENT_PORT: String(management),
       PUBLIC_ORIGIN: `http://localhost:${port}`,
       OIDC_ISSUER: "http://127.0.0.1:1",
@@ -54,7 +55,7 @@ async function openProvider() {
 }
 
 async function openStore(url: string) {
-  const store = createRedisStore({ url, timeoutMs: 1_000 });
+  const store = createRedisStore({ application: testApplication, url, timeoutMs: 1_000 });
   onTestFinished(store.close);
   await new Promise((ready) => store.client.once("ready", ready));
   return store;

@@ -11,7 +11,7 @@ import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { expiredTokens, storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, sealersOf, storeSession, testApplication, testKeys } from "../support/sessions.ts";
 
 let redis: TestRedis;
 let provider: HostileProvider;
@@ -21,7 +21,7 @@ const stops: (() => unknown)[] = [];
 beforeAll(async () => {
   redis = await startRedis();
   provider = await startHostileProvider();
-  store = createRedisStore({ url: redis.url, timeoutMs: 2_000 });
+  store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 2_000 });
   await new Promise((ready) => store.client.once("ready", ready));
 });
 afterEach(async () => {
@@ -39,6 +39,7 @@ async function start(env: Record<string, string> = {}) {
     env: {
       PATH: process.env["PATH"] ?? "",
       PORT: String(port),
+      APP_ID: testApplication,
       MANAGEMENT_PORT: String(management),
       PUBLIC_ORIGIN: `http://localhost:${port}`,
       OIDC_ISSUER: provider.issuer,
@@ -93,7 +94,7 @@ async function startUpstream(holdMs = 0) {
 
 async function cookie(): Promise<string> {
   const usable = { ...expiredTokens(), refreshAtMs: Date.now() + 60_000, usableUntilMs: Date.now() + 60_000 };
-  return `${SESSION_COOKIE}=${(await storeSession(store, usable, createVault(testKeys))).sessionId}`;
+  return `${SESSION_COOKIE}=${(await storeSession(store, usable, createVault(sealersOf(testKeys)))).sessionId}`;
 }
 
 /** A connection of its own each time: each worker gets its turn. */

@@ -53,7 +53,7 @@ describe("HTTP/1.0 on the public listener", () => {
 
 test("HTTP/1.0 on the management listener is served: health checks of load balancers use it", async () => {
   const metrics = { scrape: async () => "", contentType: "text/plain" };
-  const server = createManagementServer({ metrics, checks: [], isDraining: () => false });
+  const server = createManagementServer({ application: "shop", metrics, checks: [], isDraining: () => false });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

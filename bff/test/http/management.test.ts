@@ -11,7 +11,7 @@ afterEach(() => {
 
 async function start(checks: ReadinessCheck[], isDraining = () => false) {
   const metrics = createMetrics();
-  const server = createManagementServer({ metrics, checks, isDraining, checkTimeoutMs: 50 });
+  const server = createManagementServer({ application: "shop", metrics, checks, isDraining, checkTimeoutMs: 50 });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   cleanups.push(() => {
@@ -39,6 +39,7 @@ test("is ready while nothing has failed, and says what is degraded", async () =>
   expect(answer.status).toBe(200);
   expect(await answer.json()).toEqual({
     status: "degraded",
+    application: "shop",
     checks: { store: { status: "ok" }, provider: { status: "degraded", detail: "OIDC_ISSUER does not answer." } },
   });
 });

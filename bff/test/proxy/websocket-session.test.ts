@@ -105,9 +105,9 @@ test("an end for a reason that only another release knows closes them, and is to
   const { closed } = await open(browser, second);
   const key = hash("sha256", browser.cookies.get(SESSION_COOKIE)!, "base64url");
   const { client } = first.store as ReturnType<typeof createRedisStore>;
-  await client.set(`cloakroom:{${key}}:ended`, "device_lost");
-  await client.del(`cloakroom:{${key}}:session`);
-  await client.publish("cloakroom:session-ended", `${key} device_lost`);
+  await client.set(`cloakroom:test:{${key}}:ended`, "device_lost");
+  await client.del(`cloakroom:test:{${key}}:session`);
+  await client.publish("cloakroom:test:session-ended", `${key} device_lost`);
   expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
   const refused = await browser.fetch("/api/x");
   expect(refused.status).toBe(401);

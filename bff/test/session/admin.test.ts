@@ -1,18 +1,17 @@
 // The administrator's command line, as a process of its own beside two running instances.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startSentinelRedis } from "../../chaos/redis-sentinel.ts";
 import { createLiveConnections } from "../../src/session/live-connections.ts";
+import { applicationId } from "../../src/application-id.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import { createSessions } from "../../src/session/sessions.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
 import { freePort } from "../../../demo/src/free-port.ts";
+import { runAdmin } from "../support/admin.ts";
 import { openStream } from "../support/open-stream.ts";
 import { startCluster } from "../support/redis-cluster.ts";
-import { silentLog, storeSession, testKeys } from "../support/sessions.ts";
+import { silentLog, storeSession, testApplication, testKeys } from "../support/sessions.ts";
 import { startWorld, userOf, type World } from "../support/world.ts";
 
 let world: World;
@@ -21,24 +20,15 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-async function admin(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/admin.ts"), ...args], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      OIDC_ISSUER: world.provider.issuer,
-      OIDC_CLIENT_ID: "cloakroom",
-      OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
-      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-      REDIS_URL: world.redis.url,
-      ...env,
-    },
-  });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (text: Buffer) => (out += text.toString()));
-  child.stderr.on("data", (text: Buffer) => (err += text.toString()));
-  const [code] = (await once(child, "close")) as [number];
-  return { code, out, err };
-}
+const settings = (): Record<string, string> => ({
+  OIDC_ISSUER: world.provider.issuer,
+  OIDC_CLIENT_ID: "cloakroom",
+  OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
+  SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+  REDIS_URL: world.redis.url,
+  APP_ID: testApplication,
+});
+const admin = (args: readonly string[], env: Record<string, string> = {}) => runAdmin(args, { ...settings(), ...env });
 
 describe("npm run sessions", { timeout: 60_000 }, () => {
   it("lists one user's sessions without a secret, and ends them on every instance", async () => {
@@ -51,7 +41,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
     for (const browser of [first, second, other]) await browser.login();
     const subject = (await userOf(first))!;
     const listed = await admin(["list", "--subject", subject, "--json"]);
-    expect(listed).toMatchObject({ code: 0, err: "" });
+    expect(listed).toMatchObject({ code: 0, err: "Application: test\n" });
     expect(
       listed.out
         .trim()
@@ -145,7 +135,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
 
   it("ends all sessions of a Cluster, on whatever node they are", async () => {
     const cluster = await startCluster(3);
-    const store = createRedisStore({ url: cluster.url, timeoutMs: 1_000 });
+    const store = createRedisStore({ application: testApplication, url: cluster.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
     // Its second connection may be ready a moment later.
     await expect.poll(() => storeSession(store).then(() => "stored", String), { timeout: 10_000 }).toBe("stored");
@@ -158,10 +148,65 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
   });
 });
 
+describe("the application of a command", { timeout: 120_000 }, () => {
+  const openStore = async (application: string) => {
+    const store = createRedisStore({ application: applicationId(application), url: world.redis.url, timeoutMs: 1_000 });
+    await new Promise((ready) => store.client.once("ready", ready));
+    return store;
+  };
+
+  it("is named, and those that have sessions are named where it has none", async () => {
+    const [shop, shop2] = [await openStore("shop"), await openStore("shop-2")];
+    for (const store of [shop, shop2, shop2]) await storeSession(store);
+    const derived = { APP_ID: "", PUBLIC_ORIGIN: "http://localhost:4711" };
+    for (const args of [["count"], ["end-user", "--subject", "alice"]]) {
+      const wrong = await admin(args, derived);
+      expect(wrong.code, args[0]).toBe(1);
+      expect(wrong.err, args[0]).toMatch(/^Application: [0-9a-f]{16} \(derived from the settings\)$/m);
+      expect(wrong.err, args[0]).toMatch(
+        /has no session on this Redis\. These have: (?=.*shop 1\b)(?=.*shop-2 2\b).*--app/,
+      );
+    }
+    // Named by the operator: that it has none is a result.
+    const named = await admin(["count", "--app", "shop-3"], derived);
+    expect(named).toMatchObject({ code: 0, out: "0\n" });
+    expect(named.err).toMatch(/^Application: shop-3\nApplication shop-3 has no session on this Redis\. These have: /);
+    // Its user has none, but the application has: nothing is to be explained.
+    expect((await admin(["end-user", "--subject", "bob", "--app", "shop"])).err).not.toContain("These have");
+    expect((await admin(["end-all", "--yes", "--app", "shop"])).out).toBe("1 session ended\n");
+    expect((await admin(["count", "--app", "shop-2"])).out).toBe("2\n");
+    await Promise.all([shop.close(), shop2.close()]);
+  });
+
+  it("is not found out where the Redis user may not scan, and the command says so", async () => {
+    const store = await openStore("shop");
+    await store.client.call("ACL", "SETUSER", "no-scan", "on", ">pass", "~*", "&*", "+@all", "-scan");
+    const REDIS_URL = world.redis.url.replace("redis://", "redis://no-scan:pass@");
+    const ended = await admin(["end-user", "--subject", "bob", "--app", "shop-3"], { REDIS_URL });
+    expect(ended).toMatchObject({ code: 0, out: "0 sessions ended\n" });
+    expect(ended.err).toContain("the Redis user may not `scan`");
+    await store.close();
+  });
+
+  it("may have left keys without an id: they are counted, never read, and deleted on request only", async () => {
+    const store = await openStore("shop");
+    const old = ["cloakroom:{a}:session", "cloakroom:{a}:user", "cloakroom:{b}:session"];
+    for (const name of old) await store.client.hset(name, "s", "{}");
+    const { key } = await storeSession(store);
+    const counted = await admin(["count", "--app", "shop-3"]);
+    expect(counted.out).toBe("0\n");
+    expect(counted.err).toContain("2 of an older format are not read any more (delete-old-format)");
+    expect(await admin(["delete-old-format", "--yes"])).toMatchObject({ code: 0, out: "3 keys deleted\n" });
+    expect(await store.client.exists(...old)).toBe(0);
+    expect(await store.read(key)).toBeDefined();
+    await store.close();
+  });
+});
+
 describe("behind a Sentinel", { timeout: 120_000 }, () => {
   it("all sessions are ended, and an instance hears of it; of the next ones too, after a failover", async () => {
     const sentinel = await startSentinelRedis();
-    const store = createRedisStore({ url: sentinel.url, timeoutMs: 1_000 });
+    const store = createRedisStore({ application: testApplication, url: sentinel.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
     const live = createLiveConnections({ store, log: silentLog });
     const told: string[] = [];
@@ -193,6 +238,8 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
     ["no subject", ["end-user"], 2, "--subject is missing."],
     ["an unknown option", ["count", "--force"], 2, "--force"],
     ["end-all without --yes", ["end-all"], 2, "Nothing was ended."],
+    ["delete-old-format without --yes", ["delete-old-format"], 2, "Nothing was deleted."],
+    ["an application id that is none", ["count", "--app", "Shop*"], 2, "--app must be 1 to 32 lowercase letters"],
   ] as const)("%s", async (_what, args, code, sentence) => {
     const result = await admin(args);
     expect(result.code).toBe(code);
@@ -203,7 +250,15 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
   it("help is help", async () => {
     const { code, out } = await admin(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["count", "list", "end-user", "end-provider-session", "end-all"])
+    for (const command of [
+      "count",
+      "list",
+      "end-user",
+      "end-provider-session",
+      "end-all",
+      "delete-old-format",
+      "--app",
+    ])
       expect(out).toContain(command);
   });
 
@@ -215,7 +270,7 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
   });
 
   it("a Redis user that may not look through all sessions", async () => {
-    const owner = createRedisStore({ url: world.redis.url, timeoutMs: 1_000 });
+    const owner = createRedisStore({ application: testApplication, url: world.redis.url, timeoutMs: 1_000 });
     await new Promise((ready) => owner.client.once("ready", ready));
     const everythingElse = ["on", ">pass", "~*", "&*", "+@all", "-scan"];
     await owner.client.call("ACL", "SETUSER", "narrow", ...everythingElse);

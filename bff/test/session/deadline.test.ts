@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDeadline } from "../../src/deadline.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
+import { testApplication } from "../support/sessions.ts";
 
 const timeoutMs = 200;
 let redis: TestRedis;
@@ -11,7 +12,7 @@ let store: ReturnType<typeof createRedisStore>;
 
 beforeAll(async () => {
   redis = await startRedis();
-  store = createRedisStore({ url: redis.url, timeoutMs });
+  store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs });
   await new Promise((ready) => store.client.once("ready", ready));
 });
 afterAll(async () => {

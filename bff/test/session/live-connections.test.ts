@@ -7,7 +7,7 @@ import { createLiveConnections, type LiveConnections } from "../../src/session/l
 import type { EndReason, SessionLimits, Store } from "../../src/store.ts";
 import { startCluster } from "../support/redis-cluster.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { silentLog } from "../support/sessions.ts";
+import { silentLog, testApplication } from "../support/sessions.ts";
 
 const newKey = () => randomBytes(32).toString("base64url");
 const record = (key: string) => ({ key, session: '{"n":1}', tokens: "sealed-1", idleMs: 60_000, maxMs: 120_000 });
@@ -23,7 +23,7 @@ afterEach(async () => {
 afterAll(() => redis.stop());
 
 async function instance(url = redis.url): Promise<{ store: Store; live: LiveConnections }> {
-  const store = createRedisStore({ url, timeoutMs: 300 });
+  const store = createRedisStore({ application: testApplication, url, timeoutMs: 300 });
   await new Promise((ready) => store.client.once("ready", ready));
   const live = createLiveConnections({ store, log: silentLog });
   opened.push(
@@ -42,7 +42,7 @@ function connection(live: LiveConnections, key: string) {
 
 /** Ends a session in one step with cutting off whoever listens, before it can hear. */
 async function cutListeners(url: string, key: string): Promise<void> {
-  const admin = createRedisStore({ url, timeoutMs: 1_000 });
+  const admin = createRedisStore({ application: testApplication, url, timeoutMs: 1_000 });
   await new Promise((ready) => admin.client.once("ready", ready));
   opened.push(() => admin.close());
   await admin.client
@@ -51,8 +51,8 @@ async function cutListeners(url: string, key: string): Promise<void> {
     .eval(
       "redis.call('SET', KEYS[2], 'revoked', 'PX', 60000) return redis.call('DEL', KEYS[1])",
       2,
-      `cloakroom:{${key}}:session`,
-      `cloakroom:{${key}}:ended`,
+      `cloakroom:test:{${key}}:session`,
+      `cloakroom:test:{${key}}:ended`,
     )
     .exec();
 }
@@ -190,7 +190,7 @@ describe("while Redis is away", () => {
   });
 
   it("an end that nothing told of is found once Redis can be asked again, whichever connection is back first (I8)", async () => {
-    const store = createRedisStore({ url: redis.url, timeoutMs: 300 });
+    const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 300 });
     await new Promise((ready) => store.client.once("ready", ready));
     let lookedInVain = 0;
     const limitsOf: Store["limitsOf"] = (key) =>

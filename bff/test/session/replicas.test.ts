@@ -45,7 +45,7 @@ it("I2: a logout that no replica has is not acknowledged when it is asked for ag
     replica.resume();
   }
   await expect.poll(async () => (await logOut(1)).status, { timeout: 15_000 }).toBe(200);
-  expect(await client.exists(`cloakroom:{${sessionKeyOf(sessionId)}}:session`)).toBe(0);
+  expect(await client.exists(`cloakroom:test:{${sessionKeyOf(sessionId)}}:session`)).toBe(0);
 });
 
 it("I2: neither is the end of one session from another browser, and a second try ends it for good", async () => {
@@ -64,7 +64,7 @@ it("I2: neither is the end of one session from another browser, and a second try
     replica.resume();
   }
   await expect.poll(() => revoke(1), { timeout: 15_000 }).toBe(204);
-  expect(await client.exists(`cloakroom:{${sessionKeyOf(lost.cookies.get(SESSION_COOKIE)!)}}:session`)).toBe(0);
+  expect(await client.exists(`cloakroom:test:{${sessionKeyOf(lost.cookies.get(SESSION_COOKIE)!)}}:session`)).toBe(0);
 });
 
 it("I2: neither is a back-channel logout", async () => {

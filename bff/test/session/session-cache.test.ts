@@ -5,12 +5,13 @@ import { startFaultProxy } from "../../chaos/fault-proxy.ts";
 import { startSentinelRedis } from "../../chaos/redis-sentinel.ts";
 import { hearRedisChanges } from "../../src/redis-changes.ts";
 import { connectRedis } from "../../src/redis-connection.ts";
+import { createRedisNames } from "../../src/redis-names.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import { createSessionCache, type CacheOutcome, type SessionCache } from "../../src/session/session-cache.ts";
 import { createSessions } from "../../src/session/sessions.ts";
 import { HEARD_WITHIN_MS, type Store } from "../../src/store.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { silentLog } from "../support/sessions.ts";
+import { silentLog, testApplication } from "../support/sessions.ts";
 
 let redis: TestRedis;
 let elsewhere: ReturnType<typeof createRedisStore>;
@@ -29,7 +30,7 @@ afterAll(async () => {
 });
 
 async function openStore(url: string, timeoutMs = 1_000) {
-  const store = createRedisStore({ url, timeoutMs });
+  const store = createRedisStore({ application: testApplication, url, timeoutMs });
   await new Promise((ready) => store.client.once("ready", ready));
   return store;
 }
@@ -62,7 +63,7 @@ async function openInstance(
 const hearing = (instance: Instance) =>
   expect.poll(() => instance.state()?.kind, { timeout: 10_000, interval: 5 }).toBe("hearing");
 const newKey = () => randomBytes(32).toString("base64url");
-const nameOf = (key: string) => `cloakroom:{${key}}:session`;
+const names = createRedisNames(testApplication);
 
 async function newSession(times: { idleMs?: number; maxMs?: number } = {}): Promise<string> {
   const key = newKey();
@@ -207,7 +208,7 @@ describe("when the connection that tells of changes is lost", () => {
       ...store,
       hearChanges: (listener) => {
         const url = `redis://127.0.0.1:${proxy.port}`;
-        const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, nameOf }, listener);
+        const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, names }, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -295,7 +296,7 @@ describe("a logout", () => {
         ...store,
         hearChanges: (listener) => {
           const url = `redis://127.0.0.1:${proxy.port}`;
-          const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, nameOf }, listener);
+          const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, names }, listener);
           closers.push(() => feed.close());
           return feed;
         },
@@ -359,7 +360,7 @@ describe("where the store cannot tell of changes", () => {
       ...store,
       hearChanges: (listener) => {
         const url = redis.url.replace("//", `//narrow:${password}@`);
-        const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, nameOf }, listener);
+        const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, names }, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -379,7 +380,7 @@ describe("where the store cannot tell of changes", () => {
     const instance = await openInstance((store) => ({
       ...store,
       hearChanges: (listener) => {
-        const feed = hearRedisChanges({ url: other.url, timeoutMs: 300, client: store.client, nameOf }, listener);
+        const feed = hearRedisChanges({ url: other.url, timeoutMs: 300, client: store.client, names }, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -395,7 +396,7 @@ describe("where the store cannot tell of changes", () => {
     closers.push(() => client.disconnect());
     const states: string[] = [];
     const listener = { changed() {}, anyChanged() {}, onState: ({ kind }: { kind: string }) => states.push(kind) };
-    const feed = hearRedisChanges({ url: redis.url, timeoutMs: 500, client, nameOf }, listener);
+    const feed = hearRedisChanges({ url: redis.url, timeoutMs: 500, client, names }, listener);
     expect(states).toEqual(["impossible"]);
     expect([feed.isHearing(), feed.isProven()]).toEqual([false, false]);
   });

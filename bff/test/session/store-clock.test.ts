@@ -7,7 +7,7 @@ import { createSessions } from "../../src/session/sessions.ts";
 import { createStoreClock } from "../../src/store-clock.ts";
 import { startCluster } from "../support/redis-cluster.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { silentLog, storeSession } from "../support/sessions.ts";
+import { silentLog, storeSession, testApplication } from "../support/sessions.ts";
 
 const HOUR_MS = 3_600_000;
 /** Further apart than any machine is slow. */
@@ -27,7 +27,7 @@ describe("the clock of the Redis store", () => {
     const redisMs = Date.now();
     const stores = [HOUR_MS, -HOUR_MS].map((offMs) => {
       setLocalClock(offMs);
-      return createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+      return createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
     });
     for (const [at, store] of stores.entries())
       await expect.poll(() => Math.abs(store.nowMs() - redisMs), { message: `store ${at}` }).toBeLessThan(NEAR_MS);
@@ -41,13 +41,13 @@ describe("the clock of the Redis store", () => {
     const redis = await startRedis();
     const redisMs = Date.now();
     setLocalClock(HOUR_MS);
-    const store = createRedisStore({ url: redis.url, timeoutMs: 500 });
+    const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 500 });
     await expect.poll(() => Math.abs(store.nowMs() - redisMs)).toBeLessThan(NEAR_MS);
     await redis.kill();
     await expect(store.check()).rejects.toMatchObject({ code: "store_unavailable" });
     expect(Math.abs(store.nowMs() - redisMs)).toBeLessThan(NEAR_MS);
 
-    const other = createRedisStore({ url: redis.url, timeoutMs: 500 });
+    const other = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 500 });
     expect(Math.abs(other.nowMs() - redisMs - HOUR_MS)).toBeLessThan(NEAR_MS);
     await Promise.all([store.close(), other.close()]);
     await redis.stop();
@@ -57,7 +57,9 @@ describe("the clock of the Redis store", () => {
     const cluster = await startCluster(3);
     const redisMs = Date.now();
     setLocalClock(HOUR_MS);
-    const stores = Array.from({ length: 8 }, () => createRedisStore({ url: cluster.url, timeoutMs: 1_000 }));
+    const stores = Array.from({ length: 8 }, () =>
+      createRedisStore({ application: testApplication, url: cluster.url, timeoutMs: 1_000 }),
+    );
     await Promise.all(stores.map((store) => vi.waitFor(() => store.check(), { timeout: 10_000 })));
     for (const { nowMs } of stores) expect(Math.abs(nowMs() - redisMs)).toBeLessThan(NEAR_MS);
     const wasAsked = async (node: TestRedis): Promise<boolean> => {
@@ -74,7 +76,7 @@ describe("the clock of the Redis store", () => {
 
   it("decides which sessions the end of all of them means: one that an instance behind has just begun", async () => {
     const redis = await startRedis();
-    const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+    const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
     await expect.poll(() => store.check().catch(String)).toBeUndefined();
     const sessions = createSessions({ store, log: silentLog, sessionIdleMs: HOUR_MS, sessionMaxMs: HOUR_MS });
     const { key } = await storeSession(store);

@@ -5,6 +5,7 @@ import { createMemoryStore } from "../../src/memory-store.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import type { Store, TokenLife } from "../../src/store.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
+import { testApplication } from "../support/sessions.ts";
 
 let redis: TestRedis;
 const stores: Record<string, () => Store> = {};
@@ -12,7 +13,7 @@ const opened: Store[] = [];
 
 beforeAll(async () => {
   redis = await startRedis();
-  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+  const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
   await new Promise((ready) => store.client.once("ready", ready));
   const memory = createMemoryStore();
   opened.push(store, memory);
@@ -324,7 +325,10 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
 
 describe("the redis store", () => {
   it("is never behind another instance, although it fetches a record only once", async () => {
-    const [mine, theirs] = [createRedisStore({ url: redis.url, timeoutMs: 1_000 }), stores["redis"]!()];
+    const [mine, theirs] = [
+      createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 }),
+      stores["redis"]!(),
+    ];
     await new Promise((ready) => mine.client.once("ready", ready));
     const key = newKey();
     await theirs.create(record(key));
@@ -343,15 +347,15 @@ describe("the redis store", () => {
     const store = stores["redis"]!() as ReturnType<typeof createRedisStore>;
     const key = newKey();
     await store.create(record(key));
-    await store.client.hdel(`cloakroom:{${key}}:session`, "e");
+    await store.client.hdel(`cloakroom:test:{${key}}:session`, "e");
     for (let times = 0; times < 3; times++) expect(await store.read(key)).toMatchObject({ tokens: "sealed-1" });
-    await store.client.hset(`cloakroom:{${key}}:session`, "t", "sealed-2", "v", 2);
+    await store.client.hset(`cloakroom:test:{${key}}:session`, "t", "sealed-2", "v", 2);
     expect(await store.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
   it("refuses a server that would evict sessions", async () => {
     const evicting = await startRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
-    const store = createRedisStore({ url: evicting.url, timeoutMs: 1_000 });
+    const store = createRedisStore({ application: testApplication, url: evicting.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
     expect(await store.check()).toMatch(/maxmemory-policy allkeys-lru/);
     await store.close();
@@ -360,7 +364,7 @@ describe("the redis store", () => {
 
   it("answers store_unavailable at once while Redis is down, within its deadline while it is frozen, and heals", async () => {
     const own = await startRedis();
-    const store = createRedisStore({ url: own.url, timeoutMs: 300 });
+    const store = createRedisStore({ application: testApplication, url: own.url, timeoutMs: 300 });
     await new Promise((ready) => store.client.once("ready", ready));
     const key = newKey();
     await store.create(record(key));

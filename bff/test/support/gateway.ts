@@ -12,7 +12,7 @@ import { createMemoryStore } from "../../src/memory-store.ts";
 import { createRedisStore } from "../../src/redis.ts";
 import type { Store } from "../../src/store.ts";
 import { freePort } from "../../../demo/src/free-port.ts";
-import { testKeys } from "./sessions.ts";
+import { testApplication, testKeys } from "./sessions.ts";
 
 export type TestGateway = {
   origin: string;
@@ -42,6 +42,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const config = loadConfig({
     PUBLIC_ORIGIN: options.publicOrigin ?? `http://localhost:${port}`,
     PORT: String(port),
+    APP_ID: testApplication,
     OIDC_ISSUER: options.issuer,
     OIDC_CLIENT_ID: options.clientId,
     OIDC_CLIENT_SECRET: options.clientSecret,
@@ -78,10 +79,11 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   };
 }
 
-async function openStore({ redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config): Promise<Store> {
+async function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config): Promise<Store> {
   if (redisUrl === undefined) return createMemoryStore();
   const store = createRedisStore({
     url: redisUrl,
+    application: application.id,
     timeoutMs: redisTimeoutMs,
     confirmReplicas: redisConfirmReplicas,
   });

@@ -1,4 +1,6 @@
 // A session in a store, without a login: for tests that begin where a login ends.
+import { applicationId } from "../../src/application-id.ts";
+import { createSealerFactory, type SealerFactory } from "../../src/sealing.ts";
 import { createVault, type Vault } from "../../src/tokens/vault.ts";
 import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
 import type { Store } from "../../src/store.ts";
@@ -9,6 +11,9 @@ export const testKeys = [
   Buffer.from("0123456789abcdef0123456789abcdef"),
   Buffer.from("fedcba9876543210fedcba9876543210"),
 ];
+/** APP_ID of the gateways of test/support: so tests can read and write what they store. */
+export const testApplication = applicationId("test");
+export const sealersOf = (keys: readonly Uint8Array[]): SealerFactory => createSealerFactory(keys, testApplication);
 export const silentLog = { debug() {}, info() {}, warn() {}, error() {}, security() {}, request() {}, flush() {} };
 
 export const expiredTokens = (refreshToken = "refresh-1"): TokenSet => ({
@@ -23,7 +28,7 @@ export const expiredTokens = (refreshToken = "refresh-1"): TokenSet => ({
 export async function storeSession(
   store: Store,
   tokens: TokenSet = expiredTokens(),
-  vault: Vault = createVault(testKeys),
+  vault: Vault = createVault(sealersOf(testKeys)),
 ): Promise<SpendingSession> {
   const sessionId = newSessionId();
   const key = sessionKeyOf(sessionId);

@@ -6,13 +6,13 @@ import { createRefresh, type SpendRefreshToken } from "../../src/tokens/refresh.
 import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { expiredTokens, silentLog, storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, sealersOf, silentLog, storeSession, testApplication, testKeys } from "../support/sessions.ts";
 
 let redis: TestRedis;
 let stores: Awaited<ReturnType<typeof connect>>[];
 
 async function connect() {
-  const store = createRedisStore({ url: redis.url, timeoutMs: 1_000 });
+  const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
   await new Promise((ready) => store.client.once("ready", ready));
   return store;
 }
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const timing = { leaseMs: 5_000, graceMs: 50, pollMs: 10, waitMs: 5_000, saveMs: 5_000 };
-const vault = createVault(testKeys);
+const vault = createVault(sealersOf(testKeys));
 
 /** Renews whatever it is given, and notes when. */
 function provider() {

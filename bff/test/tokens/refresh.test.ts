@@ -13,13 +13,13 @@ import {
 import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { expiredTokens, silentLog, storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, sealersOf, silentLog, storeSession, testApplication, testKeys } from "../support/sessions.ts";
 
 let redis: TestRedis;
 let stores: Awaited<ReturnType<typeof connect>>[];
 
 async function connect(url: string) {
-  const store = createRedisStore({ url, timeoutMs: 1_000 });
+  const store = createRedisStore({ application: testApplication, url, timeoutMs: 1_000 });
   await new Promise((ready) => store.client.once("ready", ready));
   return store;
 }
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 const timing: RefreshTiming = { leaseMs: 300, graceMs: 50, pollMs: 10, waitMs: 5_000, saveMs: 5_000 };
-const vault = createVault(testKeys);
+const vault = createVault(sealersOf(testKeys));
 
 /** A provider that rotates, and that gives nothing for a token it has seen before. */
 function rotatingProvider(delayMs = 20) {
@@ -68,7 +68,7 @@ function gateway(
   const ended: string[] = [];
   const refresh = createRefresh({
     store,
-    vault: change.keys === undefined ? vault : createVault(change.keys),
+    vault: change.keys === undefined ? vault : createVault(sealersOf(change.keys)),
     log: silentLog,
     spend,
     takeTurn: turns.take,
@@ -232,7 +232,7 @@ describe("the refresh", () => {
 
   it("keeps a renewed token set that Redis could not take, and stores it when Redis is back", async () => {
     const own = await startRedis();
-    const store = createRedisStore({ url: own.url, timeoutMs: 200 });
+    const store = createRedisStore({ application: testApplication, url: own.url, timeoutMs: 200 });
     await new Promise((ready) => store.client.once("ready", ready));
     const session = await storeSession(store);
     let spent = 0;

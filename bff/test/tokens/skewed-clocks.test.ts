@@ -9,12 +9,12 @@ import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { isDue, tokenSetFrom } from "../../src/tokens/token-set.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
-import { expiredTokens, silentLog, storeSession, testKeys } from "../support/sessions.ts";
+import { expiredTokens, sealersOf, silentLog, storeSession, testApplication, testKeys } from "../support/sessions.ts";
 import { startWorld } from "../support/world.ts";
 
 let redis: TestRedis;
 let store: Awaited<ReturnType<typeof connect>>;
-const vault = createVault(testKeys);
+const vault = createVault(sealersOf(testKeys));
 const timing = { leaseMs: 5_000, graceMs: 50, pollMs: 10, waitMs: 5_000, saveMs: 5_000 };
 /** Shorter than the clocks are off. */
 const LIFETIME_SECONDS = 25;
@@ -23,7 +23,7 @@ const USABLE_MS = 22_500;
 const NEAR_MS = 15_000;
 
 async function connect(url: string) {
-  const connected = createRedisStore({ url, timeoutMs: 1_000 });
+  const connected = createRedisStore({ application: testApplication, url, timeoutMs: 1_000 });
   await vi.waitFor(() => connected.check());
   return connected;
 }

@@ -1,5 +1,6 @@
 // Whether the Redis that a person named in REDIS_URL is there: said before anything is started, with the cure.
 import { setTimeout as wait } from "node:timers/promises";
+import { applicationId } from "../../../bff/src/application-id.ts";
 import { createRedisStore, NO_ANSWER, storeFault } from "../../../bff/src/redis.ts";
 
 /** A server that is just starting, or Sentinels that have to be asked, may take a moment. */
@@ -36,7 +37,7 @@ export async function redisFault(url: string, command: string): Promise<string |
 
 function openStore(url: string, onError: (error: unknown) => void): ReturnType<typeof createRedisStore> | undefined {
   try {
-    return createRedisStore({ url, timeoutMs: 1_000, onError });
+    return createRedisStore({ application: applicationId("launcher"), url, timeoutMs: 1_000, onError });
   } catch {
     return undefined;
   }

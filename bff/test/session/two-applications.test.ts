@@ -1,0 +1,293 @@
+// I9: two applications on one Redis. Every action of one application is tried on what belongs to the other.
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { createRedisStore } from "../../src/redis.ts";
+import { ALL_SESSIONS } from "../../src/store.ts";
+import { runAdmin } from "../support/admin.ts";
+import { openStream } from "../support/open-stream.ts";
+import { startTwoApplications, withCookiesOf, type TwoApplications } from "../support/two-applications.ts";
+import { atProvider, userOf } from "../support/world.ts";
+import { testBrowser, type TestBrowser } from "../support/browser.ts";
+import type { TestGateway } from "../support/gateway.ts";
+
+type RedisStore = ReturnType<typeof createRedisStore>;
+const storeOf = ({ store }: TestGateway) => store as RedisStore;
+
+async function handleOf(browser: TestBrowser): Promise<string> {
+  const { session } = (await (await browser.fetch("/bff/user")).json()) as { session: { id: string } };
+  return session.id;
+}
+async function listOf(browser: TestBrowser): Promise<string[]> {
+  const { sessions } = (await (await browser.fetch("/bff/sessions")).json()) as { sessions: { id: string }[] };
+  return sessions.map(({ id }) => id);
+}
+const remove = (browser: TestBrowser, path: string) =>
+  browser.fetch(path, { method: "DELETE", headers: { accept: "application/json" } });
+function backchannelLogout({ origin }: TestGateway, token: string): Promise<Response> {
+  const body = new URLSearchParams({ logout_token: token });
+  return fetch(`${origin}/bff/backchannel-logout`, { method: "POST", body });
+}
+/** One user who is logged in at both. */
+async function atBoth(apps: TwoApplications) {
+  const user = await apps.newUser();
+  return { user, inShop: await apps.login(user, apps.shop), inOther: await apps.login(user, apps.other) };
+}
+
+const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
+  [
+    "a session cookie of one is anonymous at the other, and its API gets no token",
+    async (apps) => {
+      const browser = await apps.login(await apps.newUser(), apps.shop);
+      const thief = withCookiesOf(browser, apps.other);
+      const before = apps.forwarded();
+      const answer = await thief.fetch("/bff/user");
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toMatchObject({ user: null });
+      expect((await thief.fetch("/api/x")).status).toBe(401);
+      expect((await thief.fetch("/bff/sessions")).status).toBe(401);
+      expect(apps.forwarded()).toBe(before);
+      expect((await browser.fetch("/api/x")).status).toBe(200);
+    },
+  ],
+  [
+    "an event stream with the cookie of one hears nothing at the other",
+    async (apps) => {
+      const browser = await apps.login(await apps.newUser(), apps.shop);
+      const stream = await openStream(browser, apps.other, "/bff/events");
+      const unknown = { cookies: new Map([["__Host-Http-session", "A".repeat(43)]]) };
+      const made = await openStream(unknown, apps.other, "/bff/events");
+      await expect.poll(() => [stream.outcome(), made.outcome()]).toEqual(["complete", "complete"]);
+      expect(stream.text()).toBe(made.text());
+    },
+  ],
+  [
+    "the list of sessions has those of its own application only",
+    async (apps) => {
+      const { inShop, inOther } = await atBoth(apps);
+      expect(await listOf(inShop)).toEqual([await handleOf(inShop)]);
+      expect(await listOf(inOther)).toEqual([await handleOf(inOther)]);
+    },
+  ],
+  [
+    "a public session handle of one is unknown to the other",
+    async (apps) => {
+      const { user, inShop, inOther } = await atBoth(apps);
+      expect((await remove(inOther, `/bff/sessions/${await handleOf(inShop)}`)).status).toBe(404);
+      expect(await userOf(inShop)).toBe(user.sub);
+    },
+  ],
+  [
+    "a handle that was ended at one stays unknown to the other",
+    async (apps) => {
+      const { user, inShop, inOther } = await atBoth(apps);
+      const handle = await handleOf(inShop);
+      const again = await apps.login(user, apps.shop);
+      expect((await remove(again, `/bff/sessions/${handle}`)).status).toBe(204);
+      expect((await remove(inOther, `/bff/sessions/${handle}`)).status).toBe(404);
+    },
+  ],
+  [
+    "logging out everywhere ends no session of the other",
+    async (apps) => {
+      const { user, inShop, inOther } = await atBoth(apps);
+      expect((await remove(inOther, "/bff/sessions")).status).toBe(200);
+      expect(await userOf(inOther)).toBeUndefined();
+      expect(await userOf(inShop)).toBe(user.sub);
+    },
+  ],
+  [
+    "a logout with the cookie of one at the other ends nothing",
+    async (apps) => {
+      const { user, inShop } = await atBoth(apps);
+      await withCookiesOf(inShop, apps.other).fetch("/bff/logout", { method: "POST" });
+      expect(await userOf(inShop)).toBe(user.sub);
+    },
+  ],
+  [
+    "a login with the cookie of one at the other replaces nothing",
+    async (apps) => {
+      const { user, inShop } = await atBoth(apps);
+      const browser = await apps.login(user, apps.other);
+      browser.cookies.set("__Host-Http-session", inShop.cookies.get("__Host-Http-session")!);
+      expect((await browser.login()).status).toBe(303);
+      expect(await userOf(inShop)).toBe(user.sub);
+    },
+  ],
+  [
+    "SESSIONS_PER_USER counts for each application",
+    async (apps) => {
+      const user = await apps.newUser();
+      const browsers: TestBrowser[] = [];
+      for (const at of [apps.shop, apps.shop, apps.other, apps.other]) browsers.push(await apps.login(user, at));
+      expect(await Promise.all(browsers.map(userOf))).toEqual(browsers.map(() => user.sub));
+      await apps.login(user, apps.other);
+      expect(await Promise.all(browsers.map(userOf))).toEqual([user.sub, user.sub, undefined, user.sub]);
+    },
+  ],
+  [
+    "a back-channel logout ends the sessions of its own application only",
+    async (apps) => {
+      const { user, inShop, inOther } = await atBoth(apps);
+      const token = await apps.provider.logoutToken({ aud: apps.clientIds.shop, sid: undefined, sub: user.sub });
+      expect((await backchannelLogout(apps.other, token)).status).toBe(400);
+      expect((await backchannelLogout(apps.shop, token)).status).toBe(200);
+      expect(await userOf(inShop)).toBeUndefined();
+      expect(await userOf(inOther)).toBe(user.sub);
+    },
+  ],
+  [
+    "a back-channel logout refuses no later login at the other",
+    async (apps) => {
+      const user = await apps.newUser();
+      const sid = randomUUID();
+      for (const named of [
+        { sid, sub: undefined },
+        { sub: user.sub, sid: undefined },
+      ]) {
+        const token = await apps.provider.logoutToken({ aud: apps.clientIds.shop, ...named });
+        expect((await backchannelLogout(apps.shop, token)).status).toBe(200);
+      }
+      const name = { kind: "user" as const, hash: randomUUID() };
+      await apps.shop.store.closeIndex(name, { issuedAtSeconds: undefined, ttlMs: 60_000 });
+      expect(await apps.other.store.isClosed(name, 1)).toBe(false);
+      const entry = { key: randomUUID(), maxMs: 60_000, issuedAtSeconds: 1 };
+      expect(await apps.other.store.addToIndex(name, entry)).toBe(true);
+      expect(await apps.shop.store.listIndex(name)).toEqual([]);
+      expect(await userOf(await apps.login(user, apps.other))).toBe(user.sub);
+    },
+  ],
+  [
+    "a logout token's jti that one has seen does not block the other",
+    async (apps) => {
+      const { user, inOther } = await atBoth(apps);
+      const claims = { sid: undefined, sub: user.sub, jti: randomUUID() };
+      const tokenFor = (aud: string) => apps.provider.logoutToken({ ...claims, aud });
+      expect((await backchannelLogout(apps.shop, await tokenFor(apps.clientIds.shop))).status).toBe(200);
+      expect((await backchannelLogout(apps.other, await tokenFor(apps.clientIds.other))).status).toBe(200);
+      expect(await userOf(inOther)).toBeUndefined();
+    },
+  ],
+  [
+    "a login that was started at one cannot be finished at the other",
+    async (apps) => {
+      const { username } = await apps.newUser();
+      const browser = testBrowser(apps.shop.origin, atProvider(username), apps.shop.config.publicOrigin);
+      const callback = new URL(await browser.loginAtProvider());
+      const before = apps.provider.count("token");
+      const answer = await withCookiesOf(browser, apps.other).navigate(callback.pathname + callback.search);
+      expect(answer.status).toBe(400);
+      // The code was not sent anywhere.
+      expect(apps.provider.count("token")).toBe(before);
+      expect((await browser.navigate(callback.pathname + callback.search)).status).toBe(303);
+    },
+  ],
+  [
+    "the logout cookie of one reveals nothing at the other",
+    async (apps) => {
+      const { inShop } = await atBoth(apps);
+      const answer = await inShop.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+      expect(await answer.json()).toMatchObject({ location: expect.stringContaining("/bff/logout/provider") });
+      expect(inShop.cookies.has("__Host-Http-logout")).toBe(true);
+      const stolen = await withCookiesOf(inShop, apps.other).navigate("/bff/logout/provider");
+      expect(stolen.headers.get("location")).not.toContain("id_token_hint");
+      const own = await inShop.navigate("/bff/logout/provider");
+      expect(own.headers.get("location")).toContain("id_token_hint");
+    },
+  ],
+  [
+    "messages about ends and changes of one never reach the other",
+    async (apps) => {
+      const heard: string[] = [];
+      await expect.poll(() => apps.other.store.listenFault()).toBeUndefined();
+      apps.other.store.onSessionEnd({ onEnd: (key) => heard.push(key), onGap() {} });
+      const states: string[] = [];
+      const feed = apps.other.store.hearChanges!({
+        changed: (key) => heard.push(key),
+        anyChanged() {},
+        onState: ({ kind }) => states.push(kind),
+      });
+      await expect.poll(() => states.at(-1)).toBe("hearing");
+      const limits = { session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 60_000 };
+      const [foreign, own] = [randomUUID(), randomUUID()];
+      for (const [store, key] of [
+        [apps.shop.store, foreign],
+        [apps.other.store, own],
+      ] as const) {
+        await store.create({ key, ...limits });
+        await store.end(key, "revoked");
+      }
+      await expect.poll(() => heard.filter((key) => key === own).length).toBeGreaterThanOrEqual(2);
+      expect(heard).not.toContain(foreign);
+      feed.close();
+    },
+  ],
+  [
+    "one-time values and tombstones of one say nothing at the other",
+    async (apps) => {
+      const hash = randomUUID();
+      expect(await apps.shop.store.markUsed("state", hash, 60_000)).toBe(true);
+      expect(await apps.other.store.wasUsed("state", hash)).toBe(false);
+      expect(await apps.other.store.markUsed("state", hash, 60_000)).toBe(true);
+      await apps.shop.store.end(hash, "revoked");
+      expect(await apps.other.store.endReason(hash)).toBeUndefined();
+    },
+  ],
+  [
+    "the refresh rate limit counts for each application",
+    async (apps) => {
+      const turn = { intervalMs: 60_000, longestMs: 0 };
+      expect(await apps.shop.store.refreshTurn(turn)).toMatchObject({ isTaken: true });
+      expect(await apps.shop.store.refreshTurn(turn)).toMatchObject({ isTaken: false });
+      expect(await apps.other.store.refreshTurn(turn)).toMatchObject({ isTaken: true });
+    },
+  ],
+  [
+    "a record that was copied to the other application in Redis yields no token",
+    async (apps) => {
+      const browser = await apps.login(await apps.newUser(), apps.shop);
+      const { client } = storeOf(apps.shop);
+      const [from, to] = [apps.shop, apps.other].map(({ config }) => `cloakroom:${config.application.id}:`);
+      for (const name of await client.keys(`${from}*:session`))
+        await client.call("COPY", name, to + name.slice(from!.length));
+      const before = apps.forwarded();
+      expect((await withCookiesOf(browser, apps.other).fetch("/api/x")).status).not.toBe(200);
+      expect(apps.forwarded()).toBe(before);
+      for (const name of await client.keys(`${to}*:session`)) await client.del(name);
+    },
+  ],
+  [
+    "the command line counts, lists and ends sessions of its own application only",
+    async (apps) => {
+      const { user, inShop, inOther } = await atBoth(apps);
+      const run = (...args: string[]) => runAdmin(args, apps.settingsOf(apps.other));
+      const count = Number((await run("count")).out);
+      await apps.login(await apps.newUser(), apps.shop);
+      expect(Number((await run("count")).out)).toBe(count);
+      expect((await run("list", "--subject", user.sub, "--json")).out.trim().split("\n")).toHaveLength(1);
+      const ended = await run("end-user", "--subject", user.sub);
+      expect(ended).toMatchObject({ code: 0, out: "1 session ended\n" });
+      expect(ended.err).toContain(apps.other.config.application.id);
+      expect([await userOf(inShop), await userOf(inOther)]).toEqual([user.sub, undefined]);
+      // Another user: a login within the same second as `end-user` is refused.
+      const again = await apps.login(await apps.newUser(), apps.other);
+      expect((await run("end-all", "--yes")).out).toMatch(new RegExp(`^${count} sessions? ended\n$`));
+      expect([await userOf(inShop), await userOf(again)]).toEqual([user.sub, undefined]);
+      expect(await apps.shop.store.isClosed(ALL_SESSIONS, 1)).toBe(false);
+    },
+  ],
+];
+
+describe.each([
+  { keys: "equal", ids: undefined },
+  { keys: "different", ids: undefined },
+  { keys: "equal", ids: { shop: "shop", other: "shop-2" } },
+  { keys: "different", ids: { shop: "shop-2", other: "shop" } },
+] as const)("with $keys SECRET_KEYS and the ids $ids", { timeout: 60_000 }, ({ keys, ids }) => {
+  let apps: TwoApplications;
+  beforeAll(async () => {
+    apps = await startTwoApplications({ keys, ...(ids === undefined ? {} : { ids }) });
+  });
+  afterAll(() => apps.stop());
+
+  it.each(ACTIONS)("%s", (_title, act) => act(apps));
+});
