@@ -12,6 +12,9 @@ export const VOLUME_WRITERS: Readonly<Record<string, number>> = { tls: 1000, bac
 
 export type SecretFile = { reader: Reader; name: string; content: string };
 
+/** APP_ID of the gateway in docker-compose.yml and in deploy/kubernetes: its Redis user has no other application's keys. */
+export const APP_ID = "demo";
+
 /**
  * Found by running the store with them. Without `client|setinfo`: Redis before 7.2 does not know it and would not
  * start, and a later one only refuses the driver to introduce itself.
@@ -40,7 +43,7 @@ export function makeSecrets(): SecretFile[] {
   ];
 }
 
-/** Redis's own users: the gateway with its keys and commands, a health check that may ask whether Redis is there. */
+/** Redis's own users: the gateway with the keys and channels of its application and its commands, a health check that may ask whether Redis is there. */
 export function redisUsers(gatewayPassword: string): string {
   const hashed = createHash("sha256").update(gatewayPassword).digest("hex");
   const commands = REDIS_COMMANDS.split(" ").map((name) => `+${name}`);
@@ -48,7 +51,7 @@ export function redisUsers(gatewayPassword: string): string {
     // Off: nobody can be this user. It keeps its rights because Redis replays its own file of changes as this user, and
     // a right that is missing then makes it drop transactions without more than a line in the log.
     "user default off resetpass allkeys allchannels +@all",
-    `user cloakroom on #${hashed} resetkeys ~cloakroom:* resetchannels &cloakroom:* &__redis__:invalidate -@all ${commands.join(" ")}`,
+    `user cloakroom on #${hashed} resetkeys ~cloakroom:${APP_ID}:* resetchannels &cloakroom:${APP_ID}:* &__redis__:invalidate -@all ${commands.join(" ")}`,
     "user health on nopass resetkeys resetchannels -@all +ping",
     "",
   ].join("\n");

@@ -4,13 +4,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applicationId } from "../../bff/src/application-id.ts";
 import { connectRedis } from "../../bff/src/redis-connection.ts";
 import { createRedisStore } from "../../bff/src/redis.ts";
 import { createSessions } from "../../bff/src/session/sessions.ts";
 import { createUserSessions } from "../../bff/src/session/user-sessions.ts";
 import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
-import { REDIS_COMMANDS, redisUsers } from "../compose/secrets.ts";
+import { APP_ID, REDIS_COMMANDS, redisUsers } from "../compose/secrets.ts";
 
+const application = applicationId(APP_ID);
 const password = randomBytes(24).toString("base64url");
 const folder = mkdtempSync(join(tmpdir(), "cloakroom-acl-"));
 const opened: (() => unknown)[] = [];
@@ -40,7 +42,7 @@ afterAll(async () => {
 });
 
 async function openStore() {
-  const store = createRedisStore({ url, timeoutMs: 1_000 });
+  const store = createRedisStore({ application, url, timeoutMs: 1_000 });
   opened.push(() => store.close());
   await new Promise((ready) => store.client.once("ready", ready));
   return store;
@@ -91,6 +93,12 @@ describe("the gateway's Redis user", () => {
   it.each([
     ["reads no key of anybody else's", ["GET", "other:key"]],
     ["writes no key of anybody else's", ["SET", "other:key", "x"]],
+    ["reads no key of another application", ["GET", "cloakroom:shop:{x}:ended"]],
+    ["reads no key of an application whose id begins alike", ["HGET", `cloakroom:${APP_ID}-2:{x}:session`, "s"]],
+    ["reads no key of the format without application ids", ["HGET", "cloakroom:{x}:session", "s"]],
+    ["writes no key of another application", ["SET", "cloakroom:shop:{x}:ended", "revoked"]],
+    ["publishes on no channel of another application", ["PUBLISH", "cloakroom:shop:session-ended", "x revoked"]],
+    ["listens to no channel of another application", ["SUBSCRIBE", `cloakroom:${APP_ID}-2:session-ended`]],
     ["lists no keys", ["KEYS", "cloakroom:*"]],
     ["scans no keys", ["SCAN", "0"]],
     ["empties no database", ["FLUSHALL"]],
@@ -116,13 +124,17 @@ describe("the gateway's Redis user", () => {
     const rules = [
       "on",
       ">pass",
-      "~cloakroom:*",
-      "&cloakroom:*",
+      `~cloakroom:${APP_ID}:*`,
+      `&cloakroom:${APP_ID}:*`,
       "-@all",
       ...REDIS_COMMANDS.split(" ").map((c) => `+${c}`),
     ];
     await owner.call("ACL", "SETUSER", "narrow", ...rules, rule);
-    const store = createRedisStore({ url: server.url.replace("redis://", "redis://narrow:pass@"), timeoutMs: 1_000 });
+    const store = createRedisStore({
+      application,
+      url: server.url.replace("redis://", "redis://narrow:pass@"),
+      timeoutMs: 1_000,
+    });
     await new Promise((ready) => store.client.once("ready", ready));
     opened.push(
       () => owner.disconnect(),
@@ -131,7 +143,7 @@ describe("the gateway's Redis user", () => {
     );
     expect(store.listenFault()).toBeUndefined();
     store.onSessionEnd({ onEnd() {}, onGap() {} });
-    await expect.poll(() => store.listenFault()).toMatch(/&cloakroom:\*/);
+    await expect.poll(() => store.listenFault()).toContain(`&cloakroom:${APP_ID}:*`);
     const key = randomBytes(32).toString("base64url");
     await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
     expect(await store.end(key, "logout")).toBe("{}");
@@ -154,11 +166,11 @@ describe("the administrator's Redis user of docs/sessions.md", () => {
     const server = await startRedisServer();
     const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });
     await new Promise((ready) => owner.once("ready", ready));
-    await owner.call("ACL", "SETUSER", "cloakroom-admin", ...rule.split(" "));
+    await owner.call("ACL", "SETUSER", "cloakroom-admin", ...rule.replaceAll(":shop:", `:${APP_ID}:`).split(" "));
     const adminUrl = `redis://cloakroom-admin:a-password@127.0.0.1:${server.port}/0`;
-    const store = createRedisStore({ url: adminUrl, timeoutMs: 1_000 });
+    const store = createRedisStore({ application, url: adminUrl, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
-    const plain = createRedisStore({ url: server.url, timeoutMs: 1_000 });
+    const plain = createRedisStore({ application, url: server.url, timeoutMs: 1_000 });
     await new Promise((ready) => plain.client.once("ready", ready));
     opened.push(
       () => owner.disconnect(),
@@ -179,7 +191,15 @@ describe("the administrator's Redis user of docs/sessions.md", () => {
     expect(ended).toBe(1);
     expect(await plain.read(key)).toBeUndefined();
     expect(await createUserSessions({ store, end: sessions.end }).list(JSON.parse(session))).toEqual([]);
-    await expect(store.client.call("GET", "other:key")).rejects.toThrow(/NOPERM|permissions/);
+    for (const name of ["other:key", "cloakroom:another:{x}:ended"])
+      await expect(store.client.call("GET", name)).rejects.toThrow(/NOPERM|permissions/);
+  });
+});
+
+describe("the application id of the Redis user", () => {
+  it.each(["docker-compose.yml", "deploy/kubernetes/base/gateway.yaml"])("is APP_ID in %s", (file) => {
+    const text = readFileSync(join(import.meta.dirname, "..", "..", file), "utf8");
+    expect(/APP_ID(?::|\n +value:) (\S+)/.exec(text)?.[1]).toBe(APP_ID);
   });
 });
 
