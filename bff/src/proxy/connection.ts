@@ -1,6 +1,7 @@
 // One connection to an upstream that knows what was said on it: only so can be told whether a request that failed was
 // answered at all.
 import type { Socket } from "node:net";
+import { InterimResponses } from "./interim-responses.ts";
 import { Client, type buildConnector, type Dispatcher } from "undici";
 
 type ConnectOptions = Parameters<buildConnector.connector>[0];
@@ -29,18 +30,22 @@ export type TracedHandler = Dispatcher.DispatchHandler & { connection: Connectio
 export class Connection extends Client {
   #socket: Socket | undefined;
   #served = 0;
+  readonly #interim: InterimResponses;
 
   constructor(origin: URL, options: Client.Options & { connect: buildConnector.connector }) {
     const { connect } = options;
+    const interim = new InterimResponses();
     super(origin, {
       ...options,
       connect: (to: ConnectOptions, done: buildConnector.Callback) =>
         connect(to, (...result: Parameters<buildConnector.Callback>) => {
           this.#socket = result[1] ?? undefined;
           this.#served = 0;
+          if (this.#socket !== undefined) interim.watch(this.#socket);
           done(...result);
         }),
     });
+    this.#interim = interim;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
@@ -50,6 +55,7 @@ export class Connection extends Client {
 
   /** To be asked when a request is about to be sent. */
   trace(): Traces {
+    this.#interim.expect();
     return new Traces(this.#socket, this.#served++ > 0);
   }
 }
