@@ -1,5 +1,6 @@
 // Answering before the request's body has been read, so that the browser gets the answer and not a reset.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { flushHead } from "./flush-head.ts";
 import { hasBody } from "./request-state.ts";
 
 /** Up to this many bytes Node reads and forgets the rest of the body, and the connection lives on. */
@@ -29,7 +30,7 @@ export function endAnswer(
     return;
   }
   if (body !== undefined) response.write(body, encoding);
-  else response.flushHeaders();
+  else flushHead(response);
   const timer = setTimeout(end, LINGER_MS);
   function end(): void {
     clearTimeout(timer);

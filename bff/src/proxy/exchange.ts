@@ -6,7 +6,7 @@ import type { GatewayError } from "../errors.ts";
 import { endAnswer, isUploading } from "../http/unread-body.ts";
 import type { Address } from "./address.ts";
 import type { Connection, TracedHandler, Traces } from "./connection.ts";
-import { flushSoon } from "./flush-soon.ts";
+import { flushSoon } from "../http/flush-head.ts";
 import type { UpstreamOutcome } from "./tally.ts";
 import { isConnectFault, isRepeatable, isStaleConnection, outcomeOf, upstreamError } from "./upstream-fault.ts";
 import type { Upstream } from "./upstreams.ts";

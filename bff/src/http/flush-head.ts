@@ -9,8 +9,18 @@ import type { Socket } from "node:net";
 export function flushSoon(response: ServerResponse): void {
   const { socket } = response;
   socket?.cork();
-  response.flushHeaders();
+  flushHead(response);
   if (socket !== null) process.nextTick(uncork, socket);
+}
+
+/**
+ * Sends the head now, each character as one byte. Node's flushHeaders takes the head for text and encodes what is above
+ * 0x7F as UTF-8; with `end` and with the first bytes of a body Node sends it as it is (seen on 22.23).
+ */
+export function flushHead(response: ServerResponse): void {
+  const send: unknown = Reflect.get(response, "_send");
+  if (typeof send === "function") send.call(response, "", "latin1");
+  else response.flushHeaders();
 }
 
 function uncork(socket: Socket): void {
