@@ -4,6 +4,7 @@ import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
+import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
@@ -16,6 +17,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...MUTANTS,
   ...AUTH_MUTANTS,
   ...PROXY_MUTANTS,
+  ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,
   ...SESSION_MUTANTS,
   ...LIVE_MUTANTS,

@@ -13,7 +13,7 @@ export type Mutant = {
 export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I1: the bearer's cookie reaches the upstream",
-    file: "src/proxy/header-rules.ts",
+    file: "src/request-header-tables.ts",
     find: 'cookie: "the session id is for the gateway only (I1)",',
     replace: "",
     tests: ["test/proxy"],

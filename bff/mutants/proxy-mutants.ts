@@ -154,27 +154,6 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     tests: ["test/config/upstreams.test.ts"],
   },
   {
-    breaks: "I2: an upstream sets cookies on our origin",
-    file: "src/proxy/header-rules.ts",
-    find: '  "set-cookie": "an upstream could overwrite our cookies or plant its own on our origin",\n',
-    replace: "",
-    tests: ["test/proxy/headers.test.ts"],
-  },
-  {
-    breaks: "an upstream lets other origins read its answers (CORS)",
-    file: "src/proxy/header-rules.ts",
-    find: '  ["access-control-", "there is no cross-origin access (CORS)"],\n',
-    replace: "",
-    tests: ["test/proxy/headers.test.ts"],
-  },
-  {
-    breaks: "a browser says in its own words who is asking",
-    file: "src/proxy/header-rules.ts",
-    find: '  ["x-forwarded-", "says who is asking, and how: built here from what we know"],\n',
-    replace: "",
-    tests: ["test/proxy/headers.test.ts"],
-  },
-  {
     breaks: "speed: undici's clients get some of their properties later",
     file: "src/client-shape.ts",
     find: "Reflect.set(client, symbol, undefined);",

@@ -1,6 +1,7 @@
 // The upstream table: UPSTREAMS or UPSTREAMS_FILE → rows whose every value is known to be usable, or all their faults.
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
+import { isReserved } from "./request-header-rules.ts";
 import { readHeaders } from "./upstream-headers.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
 import { readTls, type UpstreamTls } from "./upstream-tls.ts";
@@ -143,6 +144,11 @@ function crossFaults(row: UpstreamRow): KeyFault[] {
     for (const key of ["audience", "resource", "scope"] as const)
       if (row[key] !== undefined)
         faults.push([key, "says which token to get, but token is none. Remove one of the two"]);
+  for (const name of row.requestHeaders ?? []) {
+    if (isReserved(name)) faults.push(["requestHeaders", `may not list ${name}: it is the gateway's. Remove it`]);
+    if (Object.keys(row.headers).some((added) => added.toLowerCase() === name))
+      faults.push(["requestHeaders", `lists ${name}, which headers sets. Remove one of the two`]);
+  }
   return [...faults, ...addressFaults(row.baseUrl), ...transportFaults(row)];
 }
 

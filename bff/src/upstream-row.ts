@@ -31,6 +31,16 @@ const headers = z.record(z.string(), z.union([z.string(), z.strictObject({ file:
   error: 'must map names to values, each a text or { "file": "path" }',
 });
 
+const headerNames = z
+  .array(
+    z
+      .string("must be a header name")
+      .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "must be a header name")
+      .transform((name) => name.toLowerCase()),
+    { error: "must be a list of header names" },
+  )
+  .transform((list): ReadonlySet<string> => new Set(list));
+
 const whole = (min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}, without quotes`;
   return z.int({ error }).min(min, { error }).max(max, { error });
@@ -82,6 +92,10 @@ export const UPSTREAM_ROW = z.strictObject({
   headers: headers.default({}).meta({
     description:
       'sent with every request, in place of the browser\'s of that name; a value is a text or `{ "file": "path" }`',
+  }),
+  requestHeaders: headerNames.optional().meta({
+    description:
+      "the browser's own headers that are forwarded, beside the standard ones; without it all are but those that upstreams take for an identity, an address, a URL or a method",
   }),
   connectTimeoutMs: milliseconds.default(5_000).meta({ description: "504 after that" }),
   headersTimeoutMs: milliseconds.default(60_000).meta({ description: "504 when the answer has not begun by then" }),

@@ -21,6 +21,7 @@ import { stepUpDemand } from "./step-up.ts";
 import type { WebSocketRequest } from "./upgrade.ts";
 import { isRepeatable } from "./upstream-fault.ts";
 import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
+import { createUrlMapper } from "./upstream-urls.ts";
 
 export type ForwardingParts = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;
@@ -45,6 +46,7 @@ export function apiForwarding(parts: ForwardingParts) {
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = answerHeaders(config.publicOrigin);
+  const mapUrl = createUrlMapper(config.publicOrigin, upstreams);
 
   const headOf = ({ request, state, upstream }: Admitted, accessToken: string | undefined, isWithBody: boolean) =>
     requestHeaders(request.headers, {
@@ -53,6 +55,7 @@ export function apiForwarding(parts: ForwardingParts) {
       publicScheme,
       publicHost,
       prefix: upstream.config.prefix,
+      crosses: upstream.requestHeaderCrosses,
       added: upstream.config.headers,
       accessToken,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
@@ -69,7 +72,7 @@ export function apiForwarding(parts: ForwardingParts) {
       if (sessionKey !== undefined)
         openAnswers.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
       return securityList.concat(
-        responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId }),
+        responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
       );
     };
     const refusalOf = (status: number, upstreamHeaders: IncomingHttpHeaders) =>

@@ -1,14 +1,11 @@
 // The heads that cross the gateway: two pure functions, from what came to what is sent, as flat lists.
 import type { IncomingHttpHeaders } from "node:http";
 import { allowedCaching } from "./caching.ts";
-import { forbiddenNames, REQUEST_PREFIXES, REQUEST_RULES, RESPONSE_PREFIXES, RESPONSE_RULES } from "./header-rules.ts";
-import { browserLocation } from "./location.ts";
-import type { Upstream } from "./upstreams.ts";
+import { browserLinks } from "./link-header.ts";
+import { responseHeaderCrosses } from "./response-header-rules.ts";
+import type { Asked, MapUrl } from "./upstream-urls.ts";
 
-const isForbiddenRequestName = forbiddenNames(REQUEST_RULES, REQUEST_PREFIXES);
-const isForbiddenResponseName = forbiddenNames(RESPONSE_RULES, RESPONSE_PREFIXES);
-
-/** What almost every message carries, so that the rules are asked only about the rest. */
+/** What almost every message carries, so that only other names are looked up. */
 const PLAIN_REQUEST: ReadonlySet<string> = new Set([
   "accept",
   "accept-encoding",
@@ -38,6 +35,8 @@ export type RequestFacts = {
   publicHost: string;
   /** The upstream's prefix on our origin. */
   prefix: string;
+  /** Whether the browser's header of this lower-case name crosses. */
+  crosses: (name: string) => boolean;
   /** What the upstream's row adds, by lower-case name. */
   added: ReadonlyMap<string, string>;
   accessToken: string | undefined;
@@ -51,10 +50,10 @@ export type RequestFacts = {
  */
 export function requestHeaders(headers: IncomingHttpHeaders, facts: RequestFacts): string[] {
   const list: string[] = [];
-  const { added } = facts;
+  const { added, crosses } = facts;
   const nominated = nominatedNames(headers.connection);
   for (const name in headers) {
-    if (!PLAIN_REQUEST.has(name) && isForbiddenRequestName(name)) continue;
+    if (!PLAIN_REQUEST.has(name) && !crosses(name)) continue;
     if (nominated?.has(name) === true || added.has(name)) continue;
     const value = headers[name];
     // Only Set-Cookie is ever an array here, and no browser sends one.
@@ -69,12 +68,10 @@ export function requestHeaders(headers: IncomingHttpHeaders, facts: RequestFacts
   return list;
 }
 
-export type ResponseFacts = {
-  upstream: Upstream;
+export type ResponseFacts = Asked & {
   status: number;
-  /** What was asked of the upstream: relative references are relative to this. */
-  upstreamTarget: string;
   requestId: string;
+  mapUrl: MapUrl;
 };
 
 /** The upstream's head → the browser's, without the security headers. */
@@ -83,25 +80,71 @@ export function responseHeaders(headers: IncomingHttpHeaders, facts: ResponseFac
   const list: string[] = ["X-Request-Id", facts.requestId];
   const nominated = nominatedNames(headers.connection);
   for (const name in headers) {
-    if (!PLAIN_RESPONSE.has(name) && (isForbiddenResponseName(name) || HANDLED.has(name))) continue;
     if (nominated?.has(name) === true) continue;
     const value = headers[name];
-    if (typeof value === "string") list.push(name, value);
-    else for (const one of value ?? []) list.push(name, one);
+    if (PLAIN_RESPONSE.has(name)) pushAll(list, name, value);
+    else if (name in HANDLED) HANDLED[name]?.(list, value, facts);
+    else if (responseHeaderCrosses(name)) pushMapped(list, name, value, facts);
   }
-  const { "content-length": length, "cache-control": caching, location, "www-authenticate": challenge } = headers;
+  const { "content-length": length, "cache-control": caching } = headers;
   // A 204 must not have one, and a 1xx never gets here (RFC 9110 §8.6).
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
   list.push("cache-control", allowedCaching(caching, upstream.config.token));
-  const mapped = location === undefined ? undefined : browserLocation(location, facts);
-  if (mapped !== undefined) list.push("location", mapped);
-  // Any other scheme opens the browser's own password dialog on our origin.
-  if (challenge !== undefined && /^(Bearer|DPoP)\b[^,]*$/i.test(challenge)) list.push("www-authenticate", challenge);
   return list;
 }
 
-/** Names that cross by a rule of their own, below the loop. */
-const HANDLED: ReadonlySet<string> = new Set(["content-length", "cache-control", "location", "www-authenticate"]);
+type HeaderValue = string | string[] | undefined;
+type Handle = (list: string[], value: HeaderValue, facts: ResponseFacts) => void;
+
+function pushAll(list: string[], name: string, value: HeaderValue): void {
+  if (typeof value === "string") list.push(name, value);
+  else for (const one of value ?? []) list.push(name, one);
+}
+
+/** Names that cross by a rule of their own. Of a header that may come once only, two are a syntax error and dropped. */
+const HANDLED: Readonly<Record<string, Handle>> = {
+  __proto__: null as never,
+  "content-length": () => {},
+  "cache-control": () => {},
+  location(list, value, { mapUrl, status, ...asked }) {
+    if (typeof value !== "string") return;
+    const mapped = mapUrl(value, asked);
+    if (mapped.kind === "ours") list.push("location", mapped.url);
+    // A browser follows a redirect by itself, to a host on no list (ASVS 3.7.2); on a 201 or 202 it is information.
+    const isInformation = status < 300 || status >= 400;
+    if (mapped.kind === "foreign" && isInformation && /^https?:$/.test(mapped.protocol)) list.push("location", value);
+  },
+  "content-location"(list, value, { mapUrl, ...asked }) {
+    const mapped = typeof value === "string" ? mapUrl(value, asked) : undefined;
+    if (mapped?.kind === "ours") list.push("content-location", mapped.url);
+  },
+  link(list, value, { mapUrl, ...asked }) {
+    for (const one of [value ?? []].flat()) {
+      const links = browserLinks(one, asked, mapUrl);
+      if (links !== undefined) list.push("link", links);
+    }
+  },
+  "www-authenticate"(list, value) {
+    // Any other scheme opens the browser's own password dialog on our origin; a URL may name an inner host (RFC 9728).
+    if (typeof value === "string" && /^(Bearer|DPoP)\b[^,]*$/i.test(value) && !value.includes("://"))
+      list.push("www-authenticate", value);
+  },
+  "x-accel-buffering"(list, value) {
+    // nginx in front holds an event stream back without it. It changes nothing else.
+    if (typeof value === "string" && /^(yes|no)$/i.test(value)) list.push("x-accel-buffering", value);
+  },
+};
+
+/** A header of the API's own whose value is a URL, such as Operation-Location, must not name an inner host either. */
+function pushMapped(list: string[], name: string, value: HeaderValue, { mapUrl, ...asked }: ResponseFacts): void {
+  if (typeof value !== "string" || !/^https?:\/\//i.test(value)) {
+    pushAll(list, name, value);
+    return;
+  }
+  const mapped = mapUrl(value, asked);
+  if (mapped.kind === "ours") list.push(name, mapped.url);
+  else if (mapped.kind === "foreign") list.push(name, value);
+}
 
 /** Names that a `Connection` header declares hop-by-hop; undefined for the two values that nearly everyone sends. */
 function nominatedNames(connection: string | string[] | undefined): ReadonlySet<string> | undefined {

@@ -3,6 +3,7 @@ import type { UpstreamConfig } from "../config.ts";
 import { isBelow } from "../paths.ts";
 import { createAddress, type Address, type AddressLog } from "./address.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
+import { requestHeaderFilter } from "../request-header-rules.ts";
 import { createTally, type Tally } from "./tally.ts";
 
 export type Upstream = Readonly<{
@@ -17,6 +18,8 @@ export type Upstream = Readonly<{
   origins: ReadonlySet<string>;
   /** Path of the base URL without a final slash; may be empty. */
   basePath: string;
+  /** Whether the browser's header of this lower-case name is forwarded. */
+  requestHeaderCrosses: (name: string) => boolean;
 }>;
 
 export function createUpstreams(configs: readonly UpstreamConfig[], log: AddressLog): readonly Upstream[] {
@@ -33,10 +36,30 @@ export function createUpstreams(configs: readonly UpstreamConfig[], log: Address
       origin,
       origins: new Set(addresses.map((address) => address.origin)),
       basePath: pathname === "/" ? "" : pathname.replace(/\/$/, ""),
+      requestHeaderCrosses: requestHeaderFilter(config.requestHeaders, reportRefused(config.prefix, log)),
     };
   });
   return upstreams.toSorted((a, b) => b.config.prefix.length - a.config.prefix.length);
 }
+
+/** Browsers choose these names: the log must not grow with them. */
+const MAX_REPORTED_NAMES = 20;
+
+/** Names each refused header once, with the key that opens it. */
+function reportRefused(upstream: string, log: AddressLog): (name: string) => void {
+  const reported = new Set<string>();
+  return (name) => {
+    if (reported.has(name) || reported.size >= MAX_REPORTED_NAMES || BROWSERS_OWN.has(name)) return;
+    reported.add(name);
+    log.info("request header not forwarded", {
+      upstream,
+      reason: `${name.slice(0, 60)} is not forwarded. If the API needs the browser's, name it in the row's requestHeaders`,
+    });
+  };
+}
+
+/** Sent with every request by browsers themselves: no report. */
+const BROWSERS_OWN: ReadonlySet<string> = new Set(["origin", "referer"]);
 
 /**
  * The longest prefix that ends at a segment's end. Looked for without regard to case, because upstreams may not

@@ -57,6 +57,7 @@ describe("a row", () => {
       scope: "orders:read orders:write",
       requiredRoles: ["clerk"],
       requiredScopes: ["openid"],
+      requestHeaders: ["X-Theme", "x_legacy"],
       headers: { "X-Tenant": "acme", "x-api-key": { file: fileOf("key.txt", "secret-key\n") } },
       maxConnections: 50,
       maxQueued: 10,
@@ -76,6 +77,7 @@ describe("a row", () => {
       ["x-tenant", "acme"],
       ["x-api-key", "secret-key"],
     ]);
+    expect([...(upstreams[0]?.requestHeaders ?? [])]).toEqual(["x-theme", "x_legacy"]);
     expect(upstreams[0]?.tls).toMatchObject({ servername: "orders.test", ca: expect.stringContaining("BEGIN") });
   });
 });
@@ -109,6 +111,28 @@ describe("a wrong table", () => {
     ["a header twice", { headers: { "X-A": "1", "x-a": "2" } }, /headers\.x-a is there twice/],
     ["a line break in a header", { headers: { "x-a": "1\r\nx-b: 2" } }, /headers\.x-a must have a value/],
     ["a header from a missing file", { headers: { "x-a": { file: "/nowhere" } } }, /headers\.x-a names a file that/],
+    ["one request header without a list", { requestHeaders: "x-a" }, /requestHeaders must be a list of header names/],
+    [
+      "a request header that is no name",
+      { requestHeaders: ["x-a", "x a"] },
+      /requestHeaders\[2\] must be a header name/,
+    ],
+    [
+      "a forwarding header from browsers",
+      { requestHeaders: ["X-Forwarded-For"] },
+      /may not list x-forwarded-for: it is/,
+    ],
+    ["the same in another spelling", { requestHeaders: ["x_forwarded.user"] }, /may not list x_forwarded\.user/],
+    [
+      "the bearer from browsers",
+      { requestHeaders: ["authorization"] },
+      /may not list authorization: it is the gateway/,
+    ],
+    [
+      "a request header that the row sets itself",
+      { requestHeaders: ["x-a"], headers: { "X-A": "1" } },
+      /requestHeaders lists x-a, which headers sets/,
+    ],
     ["a number in quotes", { maxBodyBytes: "1" }, /maxBodyBytes must be a whole number from 0 to \d+, without quotes/],
     ["a number that is not whole", { maxConnections: 1.5 }, /maxConnections must be a whole number/],
     ["a flag in quotes", { http2: "true" }, /http2 must be true or false, without quotes/],
