@@ -8,6 +8,7 @@ import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
+import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
@@ -16,6 +17,7 @@ import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
 export const ALL_MUTANTS: readonly Mutant[] = [
   ...MUTANTS,
   ...AUTH_MUTANTS,
+  ...PROVIDER_MUTANTS,
   ...PROXY_MUTANTS,
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,

@@ -72,7 +72,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     sessionMaxMs,
     sessionsPerUser,
   } = config;
-  const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath });
+  const provider = createProvider({ config: providerConfig, publicOrigin, postLogoutPath, log });
   const keycloak =
     config.keycloakAdmin === undefined ? undefined : createKeycloakSessions(providerConfig, config.keycloakAdmin);
   const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });

@@ -7,7 +7,7 @@ import { GatewayError } from "../errors.ts";
 import type { UserName } from "../session/indexes.ts";
 import { untilItWorks } from "../until-it-works.ts";
 import { createProviderConnection } from "./provider-connection.ts";
-import { wordOf } from "./provider-faults.ts";
+import { refusedResponse, wordOf } from "./provider-faults.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
 import { isRefusedClient } from "./setting-faults.ts";
 
@@ -44,9 +44,8 @@ export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAd
   const ask = async (method: "POST" | "DELETE", path: string, token?: string): Promise<number> => {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const response = await fetch(base + path, { method, headers }).catch((error: unknown) => {
-      throw unavailable(`Keycloak's Admin REST API cannot be reached (${neverSentCode(error) ?? "no answer"})`, error);
+      throw unavailable(`Keycloak's Admin REST API cannot be reached (${faultOf(error)})`, error);
     });
-    await response.body?.cancel();
     return response.status;
   };
   /** By the end of a session that is not there: refused without the right to end one, and changing nothing with it. */
@@ -84,7 +83,11 @@ export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAd
 function grantFault(error: unknown): string {
   if (isRefusedClient(error)) return NO_TOKEN;
   if (error instanceof oidc.ResponseBodyError) return `Keycloak answered ${wordOf(error.error)} to the service account`;
-  return `Keycloak cannot be reached (${neverSentCode(error) ?? "no answer"})`;
+  return `Keycloak cannot be reached (${faultOf(error)})`;
+}
+
+function faultOf(error: unknown): string {
+  return neverSentCode(error) ?? refusedResponse(error)?.message ?? "no answer";
 }
 
 function refusal(status: number): string {

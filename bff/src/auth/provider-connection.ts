@@ -2,6 +2,8 @@
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
+import { checkedMetadata } from "./provider-metadata.ts";
+import { refusedResponse } from "./provider-faults.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
 import { untilItWorks } from "../until-it-works.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
@@ -24,43 +26,45 @@ const ISSUER_MISMATCH =
 /** After a failed discovery the next one waits for so long: a provider that starts is not stormed. */
 const DISCOVERY_PAUSE_MS = 1_000;
 
-/** Discovery (OIDC Discovery 1.0 §4), once, when it is first needed, and again until it succeeds. */
-export function createProviderConnection(config: ProviderConfig) {
+/**
+ * Discovery (OIDC Discovery 1.0 §4), once, when it is first needed, and again until it succeeds.
+ * @param onIgnored called with the names of optional metadata that cannot be used
+ */
+export function createProviderConnection(config: ProviderConfig, onIgnored: (names: string[]) => void = () => {}) {
   const fetch = createProviderFetch(config);
 
   const discover = async (): Promise<Connection> => {
     const http = config.issuer.startsWith("http:");
-    const configuration = await oidc
-      .discovery(
-        new URL(config.issuer),
-        config.clientId,
-        // Pinned here, or the provider's metadata would decide which algorithms are good enough (F2).
-        { id_token_signed_response_alg: config.idTokenAlg },
-        clientAuthentication(config.clientSecret),
-        {
-          [oidc.customFetch]: fetch as unknown as oidc.CustomFetch,
-          timeout: config.timeoutMs / 1000,
-          execute: http ? [oidc.allowInsecureRequests] : [],
-        },
-      )
+    const found = await oidc
+      .discovery(new URL(config.issuer), config.clientId, undefined, undefined, {
+        [oidc.customFetch]: fetch as unknown as oidc.CustomFetch,
+        timeout: config.timeoutMs / 1000,
+        execute: http ? [oidc.allowInsecureRequests] : [],
+      })
       .catch((error: unknown) => {
         throw new GatewayError("provider_unavailable", { cause: error, reason: discoveryFault(error, config.issuer) });
       });
-    const { jwks_uri: jwksUri, issuer } = configuration.serverMetadata();
+    const discovered = found.serverMetadata();
     // openid-client compares them as URLs and lets a final slash pass; tokens name the issuer letter by letter.
-    if (issuer !== config.issuer) throw new GatewayError("provider_unavailable", { reason: ISSUER_MISMATCH });
-    if (jwksUri === undefined)
-      throw new GatewayError("provider_unavailable", { reason: "OIDC_ISSUER names a provider that publishes no keys" });
-    const refreshing = new oidc.Configuration(
-      configuration.serverMetadata(),
-      config.clientId,
-      { id_token_signed_response_alg: config.idTokenAlg, [oidc.clockTolerance]: ANY_CLOCK_SECONDS },
-      clientAuthentication(config.clientSecret),
-    );
-    refreshing[oidc.customFetch] = fetch as unknown as oidc.CustomFetch;
-    refreshing.timeout = config.timeoutMs / 1000;
-    if (http) oidc.allowInsecureRequests(refreshing);
-    return { configuration, refreshing, verify: createTokenVerifier(jwksUri, { fetch, timeoutMs: config.timeoutMs }) };
+    if (discovered.issuer !== config.issuer)
+      throw new GatewayError("provider_unavailable", { reason: ISSUER_MISMATCH });
+    const { metadata, ignored } = checkedMetadata(discovered, config.issuer);
+    if (ignored.length > 0) onIgnored(ignored);
+    const configured = (tolerance: object): oidc.Configuration => {
+      // Pinned here, or the provider's metadata would decide which algorithms are good enough (F2).
+      const rules = { id_token_signed_response_alg: config.idTokenAlg, ...tolerance };
+      const made = new oidc.Configuration(metadata, config.clientId, rules, clientAuthentication(config.clientSecret));
+      made[oidc.customFetch] = fetch as unknown as oidc.CustomFetch;
+      made.timeout = config.timeoutMs / 1000;
+      if (http) oidc.allowInsecureRequests(made);
+      return made;
+    };
+    const verify = createTokenVerifier(metadata.jwks_uri ?? "", { fetch, timeoutMs: config.timeoutMs });
+    return {
+      configuration: configured({}),
+      refreshing: configured({ [oidc.clockTolerance]: ANY_CLOCK_SECONDS }),
+      verify,
+    };
   };
   return untilItWorks(discover, DISCOVERY_PAUSE_MS);
 }
@@ -77,6 +81,8 @@ function clientAuthentication(secret: string): oidc.ClientAuth {
 }
 
 function discoveryFault(error: unknown, issuer: string): string {
+  const refused = refusedResponse(error);
+  if (refused !== undefined) return `OIDC_ISSUER names no usable provider: ${refused.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return ISSUER_MISMATCH;
   const unsent = neverSentCode(error);

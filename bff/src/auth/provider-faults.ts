@@ -3,6 +3,7 @@ import * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import { neverSentCode } from "./provider-fetch.ts";
+import { OversizedResponseError, UnusableTokensError } from "./provider-response.ts";
 import { isRefusedClient, settingFault } from "./setting-faults.ts";
 
 const TIMESTAMP_REFUSED = "OAUTH_JWT_TIMESTAMP_CHECK_FAILED";
@@ -13,6 +14,9 @@ export function refreshFault(error: unknown): RefreshOutcome {
     if (error.error === "invalid_grant") return { kind: "rejected", reason: "invalid_grant" };
     if (error.status < 500) return { kind: "unspent", reason: settingFault(error) ?? wordOf(error.error) };
   }
+  const refused = refusedResponse(error);
+  if (refused instanceof UnusableTokensError)
+    return { kind: "unusable", reason: refused.message, refreshToken: refused.refreshToken };
   // Said in a header instead of a body: without a client that is believed no token was looked at.
   if (isRefusedClient(error)) return { kind: "unspent", reason: settingFault(error) ?? faultName(error) };
   if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token refused: ${error.code}` };
@@ -21,6 +25,13 @@ export function refreshFault(error: unknown): RefreshOutcome {
   const unsent = neverSentCode(error);
   if (unsent !== undefined) return { kind: "unspent", reason: unsent };
   return { kind: "unknown", reason: faultName(error) };
+}
+
+/** @returns the gateway's own refusal of a response; openid-client and jose wrap it. */
+export function refusedResponse(error: unknown): OversizedResponseError | UnusableTokensError | undefined {
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (current instanceof OversizedResponseError || current instanceof UnusableTokensError) return current;
+  return undefined;
 }
 
 /** Whether the provider is there: it said something that only it can say. */
@@ -48,7 +59,10 @@ export function throwUnavailable(error: unknown): never {
 export function throwLoginFault(error: unknown, clockFault?: string): never {
   if (error instanceof oidc.AuthorizationResponseError)
     throw new GatewayError("login_failed", { cause: error, reason: `the provider answered ${wordOf(error.error)}` });
-  const setting = settingFault(error);
+  const refused = refusedResponse(error);
+  if (refused instanceof OversizedResponseError) throwUnavailable(error);
+  // No 503: the same login would be refused again.
+  const setting = settingFault(error) ?? refused?.message;
   if (setting !== undefined) throw new GatewayError("login_failed", { cause: error, reason: setting });
   if (error instanceof oidc.ResponseBodyError && error.status < 500)
     throw new GatewayError("login_failed", {
@@ -75,6 +89,8 @@ export function issuedAtOf(error: unknown): unknown {
 
 function faultName(error: unknown): string {
   if (!(error instanceof Error)) return "unreadable fault";
+  const refused = refusedResponse(error);
+  if (refused !== undefined) return refused.message;
   const { code } = error as { code?: unknown };
   const cause = error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : "";
   return [error.name, typeof code === "string" ? code : "", cause].filter((part) => part !== "").join(" ");

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { GatewayError } from "../errors.ts";
+import { refusedResponse } from "./provider-faults.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 
 /** At most one fetch in so long, also under a flood of unknown key ids. */
@@ -29,7 +30,9 @@ export function createTokenVerifier(
       return (await jwtVerify(jwt, keys, rules)).payload;
     } catch (error) {
       if (isBadToken(error)) throw error;
-      throw new GatewayError("provider_unavailable", { cause: error, reason: "the provider's keys cannot be fetched" });
+      const refused = refusedResponse(error);
+      const reason = `the provider's keys cannot be fetched${refused === undefined ? "" : `: ${refused.message}`}`;
+      throw new GatewayError("provider_unavailable", { cause: error, reason });
     }
   };
   let waiting = 0;

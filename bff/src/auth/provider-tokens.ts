@@ -68,14 +68,13 @@ export function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
     idToken: response.id_token,
     expiresInSeconds: response.expires_in,
     scope: response.scope,
-    // 0: an offline token, which does not run out (Keycloak).
-    refreshExpiresInSeconds: positive(response["refresh_expires_in"]),
+    refreshExpiresInSeconds: refreshExpiresIn(response["refresh_expires_in"]),
   };
 }
 
-function positive(value: unknown): number | undefined {
-  const seconds = Number(value);
-  return seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;
+/** 0: an offline token, which does not run out (Keycloak). provider-response.ts has checked the number. */
+function refreshExpiresIn(seconds: unknown): number | undefined {
+  return typeof seconds === "number" && seconds > 0 ? seconds : undefined;
 }
 
 function rethrow(error: GatewayError): never {
@@ -95,9 +94,9 @@ function requireExchange(configuration: oidc.Configuration, target: TokenTarget)
 function requireAccessToken(response: oidc.TokenEndpointResponse, target: TokenTarget): void {
   const type = response["issued_token_type"];
   const isAccess = type === undefined || type === ACCESS_TOKEN || type === "urn:ietf:params:oauth:token-type:jwt";
-  if (response.token_type !== "bearer" || !isAccess)
+  if (!isAccess)
     throw new GatewayError("provider_unavailable", {
-      reason: `the provider answered the exchange for ${nameOf(target)} with something that is no bearer token`,
+      reason: `the provider answered the exchange for ${nameOf(target)} with something that is no access token`,
     });
 }
 

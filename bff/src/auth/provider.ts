@@ -3,6 +3,7 @@ import * as oidc from "openid-client";
 import { createBreaker } from "../breaker.ts";
 import type { ProviderConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import { untilItWorks } from "../until-it-works.ts";
@@ -55,7 +56,7 @@ export type Provider = ProviderTokens & {
   clockAlarm(): string | undefined;
 };
 
-type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: string };
+type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: string; log: Pick<Log, "warn"> };
 
 export const CALLBACK_PATH = "/bff/callback";
 
@@ -65,8 +66,10 @@ const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
 /** A refused registration is cured by a person: asking more often would only fill the provider's event log. */
 const REGISTRATION_PAUSE_MS = 5_000;
 
-export function createProvider({ config, publicOrigin, postLogoutPath }: Options): Provider {
-  const connect = createProviderConnection(config);
+export function createProvider({ config, publicOrigin, postLogoutPath, log }: Options): Provider {
+  const connect = createProviderConnection(config, (names) =>
+    log.warn(`the provider's discovery document has unusable values, which are ignored: ${names.join(", ")}`),
+  );
   const breaker = createBreaker(PROVIDER_BREAKER);
   const redirectUri = publicOrigin + CALLBACK_PATH;
   const resource = config.resource === undefined ? {} : { resource: config.resource };

@@ -25,14 +25,21 @@ const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
   "typ",
   "events",
   "cnf",
+  // No claim's name: a page that copies members by assignment would change a prototype.
+  "__proto__",
 ]);
+
+/** Claims that are nested deeper are left out: serializing them would overflow the stack. */
+const MAX_DEPTH = 16;
 
 /** `rolesClaim`: a claim name; dots reach into objects, as in Keycloak's `realm_access.roles`. */
 export function sessionFromClaims(
   claims: IdTokenClaims,
   { rolesClaim, nowMs, userAgent = "" }: { rolesClaim: string; nowMs: number; userAgent?: string },
 ): Session {
-  const user = Object.fromEntries(Object.entries(claims).filter(([name]) => !PROTOCOL_CLAIMS.has(name)));
+  const user = Object.fromEntries(
+    Object.entries(claims).filter(([name, value]) => !PROTOCOL_CLAIMS.has(name) && isWithin(value, MAX_DEPTH)),
+  );
   const roles = rolesOf(claims, rolesClaim);
   const device = deviceName(userAgent);
   const { iss, sub, iat, sid, acr, auth_time: authTime } = claims as Record<string, unknown> & IdTokenClaims;
@@ -49,6 +56,11 @@ export function sessionFromClaims(
     ...(typeof acr === "string" ? { acr } : {}),
     ...(isTime(authTime) ? { authTimeSeconds: authTime } : {}),
   };
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => isWithin(each, levels - 1));
 }
 
 function rolesOf(claims: object, rolesClaim: string): string[] {

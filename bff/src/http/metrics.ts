@@ -8,7 +8,7 @@ import { watchUpstreams, type UpstreamSample } from "./upstream-metrics.ts";
 
 export type { UpstreamSample } from "./upstream-metrics.ts";
 
-export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unknown" | "fenced";
+export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unusable" | "unknown" | "fenced";
 export type LoginOutcome = "completed" | "failed" | "unavailable";
 export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
 export type SessionReadOutcome = "hit" | "miss" | "bypass";

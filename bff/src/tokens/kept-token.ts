@@ -57,10 +57,10 @@ export function keepToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks 
 /** As old as the clock says by which it is older. */
 function agingFrom(grant: TokenGrant, { monotonicMs, localMs }: Clocks): Aging {
   const [gotMonotonicMs, gotLocalMs] = [monotonicMs(), localMs()];
-  const { accessToken, refreshAtMs, usableUntilMs } = tokenSetFrom(grant, undefined, {
-    nowMs: 0,
-    random: Math.random(),
-  });
+  const clock = { nowMs: 0, random: Math.random() };
+  // Fetched anew, never refreshed.
+  const tokens = tokenSetFrom({ ...grant, refreshToken: undefined }, undefined, clock);
+  const { accessToken, refreshAtMs, usableUntilMs } = tokens;
   return {
     ...{ accessToken, dueAfterMs: refreshAtMs, usableForMs: usableUntilMs },
     ageMs: () => Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs),

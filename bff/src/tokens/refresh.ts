@@ -22,6 +22,8 @@ export type RefreshOutcome =
   | { kind: "rejected"; reason: string }
   /** The request certainly did not spend it: refused connection, wrong client secret, too many requests. */
   | { kind: "unspent"; reason: string }
+  /** It was spent for tokens that cannot be used: the provider's configuration is wrong. A successor may be in it. */
+  | { kind: "unusable"; reason: string; refreshToken: string | undefined }
   /** It may have been spent: time-out, reset, an answer that makes no sense. */
   | { kind: "unknown"; reason: string };
 
@@ -142,6 +144,8 @@ async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Le
         return await saveRenewed(parts, session, lease.owner, outcome.grant);
       case "rejected":
         return await settleRejected(parts, session, { ...lease, reason: outcome.reason });
+      case "unusable":
+        return await keepSuccessor(parts, session, lease.owner, outcome);
       case "unspent":
       case "unknown":
         if (outcome.kind === "unknown")
@@ -187,6 +191,31 @@ async function saveRenewed(parts: Parts, session: SpendingSession, owner: string
     throw error;
   }
   return afterFence(parts, session, sealed);
+}
+
+/**
+ * The session goes on with the refresh token that it was given, so that it recovers once the provider is corrected (I5):
+ * a new login would be refused for the same reason. The access token stays the expired one.
+ */
+async function keepSuccessor(
+  parts: Parts,
+  session: SpendingSession,
+  owner: string,
+  { refreshToken, reason }: Extract<RefreshOutcome, { kind: "unusable" }>,
+): Promise<AccessTokenResult> {
+  const { store, log } = parts;
+  log.error("the provider renewed a session with tokens that cannot be used", { session: session.handle, reason });
+  if (refreshToken === undefined) await store.releaseRefresh(session.key, owner, "unspent");
+  else {
+    const sealed = parts.vault.seal({ ...session.tokens, refreshToken }, session.sessionId);
+    try {
+      await store.saveTokens(session.key, owner, sealed);
+    } catch (error) {
+      parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life: "unchanged" });
+      throw error;
+    }
+  }
+  return { kind: "unavailable", retryAfterSeconds: 30 };
 }
 
 /** The write was refused: the session ended, or somebody else took over, or our own write went through unheard. */

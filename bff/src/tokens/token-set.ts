@@ -32,7 +32,9 @@ export type TokenSet = {
 /** The clock that all instances share: another one of them may have stored the tokens. */
 export type SharedClock = Pick<Store, "nowMs" | "setBackAtMs">;
 
+/** Where the provider states no lifetime, or less than can be kept to: every request would be a refresh. */
 const ASSUMED_LIFETIME_SECONDS = 60;
+const SHORTEST_LIFETIME_SECONDS = 1;
 const LONGEST_EARLY_WINDOW_MS = 60_000;
 const LONGEST_MARGIN_MS = 5_000;
 /** Two instances know the store's clock less exactly than this only where it takes seconds to answer. */
@@ -47,7 +49,9 @@ export function tokenSetFrom(
   previous: Pick<TokenSet, "refreshToken" | "idToken" | "scope"> | undefined,
   clock: { nowMs: number; random: number },
 ): TokenSet {
-  const lifetimeMs = (grant.expiresInSeconds ?? ASSUMED_LIFETIME_SECONDS) * 1000;
+  // A login's token that has expired already is renewed at its first use; what a renewal grants has to last.
+  const isRenewable = previous === undefined && grant.refreshToken !== undefined;
+  const lifetimeMs = (isRenewable ? (grant.expiresInSeconds ?? ASSUMED_LIFETIME_SECONDS) : lifetimeOf(grant)) * 1000;
   // A refresh token that runs out before the access token has to be spent before that.
   const renewMs = Math.min(lifetimeMs, (grant.refreshExpiresInSeconds ?? Infinity) * 1000);
   const earlyMs = Math.min(LONGEST_EARLY_WINDOW_MS, renewMs / 4) * (0.6 + 0.8 * clock.random);
@@ -63,6 +67,10 @@ export function tokenSetFrom(
   };
 }
 
+function lifetimeOf({ expiresInSeconds = 0 }: TokenGrant): number {
+  return expiresInSeconds < SHORTEST_LIFETIME_SECONDS ? ASSUMED_LIFETIME_SECONDS : expiresInSeconds;
+}
+
 /**
  * Is it to be renewed, although it can be used? Also where it was stored before the store's clock was set back: then it
  * expires before `usableUntilMs` says so.
@@ -76,8 +84,8 @@ export function isDue({ refreshAtMs, storedAtMs }: TokenSet, clock: SharedClock)
 
 /** What a grant means for how long its session can go on: to the end of its refresh token, or of all that it has. */
 export function tokenLifeOf(grant: TokenGrant, hadRefreshToken: boolean): TokenLife {
-  const { refreshToken, refreshExpiresInSeconds, expiresInSeconds = ASSUMED_LIFETIME_SECONDS } = grant;
-  if (refreshToken === undefined && !hadRefreshToken) return Math.ceil(expiresInSeconds * 1000);
+  const { refreshToken, refreshExpiresInSeconds } = grant;
+  if (refreshToken === undefined && !hadRefreshToken) return Math.ceil(lifetimeOf(grant) * 1000);
   if (refreshExpiresInSeconds !== undefined) return Math.ceil(refreshExpiresInSeconds * 1000);
   return refreshToken === undefined ? "unchanged" : "unknown";
 }

@@ -25,6 +25,8 @@ export type Lies = {
   jwks?: (honest: JWK[]) => JWK[];
   /** How the token endpoint refuses a client's own token. */
   clientToken?: { status: number; error: string };
+  /** Sends the whole response itself. @returns false where the provider shall respond as usual */
+  raw?: (pathname: string, response: ServerResponse) => boolean;
   /** New keys right before signing. */
   rotateBeforeSigning?: boolean;
 };
@@ -109,6 +111,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
     const url = new URL(req.url ?? "/", issuer);
     const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
     const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
+    if (provider.lies.raw?.(pathname, res) === true) return;
     if (pathname === "/.well-known/openid-configuration")
       return void json(apply(provider.lies.metadata, metadata(issuer)));
     if (pathname === "/jwks") {
@@ -136,7 +139,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
         const { status, error } = provider.lies.clientToken ?? { status: 200 };
         res.statusCode = status;
         const token = { access_token: `of-${last.authorization ?? ""}`, token_type: "Bearer", expires_in: 60 };
-        return void json(error === undefined ? token : { error });
+        return void json(error === undefined ? withoutUndefined(apply(provider.lies.token, token)) : { error });
       }
       return void json(withoutUndefined(apply(provider.lies.token, await tokens(last.body))));
     }

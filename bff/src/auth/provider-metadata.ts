@@ -1,0 +1,55 @@
+// What the gateway takes from the provider's discovery document (OIDC Discovery 1.0 §3): checked once, so that a URL of
+// it can be fetched, or handed to a browser, without another look.
+import type * as oidc from "openid-client";
+import { GatewayError } from "../errors.ts";
+
+const REQUIRED_URLS = ["authorization_endpoint", "token_endpoint", "jwks_uri"] as const;
+const OPTIONAL_URLS = [
+  "pushed_authorization_request_endpoint",
+  "revocation_endpoint",
+  "end_session_endpoint",
+  "userinfo_endpoint",
+] as const;
+const LISTS = ["grant_types_supported", "token_endpoint_auth_methods_supported"] as const;
+const MAX_URL_CHARS = 2_048;
+
+/**
+ * @returns the metadata without the optional members that cannot be used, and the names of those
+ * @throws GatewayError provider_unavailable where a required URL is missing or unsafe
+ */
+export function checkedMetadata(
+  metadata: Readonly<oidc.ServerMetadata>,
+  issuer: string,
+): { metadata: oidc.ServerMetadata; ignored: string[] } {
+  // I6: with an https issuer nothing may travel in clear, keys least of all.
+  const schemes = issuer.startsWith("http:") ? ["http:", "https:"] : ["https:"];
+  for (const name of REQUIRED_URLS)
+    if (!isSafeUrl(metadata[name], schemes))
+      throw new GatewayError("provider_unavailable", { reason: faultOf(name, schemes) });
+  const checked: Record<string, unknown> = { ...metadata };
+  const ignored: string[] = [];
+  const ignore = (name: string): void => {
+    if (checked[name] !== undefined && checked[name] !== null) ignored.push(name);
+    delete checked[name];
+  };
+  for (const name of OPTIONAL_URLS) if (!isSafeUrl(checked[name], schemes)) ignore(name);
+  for (const name of LISTS) if (!Array.isArray(checked[name])) ignore(name);
+  return { metadata: checked as oidc.ServerMetadata, ignored };
+}
+
+function faultOf(name: string, schemes: readonly string[]): string {
+  if (name === "jwks_uri")
+    return `OIDC_ISSUER names a provider that publishes no keys: its jwks_uri ${ruleOf(schemes)}`;
+  return `OIDC_ISSUER names a provider whose ${name} ${ruleOf(schemes)}`;
+}
+
+function ruleOf(schemes: readonly string[]): string {
+  return `is missing or no ${schemes.join(" or ")}// URL without user, password and fragment. Correct the provider's metadata`;
+}
+
+/** No `javascript:` reaches a browser, no credentials of a URL reach a log. */
+function isSafeUrl(value: unknown, schemes: readonly string[]): value is string {
+  if (typeof value !== "string" || value.length > MAX_URL_CHARS || !URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return schemes.includes(protocol) && username === "" && password === "" && !value.includes("#");
+}

@@ -1,0 +1,145 @@
+// Bounds on the provider's responses. provider-fetch.ts applies them to every response, so that no caller can forget.
+
+/**
+ * Discovery documents, key sets and token responses have a few to a few hundred kilobytes, and all of them are held in
+ * memory at once. The limit applies to the bytes on the wire and to the decoded bytes (decompression bombs).
+ */
+export const MAX_RESPONSE_BYTES = 1_048_576;
+/** Longer tokens fit into no upstream's header limit, and each session keeps three of them in the store. */
+const MAX_TOKEN_CHARS = 32_768;
+const MAX_SCOPE_CHARS = 8_192;
+
+/** The response was cut off at a limit. The request may have had its effect. */
+export class OversizedResponseError extends Error {
+  override readonly name = "OversizedResponseError";
+  constructor(options?: ErrorOptions) {
+    super(`the provider's response exceeds the limit of ${MAX_RESPONSE_BYTES} bytes`, options);
+  }
+}
+
+/** The provider granted tokens that the gateway cannot use. The grant (code, refresh token) is spent. */
+export class UnusableTokensError extends Error {
+  override readonly name = "UnusableTokensError";
+  /** The refresh token of the refused response. */
+  readonly refreshToken: string | undefined;
+  constructor(reason: string, refreshToken?: string) {
+    super(`the provider's token response was refused: ${reason}`);
+    this.refreshToken = refreshToken;
+  }
+}
+
+/**
+ * @returns the whole body
+ * @throws OversizedResponseError as soon as the decoded body exceeds the limit; the caller closes the connection
+ */
+export async function readBody(body: AsyncIterable<Uint8Array> | null): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body ?? []) {
+      bytes += chunk.length;
+      if (bytes > MAX_RESPONSE_BYTES) throw new OversizedResponseError();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw isWireLimit(error) ? new OversizedResponseError({ cause: error }) : error;
+  }
+  return Buffer.concat(chunks);
+}
+
+function isWireLimit(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause)
+    if ("code" in current && current.code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return true;
+  return false;
+}
+
+/**
+ * The body of a successful token response (RFC 6749 §5.1) as openid-client shall read it: null members are absent ones,
+ * lifetimes are usable numbers or absent. Bodies of another shape are returned unchanged, for openid-client to refuse.
+ * @throws UnusableTokensError for tokens that are not bearer tokens or cannot be stored and sent
+ */
+export function checkedTokenResponse(body: Buffer): Buffer {
+  const response = objectFrom(body);
+  if (response === undefined || typeof response["access_token"] !== "string") return body;
+  const refreshToken = response["refresh_token"];
+  const fault = tokenFault(response, response["access_token"]);
+  if (fault !== undefined)
+    throw new UnusableTokensError(fault, isStorable(refreshToken) ? (refreshToken as string) : undefined);
+  for (const name of ["expires_in", "refresh_expires_in"] as const) {
+    const seconds = secondsFrom(response[name]);
+    if (seconds === undefined) delete response[name];
+    else response[name] = seconds;
+  }
+  return Buffer.from(JSON.stringify(response));
+}
+
+function objectFrom(body: Buffer): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(body));
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
+    const present = Object.entries(parsed).filter(([name, value]) => value !== null && READ_MEMBERS.has(name));
+    return Object.fromEntries(present);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Everything else is dropped unread: deeply nested extensions, `__proto__`. */
+const READ_MEMBERS: ReadonlySet<string> = new Set([
+  "access_token",
+  "token_type",
+  "expires_in",
+  "refresh_token",
+  "refresh_expires_in",
+  "scope",
+  "id_token",
+  "issued_token_type",
+]);
+
+function tokenFault(response: Record<string, unknown>, accessToken: string): string | undefined {
+  const { token_type: type, scope, refresh_token: refreshToken, id_token: idToken } = response;
+  if (typeof type !== "string") return "it has no token_type (RFC 6749 §5.1)";
+  // A DPoP-bound token must never be sent as a bearer: the gateway holds no key for it.
+  if (type.toLowerCase() !== "bearer")
+    return "its token_type is not Bearer. Switch sender-constrained tokens (DPoP) off for this client at the provider";
+  if (isSenderConstrained(accessToken))
+    return "its access token is bound to a key (cnf). Switch sender-constrained tokens (DPoP, mutual TLS) off for this client at the provider";
+  for (const [name, token] of Object.entries({
+    access_token: accessToken,
+    refresh_token: refreshToken,
+    id_token: idToken,
+  }))
+    if (token !== undefined && !isStorable(token))
+      return `its ${name} is longer than ${MAX_TOKEN_CHARS} characters, or has characters that no token may have`;
+  if (typeof scope === "string" && scope.length > MAX_SCOPE_CHARS)
+    return `its scope is longer than ${MAX_SCOPE_CHARS} characters`;
+  return undefined;
+}
+
+/** RFC 6749 appendix A.12: what can stand in a header (no line ends). Bounded, for each session stores it. */
+function isStorable(token: unknown): boolean {
+  return typeof token === "string" && token.length <= MAX_TOKEN_CHARS && /^[\x20-\x7e]+$/.test(token);
+}
+
+/** `cnf` of a JWT access token: RFC 9449 §6.1 (jkt), RFC 8705 §3.1 (x5t#S256). A hint only; its signature is the API's. */
+function isSenderConstrained(accessToken: string): boolean {
+  const [, payload, signature] = accessToken.split(".", 3);
+  if (payload === undefined || signature === undefined) return false;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+    const cnf = (claims as { cnf?: unknown } | null)?.cnf;
+    return typeof cnf === "object" && cnf !== null && ("jkt" in cnf || "x5t#S256" in cnf);
+  } catch {
+    return false;
+  }
+}
+
+/** A year: longer than any session, and far from what overflows in the store. */
+const MAX_LIFETIME_SECONDS = 365 * 86_400;
+
+/** @returns undefined for what is no lifetime: negative, not finite, not a number. Some providers send a string. */
+function secondsFrom(value: unknown): number | undefined {
+  const seconds = typeof value === "string" && /^\d{1,15}(\.\d{1,9})?$/.test(value) ? Number(value) : value;
+  if (typeof seconds !== "number" || !(seconds >= 0)) return undefined;
+  return Math.min(seconds, MAX_LIFETIME_SECONDS);
+}
