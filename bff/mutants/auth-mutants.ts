@@ -102,10 +102,24 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "a replayed logout token is accepted",
-    file: "src/auth/logout-routes.ts",
-    find: 'if (await store.wasUsed("logout-token", tokenHash))',
-    replace: 'if (await store.wasUsed("logout-token", ""))',
+    file: "src/auth/logout-replay.ts",
+    find: 'await store.completeClaim("logout-token", tokenHash, REPLAY_MS);',
+    replace: 'await store.releaseClaim("logout-token", tokenHash, owner);',
     tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+  {
+    breaks: "K11: copies of one logout token at the same moment all act (check-then-act)",
+    file: "src/redis-scripts.ts",
+    find: "if v and v ~= ARGV[1] then return 'busy' end",
+    replace: "",
+    tests: ["test/auth/backchannel-logout.test.ts"],
+  },
+  {
+    breaks: "I2: a logout token whose action failed counts as used",
+    file: "src/auth/logout-replay.ts",
+    find: 'await store.releaseClaim("logout-token", tokenHash, owner).catch(() => undefined);',
+    replace: 'await store.completeClaim("logout-token", tokenHash, REPLAY_MS).catch(() => undefined);',
+    tests: ["test/auth/logout-replay.test.ts"],
   },
   {
     breaks: "a logout token may be an ID token",

@@ -176,7 +176,21 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       yield [...sessions.keys()].filter((key) => live(key) !== undefined);
     },
     markUsed: async (purpose, hash, ttlMs) => setOnce(`used ${purpose} ${hash}`, "1", ttlMs),
-    wasUsed: async (purpose, hash) => valueOf(`used ${purpose} ${hash}`) !== undefined,
+    async claimOnce(purpose, hash, { owner, leaseMs }) {
+      const name = `used ${purpose} ${hash}`;
+      const value = valueOf(name);
+      if (value === "1") return "used";
+      if (value !== undefined && value !== owner) return "busy";
+      values.set(name, { value: owner, endsAtMs: now() + leaseMs });
+      return "claimed";
+    },
+    async completeClaim(purpose, hash, ttlMs) {
+      values.set(`used ${purpose} ${hash}`, { value: "1", endsAtMs: now() + ttlMs });
+    },
+    async releaseClaim(purpose, hash, owner) {
+      const name = `used ${purpose} ${hash}`;
+      if (valueOf(name) === owner) values.delete(name);
+    },
 
     check: async () => undefined,
     async close() {

@@ -142,6 +142,23 @@ if turn - now > tonumber(ARGV[2]) then return {0, wait} end
 redis.call('SET', KEYS[1], string.format('%.3f', turn + tonumber(ARGV[1])), 'PX', wait + 60000)
 return {1, wait}`,
   },
+  /** KEYS one-time value. ARGV owner, lease ms. Its content is the owner of the lease, or '1' once it is used. */
+  claimOnce: {
+    numberOfKeys: 1,
+    lua: `
+local v = redis.call('GET', KEYS[1])
+if v == '1' then return 'used' end
+if v and v ~= ARGV[1] then return 'busy' end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'claimed'`,
+  },
+  /** KEYS one-time value. ARGV owner. */
+  releaseClaim: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`,
+  },
   /** KEYS index, closed marker. ARGV session key, max ms, issued at s. */
   addToIndex: {
     numberOfKeys: 2,

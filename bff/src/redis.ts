@@ -19,6 +19,7 @@ import {
   TOMBSTONE_MS,
   type ChangeFeed,
   type EndListener,
+  type OneTimeClaim,
   type SessionKey,
   type Store,
   type StoredSession,
@@ -208,7 +209,12 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     },
     markUsed: async (purpose, hash, ttlMs) =>
       (await attempt(() => client.set(names.used(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
-    wasUsed: async (purpose, hash) => (await attempt(() => client.exists(names.used(purpose, hash)))) === 1,
+    claimOnce: async (purpose, hash, { owner, leaseMs }) =>
+      (await script("claimOnce", [names.used(purpose, hash)], owner, leaseMs)) as OneTimeClaim,
+    completeClaim: async (purpose, hash, ttlMs) =>
+      void (await attempt(() => client.set(names.used(purpose, hash), "1", "PX", ttlMs))),
+    releaseClaim: async (purpose, hash, owner) =>
+      void (await script("releaseClaim", [names.used(purpose, hash)], owner)),
 
     hearChanges(listener) {
       const feed = hearRedisChanges({ ...options, client, names }, listener);

@@ -169,9 +169,17 @@ export type Store = {
    */
   listAll(): AsyncIterable<SessionKey[]>;
 
-  /** Remembers a one-time value (a state, a jti). @returns false where it was there already. */
-  markUsed(purpose: "state" | "logout-token", hash: string, ttlMs: number): Promise<boolean>;
-  wasUsed(purpose: "state" | "logout-token", hash: string): Promise<boolean>;
+  /** Remembers a one-time value (a state). @returns false where it was there already. */
+  markUsed(purpose: OneTimePurpose, hash: string, ttlMs: number): Promise<boolean>;
+  /**
+   * Claims a one-time value (a jti) for an action that may fail: the lease ends by itself should the process die.
+   * @returns busy where another owner's lease runs, used after `completeClaim` or `markUsed`
+   */
+  claimOnce(purpose: OneTimePurpose, hash: string, lease: { owner: string; leaseMs: number }): Promise<OneTimeClaim>;
+  /** The action succeeded: the value is used for `ttlMs`, also where the lease has run out. */
+  completeClaim(purpose: OneTimePurpose, hash: string, ttlMs: number): Promise<void>;
+  /** The action failed: the value may be claimed again. Does nothing where another owner has it. */
+  releaseClaim(purpose: OneTimePurpose, hash: string, owner: string): Promise<void>;
 
   /** Begins to tell of every change to a session record, by whomever it is made. Absent: the store cannot. */
   hearChanges?(listener: ChangeListener): ChangeFeed;
@@ -180,6 +188,9 @@ export type Store = {
   check(): Promise<string | undefined>;
   close(): Promise<void>;
 };
+
+export type OneTimePurpose = "state" | "logout-token";
+export type OneTimeClaim = "claimed" | "busy" | "used";
 
 /** So long can a logout of "all sessions" precede the storing of one that it means. */
 export const LOGIN_TAKES_AT_MOST_MS = 15 * 60_000;

@@ -69,7 +69,9 @@ describe("the gateway's Redis user", () => {
     expect(await store.closeIndex(name, { issuedAtSeconds: 99, ttlMs: 60_000 })).toEqual([key]);
     await store.removeFromIndex(name, key);
     expect(await store.markUsed("state", name.hash, 60_000)).toBe(true);
-    expect(await store.wasUsed("state", name.hash)).toBe(true);
+    expect(await store.claimOnce("state", name.hash, { owner: "a", leaseMs: 1_000 })).toBe("used");
+    await store.releaseClaim("state", name.hash, "a");
+    await store.completeClaim("logout-token", name.hash, 1_000);
     const heard: string[] = [];
     await new Promise<void>((listening) =>
       store.onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onGap: listening }),

@@ -10,6 +10,7 @@ import type { Sessions } from "../session/sessions.ts";
 import type { Store } from "../store.ts";
 import type { Vault } from "../tokens/vault.ts";
 import { readForm } from "./form-body.ts";
+import { oncePerLogoutToken } from "./logout-replay.ts";
 import type { Provider } from "./provider.ts";
 import type { ProviderLogout } from "./provider-logout.ts";
 
@@ -21,7 +22,7 @@ export type LogoutParts = {
   sessions: Sessions;
   vault: Vault;
   providerLogout: ProviderLogout;
-  store: Pick<Store, "markUsed" | "wasUsed">;
+  store: Pick<Store, "claimOnce" | "completeClaim" | "releaseClaim">;
   log: Log;
 };
 
@@ -98,8 +99,6 @@ export function logout(parts: BrowserLogoutParts) {
 }
 
 const MAX_LOGOUT_BODY_BYTES = 16_384;
-/** Longer than a logout token is believed. */
-const REPLAY_MS = 10 * 60_000;
 
 export function backchannelLogout({ provider, sessions, store, issuer, log }: LogoutParts) {
   return async function endSessionsByProvider(ctx: Context): Promise<void> {
@@ -118,11 +117,7 @@ export function backchannelLogout({ provider, sessions, store, issuer, log }: Lo
           ? ({ kind: "provider-session", issuer, providerSid } as const)
           : ({ kind: "user", issuer, subject: subject ?? "", issuedAtSeconds } as const);
       const tokenHash = hash("sha256", `${issuer} ${token.jti}`, "base64url");
-      if (await store.wasUsed("logout-token", tokenHash))
-        throw new GatewayError("request_malformed", { reason: "logout token refused: jti was used before" });
-      const count = await sessions.endAll(target, "provider_logout");
-      // Only after the deed: a token whose sessions could not all be ended may be sent again.
-      await store.markUsed("logout-token", tokenHash, REPLAY_MS);
+      const count = await oncePerLogoutToken(store, tokenHash, () => sessions.endAll(target, "provider_logout"));
       log.security("backchannel_logout", {
         requestId,
         subject,

@@ -1,5 +1,5 @@
 // The logout-token table: OIDC Back-Channel Logout 1.0 §2.6, the conformance suite's modules, and more.
-import { randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { testBrowser, type TestBrowser } from "../support/browser.ts";
@@ -117,6 +117,35 @@ describe("a back-channel logout", () => {
     expect((await post(form(token))).status).toBe(400);
     expect((await post(form(token), {}, second)).status).toBe(400);
   });
+
+  it.each([2, 20])("acts once when %i copies arrive at the same moment, over both instances", async (count) => {
+    const { browser, sid } = await loggedIn();
+    const token = form(await provider.logoutToken({ sid }));
+    const before = [gateway, second].flatMap((each) => each.events("backchannel_logout")).length;
+    const answers = await Promise.all(
+      Array.from({ length: count }, (_, n) => post(token, {}, n % 2 === 0 ? gateway : second)),
+    );
+    const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+    expect(statuses).toEqual([200, ...Array.from({ length: count - 1 }, () => 400)]);
+    expect([gateway, second].flatMap((each) => each.events("backchannel_logout")).length - before).toBe(1);
+    expect(await isLoggedIn(browser)).toBe(false);
+  });
+
+  it("waits for the outcome of a copy in progress, and is 503 where it stays unknown", async () => {
+    const { browser, sid } = await loggedIn();
+    const jti = randomUUID();
+    const token = form(await provider.logoutToken({ sid, jti }));
+    const tokenHash = hash("sha256", `${provider.issuer} ${jti}`, "base64url");
+    // As an instance that was killed between its claim and its action leaves it.
+    await second.store.claimOnce("logout-token", tokenHash, { owner: "killed", leaseMs: 4_000 });
+    const early = await post(token);
+    expect([early.status, Number(early.headers.get("retry-after")) > 0]).toEqual([503, true]);
+    expect(await isLoggedIn(browser)).toBe(true);
+    browser.useInstance(gateway.origin);
+    await expect.poll(async () => (await post(token)).status, { timeout: 10_000 }).toBe(200);
+    expect(await isLoggedIn(browser)).toBe(false);
+    expect((await post(token)).status).toBe(400);
+  }, 20_000);
 
   it.each<[string, Record<string, unknown>, Record<string, unknown>?]>([
     ["-no-event", { events: undefined }],

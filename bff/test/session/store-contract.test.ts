@@ -261,11 +261,36 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
 
   it("takes a one-time value once", async () => {
     const value = newKey();
-    expect(await store().wasUsed("state", value)).toBe(false);
     expect(await store().markUsed("state", value, 60_000)).toBe(true);
     expect(await store().markUsed("state", value, 60_000)).toBe(false);
-    expect(await store().wasUsed("state", value)).toBe(true);
-    expect(await store().wasUsed("logout-token", value)).toBe(false);
+    expect(await store().claimOnce("state", value, { owner: "a", leaseMs: 60_000 })).toBe("used");
+    expect(await store().markUsed("logout-token", value, 60_000)).toBe(true);
+  });
+
+  it("lets one of many claim a one-time value, once more after a release, and never after completion", async () => {
+    const value = newKey();
+    const claim = (owner: string) => store().claimOnce("logout-token", value, { owner, leaseMs: 60_000 });
+    const claims = await Promise.all(Array.from({ length: 20 }, (_, n) => claim(`owner-${n}`)));
+    expect(claims.filter((each) => each === "claimed")).toHaveLength(1);
+    expect(claims.filter((each) => each === "busy")).toHaveLength(19);
+    const winner = `owner-${claims.indexOf("claimed")}`;
+    await store().releaseClaim("logout-token", value, "another");
+    expect(await claim("second")).toBe("busy");
+    await store().releaseClaim("logout-token", value, winner);
+    expect(await claim("second")).toBe("claimed");
+    await store().completeClaim("logout-token", value, 60_000);
+    await store().releaseClaim("logout-token", value, "second");
+    expect(await claim("second")).toBe("used");
+    expect(await claim("third")).toBe("used");
+  });
+
+  it("ends the lease of a claim whose owner is gone", async () => {
+    const value = newKey();
+    expect(await store().claimOnce("logout-token", value, { owner: "dead", leaseMs: 30 })).toBe("claimed");
+    await expect
+      .poll(() => store().claimOnce("logout-token", value, { owner: "next", leaseMs: 60_000 }))
+      .toBe("claimed");
+    expect(await store().markUsed("logout-token", value, 60_000)).toBe(false);
   });
 
   it("drops a session at its idle limit and at its absolute limit", async () => {

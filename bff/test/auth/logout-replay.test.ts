@@ -1,0 +1,44 @@
+// The replay protection of logout tokens where the action fails or the store goes away.
+import { expect, it } from "vitest";
+import { oncePerLogoutToken } from "../../src/auth/logout-replay.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { createMemoryStore } from "../../src/memory-store.ts";
+
+const unavailable = () => new GatewayError("store_unavailable");
+
+it("gives the claim back when the action fails: a copy that waited acts in its place", async () => {
+  const store = createMemoryStore();
+  let attempts = 0;
+  const act = async (): Promise<string> => {
+    attempts++;
+    await new Promise((done) => setImmediate(done));
+    if (attempts === 1) throw unavailable();
+    return "ended";
+  };
+  const results = await Promise.allSettled([1, 2, 3].map(() => oncePerLogoutToken(store, "token", act)));
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  expect(
+    results.map((result) => (result.status === "rejected" ? (result.reason as GatewayError).code : "ended")),
+  ).toEqual(expect.arrayContaining(["store_unavailable", "ended", "request_malformed"]));
+  expect(attempts).toBe(2);
+  await store.close();
+});
+
+it("does not count as used where completing the claim fails: the provider's retry acts again", async () => {
+  const store = createMemoryStore();
+  const failing = { ...store, completeClaim: () => Promise.reject(unavailable()) };
+  await expect(oncePerLogoutToken(failing, "token", async () => 1)).rejects.toMatchObject({
+    code: "store_unavailable",
+  });
+  expect(await oncePerLogoutToken(store, "token", async () => 2)).toBe(2);
+  await expect(oncePerLogoutToken(store, "token", async () => 3)).rejects.toMatchObject({ code: "request_malformed" });
+  await store.close();
+});
+
+it("reports the action's own error where releasing the claim fails as well", async () => {
+  const store = createMemoryStore();
+  const failing = { ...store, releaseClaim: () => Promise.reject(new Error("gone")) };
+  const act = () => Promise.reject(unavailable());
+  await expect(oncePerLogoutToken(failing, "token", act)).rejects.toMatchObject({ code: "store_unavailable" });
+  await store.close();
+});
