@@ -90,7 +90,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     breaks: "a callback that is opened twice spends its code twice",
     file: "src/auth/login-routes.ts",
     find: 'if (!(await store.markUsed("state"',
-    replace: 'if ((await store.wasUsed("state", "")) && !(await store.markUsed("state"',
+    replace: 'if (store.nowMs() === 0 && !(await store.markUsed("state"',
     tests: ["test/auth/login.test.ts"],
   },
   {
