@@ -23,7 +23,7 @@ export function Header({ state, logout }: HeaderProps) {
       <div className="rail-inner">
         <Link to={paths.home} className="brand">
           <Mark />
-          Cloakroom
+          <span className="brand-name">Cloakroom</span>
         </Link>
         <div className="rail-short">
           {who.kind === "nobody" && <LoginLink />}
