@@ -6,7 +6,7 @@ import { GatewayError } from "./errors.ts";
 import type { RedisClient } from "./redis-connection.ts";
 import { ANY_APPLICATION_SESSION, ANY_UNNAMED_KEY, applicationOfSession } from "./redis-names.ts";
 import { scanNames } from "./redis-scan.ts";
-import { storeFault } from "./redis.ts";
+import { redisErrorCode } from "./redis-errors.ts";
 import type { Store } from "./store.ts";
 
 /** Sessions by application id; "" for those of the format without ids. */
@@ -65,7 +65,7 @@ export async function explainNothingFound({ application, store }: Parts): Promis
     for await (const keys of store.listAll()) if (keys.length > 0) return { code: 0, text: undefined };
     return explain(application, await countByApplication(store.client));
   } catch (error) {
-    if (!(error instanceof GatewayError) || storeFault(error.cause) !== "NOPERM") throw error;
+    if (!(error instanceof GatewayError) || redisErrorCode(error.cause) !== "NOPERM") throw error;
     const { id, isDerived } = application;
     const text = `Whether application ${id} has any session on this Redis is unknown: the Redis user may not \`scan\`.`;
     return { code: 0, text: isDerived ? `${text} ${HOW_TO_NAME}` : text };

@@ -8,7 +8,8 @@ import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { GatewayError } from "./errors.ts";
 import { createLog, type Log } from "./log.ts";
 import type { RedisClient } from "./redis-connection.ts";
-import { createRedisStore, NO_ANSWER, storeFault } from "./redis.ts";
+import { isRefusal, NO_RESPONSE, redisErrorCode, redisErrorText } from "./redis-errors.ts";
+import { createRedisStore } from "./redis.ts";
 import type { UserName } from "./session/indexes.ts";
 import { untilAllHeard } from "./session/session-cache.ts";
 import { createSessions, type Sessions } from "./session/sessions.ts";
@@ -19,7 +20,6 @@ import type { Store } from "./store.ts";
 const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** These do not pass by themselves. */
-const REFUSALS: ReadonlySet<string> = new Set(["NOPERM", "WRONGPASS", "NOAUTH"]);
 
 type Parts = {
   config: Config;
@@ -58,14 +58,14 @@ async function main(args: readonly string[]): Promise<number> {
 async function withStore(config: Config, url: string, work: (parts: Parts) => Promise<number>): Promise<number> {
   // Lines of the log are for who collects them; what was asked for goes to stdout alone.
   const log = createLog("info", pino.destination({ dest: 2, sync: true }));
-  let fault = NO_ANSWER;
+  let reported: unknown;
   const onError = (error: unknown) => {
-    // What came of a fault is not the fault: a connection that was refused does not answer either.
-    if (storeFault(error) !== NO_ANSWER) fault = storeFault(error);
+    // A command that times out after a refused connection must not hide the refusal.
+    if (redisErrorCode(error) !== NO_RESPONSE) reported = error;
   };
-  const confirmReplicas = config.redisConfirmReplicas;
+  const { redisConfirmReplicas: confirmReplicas, redisAccess: access } = config;
   const store = createRedisStore({
-    ...{ url, application: config.application.id, timeoutMs: COMMAND_TIMEOUT_MS, confirmReplicas, onError },
+    ...{ url, application: config.application.id, timeoutMs: COMMAND_TIMEOUT_MS, access, confirmReplicas, onError },
   });
   const { sessionIdleMs, sessionMaxMs } = config;
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
@@ -77,7 +77,7 @@ async function withStore(config: Config, url: string, work: (parts: Parts) => Pr
     return await untilItAnswers(() => work({ config, store, sessions, log, progress }));
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return complain(1, `${progressInWords(progress)} ${faultInWords(fault)}`);
+    return complain(1, `${progressInWords(progress)} ${errorInWords(reported)}`);
   } finally {
     await store.close();
   }
@@ -95,7 +95,7 @@ async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      const isRefused = error instanceof GatewayError && REFUSALS.has(storeFault(error.cause));
+      const isRefused = error instanceof GatewayError && isRefusal(redisErrorCode(error.cause));
       if (!(error instanceof GatewayError) || isRefused || performance.now() > giveUpAtMs) throw error;
       await sleep(50);
     }
@@ -207,12 +207,12 @@ function sessionsInWords(count: number): string {
   return count === 1 ? "1 session" : `${count} sessions`;
 }
 
-function faultInWords(fault: string): string {
-  if (fault === "NOPERM")
+function errorInWords(error: unknown): string {
+  const code = redisErrorCode(error);
+  if (code === "NOPERM")
     return "Redis refused it (NOPERM): its user may not. Looking through all sessions needs `scan`, see docs/sessions.md.";
-  if (fault === "WRONGPASS" || fault === "NOAUTH")
-    return `Redis refused us (${fault}). Correct user and password in REDIS_URL.`;
-  return `Redis did not answer (${fault}). Start it or correct REDIS_URL, then ask again: ending twice does no harm.`;
+  if (isRefusal(code)) return `${redisErrorText(error)}.`;
+  return `${redisErrorText(error)}. Then repeat the command: ending a session twice does no harm.`;
 }
 
 function say(text: string): 0 {

@@ -33,7 +33,7 @@ import { sampleUpstream } from "./proxy/tally.ts";
 import { createTunnels, type Tunnels } from "./proxy/tunnels.ts";
 import { webSocketForwarding } from "./proxy/upgrade.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
-import { storeFault } from "./redis.ts";
+import { redisErrorText } from "./redis-errors.ts";
 import { createSealerFactory } from "./sealing.ts";
 import { createEventStreams } from "./session/event-streams.ts";
 import { koaSession } from "./session/koa-session.ts";
@@ -225,12 +225,8 @@ function readiness({ store, provider, keycloak, cache }: ReadinessParts): Readin
   ];
 }
 
-/** A server that refuses us is there: starting it once more would cure nothing. */
 function unreachableStore(error: unknown): string {
-  const fault = storeFault(error instanceof Error ? error.cause : undefined);
-  return ["WRONGPASS", "NOAUTH", "NOPERM"].includes(fault)
-    ? `REDIS_URL names a server that refuses us (${fault}). Correct its user and password`
-    : `REDIS_URL cannot be reached (${fault}). Start Redis or correct it`;
+  return `the session store cannot be used: ${redisErrorText(error)}`;
 }
 
 function failed(detail: string | undefined): CheckResult {

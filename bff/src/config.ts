@@ -4,6 +4,8 @@ import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "./host.ts";
 import { deriveApplicationId, type Application } from "./application-id.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
+import { readRedisAccess } from "./redis-access.ts";
+import type { RedisAccess } from "./redis-connection.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstream-config.ts";
 
 export type { TokenTarget, UpstreamConfig } from "./upstream-config.ts";
@@ -45,6 +47,7 @@ export type Config = Readonly<{
   redisTimeoutMs: number;
   /** Undefined: as the topology has it. */
   redisConfirmReplicas: number | undefined;
+  redisAccess: RedisAccess;
   /** Newest first; the old ones still open what they sealed. */
   secretKeys: readonly Uint8Array[];
   sessionIdleMs: number;
@@ -86,6 +89,7 @@ export function loadConfig(env: Environment = process.env): Config {
   const faults: string[] = [];
   const values = readSettings(env, faults);
   const upstreams = readUpstreams(values, faults);
+  const redisAccess = readRedisAccess(values, faults);
   faults.push(...environmentFaults(env), ...crossFaults(values, env), ...keycloakFaults(values));
   const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
   if (
@@ -124,6 +128,7 @@ export function loadConfig(env: Environment = process.env): Config {
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
     redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,
+    redisAccess,
     secretKeys: SECRET_KEYS,
     sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
     sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,

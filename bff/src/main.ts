@@ -12,7 +12,8 @@ import { checkSpaRoot } from "./http/spa.ts";
 import { createSharedLogDestination } from "./log-destination.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMemoryStore } from "./memory-store.ts";
-import { createRedisStore, storeFault } from "./redis.ts";
+import { redisErrorCode, redisErrorText } from "./redis-errors.ts";
+import { createRedisStore } from "./redis.ts";
 import type { Store } from "./store.ts";
 import { answerSupervisor, isSupervised, isSupervisor, supervise } from "./workers.ts";
 
@@ -85,7 +86,8 @@ function readConfigOrExit(): Config {
   }
 }
 
-function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config, gatewayLog: Log): Store {
+function openStore(config: Config, gatewayLog: Log): Store {
+  const { application, redisUrl, redisTimeoutMs, redisConfirmReplicas, redisAccess } = config;
   if (redisUrl === undefined) {
     gatewayLog.warn("sessions are kept in this process only: they end with it and are not shared. Set REDIS_URL");
     return createMemoryStore();
@@ -96,6 +98,7 @@ function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas
     url: redisUrl,
     application: application.id,
     timeoutMs: redisTimeoutMs,
+    access: redisAccess,
     confirmReplicas: redisConfirmReplicas,
     onStatus(status) {
       if (status === "ready" && known === undefined) void refuseToLoseSessions();
@@ -105,8 +108,8 @@ function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas
       if (status === "ready") knownFault = undefined;
     },
     onError(error) {
-      const fault = storeFault(error);
-      if (fault !== knownFault) gatewayLog.error("the session store has a fault", { code: fault });
+      const fault = redisErrorCode(error);
+      if (fault !== knownFault) gatewayLog.error("session store error", { code: fault, reason: redisErrorText(error) });
       knownFault = fault;
     },
   });

@@ -3,13 +3,11 @@
 import { randomBytes } from "node:crypto";
 import { Cluster, type Redis } from "ioredis";
 import { createDeadline } from "./deadline.ts";
-import { connectForNotifications, type RedisClient } from "./redis-connection.ts";
+import { connectForNotifications, type ConnectionOptions, type RedisClient } from "./redis-connection.ts";
 import type { RedisNames } from "./redis-names.ts";
 import { HEARD_WITHIN_MS, type ChangeFeed, type ChangeListener, type FeedState } from "./store.ts";
 
-type Parts = {
-  url: string;
-  timeoutMs: number;
+type Parts = ConnectionOptions & {
   /** The connection that everything else goes over. What it talks to is what must be heard. */
   client: RedisClient;
   names: Pick<RedisNames, "keyOfSession" | "trackingPrefix">;
@@ -31,10 +29,11 @@ const IMPOSSIBLE: FeedState = {
  * notifications and proof cannot be lost one without the other, and no second connection has to live for them.
  * A PING that was sent after a change was acknowledged is answered after its notification.
  */
-export function hearRedisChanges({ url, timeoutMs, client, names }: Parts, listener: ChangeListener): ChangeFeed {
+export function hearRedisChanges(parts: Parts, listener: ChangeListener): ChangeFeed {
+  const { client, names } = parts;
   if (client instanceof Cluster) return deaf(listener);
-  const connection = connectForNotifications({ url, timeoutMs });
-  const inTime = createDeadline(timeoutMs);
+  const connection = connectForNotifications(parts);
+  const inTime = createDeadline(parts.timeoutMs);
   let state = CONNECTING;
   let provenMs = -Infinity;
   let askedMs = -Infinity;

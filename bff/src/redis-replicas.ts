@@ -1,7 +1,7 @@
 // What is acknowledged has to outlive its master: such a write counts once a replica has it (Redis WAIT). On a
 // connection of its own, because WAIT holds up everything that was sent behind it.
 import { Cluster, type ChainableCommander, type Redis } from "ioredis";
-import { connectRedis } from "./redis-connection.ts";
+import { connectRedis, type ConnectionOptions } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
 
 export type Confirmed = { reply: unknown; isConfirmed: boolean };
@@ -11,9 +11,7 @@ export type ConfirmedScripts = {
   close(): void;
 };
 
-type Options = {
-  url: string;
-  timeoutMs: number;
+type Options = ConnectionOptions & {
   /** Undefined: one with Sentinel, and with a Cluster that has any; otherwise nobody is asked. */
   replicas: number | undefined;
   onError?: (error: unknown) => void;
@@ -23,10 +21,11 @@ type Work = { name: ScriptName; keys: readonly string[]; args: readonly (string 
 type Waiting = Work & { resolve: (confirmed: Confirmed) => void; reject: (error: unknown) => void };
 
 /** @returns undefined where no replica has to confirm anything */
-export function createConfirmedScripts({ url, timeoutMs, replicas, onError }: Options): ConfirmedScripts | undefined {
+export function createConfirmedScripts(options: Options): ConfirmedScripts | undefined {
+  const { url, timeoutMs, replicas, onError } = options;
   const isOneServer = !/^rediss?\+/.test(url);
   if (replicas === 0 || (replicas === undefined && isOneServer)) return undefined;
-  const client = connectRedis({ url, timeoutMs });
+  const client = connectRedis(options);
   client.on("error", (error: unknown) => onError?.(error));
   // Time is left for the script itself, and for the answer.
   const wait = { replicas: replicas ?? 1, waitMs: Math.ceil(timeoutMs / 4) };

@@ -1,10 +1,8 @@
 // Hearing what other instances tell through Redis: one connection that only listens, opened again for as long as it
 // takes. What was told while it was away is lost: `onListening` says that there was a gap, and that it is over.
-import { connectListener } from "./redis-connection.ts";
+import { connectListener, type ConnectionOptions } from "./redis-connection.ts";
 
-type Options = {
-  url: string;
-  timeoutMs: number;
+type Options = ConnectionOptions & {
   channel: string;
   onMessage: (message: string) => void;
   /** From now on every message comes; those before may be missing. */

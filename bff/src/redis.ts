@@ -1,13 +1,22 @@
 // The session store in Redis, for one application: every command. Names come from redis-names.ts.
 import type { ApplicationId } from "./application-id.ts";
+import { Cluster } from "ioredis";
 import { BoundedMap, REMEMBERED_SESSIONS } from "./bounded-map.ts";
 import { createDeadline } from "./deadline.ts";
 import { GatewayError } from "./errors.ts";
 import { followRedisClock } from "./redis-clock.ts";
 import { hearRedisChanges } from "./redis-changes.ts";
-import { connectRedis, gatherWrites, type RedisClient } from "./redis-connection.ts";
-import { evictionFault } from "./redis-eviction.ts";
+import {
+  connectRedis,
+  diagnoseConnection,
+  gatherWrites,
+  type RedisAccess,
+  type RedisClient,
+} from "./redis-connection.ts";
+import { createErrorReporter } from "./redis-diagnosis.ts";
+import { redisErrorCode } from "./redis-errors.ts";
 import { createRedisNames } from "./redis-names.ts";
+import { clusterFault, evictionFault } from "./redis-server-faults.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
 import { scanNames } from "./redis-scan.ts";
 import { createScriptRunner } from "./redis-script-runner.ts";
@@ -30,6 +39,7 @@ type Options = {
   timeoutMs: number;
   /** Part of every name that the store uses (I9). */
   application: ApplicationId;
+  access?: RedisAccess | undefined;
   /** See REDIS_CONFIRM_REPLICAS. */
   confirmReplicas?: number | undefined;
   /** Told of every change, so that the log says when the store went and came back. */
@@ -41,9 +51,16 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   const client = connectRedis(options);
   const names = createRedisNames(options.application);
   const run = createScriptRunner(client);
+  /** ioredis says "ready" once more of a connection that it is closing already. */
+  const isReady = () => client.status === "ready" && (client instanceof Cluster || client.stream.writable);
+  const errors = createErrorReporter({
+    isReady,
+    diagnose: () => diagnoseConnection(options),
+    onError: options.onError,
+  });
   client.on("close", () => options.onStatus?.("lost"));
   // Without a listener ioredis prints connection errors, address and all, to stderr.
-  client.on("error", (error: unknown) => options.onError?.(error));
+  client.on("error", errors.report);
 
   const inTime = createDeadline(options.timeoutMs);
   const gather = gatherWrites(client);
@@ -52,13 +69,17 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       gather();
       return await inTime(command());
     } catch (error) {
-      // While there is no connection it is the connection's own fault that says why, once and not with every command.
-      if (client.status === "ready") options.onError?.(error);
-      throw new GatewayError("store_unavailable", { cause: error });
+      // Without a connection the error of the connection is reported, once and not with every command.
+      if (isReady()) options.onError?.(error);
+      throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });
     }
   };
   const clock = followRedisClock({ client, attempt, name: names.clock });
-  client.on("ready", () => options.onStatus?.("ready"));
+  client.on("ready", () => {
+    if (!isReady()) return;
+    errors.clear();
+    options.onStatus?.("ready");
+  });
   const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     attempt(() => run(name, keys, args));
   const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
@@ -224,7 +245,8 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
 
     async check() {
       await clock.untilKnown();
-      return evictionFault(await attempt(() => client.info("memory")));
+      const [memory, cluster] = await attempt(() => Promise.all([client.info("memory"), client.info("cluster")]));
+      return evictionFault(memory) ?? (client instanceof Cluster ? undefined : clusterFault(cluster));
     },
     async close() {
       clock.close();
@@ -237,7 +259,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
 }
 
 function isRefused(error: unknown): boolean {
-  return error instanceof Error && storeFault(error.cause) === "NOPERM";
+  return error instanceof Error && redisErrorCode(error.cause) === "NOPERM";
 }
 
 function deafness(channels: string): string {
@@ -245,26 +267,4 @@ function deafness(channels: string): string {
     "instances cannot tell each other that a session has ended, so its open streams are closed half a minute late. If " +
     `Redis is there, allow the user of REDIS_URL the channels &${channels} and the commands publish and subscribe`
   );
-}
-
-export const NO_ANSWER = "no answer in time";
-
-/** The one word of a fault that an operator needs, from those that can hold no secret. */
-export function storeFault(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (/^(E[A-Z]+|ERR_TLS_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code)) return code;
-  const [word = ""] = error instanceof Error ? error.message.split(" ", 1) : [];
-  return [
-    "WRONGPASS",
-    "NOAUTH",
-    "NOPERM",
-    "LOADING",
-    "READONLY",
-    "NOREPLICAS",
-    "OOM",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-  ].includes(word)
-    ? word
-    : NO_ANSWER;
 }

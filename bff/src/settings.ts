@@ -1,8 +1,8 @@
 // Every setting of the gateway: name, shape, default, meaning. config.ts turns them into a Config; the README's
 // table is generated from them.
-import { BlockList } from "node:net";
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "./application-id.ts";
+import { port, wholeNumber, httpUrl, origin, issuer, masterKeys, cidrList, text, redisUrl } from "./setting-shapes.ts";
 
 export type Setting = {
   schema: z.ZodType;
@@ -14,63 +14,6 @@ export type Setting = {
   /** One line, with unit and rule; shown in the README. */
   meaning: string;
 };
-
-const port = z
-  .string()
-  .regex(/^\d{1,5}$/, "must be a port number from 0 to 65535")
-  .transform(Number)
-  .refine((n) => n <= 65_535, "must be a port number from 0 to 65535");
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/, `must be a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`);
-
-const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
-
-const origin = httpUrl.refine(
-  (value) => URL.canParse(value) && new URL(value).origin === value,
-  "must be an origin in its canonical form: scheme, host and port, without a path or a final slash",
-);
-
-const issuer = httpUrl.refine(
-  (value) => !/[?#]/.test(value) && !value.includes("/.well-known/"),
-  "must be the issuer itself, without query, fragment or /.well-known/ (with it the issuer would not be checked)",
-);
-
-const masterKeys = z.string().transform((value, ctx) => {
-  const keys = value.split(",").map((part) => part.trim());
-  const bytes = keys.map((key) => Buffer.from(key, "base64url"));
-  keys.forEach((key, index) => {
-    const raw = bytes[index];
-    if (!/^[A-Za-z0-9_-]+$/.test(key) || raw === undefined || raw.length < 32)
-      ctx.addIssue(`key ${index + 1} must be at least 32 random bytes in base64url`);
-    else if (new Set(raw).size < 16) ctx.addIssue(`key ${index + 1} is not random`);
-  });
-  if (new Set(keys).size !== keys.length) ctx.addIssue("contains the same key twice");
-  return bytes;
-});
-
-const cidrList = z.string().transform((value, ctx) => {
-  const list = new BlockList();
-  const entries = value.split(",").map((part) => part.trim());
-  for (const entry of entries.filter((part) => part !== "")) {
-    const [address = "", prefix, rest] = entry.split("/");
-    const family = address.includes(":") ? "ipv6" : "ipv4";
-    const bits = prefix === undefined ? (family === "ipv6" ? 128 : 32) : Number(prefix);
-    try {
-      if (rest !== undefined || prefix === "") throw new RangeError("not a CIDR range");
-      list.addSubnet(address, bits, family);
-    } catch {
-      ctx.addIssue(`"${entry}" is not an address or CIDR range such as 10.0.0.0/8`);
-    }
-  }
-  return list;
-});
-
-const text = z.string().min(1, "must not be empty");
 
 export const SETTINGS = {
   PUBLIC_ORIGIN: {
@@ -171,11 +114,24 @@ export const SETTINGS = {
     meaning: "Where the provider sends the browser after logout; register PUBLIC_ORIGIN plus this path",
   },
   REDIS_URL: {
-    schema: z.string().regex(/^(rediss?|rediss?\+(sentinel|cluster)):\/\/\S+$/, {
-      error: "must start with redis://, rediss://, redis+sentinel:// or redis+cluster://",
-    }),
+    schema: redisUrl,
     secret: true,
     meaning: "The session store; unset: in this process only, refused when NODE_ENV=production",
+  },
+  REDIS_CA_FILE: {
+    schema: text,
+    meaning: "PEM file with the CA of the Redis servers and Sentinels, for rediss://; unset: the public CAs",
+  },
+  REDIS_CERT_FILE: {
+    schema: text,
+    meaning: "PEM file with the client certificate for servers that demand one (tls-auth-clients)",
+  },
+  REDIS_KEY_FILE: { schema: text, meaning: "PEM file with the private key of REDIS_CERT_FILE" },
+  REDIS_SENTINEL_USERNAME: { schema: text, meaning: "User at the Sentinels, which do not use that of REDIS_URL" },
+  REDIS_SENTINEL_PASSWORD: {
+    schema: text,
+    secret: true,
+    meaning: "Password at the Sentinels, if they demand one",
   },
   REDIS_TIMEOUT_MS: {
     schema: wholeNumber(10, 2_000),

@@ -155,7 +155,7 @@ test("the launcher refuses a port that is none, and one that is given twice", as
 
 test.each([
   ["is not there", "ECONNREFUSED", []],
-  ["refuses us", "NOAUTH", ["--requirepass", "a-password"]],
+  ["refuses the credentials", "NOAUTH", ["--requirepass", "a-password"]],
 ] as const)(
   "the launcher says in one sentence that the Redis of REDIS_URL %s, without its password",
   async (_how, code, args) => {

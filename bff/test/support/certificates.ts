@@ -1,9 +1,11 @@
 // Certificates for tests, made where they are needed: a CA of our own, and what it signs. Just enough of X.509 (RFC 5280)
 // for Node to believe it; a machine needs no openssl to run the tests.
 import { createSign, generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
+import { isIPv4 } from "node:net";
 
 export type TestCertificate = { cert: string; key: string };
-export type TestAuthority = { cert: string; issue(host: string): TestCertificate };
+/** Host names and the loopback addresses 127.0.0.1 and ::1; the first one becomes the subject. */
+export type TestAuthority = { cert: string; issue(...hosts: [string, ...string[]]): TestCertificate };
 
 const tlv = (tag: number, ...parts: Buffer[]): Buffer => {
   const content = Buffer.concat(parts);
@@ -27,13 +29,19 @@ const timeOf = (offsetDays: number) => {
 const extension = (id: string, value: Buffer, ...critical: Buffer[]) =>
   sequence(oid(id), ...critical, tlv(0x04, value));
 
-type Names = { subject: string; issuer: string; host?: string };
+type Names = { subject: string; issuer: string; hosts?: readonly string[] };
 
-function certificate({ subject, issuer, host }: Names, publicKey: KeyObject, signer: KeyObject): string {
+/** RFC 5280 §4.2.1.6: dNSName [2], iPAddress [7]. */
+function alternativeName(host: string): Buffer {
+  if (isIPv4(host)) return tlv(0x87, Buffer.from(host.split(".").map(Number)));
+  return host === "::1" ? tlv(0x87, Buffer.alloc(16).fill(1, 15)) : tlv(0x82, Buffer.from(host));
+}
+
+function certificate({ subject, issuer, hosts }: Names, publicKey: KeyObject, signer: KeyObject): string {
   const extensions =
-    host === undefined
+    hosts === undefined
       ? [extension("551d13", sequence(TRUE), TRUE)]
-      : [extension("551d13", sequence()), extension("551d11", sequence(tlv(0x82, Buffer.from(host))))];
+      : [extension("551d13", sequence()), extension("551d11", sequence(...hosts.map(alternativeName)))];
   const serial = randomBytes(8);
   serial[0] = 1;
   const body = sequence(
@@ -58,10 +66,10 @@ export function testAuthority(name = "CA of the tests"): TestAuthority {
   const own = newKeys();
   return {
     cert: certificate({ subject: name, issuer: name }, own.publicKey, own.privateKey),
-    issue(host) {
+    issue(...hosts) {
       const { publicKey, privateKey } = newKeys();
       return {
-        cert: certificate({ subject: host, issuer: name, host }, publicKey, own.privateKey),
+        cert: certificate({ subject: hosts[0], issuer: name, hosts }, publicKey, own.privateKey),
         key: pem(privateKey),
       };
     },

@@ -1,19 +1,25 @@
 // Whether the Redis that a person named in REDIS_URL is there: said before anything is started, with the cure.
 import { setTimeout as wait } from "node:timers/promises";
 import { applicationId } from "../../../bff/src/application-id.ts";
-import { createRedisStore, NO_ANSWER, storeFault } from "../../../bff/src/redis.ts";
+import { isRefusal, NO_RESPONSE, redisErrorCode, redisErrorText } from "../../../bff/src/redis-errors.ts";
+import { createRedisStore } from "../../../bff/src/redis.ts";
 
 /** A server that is just starting, or Sentinels that have to be asked, may take a moment. */
 const PATIENCE_MS = 4_000;
-const REFUSALS: ReadonlySet<string> = new Set(["WRONGPASS", "NOAUTH"]);
-/** Words of a server: it is there. What it lacks the gateway knows better. */
-const WORDS: ReadonlySet<string> = new Set(["NOPERM", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"]);
+/** The server responds; the gateway reports what it lacks. */
+const LEFT_TO_THE_GATEWAY: ReadonlySet<string> = new Set([
+  "NOPERM",
+  "LOADING",
+  "READONLY",
+  "MASTERDOWN",
+  "CLUSTERDOWN",
+]);
 
 /** @returns undefined where it answers; also for what is no address of a Redis: that is the gateway's to say */
 export async function redisFault(url: string, command: string): Promise<string | undefined> {
-  let fault = NO_ANSWER;
-  // What came of a fault is not the fault: a connection that was refused does not answer either.
-  const onError = (error: unknown) => (fault = storeFault(error) === NO_ANSWER ? fault : storeFault(error));
+  let reported: unknown;
+  // A command that times out after a refused connection must not hide the refusal.
+  const onError = (error: unknown) => (reported = redisErrorCode(error) === NO_RESPONSE ? reported : error);
   const store = openStore(url, onError);
   if (store === undefined) return undefined;
   const giveUpAtMs = performance.now() + PATIENCE_MS;
@@ -24,9 +30,11 @@ export async function redisFault(url: string, command: string): Promise<string |
     );
   try {
     while (!(await answers())) {
-      if (WORDS.has(fault)) return undefined;
-      if (REFUSALS.has(fault)) return refused(url, fault);
-      if (performance.now() > giveUpAtMs) return absent({ url, fault, command });
+      const code = redisErrorCode(reported);
+      if (LEFT_TO_THE_GATEWAY.has(code)) return undefined;
+      if (isRefusal(code)) return unusable(url, reported);
+      if (performance.now() > giveUpAtMs)
+        return `${unusable(url, reported)} Or unset REDIS_URL, for ${command} needs none.`;
       await wait(50);
     }
     return undefined;
@@ -43,15 +51,8 @@ function openStore(url: string, onError: (error: unknown) => void): ReturnType<t
   }
 }
 
-function refused(url: string, fault: string): string {
-  return `The Redis at ${hostsOf(url)} refuses us (${fault}): correct user and password in REDIS_URL.`;
-}
-
-function absent({ url, fault, command }: { url: string; fault: string; command: string }): string {
-  return (
-    `REDIS_URL names ${hostsOf(url)}, where no Redis answers (${fault}): start one there, correct the address, or ` +
-    `unset REDIS_URL, for ${command} needs none.`
-  );
+function unusable(url: string, error: unknown): string {
+  return `The Redis at ${hostsOf(url)} that REDIS_URL names cannot be used. ${redisErrorText(error)}.`;
 }
 
 /** Without user and password. */

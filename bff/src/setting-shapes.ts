@@ -1,0 +1,68 @@
+// The shapes of settings: how a value in the environment is read and what makes it wrong.
+import { BlockList } from "node:net";
+import { z } from "zod";
+import { parseRedisUrl } from "./redis-address.ts";
+
+export const port = z
+  .string()
+  .regex(/^\d{1,5}$/, "must be a port number from 0 to 65535")
+  .transform(Number)
+  .refine((n) => n <= 65_535, "must be a port number from 0 to 65535");
+
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`);
+
+export const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
+
+export const origin = httpUrl.refine(
+  (value) => URL.canParse(value) && new URL(value).origin === value,
+  "must be an origin in its canonical form: scheme, host and port, without a path or a final slash",
+);
+
+export const issuer = httpUrl.refine(
+  (value) => !/[?#]/.test(value) && !value.includes("/.well-known/"),
+  "must be the issuer itself, without query, fragment or /.well-known/ (with it the issuer would not be checked)",
+);
+
+export const masterKeys = z.string().transform((value, ctx) => {
+  const keys = value.split(",").map((part) => part.trim());
+  const bytes = keys.map((key) => Buffer.from(key, "base64url"));
+  keys.forEach((key, index) => {
+    const raw = bytes[index];
+    if (!/^[A-Za-z0-9_-]+$/.test(key) || raw === undefined || raw.length < 32)
+      ctx.addIssue(`key ${index + 1} must be at least 32 random bytes in base64url`);
+    else if (new Set(raw).size < 16) ctx.addIssue(`key ${index + 1} is not random`);
+  });
+  if (new Set(keys).size !== keys.length) ctx.addIssue("contains the same key twice");
+  return bytes;
+});
+
+export const cidrList = z.string().transform((value, ctx) => {
+  const list = new BlockList();
+  const entries = value.split(",").map((part) => part.trim());
+  for (const entry of entries.filter((part) => part !== "")) {
+    const [address = "", prefix, rest] = entry.split("/");
+    const family = address.includes(":") ? "ipv6" : "ipv4";
+    const bits = prefix === undefined ? (family === "ipv6" ? 128 : 32) : Number(prefix);
+    try {
+      if (rest !== undefined || prefix === "") throw new RangeError("not a CIDR range");
+      list.addSubnet(address, bits, family);
+    } catch {
+      ctx.addIssue(`"${entry}" is not an address or CIDR range such as 10.0.0.0/8`);
+    }
+  }
+  return list;
+});
+
+export const text = z.string().min(1, "must not be empty");
+
+/** The URL as it was written; see redis-address.ts for its forms. */
+export const redisUrl = z.string().transform((value, ctx) => {
+  const parsed = parseRedisUrl(value);
+  if (parsed.kind === "refused") ctx.addIssue(parsed.rule);
+  return value;
+});
