@@ -48,8 +48,15 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "K10: removing a planted duplicate logs the browser out",
     file: "src/http/cookie-cleanup.ts",
-    find: '.filter((scope) => scope !== "" || each !== "/")',
+    find: ".filter(({ isOurs }) => !isOurs)",
     replace: "",
+    tests: ["test/http/cookie-cleanup.test.ts"],
+  },
+  {
+    breaks: "K10: a planted cookie without a name is refused for ever",
+    file: "src/http/cookie-cleanup.ts",
+    find: ", ...take(nameless, MAX_NAMELESS_BYTES, random())",
+    replace: ", ...take(nameless, MAX_NAMELESS_BYTES, random()).slice(0, 0)",
     tests: ["test/http/cookie-cleanup.test.ts"],
   },
   {

@@ -4,7 +4,8 @@
 import { isIP } from "node:net";
 
 /** nginx reserves 4 kB for a response's head by default; a longer one would turn the cleanup into a 502. */
-const MAX_BYTES = 2_600;
+const MAX_BYTES = 2_000;
+const MAX_NAMELESS_BYTES = 700;
 /** Browsers ignore a longer attribute (RFC 6265bis §5.6). */
 const MAX_PATH_CHARS = 1_024;
 
@@ -23,28 +24,30 @@ export function createCookieCleanup({ publicOrigin, random = Math.random }: Part
   const scopes = ["", ...domainsOf(hostname).map((domain) => `; Domain=${domain}`)];
   // Over plain http a browser may ignore a line that says Secure.
   const ending = `; Max-Age=0${protocol === "https:" ? "; Secure" : ""}`;
-  return function expireDuplicates(names: readonly string[], path: string): string[] {
-    const lines = names.flatMap((name) =>
-      pathsOf(path).flatMap((each) =>
-        scopes
-          .filter((scope) => scope !== "" || each !== "/")
-          .map((scope) => `${name}=; Path=${each}${scope}${ending}`),
-      ),
+  const placesFor = (path: string) =>
+    pathsOf(path).flatMap((each) =>
+      scopes.map((scope) => ({ isOurs: scope === "" && each === "/", path: each, scope })),
     );
-    const start = fits(lines) ? 0 : Math.floor(random() * lines.length);
-    const chosen: string[] = [];
-    let bytes = 0;
-    for (const line of [...lines.slice(start), ...lines.slice(0, start)]) {
-      bytes += line.length;
-      if (bytes > MAX_BYTES && chosen.length > 0) break;
-      chosen.push(line);
-    }
-    return chosen;
+  return function expireDuplicates(names: readonly string[], path: string): string[] {
+    const places = placesFor(path);
+    const named = names.flatMap((name) =>
+      places.filter(({ isOurs }) => !isOurs).map((place) => `${name}=; Path=${place.path}${place.scope}${ending}`),
+    );
+    // WebKitGTK sends a cookie without name and with the value `__Host-Http-session=x` as if that were its name.
+    const nameless = places.map((place) => `=x; Path=${place.path}${place.scope}${ending}`);
+    return [...take(named, MAX_BYTES, random()), ...take(nameless, MAX_NAMELESS_BYTES, random())];
   };
 }
 
-function fits(lines: readonly string[]): boolean {
-  return lines.reduce((sum, line) => sum + line.length, 0) <= MAX_BYTES;
+/** As many lines as fit, at least one. @param start from 0 to 1: where to begin, if not all fit */
+function take(lines: readonly string[], maxBytes: number, start: number): string[] {
+  const bytesOf = (some: readonly string[]) => some.reduce((sum, line) => sum + line.length, 0);
+  if (bytesOf(lines) <= maxBytes) return [...lines];
+  const first = Math.floor(start * lines.length);
+  const rotated = [...lines.slice(first), ...lines.slice(0, first)];
+  let bytes = 0;
+  const end = rotated.findIndex((line) => (bytes += line.length) > maxBytes);
+  return rotated.slice(0, Math.max(end, 1));
 }
 
 /** The host and its parent domains; the last label alone is a public suffix everywhere. */

@@ -17,9 +17,9 @@ afterAll(async () => {
   upstream.stop();
 });
 
-type Stored = { value: string; domain: string | undefined; path: string };
+type Stored = { name?: ""; value: string; domain: string | undefined; path: string };
 
-/** The cookie jar of a browser that enforces no prefix (RFC 6265bis §5.7), for one name. */
+/** The cookie jar of a browser that enforces no prefix (RFC 6265bis §5.7), for one name and for no name (as WebKitGTK has them). */
 function cookieJar(host: string) {
   let stored: Stored[] = [];
   return {
@@ -28,14 +28,15 @@ function cookieJar(host: string) {
       stored
         .filter(({ path: own }) => path === own || path.startsWith(own.endsWith("/") ? own : `${own}/`))
         .toSorted((a, b) => b.path.length - a.path.length)
-        .map(({ value }) => `${SESSION_COOKIE}=${value}`)
+        .map(({ name, value }) => (name === "" ? value : `${SESSION_COOKIE}=${value}`))
         .join("; "),
     take(lines: readonly string[]): void {
       for (const line of lines) {
         const path = /; Path=([^;]*)/.exec(line)?.[1];
         const domain = /; Domain=([^;]*)/.exec(line)?.[1];
         if (domain !== undefined && host !== domain && !host.endsWith(`.${domain}`)) continue;
-        stored = stored.filter((each) => each.path !== path || each.domain !== domain);
+        const name = line.startsWith("=") ? "" : undefined;
+        stored = stored.filter((each) => each.name !== name || each.path !== path || each.domain !== domain);
       }
     },
     values: () => stored.map(({ value }) => value),
@@ -73,11 +74,22 @@ describe("after one refusal the browser is back with its own cookie", () => {
     expect(jar.values()).toEqual(["own"]);
   });
 
+  it.each(PLACES)("planted without a name, with Domain=%s and Path=%s", async (domain, path) => {
+    const jar = cookieJar(HOST);
+    jar.plant({ value: "own", domain: undefined, path: "/" });
+    jar.plant({ name: "", value: `${SESSION_COOKIE}=planted`, domain, path });
+    expect(await requestsUntilAccepted(jar, "/api/orders/7")).toBeLessThan(20);
+    expect(jar.values()).toEqual(["own"]);
+  });
+
   it("planted at every one of these places at once", async () => {
     const jar = cookieJar(HOST);
     jar.plant({ value: "own", domain: undefined, path: "/" });
-    for (const [domain, path] of PLACES) jar.plant({ value: "planted", domain, path });
-    expect(await requestsUntilAccepted(jar, "/api/orders/7")).toBeLessThan(20);
+    for (const [domain, path] of PLACES) {
+      jar.plant({ value: "planted", domain, path });
+      jar.plant({ name: "", value: `${SESSION_COOKIE}=planted`, domain, path });
+    }
+    expect(await requestsUntilAccepted(jar, "/api/orders/7")).toBeLessThan(60);
     expect(jar.values()).toEqual(["own"]);
   });
 });
