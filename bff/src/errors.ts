@@ -42,18 +42,18 @@ export const EXPLANATIONS = {
       "Another site on this domain has set a cookie with the name of one of ours. It has been removed; your login is not affected. Please try again.",
   },
   login_expired: {
-    title: "The login took too long",
-    detail: "A login must be completed within 15 minutes. Please start it again.",
+    title: "The login was not completed",
+    detail: "It took too long: a login must be completed within 15 minutes. Please start it again.",
   },
   login_cookie_missing: {
-    title: "Your browser did not send the login cookie",
+    title: "The login was not completed",
     detail:
-      "Cookies may be blocked for this site, the login may have been started in another browser or under another host name (such as 127.0.0.1 instead of localhost), or it was open for more than 15 minutes.",
+      "Your browser did not send the login cookie. Cookies may be blocked for this site, the login may have been started in another browser or under another host name (such as 127.0.0.1 instead of localhost), or it was open for more than 15 minutes.",
   },
   secure_cookie_not_stored: {
-    title: "Your browser did not store the login cookie",
+    title: "The login was not completed",
     detail:
-      "The login cookie is marked Secure, and some browsers (Safari and others based on WebKit) do not store such cookies over http, not even on localhost. Logging in again will not help. Use Chrome, Edge or Firefox here, or serve this application over https.",
+      "Your browser did not store the login cookie. It is marked Secure, and some browsers (Safari and others based on WebKit) do not store such cookies over http, not even on localhost. Logging in again will not help. Use Chrome, Edge or Firefox here, or serve this application over https.",
   },
 } as const;
 

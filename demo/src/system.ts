@@ -86,8 +86,6 @@ async function startParts(options: SystemOptions, stops: (() => Promise<void>)[]
         ...{ publicOrigin: origin, port, managementPort, clientSecret },
         ...{ issuer: provider.issuer, apiUrl: api.url, redisUrl: redis.url, spaRoot: options.spaRoot },
       }),
-      // WebKit stores no Secure cookie over http, not even on localhost.
-      INSECURE_COOKIES: "loopback",
       ...options.gatewayEnv,
     },
     managementOrigin,

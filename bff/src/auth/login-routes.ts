@@ -201,7 +201,8 @@ function notResumed(
       reason: `the login was started more than ${LOGIN_ATTEMPT_SECONDS} seconds ago`,
       explanation: "login_expired",
     });
-  if (cause === "unknown") return refused("unknown state: altered, or not from this gateway");
+  if (cause === "unknown")
+    return refused("the state is not of a login that this browser has started: altered, or of another gateway");
   if (needsSecureCookies && !hasLoginCookie)
     return new GatewayError("login_failed", {
       reason:
@@ -209,7 +210,8 @@ function notResumed(
       explanation: "secure_cookie_not_stored",
     });
   return new GatewayError("login_failed", {
-    reason: "no login cookie for this state: cookies blocked, another browser or host name, or expired",
+    reason:
+      "the state is not of a login that this browser has under way: no login cookie (blocked, expired, or another host name)",
     explanation: "login_cookie_missing",
   });
 }

@@ -157,7 +157,7 @@ describe("a login is refused", () => {
     expect(response.status).toBe(400);
     expect(world.provider.count("token")).toBe(before);
     expect(await userOf(victim)).toBeUndefined();
-    expect(world.gateway.log.some((line) => line.includes("no login cookie for this state"))).toBe(true);
+    expect(world.gateway.log.some((line) => line.includes("login that this browser has under way"))).toBe(true);
   });
 
   it.each([

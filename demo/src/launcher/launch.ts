@@ -85,7 +85,8 @@ async function systemOptions(
   return {
     ports: isDev ? { ...ports, gateway: await freePort() } : ports,
     publicOrigin: `http://localhost:${ports.gateway}`,
-    gatewayEnv: passedThrough(env),
+    // WebKit stores no Secure cookie over http, not even on localhost.
+    gatewayEnv: { ...passedThrough(env), INSECURE_COOKIES: "loopback" },
     ...(isDev ? {} : { spaRoot: SPA_DIST }),
     onGatewayLine,
     onGatewayExit: (how) => {
