@@ -1,5 +1,7 @@
 // The launchers let WebKit log in on http://localhost: their gateway sets a second login cookie without Secure.
+import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -26,11 +28,10 @@ test("npm start serves browsers that store no Secure cookie over http, whatever 
   });
   if (launched.kind === "failed") throw new Error(launched.message);
   onTestFinished(launched.stop);
-  const login = await fetch(`http://localhost:${port}/bff/login`, {
-    redirect: "manual",
-    headers: { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
-  });
-  const [real = "", copy = ""] = login.headers.getSetCookie();
+  // Not fetch: Node's sends a Sec-Fetch-Mode of its own.
+  const [login] = (await once(get(`http://localhost:${port}/bff/login`), "response")) as [IncomingMessage];
+  login.resume();
+  const [real = "", copy = ""] = login.headers["set-cookie"] ?? [];
   expect(real).toMatch(/^__Host-Http-login-\w+=.*; secure/);
   expect(copy).toMatch(new RegExp(`^cloakroom-${port}-login-`));
   expect(copy).not.toMatch(/secure/i);
