@@ -83,8 +83,11 @@ export function responseHeaders(headers: IncomingHttpHeaders, facts: ResponseFac
     if (nominated?.has(name) === true) continue;
     const value = headers[name];
     if (PLAIN_RESPONSE.has(name)) pushAll(list, name, value);
-    else if (name in HANDLED) HANDLED[name]?.(list, value, facts);
-    else if (responseHeaderCrosses(name)) pushMapped(list, name, value, facts);
+    else {
+      const handle = HANDLED.get(name);
+      if (handle !== undefined) handle(list, value, facts);
+      else if (responseHeaderCrosses(name)) pushMapped(list, name, value, facts);
+    }
   }
   const { "content-length": length, "cache-control": caching } = headers;
   // A 204 must not have one, and a 1xx never gets here (RFC 9110 §8.6).
@@ -102,38 +105,39 @@ function pushAll(list: string[], name: string, value: HeaderValue): void {
 }
 
 /** Names that cross by a rule of their own. Of a header that may come once only, two are a syntax error and dropped. */
-const HANDLED: Readonly<Record<string, Handle>> = {
-  __proto__: null as never,
-  "content-length": () => {},
-  "cache-control": () => {},
-  location(list, value, { mapUrl, status, ...asked }) {
-    if (typeof value !== "string") return;
-    const mapped = mapUrl(value, asked);
-    if (mapped.kind === "ours") list.push("location", mapped.url);
-    // A browser follows a redirect by itself, to a host on no list (ASVS 3.7.2); on a 201 or 202 it is information.
-    const isInformation = status < 300 || status >= 400;
-    if (mapped.kind === "foreign" && isInformation && /^https?:$/.test(mapped.protocol)) list.push("location", value);
-  },
-  "content-location"(list, value, { mapUrl, ...asked }) {
-    const mapped = typeof value === "string" ? mapUrl(value, asked) : undefined;
-    if (mapped?.kind === "ours") list.push("content-location", mapped.url);
-  },
-  link(list, value, { mapUrl, ...asked }) {
-    for (const one of [value ?? []].flat()) {
-      const links = browserLinks(one, asked, mapUrl);
-      if (links !== undefined) list.push("link", links);
-    }
-  },
-  "www-authenticate"(list, value) {
-    // Any other scheme opens the browser's own password dialog on our origin; a URL may name an inner host (RFC 9728).
-    if (typeof value === "string" && /^(Bearer|DPoP)\b[^,]*$/i.test(value) && !value.includes("://"))
-      list.push("www-authenticate", value);
-  },
-  "x-accel-buffering"(list, value) {
-    // nginx in front holds an event stream back without it. It changes nothing else.
-    if (typeof value === "string" && /^(yes|no)$/i.test(value)) list.push("x-accel-buffering", value);
-  },
-};
+const HANDLED: ReadonlyMap<string, Handle> = new Map(
+  Object.entries<Handle>({
+    "content-length": () => {},
+    "cache-control": () => {},
+    location(list, value, { mapUrl, status, ...asked }) {
+      if (typeof value !== "string") return;
+      const mapped = mapUrl(value, asked);
+      if (mapped.kind === "ours") list.push("location", mapped.url);
+      // A browser follows a redirect by itself, to a host on no list (ASVS 3.7.2); on a 201 or 202 it is information.
+      const isInformation = status < 300 || status >= 400;
+      if (mapped.kind === "foreign" && isInformation && /^https?:$/.test(mapped.protocol)) list.push("location", value);
+    },
+    "content-location"(list, value, { mapUrl, ...asked }) {
+      const mapped = typeof value === "string" ? mapUrl(value, asked) : undefined;
+      if (mapped?.kind === "ours") list.push("content-location", mapped.url);
+    },
+    link(list, value, { mapUrl, ...asked }) {
+      for (const one of [value ?? []].flat()) {
+        const links = browserLinks(one, asked, mapUrl);
+        if (links !== undefined) list.push("link", links);
+      }
+    },
+    "www-authenticate"(list, value) {
+      // Any other scheme opens the browser's own password dialog on our origin; a URL may name an inner host (RFC 9728).
+      if (typeof value === "string" && /^(Bearer|DPoP)\b[^,]*$/i.test(value) && !value.includes("://"))
+        list.push("www-authenticate", value);
+    },
+    "x-accel-buffering"(list, value) {
+      // nginx in front holds an event stream back without it. It changes nothing else.
+      if (typeof value === "string" && /^(yes|no)$/i.test(value)) list.push("x-accel-buffering", value);
+    },
+  }),
+);
 
 /** A header of the API's own whose value is a URL, such as Operation-Location, must not name an inner host either. */
 function pushMapped(list: string[], name: string, value: HeaderValue, { mapUrl, ...asked }: ResponseFacts): void {
