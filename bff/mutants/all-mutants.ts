@@ -2,6 +2,7 @@
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
+import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
@@ -29,4 +30,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...COOKIE_MUTANTS,
   ...PATH_MUTANTS,
   ...ISOLATION_MUTANTS,
+  ...CONFIG_MUTANTS,
 ];

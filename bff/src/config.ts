@@ -1,11 +1,12 @@
 // Environment → frozen Config. The only reader of process.env; every fault is reported, all in one message.
-import { readFileSync } from "node:fs";
 import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "./host.ts";
 import { deriveApplicationId, type Application } from "./application-id.ts";
+import { cleanText, readValueFile } from "./setting-text.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { readRedisAccess } from "./redis-access.ts";
 import type { RedisAccess } from "./redis-connection.ts";
+import { findUnknownSettings } from "./unknown-settings.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstream-config.ts";
 
 export type { TokenTarget, UpstreamConfig } from "./upstream-config.ts";
@@ -66,6 +67,8 @@ export type Config = Readonly<{
   workers: number;
   drainMs: number;
   logLevel: string;
+  /** One sentence for each variable that looks like a setting and has no effect. */
+  warnings: readonly string[];
 }>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -90,7 +93,13 @@ export function loadConfig(env: Environment = process.env): Config {
   const values = readSettings(env, faults);
   const upstreams = readUpstreams(values, faults);
   const redisAccess = readRedisAccess(values, faults);
-  faults.push(...environmentFaults(env), ...crossFaults(values, env), ...keycloakFaults(values));
+  const unknown = findUnknownSettings(env);
+  faults.push(
+    ...unknown.faults,
+    ...environmentFaults(env),
+    ...crossFaults(values, env),
+    ...keycloakFaults(values, env),
+  );
   const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
   if (
     faults.length > 0 ||
@@ -143,6 +152,7 @@ export function loadConfig(env: Environment = process.env): Config {
     workers: values.WORKERS ?? 1,
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
     logLevel: values.LOG_LEVEL ?? "",
+    warnings: unknown.warnings,
   });
 }
 
@@ -156,9 +166,14 @@ function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
   return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
 }
 
-function keycloakFaults(values: Values): string[] {
-  const { KEYCLOAK_ADMIN_CLIENT_ID: id, KEYCLOAK_ADMIN_CLIENT_SECRET: secret, OIDC_ISSUER: realm } = values;
-  if ((id === undefined) !== (secret === undefined))
+/** Also where the value is refused: then that is the only fault to report. */
+function isSet(env: Environment, name: SettingName): boolean {
+  return [env[name], env[`${name}_FILE`]].some((value) => value !== undefined && value !== "");
+}
+
+function keycloakFaults(values: Values, env: Environment): string[] {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
+  if (isSet(env, "KEYCLOAK_ADMIN_CLIENT_ID") !== isSet(env, "KEYCLOAK_ADMIN_CLIENT_SECRET"))
     return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET belong together. Set both or neither."];
   if (id === undefined) return [];
   const faults: string[] = [];
@@ -185,26 +200,24 @@ function readSettings(env: Environment, faults: string[]): Values {
 }
 
 function readRaw(name: string, setting: Setting, env: Environment, faults: string[]): string | undefined {
+  // Empty means unset: compose files pass `${NAME:-}` on.
   const direct = env[name] === "" ? undefined : env[name];
-  const file = setting.secret === true ? env[`${name}_FILE`] : undefined;
+  const file = setting.secret === true && env[`${name}_FILE`] !== "" ? env[`${name}_FILE`] : undefined;
   if (direct !== undefined && file !== undefined) {
     faults.push(`${name} and ${name}_FILE are both set. Keep one.`);
     return undefined;
   }
-  if (file !== undefined) {
-    try {
-      return readFileSync(file, "utf8").trim();
-    } catch {
-      faults.push(`${name}_FILE names a file that cannot be read. Mount it or correct the path.`);
-      return undefined;
-    }
+  if (file !== undefined || direct !== undefined) {
+    const value = file === undefined ? cleanText(direct ?? "") : readValueFile(file.trim());
+    if ("text" in value) return value.text;
+    faults.push(`${file === undefined ? name : `${name}_FILE`} ${value.fault}.`);
+    return undefined;
   }
-  const raw = direct ?? setting.default;
-  if (raw === undefined && setting.required === true) {
+  if (setting.default === undefined && setting.required === true) {
     const cure = setting.secret === true ? `Set ${name} or ${name}_FILE` : `Set ${name}`;
     faults.push(`${name} is required. ${cure}: ${setting.meaning}.${name === "SECRET_KEYS" ? KEY_RECIPE : ""}`);
   }
-  return raw;
+  return setting.default;
 }
 
 const KEY_RECIPE = " Make one with: node -p \"require('node:crypto').randomBytes(32).toString('base64url')\"";
@@ -240,11 +253,11 @@ function crossFaults(values: Values, env: Environment): string[] {
     );
   if (values.OIDC_ISSUER?.startsWith("http:") === true && origin !== undefined && !loopback)
     faults.push("OIDC_ISSUER may be http only while PUBLIC_ORIGIN is loopback. Put TLS in front of the provider.");
-  if (env["NODE_ENV"] === "production" && values.REDIS_URL === undefined)
+  if (env["NODE_ENV"] === "production" && !isSet(env, "REDIS_URL"))
     faults.push(
       "REDIS_URL is required when NODE_ENV=production: without it sessions live in one process and die with it.",
     );
-  if ((values.WORKERS ?? 1) > 1 && values.REDIS_URL === undefined)
+  if ((values.WORKERS ?? 1) > 1 && !isSet(env, "REDIS_URL"))
     faults.push("WORKERS above 1 needs REDIS_URL: without it every process would know sessions of its own only.");
   if (values.PORT !== 0 && values.PORT === values.MANAGEMENT_PORT)
     faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics are not for the public listener.");

@@ -1,5 +1,5 @@
 // Read config, connect, listen, drain on SIGTERM.
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
 import { configWarnings } from "./config-warnings.ts";
@@ -9,6 +9,7 @@ import { createManagementServer } from "./http/management.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { guardServer } from "./http/socket-answers.ts";
 import { checkSpaRoot } from "./http/spa.ts";
+import { listen, ListenError } from "./listen.ts";
 import { createSharedLogDestination } from "./log-destination.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMemoryStore } from "./memory-store.ts";
@@ -61,14 +62,15 @@ process.once("SIGINT", () => void drain());
 
 try {
   await meetStore();
-  await listen(server, config.listen);
+  await listen(server, config.listen, "");
   if (isSupervised(config)) answerSupervisor({ checks: readiness, metrics });
-  else await listen(management, config.management);
+  else await listen(management, config.management, "MANAGEMENT_");
   log.info("listening", { url: config.publicOrigin, application: config.application.id });
-  for (const warning of configWarnings(config)) log.warn(warning);
+  for (const warning of [...config.warnings, ...configWarnings(config)]) log.warn(warning);
   void tellFaults();
 } catch (error) {
-  log.error("cannot listen", { error, reason: listenFault(error) });
+  if (!(error instanceof ListenError)) throw error;
+  log.error("cannot listen", { error, reason: error.message });
   log.flush();
   process.exit(1);
 }
@@ -143,25 +145,6 @@ async function tellFaults(): Promise<void> {
     const result = await readiness.find((each) => each.name === name)?.check();
     if (result !== undefined && result.status !== "ok") log.error(consequence, { reason: result.detail });
   }
-}
-
-/** Node's error names address and port; the setting is ours to name. */
-function listenFault(error: unknown): string {
-  const { code, port } = error as { code?: string; port?: number };
-  const setting = port === config.management.port ? "MANAGEMENT_" : "";
-  return code === "EADDRINUSE"
-    ? `port ${port} is taken: ${setting}PORT moves it`
-    : `${setting}HOST or ${setting}PORT cannot be used (${code ?? "unknown fault"})`;
-}
-
-function listen(listener: Server, { host, port }: { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    listener.once("error", reject);
-    listener.listen(port, host, () => {
-      listener.off("error", reject);
-      resolve();
-    });
-  });
 }
 
 /** Not ready first, then no new connections; what runs may finish; then the end. */

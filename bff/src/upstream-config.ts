@@ -1,7 +1,8 @@
 // The upstream table: UPSTREAMS or UPSTREAMS_FILE → rows whose every value is known to be usable, or all their faults.
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { isReserved } from "./request-header-rules.ts";
+import { nearestName } from "./nearest-name.ts";
+import { readTextFile } from "./setting-text.ts";
 import { readHeaders } from "./upstream-headers.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
 import { readTls, type UpstreamTls } from "./upstream-tls.ts";
@@ -57,15 +58,11 @@ export function parseUpstreams(list: string | undefined, file: string | undefine
 
 function parseFile(file: string): Parsed {
   const fault = (message: string): Parsed => ({ upstreams: [], faults: [`UPSTREAMS_FILE ${message}.`] });
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch {
-    return fault("names a file that cannot be read. Mount it or correct the path");
-  }
+  const content = readTextFile(file);
+  if ("fault" in content) return fault(content.fault);
   let rows: unknown;
   try {
-    rows = JSON.parse(text);
+    rows = JSON.parse(content.text);
   } catch {
     // The parser's own message quotes the file, and a header in it may be a secret.
     return fault("must hold JSON. Look for a missing quote, or a comma too many");
@@ -87,7 +84,11 @@ function parseRows(candidates: readonly unknown[], setting: string): Parsed {
     else if (name !== undefined) rowsOf.set(name, index + 1);
     const parsed = UPSTREAM_ROW.safeParse(candidate);
     if (!parsed.success) {
-      for (const issue of parsed.error.issues) fault(keyOf(issue, candidate), messageOf(issue));
+      for (const issue of parsed.error.issues) {
+        if (issue.code === "unrecognized_keys" && issue.path.length === 0)
+          for (const key of issue.keys) fault(key, unknownKey(key));
+        else fault(keyOf(issue, candidate), issue.message);
+      }
       return;
     }
     for (const [key, message] of crossFaults(parsed.data)) fault(key, message);
@@ -125,10 +126,11 @@ function keyOf(issue: z.core.$ZodIssue, candidate: unknown): string {
   ].join("");
 }
 
-function messageOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys" && issue.path.length === 0)
-    return `is not known. Known are ${Object.keys(UPSTREAM_ROW.shape).join(", ")}`;
-  return issue.message;
+const KEYS = Object.keys(UPSTREAM_ROW.shape);
+
+function unknownKey(key: string): string {
+  const { name, isTypo } = nearestName(key, KEYS);
+  return `is not known. ${isTypo ? `Did you mean ${name}? ` : ""}Known are ${KEYS.join(", ")}`;
 }
 
 type KeyFault = readonly [key: string, message: string];

@@ -1,5 +1,5 @@
 // The request headers that a row adds. Framing, credentials and what the gateway itself says cannot be added.
-import { readFileSync } from "node:fs";
+import { cleanText, readValueFile, type SettingText } from "./setting-text.ts";
 import type { UpstreamRow } from "./upstream-row.ts";
 
 const RESERVED: Readonly<Record<string, string>> = {
@@ -38,24 +38,21 @@ export function readHeaders(entries: UpstreamRow["headers"], fault: Fault): Read
   for (const [name, entry] of Object.entries(entries)) {
     const key = `headers.${name}`;
     const lower = name.toLowerCase();
-    const value = typeof entry === "string" ? entry : readValue(entry.file);
+    const value = typeof entry === "string" ? textOf(entry) : readValueFile(entry.file);
     const reason = reservedReason(lower);
     if (!/^[a-z0-9!#$%&'*+.^`|~-]+$/.test(lower)) fault(key, "is not a header name: letters, digits and hyphens");
     else if (reason !== undefined) fault(key, `may not be set here: ${reason}. Remove it`);
     else if (headers.has(lower)) fault(key, "is there twice. Keep one");
-    else if (value === undefined) fault(key, "names a file that cannot be read. Mount it or correct the path");
-    else if (!/^[\x20-\x7e]*$/.test(value)) fault(key, "must have a value of printable ASCII");
-    else headers.set(lower, value);
+    else if ("fault" in value) fault(key, value.fault);
+    else if (!/^[\x20-\x7e]*$/.test(value.text)) fault(key, "must have a value of printable ASCII");
+    else headers.set(lower, value.text);
   }
   return headers;
 }
 
-function readValue(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    return undefined;
-  }
+/** An empty header is a value; one of blanks is a mistake, as in a file. */
+function textOf(entry: string): SettingText {
+  return entry === "" ? { text: entry } : cleanText(entry);
 }
 
 function reservedReason(lower: string): string | undefined {

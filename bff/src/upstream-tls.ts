@@ -1,6 +1,6 @@
 // The certificates that a row names: read once at the start, and known to be usable before anything is sent.
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readBytesFile } from "./setting-text.ts";
 import type { UpstreamRow } from "./upstream-row.ts";
 
 export type UpstreamTls = Readonly<{
@@ -36,13 +36,12 @@ type Reading = { fault: Fault; check: (pem: string) => string | undefined };
 
 function read(file: string | undefined, key: string, { fault, check }: Reading): string | undefined {
   if (file === undefined) return undefined;
-  let pem: string;
-  try {
-    pem = readFileSync(file, "utf8");
-  } catch {
-    fault(key, "names a file that cannot be read. Mount it or correct the path");
+  const content = readBytesFile(file);
+  if ("fault" in content) {
+    fault(key, content.fault);
     return undefined;
   }
+  const pem = content.bytes.toString();
   const wrong = check(pem);
   if (wrong === undefined) return pem;
   fault(key, wrong);

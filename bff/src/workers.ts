@@ -6,6 +6,7 @@ import { AggregatorRegistry } from "prom-client";
 import type { Config } from "./config.ts";
 import { checkAll, createManagementServer, type CheckResult, type ReadinessCheck } from "./http/management.ts";
 import type { Metrics } from "./http/metrics.ts";
+import { listen, type ListenError } from "./listen.ts";
 import type { Log } from "./log.ts";
 
 type Question = "readiness" | "metrics";
@@ -99,12 +100,11 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
     isDraining: () => isDraining,
     checkTimeoutMs: ANSWER_TIMEOUT_MS * 2,
   });
-  management.once("error", (error) => {
-    log.error("cannot listen", { error, reason: "MANAGEMENT_HOST or MANAGEMENT_PORT cannot be used" });
+  await listen(management, config.management, "MANAGEMENT_").catch((error: ListenError) => {
+    log.error("cannot listen", { error, reason: error.message });
     log.flush();
     process.exit(1);
   });
-  management.listen(config.management.port, config.management.host);
   for (let count = 0; count < config.workers; count++) start();
   return new Promise<never>(() => undefined);
 }

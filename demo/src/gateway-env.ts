@@ -1,6 +1,7 @@
 // The environment that the demo hands to the gateway.
 import { randomBytes } from "node:crypto";
 import { SETTINGS } from "../../bff/src/settings.ts";
+import { findUnknownSettings } from "../../bff/src/unknown-settings.ts";
 
 export const CLIENT_ID = "cloakroom";
 
@@ -65,7 +66,12 @@ const DECIDED_HERE = new Set([
 /** Settings of the gateway that a person put into the environment, e.g. LOG_LEVEL or SESSION_IDLE_SECONDS. */
 export function passedThrough(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   // NODE_ENV too: "production" without Redis is refused there, as it should be.
-  const names = [...Object.keys(SETTINGS).filter((name) => !DECIDED_HERE.has(name)), "NODE_ENV"];
+  // Misspelt settings too: the gateway stops and says which name was meant.
+  const names = [
+    ...Object.keys(SETTINGS).filter((name) => !DECIDED_HERE.has(name)),
+    ...findUnknownSettings(env).misspelt,
+    "NODE_ENV",
+  ];
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = env[name];

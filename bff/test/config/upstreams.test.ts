@@ -109,7 +109,7 @@ describe("a wrong table", () => {
     ["an identity of the browser", { headers: { "X-Forwarded-For": "1.2.3.4" } }, /headers\.X-Forwarded-For may not/],
     ["an underscore in a header", { headers: { x_a: "1" } }, /headers\.x_a is not a header name/],
     ["a header twice", { headers: { "X-A": "1", "x-a": "2" } }, /headers\.x-a is there twice/],
-    ["a line break in a header", { headers: { "x-a": "1\r\nx-b: 2" } }, /headers\.x-a must have a value/],
+    ["a line break in a header", { headers: { "x-a": "1\r\nx-b: 2" } }, /headers\.x-a holds a line break/],
     ["a header from a missing file", { headers: { "x-a": { file: "/nowhere" } } }, /headers\.x-a names a file that/],
     ["one request header without a list", { requestHeaders: "x-a" }, /requestHeaders must be a list of header names/],
     [
@@ -139,7 +139,11 @@ describe("a wrong table", () => {
     ["a role that is no list", { requiredRoles: "admin" }, /requiredRoles must be a list/],
     ["a time of 0", { connectTimeoutMs: 0 }, /connectTimeoutMs/],
     ["a breaker that counts answers to mistakes", { breakerStatuses: [404] }, /breakerStatuses\[1\]/],
-    ["a CA that is not there", { caFile: "/nowhere/ca.pem" }, /caFile names a file that cannot be read\. Mount it/],
+    [
+      "a CA that is not there",
+      { caFile: "/nowhere/ca.pem" },
+      /caFile names a file that cannot be read \(ENOENT\)\. Mount it/,
+    ],
     ["a CA for plain http", { baseUrl: "http://a.test", caFile: "x" }, /caFile is for https, but baseUrl begins with/],
     [
       "WebSockets over HTTP/2",

@@ -1,0 +1,44 @@
+// A listener and the settings that it gets its address from: what Node cannot bind is reported by their names.
+import type { Server } from "node:http";
+
+export type ListenAddress = { host: string; port: number };
+/** `MANAGEMENT_`: the settings are MANAGEMENT_HOST and MANAGEMENT_PORT. */
+export type SettingPrefix = "" | "MANAGEMENT_";
+
+/** The message is one sentence for the operator: setting, rule, cure. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** @throws ListenError */
+export function listen(server: Server, address: ListenAddress, prefix: SettingPrefix): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException): void =>
+      reject(new ListenError(listenFault(error.code ?? "unknown fault", address, prefix), { cause: error }));
+    server.once("error", refuse);
+    server.listen(address.port, address.host, () => {
+      server.off("error", refuse);
+      resolve();
+    });
+  });
+}
+
+export function listenFault(code: string, { host, port }: ListenAddress, prefix: SettingPrefix): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return `${prefix}PORT ${port} is taken by another process. Stop that one, or set another ${prefix}PORT.`;
+    case "EACCES":
+    case "EPERM":
+      return `${prefix}PORT ${port} is not allowed for this user (${code}). Set one from 1024 up, or grant CAP_NET_BIND_SERVICE.`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EAI_NONAME":
+      return `${prefix}HOST "${host}" is a name that cannot be resolved (${code}). Set an address of this machine, e.g. 127.0.0.1.`;
+    case "EADDRNOTAVAIL":
+    case "EAFNOSUPPORT":
+    case "EINVAL":
+      return `${prefix}HOST "${host}" is not an address of this machine (${code}). Set one of its own, e.g. 127.0.0.1, or 0.0.0.0 for all.`;
+    default:
+      return `${prefix}HOST "${host}" with ${prefix}PORT ${port} cannot be used (${code}). Correct one of the two.`;
+  }
+}

@@ -1,0 +1,58 @@
+// The text of a value: from the environment, a file or a row. Secrets are cleaned and refused alike in every form.
+import { readFileSync } from "node:fs";
+
+export type SettingText = { text: string } | { fault: string };
+
+/** Far above every secret and table, and small enough to read at once. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Removes blanks, line ends and a byte order mark around the value: editors, `echo` and Kubernetes secrets add them.
+ * @returns the fault where nothing is left, or where a control character is inside, such as a second line
+ */
+export function cleanText(raw: string): SettingText {
+  const text = raw.trim();
+  if (text === "") return { fault: "is only blanks. Write the value, or remove it" };
+  if (/\p{Cc}/u.test(text))
+    return { fault: "holds a line break or another control character inside its value. Write the value on one line" };
+  return { text };
+}
+
+/** One value from a file. */
+export function readValueFile(path: string): SettingText {
+  const file = readTextFile(path);
+  if ("fault" in file) return file;
+  const value = cleanText(file.text);
+  if ("text" in value) return value;
+  return file.text.trim() === ""
+    ? { fault: "names a file that is empty. Write the value into it" }
+    : { fault: "names a file with a line break or another control character inside its value. Write it on one line" };
+}
+
+/** A text in UTF-8, without a byte order mark. */
+export function readTextFile(path: string): SettingText {
+  const file = readBytesFile(path);
+  if ("fault" in file) return file;
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(file.bytes) };
+  } catch {
+    return { fault: "names a file that is not UTF-8 text. Save it as UTF-8" };
+  }
+}
+
+const CURES: Readonly<Record<string, string>> = {
+  EISDIR: "names a folder, not a file. Name the file in it",
+  EACCES: "names a file that cannot be read (EACCES). Let the gateway's user read it",
+  EPERM: "names a file that cannot be read (EPERM). Let the gateway's user read it",
+};
+
+export function readBytesFile(path: string): { bytes: Buffer } | { fault: string } {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length <= MAX_FILE_BYTES) return { bytes };
+    return { fault: "names a file larger than 4 MB. Correct the path" };
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    return { fault: CURES[code] ?? `names a file that cannot be read (${code}). Mount it or correct the path` };
+  }
+}
