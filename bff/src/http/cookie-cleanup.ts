@@ -24,30 +24,42 @@ export function createCookieCleanup({ publicOrigin, random = Math.random }: Part
   const scopes = ["", ...domainsOf(hostname).map((domain) => `; Domain=${domain}`)];
   // Over plain http a browser may ignore a line that says Secure.
   const ending = `; Max-Age=0${protocol === "https:" ? "; Secure" : ""}`;
-  const placesFor = (path: string) =>
-    pathsOf(path).flatMap((each) =>
-      scopes.map((scope) => ({ isOurs: scope === "" && each === "/", path: each, scope })),
-    );
   return function expireDuplicates(names: readonly string[], path: string): string[] {
-    const places = placesFor(path);
-    const named = names.flatMap((name) =>
-      places.filter(({ isOurs }) => !isOurs).map((place) => `${name}=; Path=${place.path}${place.scope}${ending}`),
-    );
+    const paths = pathsOf(path);
+    const lineOf = (name: string, value: string, place: number): string | undefined => {
+      const [each = "", scope = ""] = [paths[Math.floor(place / scopes.length)], scopes[place % scopes.length]];
+      const isOurs = name !== "" && scope === "" && each === "/";
+      return isOurs ? undefined : `${name}=${value}; Path=${each}${scope}${ending}`;
+    };
+    const places = paths.length * scopes.length;
+    const named = (at: number) => lineOf(names[Math.floor(at / places)] ?? "", "", at % places);
     // WebKitGTK sends a cookie without name and with the value `__Host-Http-session=x` as if that were its name.
-    const nameless = places.map((place) => `=x; Path=${place.path}${place.scope}${ending}`);
-    return [...take(named, MAX_BYTES, random()), ...take(nameless, MAX_NAMELESS_BYTES, random())];
+    const nameless = (at: number) => lineOf("", "x", at);
+    return [
+      ...take(names.length * places, named, MAX_BYTES, random()),
+      ...take(places, nameless, MAX_NAMELESS_BYTES, random()),
+    ];
   };
 }
 
-/** As many lines as fit, at least one. @param start from 0 to 1: where to begin, if not all fit */
-function take(lines: readonly string[], maxBytes: number, start: number): string[] {
-  const bytesOf = (some: readonly string[]) => some.reduce((sum, line) => sum + line.length, 0);
-  if (bytesOf(lines) <= maxBytes) return [...lines];
-  const first = Math.floor(start * lines.length);
-  const rotated = [...lines.slice(first), ...lines.slice(0, first)];
+/**
+ * As many lines as fit, at least one. Makes no line that it does not return: a request of 16 kB may name 200 cookies
+ * below 1,000 paths, a million combinations (denial of service).
+ * @param start from 0 to 1: where to begin
+ */
+function take(count: number, lineAt: (at: number) => string | undefined, maxBytes: number, start: number): string[] {
+  const lines: string[] = [];
+  const first = Math.floor(start * count);
   let bytes = 0;
-  const end = rotated.findIndex((line) => (bytes += line.length) > maxBytes);
-  return rotated.slice(0, Math.max(end, 1));
+  for (let step = 0; step < count; step++) {
+    const line = lineAt((first + step) % count);
+    if (line === undefined) continue;
+    bytes += line.length;
+    if (bytes > maxBytes && lines.length > 0) break;
+    lines.push(line);
+    if (bytes > maxBytes) break;
+  }
+  return lines;
 }
 
 /** The host and its parent domains; the last label alone is a public suffix everywhere. */
@@ -57,11 +69,13 @@ function domainsOf(hostname: string): string[] {
   return labels.slice(0, -1).map((_, at) => labels.slice(at).join("."));
 }
 
-/** Every cookie path that matches this request path (RFC 6265bis §5.1.4). */
+/** Every cookie path that matches this request path (RFC 6265bis §5.1.4) and that a Set-Cookie line can carry. */
 function pathsOf(path: string): string[] {
+  const [usable = "/"] = /^\/[!-:<-~]*/.exec(path) ?? [];
+  const end = Math.min(usable.length, MAX_PATH_CHARS);
   const paths = ["/"];
-  for (let at = path.indexOf("/", 1); at !== -1; at = path.indexOf("/", at + 1))
+  for (let at = path.indexOf("/", 1); at !== -1 && at < end; at = path.indexOf("/", at + 1))
     paths.push(path.slice(0, at), path.slice(0, at + 1));
-  paths.push(path);
-  return [...new Set(paths)].filter((each) => each.length <= MAX_PATH_CHARS && /^\/[!-:<-~]*$/.test(each));
+  if (path.length <= end) paths.push(path);
+  return [...new Set(paths)];
 }

@@ -126,11 +126,30 @@ describe("the lines", () => {
     ["http://[::1]:3000", []],
   ])("of %s name the domains %j", (origin, domains) => {
     const named = linesAt(origin).flatMap((line) => /Domain=([^;]*)/.exec(line)?.[1] ?? []);
-    expect([...new Set(named)]).toEqual(domains);
+    expect([...new Set(named)].toSorted()).toEqual(domains);
   });
 
   it("say Secure over https only: over http a browser would ignore the whole line", () => {
     for (const line of linesAt("https://app.example.test")) expect(line).toMatch(/; Secure$/);
     for (const line of linesAt("http://localhost:3000", "/bff/user")) expect(line).not.toContain("Secure");
+  });
+
+  it("are made only as far as they fit, of a million combinations", () => {
+    let made = 0;
+    const name = { toString: () => `__Host-Http-login-${++made}` } as unknown as string;
+    const expire = createCookieCleanup({ publicOrigin: "https://a.b.c.d.example.test" });
+    const lines = expire(Array<string>(200).fill(name), `/${"a/".repeat(510)}`);
+    expect(lines.length).toBeGreaterThan(1);
+    expect(made).toBeLessThan(100);
+  });
+
+  it.each([
+    ["a semicolon", "/a;b/c", ["/"]],
+    ["an escape", "/a%20b/c", ["/", "/a%20b", "/a%20b/", "/a%20b/c"]],
+    ["a long segment", `/x/${"y".repeat(2_000)}`, ["/", "/x", "/x/"]],
+    ["a slash at the end", "/x/", ["/", "/x", "/x/"]],
+  ])("of a path with %s name every path that a browser stores", (_title, path, expected) => {
+    const named = linesAt("https://example.test", path).map((line) => /^(?:=x; )?Path=([^;]*)/.exec(line)?.[1] ?? "");
+    expect([...new Set(named)].toSorted()).toEqual(expected);
   });
 });
