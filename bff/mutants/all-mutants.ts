@@ -13,6 +13,7 @@ import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
+import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
 import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
 
 export const ALL_MUTANTS: readonly Mutant[] = [
@@ -23,6 +24,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,
   ...SESSION_MUTANTS,
+  ...SHEDDING_MUTANTS,
   ...LIVE_MUTANTS,
   ...WEBSOCKET_MUTANTS,
   ...CACHE_MUTANTS,

@@ -68,15 +68,15 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "events: one session opens as many streams as it likes",
     file: "src/session/stream-places.ts",
-    find: "if (takenBy(session) >= STREAMS_PER_SESSION)",
-    replace: "if (takenBy(session) > Infinity)",
+    find: "if (session.count >= STREAMS_PER_SESSION)",
+    replace: "if (session.count > Infinity)",
     tests: ["test/session/event-streams.test.ts"],
   },
   {
     breaks: "events: one user takes everybody's places with sessions of their own",
     file: "src/session/stream-places.ts",
-    find: "if (takenBy(owner) >= STREAMS_PER_USER)",
-    replace: "if (takenBy(owner) > Infinity)",
+    find: "if (owner.count >= STREAMS_PER_USER)",
+    replace: "if (owner.count > Infinity)",
     tests: ["test/session/event-streams.test.ts"],
   },
   {

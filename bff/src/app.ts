@@ -23,7 +23,7 @@ import type { Metrics } from "./http/metrics.ts";
 import { oneAtATime } from "./http/one-at-a-time.ts";
 import { requestLog } from "./http/request-log.ts";
 import { securityHeaders } from "./http/security-headers.ts";
-import { shedding } from "./http/shedding.ts";
+import { createWaitingQuotas, shedding } from "./http/shedding.ts";
 import { spa } from "./http/spa.ts";
 import type { Log } from "./log.ts";
 import { authorizeUpstream } from "./proxy/authorize.ts";
@@ -101,7 +101,11 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, clock: store });
   const clientToken = createClientToken(provider.clientCredentials);
   const exchangedToken = createExchangedToken(provider.exchangeToken);
-  const authorize = authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, clock: store });
+  const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies });
+  const authorize = authorizeUpstream({
+    ...{ sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession: quotas.countForSession },
+    clock: store,
+  });
   const attempts = createLoginAttempts(sealerFor, now);
   const loginParts = {
     publicOrigin,
@@ -175,7 +179,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.use(errorAnswer({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
-  app.use(shedding({ maxWaiting: config.maxWaitingRequests }));
+  app.use(shedding(quotas));
   if (config.insecureCookies) app.use(insecureCookies({ publicOrigin }));
   app.use(frontGuard({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));

@@ -61,7 +61,8 @@ export type Config = Readonly<{
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
-  maxWaitingRequests: number;
+  /** Requests that may wait for their responses: in all, of one session, of one client address. */
+  waitingLimits: WaitingLimits;
   maxConnections: number;
   /** Processes that share the listener. */
   workers: number;
@@ -70,6 +71,11 @@ export type Config = Readonly<{
   /** One sentence for each variable that looks like a setting and has no effect. */
   warnings: readonly string[];
 }>;
+
+export type WaitingLimits = Readonly<{ maxWaiting: number; maxPerSession: number; maxPerAddress: number }>;
+
+/** HTTP/1.1, to one origin. */
+const CONNECTIONS_OF_A_BROWSER = 6;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Values = { [N in SettingName]?: SettingValue<N> };
@@ -147,7 +153,7 @@ export function loadConfig(env: Environment = process.env): Config {
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,
-    maxWaitingRequests: values.MAX_WAITING_REQUESTS ?? 0,
+    waitingLimits: waitingLimits(values),
     maxConnections: values.MAX_CONNECTIONS ?? 0,
     workers: values.WORKERS ?? 1,
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
@@ -159,6 +165,17 @@ export function loadConfig(env: Environment = process.env): Config {
 function application(id: Values["APP_ID"], [issuer, clientId, publicOrigin]: [string, string, string]): Application {
   if (id !== undefined) return { id, isDerived: false };
   return { id: deriveApplicationId({ issuer, clientId, publicOrigin }), isDerived: true };
+}
+
+/** One session, or one address without a session, cannot use up what all share. */
+function waitingLimits(values: Values): WaitingLimits {
+  const maxWaiting = values.MAX_WAITING_REQUESTS ?? 0;
+  const shareOf = (part: number) => Math.max(CONNECTIONS_OF_A_BROWSER, Math.floor(maxWaiting / part));
+  return {
+    maxWaiting,
+    maxPerSession: values.MAX_WAITING_PER_SESSION ?? shareOf(4),
+    maxPerAddress: values.MAX_WAITING_PER_ADDRESS ?? shareOf(2),
+  };
 }
 
 function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {

@@ -29,6 +29,7 @@ export const ERRORS = {
     detail:
       "The gateway speaks HTTP/1.1 only. A proxy in front of it must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
   },
+  too_many_requests: { status: 429, detail: "Too many of your requests are waiting. Please try again in a moment." },
   internal: { status: 500, detail: "Something went wrong here." },
 } as const satisfies Record<string, { status: number; detail: string }>;
 

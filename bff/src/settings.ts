@@ -194,6 +194,16 @@ export const SETTINGS = {
     meaning:
       "Requests that may wait for the beginning of their answers at once, in each process, without those whose body is still being sent; beyond that 503, but never for a logout",
   },
+  MAX_WAITING_PER_SESSION: {
+    schema: wholeNumber(1, 1_000_000),
+    meaning:
+      "Of these, requests of one session to upstreams; beyond that 429. Unset: a quarter of `MAX_WAITING_REQUESTS`, at least 6 (the connections of a browser)",
+  },
+  MAX_WAITING_PER_ADDRESS: {
+    schema: wholeNumber(1, 1_000_000),
+    meaning:
+      "Of these, requests of one client address that belong to no verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Set `TRUSTED_PROXIES` behind a proxy, or all clients have its address",
+  },
   MAX_CONNECTIONS: {
     schema: wholeNumber(1, 1_000_000),
     default: "20000",

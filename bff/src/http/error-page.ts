@@ -36,6 +36,7 @@ const WORDS: Readonly<Record<ErrorCode, Words>> = {
   upstream_unavailable: WAIT,
   overloaded: WAIT,
   upstream_timeout: WAIT,
+  too_many_requests: WAIT,
   too_many_connections: { title: "Too much is open", sentence: "Close some tabs of this application and try again." },
   payload_too_large: REFUSED,
   request_malformed: REFUSED,

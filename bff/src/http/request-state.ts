@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type { ErrorCode } from "../errors.ts";
 import type { SecurityEvent } from "../log.ts";
+import type { WaitingRequest } from "./shedding.ts";
 import type { WebSocketEnd } from "./metrics.ts";
 
 export type WebSocketUse = {
@@ -25,6 +26,8 @@ export type RequestState = {
   securityEvent?: SecurityEvent;
   /** Once it has become a WebSocket: counts on until that is closed. */
   webSocket?: Readonly<WebSocketUse>;
+  /** Its place among the requests that wait; see shedding.ts. */
+  waiting?: WaitingRequest;
   /** A validated return path: the error page offers to try again for it. */
   returnPath?: string;
 };

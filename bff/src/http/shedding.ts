@@ -1,51 +1,128 @@
-// Too many requests wait for their answers: what comes then is refused at once, but not what ends a session.
+// Load shedding: bounds on the requests that wait for their responses, in all (503), per session and per client address
+// (429). Requests that end a session are never refused.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { BlockList } from "node:net";
 import type { Context, Next } from "koa";
+import type { WaitingLimits } from "../config.ts";
 import { GatewayError } from "../errors.ts";
-import { Roll } from "../roll.ts";
+import { createInFlightTable, type InFlight } from "../in-flight.ts";
+import { Roll, type Place } from "../roll.ts";
 import { isBelow } from "../paths.ts";
-import { hasBody, rawPath } from "./request-state.ts";
+import { clientAddress } from "./client-address.ts";
+import { hasBody, rawPath, requestState, type RequestState } from "./request-state.ts";
 
-/** Counting may take so much less time than everything else: a tenth. */
-const TIMES_AS_LONG = 10;
+/** Pause between two counts, for each request that is counted: ten times what that takes, so a tenth of the time. */
+const PAUSE_PER_REQUEST_MS = 0.001;
+
+/** A request that waits, and whose quota it counts in. */
+export type WaitingRequest = {
+  readonly response: ServerResponse;
+  /** A session once it is verified, before that a client address; undefined while neither is known. */
+  owner: InFlight | undefined;
+};
+
+export type WaitingQuotas = {
+  /** @throws GatewayError too_many_requests | overloaded */
+  enter(ctx: Context): Place<WaitingRequest>;
+  leave(place: Place<WaitingRequest>): void;
+  /** From here on the request counts for its verified session. @throws GatewayError too_many_requests */
+  countForSession(state: RequestState, session: InFlight): void;
+};
 
 /**
- * A request waits until its answer has begun: open streams cost little and may be many. Whatever is slow (an upstream,
- * Redis, this process) makes requests pile up here, so their number is the one measure of overload that blames nobody.
- * But for those that wait for their own browser: whoever sends a body slowly must not shut everybody else out.
+ * A request waits until its response has begun: open streams cost little and may be many. Whatever is slow (an upstream,
+ * Redis, this process) makes requests pile up here, so their number is the one measure of overload without a cause.
+ * Requests that wait for their own browser's body are not counted, so that slow uploads cannot trigger shedding.
  */
-export function shedding({ maxWaiting }: { maxWaiting: number }) {
-  const waiting = new Roll<ServerResponse>();
+export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: BlockList }): WaitingQuotas {
+  const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies } = limits;
+  const waiting = new Roll<WaitingRequest>();
+  const addresses = createInFlightTable();
   let sending = 0;
   let countAgainMs = -Infinity;
 
+  const countFor = (member: WaitingRequest, owner: InFlight | undefined): void => {
+    if (member.owner !== undefined) member.owner.count--;
+    member.owner = owner;
+    if (owner !== undefined) owner.count++;
+  };
+  const addressOf = (request: IncomingMessage): InFlight => addresses.of(clientAddress(request, trustedProxies));
+
   /** Slow senders may be many: walking past them for every request that comes would be an attack of its own. */
-  const countSenders = (): void => {
-    const beganMs = performance.now();
-    if (beganMs < countAgainMs) return;
+  const recount = (): void => {
+    const nowMs = performance.now();
+    if (nowMs < countAgainMs) return;
+    countAgainMs = nowMs + waiting.size * PAUSE_PER_REQUEST_MS;
     sending = 0;
+    for (const { member } of waiting.places()) if (member.owner !== undefined) member.owner.sending = 0;
     for (const place of waiting.places()) {
-      if (place.member.headersSent || place.member.destroyed) waiting.leave(place);
-      else if (waitsForItsBrowser(place.member.req)) sending++;
+      const { member } = place;
+      const { req, headersSent, destroyed } = member.response;
+      if (headersSent || destroyed) {
+        countFor(member, undefined);
+        waiting.leave(place);
+        continue;
+      }
+      if (member.owner === undefined && mayBeShed(req)) countFor(member, addressOf(req));
+      if (!waitsForItsBrowser(req)) continue;
+      sending++;
+      if (member.owner !== undefined) member.owner.sending++;
     }
-    const endedMs = performance.now();
-    countAgainMs = endedMs + (endedMs - beganMs) * TIMES_AS_LONG;
   };
   const isFull = (): boolean => {
     if (waiting.size < maxWaiting) return false;
-    countSenders();
+    recount();
     return waiting.size - sending >= maxWaiting;
   };
-  return async function shedLoad({ req, res }: Context, next: Next): Promise<void> {
-    if (isFull() && mayBeShed(req))
-      throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
-    const place = waiting.join(res);
+  const isOver = (owner: InFlight, max: number): boolean => {
+    if (owner.count < max) return false;
+    recount();
+    return owner.count - owner.sending >= max;
+  };
+  /** Client addresses are only looked at while one of them could have reached its limit. */
+  const admit = (member: WaitingRequest): void => {
+    const { req } = member.response;
+    if (waiting.size < Math.min(maxPerAddress, maxWaiting) || !mayBeShed(req)) return;
+    recount();
+    const address = addressOf(req);
+    if (isOver(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
+    if (isFull()) throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
+    countFor(member, address);
+  };
+  return {
+    enter(ctx) {
+      const member: WaitingRequest = { response: ctx.res, owner: undefined };
+      admit(member);
+      requestState(ctx).waiting = member;
+      return waiting.join(member);
+    },
+    leave(place) {
+      if (place.member !== undefined) countFor(place.member, undefined);
+      waiting.leave(place);
+    },
+    countForSession({ waiting: member }, session) {
+      // Its response has begun: what an open WebSocket asks for waits for nothing.
+      if (member === undefined || member.owner === session || member.response.headersSent) return;
+      if (isOver(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
+      countFor(member, session);
+    },
+  };
+}
+
+/** Refuses a request at once where too many wait already. It waits until what comes after it has handed over its head. */
+export function shedding({ enter, leave }: Pick<WaitingQuotas, "enter" | "leave">) {
+  return async function shedLoad(ctx: Context, next: Next): Promise<void> {
+    const place = enter(ctx);
     try {
       await next();
     } finally {
-      waiting.leave(place);
+      leave(place);
     }
   };
+}
+
+function tooMany(setting: string): GatewayError {
+  return new GatewayError("too_many_requests", { reason: `${setting} is reached`, retryAfterSeconds: 1 });
 }
 
 /** Everything that came of its body has been taken, and more is to come. Where we are the slow ones some is left. */

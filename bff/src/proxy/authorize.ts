@@ -3,6 +3,8 @@ import type { IncomingMessage } from "node:http";
 import type { TokenTarget, UpstreamConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
 import { whenAtHand, type Eventually } from "../eventually.ts";
+import type { RequestState } from "../http/request-state.ts";
+import type { WaitingQuotas } from "../http/shedding.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { CODE_OF_END } from "../session/end-codes.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
@@ -18,7 +20,14 @@ export type Authorized = {
 };
 
 /** At hand where nothing had to be asked for. @throws GatewayError where the request may not go to that upstream */
-export type Authorize = (request: IncomingMessage, upstream: UpstreamConfig) => Eventually<Authorized>;
+export type Authorize = (
+  request: IncomingMessage,
+  upstream: UpstreamConfig,
+  /** Of a request that waits for its response; absent for a use of an open connection. */
+  state?: RequestState,
+) => Eventually<Authorized>;
+
+type Asked = { upstream: UpstreamConfig; state: RequestState | undefined };
 
 type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 
@@ -29,11 +38,14 @@ type Parts = {
   clientToken: (target: TokenTarget) => Promise<string>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
+  /** @throws GatewayError too_many_requests */
+  countForSession: WaitingQuotas["countForSession"];
   clock: SharedClock;
 };
 
-/** @throws GatewayError session_* | forbidden | store_unavailable | provider_unavailable */
-export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken, exchangedToken, clock }: Parts) {
+/** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
+export function authorizeUpstream(parts: Parts): Authorize {
+  const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = parts;
   const spend = (found: FoundSession, tokens: TokenSet, target: TokenTarget): Eventually<Authorized> =>
     whenAtHand(accessTokenFor(spendingSession(found, tokens)), (result) => {
       if (result.kind !== "ready") return endOf(found, result);
@@ -66,10 +78,11 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
   const admit = (
     sessionId: string | undefined,
     found: FoundSession | undefined,
-    upstream: UpstreamConfig,
+    { upstream, state }: Asked,
   ): Eventually<Authorized> => {
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
+      if (state !== undefined) countForSession(state, found.inFlight);
       requirePermission(found, tokens, upstream);
       if (upstream.token === "client") return spendOwn(found, tokens, upstream.tokenTarget);
       return spend(found, tokens, upstream.tokenTarget);
@@ -89,11 +102,11 @@ export function authorizeUpstream({ sessions, vault, accessTokenFor, clientToken
     });
   };
 
-  return function authorize(request: IncomingMessage, upstream: UpstreamConfig): Eventually<Authorized> {
+  return function authorize(request, upstream, state): Eventually<Authorized> {
     if (upstream.token === "none") return { accessToken: undefined };
     const sessionId = sessionIdFrom(request.headers.cookie);
-    if (sessionId === undefined) return admit(undefined, undefined, upstream);
-    return whenAtHand(sessions.find(sessionId), (found) => admit(sessionId, found, upstream));
+    if (sessionId === undefined) return admit(undefined, undefined, { upstream, state });
+    return whenAtHand(sessions.find(sessionId), (found) => admit(sessionId, found, { upstream, state }));
   };
 }
 

@@ -107,7 +107,9 @@ export function apiForwarding(parts: ForwardingParts) {
     if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
     const admitted = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
-    return whenAtHand(authorize(ctx.req, upstream.config), (authorized) => forward(admitted, authorized));
+    return whenAtHand(authorize(ctx.req, upstream.config, admitted.state), (authorized) =>
+      forward(admitted, authorized),
+    );
   };
 }
 

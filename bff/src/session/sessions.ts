@@ -1,6 +1,7 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
 import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
 import { whenAtHand, type Eventually } from "../eventually.ts";
+import { createInFlight, type InFlight } from "../in-flight.ts";
 import type { Log } from "../log.ts";
 import {
   ALL_SESSIONS,
@@ -17,7 +18,14 @@ import { createEnding } from "./ending.ts";
 import { indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
 import { earliestTimeOf, parseSession, sessionKeyOf, type Session } from "./session.ts";
 
-export type FoundSession = { sessionId: string; key: SessionKey; session: Session; stored: StoredSession };
+export type FoundSession = {
+  sessionId: string;
+  key: SessionKey;
+  session: Session;
+  stored: StoredSession;
+  /** Its requests in this process that wait. One counter for as long as the session is remembered. */
+  inFlight: InFlight;
+};
 
 export type Sessions = {
   /** From memory where that is as good as asking the store (session-cache.ts). */
@@ -78,7 +86,8 @@ export function createSessions(parts: Parts): Sessions {
     }
     const session = parseSession(stored.session);
     if (session === undefined) return undefined;
-    const found = { sessionId, key: sessionKeyOf(sessionId), session, stored };
+    const inFlight = known?.found.inFlight ?? createInFlight();
+    const found = { sessionId, key: sessionKeyOf(sessionId), session, stored, inFlight };
     remembered.set(sessionId, { found });
     return found;
   };

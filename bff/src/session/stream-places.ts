@@ -1,5 +1,6 @@
 // How many event streams one session, one user and all together may hold at one instance.
 import { GatewayError } from "../errors.ts";
+import { createInFlightTable } from "../in-flight.ts";
 import type { SessionKey } from "../store.ts";
 
 export type Listener = {
@@ -20,24 +21,21 @@ export const STREAMS_PER_SESSION = 32;
 export const STREAMS_PER_USER = 128;
 
 export function createStreamPlaces(maxStreams: number): StreamPlaces {
-  const taken = new Map<string, number>();
+  const taken = createInFlightTable();
   let count = 0;
-  const takenBy = (name: string) => taken.get(name) ?? 0;
   return {
     take({ key, user }) {
-      const [session, owner] = [`session ${key}`, `user ${user}`];
-      if (takenBy(session) >= STREAMS_PER_SESSION)
-        throw tooMany("the session has as many event streams as it may have");
-      if (takenBy(owner) >= STREAMS_PER_USER) throw tooMany("the user has as many event streams as they may have");
+      const [session, owner] = [taken.of(`session ${key}`), taken.of(`user ${user}`)];
+      if (session.count >= STREAMS_PER_SESSION) throw tooMany("the session has as many event streams as it may have");
+      if (owner.count >= STREAMS_PER_USER) throw tooMany("the user has as many event streams as they may have");
       if (count >= maxStreams) throw tooMany("MAX_EVENT_STREAMS is reached");
       count++;
-      for (const name of [session, owner]) taken.set(name, takenBy(name) + 1);
+      session.count++;
+      owner.count++;
       return () => {
         count--;
-        for (const name of [session, owner]) {
-          if (takenBy(name) > 1) taken.set(name, takenBy(name) - 1);
-          else taken.delete(name);
-        }
+        session.count--;
+        owner.count--;
       };
     },
     count: () => count,

@@ -263,6 +263,23 @@ describe("at a refresh", () => {
     expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toMatch(/ID token refused/);
   });
 
+  it.each<[string, Lies]>([
+    ["another issuer", { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) }],
+    ["another client", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
+  ])("ID tokens of %s are answers: the circuit breaker stays closed for other sessions", async (_whose, lies) => {
+    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+    const browsers = Array.from({ length: 6 }, () => testBrowser(gateway.origin));
+    for (const browser of browsers) await browser.login();
+    const [healthy, ...others] = browsers;
+    provider.lies = lies;
+    // One after the other, without a success between them.
+    for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(401);
+    provider.lies = {};
+    const before = provider.counts.token;
+    expect((await healthy!.fetch("/api/x")).status).toBe(404);
+    expect(provider.counts.token).toBe(before + 1);
+  });
+
   it("a session of another issuer ends without its refresh token being shown to the one that is set now", async () => {
     const redis = await startRedis();
     const env = { UPSTREAMS: `/api=${provider.issuer}` };

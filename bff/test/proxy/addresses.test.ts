@@ -198,6 +198,21 @@ describe("an address that cannot be connected to", () => {
     expect(upstream.arrived).toHaveLength(8);
   });
 
+  test("many answers of the API at the same moment open nothing either", async () => {
+    // One at a time the next connection would close the breaker again.
+    const upstream = kept(await slowUpstream());
+    const override = { breakerFailures: 2, breakerOpenMs: 3_600_000 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    const many = Array.from({ length: 8 }, () => statusOf(gateway));
+    await eventually(() => upstream.held.length === 8, "all arrive before one is answered");
+    for (const response of upstream.held) response.writeHead(503).end();
+    expect(new Set(await Promise.all(many))).toEqual(new Set([503]));
+    const more = Array.from({ length: 4 }, () => statusOf(gateway));
+    await eventually(() => upstream.held.length === 12, "the API is still asked");
+    for (const response of upstream.held.slice(8)) response.end("ok");
+    expect(await Promise.all(more)).toEqual([200, 200, 200, 200]);
+  });
+
   test("slow answers and connections that are cut open nothing: a browser could cause those", async () => {
     const upstream = kept(
       await startRawUpstream(

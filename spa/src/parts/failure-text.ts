@@ -39,6 +39,7 @@ const texts: Readonly<Record<string, FailureText>> = {
   },
   overloaded: { title: "Too much to do right now", meaning: "Try again in a moment. You are still logged in." },
   upstream_timeout: { title: "The API took too long", meaning: "The gateway gave up waiting. Try again in a moment." },
+  too_many_requests: { title: "Too many requests at once", meaning: "Try again in a moment. You are still logged in." },
   too_many_connections: { title: "Too many connections are open", meaning: "Close other tabs, or wait a moment." },
   payload_too_large: { title: "That was too much at once", meaning: "Send less." },
 };

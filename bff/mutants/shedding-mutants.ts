@@ -1,0 +1,33 @@
+// Ways to break the bounds on requests that wait, and the tests that must notice.
+import type { Mutant } from "./mutants.ts";
+
+export const SHEDDING_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "K11: one session's slow requests fill MAX_WAITING_REQUESTS for all others",
+    file: "src/http/shedding.ts",
+    find: 'if (isOver(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");',
+    replace: "",
+    tests: ["test/http/waiting-quotas.test.ts"],
+  },
+  {
+    breaks: "K11: one client address without a session fills MAX_WAITING_REQUESTS",
+    file: "src/http/shedding.ts",
+    find: 'if (isOver(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");',
+    replace: "",
+    tests: ["test/http/waiting-quotas.test.ts"],
+  },
+  {
+    breaks: "requests of verified sessions count for the address that they share",
+    file: "src/http/shedding.ts",
+    find: "      countFor(member, session);",
+    replace: "      session.count++;",
+    tests: ["test/http/waiting-quotas.test.ts"],
+  },
+  {
+    breaks: "a session's requests count for ever",
+    file: "src/http/shedding.ts",
+    find: "if (place.member !== undefined) countFor(place.member, undefined);",
+    replace: "",
+    tests: ["test/http/waiting-quotas.test.ts"],
+  },
+];

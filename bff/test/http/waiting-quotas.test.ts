@@ -1,0 +1,195 @@
+// K11: requests of one session, or of one client address without a session, cannot use up MAX_WAITING_REQUESTS.
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createInFlightTable } from "../../src/in-flight.ts";
+import type { TestBrowser } from "../support/browser.ts";
+import { startWorld, type World } from "../support/world.ts";
+
+let world: World;
+/** Requests that the upstream has not answered yet. */
+const held: ServerResponse[] = [];
+const upstream = createServer((request, response) => {
+  request.resume();
+  if (request.url?.startsWith("/quick") === true) response.end("{}");
+  else held.push(response);
+});
+let origin = "";
+
+/** 20 in all: 6 of one session, 10 of one address. */
+beforeAll(async () => {
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  world = await startWorld({
+    upstreams: () => [
+      { prefix: "/api", baseUrl: origin, maxConnections: 100 },
+      { prefix: "/api/open", baseUrl: origin, token: "none", maxConnections: 100 },
+      { prefix: "/api/either", baseUrl: origin, token: "optional", maxConnections: 100 },
+      { prefix: "/api/own", baseUrl: origin, token: "client", maxConnections: 100 },
+    ],
+    env: { MAX_WAITING_REQUESTS: "20", TRUSTED_PROXIES: "127.0.0.1/32, ::1/128" },
+  });
+});
+afterAll(async () => {
+  await world.stop();
+  upstream.closeAllConnections();
+  upstream.close();
+});
+const answerHeld = () => held.splice(0).forEach((response) => response.end("{}"));
+afterEach(async () => {
+  answerHeld();
+  await expect.poll(() => held.length).toBe(0);
+});
+
+const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
+  const browser = world.browser(username);
+  await browser.login();
+  return browser;
+};
+/** Sends them and waits until the gateway has answered or forwarded each. @returns those that were answered */
+async function flood(
+  send: () => Promise<Response>,
+  count: number,
+): Promise<{ refused: Response[]; all: Promise<Response>[] }> {
+  const before = held.length;
+  const refused: Response[] = [];
+  const all = Array.from({ length: count }, () =>
+    send().then((answer) => {
+      if (answer.status !== 200) refused.push(answer);
+      return answer;
+    }),
+  );
+  await expect.poll(() => held.length - before + refused.length).toBe(count);
+  return { refused, all };
+}
+async function expectTooMany(refused: Response[], count: number): Promise<void> {
+  expect(refused.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 429));
+  for (const each of refused) {
+    expect(each.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+    expect(each.headers.getSetCookie()).toEqual([]);
+    expect(await each.json()).toMatchObject({ code: "too_many_requests" });
+  }
+}
+
+describe("slow requests of one session", () => {
+  const post = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+  it.each<[string, string, RequestInit & { headers?: Record<string, string> }]>([
+    ["GET", "/api/slow", {}],
+    ["POST with a whole body", "/api/slow", post],
+    ["to a row with token: optional", "/api/either/slow", {}],
+    ["to a row with token: client", "/api/own/slow", {}],
+    ["as event streams", "/api/slow", { headers: { accept: "text/event-stream" } }],
+  ])("leave room for other sessions: %s", async (_what, target, init) => {
+    const [greedy, other] = [await loggedIn(), await loggedIn("admin")];
+    const { refused, all } = await flood(() => greedy.fetch(target, init), 30);
+    await expectTooMany(refused, 24);
+    expect((await other.fetch("/api/quick")).status).toBe(200);
+    expect((await other.fetch("/bff/user")).status).toBe(200);
+    expect((await greedy.fetch("/bff/user")).status, "its own pages go on").toBe(200);
+    answerHeld();
+    await Promise.all(all);
+    expect((await greedy.fetch("/api/quick")).status).toBe(200);
+  });
+
+  it("do not count for another session of the same user", async () => {
+    const [laptop, phone] = [await loggedIn(), await loggedIn()];
+    await flood(() => laptop.fetch("/api/slow"), 10);
+    expect((await phone.fetch("/api/quick")).status).toBe(200);
+  });
+
+  it("do not keep it from logging out", async () => {
+    const greedy = await loggedIn();
+    await flood(() => greedy.fetch("/api/slow"), 10);
+    const answer = await greedy.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    expect(answer.status).toBe(200);
+  });
+
+  it("are counted until their responses begin, also when the browser leaves", async () => {
+    const browser = await loggedIn();
+    for (let round = 0; round < 4; round++) {
+      const left = new AbortController();
+      const gone = Array.from({ length: 6 }, () =>
+        browser.fetch("/api/slow", { signal: left.signal }).catch(() => undefined),
+      );
+      await expect.poll(() => held.length).toBe(6);
+      left.abort();
+      answerHeld();
+      await Promise.all(gone);
+    }
+    await expect.poll(async () => (await browser.fetch("/api/quick")).status).toBe(200);
+  });
+});
+
+describe("slow requests without a session", () => {
+  const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
+
+  it("of one address leave room for other addresses and for sessions at the same address", async () => {
+    const [anonymous, user] = [world.browser(), await loggedIn()];
+    const { refused } = await flood(() => anonymous.fetch("/api/open/slow", from("203.0.113.7")), 30);
+    await expectTooMany(refused, 20);
+    expect((await anonymous.fetch("/api/open/quick", from("203.0.113.8"))).status).toBe(200);
+    expect((await anonymous.fetch("/api/open/quick", from("[2001:db8::1]:443"))).status).toBe(200);
+    answerHeld();
+    await expect.poll(async () => (await anonymous.fetch("/api/open/quick", from("203.0.113.7"))).status).toBe(200);
+    expect((await user.fetch("/api/quick", from("203.0.113.7"))).status).toBe(200);
+  });
+
+  it("with a cookie of no session are anonymous", async () => {
+    const stranger = world.browser();
+    stranger.cookies.set("__Host-Http-session", "x".repeat(43));
+    const { refused } = await flood(() => stranger.fetch("/api/either/slow", from("203.0.113.9")), 12);
+    await expectTooMany(refused, 2);
+  });
+
+  it("of sessions at one address do not count for the address", async () => {
+    const users = [await loggedIn(), await loggedIn(), await loggedIn()];
+    for (const user of users)
+      expect((await flood(() => user.fetch("/api/slow", from("203.0.113.10")), 5)).refused).toEqual([]);
+    expect(held).toHaveLength(15);
+    expect((await world.browser().fetch("/api/open/quick", from("203.0.113.10"))).status).toBe(200);
+  });
+});
+
+it("the bounds are settings", async () => {
+  const strict = await startWorld({
+    upstreams: () => [
+      { prefix: "/api", baseUrl: origin, maxConnections: 100 },
+      { prefix: "/api/open", baseUrl: origin, token: "none" },
+    ],
+    env: { MAX_WAITING_REQUESTS: "100", MAX_WAITING_PER_SESSION: "2", MAX_WAITING_PER_ADDRESS: "3" },
+  });
+  try {
+    const browser = strict.browser();
+    await browser.login();
+    const ofSession = await flood(() => browser.fetch("/api/slow"), 5);
+    await expectTooMany(ofSession.refused, 3);
+    answerHeld();
+    await Promise.all(ofSession.all);
+    // X-Forwarded-For of an untrusted peer changes nothing.
+    let n = 0;
+    const send = () => strict.browser().fetch("/api/open/slow", { headers: { "x-forwarded-for": `203.0.113.${n++}` } });
+    const ofAddress = await flood(send, 6);
+    await expectTooMany(ofAddress.refused, 3);
+    answerHeld();
+    await Promise.all(ofAddress.all);
+  } finally {
+    await strict.stop();
+  }
+});
+
+it("counters of owners that come and go are removed, and none that is in use or was just handed out", () => {
+  const table = createInFlightTable();
+  const used = table.of("used");
+  used.count++;
+  for (let n = 0; n < 20_000; n++) {
+    const fresh = table.of(`owner ${n}`);
+    table.of(`other ${n}`);
+    fresh.count++;
+    expect(table.of(`owner ${n}`)).toBe(fresh);
+    fresh.count--;
+  }
+  expect(table.of("used")).toBe(used);
+  expect(table.size()).toBeLessThan(5_000);
+});
