@@ -98,8 +98,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "shedding: open WebSockets count as waiting",
     file: "src/http/shedding.ts",
-    find: "if (headersSent || destroyed) {",
-    replace: "if (destroyed) {",
+    find: "return response.headersSent || response.destroyed;",
+    replace: "return response.destroyed;",
     tests: ["test/http/shedding.test.ts"],
   },
   {

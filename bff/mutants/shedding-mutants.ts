@@ -5,14 +5,14 @@ export const SHEDDING_MUTANTS: readonly Mutant[] = [
   {
     breaks: "K11: one session's slow requests fill MAX_WAITING_REQUESTS for all others",
     file: "src/http/shedding.ts",
-    find: 'if (isOver(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");',
+    find: 'if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");',
     replace: "",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
   {
     breaks: "K11: one client address without a session fills MAX_WAITING_REQUESTS",
     file: "src/http/shedding.ts",
-    find: 'if (isOver(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");',
+    find: 'if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");',
     replace: "",
     tests: ["test/http/waiting-quotas.test.ts"],
   },

@@ -57,8 +57,8 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
     for (const { member } of waiting.places()) if (member.owner !== undefined) member.owner.sending = 0;
     for (const place of waiting.places()) {
       const { member } = place;
-      const { req, headersSent, destroyed } = member.response;
-      if (headersSent || destroyed) {
+      const { req } = member.response;
+      if (isOver(member)) {
         countFor(member, undefined);
         waiting.leave(place);
         continue;
@@ -74,7 +74,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
     recount();
     return waiting.size - sending >= maxWaiting;
   };
-  const isOver = (owner: InFlight, max: number): boolean => {
+  const isAtLimit = (owner: InFlight, max: number): boolean => {
     if (owner.count < max) return false;
     recount();
     return owner.count - owner.sending >= max;
@@ -85,7 +85,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
     if (waiting.size < Math.min(maxPerAddress, maxWaiting) || !mayBeShed(req)) return;
     recount();
     const address = addressOf(req);
-    if (isOver(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
+    if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
     if (isFull()) throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
     countFor(member, address);
   };
@@ -101,9 +101,9 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
       waiting.leave(place);
     },
     countForSession({ waiting: member }, session) {
-      // Its response has begun: what an open WebSocket asks for waits for nothing.
-      if (member === undefined || member.owner === session || member.response.headersSent) return;
-      if (isOver(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
+      // It waits for nothing any more, and may have been taken out already.
+      if (member === undefined || member.owner === session || isOver(member)) return;
+      if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
       countFor(member, session);
     },
   };
@@ -119,6 +119,11 @@ export function shedding({ enter, leave }: Pick<WaitingQuotas, "enter" | "leave"
       leave(place);
     }
   };
+}
+
+/** The response has begun, or its browser has left. */
+function isOver({ response }: WaitingRequest): boolean {
+  return response.headersSent || response.destroyed;
 }
 
 function tooMany(setting: string): GatewayError {
