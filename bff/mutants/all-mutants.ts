@@ -11,6 +11,7 @@ import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
+import { READINESS_MUTANTS } from "./readiness-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
 import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
@@ -33,4 +34,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...PATH_MUTANTS,
   ...ISOLATION_MUTANTS,
   ...CONFIG_MUTANTS,
+  ...READINESS_MUTANTS,
 ];

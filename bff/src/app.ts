@@ -2,12 +2,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
-import { createKeycloakSessions, type KeycloakSessions } from "./auth/keycloak-sessions.ts";
+import { createKeycloakSessions } from "./auth/keycloak-sessions.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
 import { answerHead, callback, login } from "./auth/login-routes.ts";
 import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout-routes.ts";
-import { createProvider, type Provider } from "./auth/provider.ts";
+import { createProvider } from "./auth/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
 import { events } from "./auth/events-route.ts";
 import { endAllSessions, endOneSession, listSessions } from "./auth/sessions-routes.ts";
@@ -18,9 +18,9 @@ import { entrance } from "./http/entrance.ts";
 import { errorAnswer, reportLateError } from "./http/error-answer.ts";
 import { frontGuard } from "./http/front-guard.ts";
 import { insecureCookies } from "./http/insecure-cookies.ts";
-import type { CheckResult, ReadinessCheck } from "./http/management.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { oneAtATime } from "./http/one-at-a-time.ts";
+import { checkAll, type ReadinessCheck } from "./http/readiness.ts";
 import { requestLog } from "./http/request-log.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import { createWaitingQuotas, shedding } from "./http/shedding.ts";
@@ -33,15 +33,15 @@ import { sampleUpstream } from "./proxy/tally.ts";
 import { createTunnels, type Tunnels } from "./proxy/tunnels.ts";
 import { webSocketForwarding } from "./proxy/upgrade.ts";
 import { closeUpstreams, createUpstreams } from "./proxy/upstreams.ts";
-import { redisErrorText } from "./redis-errors.ts";
 import { createSealerFactory } from "./sealing.ts";
+import { createReadinessChecks } from "./readiness-checks.ts";
 import { createEventStreams } from "./session/event-streams.ts";
 import { koaSession } from "./session/koa-session.ts";
 import { createLiveConnections } from "./session/live-connections.ts";
-import { createSessionCache, type SessionCache } from "./session/session-cache.ts";
+import { createSessionCache } from "./session/session-cache.ts";
 import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
-import type { FeedState, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { createAccessTokenFor } from "./tokens/access-token-for.ts";
 import { createClientToken } from "./tokens/client-token.ts";
 import { createExchangedToken } from "./tokens/exchanged-token.ts";
@@ -62,6 +62,9 @@ export type App = {
   settled: () => Promise<void>;
   close: () => Promise<void>;
 };
+
+/** Shorter than the supervisor waits for the metrics of a worker: an outage must not hide them. */
+const DEPENDENCY_SAMPLE_MS = 500;
 
 export function createApp({ config, store: sharedStore, log, metrics }: AppParts): App {
   const {
@@ -160,6 +163,9 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     useEveryMs: Math.min(30_000, sessionIdleMs / 30),
   });
 
+  const checks = createReadinessChecks({ store, provider, keycloak, cache });
+  metrics.watchDependencies(() => checkAll(checks, DEPENDENCY_SAMPLE_MS));
+
   const app = new Koa();
   app.on("error", reportLateError({ log }));
   const session = koaSession(app, { sessions, sessionMaxMs });
@@ -189,7 +195,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.use(spa({ root: config.spaRoot }));
   return {
     handle: oneAtATime(entrance(app), log),
-    readiness: readiness({ store, provider, keycloak, cache }),
+    readiness: checks,
     drain: eventStreams.drain,
     webSockets: tunnels,
     settled: refresh.settled,
@@ -200,50 +206,4 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
       return closeUpstreams(upstreams);
     },
   };
-}
-
-type ReadinessParts = {
-  store: Store;
-  provider: Provider;
-  keycloak: KeycloakSessions | undefined;
-  cache: SessionCache;
-};
-
-/** Without the store no session can be read; without a provider that ever took a request of ours nobody can log in. */
-function readiness({ store, provider, keycloak, cache }: ReadinessParts): ReadinessCheck[] {
-  return [
-    {
-      name: "store",
-      check: async () => failed(await store.check().catch((error: unknown) => unreachableStore(error))),
-    },
-    { name: "provider", check: async () => failed(await provider.check()) },
-    // Sessions go on; only logins are refused, once the clocks differ by more than is tolerated.
-    { name: "clock", check: async () => degraded(provider.clockAlarm()) },
-    // What has ended is refused at once all the same.
-    { name: "session-ends", check: async () => degraded(store.listenFault()) },
-    // Everything else goes on.
-    ...(keycloak === undefined
-      ? []
-      : [{ name: "keycloak-admin", check: async () => degraded(await keycloak.check()) }]),
-    { name: "session-cache", check: async () => cacheResult(cache.state()) },
-  ];
-}
-
-function unreachableStore(error: unknown): string {
-  return `the session store cannot be used: ${redisErrorText(error)}`;
-}
-
-function failed(detail: string | undefined): CheckResult {
-  return detail === undefined ? { status: "ok" } : { status: "failed", detail };
-}
-
-/** Without it everything works, at the price of a question to the store on every request. */
-function cacheResult(state: FeedState | undefined): CheckResult {
-  if (state === undefined) return { status: "ok", detail: "off" };
-  if (state.kind === "hearing") return { status: "ok" };
-  return { status: state.kind === "silent" ? "degraded" : "ok", detail: `off: ${state.reason}` };
-}
-
-function degraded(detail: string | undefined): CheckResult {
-  return detail === undefined ? { status: "ok" } : { status: "degraded", detail };
 }

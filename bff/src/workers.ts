@@ -4,9 +4,10 @@ import cluster, { type Worker } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AggregatorRegistry } from "prom-client";
 import type { Config } from "./config.ts";
-import { checkAll, createManagementServer, type CheckResult, type ReadinessCheck } from "./http/management.ts";
+import { createManagementServer } from "./http/management.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { listen, type ListenError } from "./listen.ts";
+import { checkAll, type CheckReport, type CheckResult, type ReadinessCheck } from "./http/readiness.ts";
 import type { Log } from "./log.ts";
 
 type Question = "readiness" | "metrics";
@@ -17,6 +18,8 @@ type MetricsOfOne = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
 /** A fault of the configuration: starting it again would cure nothing. */
 const WRONG_SETTING = 78;
 const ANSWER_TIMEOUT_MS = 900;
+/** Shorter, so that a worker reports a check that hangs before the supervisor stops waiting for the worker. */
+const CHECK_TIMEOUT_MS = 700;
 const RESTART_MS = { first: 100, longest: 5_000, forgottenAfter: 10_000 };
 /** Beyond what a worker grants itself for draining. */
 const KILL_MARGIN_MS = 8_000;
@@ -35,7 +38,7 @@ export function answerSupervisor(parts: { checks: readonly ReadinessCheck[]; met
   process.on("message", (message: Partial<Asked>) => {
     const { asked, number } = message;
     if (asked === undefined) return;
-    const answer = asked === "metrics" ? parts.metrics.sample() : checkAll(parts.checks, ANSWER_TIMEOUT_MS);
+    const answer = asked === "metrics" ? parts.metrics.sample() : checkAll(parts.checks, CHECK_TIMEOUT_MS);
     void answer.then(
       (value) => process.send?.({ answered: number, answer: value }),
       () => undefined,
@@ -136,14 +139,16 @@ function createAsking() {
   };
 }
 
-/** Requests are served while one of them can: what the others lack is said. */
+/** Requests are served while one process is ready: the detail lists what the others lack. */
 function judge(answers: readonly unknown[], workers: number): CheckResult {
-  const each = answers as Awaited<ReturnType<typeof checkAll>>[];
+  const each = answers as CheckReport[];
   const able = each.filter(({ status }) => status !== "failed");
   const faults = each.flatMap(({ checks }) =>
     Object.entries(checks).flatMap(([name, { status, detail }]) => (status === "ok" ? [] : [`${name}: ${detail}`])),
   );
   const detail = [`${able.length} of ${workers} processes are ready`, ...new Set(faults)].join("; ");
+  // Without a process that answers, the public listener is closed: requests belong to another instance.
+  if (each.length === 0) return { status: "failed", scope: "instance", detail };
   if (able.length === 0) return { status: "failed", detail };
   return able.length < workers || faults.length > 0 ? { status: "degraded", detail } : { status: "ok" };
 }

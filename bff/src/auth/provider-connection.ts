@@ -5,6 +5,7 @@ import { GatewayError } from "../errors.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
 import { refusedResponse } from "./provider-faults.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
+import { createProviderProbe, keepResult } from "./provider-probe.ts";
 import { untilItWorks } from "../until-it-works.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 
@@ -66,7 +67,8 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
       verify,
     };
   };
-  return untilItWorks(discover, DISCOVERY_PAUSE_MS);
+  const probe = createProviderProbe(config, fetch);
+  return Object.assign(untilItWorks(discover, DISCOVERY_PAUSE_MS), { probe, outage: keepResult(probe) });
 }
 
 /** Basic unless the provider only knows the other one; a bare string would mean client_secret_post. */

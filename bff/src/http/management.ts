@@ -1,32 +1,25 @@
 // The management listener: is the process alive, may it get requests, what does it count. Never on the public one.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Metrics } from "./metrics.ts";
+import { createReadiness, type ReadinessParts, type ReadinessReport } from "./readiness.ts";
 import { rawPath } from "./request-state.ts";
 
-export type CheckResult = {
-  /** `degraded`: something is wrong that requests survive; `failed`: send no requests here. */
-  status: "ok" | "degraded" | "failed";
-  /** One sentence for the operator that names the setting and the cure; never a secret. */
-  detail?: string;
-};
-
-export type ReadinessCheck = { name: string; check: () => Promise<CheckResult> };
-
-export type ManagementParts = {
+export type ManagementParts = ReadinessParts & {
   /** Shown by /readyz: instances that should be one application can be compared. */
   application: string;
   metrics: Pick<Metrics, "scrape" | "contentType">;
-  checks: readonly ReadinessCheck[];
-  isDraining: () => boolean;
-  /** A check that takes longer counts as failed: probes give up after a second or two. */
-  checkTimeoutMs?: number;
+};
+
+type RouteParts = Pick<ManagementParts, "application" | "metrics"> & {
+  reportReadiness: () => Promise<ReadinessReport>;
 };
 
 type Answer = { status: number; type: string; body: string };
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-export function createManagementServer(parts: ManagementParts): Server {
+export function createManagementServer({ application, metrics, ...readinessParts }: ManagementParts): Server {
+  const parts = { application, metrics, reportReadiness: createReadiness(readinessParts) };
   const server = createServer((request, response) => {
     void respond(parts, request, response);
   });
@@ -34,7 +27,7 @@ export function createManagementServer(parts: ManagementParts): Server {
   return server;
 }
 
-async function respond(parts: ManagementParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(parts: RouteParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let answer: Answer;
   try {
     answer = await route(parts, request);
@@ -53,14 +46,14 @@ async function respond(parts: ManagementParts, request: IncomingMessage, respons
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
-async function route(parts: ManagementParts, { method, url = "" }: IncomingMessage): Promise<Answer> {
+async function route(parts: RouteParts, { method, url = "" }: IncomingMessage): Promise<Answer> {
   if (method !== "GET" && method !== "HEAD") return json(405, { status: "method not allowed" });
   switch (rawPath(url)) {
     case "/livez":
       // Alive means that the event loop turns; a broken Redis is cured by no restart of ours.
       return json(200, { status: "ok" });
     case "/readyz":
-      return readiness(parts);
+      return readinessAnswer(parts.application, await parts.reportReadiness());
     case "/metrics":
       return { status: 200, type: parts.metrics.contentType, body: await parts.metrics.scrape() };
     default:
@@ -68,43 +61,8 @@ async function route(parts: ManagementParts, { method, url = "" }: IncomingMessa
   }
 }
 
-async function readiness({
-  application,
-  checks,
-  isDraining,
-  checkTimeoutMs = 1_000,
-}: ManagementParts): Promise<Answer> {
-  if (isDraining())
-    return json(503, { status: "failed", application, checks: {}, detail: "The gateway is shutting down." });
-  const { status, checks: results } = await checkAll(checks, checkTimeoutMs);
-  return json(status === "failed" ? 503 : 200, { status, application, checks: results });
-}
-
-export type Readiness = { status: CheckResult["status"]; checks: Record<string, CheckResult> };
-
-/** The worst of all counts. */
-export async function checkAll(checks: readonly ReadinessCheck[], timeoutMs: number): Promise<Readiness> {
-  const results = await Promise.all(
-    checks.map(async ({ name, check }) => [name, await withDeadline(check, timeoutMs)] as const),
-  );
-  const found = results.map(([, { status }]) => status);
-  const status = found.includes("failed") ? "failed" : found.includes("degraded") ? "degraded" : "ok";
-  return { status, checks: Object.fromEntries(results) };
-}
-
-async function withDeadline(check: () => Promise<CheckResult>, timeoutMs: number): Promise<CheckResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<CheckResult>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, { status: "failed", detail: `No answer within ${timeoutMs} ms.` });
-  });
-  try {
-    return await Promise.race([check(), late]);
-  } catch {
-    // The error's text may hold a URL with a password; the check's own sentence is the place for details.
-    return { status: "failed", detail: "The check itself failed; see the log." };
-  } finally {
-    clearTimeout(timer);
-  }
+function readinessAnswer(application: string, { takesRequests, ...report }: ReadinessReport): Answer {
+  return json(takesRequests ? 200 : 503, { application, ...report });
 }
 
 function json(status: number, value: object): Answer {

@@ -3,6 +3,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
 import type { RouteClass } from "../paths.ts";
+import { watchDependencies } from "./dependency-metrics.ts";
+import type { CheckReport } from "./readiness.ts";
 import { createRequestTally } from "./request-tally.ts";
 import { watchUpstreams, type UpstreamSample } from "./upstream-metrics.ts";
 
@@ -27,6 +29,8 @@ export type Metrics = {
   refresh(outcome: RefreshOutcome): void;
   login(outcome: LoginOutcome): void;
   csrfRejected(): void;
+  /** Runs on each scrape. */
+  watchDependencies(report: () => Promise<CheckReport>): void;
   /** Asked only when somebody asks us. */
   watchEventStreams(count: () => number): void;
   /** Asked only when somebody asks us: nothing is counted twice on a request's way. */
@@ -84,6 +88,7 @@ export function createMetrics(): Metrics {
     refresh: (outcome) => refreshes.inc({ outcome }),
     login: (outcome) => logins.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
+    watchDependencies: (report) => watchDependencies(registry, report),
     watchEventStreams: (count) => watchNumber(registry, "event_streams", "Open streams of /bff/events", count),
     watchUpstreams: (sample) => watchUpstreams(registry, sample),
     webSocketOpened: () => webSocketsOpen.inc(),

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { createManagementServer, type ReadinessCheck } from "../../src/http/management.ts";
+import { createManagementServer } from "../../src/http/management.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
+import type { ReadinessCheck } from "../../src/http/readiness.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
