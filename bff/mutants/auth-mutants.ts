@@ -3,6 +3,27 @@ import type { Mutant } from "./mutants.ts";
 
 export const AUTH_MUTANTS: readonly Mutant[] = [
   {
+    breaks: "a logout revokes what the provider ends by itself, which at Keycloak ends the user's other sessions too",
+    file: "src/auth/provider.ts",
+    find: "metadata.backchannel_logout_session_supported === true &&",
+    replace: "metadata.backchannel_logout_session_supported === undefined &&",
+    tests: ["test/auth/logout.test.ts"],
+  },
+  {
+    breaks: "a logout leaves an offline refresh token alive at the provider",
+    file: "src/auth/provider.ts",
+    find: "!isOffline",
+    replace: "isOffline !== undefined",
+    tests: ["test/auth/logout.test.ts"],
+  },
+  {
+    breaks: "I10: a refused revocation keeps the browser from the provider's end-session endpoint",
+    file: "src/auth/logout-routes.ts",
+    find: 'log.warn("the refresh token could not be revoked", { session });\n    return provider.isReachable();',
+    replace: 'log.warn("the refresh token could not be revoked", { session });\n    return false;',
+    tests: ["test/auth/logout.test.ts"],
+  },
+  {
     breaks: "I5: an unreachable provider ends the session",
     file: "src/auth/provider-faults.ts",
     find: 'return { kind: "unspent", reason: unsent };',
@@ -131,8 +152,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I1: the JSON answer of a logout holds the ID token",
     file: "src/auth/logout-routes.ts",
-    find: 'if (revoked && reader === "script" && atProvider !== undefined)',
-    replace: 'if (revoked && reader === "form" && atProvider !== undefined)',
+    find: 'if (isReachable && reader === "script" && atProvider !== undefined)',
+    replace: 'if (isReachable && reader === "form" && atProvider !== undefined)',
     tests: ["test/auth/logout.test.ts"],
   },
   {

@@ -18,6 +18,45 @@ test("logout ends Keycloak's session too: the next login asks for a password", a
   await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
 });
 
+test("a good logout leaves LOGOUT in Keycloak's audit trail and no error", async ({ page, world, newUser, admin }) => {
+  const user = await newUser();
+  await logIn(page, world.gateway.origin, user);
+  await logOut(page, world.gateway.origin);
+  type KeycloakEvent = { type: string; error?: string };
+  const events = async () =>
+    (await admin.get<KeycloakEvent[]>(`/demo/events?user=${user.id}`)).map(({ type }) => type).reverse();
+  await expect.poll(events).toContain("LOGOUT");
+  expect(await events()).toEqual(["LOGIN", "CODE_TO_TOKEN", "LOGOUT"]);
+});
+
+test("a logout in one browser leaves the user's other browser logged in, at Keycloak too", async ({
+  page,
+  browser,
+  newUser,
+  newGateway,
+  admin,
+}) => {
+  const user = await newUser();
+  // Its access tokens last for 5 s, so that the other browser needs a refresh after the logout.
+  const gateway = await newGateway({ clientAttributes: { "access.token.lifespan": "5" } });
+  const phone = await (await browser.newContext()).newPage();
+  await logIn(page, gateway.origin, user);
+  await logIn(phone, gateway.origin, user);
+  await logOut(page, gateway.origin);
+  expect(await providerSessions(admin, user)).toHaveLength(1);
+  const startedMs = Date.now();
+  await expect
+    .poll(
+      async () => {
+        expect((await call(phone, "/api/protected?message=probe")).status).toBe(200);
+        return Date.now() - startedMs;
+      },
+      { timeout: 20_000 },
+    )
+    .toBeGreaterThan(7_000);
+  await phone.context().close();
+});
+
 test("an administrator ends the user's sessions in Keycloak, and the gateway refuses them within a second", async ({
   page,
   world,

@@ -8,6 +8,7 @@ import { endSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName, sessionKeyOf } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store } from "../store.ts";
+import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 import { readForm } from "./form-body.ts";
 import { oncePerLogoutToken } from "./logout-replay.ts";
@@ -43,6 +44,18 @@ export type LogoutReader = "form" | "script";
  */
 export function createBrowserLogout(parts: BrowserLogoutParts) {
   const { publicOrigin, postLogoutPath, provider, providerLogout, sessions, vault, log } = parts;
+  /**
+   * A revocation before the end-session request would end more than this session at Keycloak, which detaches all of the
+   * user's sessions of this client, and would turn its LOGOUT event into LOGOUT_ERROR. Where it is needed, its outcome
+   * decides nothing: the browser is led to the provider in any case (I10).
+   * @returns whether the provider responds
+   */
+  const revokeWhereNeeded = async ({ refreshToken, scope }: TokenSet, session: string): Promise<boolean> => {
+    if (refreshToken === undefined || provider.endsTokensWithSession(scope)) return provider.isReachable();
+    if (await provider.revoke(refreshToken)) return true;
+    log.warn("the refresh token could not be revoked", { session });
+    return provider.isReachable();
+  };
   return async function logOutBrowser(ctx: Context, reader: LogoutReader): Promise<string> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
@@ -61,11 +74,10 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
         subject: found.session.subject,
         providerSession: providerSessionName(found.session.providerSid),
       });
-      const revoked = tokens.refreshToken === undefined || (await provider.revoke(tokens.refreshToken));
-      if (!revoked) log.warn("the refresh token could not be revoked", { session: found.session.handle });
-      // A provider that did not answer us would not answer the browser either: say so at home instead.
-      const atProvider = revoked ? provider.endSessionUrl(tokens.idToken)?.href : `${home}?provider=unreachable`;
-      if (revoked && reader === "script" && atProvider !== undefined)
+      const isReachable = await revokeWhereNeeded(tokens, found.session.handle);
+      // A provider that does not respond to the gateway would not respond to the browser either: say so at home instead.
+      const atProvider = isReachable ? provider.endSessionUrl(tokens.idToken)?.href : `${home}?provider=unreachable`;
+      if (isReachable && reader === "script" && atProvider !== undefined)
         location = publicOrigin + providerLogout.prepare(ctx, tokens.idToken);
       else location = atProvider ?? home;
     }

@@ -43,6 +43,13 @@ export type Provider = ProviderTokens & {
   refresh(refreshToken: string, of: { issuer: string; subject: string }): Promise<RefreshOutcome>;
   /** @returns whether the provider confirmed it. */
   revoke(refreshToken: string): Promise<boolean>;
+  /**
+   * Whether the end of the session at the provider ends its refresh token too, so that no revocation is needed. OIDC
+   * Back-Channel Logout 1.0 §2.7 demands it of providers with that feature, for tokens without `offline_access`.
+   */
+  endsTokensWithSession(grantedScope: string): boolean;
+  /** Asks the provider, without a result that was kept. */
+  isReachable(): Promise<boolean>;
   /** @returns undefined where the provider has no end-session endpoint, or has never been reached. */
   endSessionUrl(idToken: string): URL | undefined;
   /** @throws GatewayError request_malformed | provider_unavailable */
@@ -52,6 +59,8 @@ export type Provider = ProviderTokens & {
    * that names the setting and the cure.
    */
   check(): Promise<string | undefined>;
+  /** @returns undefined while a provider that has been reached once still responds, otherwise one sentence. */
+  outage(): Promise<string | undefined>;
   /** @returns undefined while the provider's clock and ours agree as far as is known, otherwise one sentence. */
   clockAlarm(): string | undefined;
 };
@@ -167,6 +176,16 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
         return false;
       }
     },
+    endsTokensWithSession(grantedScope) {
+      const metadata = connect.known()?.configuration.serverMetadata();
+      const isOffline = `${config.scope} ${grantedScope}`.split(" ").includes("offline_access");
+      return (
+        metadata?.end_session_endpoint !== undefined &&
+        metadata.backchannel_logout_session_supported === true &&
+        !isOffline
+      );
+    },
+    isReachable: async () => (await connect.probe()) === undefined,
     endSessionUrl(idToken) {
       const configuration = connect.known()?.configuration;
       if (configuration?.serverMetadata().end_session_endpoint === undefined) return undefined;
@@ -189,6 +208,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
         return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
       }
     },
+    outage: connect.outage,
     clockAlarm: clock.alarm,
   };
 }

@@ -1,5 +1,7 @@
 // Logging out: first here and for good, then at the provider.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { createProvider } from "../../src/auth/provider.ts";
+import { startGateway } from "../support/gateway.ts";
 import { startWorld, userOf, type World } from "../support/world.ts";
 
 let world: World;
@@ -12,7 +14,7 @@ const logout = (browser: ReturnType<World["browser"]>) =>
   browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
 
 describe("a logout", () => {
-  it("ends the session on every instance, revokes the refresh token and leads to the provider", async () => {
+  it("ends the session on every instance and leads to the provider, which ends its tokens with its session", async () => {
     const browser = world.browser();
     await browser.login();
     const stolen = browser.cookies.get("__Host-Http-session")!;
@@ -26,7 +28,8 @@ describe("a logout", () => {
     expect(target.href).toContain(`${world.provider.issuer}/session/end`);
     expect(target.searchParams.get("post_logout_redirect_uri")).toBe(`${world.gateway.config.publicOrigin}/`);
     expect(world.provider.issuedTokens().idTokens).toContain(target.searchParams.get("id_token_hint"));
-    expect(world.provider.count("revocation")).toBe(revocations + 1);
+    // A revocation first would end the user's other sessions at Keycloak, and make an error of this logout there.
+    expect(world.provider.count("revocation")).toBe(revocations);
     expect(response.headers.get("clear-site-data")).toContain("cache");
     expect(browser.cookies.has("__Host-Http-session")).toBe(false);
     for (const gateway of world.gateways) {
@@ -40,6 +43,75 @@ describe("a logout", () => {
         loginUrl: expect.stringContaining("/bff/login"),
       });
     }
+  });
+
+  describe("reaches the provider's end-session endpoint, and revokes the refresh token only where that endpoint does not", () => {
+    type Metadata = Record<string, unknown>;
+    /** Another instance of the application, which has read other metadata of the same provider. */
+    const instanceWith = async (change: (honest: Metadata) => Metadata) => {
+      const { provider, redis, gateway } = world;
+      const honest = (await (await fetch(`${provider.issuer}/.well-known/openid-configuration`)).json()) as Metadata;
+      provider.faults.set({
+        endpoint: "discovery",
+        status: 200,
+        contentType: "application/json",
+        body: JSON.stringify(change(honest)),
+      });
+      const instance = await startGateway({
+        issuer: provider.issuer,
+        clientId: "cloakroom",
+        clientSecret: "a-client-secret-of-the-tests",
+        redisUrl: redis.url,
+        publicOrigin: gateway.config.publicOrigin,
+      });
+      onTestFinished(() => {
+        provider.faults.clear();
+        return instance.stop();
+      });
+      return instance;
+    };
+    const without = (name: string) => (honest: Metadata) => ({ ...honest, [name]: undefined });
+
+    it.each<[string, (honest: Metadata) => Metadata, number | undefined, number]>([
+      ["the provider ends tokens with its sessions", (honest) => honest, undefined, 0],
+      ["it does not say so", without("backchannel_logout_session_supported"), undefined, 1],
+      [
+        "it says that it does not",
+        (honest) => ({ ...honest, backchannel_logout_session_supported: false }),
+        undefined,
+        1,
+      ],
+      ["the revocation is refused with 400", without("backchannel_logout_session_supported"), 400, 1],
+      ["the revocation is refused with 503", without("backchannel_logout_session_supported"), 503, 1],
+      [
+        "there is no revocation endpoint",
+        (honest) => without("revocation_endpoint")(without("backchannel_logout_session_supported")(honest)),
+        undefined,
+        0,
+      ],
+    ])("%s", async (_what, change, refusal, expected) => {
+      const instance = await instanceWith(change);
+      const browser = world.browser("alice", instance);
+      await browser.login();
+      if (refusal !== undefined) world.provider.faults.set({ endpoint: "revocation", status: refusal, body: "{}" });
+      const before = world.provider.count("revocation");
+      const form = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "text/html" } });
+      expect(form.headers.get("location")).toContain(`${world.provider.issuer}/session/end?`);
+      expect(world.provider.count("revocation")).toBe(before + expected);
+    });
+
+    it("an offline token is revoked, since it outlives the session", async () => {
+      const { config } = world.gateway;
+      const provider = createProvider({
+        config: config.provider,
+        publicOrigin: config.publicOrigin,
+        postLogoutPath: "/",
+      });
+      expect(provider.endsTokensWithSession("openid")).toBe(false);
+      await provider.check();
+      expect(provider.endsTokensWithSession("openid")).toBe(true);
+      expect(provider.endsTokensWithSession("openid offline_access")).toBe(false);
+    });
   });
 
   it("shows no script the ID token: it goes to the provider once, sealed in a cookie", async () => {
