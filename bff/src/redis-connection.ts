@@ -33,6 +33,8 @@ const requestPathOptions = (timeoutMs: number) =>
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    // CLIENT SETINFO would fill ACL LOG at every connection: Redis before 7.2 has no such subcommand to allow.
+    disableClientInfo: true,
     retryStrategy: (attempt: number) => Math.min(20 * 2 ** attempt, 500) * (0.75 + Math.random() / 2),
     // After a failover only a new connection reaches the new master.
     reconnectOnError: (error: Error) => redisErrorCode(error) === "READONLY",

@@ -15,10 +15,7 @@ export type SecretFile = { reader: Reader; name: string; content: string };
 /** APP_ID of the gateway in docker-compose.yml and in deploy/kubernetes: its Redis user has no other application's keys. */
 export const APP_ID = "demo";
 
-/**
- * Found by running the store with them. Without `client|setinfo`: Redis before 7.2 does not know it and would not
- * start, and a later one only refuses the driver to introduce itself.
- */
+/** Found by running the store with them. The driver sends no `client|setinfo`, which Redis before 7.2 does not have. */
 export const REDIS_COMMANDS =
   "hmget hget hset hdel hincrby exists pexpire pttl del set get zadd zrem zrange zremrangebyscore time " +
   "publish subscribe client|id client|tracking eval evalsha info hello auth select ping";

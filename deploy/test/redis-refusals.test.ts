@@ -1,0 +1,124 @@
+// The whole gateway as the user that the composed Redis gives it: Redis refuses no command, so ACL LOG stays readable.
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { connectRedis, type RedisClient } from "../../bff/src/redis-connection.ts";
+import { openStream } from "../../bff/test/support/open-stream.ts";
+import { testKeys } from "../../bff/test/support/sessions.ts";
+import { startWorld, userOf, type World } from "../../bff/test/support/world.ts";
+import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
+import { APP_ID, redisUsers } from "../compose/secrets.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "cloakroom-refusals-"));
+const ROOT = join(import.meta.dirname, "..", "..");
+let redis: RedisServer;
+let owner: RedisClient;
+let world: World;
+let url: string;
+
+beforeAll(async () => {
+  const users = join(folder, "users.acl");
+  const password = randomBytes(24).toString("base64url");
+  writeFileSync(users, redisUsers(password));
+  appendFileSync(users, "user owner on >owner ~* &* +@all\n");
+  const lines = readFileSync(join(ROOT, "deploy", "redis", "redis.conf"), "utf8").split("\n");
+  const own = { port: undefined, bind: "127.0.0.1", aclfile: users, dir: folder } as Record<string, string | undefined>;
+  const args = lines
+    .filter((line) => /^[a-z]/.test(line))
+    .flatMap((line) => {
+      const [name = "", ...rest] = line.split(" ");
+      const value = name in own ? own[name] : rest.join(" ");
+      return value === undefined ? [] : [`--${name}`, value === '""' ? "" : value];
+    });
+  redis = await startRedisServer({ args });
+  url = `redis://cloakroom:${password}@127.0.0.1:${redis.port}/0`;
+  owner = connectRedis({ url: `redis://owner:owner@127.0.0.1:${redis.port}`, timeoutMs: 2_000 });
+  await new Promise((ready) => owner.once("ready", ready));
+  // Of the question whether the server is up, which is asked without a name.
+  await owner.call("CONFIG", "RESETSTAT");
+  world = await startWorld({ env: { REDIS_URL: url, APP_ID } });
+}, 60_000);
+afterAll(async () => {
+  await world.stop();
+  owner.disconnect();
+  await redis.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Replies with an error, by their first word: Redis before 7.2 answers an unknown subcommand with `ERR`. */
+async function refusals(): Promise<Record<string, number>> {
+  const text = String(await owner.call("INFO", "errorstats"));
+  const found = [...text.matchAll(/^errorstat_(\w+):count=(\d+)/gm)].map(([, name, count]) => [name, Number(count)]);
+  return Object.fromEntries(found) as Record<string, number>;
+}
+
+async function sessionsCommand(...args: string[]): Promise<void> {
+  const child = spawn(process.execPath, [join(ROOT, "bff", "src", "admin.ts"), ...args], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      OIDC_ISSUER: world.provider.issuer,
+      OIDC_CLIENT_ID: "cloakroom",
+      OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
+      PUBLIC_ORIGIN: world.gateway.config.publicOrigin,
+      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+      REDIS_URL: url,
+      APP_ID,
+    },
+    stdio: "ignore",
+  });
+  expect(await once(child, "exit")).toEqual([0, null]);
+}
+
+async function loggedIn() {
+  const browser = world.browser();
+  await browser.login();
+  return browser;
+}
+
+it.each<[string, () => Promise<unknown>]>([
+  ["a start, with every connection of its own", async () => undefined],
+  ["a connection that is lost and opened again", () => owner.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")],
+  ["a login", loggedIn],
+  [
+    "requests of an API and an open event stream",
+    async () => {
+      const browser = await loggedIn();
+      const stream = await openStream(browser, world.gateway, "/bff/events");
+      for (let count = 0; count < 3; count++) await browser.fetch("/api/x");
+      stream.leave();
+    },
+  ],
+  [
+    "a logout",
+    async () => (await loggedIn()).fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } }),
+  ],
+  [
+    "the list of sessions and the end of all",
+    async () => {
+      const browser = await loggedIn();
+      await browser.fetch("/bff/sessions");
+      await browser.fetch("/bff/sessions", { method: "DELETE" });
+    },
+  ],
+  [
+    "the administrator's list and end of a user's sessions",
+    async () => {
+      const subject = (await userOf(await loggedIn()))!;
+      await sessionsCommand("list", "--subject", subject);
+      await sessionsCommand("end-user", "--subject", subject);
+    },
+  ],
+  ["the readiness check", () => world.gateway.readiness("store")],
+])("Redis refuses nothing during %s", async (_what, act) => {
+  await owner.call("ACL", "LOG", "RESET");
+  await act();
+  await expect.poll(() => world.gateway.store.check().catch(String), { timeout: 10_000 }).toBeUndefined();
+  expect(await owner.call("ACL", "LOG")).toEqual([]);
+  // A script that the server does not have yet is sent in full then.
+  const { NOSCRIPT: _expected, ...others } = await refusals();
+  expect(others).toEqual({});
+});
