@@ -1,4 +1,4 @@
-// node bff/bench/live-sessions.ts: what one instance holds for its sessions and their event streams, and how soon each
+// npm run bench:sessions: what one instance holds for its sessions and their event streams, and how soon each
 // stream hears that its session has ended. Sessions are stored as a login would; each is used once through /api.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";

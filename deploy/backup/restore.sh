@@ -21,7 +21,23 @@ name=${2:-}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-openssl cms -decrypt -binary -inform DER -in "$backups/$name" -inkey "$key" -out "$work/backup.tar" ||
+
+# The key first, on its own: a passphrase that is missing or wrong says nothing about the backup.
+unlock_key() {
+  if ! grep -q ENCRYPTED "$key"; then
+    openssl pkey -in "$key" -out "$work/key.pem" || fail "$key holds no private key in PEM."
+  elif [[ -n ${BACKUP_KEY_PASSPHRASE:-} ]]; then
+    openssl pkey -in "$key" -passin env:BACKUP_KEY_PASSPHRASE -out "$work/key.pem" ||
+      fail "BACKUP_KEY_PASSPHRASE does not open the private key."
+  elif (: </dev/tty) 2>/dev/null; then
+    openssl pkey -in "$key" -out "$work/key.pem" || fail "this passphrase does not open the private key."
+  else
+    fail "the private key has a passphrase and there is no terminal to ask for it. Run it in a terminal (without -T), or export BACKUP_KEY_PASSPHRASE and add -e BACKUP_KEY_PASSPHRASE to docker compose run."
+  fi
+}
+
+unlock_key
+openssl cms -decrypt -binary -inform DER -in "$backups/$name" -inkey "$work/key.pem" -out "$work/backup.tar" ||
   fail "the key does not open this backup, or the backup was changed."
 
 restore_secrets() {

@@ -7,11 +7,15 @@ const ROOT = join(import.meta.dirname, "..", "..");
 
 type Compose = { services: Record<string, { environment?: Record<string, string> }> };
 
-/** `${NAME}` and `${NAME:-default}`: all that the file uses. */
-const VARIABLE = /\$\{([A-Z_]+)(?::-([^}]*))?\}/g;
+/** `${NAME}` and `${NAME:-default}`, innermost first: a default may hold another variable. */
+const VARIABLE = /\$\{([A-Z_]+)(?::-([^{}]*))?\}/g;
 
 export function fillIn(text: string, variables: Readonly<Record<string, string>>): string {
-  return text.replace(VARIABLE, (_, name: string, initial: string | undefined) => variables[name] ?? initial ?? "");
+  const filled = text.replace(VARIABLE, (_, name: string, initial: string | undefined) => {
+    const value = variables[name] ?? "";
+    return value === "" ? (initial ?? "") : value;
+  });
+  return filled === text ? filled : fillIn(filled, variables);
 }
 
 /** @throws Error for a service that is not in the file */

@@ -63,7 +63,12 @@ export async function newInstallation(): Promise<Installation> {
     publicOrigin,
     keycloakOrigin,
     // The proxy is the only one that comes from this address; tests that play somebody else come from another.
-    variables: { PUBLIC_ORIGIN: publicOrigin, KEYCLOAK_ORIGIN: keycloakOrigin, TRUSTED_PROXIES: "127.0.0.1" },
+    variables: {
+      PUBLIC_ORIGIN: publicOrigin,
+      KEYCLOAK_ORIGIN: keycloakOrigin,
+      KEYCLOAK_PORT: String(ports.keycloak),
+      TRUSTED_PROXIES: "127.0.0.1",
+    },
     secretsFolder,
   };
 }

@@ -15,6 +15,8 @@ export type TlsPlace = {
   publicOrigin: string;
   keycloakOrigin: string;
   ports: { http: number; health: number; gateway: number; keycloak: number };
+  /** ADMIN_NETWORKS and BRIDGE_NETWORK; absent: the defaults of the file. */
+  env?: Readonly<Record<string, string>>;
 };
 
 export type TlsProxy = RunningProcess & {
@@ -38,7 +40,8 @@ function hasCertificate(origin: string): Promise<boolean> {
   });
 }
 
-export async function startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports }: TlsPlace): Promise<TlsProxy> {
+export async function startTlsProxy(place: TlsPlace): Promise<TlsProxy> {
+  const { folder, publicOrigin, keycloakOrigin, ports, env = {} } = place;
   const data = join(folder, "tls-data");
   const running = await startProcess({
     name: "Caddy",
@@ -53,6 +56,7 @@ export async function startTlsProxy({ folder, publicOrigin, keycloakOrigin, port
       KEYCLOAK_ADDRESS: `127.0.0.1:${ports.keycloak}`,
       HTTP_PORT: String(ports.http),
       HEALTH_PORT: String(ports.health),
+      ...env,
     },
     // It answers before it has its certificates.
     isReady: async () =>

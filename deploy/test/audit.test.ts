@@ -54,6 +54,26 @@ describe("a line", () => {
     expect(JSON.stringify(event)).not.toContain("hunter2");
   });
 
+  it.each([
+    ["null", { sessionId: "null" }],
+    ["empty", { sessionId: "" }],
+    ["absent", {}],
+  ])("whose session is %s has no session: the hash of nothing would join unrelated events", (_what, fields) => {
+    const event = parseLine(keycloak({ type: "LOGIN_ERROR", userId: USER, username: "alice", ...fields }));
+    expect(event).toMatchObject({ event: "LOGIN_ERROR", username: "alice" });
+    expect(event).not.toHaveProperty("providerSession");
+  });
+
+  it.each([
+    ["null", { userId: "null" }],
+    ["empty", { userId: "" }],
+    ["absent", {}],
+  ])("whose user id is %s does not repeat the name: it may be a password", (_what, fields) => {
+    const event = parseLine(keycloak({ type: "LOGIN_ERROR", username: "hunter2-my-password", ...fields }));
+    expect(event).toMatchObject({ event: "LOGIN_ERROR" });
+    expect(JSON.stringify(event)).not.toContain("hunter2");
+  });
+
   it("of an administrator says what was done to what", () => {
     const fields = { operationType: "UPDATE", resourceType: "USER", resourcePath: `users/${USER}`, userId: "admin-id" };
     expect(parseLine(keycloak(fields))).toMatchObject({ event: "ADMIN_UPDATE", detail: `USER users/${USER}` });

@@ -21,6 +21,10 @@ type Service = {
   volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
+  profiles?: string[];
+  deploy?: { replicas: string };
+  mem_limit?: string;
+  pids_limit?: number;
 };
 type Compose = {
   services: Record<string, Service>;
@@ -42,6 +46,21 @@ const cidr = (range: string) => {
 };
 const dockerfileOf = ({ build }: Service) =>
   build === undefined ? undefined : readFileSync(join(root, build.context, build.dockerfile ?? "Dockerfile"), "utf8");
+
+/** What `--env-file deploy/tls/local.env` sets. */
+function localSettings(variables: Readonly<Record<string, string>>): Record<string, string> {
+  const local = readFileSync(join(root, "deploy", "tls", "local.env"), "utf8");
+  return Object.fromEntries(
+    [...local.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, fillIn(value!, variables)]),
+  );
+}
+
+function publishedPorts(variables: Readonly<Record<string, string>>): Record<string, string[]> {
+  const opened = services.map(
+    ([name, { ports = [] }]) => [name, ports.map((port) => fillIn(port, variables))] as const,
+  );
+  return Object.fromEntries(opened.filter(([, ports]) => ports.length > 0));
+}
 
 describe("docker-compose.yml", () => {
   it("runs the Keycloak that the tests run", () => {
@@ -90,13 +109,86 @@ describe("docker-compose.yml", () => {
     ]);
   });
 
-  it("opens two ports and with TLS two more, on this machine only unless told otherwise", () => {
-    const opened = services.map(([name, { ports = [] }]) => [name, ports.map((port) => fillIn(port, {}))]);
-    expect(Object.fromEntries(opened.filter(([, ports]) => ports!.length > 0))).toEqual({
+  it("opens two ports and with TLS two more, on this machine only by default", () => {
+    expect(publishedPorts({})).toEqual({
       keycloak: ["127.0.0.1:8080:8080"],
       gateway: ["127.0.0.1:3000:3000"],
       tls: ["127.0.0.1:8443:8443", "127.0.0.1:8081:8081"],
     });
+  });
+
+  it("publishes every port under a variable, which moves the origin with it", () => {
+    for (const [name, { ports = [] }] of services)
+      for (const port of ports)
+        expect([name, port]).toEqual([name, expect.stringMatching(/:\$\{[A-Z_]+_PORT:-\d+\}:/)]);
+    const moved = { GATEWAY_PORT: "3001", KEYCLOAK_PORT: "8090", TLS_PORT: "9443", TLS_HTTP_PORT: "9080" };
+    expect(publishedPorts(moved)).toEqual({
+      keycloak: ["127.0.0.1:8090:8080"],
+      gateway: ["127.0.0.1:3001:3000"],
+      tls: ["127.0.0.1:9443:9443", "127.0.0.1:9080:9080"],
+    });
+    expect(composedEnvironment("gateway", moved)).toMatchObject({
+      PUBLIC_ORIGIN: "http://localhost:3001",
+      OIDC_ISSUER: "http://localhost:8090/realms/demo",
+      ACCOUNT_URL: "http://localhost:8090/realms/demo/account/?referrer=cloakroom",
+    });
+    expect(composedEnvironment("keycloak", moved)).toMatchObject({
+      KC_HOSTNAME: "http://localhost:8090",
+      KC_HOSTNAME_ADMIN: "http://localhost:8090",
+      CLOAKROOM_ORIGIN: "http://localhost:3001",
+    });
+    expect(composedEnvironment("api", moved)["API_ISSUER"]).toBe("http://localhost:8090/realms/demo");
+    expect(localSettings(moved)).toMatchObject({
+      PUBLIC_ORIGIN: "https://app.localhost:9443",
+      KEYCLOAK_ORIGIN: "https://id.localhost:9443",
+    });
+  });
+
+  it("reports a port that is taken within seconds: no published port waits for Keycloak", () => {
+    const waitsFor = (name: string): string[] =>
+      Object.keys(compose.services[name]!.depends_on ?? {}).flatMap((needed) => [needed, ...waitsFor(needed)]);
+    for (const [name, { ports = [] }] of services)
+      if (ports.length > 0)
+        expect([name, waitsFor(name)]).toEqual([name, expect.not.arrayContaining(["keycloak", "api"])]);
+  });
+
+  it.each(services)("gives %s a limit of memory and of processes", (_name, { mem_limit: memory, pids_limit: pids }) => {
+    expect(memory).toMatch(/^\d+[mg]$/);
+    expect(pids).toBeGreaterThanOrEqual(64);
+  });
+
+  it("keeps every management listener off the networks", () => {
+    expect(composedEnvironment("keycloak", {})["KC_HTTP_MANAGEMENT_HOST"]).toBe("127.0.0.1");
+    expect(composedEnvironment("gateway", {})["MANAGEMENT_HOST"] ?? SETTINGS.MANAGEMENT_HOST.default).toBe("127.0.0.1");
+  });
+
+  it("passes ADMIN_NETWORKS to the TLS proxy, by default no address, and never the bridge's", () => {
+    const front = compose.networks["front"] as { ipam: { config: { subnet: string }[] } };
+    expect(composedEnvironment("tls", {})).toMatchObject({
+      ADMIN_NETWORKS: "0.0.0.0/32",
+      BRIDGE_NETWORK: front.ipam.config[0]!.subnet,
+    });
+    const named = composedEnvironment("tls", { ADMIN_NETWORKS: "198.51.100.0/24" });
+    expect(named["ADMIN_NETWORKS"]).toBe("198.51.100.0/24");
+  });
+
+  it("removes everything by `down --volumes`: what keeps running or keeps data is in no profile", () => {
+    const inProfile = services.filter(([, { profiles = [] }]) => profiles.length > 0);
+    // `down` leaves out the services of a profile that is not named. These run once, and go with --rm.
+    expect(inProfile.map(([name]) => name)).toEqual(["backup", "restore"]);
+    for (const [name] of inProfile) expect([name, ONE_SHOT.has(name)]).toEqual([name, true]);
+    const always = services.filter(([, { profiles = [] }]) => profiles.length === 0);
+    const volumes = new Set(
+      always.flatMap(([, service]) => service.volumes ?? []).map((volume) => volume.split(":")[0]),
+    );
+    for (const name of Object.keys(compose.volumes)) expect(volumes).toContain(name);
+    const networks = new Set(always.flatMap(([, { networks: on = [] }]) => (Array.isArray(on) ? on : Object.keys(on))));
+    for (const name of Object.keys(compose.networks)) expect(networks).toContain(name);
+  });
+
+  it("runs the TLS proxy with its settings only", () => {
+    const { replicas } = compose.services["tls"]!.deploy!;
+    expect([fillIn(replicas, {}), fillIn(replicas, localSettings({}))]).toEqual(["0", "1"]);
   });
 
   it("trusts the TLS proxy's address, which nobody else can get", () => {
@@ -112,11 +204,7 @@ describe("docker-compose.yml", () => {
   });
 
   it("serves TLS under the origins and the ports of its local settings", () => {
-    const local = readFileSync(join(root, "deploy", "tls", "local.env"), "utf8");
-    const variables = Object.fromEntries(
-      [...local.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
-    );
-    expect(variables["COMPOSE_PROFILES"]).toBe("tls");
+    const variables = localSettings({});
     for (const name of ["PUBLIC_ORIGIN", "KEYCLOAK_ORIGIN"])
       expect(compose.services["tls"]!.ports!.map((port) => fillIn(port, variables).split(":").at(-1))).toContain(
         new URL(variables[name]!).port,
@@ -143,19 +231,18 @@ describe("docker-compose.yml", () => {
     expect(compose.networks["keycloak-data"]?.internal).toBe(true);
   });
 
-  it("starts everything only once what it needs is healthy", () => {
+  it("starts everything only once what it cannot start without is healthy", () => {
     const conditions = services.flatMap(([name, { depends_on: needs = {} }]) =>
       Object.entries(needs).map(([needed, { condition }]) => `${name} after ${needed}: ${condition}`),
     );
     expect(conditions.sort()).toEqual([
       "backup after postgres: service_healthy",
-      "gateway after api: service_healthy",
-      "gateway after keycloak: service_healthy",
       "gateway after redis: service_healthy",
+      "gateway after secrets: service_completed_successfully",
       "keycloak after postgres: service_healthy",
       "postgres after secrets: service_completed_successfully",
       "redis after secrets: service_completed_successfully",
-      "tls after gateway: service_healthy",
+      "tls after secrets: service_completed_successfully",
     ]);
     for (const [name, service] of services)
       if (!ONE_SHOT.has(name))
@@ -201,6 +288,21 @@ describe("the Dockerfiles", () => {
     for (const file of ["bff/Dockerfile", "demo/Dockerfile"])
       for (const workspace of workspaces)
         expect(readFileSync(join(root, file), "utf8")).toContain(`COPY ${workspace}/package.json ${workspace}/`);
+  });
+
+  it.each(["bff/Dockerfile", "demo/Dockerfile", "deploy/keycloak/Dockerfile"])(
+    "%s is built by the builder's own frontend: none is fetched, pinned or not",
+    (file) => expect(readFileSync(join(root, file), "utf8")).not.toMatch(/^#\s*syntax\s*=/im),
+  );
+
+  // npm's --omit=dev keeps a development dependency that another workspace needs to run: `ws` was in the gateway's image.
+  it.each([
+    ["bff", "bff/Dockerfile"],
+    ["demo", "demo/Dockerfile"],
+  ])("deletes the development dependencies of %s before its image installs", (workspace, file) => {
+    const stages = readFileSync(join(root, file), "utf8").split(/^FROM /m);
+    const install = stages.find((stage) => stage.includes(`npm ci --workspace ${workspace} `))!;
+    expect(install).toMatch(new RegExp(`npm pkg delete devDependencies --workspace ${workspace} \\\\\\n && npm ci`));
   });
 
   it("copy every file of the API that it imports", () => {

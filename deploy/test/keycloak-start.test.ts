@@ -63,6 +63,28 @@ it.each(["CLOAKROOM_ORIGIN", "CLOAKROOM_BACKCHANNEL_ORIGIN", "KC_HOSTNAME"])("do
   expect([status, stderr.includes(name)]).toEqual([78, true]);
 });
 
+it.each([
+  ["CLOAKROOM_ORIGIN", "https://app.example/"],
+  ["CLOAKROOM_ORIGIN", "https://app.example/app"],
+  ["CLOAKROOM_ORIGIN", "app.example"],
+  ["CLOAKROOM_ORIGIN", 'https://app.example","https://evil.example'],
+  ["CLOAKROOM_BACKCHANNEL_ORIGIN", "http://gateway:3000/"],
+])("does not start with %s=%s: redirect URIs are compared letter by letter", (name, value) => {
+  const { status, stderr } = start({ ...complete, [name]: value });
+  expect([status, stderr.includes(`${name} must be an origin`)]).toEqual([78, true]);
+});
+
+it.each(["http://localhost:3000", "https://[::1]:8443", "https://app.example"])("starts with the origin %s", (origin) =>
+  expect(start({ ...complete, CLOAKROOM_ORIGIN: origin }).status).toBe(0),
+);
+
+it("names an export folder that it may not write to, and how to prepare one", () => {
+  const { status, stderr } = start(complete, "export", "--dir=/dev/null/export", "--realm=demo");
+  expect(status).toBe(78);
+  expect(stderr).toMatch(/may not write to \/dev\/null\/export.*mkdir -p export/);
+  expect(start(complete, "export", `--dir=${join(folder, "export")}`).status).toBe(0);
+});
+
 it("does not believe everybody about where a request came from", () => {
   const { status, stderr } = start({ ...complete, KC_PROXY_TRUSTED_ADDRESSES: "" });
   expect([status, stderr.includes("would believe everybody")]).toEqual([78, true]);

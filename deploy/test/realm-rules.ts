@@ -65,7 +65,9 @@ const CLIENT: readonly Rule[] = [
   ["the redirect URI is one and exact", (r) => same(client(r).redirectUris, ["${CLOAKROOM_ORIGIN}/bff/callback"])],
   [
     "the page after logout is one and exact",
-    (r) => attributes(r)["post.logout.redirect.uris"] === "${CLOAKROOM_ORIGIN}/logged-out",
+    (r) =>
+      attributes(r)["post.logout.redirect.uris"] ===
+      "${CLOAKROOM_ORIGIN}/bff/logout/return##${CLOAKROOM_ORIGIN}/logged-out",
   ],
   ["no other origin may call Keycloak from a browser for it", (r) => client(r).webOrigins.length === 0],
   ["PKCE is required, and not by plain", (r) => attributes(r)["pkce.code.challenge.method"] === "S256"],

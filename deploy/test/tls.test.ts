@@ -32,6 +32,7 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
   let proxy: TlsProxy;
   let publicOrigin: string;
   let keycloakOrigin: string;
+  let ports: { http: number; health: number; gateway: number; keycloak: number };
 
   beforeAll(async () => {
     keycloak.listen(0, "127.0.0.1");
@@ -57,7 +58,7 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
       },
     });
     const keycloakPort = (keycloak.address() as AddressInfo).port;
-    const ports = { http: http!, health: health!, gateway: port!, keycloak: keycloakPort };
+    ports = { http: http!, health: health!, gateway: port!, keycloak: keycloakPort };
     proxy = await startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports });
   });
   afterAll(async () => {
@@ -142,6 +143,72 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
     const ended = once(held!, "close");
     sent.destroy();
     await ended;
+  });
+
+  describe("Keycloak's administration", () => {
+    /** The path as it is written: no URL parser in between. */
+    const askPath = (path: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const sent = request({ ...options(keycloakOrigin), path }, (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+        sent.once("error", reject);
+        sent.end();
+      });
+    const PATHS = [
+      ...[
+        "/admin",
+        "/admin/",
+        "/admin/master/console/",
+        "/ADMIN/",
+        "//admin/",
+        "/%61dmin/",
+        "/x/../admin/",
+        "/./admin/",
+      ],
+      ...[
+        "/admin?x=1",
+        "/realms/master",
+        "/realms/master/protocol/openid-connect/token",
+        "/realms//master/",
+        "/Realms/Master",
+      ],
+      "/realms/%6daster/account",
+    ];
+    const reached = async (path: string): Promise<boolean> => {
+      const before = seen.length;
+      const status = await askPath(path);
+      return seen.length > before || status !== 404;
+    };
+    const restart = async (env: Record<string, string>) => {
+      await proxy.stop();
+      proxy = await startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports, env });
+    };
+
+    it.each(PATHS)("is closed by default, also on this machine: %s", async (path) =>
+      expect(await reached(path)).toBe(false),
+    );
+
+    it.each(["/realms/demo", "/realms/demo/account/", "/resources/admin/x.js", "/realms/mastery"])(
+      "leaves the rest open: %s",
+      async (path) => expect(await reached(path)).toBe(true),
+    );
+
+    it.each<[string, Record<string, string>, boolean]>([
+      ["opens to an address that ADMIN_NETWORKS names", { ADMIN_NETWORKS: "127.0.0.1/32" }, true],
+      ["opens to the second of two networks", { ADMIN_NETWORKS: "198.51.100.0/24 127.0.0.0/8" }, true],
+      ["stays closed to another address", { ADMIN_NETWORKS: "198.51.100.0/24" }, false],
+      [
+        "stays closed to the bridge's address, which can be any client's",
+        { ADMIN_NETWORKS: "private_ranges", BRIDGE_NETWORK: "127.0.0.0/8" },
+        false,
+      ],
+    ])("%s", async (_claim, env, expected) => {
+      await restart(env);
+      expect(await reached("/admin/master/console/")).toBe(expected);
+      await restart({});
+    });
   });
 
   it("a gateway that is away is a 503 that says when to come back, and no code gets into the log", async () => {

@@ -60,7 +60,7 @@ export async function createClient(
     redirectUris: [`${gatewayOrigin}/bff/callback`],
     attributes: {
       ...registration.attributes,
-      "post.logout.redirect.uris": `${gatewayOrigin}/logged-out`,
+      "post.logout.redirect.uris": `${gatewayOrigin}/bff/logout/return##${gatewayOrigin}/logged-out`,
       "backchannel.logout.url": `${gatewayOrigin}/bff/backchannel-logout`,
       ...attributes,
     },

@@ -73,18 +73,23 @@ function parseKeycloakLine(line: string): AuditEvent | undefined {
     source: "keycloak",
     event: plain(event),
     subject: known(userId),
-    // Nobody of that name: it may be a password in the wrong field.
+    // Without a user id the name belongs to no user: it may be a password in the wrong field.
     username: known(userId) === undefined ? undefined : plain(username),
-    providerSession: known(sessionId) === undefined ? undefined : nameOfSession(sessionId ?? ""),
+    providerSession: providerSessionOf(known(sessionId)),
     address: plain(fields["ipAddress"]),
     client: known(fields["clientId"]),
     detail: plain([error, resourceType, resourcePath].filter((part) => part !== undefined).join(" ")),
   });
 }
 
-/** Keycloak writes `null` for what it does not know. */
+/** Keycloak writes `null` for what it does not know, or leaves the field out. */
 function known(value: string | undefined): string | undefined {
-  return value === "null" ? undefined : plain(value);
+  return value === undefined || value === "" || value === "null" ? undefined : plain(value);
+}
+
+/** An event without a session has no name of a session: the hash of an empty text would join unrelated events. */
+function providerSessionOf(sessionId: string | undefined): string | undefined {
+  return sessionId === undefined ? undefined : nameOfSession(sessionId);
 }
 
 /** As the gateway's providerSessionName. */

@@ -1,4 +1,4 @@
-// Prints the realm with its values from the environment: node scripts/keycloak/render-realm.ts > demo-realm.json
+// Prints the realm with its values from the environment: npm run -s realm > demo-realm.json
 import { renderRealm } from "./realm.ts";
 
 try {

@@ -1,0 +1,112 @@
+// The commands of the documents: what they start must exist, run on the promised Node, and leave nothing for git to add.
+import { spawnSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "..", "..");
+const pages = [
+  "README.md",
+  "docker-compose.yml",
+  "deploy/tls/local.env",
+  ...globSync("docs/**/*.md", { cwd: root }),
+].map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
+
+/** Commands in blocks of shell, joined over continued lines, and in backticks. */
+const commands = pages.flatMap(({ file, text }) => {
+  const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) =>
+    block.replaceAll("\\\n", " ").split("\n"),
+  );
+  const inline = [...text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
+  const commented = [...text.matchAll(/^\s*# .*?(docker compose [^.(]+)/gm)].map(([, code = ""]) => code);
+  return [...blocks, ...inline, ...commented].map((line) => ({ file, line: line.trim() }));
+});
+const matching = (pattern: RegExp) =>
+  commands.flatMap(({ file, line }) => [...line.matchAll(pattern)].map((match) => ({ file, line, match })));
+
+describe("documented commands", () => {
+  // Node 20 is promised: npm scripts run with the Node that npm ci brought along. In a container Node is the image's.
+  it("start no TypeScript by themselves, but through npm or in a container", () => {
+    const direct = matching(/\bnode\b[^|;&]*\.m?ts\b/g).filter(
+      ({ line }) => !/docker compose (exec|run)|kubectl exec/.test(line),
+    );
+    expect(direct.map(({ file, line }) => `${file}: ${line}`)).toEqual([]);
+  });
+
+  it("name npm scripts that exist", () => {
+    const scriptsOf = (folder: string) =>
+      (JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { scripts: Record<string, string> })
+        .scripts;
+    const named = matching(/\bnpm (?:(start|test)\b|run (?:-s |--silent )?([\w:-]+))(?: -w (\w+))?/g);
+    expect(named.length).toBeGreaterThan(30);
+    for (const { file, line, match } of named) {
+      const [, short, long, workspace = "."] = match;
+      expect([file, line, Object.keys(scriptsOf(workspace))]).toEqual([
+        file,
+        line,
+        expect.arrayContaining([short ?? long]) as string[],
+      ]);
+    }
+  });
+
+  it("remove the containers that they run once", () => {
+    for (const { file, line } of matching(/docker compose run\b/g))
+      expect([file, line]).toEqual([file, expect.stringMatching(/docker compose run(?: --user| --rm)/)]);
+  });
+
+  it("mount no relative path with -v, which docker compose 2.26 refuses", () => {
+    expect(matching(/-v \.\.?\//g)).toEqual([]);
+  });
+
+  it("write into no folder that was not made before", () => {
+    const made = new Set(matching(/mkdir -p (\w+)/g).map(({ match }) => match[1]));
+    const used = matching(/(?:-C \.\/|\$PWD\/)(\w+)/g).map(({ match }) => match[1]);
+    expect(used.length).toBeGreaterThan(2);
+    for (const folder of used) expect(made).toContain(folder);
+  });
+});
+
+describe("git ignores", () => {
+  const isIgnored = (file: string) =>
+    spawnSync("git", ["check-ignore", "-q", "--no-index", file], { cwd: root }).status === 0;
+  /** What a shell redirects to, and what the programs of the documents write. */
+  const created = [
+    ...matching(/>\s*([\w./-]+\.\w+)/g),
+    ...matching(/-(?:keyout|out) ([\w./-]+)/g),
+    ...matching(/docker compose cp \S+\/([\w.]+) \./g),
+    ...matching(/mkdir -p (\w+)/g).map((each) => ({ ...each, match: [each.match[0], `${each.match[1]}/file`] })),
+    ...matching(/SECRETS_ROOT=\.\/(\w+)/g).map((each) => ({
+      ...each,
+      match: [each.match[0], `${each.match[1]}/gateway/secret_keys`],
+    })),
+    ...matching(/--from-file=(\.?[\w./-]+\.pem)/g),
+  ].map(({ match }) => match[1]!);
+
+  it("every file that the documents have users create", () => {
+    expect(created).toEqual(
+      expect.arrayContaining([
+        ...["backup-key.pem", "backup-certificate.pem", "root.crt", "demo-realm.json"],
+        ...["elsewhere/file", "export/file", "secrets/gateway/secret_keys"],
+      ]),
+    );
+    expect(created.filter((file) => !isIgnored(file))).toEqual([]);
+  });
+
+  it.each([
+    ".env",
+    "deploy/tls/server.key",
+    "deploy/kubernetes/example/secrets/gateway/redis_url",
+    "deploy/kubernetes/example/backup-certificate.pem",
+    "cloakroom-20261126T021700Z.tar.cms",
+    "keycloak.dump",
+    "export/demo-realm.json",
+    "gateway.log",
+    "client.pem",
+  ])("%s", (file) => expect(isIgnored(file)).toBe(true));
+
+  it("nothing that belongs to the repository", () => {
+    const { stdout } = spawnSync("git", ["ls-files", "--cached", "--ignored", "--exclude-standard"], { cwd: root });
+    expect(stdout.toString()).toBe("");
+    for (const file of ["deploy/keycloak/demo-realm.json", "deploy/tls/local.env"]) expect(isIgnored(file)).toBe(false);
+  });
+});
