@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createProvider } from "../../src/auth/provider.ts";
 import { startGateway } from "../support/gateway.ts";
+import { silentLog } from "../support/sessions.ts";
 import { startWorld, userOf, type World } from "../support/world.ts";
 
 let world: World;
@@ -104,6 +105,7 @@ describe("a logout", () => {
       const { config } = world.gateway;
       const provider = createProvider({
         config: config.provider,
+        log: silentLog,
         publicOrigin: config.publicOrigin,
         postLogoutPath: "/",
       });
