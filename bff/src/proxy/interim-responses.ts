@@ -12,6 +12,8 @@ const [FIRST_DIGIT, SECOND_DIGIT, THIRD_DIGIT] = [9, 10, 11];
  */
 export class InterimResponses {
   #isFinal = true;
+  /** After a 101 the bytes are another protocol's. */
+  #isOver = false;
   /** Bytes of a status line seen; past the digits of an interim response: within its head. */
   #offset = 0;
   #digits = 0;
@@ -21,6 +23,7 @@ export class InterimResponses {
   /** To be called when a request is about to be sent: a response is to follow. */
   expect(): void {
     this.#isFinal = false;
+    this.#isOver = false;
     this.#offset = 0;
   }
 
@@ -30,6 +33,7 @@ export class InterimResponses {
     socket.read = (size?: number) => {
       const chunk: unknown = read(size);
       if (!this.#isFinal && Buffer.isBuffer(chunk)) this.rename(chunk);
+      if (this.#isOver) Reflect.deleteProperty(socket, "read");
       return chunk;
     };
   }
@@ -52,8 +56,7 @@ export class InterimResponses {
     if (offset === SECOND_DIGIT) this.#digits = byte;
     if (offset !== THIRD_DIGIT) return false;
     this.#lineEnds = 0;
-    // Nothing of HTTP follows a 101.
-    if (this.#digits === ZERO && byte === ONE) this.#isFinal = true;
+    if (this.#digits === ZERO && byte === ONE) this.#isFinal = this.#isOver = true;
     return this.#digits === ZERO && byte === ZERO;
   }
 
