@@ -160,4 +160,25 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     replace: "void symbol;",
     tests: ["test/proxy/client-shape.test.ts"],
   },
+  {
+    breaks: "load: connections that lost their socket stay in the pool",
+    file: "src/proxy/connection-pool.ts",
+    find: "if (!this.#all.delete(connection)) return;",
+    replace: "if (!this.#all.has(connection)) return;",
+    tests: ["test/proxy/connection-pool.test.ts"],
+  },
+  {
+    breaks: "load: an idle connection is not reused",
+    file: "src/proxy/connection-pool.ts",
+    find: "if (idle !== undefined) return idle;",
+    replace: "",
+    tests: ["test/proxy/connection-pool.test.ts"],
+  },
+  {
+    breaks: "load: a request that undici refuses keeps its connection",
+    file: "src/proxy/connection-pool.ts",
+    find: "if (connection.stats.size === 0) this.#release(connection);",
+    replace: "",
+    tests: ["test/proxy/connection-pool.test.ts"],
+  },
 ];

@@ -27,12 +27,16 @@ export class Traces {
 
 export type TracedHandler = Dispatcher.DispatchHandler & { connection: Connection | undefined };
 
+export type ConnectionOptions = Client.Options & { connect: buildConnector.connector };
+
 export class Connection extends Client {
+  /** Kept by connection-pool.ts. */
+  isIdle = false;
   #socket: Socket | undefined;
   #served = 0;
   readonly #interim: InterimResponses;
 
-  constructor(origin: URL, options: Client.Options & { connect: buildConnector.connector }) {
+  constructor(origin: URL, options: ConnectionOptions) {
     const { connect } = options;
     const interim = new InterimResponses();
     super(origin, {
