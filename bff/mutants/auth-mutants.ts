@@ -171,6 +171,13 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     tests: ["test/auth/provider-breaker.test.ts"],
   },
   {
+    breaks: "K11: a provider that fails for one user counts as down for all",
+    file: "src/keyed-breaker.ts",
+    find: "if (known === undefined) shared.report(false);",
+    replace: "shared.report(false);",
+    tests: ["test/auth/provider-breaker.test.ts"],
+  },
+  {
     breaks: "step-up: a provider that ignores acr_values is believed",
     file: "src/auth/login-routes.ts",
     find: "if (wanted !== undefined && !wanted.includes(login.claims.acr as string))",

@@ -18,10 +18,14 @@ export type Breaker = {
   restMs(): number;
 };
 
-type Options = { failuresToOpen: number; probeEveryMs: number; now?: () => number };
+export type BreakerOptions = { failuresToOpen: number; probeEveryMs: number; now?: () => number };
 
 /** A probe's outcome is not waited for: a browser that leaves in the middle of one blocks nothing. */
-export function createBreaker({ failuresToOpen, probeEveryMs, now = () => performance.now() }: Options): Breaker {
+export function createBreaker({
+  failuresToOpen,
+  probeEveryMs,
+  now = () => performance.now(),
+}: BreakerOptions): Breaker {
   let failures = 0;
   let nextProbeMs = 0;
   const takeProbe = (isReluctant = false): boolean => {

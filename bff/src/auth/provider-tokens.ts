@@ -1,7 +1,8 @@
 // Access tokens for one upstream's audience: our own by client credentials, a user's by token exchange (RFC 8693).
+import { hash } from "node:crypto";
 import * as oidc from "openid-client";
-import { createBreaker } from "../breaker.ts";
 import { GatewayError } from "../errors.ts";
+import { createKeyedBreaker } from "../keyed-breaker.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { TokenTarget } from "../upstream-config.ts";
 import { isAnswer, throwUnavailable, wordOf } from "./provider-faults.ts";
@@ -24,30 +25,32 @@ export type ProviderTokens = {
 
 export function createProviderTokens({ connect, defaultTarget }: Parts): ProviderTokens {
   // One of its own: exchanges that fail must not keep sessions from being renewed.
-  const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
+  const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
+  /** @param key whose failures these are: one target's, or one user's at one target */
   const ask = async (
+    key: string,
     request: (configuration: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
   ): Promise<TokenGrant> => {
     const { configuration } = await connect();
-    if (breaker.isOpen())
+    if (breaker.isOpen(key))
       throw new GatewayError("provider_unavailable", { reason: "the provider has just failed several times" });
     try {
       const response = await request(configuration);
-      breaker.report(true);
+      breaker.report(key, true);
       return grantOf(response);
     } catch (error) {
-      breaker.report(error instanceof GatewayError || isAnswer(error));
+      breaker.report(key, error instanceof GatewayError || isAnswer(error));
       throw error;
     }
   };
   return {
     clientCredentials: (target) =>
-      ask((configuration) => {
+      ask(JSON.stringify(target), (configuration) => {
         const parameters = Object.keys(target).length === 0 ? defaultTarget : target;
         return oidc.clientCredentialsGrant(configuration, { ...parameters });
       }).catch((error: unknown) => (error instanceof GatewayError ? rethrow(error) : throwUnavailable(error))),
     exchangeToken: (accessToken, target) =>
-      ask(async (configuration) => {
+      ask(`${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`, async (configuration) => {
         requireExchange(configuration, target);
         const response = await oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE, {
           ...target,

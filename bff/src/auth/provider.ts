@@ -1,8 +1,8 @@
 // Everything that is said to the provider. The only file that speaks OpenID Connect on the wire.
 import * as oidc from "openid-client";
-import { createBreaker } from "../breaker.ts";
 import type { ProviderConfig } from "../config.ts";
 import { GatewayError } from "../errors.ts";
+import { createKeyedBreaker } from "../keyed-breaker.ts";
 import type { Log } from "../log.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
@@ -69,7 +69,6 @@ type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: s
 
 export const CALLBACK_PATH = "/bff/callback";
 
-/** Fewer failures could be one session that the provider stumbles over. */
 const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
 
 /** A refused registration is cured by a person: asking more often would only fill the provider's event log. */
@@ -79,7 +78,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
   const connect = createProviderConnection(config, (names) =>
     log.warn(`the provider's discovery document has unusable values, which are ignored: ${names.join(", ")}`),
   );
-  const breaker = createBreaker(PROVIDER_BREAKER);
+  const breaker = createKeyedBreaker(PROVIDER_BREAKER);
   const redirectUri = publicOrigin + CALLBACK_PATH;
   const resource = config.resource === undefined ? {} : { resource: config.resource };
   const clock = createClockDifference();
@@ -151,14 +150,14 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
     },
     async refresh(refreshToken, { issuer, subject }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
-      if (breaker.isOpen()) return { kind: "unspent", reason: "the provider has just failed several times" };
+      if (breaker.isOpen(subject)) return { kind: "unspent", reason: "the provider has just failed several times" };
       try {
         const { refreshing, verify } = await connect();
         const response = await oidc.refreshTokenGrant(refreshing, refreshToken, resource).catch((error: unknown) => {
-          breaker.report(isAnswer(error));
+          breaker.report(subject, isAnswer(error));
           throw error;
         });
-        breaker.report(true);
+        breaker.report(subject, true);
         const grant = grantOf(response);
         if (grant.idToken === undefined) return { kind: "renewed", grant };
         return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });

@@ -1,6 +1,10 @@
 // A provider that is down is left alone, and found again (R-15: at most one probe a second and instance).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBreaker } from "../../src/breaker.ts";
+import { createKeyedBreaker } from "../../src/keyed-breaker.ts";
+import { testBrowser } from "../support/browser.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startHostileProvider, without, type HostileProvider } from "../support/hostile-provider.ts";
 import { startWorld, type World } from "../support/world.ts";
 
 describe("the breaker", () => {
@@ -29,6 +33,78 @@ describe("the breaker", () => {
       breaker.report(true);
     }
     expect(breaker.isOpen()).toBe(false);
+  });
+});
+
+describe("the keyed breaker", () => {
+  const options = { failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 };
+
+  it("opens for one key that fails three times, and for that key only", () => {
+    const breaker = createKeyedBreaker(options);
+    for (let failure = 0; failure < 10; failure++) breaker.report("alice", false);
+    expect([breaker.isOpen("alice"), breaker.isOpen("bob")]).toEqual([true, false]);
+    breaker.report("alice", true);
+    expect(breaker.isOpen("alice")).toBe(false);
+  });
+
+  it("opens for all keys once three different ones have failed, and closes with one success", () => {
+    const breaker = createKeyedBreaker(options);
+    for (const key of ["alice", "bob", "carol"]) {
+      expect(breaker.isOpen("dave")).toBe(false);
+      breaker.report(key, false);
+    }
+    expect(breaker.isOpen("dave")).toBe(true);
+    breaker.report("dave", true);
+    breaker.report("alice", false);
+    expect(breaker.isOpen("dave")).toBe(false);
+  });
+});
+
+describe("a provider whose responses for one user cannot be used", () => {
+  type Members = Record<string, unknown>;
+  let provider: HostileProvider;
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    provider = await startHostileProvider({ beside: (_request, response) => void response.end("{}") });
+    gateway = await startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up` } });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await provider.stop();
+  });
+  const login = async (sub: string) => {
+    provider.lies = {
+      claims: (honest) => ({ ...honest, sub }),
+      token: (honest) => ({ ...honest, refresh_token: sub, expires_in: 0 }),
+    };
+    const browser = testBrowser(gateway.origin);
+    expect((await browser.login()).status).toBe(303);
+    return browser;
+  };
+
+  it.each<[string, (honest: Members) => Members]>([
+    ["an access token of 40 kB", (honest) => ({ ...honest, access_token: "x".repeat(40_000) })],
+    ["token_type DPoP", (honest) => ({ ...honest, token_type: "DPoP" })],
+    ["2 MB", (honest) => ({ ...honest, padding: "x".repeat(2_000_000) })],
+    ["no access token", without("access_token")],
+    ["a list", () => [] as unknown as Members],
+  ])("renews the sessions of all others: %s", async (_name, broken) => {
+    const [mallory, ...others] = [await login("mallory"), await login("alice"), await login("bob")];
+    let ofMallory = 0;
+    provider.lies = {
+      token(honest) {
+        const sub = provider.lastTokenRequest().body.get("refresh_token");
+        const response = { ...honest, id_token: undefined, refresh_token: sub };
+        if (sub !== "mallory") return response;
+        ofMallory += 1;
+        return broken(response);
+      },
+    };
+    const startedMs = performance.now();
+    for (let request = 0; request < 8; request++) expect((await mallory.fetch("/api/x")).status).toBe(503);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    expect(ofMallory).toBeLessThanOrEqual(3 + Math.ceil(seconds));
+    for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(200);
   });
 });
 
