@@ -71,6 +71,9 @@ export const CALLBACK_PATH = "/bff/callback";
 
 const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
 
+/** It goes into a `Location` header; nginx reserves 4 kB for a response's whole head by default. */
+const MAX_PUSHED_URL_CHARS = 3_000;
+
 /** A refused registration is cured by a person: asking more often would only fill the provider's event log. */
 const REGISTRATION_PAUSE_MS = 5_000;
 
@@ -107,7 +110,11 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
     // RFC 9126: with a pushed request the browser carries nothing that could be changed on the way.
     if (configuration.serverMetadata().pushed_authorization_request_endpoint === undefined)
       return oidc.buildAuthorizationUrl(configuration, parameters);
-    return await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
+    const url = await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
+    if (url.href.length <= MAX_PUSHED_URL_CHARS) return url;
+    throw new GatewayError("provider_unavailable", {
+      reason: `the provider's pushed authorization response has a request_uri of ${url.href.length} characters`,
+    });
   };
   // A wrong secret or redirect URI is found by the first probe instead of the first user. Nobody is sent to this
   // request, and it is gone in a minute; a provider without pushed requests shows it at the first login only.

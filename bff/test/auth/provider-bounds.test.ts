@@ -287,3 +287,24 @@ describe("every path on which the gateway reads a provider's response", () => {
     expect(gateway.log.join("")).toMatch(row.logs ?? /the provider's response exceeds the limit of 1048576 bytes/);
   });
 });
+
+describe("the request_uri of a pushed authorization response (RFC 9126)", () => {
+  it.each([
+    [100, 303],
+    [5_000, 503],
+    [500_000, 503],
+  ])("of %s characters: login is %s", async (length, status) => {
+    const answer = JSON.stringify({ request_uri: `urn:${"x".repeat(length)}`, expires_in: 60 });
+    const provider = await startHostileProvider({
+      beside: (_request, response) => void response.writeHead(201, { "content-type": "application/json" }).end(answer),
+    });
+    const pushed_authorization_request_endpoint = `${provider.issuer}/par`;
+    provider.lies = { metadata: (honest) => ({ ...honest, pushed_authorization_request_endpoint }) };
+    const gateway = await startGateway({ ...provider, env: { UPSTREAMS: "/api=http://127.0.0.1:1" } });
+    const response = await testBrowser(gateway.origin).navigate("/bff/login");
+    expect(response.status).toBe(status);
+    expect(response.headers.get("location")?.includes("request_uri=urn") ?? false).toBe(status === 303);
+    await gateway.stop();
+    await provider.stop();
+  });
+});
