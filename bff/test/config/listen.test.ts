@@ -44,8 +44,8 @@ const reasonsIn = (output: string): unknown[] => [
     output
       .split("\n")
       .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as { reason?: string })
-      .flatMap(({ reason }) => (reason === undefined ? [] : [reason])),
+      .map((line) => JSON.parse(line) as { msg: string; reason?: string })
+      .flatMap(({ msg, reason }) => (msg === "cannot listen" ? [reason] : [])),
   ),
 ];
 
