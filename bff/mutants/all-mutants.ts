@@ -15,6 +15,7 @@ import { READINESS_MUTANTS } from "./readiness-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
 import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
+import { STORE_MUTANTS } from "./store-mutants.ts";
 import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
 
 export const ALL_MUTANTS: readonly Mutant[] = [
@@ -26,6 +27,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...REFRESH_MUTANTS,
   ...SESSION_MUTANTS,
   ...SHEDDING_MUTANTS,
+  ...STORE_MUTANTS,
   ...LIVE_MUTANTS,
   ...WEBSOCKET_MUTANTS,
   ...CACHE_MUTANTS,

@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: a store that is down looks like no session",
     file: "src/redis.ts",
-    find: 'throw new GatewayError("store_unavailable", { cause: error });',
+    find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
     replace: "return undefined as never;",
     tests: ["test/session"],
   },
@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I7: an eviction policy that loses sessions is accepted",
-    file: "src/redis-eviction.ts",
+    file: "src/redis-server-faults.ts",
     find: 'policy === "noeviction"',
     replace: 'policy !== "noeviction"',
     tests: ["test/session/store-contract.test.ts"],

@@ -90,8 +90,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "log: every start cries fault, because the store is asked before it is connected",
     file: "src/redis.ts",
-    find: 'if (client.status === "ready") options.onError?.(error);',
-    replace: "options.onError?.(error);",
+    find: "if (isReady()) options.onError?.(error);\n      throw",
+    replace: "options.onError?.(error);\n      throw",
     tests: ["test/config/start.test.ts"],
   },
   {

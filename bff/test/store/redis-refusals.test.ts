@@ -191,6 +191,20 @@ describe.concurrent("K7: reports the cause", () => {
     }
   });
 
+  it("never uses another database than the configured one", async ({ expect, onTestFinished }) => {
+    const codes: string[] = [];
+    const store = createRedisStore({
+      application: applicationId("test"),
+      url: `${servers.open.url()}/99`,
+      timeoutMs: 400,
+      onError: (error) => codes.push(redisErrorCode(error)),
+    });
+    onTestFinished(store.close);
+    // Each connection is refused anew; with database 0 the first one would stay.
+    const refused = () => codes.filter((code) => code === "NO_SUCH_DATABASE").length;
+    await expect.poll(refused, { timeout: 10_000 }).toBeGreaterThan(2);
+  });
+
   it("names redis+cluster:// for a server that belongs to a Cluster", async ({ expect, onTestFinished }) => {
     const store = createRedisStore({
       application: applicationId("test"),
