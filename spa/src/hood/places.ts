@@ -2,6 +2,7 @@
 import { api, gateway } from "../paths.ts";
 import { getVisible } from "../server/api.ts";
 import { searchGlobals } from "./globals.ts";
+import { userLocales } from "../parts/user-locales.ts";
 import { looksLikeToken } from "./token-pattern.ts";
 
 export interface Place {
@@ -81,7 +82,7 @@ function globalsPlace(): Place {
   return place(
     "Variables of this page",
     suspects,
-    `${lookedAt.toLocaleString(navigator.languages)} values looked at, none looks like a token.`,
+    `${lookedAt.toLocaleString(userLocales(navigator.languages))} values looked at, none looks like a token.`,
   );
 }
 

@@ -1,9 +1,10 @@
 // Times as people read them, in the form of their own language and region.
+import { userLocales } from "./user-locales.ts";
 
-const languages = typeof navigator === "undefined" ? undefined : navigator.languages;
-const format = new Intl.DateTimeFormat(languages, { dateStyle: "medium", timeStyle: "short" });
-const exactFormat = new Intl.DateTimeFormat(languages, { timeStyle: "medium" });
-const clockFormat = new Intl.DateTimeFormat(languages, { timeStyle: "short" });
+const locales = userLocales(typeof navigator === "undefined" ? [] : navigator.languages);
+const format = new Intl.DateTimeFormat(locales, { dateStyle: "medium", timeStyle: "short" });
+const exactFormat = new Intl.DateTimeFormat(locales, { timeStyle: "medium" });
+const clockFormat = new Intl.DateTimeFormat(locales, { timeStyle: "short" });
 
 export function timeText(atMs: number): string {
   return format.format(atMs);
