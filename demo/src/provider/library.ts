@@ -29,6 +29,8 @@ export function libraryBuilder(parts: Omit<LibraryParts, "keys">): BuildLibrary 
         consentedScopes: (sub, clientId) => consents.get(`${sub} ${clientId}`) ?? [],
       }),
     );
+    // Behind a TLS proxy its X-Forwarded-Proto decides the scheme of the endpoints' addresses.
+    (provider as Koa).proxy = parts.issuer.startsWith("https:");
     offerTokenExchange(provider, { ...parts, keys });
     provider.use(assets());
     provider.use(recorder(parts));

@@ -31,7 +31,7 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
     wrap((req, res) => handler(req, res)),
     { host, port: options.port ?? 4000 },
   );
-  const parts = libraryParts({ options, counters, users, issuer: `http://${host}:${listener.port}` });
+  const parts = libraryParts({ options, counters, users, issuer: options.issuer ?? `http://${host}:${listener.port}` });
   const { storage, issued, issuer, resource, lifetimes, exchangeAudiences } = parts;
   const running = runLibrary({ keys, build: libraryBuilder(parts), issuer, issued });
   handler = running.handler;

@@ -50,6 +50,8 @@ export type ProviderOptions = {
   host?: string;
   /** 0 takes any free port. */
   port?: number;
+  /** Where browsers and clients find the provider behind a TLS proxy; absent: the provider's own address. */
+  issuer?: string;
   clients?: ProviderClient[];
   /** Audience of the access tokens, with and without a `resource` parameter. */
   resource?: string;
