@@ -82,14 +82,52 @@ export function ensurePostgres(): string {
 }
 
 /** @throws ProgramMissing */
-export function ensureCaddy(): string {
-  const find = () => process.env["CADDY"] ?? findOnPath(["caddy"]);
+export const ensureCaddy = (): string =>
+  ensureProgram({
+    variable: "CADDY",
+    names: ["caddy"],
+    packageName: "caddy",
+    missing: "It needs the TLS proxy Caddy: install it (Debian: apt-get install caddy).",
+  });
+
+/** @throws ProgramMissing */
+export const ensureFirefox = (): string =>
+  ensureProgram({
+    variable: "FIREFOX",
+    names: ["firefox-esr", "firefox"],
+    packageName: "firefox-esr",
+    missing: "The Firefox tests are skipped: install Firefox (Debian: apt-get install firefox-esr) or set FIREFOX.",
+  });
+
+/** @throws ProgramMissing */
+export const ensureWebKitDriver = (): string =>
+  ensureProgram({
+    variable: "WEBKIT_DRIVER",
+    names: ["WebKitWebDriver"],
+    packageName: "webkit2gtk-driver",
+    missing: "The WebKit tests are skipped: install WebKitGTK's driver (Debian: apt-get install webkit2gtk-driver).",
+  });
+
+/** @throws ProgramMissing */
+export const ensureXvfb = (): string =>
+  ensureProgram({
+    variable: "XVFB",
+    names: ["Xvfb"],
+    packageName: "xvfb",
+    missing: "The WebKit tests are skipped: install the X server Xvfb (Debian: apt-get install xvfb).",
+  });
+
+type WantedProgram = { variable: string; names: readonly string[]; packageName: string; missing: string };
+
+/** @returns the path in the variable, or on PATH, if need be after an installation. @throws ProgramMissing */
+function ensureProgram({ variable, names, packageName, missing }: WantedProgram): string {
+  const find = () => process.env[variable] ?? findOnPath(names);
   const found = find();
   if (found !== undefined) return found;
-  aptInstall("caddy");
+  aptInstall(packageName);
   const installed = find();
   if (installed !== undefined) return installed;
-  throw new ProgramMissing("It needs the TLS proxy Caddy: install it (Debian: apt-get install caddy).");
+  throw new ProgramMissing(missing);
 }
 
 function aptInstall(name: string): void {

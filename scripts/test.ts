@@ -1,5 +1,6 @@
-// The whole test: lint, types, format, unit and integration tests on a real Redis, browser tests in Chromium, first on
-// the embedded provider and then on a real Keycloak. Ends with one line `N passed, N failed` that counts all of them.
+// The whole test: lint, types, format, unit and integration tests on a real Redis, browser tests in Chromium on the
+// embedded provider, scenarios in Chromium, Firefox and WebKit, and Chromium on a real Keycloak. Ends with one line
+// `N passed, N failed` that counts all of them.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { runChecks } from "./check.ts";
 import { atLeastOneFailure, countLine, NOTHING, playwrightCount, readReport, sumOf, vitestCount } from "./counts.ts";
 import type { Count } from "./counts.ts";
 import { COUNT_FILE_VARIABLE } from "./keycloak/e2e-count.ts";
+import { runEngines } from "./engines-run.ts";
 import { ensureCaddy, ensureChromium, ensureRedis, ProgramMissing } from "./prerequisites.ts";
 
 /** More than both suites may take by themselves, a start on a busy machine and the first fetch of Keycloak. */
@@ -19,7 +21,14 @@ const reports = mkdtempSync(join(tmpdir(), "cloakroom-test-"));
 try {
   const env = { ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() };
   installOrSay(ensureCaddy);
-  const total = sumOf([countChecks(), runVitest(env), buildApp(env), runPlaywright(env), ...runOnKeycloak(env)]);
+  const total = sumOf([
+    countChecks(),
+    runVitest(env),
+    buildApp(env),
+    runPlaywright(env),
+    runEngines(env),
+    ...runOnKeycloak(env),
+  ]);
   console.log(`\n${countLine(total)}`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 } catch (error) {

@@ -1,0 +1,88 @@
+// Chromium by CDP and Firefox by WebDriver BiDi. Playwright's Firefox driver needs BiDi commands that Firefox ESR
+// does not have; Puppeteer supports the stock browser.
+import { launch, type BrowserContext, type ElementHandle, type LaunchOptions, type Page } from "puppeteer-core";
+import { tether } from "../../../demo/src/tether.ts";
+import { fieldOfLabel, type Browser, type Engine, type Tab, type Target } from "./browser.ts";
+
+export const startChromium = (executablePath: string): Promise<Engine> =>
+  startEngine({
+    browser: "chrome",
+    executablePath,
+    // Chromium's sandbox refuses to start for root.
+    args: [...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), "--disable-gpu", "--no-first-run"],
+  });
+
+export const startFirefox = (executablePath: string): Promise<Engine> =>
+  startEngine({ browser: "firefox", executablePath });
+
+async function startEngine(options: LaunchOptions): Promise<Engine> {
+  const program = await launch({
+    ...options,
+    headless: true,
+    acceptInsecureCerts: true,
+    defaultViewport: { width: 1280, height: 900 },
+    timeout: 30_000,
+    protocolTimeout: 30_000,
+  });
+  const pid = program.process()?.pid;
+  const untie = pid === undefined ? () => undefined : tether(pid);
+  return {
+    newBrowser: async () => browserOf(await program.createBrowserContext()),
+    stop: async () => {
+      await program.close();
+      untie();
+    },
+  };
+}
+
+function browserOf(context: BrowserContext): Browser {
+  const pages = new Map<Tab, Page>();
+  return {
+    newTab: async () => {
+      const page = await context.newPage();
+      const tab = tabOf(page);
+      pages.set(tab, page);
+      return tab;
+    },
+    cookies: async (tab) => {
+      const { hostname } = new URL((await pages.get(tab)?.evaluate(() => location.href)) ?? "about:blank");
+      const cookies = await context.cookies();
+      return cookies
+        .filter(({ domain }) => domain === hostname || (domain.startsWith(".") && hostname.endsWith(domain)))
+        .map(({ name, value, domain, path, secure, httpOnly = false }) => ({
+          ...{ name, value, domain, path, secure, httpOnly },
+        }));
+    },
+    close: () => context.close(),
+  };
+}
+
+function tabOf(page: Page): Tab {
+  return {
+    goTo: async (url) => void (await page.goto(url)),
+    reload: async () => void (await page.reload()),
+    goBack: async () => void (await page.goBack({ waitUntil: [] })),
+    // Not page.url(): that one is what the last event said.
+    url: () => page.evaluate(() => location.href),
+    text: () => page.evaluate(() => document.body.innerText),
+    click: async (target) => {
+      await page.bringToFront();
+      await using element = await page.$(selectorOf(target));
+      if (element === null) throw new Error(`No ${target.role} "${target.name}" on ${page.url()}.`);
+      await element.click();
+    },
+    fill: async (label, text) => {
+      await page.bringToFront();
+      await using handle = await page.evaluateHandle(fieldOfLabel, label);
+      const field = handle.asElement() as ElementHandle<HTMLInputElement> | null;
+      if (field === null) throw new Error(`No field "${label}" on ${page.url()}.`);
+      await field.evaluate((input) => input.select());
+      await field.type(text);
+    },
+    // Puppeteer's types unwrap handles among the arguments; here are only JSON values.
+    evaluate: (run, ...args) => page.evaluate(run as never, ...args) as Promise<never>,
+  };
+}
+
+const selectorOf = ({ role, name }: Target): string =>
+  `::-p-aria([name=${JSON.stringify(name)}][role=${JSON.stringify(role)}])`;

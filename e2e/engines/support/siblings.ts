@@ -1,0 +1,85 @@
+// The gateway at https://app.site.localhost and an attacker at https://evil.site.localhost: two hosts of one site, so
+// that the attacker's cookies with Domain=site.localhost reach the gateway. Chromium and Firefox take `localhost`
+// itself for a public suffix: it cannot be the Domain of a cookie.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../../../demo/src/free-port.ts";
+import { startSystem, type System } from "../../../demo/src/system.ts";
+import { SPA_DIST } from "../../../demo/src/launcher/spa-build.ts";
+import { forwardTo, newAuthority, startHttps } from "./https-server.ts";
+
+export type Siblings = {
+  /** The gateway's public origin. */
+  readonly app: string;
+  /** Answers `/?set=<Set-Cookie>&set=…` with these header fields; any page of it may run a script. */
+  readonly evil: string;
+  /** The Domain that both hosts share. */
+  readonly site: string;
+  readonly system: System;
+  /** The Cookie header of each request that reached the gateway, in order. */
+  readonly cookieHeaders: readonly string[];
+  /** The address of the next login callback, which does not reach the gateway. */
+  holdNextCallback: () => Promise<string>;
+  stop: () => Promise<void>;
+};
+
+const SITE = "site.localhost";
+
+export async function startSiblings(): Promise<Siblings> {
+  const folder = await mkdtemp(join(tmpdir(), "cloakroom-siblings-"));
+  const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const each of stops.splice(0).reverse()) await each();
+  };
+  try {
+    return { ...(await startParts(folder, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(folder: string, stops: (() => Promise<void>)[]): Promise<Omit<Siblings, "stop">> {
+  const authority = newAuthority();
+  const caFile = join(folder, "ca.pem");
+  await writeFile(caFile, authority.cert);
+  const ports = { gateway: await freePort(), management: await freePort(), provider: await freePort() };
+  const at = async (host: string) => ({ authority, host, port: await freePort() });
+  const hosts = { app: await at(`app.${SITE}`), evil: await at(`evil.${SITE}`), provider: await at("localhost") };
+  const originOf = ({ host, port }: { host: string; port: number }) => `https://${host}:${port}`;
+  const cookieHeaders: string[] = [];
+  let holdCallback: ((address: string) => void) | undefined;
+  const proxies = await Promise.all([
+    startHttps(hosts.app, (req, res) => {
+      if (holdCallback !== undefined && req.url?.startsWith("/bff/callback?") === true) {
+        holdCallback(originOf(hosts.app) + req.url);
+        holdCallback = undefined;
+        res.end("held");
+        return;
+      }
+      cookieHeaders.push(req.headers.cookie ?? "");
+      forwardTo(ports.gateway)(req, res);
+    }),
+    startHttps(hosts.provider, forwardTo(ports.provider)),
+    startHttps(hosts.evil, (req, res) => {
+      const { searchParams } = new URL(req.url ?? "/", originOf(hosts.evil));
+      res.setHeader("Set-Cookie", searchParams.getAll("set"));
+      res.writeHead(200, { "Content-Type": "text/html; charset=utf-8" });
+      res.end("<!doctype html><title>Win a prize</title><body><h1>Win a prize</h1>");
+    }),
+  ]);
+  stops.push(async () => void (await Promise.all(proxies.map((proxy) => proxy.stop()))));
+  const system = await startSystem({
+    ports,
+    spaRoot: SPA_DIST,
+    publicOrigin: originOf(hosts.app),
+    provider: { passwordCost: 2, issuer: originOf(hosts.provider) },
+    gatewayEnv: { NODE_EXTRA_CA_CERTS: caFile, INSECURE_COOKIES: "never" },
+  });
+  stops.push(system.stop);
+  return {
+    ...{ app: originOf(hosts.app), evil: originOf(hosts.evil), site: SITE, system, cookieHeaders },
+    holdNextCallback: () => new Promise((resolve) => (holdCallback = resolve)),
+  };
+}
