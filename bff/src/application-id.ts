@@ -15,7 +15,7 @@ export const APPLICATION_ID = /^[a-z0-9][a-z0-9-]{0,31}$/;
 export const APPLICATION_ID_RULE =
   "must be 1 to 32 lowercase letters, digits and hyphens, and begin with a letter or digit";
 
-/** 64 bits: no accidental collision. Whoever may choose issuer, client id and origin may choose APP_ID as well. */
+/** 64 bits: no accidental collision. A party that may choose issuer, client id and origin may choose APP_ID as well. */
 const DERIVED_CHARS = 16;
 
 /** @throws RangeError */

@@ -121,14 +121,17 @@ function isStorable(token: unknown): boolean {
   return typeof token === "string" && token.length <= MAX_TOKEN_CHARS && /^[\x20-\x7e]+$/.test(token);
 }
 
-/** `cnf` of a JWT access token: RFC 9449 §6.1 (jkt), RFC 8705 §3.1 (x5t#S256). A hint only; its signature is the API's. */
+/**
+ * `cnf` of a JWT access token (RFC 7800 §3): every member is a way to prove possession of a key, DPoP's `jkt` and mutual
+ * TLS's `x5t#S256` among them. A hint only: the API verifies the signature.
+ */
 function isSenderConstrained(accessToken: string): boolean {
   const [, payload, signature] = accessToken.split(".", 3);
   if (payload === undefined || signature === undefined) return false;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
     const cnf = (claims as { cnf?: unknown } | null)?.cnf;
-    return typeof cnf === "object" && cnf !== null && ("jkt" in cnf || "x5t#S256" in cnf);
+    return typeof cnf === "object" && cnf !== null && Object.keys(cnf).length > 0;
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-// K10: whatever a sibling host puts into the Cookie header, it selects nobody's session and locks nobody out: every
+// K10: a planted Cookie header never selects another user's session and never locks a user out: every
 // shape of the header at every place that reads one.
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -178,7 +178,7 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
   });
 });
 
-it.each(["\x01", "\x0b", "\x0c", "\x1f", "\x7f"])("a control character (%j) selects nobody", async (control) => {
+it.each(["\x01", "\x0b", "\x0c", "\x1f", "\x7f"])("a control character (%j) selects no session", async (control) => {
   const lines = [`theme=x${control}${SESSION_COOKIE}=${bob.sessionId}`];
   const before = bearers.length;
   const { status } = await send("GET /api/x", lines);

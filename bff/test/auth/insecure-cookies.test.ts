@@ -78,7 +78,7 @@ describe("a browser that stores no Secure cookie", () => {
     expect((await victim.navigate(callback)).status).toBe(400);
   });
 
-  it("is told of blocked cookies, not of Secure, where it stores no cookie at all", async () => {
+  it("gets a page that names blocked cookies, not Secure, where it stores no cookie at all", async () => {
     const browser = webKit();
     const callback = await browser.loginAtProvider();
     browser.cookies.clear();

@@ -73,6 +73,8 @@ describe("tokens that cannot be used as bearer tokens", () => {
     ["token_type as a list", answering({ token_type: ["Bearer"] })],
     ["a key's thumbprint in the token (DPoP)", answering({ access_token: jwt({ cnf: { jkt: "x" } }) })],
     ["a certificate's hash in the token", answering({ access_token: jwt({ cnf: { "x5t#S256": "x" } }) })],
+    ["a key in the token", answering({ access_token: jwt({ cnf: { jwk: { kty: "EC" } } }) })],
+    ["a key's id in the token", answering({ access_token: jwt({ cnf: { kid: "x" } }) })],
     ["an access token with a line end", answering({ access_token: "a\r\nX-Admin: 1" })],
     ["an access token beyond ASCII", answering({ access_token: "tökén" })],
     ["an access token with NUL", answering({ access_token: "a\0b" })],
