@@ -12,6 +12,9 @@ const MAX_AGE_MS = 3_600_000;
 /** Tokens that wait for the next fetch. Anybody can send one with a key id of their own making. */
 const MAX_WAITING = 32;
 
+/** Keys that one signature is checked against. */
+const MAX_CANDIDATES = 16;
+
 export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
 
 /** @returns a function that throws jose's JOSEError for a bad token, GatewayError provider_unavailable without keys. */
@@ -29,6 +32,7 @@ export function createTokenVerifier(
     try {
       return (await jwtVerify(jwt, keys, rules)).payload;
     } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, jwt, rules);
       if (isBadToken(error)) throw error;
       const refused = refusedResponse(error);
       const reason = `the provider's keys cannot be fetched${refused === undefined ? "" : `: ${refused.message}`}`;
@@ -49,6 +53,28 @@ export function createTokenVerifier(
       return verify(jwt, rules);
     }
   };
+}
+
+/**
+ * The provider published several keys under one kid, or signed without a kid: its fault, not the user's, so it must not
+ * end sessions at their refresh (I5). Bounded: a logout token without a kid can come from anyone.
+ */
+async function verifyWithAny(
+  keys: errors.JWKSMultipleMatchingKeys,
+  jwt: string,
+  rules: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  let tried = 0;
+  for await (const key of keys) {
+    if (++tried > MAX_CANDIDATES) break;
+    try {
+      return (await jwtVerify(jwt, key, rules)).payload;
+    } catch (error) {
+      // Anything else speaks about this key, not about the token.
+      if (error instanceof errors.JOSEError && !(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
 }
 
 function isBadToken(error: unknown): boolean {

@@ -167,6 +167,9 @@ describe("a body in an unusual shape", () => {
   });
 });
 
+/** 2,048 bits, odd. */
+const FOREIGN_MODULUS = Buffer.alloc(256, 0xff).toString("base64url");
+
 describe("keys", () => {
   it.each<[string, (honest: JWK[]) => unknown[], number]>([
     [
@@ -186,6 +189,14 @@ describe("keys", () => {
       (keys) => Array.from({ length: 10_000 }, (_, n) => ({ ...keys[0]!, kid: `other-${n}` })),
       503,
     ],
+    ["the same one twice", (keys) => [...keys, ...keys], 303],
+    ["behind a foreign one under the same kid", (keys) => [{ ...keys[0]!, n: FOREIGN_MODULUS }, ...keys], 303],
+    [
+      "behind 20 foreign ones under the same kid",
+      (keys) => [...Array<JWK>(20).fill({ ...keys[0]!, n: FOREIGN_MODULUS }), ...keys],
+      400,
+    ],
+    ["foreign ones only, under the same kid", (keys) => Array<JWK>(2).fill({ ...keys[0]!, n: FOREIGN_MODULUS }), 400],
     ["beside null", (keys) => [null, ...keys], 503],
     ["none", () => [], 400],
     ["private ones", (keys) => keys.map((key) => ({ ...key, d: "AQAB" })), 503],
