@@ -4,11 +4,16 @@ import { countLine } from "./counts.ts";
 import { runEngines } from "./engines-run.ts";
 import { ensureChromium, ensureRedis } from "./prerequisites.ts";
 
-/** Engines are Playwright projects. */
-const options = process.argv.slice(2).map((arg) => arg.replace(/^--engine(?==|$)/, "--project"));
+/** Engines are Playwright projects. One argument each: Playwright takes all that follow `--project` for projects. */
+function playwrightOptions([first, ...rest]: readonly string[]): string[] {
+  if (first === undefined) return [];
+  if (first !== "--engine") return [first.replace(/^--engine=/, "--project="), ...playwrightOptions(rest)];
+  return [`--project=${rest[0] ?? ""}`, ...playwrightOptions(rest.slice(1))];
+}
 
 try {
   await buildSpa(console.log);
+  const options = playwrightOptions(process.argv.slice(2));
   const count = runEngines({ ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() }, options);
   console.log(`\n${countLine(count)}`);
   process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1;
