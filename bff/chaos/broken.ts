@@ -112,7 +112,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   {
     breaks: "I5: a store that is down looks like no session (401)",
     file: "redis.ts",
-    find: 'throw new GatewayError("store_unavailable", { cause: error });',
+    find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
     replace: "return undefined as never;",
     scenario: redisOutages,
   },
