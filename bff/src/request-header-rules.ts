@@ -1,6 +1,6 @@
 // Which of the browser's headers reach an upstream: by the tables, and by what a row opens.
-import { isListed, isPlainName, normalizedName, rememberVerdicts } from "./header-names.ts";
-import { EXEMPT, REFUSED, RESERVED } from "./request-header-tables.ts";
+import { isListed, isPlainName, normalizedName, rememberVerdicts, type HeaderRules } from "./header-names.ts";
+import { REFUSED, RESERVED } from "./request-header-tables.ts";
 
 /** What crosses where the row's `requestHeaders` lists the rest: what browsers, fetch and HTTP itself use. */
 export const STANDARD: ReadonlySet<string> = new Set([
@@ -35,6 +35,18 @@ export const STANDARD: ReadonlySet<string> = new Set([
   "user-agent",
   "x-requested-with",
 ]);
+
+/** Harmless names that a word or a stem would refuse. */
+const EXEMPT: HeaderRules = {
+  "user-agent": "the browser's name",
+  "x-user-agent": "the same, from gRPC-Web",
+  "x-signalr-user-agent": "the same, from SignalR",
+  "x-author": "not an authentication",
+  "hx-current-url": "the page that htmx runs on",
+  "next-url": "the page that the router of Next.js comes from",
+  "mcp-protocol-version": "the version of the Model Context Protocol",
+  "connect-protocol-version": "the version of Connect RPC",
+};
 
 const isReservedName = isListed(RESERVED);
 const isRefusedName = isListed(REFUSED);

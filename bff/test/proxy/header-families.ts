@@ -12,9 +12,9 @@ export const NEVER_FORWARDED: Readonly<Record<string, readonly string[]>> = {
     Cookie Cookie2 Authorization X-Authorization X-Original-Authorization X-Forwarded-Authorization
     X-Auth-Token X-Access-Token X-Id-Token X-Refresh-Token Access-Token Id-Token X-Forwarded-Access-Token
     X-Forwarded-Id-Token X-Auth-Request-Access-Token X-OIDC-Access-Token X-OAuth-Token DPoP X-Vault-Token
-    X-Vault-Namespace X-Consul-Token X-JWT-Payload JWT X-Jwt-Assertion ES-Secondary-Authorization
+    X-Vault-Namespace X-Bearer X-Bearer-Token X-Consul-Token X-JWT-Payload JWT X-Jwt-Assertion ES-Secondary-Authorization
   `),
-  "the page and the browser": words("Origin Referer Sec-Fetch-User Sec-CH-UA-Full Sec-GPC"),
+  "the page and the browser": words("Origin Referer Referrer Sec-Fetch-User Sec-CH-UA-Full Sec-GPC"),
   "the client's address": words(`
     Forwarded X-Forwarded X-Forwarded-For Forwarded-For Forward-For X-Forward-For XForwardedFor X-Original-Forwarded-For
     X-Envoy-External-Address X-Real-IP X-RealIP X-Client-IP X-ClientIP Client-IP X-Cluster-Client-IP True-Client-IP
@@ -24,7 +24,8 @@ export const NEVER_FORWARDED: Readonly<Record<string, readonly string[]>> = {
     X-SourceIP X-Src-IP X-SrcIP X-User-IP X-UserIP X-RemoteIP X-ProxyUser-IP WL-Proxy-Client-IP X-MS-Forwarded-Client-IP
     CloudFront-Viewer-Address CloudFront-Viewer-Country Akamai-Client-IP Incap-Client-IP X-Sucuri-ClientIP
     Ali-CDN-Real-IP CDN-Src-IP X-GeoIP-Country X-IPCountry X-Client-Addr X-Host-Address Z-Forwarded-For X-BlueCoat-Via
-    IV-Remote-Address X-Akamai-Edgescape X-SocketIP X-Cdn-Forwarded-For
+    IV-Remote-Address X-Akamai-Edgescape X-SocketIP X-Cdn-Forwarded-For X-Peer X-Peer-Addr XFF X-XFF X-Fwd-For Fwd XRealIP
+    XClientIP X-Proxied-For X-Forwarder-For X-Custom-IP-Authorization X-Originally-Forwarded-For
   `),
   "how the browser came": words(`
     X-Forwarded-Proto X-Forwarded-Protocol X-Forwarded-Scheme X-Forwarded-Ssl X-Forwarded-Https X-Forwarded-Port
@@ -35,17 +36,19 @@ export const NEVER_FORWARDED: Readonly<Record<string, readonly string[]>> = {
     X-Forwarded-Host X-Forwarded-Server X-Host X-Original-Host X-HTTP-Host-Override X-Real-Host X-Backend-Host X-Backend
     X-Backend-Server X-Upstream X-Upstream-Host Disguised-Host WAS-Default-Hostname X-WAWS-Unencoded-URL X-Hostname
     X-Forward-Host Dapr-App-Id L5d-Dst-Override X-Envoy-Upstream-Alt-Stat-Name X-Istio-Attributes X-FD-HealthProbe
-    X-NF-Account-Id X-Now-Deployment-Url X-Tyk-Authorization X-Kong-Upstream-Latency
+    X-NF-Account-Id X-Now-Deployment-Url X-Tyk-Authorization X-Kong-Upstream-Latency XRealHost X-Vhost X-Orig-Host
+    X-Port X-Server-Port Client-Port
   `),
   "another URL": words(`
     X-Original-URL X-Original-URI X-Original-Path X-Rewrite-URL X-Rewrite-URI X-Forwarded-Uri X-Forwarded-Path
     X-Forwarded-Prefix X-Envoy-Original-Path X-Url X-Uri X-Http-Url X-Request-Url X-Request-Uri Request-Uri X-Script-Name
     Script-Name Path-Info X-Path-Info X-Base-Path X-Base-Url X-Context-Path X-Override-Url X-Proxy-Url X-Real-Url
     X-MS-Endpoint-Absolute-Path Destination X-Matched-Path X-Now-Route-Matches X-Invoke-Path X-Invoke-Query
-    X-Invoke-Status X-HTTP-Path-Override Translate
+    X-Invoke-Status X-HTTP-Path-Override Translate Url Uri Base-Url Http-Url Redirect X-HTTP-DestinationURL X-Destination
+    X-Orig-Url X-Orig-Path X-Requested-Url X-Target-Uri X-Request-Path X-Service-Url Redirect-Url
   `),
   "another method": words(
-    "X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Method X-Forwarded-Method X-Original-Method",
+    "X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Method X-Forwarded-Method X-Original-Method X-Request-Method X-HTTP-Verb X-Verb",
   ),
   "frameworks and their middleware": words(`
     X-Middleware-Subrequest X-Middleware-Prefetch X-Middleware-Rewrite X-Middleware-Next X-Prerender-Revalidate
@@ -73,11 +76,13 @@ export const NEVER_FORWARDED: Readonly<Record<string, readonly string[]>> = {
     X-NTLM-User X-Kerberos-Principal SM-User SM-UniversalId SMUser IV-User IV-Groups IV-Creds OAM-Remote-User OSSO-User-DN
     CAS-User Shib-Identity-Provider Shib-Session-ID EPPN Persistent-Id Targeted-Id Affiliation MemberOf WL-Proxy-Remote-User
     X-Scope-OrgID From X-UIDH X-MSISDN MSISDN X-IMSI X-Up-Subno X-Up-Calling-Line-Id X-Grafana-User X-Assertion
-    X-Webauth-Name
+    X-Webauth-Name eduPersonPrincipalName eduPersonTargetedID Unscoped-Affiliation Pairwise-Id Mellon-NameId X-Actor
+    X-Employee-Id X-Delegated-By
   `),
   rights: words(`
     X-Role X-Roles X-User-Role X-Hasura-Role X-Hasura-Admin-Secret X-Group X-Groups X-Scope X-Scopes X-Claim X-Claims
-    X-Permissions X-Permission X-Privileges X-Entitlements X-Admin X-Is-Admin X-Superuser
+    X-Permissions X-Permission X-Privileges X-Entitlements X-Admin X-Is-Admin X-Superuser X-Rights X-Is-Staff
+    X-Bypass
   `),
   "the client's certificate": words(`
     Client-Cert Client-Cert-Chain X-Client-Cert X-Client-Certificate X-Client-DN X-Client-Verify X-Client-Verified
@@ -101,7 +106,8 @@ export const FORWARDED: readonly string[] = words(`
   HX-Request HX-Target HX-Current-URL Turbo-Frame X-Inertia X-Inertia-Version X-PJAX X-Livewire X-Up-Version X-Grpc-Web
   X-User-Agent Tus-Resumable Upload-Length Upload-Offset Upload-Metadata X-Upload-Content-Type SOAPAction Content-Digest
   Digest DNT Save-Data Upgrade-Insecure-Requests Signature Signature-Input X-Author X-Time-Zone X-Locale X-Device-Id
-  Next-Router-State-Tree RSC X-Nextjs-Data X-Goal X-Preferred-Language X-Gzip X-Hosting X-Rolex
+  Next-Router-State-Tree RSC X-Nextjs-Data X-Goal X-Preferred-Language X-Gzip X-Hosting X-Rolex Next-Url Mcp-Session-Id
+  Mcp-Protocol-Version Connect-Protocol-Version Connect-Timeout-Ms X-SignalR-User-Agent X-Viewport X-Curl X-Report
 `);
 
 /** One name as CGI, WSGI, Rack and PHP cannot tell apart, and in other cases. */
