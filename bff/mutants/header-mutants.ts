@@ -130,7 +130,7 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "Link: a foreign host is contacted without being asked",
     file: "src/proxy/link-header.ts",
-    find: '!FETCHED.test(rels.join(" "))',
+    find: '!FETCHED.test(rels.join(" ").replaceAll("\\\\", ""))',
     replace: "true",
     tests: URLS,
   },
@@ -158,8 +158,29 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a second 100 is taken for the final response",
     file: "src/proxy/interim-responses.ts",
-    find: "    if (this.#lineEnds === 2) this.#offset = 0;\n",
-    replace: "",
+    find: "if (++this.#lineEnds === 2) this.#offset = 0;",
+    replace: "this.#lineEnds++;",
     tests: INTERIM,
+  },
+  {
+    breaks: "the header fields of an interim response count",
+    file: "src/proxy/interim-responses.ts",
+    find: "if (this.#readHead(byte)) chunk[at] = LETTER_X;",
+    replace: "this.#readHead(byte);",
+    tests: INTERIM,
+  },
+  {
+    breaks: "URLs within a response header reveal inner hosts",
+    file: "src/proxy/upstream-urls.ts",
+    find: "return isRevealing ? undefined : mapped;",
+    replace: "return mapped;",
+    tests: URLS,
+  },
+  {
+    breaks: "Link: relation types and other parameters reveal inner hosts",
+    file: "src/proxy/link-header.ts",
+    find: "const parameter = mapUrlsIn(text, asked, mapUrl);",
+    replace: "const parameter: string | undefined = text;",
+    tests: URLS,
   },
 ];

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { allowedCaching } from "./caching.ts";
 import { browserLinks } from "./link-header.ts";
 import { responseHeaderCrosses } from "./response-header-rules.ts";
-import type { Asked, MapUrl } from "./upstream-urls.ts";
+import { mapUrlsIn, type Asked, type MapUrl } from "./upstream-urls.ts";
 
 /** What almost every message carries, so that only other names are looked up. */
 const PLAIN_REQUEST: ReadonlySet<string> = new Set([
@@ -18,6 +18,7 @@ const PLAIN_REQUEST: ReadonlySet<string> = new Set([
 ]);
 const PLAIN_RESPONSE: ReadonlySet<string> = new Set([
   "accept-ranges",
+  "content-disposition",
   "content-encoding",
   "content-range",
   "content-type",
@@ -139,15 +140,11 @@ const HANDLED: ReadonlyMap<string, Handle> = new Map(
   }),
 );
 
-/** A header of the API's own whose value is a URL, such as Operation-Location, must not name an inner host either. */
 function pushMapped(list: string[], name: string, value: HeaderValue, { mapUrl, ...asked }: ResponseFacts): void {
-  if (typeof value !== "string" || !/^https?:\/\//i.test(value)) {
-    pushAll(list, name, value);
-    return;
+  for (const one of [value ?? []].flat()) {
+    const mapped = mapUrlsIn(one, asked, mapUrl);
+    if (mapped !== undefined) list.push(name, mapped);
   }
-  const mapped = mapUrl(value, asked);
-  if (mapped.kind === "ours") list.push(name, mapped.url);
-  else if (mapped.kind === "foreign") list.push(name, value);
 }
 
 /** Names that a `Connection` header declares hop-by-hop; undefined for the two values that nearly everyone sends. */

@@ -2,13 +2,15 @@
 // ones; undici 8.12 takes a `100 Continue` for a broken connection, although the upstream carries out the request.
 import type { Socket } from "node:net";
 
-const [CR, LF, ZERO, ONE, TWO] = [0x0d, 0x0a, 0x30, 0x31, 0x32];
+const [HTAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20];
+const [ZERO, ONE, TWO, LETTER_X] = [0x30, 0x31, 0x32, 0x58];
 /** Offsets of the three digits in `HTTP/1.1 100`. */
 const [FIRST_DIGIT, SECOND_DIGIT, THIRD_DIGIT] = [9, 10, 11];
 
 /**
- * Renames `100 Continue` to 102, which undici reads over as it should. One byte changes and no length does; what follows
- * the final response's status line is never looked at.
+ * Renames `100 Continue` to 102, which undici reads over as it should, and the header fields of every interim response,
+ * which mean nothing but which its parser acts on (`Connection: close`). Bytes change and no length does; what follows the
+ * final response's status line is never looked at.
  */
 export class InterimResponses {
   #isFinal = true;
@@ -42,8 +44,9 @@ export class InterimResponses {
   rename(chunk: Buffer): void {
     for (let at = 0; at < chunk.length && !this.#isFinal; at++) {
       const byte = chunk[at] ?? 0;
-      if (this.#offset > THIRD_DIGIT) this.#readHead(byte);
-      else if (this.#readStatus(byte)) chunk[at] = TWO;
+      if (this.#offset > THIRD_DIGIT) {
+        if (this.#readHead(byte)) chunk[at] = LETTER_X;
+      } else if (this.#readStatus(byte)) chunk[at] = TWO;
     }
   }
 
@@ -60,9 +63,15 @@ export class InterimResponses {
     return this.#digits === ZERO && byte === ZERO;
   }
 
-  #readHead(byte: number): void {
-    if (byte === LF) this.#lineEnds++;
-    else if (byte !== CR) this.#lineEnds = 0;
-    if (this.#lineEnds === 2) this.#offset = 0;
+  /** @returns whether this is the first letter of a field's name */
+  #readHead(byte: number): boolean {
+    if (byte === CR) return false;
+    if (byte === LF) {
+      if (++this.#lineEnds === 2) this.#offset = 0;
+      return false;
+    }
+    const isFirst = this.#lineEnds === 1 && byte !== SPACE && byte !== HTAB;
+    this.#lineEnds = 0;
+    return isFirst;
   }
 }

@@ -1,5 +1,5 @@
 // `Link` of an upstream (RFC 8288): every target as the browser can use it, and no host behind the gateway.
-import type { Asked, MapUrl } from "./upstream-urls.ts";
+import { mapUrlsIn, type Asked, type MapUrl } from "./upstream-urls.ts";
 
 /** `<target>` and its parameters; both are read with a sticky match, so that the work grows with the length only. */
 const TARGET = /[\s,]*<([^<>]*)>/y;
@@ -40,12 +40,15 @@ type Parameter = { name: string; text: string; value: string };
 
 function browserLink(target: string, parameters: Parameter[], asked: Asked, mapUrl: MapUrl): string | undefined {
   const rels = parameters.filter(({ name }) => name === "rel" || name === "rev").map(({ value }) => value);
-  const mapped = browserReference(target, asked, mapUrl, !FETCHED.test(rels.join(" ")));
+  const mapped = browserReference(target, asked, mapUrl, !FETCHED.test(rels.join(" ").replaceAll("\\", "")));
   if (mapped === undefined) return undefined;
   let link = `<${mapped}>`;
   for (const { name, text, value } of parameters) {
     if (name !== "anchor") {
-      link += text;
+      // A relation type of its own is a URL as well: rel="http://orders:8000/rels/items".
+      const parameter = mapUrlsIn(text, asked, mapUrl);
+      if (parameter === undefined) return undefined;
+      link += parameter;
       continue;
     }
     const anchor = browserReference(value.replace(/^"|"$/g, ""), asked, mapUrl, true);

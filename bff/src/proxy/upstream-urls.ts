@@ -40,14 +40,15 @@ export function createUrlMapper(publicOrigin: string, rows: readonly Row[]): Map
     const askedUrl = upstream.origin + upstreamTarget;
     if (written === "" || !URL.canParse(written, askedUrl)) return { kind: "invalid" };
     const url = new URL(written, askedUrl);
-    if (url.protocol !== "http:" && url.protocol !== "https:") return { kind: "foreign", protocol: url.protocol };
     if (url.hostname.endsWith(".")) url.hostname = url.hostname.slice(0, -1);
-    const owners = rowsByOrigin.get(url.origin);
-    const isOurs = owners === undefined && ours.has(url.origin);
-    if (owners === undefined && !isOurs) {
+    const elsewhere = (): MappedUrl => {
       const isInner = innerNames.has(url.hostname) || PRIVATE_NAME.test(url.hostname);
       return isInner ? { kind: "inner" } : { kind: "foreign", protocol: url.protocol };
-    }
+    };
+    if (url.protocol !== "http:" && url.protocol !== "https:") return elsewhere();
+    const owners = rowsByOrigin.get(url.origin);
+    const isOurs = owners === undefined && ours.has(url.origin);
+    if (owners === undefined && !isOurs) return elsewhere();
     const isOwn = isOurs || owners?.includes(upstream) === true;
     let path = isOwn ? browserPath(upstream, url.pathname, upstreamTarget) : undefined;
     for (const row of owners ?? []) path ??= pathBelow(row.basePath, row.config.prefix, url.pathname);
@@ -55,6 +56,24 @@ export function createUrlMapper(publicOrigin: string, rows: readonly Row[]): Map
     if (path === undefined) return { kind: "inner" };
     return { kind: "ours", url: (isOurs ? publicOrigin : "") + path + url.search + url.hash };
   };
+}
+
+/** A URL within a text, up to what separates URLs in lists, quotes and angle brackets. */
+const URL_IN_TEXT = /(?:\b(?:https?|wss?):|(?<=^|[<"'=]))\/\/[^\s"'<>,;\\]+/gi;
+
+/**
+ * Maps every URL within a header of the API's own, such as Operation-Location or a list in JSON.
+ * @returns undefined where one of them names a host behind the gateway
+ */
+export function mapUrlsIn(text: string, asked: Asked, mapUrl: MapUrl): string | undefined {
+  if (!text.includes("//")) return text;
+  let isRevealing = false;
+  const mapped = text.replace(URL_IN_TEXT, (written) => {
+    const found = mapUrl(written, asked);
+    isRevealing ||= found.kind === "inner" || found.kind === "invalid";
+    return found.kind === "ours" ? found.url : written;
+  });
+  return isRevealing ? undefined : mapped;
 }
 
 /**
