@@ -27,6 +27,6 @@ function sorted(text: string): string {
 }
 
 function allowedSteps(length: number): number {
-  if (length < 10) return 1;
+  if (length <= 10) return 1;
   return length < 15 ? 2 : 3;
 }

@@ -15,7 +15,7 @@ const compared = [...known].filter((name) => name.replaceAll("_", "").length >= 
 /** Name families of the gateway: a name among them that is no setting stops the start. */
 const OWN_FAMILY = /^(OIDC|SESSIONS?|UPSTREAMS?|SECRET_KEYS|TRUSTED_PROXY|TRUSTED_PROXIES|KEYCLOAK_ADMIN_CLIENT)_/;
 /** Often set for other programs as well: only a warning. */
-const SHARED_FAMILY = /^(REDIS|MANAGEMENT)_/;
+const SHARED_FAMILY = /^(REDIS|MANAGEMENT)_|^UPSTREAM_PROXY$/;
 /** The X11 session manager, on every Linux desktop. */
 const FOREIGN: ReadonlySet<string> = new Set(["SESSION_MANAGER"]);
 
@@ -40,17 +40,23 @@ export function findUnknownSettings(env: Environment): UnknownSettings {
     const nearest = nearestName(name, compared);
     const fileless = filelessFault(name);
     if (fileless !== undefined) found.faults.push(fileless);
-    else if (nearest.isTypo) {
+    else if (nearest.isTypo && !hasWordMore(name, nearest.name)) {
       found.misspelt.push(name);
       found.faults.push(`${name} is not a setting. Did you mean ${nearest.name}? Correct the name, or remove it.`);
-    } else if (OWN_FAMILY.test(name))
+    } else if (SHARED_FAMILY.test(name))
+      found.warnings.push(`${name} is not a setting and has no effect; the nearest is ${nearestInFamily(name)}`);
+    else if (OWN_FAMILY.test(name))
       found.faults.push(
         `${name} is not a setting; the nearest is ${nearestInFamily(name)}. Correct the name, or remove it.`,
       );
-    else if (SHARED_FAMILY.test(name))
-      found.warnings.push(`${name} is not a setting and has no effect; the nearest is ${nearestInFamily(name)}`);
   }
   return found;
+}
+
+/** `DB_MAX_CONNECTIONS`, `MAX_DB_CONNECTIONS`: few letters more, but about something else. */
+function hasWordMore(name: string, setting: string): boolean {
+  const words = name.split("_");
+  return words.some((word, at) => word !== "" && words.toSpliced(at, 1).join("_") === setting);
 }
 
 /** The nearest of those with the same first word. */

@@ -70,6 +70,7 @@ describe("a misspelt setting stops the start and is named with the nearest real 
 
   test.each([
     ["OIDC_REDIRECT_URI", /^OIDC_REDIRECT_URI is not a setting; the nearest is OIDC_\w+\. Correct the name, or remove/],
+    ["OIDC_RP_CLIENT_ID", /the nearest is OIDC_CLIENT_ID\./],
     ["OIDC_ISSUER_URL", /the nearest is OIDC_ISSUER\./],
     ["SESSION_TTL", /^SESSION_TTL is not a setting; the nearest is SESSION/],
     ["SESSION_TIMEOUT_MINUTES", /^SESSION_TIMEOUT_MINUTES is not a setting/],
@@ -151,17 +152,30 @@ describe("variables of others do not stop the start", () => {
     ["NO_PROXY", "localhost"],
     ["LOG_FORMAT", "json"],
     ["TZ", "UTC"],
+    ["PORTAL", "x"],
+    ["MAX_OLD_SPACE", "512"],
+    ["ACCOUNT_UID", "1000"],
+    ["SECRET_KEY_BASE", "x"],
+    // Settings of another program with one word more.
+    ["DB_MAX_CONNECTIONS", "10"],
+    ["MAX_DB_CONNECTIONS", "10"],
+    ["PG_MAX_CONNECTIONS", "10"],
+    ["X_LOG_LEVEL", "debug"],
+    ["ACCOUNT_ID_URL", "https://id.test"],
     // Empty means unset.
     ["SESSION_IDLE_SECOND", ""],
   ])("%s=%s", (name, value) => {
     expect(start({ [name]: value })).toEqual({ faults: [], warnings: [] });
   });
 
-  test.each(["REDIS_HOST", "REDIS_PASSWORD", "REDIS_DB", "MANAGEMENT_TOKEN"])("%s is a warning", (name) => {
-    const { faults, warnings } = start({ [name]: "a-canary-value" });
-    expect(faults).toEqual([]);
-    expect(warnings).toEqual([expect.stringMatching(`^${name} is not a setting and has no effect; the nearest is `)]);
-  });
+  test.each(["REDIS_HOST", "REDIS_PASSWORD", "REDIS_DB", "MANAGEMENT_TOKEN", "UPSTREAM_PROXY"])(
+    "%s is a warning",
+    (name) => {
+      const { faults, warnings } = start({ [name]: "a-canary-value" });
+      expect(faults).toEqual([]);
+      expect(warnings).toEqual([expect.stringMatching(`^${name} is not a setting and has no effect; the nearest is `)]);
+    },
+  );
 });
 
 describe("an unknown key of an upstream row is named with the nearest one", () => {
