@@ -1,4 +1,5 @@
 // REDIS_URL: which servers, in which topology, with or without TLS, and as which user.
+import { isIPv6 } from "node:net";
 
 export type RedisServer = { host: string; port: number };
 
@@ -70,7 +71,7 @@ function parseServers(hosts: string, topology: RedisAddress["topology"]): RedisA
 
 function parseServer(text: string, defaultPort: number): RedisServer {
   const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text.trim());
-  if (parts === null)
+  if (parts === null || (parts[1] !== undefined && !isIPv6(parts[1])))
     throw new BrokenRule(
       "contains a host that cannot be read: write name, name:port, 10.0.0.1:6379 or [2001:db8::1]:6379",
     );
