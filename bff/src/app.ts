@@ -170,7 +170,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.on("error", reportLateError({ log }));
   const session = koaSession(app, { sessions, sessionMaxMs });
   const routes = new Router({ prefix: "/bff", sensitive: true, strict: true })
-    .head(["/login", "/callback"], answerHead)
+    .head(["/login", "/callback", "/logout/provider"], answerHead)
     .get("/login", loginGuard({ log, metrics }), session, login(loginParts))
     .get("/callback", session, callback(loginParts))
     .post("/logout", session, logout(logoutParts))

@@ -1,6 +1,7 @@
 // HEAD on the routes of a login: link checkers and previews start no login and spend no state.
 import { request } from "undici";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { LOGOUT_COOKIE } from "../../src/session/cookies.ts";
 import { testBrowser } from "../support/browser.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
@@ -28,6 +29,12 @@ it.each(["/bff/login", "/bff/login?returnTo=/a", "/bff/login?returnTo=//evil.tes
     expect(gateway.events("login_failed")).toHaveLength(0);
   },
 );
+
+it("HEAD on the way to the provider's logout leaves its cookie to the GET that follows", async () => {
+  const path = `${gateway.origin}/bff/logout/provider`;
+  const { statusCode, headers } = await request(path, { method: "HEAD", headers: { cookie: `${LOGOUT_COOKIE}=x` } });
+  expect([statusCode, headers["set-cookie"], headers["location"]]).toEqual([200, undefined, undefined]);
+});
 
 it("HEAD on a callback leaves its state and code to the GET that follows", async () => {
   const browser = testBrowser(gateway.origin);
