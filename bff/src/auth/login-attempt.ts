@@ -7,8 +7,12 @@ import type { SessionKey } from "../store.ts";
 
 /** How long a person may take at the provider. */
 export const LOGIN_ATTEMPT_SECONDS = 900;
-/** More cookies than that would not fit into a request's head: the oldest attempts are given up. */
-export const MAX_LOGIN_ATTEMPTS = 32;
+/**
+ * The oldest attempts beyond these are dropped. Also how many login cookies one response clears, about 115 bytes each:
+ * nginx takes a response head of 4 kB by default, and a sibling host can plant any number of cookies in a browser that
+ * enforces no prefixes.
+ */
+export const MAX_LOGIN_ATTEMPTS = 16;
 
 export type LoginAttempt = {
   startedAtMs: number;

@@ -186,8 +186,8 @@ function parseCallback(query: string): CallbackQuery {
 
 function giveUpOldestAttempts(ctx: Context): void {
   const names = loginCookieNames(ctx.get("cookie"));
-  for (const name of names.slice(0, Math.max(0, names.length - MAX_LOGIN_ATTEMPTS + 1)))
-    ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
+  const surplus = Math.min(Math.max(0, names.length - MAX_LOGIN_ATTEMPTS + 1), MAX_LOGIN_ATTEMPTS);
+  for (const name of names.slice(0, surplus)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
 }
 
 type Surroundings = { needsSecureCookies: boolean; hasLoginCookie: boolean };

@@ -3,7 +3,8 @@ import { hash } from "node:crypto";
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
+import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
+import { loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
 import { endSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName, sessionKeyOf } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
@@ -62,8 +63,8 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
     // First here and for good: whatever happens at the provider, this session is over.
     await endSession(ctx);
     if (found === undefined) await confirmEnd(ctx, sessions);
-    for (const name of loginCookieNames(ctx.get("cookie")))
-      if (name.startsWith(LOGIN_COOKIE_PREFIX)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
+    for (const name of loginCookieNames(ctx.get("cookie")).slice(0, MAX_LOGIN_ATTEMPTS))
+      ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
     ctx.set("Clear-Site-Data", CLEAR_SITE_DATA);
     const home = publicOrigin + postLogoutPath;
     let location = home;
