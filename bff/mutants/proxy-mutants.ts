@@ -181,4 +181,32 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["test/proxy/connection-pool.test.ts"],
   },
+  {
+    breaks: "memory: the head of an open response keeps the piece in which it came",
+    file: "src/proxy/exchange.ts",
+    find: "    controller.rawHeaders = null;\n",
+    replace: "",
+    tests: ["test/proxy/unread-responses.test.ts"],
+  },
+  {
+    breaks: "memory: several pieces of a response wait for a browser that does not read",
+    file: "src/http/server-options.ts",
+    find: "highWaterMark: 16_384",
+    replace: "highWaterMark: 65_536",
+    tests: ["test/proxy/unread-responses.test.ts"],
+  },
+  {
+    breaks: "memory: several pieces are read ahead from an upstream",
+    file: "src/proxy/upstream-reads.ts",
+    find: "highWaterMark: HIGH_WATER_MARK",
+    replace: "highWaterMark: 1_048_576",
+    tests: ["test/proxy/unread-responses.test.ts"],
+  },
+  {
+    breaks: "I3: responses of two connections share one buffer",
+    file: "src/proxy/upstream-reads.ts",
+    find: "return this.push(piece);",
+    replace: "return this.push(buffer.subarray(0, bytes));",
+    tests: ["test/proxy/unread-responses.test.ts"],
+  },
 ];

@@ -7,6 +7,7 @@ import { ConfigError, loadConfig, type Config } from "./config.ts";
 
 import { createManagementServer } from "./http/management.ts";
 import { createMetrics } from "./http/metrics.ts";
+import { SERVER_OPTIONS } from "./http/server-options.ts";
 import { guardServer } from "./http/socket-answers.ts";
 import { checkSpaRoot } from "./http/spa.ts";
 import { listen, ListenError } from "./listen.ts";
@@ -29,20 +30,10 @@ let draining = false;
 /** For browsers to answer the last frame of their WebSockets. */
 const GOODBYE_MS = 1_000;
 
-const server = createServer(
-  {
-    // A browser that has not sent its head by then is not a browser (slowloris, CVE-2018-12122).
-    headersTimeout: 15_000,
-    // Bodies may take as long as they need: uploads are streamed, and the upstream's own limits apply.
-    requestTimeout: 0,
-    keepAliveTimeout: 65_000,
-    maxHeaderSize: 16_384,
-  },
-  (request, response) => {
-    if (draining) response.setHeader("Connection", "close");
-    void handle(request, response);
-  },
-);
+const server = createServer(SERVER_OPTIONS, (request, response) => {
+  if (draining) response.setHeader("Connection", "close");
+  void handle(request, response);
+});
 guardServer(server, { config, log, handle });
 const management = createManagementServer({
   application: config.application.id,

@@ -5,6 +5,7 @@ import type { UpstreamConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { shaped } from "../client-shape.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
+import { boundedReads } from "./upstream-reads.ts";
 import { ConnectionPool, type Connections } from "./connection-pool.ts";
 
 export type Address = {
@@ -58,7 +59,7 @@ function createPool({ connectTimeoutMs, tls, http2, maxConnections, ...timeouts 
   if (!http2)
     return new ConnectionPool(origin, {
       ...options,
-      connect: buildConnector({ ...connect, allowH2: false }),
+      connect: buildConnector({ ...connect, ...boundedReads(new URL(origin).protocol), allowH2: false }),
       maxConnections: maxConnections === 0 ? Infinity : maxConnections,
     });
   return new Pool(origin, {

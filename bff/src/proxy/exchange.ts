@@ -142,6 +142,8 @@ class Run implements TracedHandler {
       if (++this.#interimAnswers > MAX_INTERIM_ANSWERS) controller.abort(new Error("interim answers without end"));
       return;
     }
+    // Parts of the piece in which the head came: undici keeps all of it as long as the response lasts.
+    controller.rawHeaders = null;
     reportHealth(this.#upstream, this.#address, status);
     const refusal = asked.parts.refusalOf(status, headers);
     if (refusal !== undefined) {

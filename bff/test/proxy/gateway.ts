@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from "../../src/http/metrics.ts";
 import { oneAtATime } from "../../src/http/one-at-a-time.ts";
 import { requestLog } from "../../src/http/request-log.ts";
 import { securityHeaders } from "../../src/http/security-headers.ts";
+import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { guardServer } from "../../src/http/socket-answers.ts";
 import { spa } from "../../src/http/spa.ts";
 import { createLog } from "../../src/log.ts";
@@ -51,7 +52,7 @@ export type GatewayOptions = {
 };
 
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
-  const server = createServer();
+  const server = createServer(SERVER_OPTIONS);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

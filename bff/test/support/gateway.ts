@@ -6,6 +6,7 @@ import { createApp } from "../../src/app.ts";
 import { loadConfig, type Config } from "../../src/config.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import type { CheckResult } from "../../src/http/readiness.ts";
+import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { guardServer } from "../../src/http/socket-answers.ts";
 import { createLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/memory-store.ts";
@@ -57,7 +58,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const store = await openStore(config);
   const metrics = createMetrics();
   const { handle, close, readiness, webSockets } = createApp({ config, store, log, metrics });
-  const server = createServer((request, response) => void handle(request, response));
+  const server = createServer(SERVER_OPTIONS, (request, response) => void handle(request, response));
   guardServer(server, { config, log, handle });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");

@@ -1,0 +1,14 @@
+// Limits of the server that browsers connect to.
+import type { ServerOptions } from "node:http";
+
+export const SERVER_OPTIONS: ServerOptions = {
+  // A browser that has not sent its head by then is not a browser (slowloris, CVE-2018-12122).
+  headersTimeout: 15_000,
+  // Bodies may take as long as they need: uploads are streamed, and the upstream's own limits apply.
+  requestTimeout: 0,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+  // Bytes that wait for a browser that does not read, above which its upstream is paused. With Node's 64 kB a second
+  // piece of a response would wait here; see proxy/upstream-reads.ts.
+  highWaterMark: 16_384,
+};
