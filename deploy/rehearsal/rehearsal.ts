@@ -40,6 +40,8 @@ export type Rehearsal = {
   readonly startDatabase: () => Promise<void>;
   /** The realm as Keycloak's own export writes it, while no server runs. */
   readonly exportRealm: () => Promise<string>;
+  /** Ends Keycloak and starts it again on the same database. @returns what it has written since */
+  readonly restartKeycloak: () => Promise<() => string>;
   /** What comes after the database. */
   readonly startRest: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -110,6 +112,14 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
         const home = await keycloakHome(say);
         homes.push(home);
         return exportRealm(installation, home);
+      },
+      async restartKeycloak() {
+        await parts.keycloak?.stop();
+        logs.keycloak += parts.keycloak?.output() ?? "";
+        delete parts.keycloak;
+        const keycloak = await startKeycloak(installation, homes.at(-1) ?? "");
+        parts.keycloak = keycloak;
+        return keycloak.output;
       },
       startRest,
       stop,
