@@ -31,7 +31,7 @@ kcadm() {
 
 update() {
   local found id
-  found=$(kcadm get clients -q "clientId=$client" --fields "id,rootUrl,redirectUris,webOrigins,attributes" 2>&1) ||
+  found=$(kcadm get clients -q "clientId=$client" --fields "id,rootUrl,redirectUris,webOrigins,attributes(*)" 2>&1) ||
     { failure=$found; return 1; }
   [[ $found =~ \"id\"\ :\ \"([^\"]+)\" ]] || { failure="the realm $realm has no client $client"; return 1; }
   id=${BASH_REMATCH[1]}

@@ -20,7 +20,11 @@ test("TLS after http: a realm that was imported under another origin follows at 
 }) => {
   test.setTimeout(900_000);
   const { publicOrigin, ports } = rehearsal.installation;
-  const find = async () => (await rehearsal.admin().get<Client[]>("/demo/clients?clientId=cloakroom"))[0]!;
+  const find = async (): Promise<Client> => {
+    const [client] = await rehearsal.admin().get<Client[]>("/demo/clients?clientId=cloakroom");
+    if (client === undefined) throw new Error("the realm has no client cloakroom");
+    return client;
+  };
   const imported = await find();
   await test.step("the realm is as it was imported under http", async () => {
     await rehearsal.admin().send("PUT", `/demo/clients/${imported.id}`, {
