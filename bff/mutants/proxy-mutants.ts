@@ -189,13 +189,6 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     tests: ["test/proxy/unread-responses.test.ts"],
   },
   {
-    breaks: "memory: several pieces of a response wait for a browser that does not read",
-    file: "src/http/server-options.ts",
-    find: "highWaterMark: 16_384",
-    replace: "highWaterMark: 65_536",
-    tests: ["test/proxy/unread-responses.test.ts"],
-  },
-  {
     breaks: "memory: several pieces are read ahead from an upstream",
     file: "src/proxy/upstream-reads.ts",
     find: "highWaterMark: HIGH_WATER_MARK",

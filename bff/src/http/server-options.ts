@@ -8,7 +8,4 @@ export const SERVER_OPTIONS: ServerOptions = {
   requestTimeout: 0,
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16_384,
-  // Bytes that wait for a browser that does not read, above which its upstream is paused. With Node's 64 kB a second
-  // piece of a response would wait here; see proxy/upstream-reads.ts.
-  highWaterMark: 16_384,
 };

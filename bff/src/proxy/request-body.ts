@@ -5,6 +5,8 @@ import { GatewayError } from "../errors.ts";
 
 /** A browser that sends nothing for this long holds an upstream's connection for nothing (slow POST). */
 const STALLED_SENDER_MS = 60_000;
+/** One for all, see exchange.ts. */
+const STOPPED_SENDING = new Error("the browser stopped sending");
 
 /**
  * A stream of its own and not the request itself: undici destroys the body it was given when an upstream answers
@@ -41,7 +43,7 @@ export function requestBody(request: IncomingMessage, maxBodyBytes: number, idle
     body.push(null);
   }
   function onBroken(): void {
-    body.destroy(new Error("the browser stopped sending"));
+    body.destroy(STOPPED_SENDING);
   }
   request.on("data", onData).on("end", onEnd).on("error", onBroken).on("aborted", onBroken).pause();
   // Heard even when undici does not listen yet or any more: an unheard error ends the process.

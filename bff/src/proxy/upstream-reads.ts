@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 
 /**
  * Node reads up to 64 kB at a time into a buffer of its own, and a full one is kept whole: one unread download held
- * three of them (192 kB). With this it holds two pieces of this size, one on each side. Smaller pieces cost CPU time.
+ * three of them (192 kB). With this it holds three pieces of half the size at most. Smaller ones cost CPU time.
  */
 const READ_BYTES = 32_768;
 /** At most one piece is read ahead. */
