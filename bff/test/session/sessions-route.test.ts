@@ -175,12 +175,10 @@ describe("ending one session", () => {
 
   it("of this very browser is its logout", async () => {
     const [browser] = await loggedIn();
-    const revocations = world.provider.count("revocation");
     const answer = await remove(browser!, `/bff/sessions/${await handleOf(browser!)}`);
     expect(answer.status).toBe(200);
     expect(((await answer.json()) as { location: string }).location).toMatch(/\/bff\/logout\/provider$/);
     expect(browser!.cookies.has("__Host-Http-session")).toBe(false);
-    expect(world.provider.count("revocation")).toBe(revocations + 1);
   });
 
   it.each(["x", "%2e%2e", "AAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAA%2F", "a".repeat(2_000)])(
