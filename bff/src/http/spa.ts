@@ -1,7 +1,7 @@
 // The built SPA. Read once at the start and answered from memory: no file is opened for a request, so there is no
 // path to climb out of, no descriptor to leak, and a build that is replaced on disk cannot mix with the one served.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Context, Next } from "koa";
@@ -113,21 +113,25 @@ function chooseEncoding(accepted: string | undefined, compressed: StaticFile["co
 function readFiles(root: string): Map<string, StaticFile> {
   const files = new Map<string, StaticFile>();
   let totalBytes = 0;
-  const visit = (folder: string, urlPath: string): void => {
+  const visit = (folder: string, urlPath: string, above: readonly string[]): void => {
+    // A symbolic link to a folder above would be followed without end.
+    const realFolder = realpathSync(folder);
+    if (above.includes(realFolder)) return;
     for (const name of readdirSync(folder)) {
       const path = join(folder, name);
       const url = `${urlPath}/${name}`;
       // Other dot files are never part of a build, but .git and .env may lie beside it (ASVS 13.4.1).
       if (isHiddenPath(url)) continue;
-      const stats = statSync(path);
-      if (stats.isDirectory()) visit(path, url);
-      if (!stats.isFile()) continue;
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats?.isDirectory() === true) visit(path, url, [...above, realFolder]);
+      // Undefined: a symbolic link that leads nowhere.
+      if (stats?.isFile() !== true) continue;
       totalBytes += stats.size;
       if (totalBytes > MAX_TOTAL_BYTES) throw new Error("SPA_ROOT holds more than 128 MB. Name the build's folder.");
       files.set(url, readFile(path, url));
     }
   };
-  visit(root, "");
+  visit(root, "", []);
   return files;
 }
 

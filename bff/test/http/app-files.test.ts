@@ -1,5 +1,5 @@
 // Which file of the app a path names, and when the app's page answers instead, asked of the real gateway.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -188,4 +188,22 @@ describe("other dot files are never served, and never look as if they were", () 
       expect([answer.status, answer.body.includes(SECRET)]).toEqual([404, false]);
     }
   });
+});
+
+test("symbolic links that lead nowhere or to a folder above do not stop the start", async () => {
+  const root = mkdtempSync(join(tmpdir(), "cloakroom-links-"));
+  mkdirSync(join(root, "a/b"), { recursive: true });
+  writeFileSync(join(root, "index.html"), PAGE);
+  writeFileSync(join(root, "a/x.txt"), "text");
+  symlinkSync(join(root, "missing"), join(root, "nowhere.txt"));
+  symlinkSync(root, join(root, "a/b/up"));
+  symlinkSync("x.txt", join(root, "a/y.txt"));
+  const linked = await startGateway({
+    ...{ issuer: "https://id.test", clientId: "app", clientSecret: "a-client-secret-of-the-tests" },
+    env: { SPA_ROOT: root },
+  });
+  const statusOf = async (path: string) => (await fetch(linked.origin + path)).status;
+  expect(await statusOf("/a/y.txt")).toBe(200);
+  for (const path of ["/nowhere.txt", "/a/b/up/a/x.txt"]) expect([path, await statusOf(path)]).toEqual([path, 404]);
+  await linked.stop();
 });
