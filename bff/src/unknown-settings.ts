@@ -14,8 +14,9 @@ const compared = [...known].filter((name) => name.replaceAll("_", "").length >= 
 
 /** Name families of the gateway: a name among them that is no setting stops the start. */
 const OWN_FAMILY = /^(OIDC|SESSIONS?|UPSTREAMS?|SECRET_KEYS|TRUSTED_PROXY|TRUSTED_PROXIES|KEYCLOAK_ADMIN_CLIENT)_/;
-/** Often set for other programs as well: only a warning. */
-const SHARED_FAMILY = /^(REDIS|MANAGEMENT)_|^UPSTREAM_PROXY$/;
+/** Often set for other programs as well (express-session, Laravel, proxies): only a warning. */
+const SHARED_FAMILY =
+  /^(REDIS|MANAGEMENT)_|^UPSTREAM_(PROXY|HOST)$|^SESSION_(COOKIE|DRIVER|ID|KEY|NAME|SECRET|STORE|TYPE|USER)$/;
 /** The X11 session manager, on every Linux desktop. */
 const FOREIGN: ReadonlySet<string> = new Set(["SESSION_MANAGER"]);
 
