@@ -127,7 +127,7 @@ export const SETTINGS = {
     meaning: "PEM file with the client certificate for servers that demand one (tls-auth-clients)",
   },
   REDIS_KEY_FILE: { schema: text, meaning: "PEM file with the private key of REDIS_CERT_FILE" },
-  REDIS_SENTINEL_USERNAME: { schema: text, meaning: "User at the Sentinels, which do not use that of REDIS_URL" },
+  REDIS_SENTINEL_USERNAME: { schema: text, meaning: "User name for the Sentinels; the one in REDIS_URL is for the servers" },
   REDIS_SENTINEL_PASSWORD: {
     schema: text,
     secret: true,
@@ -186,7 +186,7 @@ export const SETTINGS = {
     schema: cidrList,
     default: "",
     meaning:
-      "CIDR list of proxies whose X-Forwarded-For is believed, for the client's address in the log and to upstreams",
+      "CIDR list of proxies whose X-Forwarded-For is believed, for the client's address in the log, in quotas and to upstreams",
   },
   MAX_WAITING_REQUESTS: {
     schema: wholeNumber(1, 1_000_000),
@@ -202,7 +202,7 @@ export const SETTINGS = {
   MAX_WAITING_PER_ADDRESS: {
     schema: wholeNumber(1, 1_000_000),
     meaning:
-      "Of these, requests of one client address that belong to no verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Set `TRUSTED_PROXIES` behind a proxy, or all clients have its address",
+      "Of these, requests of one client address that belong to no verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address",
   },
   MAX_CONNECTIONS: {
     schema: wholeNumber(1, 1_000_000),

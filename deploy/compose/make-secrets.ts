@@ -29,7 +29,7 @@ function make(): void {
     return;
   }
   for (const secret of secrets) write(secret);
-  console.log("Made the secrets. Show the passwords with: docker compose run --rm secrets show");
+  console.log("Made the secrets. With compose, show the passwords with: docker compose run --rm secrets show");
 }
 
 function write(secret: SecretFile): void {

@@ -12,7 +12,7 @@ retry_seconds=${UPDATE_RETRY_SECONDS:-5}
 attempts=5
 
 callback=$CLOAKROOM_ORIGIN/bff/callback
-# Both ways back from a logout: the gateway's own route, and the page that POST_LOGOUT_PATH names. "##" separates them.
+# Both post-logout redirect URIs: a path reserved for a route of the gateway, and the page that POST_LOGOUT_PATH names. "##" separates them.
 after_logout="$CLOAKROOM_ORIGIN/bff/logout/return##$CLOAKROOM_ORIGIN/logged-out"
 backchannel=$CLOAKROOM_BACKCHANNEL_ORIGIN/bff/backchannel-logout
 
