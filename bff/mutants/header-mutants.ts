@@ -100,7 +100,7 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
     tests: URLS,
   },
   {
-    breaks: "Location: the upstream's own host is unknown in the scheme that it was told",
+    breaks: "Location: the upstream's own host is unknown in the scheme of X-Forwarded-Proto",
     file: "src/proxy/upstream-urls.ts",
     find: "const both = [`http://${host}`, `https://${host}`];",
     replace: "const both = [`${protocol}//${host}`];",

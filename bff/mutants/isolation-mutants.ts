@@ -37,7 +37,7 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
     "endedChannel: `${prefix}session-ended`",
     'endedChannel: "cloakroom:session-ended"',
   ),
-  named("changes of all applications are heard", "trackingPrefix: tagged", 'trackingPrefix: "cloakroom:"'),
+  named("changes of all applications are received", "trackingPrefix: tagged", 'trackingPrefix: "cloakroom:"'),
   named("the command line scans all applications", "anySession: `${tagged}*", "anySession: `cloakroom:*"),
   named(
     "the refresh rate limit is shared",

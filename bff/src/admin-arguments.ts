@@ -31,7 +31,7 @@ export const HELP = `Sessions, for the administrator.
 
 Each command works for one application, which it names on stderr: that of --app <id>, otherwise of APP_ID, otherwise of
 OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. Where a command finds no session and the application has none at all, it
-names the applications that have some.
+lists the applications that have sessions.
 
 It reads the gateway's own settings, so run it where the gateway runs. <sub> is the user's id at the provider (the
 claim \`sub\`), not a name or address; --issuer is OIDC_ISSUER where it is not given. What is ended is ended on every

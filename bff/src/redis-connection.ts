@@ -174,7 +174,7 @@ function rereading(file: string): () => Buffer {
   };
 }
 
-/** @returns why no connection comes about; see redis-diagnosis.ts */
+/** @returns why no connection can be established; see redis-diagnosis.ts */
 export function diagnoseConnection({ url, access = {} }: ConnectionOptions): Promise<RedisConnectionError | undefined> {
   const address = addressOf(url);
   const { server, sentinel } = accessOptions(address, access);

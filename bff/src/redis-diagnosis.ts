@@ -1,4 +1,4 @@
-// Why no connection to Redis comes about. ioredis reports a Cluster node or a Sentinel that cannot be reached as
+// Why no connection to Redis can be established. ioredis reports a Cluster node or a Sentinel that cannot be reached as
 // "Connection is closed": one probe of each server finds the cause.
 import { Redis, type RedisOptions } from "ioredis";
 import { RedisConnectionError, redisErrorCode, NO_RESPONSE } from "./redis-errors.ts";
@@ -102,13 +102,13 @@ type ReporterOptions = {
 
 export type ErrorReporter = {
   report(error: unknown): void;
-  /** @returns what a command that failed with `error` failed of: without a connection, the reason why there is none */
+  /** @returns why a command failed: without a connection the reason for that, otherwise `error` */
   causeOf(error: unknown): unknown;
   /** The connection is ready. */
   clear(): void;
 };
 
-/** Passes errors on; one that does not tell its cause while no connection comes about starts a diagnosis first. */
+/** Reports errors. One that does not name its cause while there is no connection starts a diagnosis first. */
 export function createErrorReporter({ isReady, diagnose, onError }: ReporterOptions): ErrorReporter {
   let known: unknown;
   let nextDiagnosisMs = -Infinity;

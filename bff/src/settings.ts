@@ -127,7 +127,10 @@ export const SETTINGS = {
     meaning: "PEM file with the client certificate for servers that demand one (tls-auth-clients)",
   },
   REDIS_KEY_FILE: { schema: text, meaning: "PEM file with the private key of REDIS_CERT_FILE" },
-  REDIS_SENTINEL_USERNAME: { schema: text, meaning: "User name for the Sentinels; the one in REDIS_URL is for the servers" },
+  REDIS_SENTINEL_USERNAME: {
+    schema: text,
+    meaning: "User name for the Sentinels; the one in REDIS_URL is for the servers",
+  },
   REDIS_SENTINEL_PASSWORD: {
     schema: text,
     secret: true,

@@ -95,7 +95,7 @@ export const UPSTREAM_ROW = z.strictObject({
   }),
   requestHeaders: headerNames.optional().meta({
     description:
-      "the browser's own headers that are forwarded, beside the standard ones; without it all are but those that upstreams take for an identity, an address, a URL or a method",
+      "the browser's headers that are forwarded beside the standard ones; unset: all except those that upstreams take for an identity, an address, a URL or a method",
   }),
   connectTimeoutMs: milliseconds.default(5_000).meta({ description: "504 after that" }),
   headersTimeoutMs: milliseconds.default(60_000).meta({ description: "504 when the answer has not begun by then" }),

@@ -146,7 +146,7 @@ it("passes the password in the environment, not where every process can read it"
   }
 });
 
-it("ends with the server, and without a word, where Keycloak does not start", async () => {
+it("exits with the server, and without output, where Keycloak does not start", async () => {
   const ended = spawn("true");
   await once(ended, "close");
   expect(await run({ port: await freePort(), server: ended.pid! })).toMatchObject({ status: 0, output: "", calls: [] });

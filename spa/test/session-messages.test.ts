@@ -89,24 +89,24 @@ const ends = [
 const moments: Readonly<Record<string, (tab: Tab) => Promise<void>>> = {
   "while a check is in flight": async (tab) => {
     tab.becomes(loggedOut);
-    void tab.store.hear("ended: session_revoked");
+    void tab.store.receive("ended: session_revoked");
     await tab.wait(20);
   },
   "1 ms after a response": async (tab) => {
     tab.becomes(loggedOut);
-    void tab.store.hear("ended: session_revoked");
+    void tab.store.receive("ended: session_revoked");
     await tab.respond();
     await tab.wait(1);
   },
   "299 ms after a check": async (tab) => {
     tab.becomes(loggedOut);
-    void tab.store.hear("ended: session_revoked");
+    void tab.store.receive("ended: session_revoked");
     await tab.respond();
     await tab.wait(299);
   },
   "301 ms after a check": async (tab) => {
     tab.becomes(loggedOut);
-    void tab.store.hear("ended: session_revoked");
+    void tab.store.receive("ended: session_revoked");
     await tab.respond();
     await tab.wait(301);
   },
@@ -122,13 +122,13 @@ const moments: Readonly<Record<string, (tab: Tab) => Promise<void>>> = {
     tab.becomes(loggedOut);
     void tab.store.check();
     await tab.respond();
-    void tab.store.hear("changed");
+    void tab.store.receive("changed");
     await tab.wait(100);
   },
   "while the check of an earlier message is in flight": async (tab) => {
-    void tab.store.hear("changed");
+    void tab.store.receive("changed");
     await tab.wait(10);
-    void tab.store.hear("changed");
+    void tab.store.receive("changed");
     await tab.wait(10);
   },
   "right after a check that failed": async (tab) => {
@@ -160,7 +160,7 @@ for (const [moment, arrive] of Object.entries(moments))
         await arrive(tab);
         tab.becomes(truth);
         const before = checks(tab);
-        void tab.store.hear(message);
+        void tab.store.receive(message);
         await tab.finish();
         expect(checks(tab)).toBeGreaterThan(before);
         // Who logged out in this tab has left nothing on it that a fresh page must remove.
@@ -173,7 +173,7 @@ test.each(tabMessages)("%s about a session that is gone leaves the tab logged ou
   const tab = await startTab();
   void tab.store.check();
   tab.becomes(loggedOut);
-  void tab.store.hear(message);
+  void tab.store.receive(message);
   await tab.finish();
   expect(shown(tab)).toMatch(/^nobody, \w+/);
   expect(tab.store.snapshot().ended).not.toBeNull();
@@ -183,7 +183,7 @@ test("a burst of messages costs at most one check per 300 ms", async () => {
   const tab = await startTab();
   const before = checks(tab);
   for (let count = 0; count < 100; count += 1) {
-    void tab.store.hear("changed");
+    void tab.store.receive("changed");
     await tab.respond();
     await tab.wait(9);
   }
@@ -199,7 +199,7 @@ describe("a 401 of an API request", () => {
         const sentAtMs = tab.now();
         await tab.wait(50);
         tab.becomes(aliceAgain);
-        void tab.store.hear("changed");
+        void tab.store.receive("changed");
         await tab.respond();
         return sentAtMs;
       },
@@ -209,7 +209,7 @@ describe("a 401 of an API request", () => {
       name: "that arrives while the check of a message is in flight",
       arrive: async (tab) => {
         tab.becomes(aliceAgain);
-        void tab.store.hear("changed");
+        void tab.store.receive("changed");
         await tab.wait(1);
         return tab.now();
       },
@@ -221,7 +221,7 @@ describe("a 401 of an API request", () => {
         void tab.store.check();
         await tab.respond();
         tab.becomes(aliceAgain);
-        void tab.store.hear("changed");
+        void tab.store.receive("changed");
         await tab.wait(10);
         return tab.now();
       },
@@ -257,7 +257,7 @@ const warnings: readonly { name: string; messages: readonly TabMessage[]; truth:
 test.each(warnings)("the warning of a near end $name", async ({ messages, truth, isExpiring }) => {
   const tab = await startTab();
   for (const message of messages) {
-    void tab.store.hear(message);
+    void tab.store.receive(message);
     await tab.respond();
     tab.becomes(truth);
   }
@@ -268,15 +268,15 @@ test.each(warnings)("the warning of a near end $name", async ({ messages, truth,
 test("a warning that arrives before the first response is not lost", async () => {
   const tab = await startTab();
   void tab.store.conceal();
-  void tab.store.hear("expiring");
+  void tab.store.receive("expiring");
   await tab.finish();
   expect(tab.store.snapshot().isExpiring).toBe(true);
 });
 
-test("a reason that was heard outlives a check that fails", async () => {
+test("a received reason outlives a check that fails", async () => {
   const tab = await startTab();
   tab.becomes(outage);
-  void tab.store.hear("ended: provider_logout");
+  void tab.store.receive("ended: provider_logout");
   await tab.respond();
   tab.becomes(loggedOut);
   await tab.finish();

@@ -43,7 +43,7 @@ export function createCookieCleanup({ publicOrigin, random = Math.random }: Part
 }
 
 /**
- * As many lines as fit, at least one. Makes no line that it does not return: a request of 16 kB may name 200 cookies
+ * As many lines as fit, at least one. Builds only the lines that it returns: a request of 16 kB may name 200 cookies
  * below 1,000 paths, a million combinations (denial of service).
  * @param start from 0 to 1: where to begin
  */

@@ -22,7 +22,7 @@ export function insecureCookies({ publicOrigin }: { publicOrigin: string }) {
   };
 }
 
-/** Adds what came under the insecure names under the real ones. */
+/** Copies the cookies with insecure names to the real names. */
 function acceptInsecure(request: IncomingMessage, prefix: string): void {
   const { cookie } = request.headers;
   const own = parseCookieHeader(cookie)
@@ -31,7 +31,7 @@ function acceptInsecure(request: IncomingMessage, prefix: string): void {
   if (own.length > 0) request.headers.cookie = [cookie, ...own].join("; ");
 }
 
-/** What is cleared is cleared under both names, whatever the browser sent. */
+/** A cookie that is cleared is cleared under both names, whatever the browser sent. */
 function copyToInsecure(response: ServerResponse, prefix: string, isSecure: boolean): void {
   const lines = [response.getHeader("set-cookie") ?? []].flat().map(String);
   const copies = lines

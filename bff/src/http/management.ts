@@ -53,7 +53,7 @@ async function route(parts: RouteParts, { method, url = "" }: IncomingMessage): 
       // Alive means that the event loop turns; a broken Redis is cured by no restart of ours.
       return json(200, { status: "ok" });
     case "/readyz":
-      return readinessAnswer(parts.application, await parts.reportReadiness());
+      return readinessResponse(parts.application, await parts.reportReadiness());
     case "/metrics":
       return { status: 200, type: parts.metrics.contentType, body: await parts.metrics.scrape() };
     default:
@@ -61,7 +61,7 @@ async function route(parts: RouteParts, { method, url = "" }: IncomingMessage): 
   }
 }
 
-function readinessAnswer(application: string, { takesRequests, ...report }: ReadinessReport): Answer {
+function readinessResponse(application: string, { takesRequests, ...report }: ReadinessReport): Answer {
   return json(takesRequests ? 200 : 503, { application, ...report });
 }
 

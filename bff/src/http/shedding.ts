@@ -12,8 +12,8 @@ import { clientAddress } from "./client-address.ts";
 import { hasBody, rawPath, requestState, type RequestState } from "./request-state.ts";
 
 /**
- * Pause between two counts, for each request that is counted: 2,000 take 1 to 3 ms. The longer one holds as long as no
- * limit is reached by the last count, so that many uploads in progress cost the others a few percent at most.
+ * Pause between two counts, per waiting request; counting 2,000 takes 1 to 3 ms. The longer pause applies while the last
+ * count was below every limit, so that many uploads in progress cost the other requests a few percent at most.
  */
 const PAUSE_PER_REQUEST_MS = { atLimit: 0.01, below: 0.05 };
 
@@ -34,7 +34,7 @@ export type WaitingQuotas = {
 
 /**
  * A request waits until its response has begun: open streams cost little and may be many. Whatever is slow (an upstream,
- * Redis, this process) makes requests pile up here, so their number is the one measure of overload without a cause.
+ * Redis, this process) makes requests pile up here, so their number measures overload whatever its cause.
  * Requests that wait for their own browser's body are not counted, so that slow uploads cannot trigger shedding.
  */
 export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: BlockList }): WaitingQuotas {
@@ -112,7 +112,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
   };
 }
 
-/** Refuses a request at once where too many wait already. It waits until what comes after it has handed over its head. */
+/** Refuses a request at once while too many wait. A request counts until the middleware after this one has returned. */
 export function shedding({ enter, leave }: Pick<WaitingQuotas, "enter" | "leave">) {
   return async function shedLoad(ctx: Context, next: Next): Promise<void> {
     const place = enter(ctx);

@@ -17,8 +17,8 @@ type Options = ConnectionOptions & {
 type Queued = { options: Dispatcher.DispatchOptions; handler: Dispatcher.DispatchHandler };
 
 /**
- * undici's Pool walks through its clients to find one that is not busy, twice for every request: beside 2,000 uploads
- * that do not come each good request walks past 4,000 busy clients. It also keeps clients without a socket for ever.
+ * undici's Pool walks through its clients to find one that is not busy, twice for every request: beside 2,000 stalled
+ * uploads each request visits 4,000 busy clients. It also keeps clients without a socket for ever.
  * Here a request takes the last idle connection, and a connection that loses its socket leaves the pool.
  */
 export class ConnectionPool implements Connections {

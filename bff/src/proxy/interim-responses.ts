@@ -8,9 +8,9 @@ const [ZERO, ONE, TWO, LETTER_X] = [0x30, 0x31, 0x32, 0x58];
 const [FIRST_DIGIT, SECOND_DIGIT, THIRD_DIGIT] = [9, 10, 11];
 
 /**
- * Renames `100 Continue` to 102, which undici reads over as it should, and the header fields of every interim response,
- * which mean nothing but which its parser acts on (`Connection: close`). Bytes change and no length does; what follows the
- * final response's status line is never looked at.
+ * Renames `100 Continue` to 102, which undici ignores as it should. Also renames the header fields of every interim
+ * response: they mean nothing, but undici's parser acts on them (`Connection: close`). Bytes change, lengths do not; what
+ * follows the final response's status line is never looked at.
  */
 export class InterimResponses {
   #isFinal = true;
@@ -52,7 +52,7 @@ export class InterimResponses {
 
   /** @returns whether this is the last digit of a 100 */
   #readStatus(byte: number): boolean {
-    // Empty lines before a status line are read over (RFC 9112 §2.2).
+    // Empty lines before a status line are skipped (RFC 9112 §2.2).
     if (this.#offset === 0 && (byte === CR || byte === LF)) return false;
     const offset = this.#offset++;
     if (offset === FIRST_DIGIT && byte !== ONE) this.#isFinal = true;

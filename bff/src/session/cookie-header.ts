@@ -1,5 +1,5 @@
-// The one parser of the request header `Cookie` (RFC 6265bis): request validation and every reader use it. Two parsers
-// of this header are an attack: what the guard counts as one cookie, a reader may take for another (K10).
+// The one parser of the request header `Cookie` (RFC 6265bis): request validation and every reader use it. With
+// two parsers an attack is possible: what the guard counts as one cookie, a reader may take for another (K10).
 //
 // The npm package `cookie` splits the header the same way, but returns an object in which the first of two equal names
 // hides the second. A duplicate of our own names is the trace of an attack and must stay visible, hence our own parser.

@@ -144,7 +144,7 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
     expect(await after(alice)).toBe(outcome === "own" ? undefined : "alice");
   });
 
-  it("cannot bring a login of the attacker's to its end (login CSRF)", async () => {
+  it("does not complete the attacker's login (login CSRF)", async () => {
     const attacker = testBrowser(gateway.origin);
     const callback = new URL(await attacker.loginAtProvider());
     const [[name, planted]] = [...attacker.cookies] as [[string, string]];
@@ -157,7 +157,7 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
     if (outcome === "duplicate") expectCleanup(answer, name);
   });
 
-  it("leaves the browser's own login to its end", async () => {
+  it("completes the browser's own login only", async () => {
     provider.lies = {};
     const browser = testBrowser(gateway.origin);
     const callback = new URL(await browser.loginAtProvider());
@@ -170,7 +170,7 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
     if (outcome !== "own") expect(begins(await send(`GET ${target}`, [`${name}=${own}`], NAVIGATION))).toBe(true);
   });
 
-  it("leads no logout to the provider by a planted cookie", async () => {
+  it("does not lead a logout to the provider", async () => {
     const lines = linesOf(LOGOUT_COOKIE, "planted", "own");
     const { status, headers } = await send("GET /bff/logout/provider", lines, NAVIGATION);
     expect(status).toBe(outcome === "duplicate" ? 400 : 303);
@@ -186,7 +186,7 @@ it.each(["\x01", "\x0b", "\x0c", "\x1f", "\x7f"])("a control character (%j) sele
   expect(bearers).toHaveLength(before);
 });
 
-it("a duplicate is a page with a way on for a person, and a security event without values", async () => {
+it("a duplicate gets a page with a link for a person, and is logged as a security event without values", async () => {
   const twice = [`${SESSION_COOKIE}=${bob.sessionId}; ${SESSION_COOKIE}=x`];
   const page = await send("GET /deep/page?a=<b>", twice, NAVIGATION);
   expect(page.status).toBe(400);

@@ -175,7 +175,7 @@ describe("without the setting", () => {
     await remote.stop();
   });
 
-  it("a state that is too old is called that", async () => {
+  it("a state that is too old is reported as expired", async () => {
     const { state } = anyState(Date.now() - 16 * 60_000);
     const browser = testBrowser(strict.origin);
     expect(await (await browser.navigate(`/bff/callback?code=x&state=${state}`)).text()).toContain("15 minutes");

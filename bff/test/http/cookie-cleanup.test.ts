@@ -134,7 +134,7 @@ describe("the lines", () => {
     for (const line of linesAt("http://localhost:3000", "/bff/user")) expect(line).not.toContain("Secure");
   });
 
-  it("are made only as far as they fit, of a million combinations", () => {
+  it("are built only up to the size limit, of a million combinations", () => {
     let made = 0;
     const name = { toString: () => `__Host-Http-login-${++made}` } as unknown as string;
     const expire = createCookieCleanup({ publicOrigin: "https://a.b.c.d.example.test" });

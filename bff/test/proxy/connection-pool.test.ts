@@ -111,7 +111,7 @@ it.each([
   }
 });
 
-it("opens no more than its limit, and sends what waits in the order of its coming", async () => {
+it("opens no more than its limit, and sends queued requests in order of arrival", async () => {
   pool = openPool(2);
   const done: string[] = [];
   const sent = ["/held?1", "/held?2", "/?3", "/?4", "/close?5", "/?6"].map((path) =>
@@ -156,7 +156,7 @@ it("counts no connection that has become a WebSocket", async () => {
   upgraded.destroy();
 });
 
-it("fails what waits, what runs and what comes when it is destroyed", async () => {
+it("fails queued, running and new requests once it is destroyed", async () => {
   pool = openPool(1);
   const sent = ["/held", "/"].map((path) => send(path).catch((error: { code: string }) => error.code));
   await expect.poll(() => held.length).toBe(1);

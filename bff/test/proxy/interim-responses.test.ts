@@ -100,7 +100,7 @@ test.each([
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     502,
   ],
-])("100 %s is read over", async (_title, final, status) => {
+])("100 %s is ignored", async (_title, final, status) => {
   const upstream = kept(await startRawUpstream((socket) => void socket.write(CONTINUE + final)));
   const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
   const handshake = [
@@ -129,7 +129,7 @@ describe("over TLS", () => {
   const authority = testAuthority();
   const override = { tls: { ca: authority.cert, servername: "orders.test" } };
 
-  test("100 is read over on HTTP/1.1", async () => {
+  test("100 is ignored on HTTP/1.1", async () => {
     const server = createServer(authority.issue("orders.test"), (socket) => {
       socket.on("error", () => {}).on("data", () => socket.write(CONTINUE + OK));
     });
@@ -141,7 +141,7 @@ describe("over TLS", () => {
     server.close();
   });
 
-  test("100 and 103 are read over on HTTP/2", async () => {
+  test("100 and 103 are ignored on HTTP/2", async () => {
     const server = createSecureServer(authority.issue("orders.test"));
     server.on("stream", (stream) => {
       stream.on("error", () => {});

@@ -178,7 +178,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     await Promise.all([shop.close(), shop2.close()]);
   });
 
-  it("is not found out where the Redis user may not scan, and the command says so", async () => {
+  it("stays unknown where the Redis user may not scan, and the command says so", async () => {
     const store = await openStore("shop");
     await store.client.call("ACL", "SETUSER", "no-scan", "on", ">pass", "~*", "&*", "+@all", "-scan");
     const REDIS_URL = world.redis.url.replace("redis://", "redis://no-scan:pass@");

@@ -40,7 +40,7 @@ test("a user who logs in at 127.0.0.1 is led to localhost and logged in there", 
   await logIn(tab, ALICE);
 });
 
-test("without the launcher's setting a browser that drops Secure cookies is told so, and is led into no loop", async ({
+test("without the launcher's setting a browser that drops Secure cookies gets a page that says so and offers no retry", async ({
   tab,
   engineName,
 }) => {

@@ -78,7 +78,7 @@ function titleOfStatus(status: number): string {
 }
 
 const statusTitles: Readonly<Record<number, string>> = {
-  0: "The answer was a redirect, which a page never follows",
+  0: "The response was a redirect, which this page does not follow",
   401: "The API did not accept the login",
   403: "Your account may not do this",
   404: "There is nothing at this address",

@@ -78,13 +78,13 @@ function fromGateway(afterRefusalMs: number) {
 }
 
 function take(news: SessionNews): void {
-  if (endReasonOf(news) === null) return void session.hear(news);
+  if (endReasonOf(news) === null) return void session.receive(news);
   if (logouts > 0) return;
   // It may be an earlier session that a login in another tab has replaced: the gateway knows, so nothing is concluded
   // here, and no stream is opened for a cookie that may be on its way out.
   pausedUntilMs = Number.POSITIVE_INFINITY;
   stop();
-  void session.hear(news).finally(() => {
+  void session.receive(news).finally(() => {
     pausedUntilMs = 0;
     follow();
   });

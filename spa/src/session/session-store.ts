@@ -24,7 +24,7 @@ export interface SessionStore {
   /** Checks unless the response is already known or on its way. */
   readonly known: () => Promise<void>;
   /** Another tab or the gateway reports a change; a check that starts after this call finds out what is true now. */
-  readonly hear: (message: TabMessage) => Promise<void>;
+  readonly receive: (message: TabMessage) => Promise<void>;
   readonly check: () => Promise<void>;
   readonly checkIfOlderThan: (ageMs: number) => Promise<void>;
   /**
@@ -55,7 +55,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
   let flight: { readonly promise: Promise<void>; readonly abort: AbortController } | null = null;
   /** A message has arrived that no check covers yet. */
   let isDue = false;
-  /** The reason heard last, until a response settles whether the session is gone. */
+  /** The reason of the last message, until a response settles whether the session is gone. */
   let hint: EndReason | null = null;
   let attempt = 0;
   let startedAtMs = Number.NEGATIVE_INFINITY;
@@ -165,7 +165,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       if (flight !== null) return flight.promise;
       return state.who.kind === "unknown" && state.trouble === null ? start() : Promise.resolve();
     },
-    hear: (message) => {
+    receive: (message) => {
       if (message === "changed") return checkSoon();
       if (message === "logged-out") return checkFor("logged_out_elsewhere");
       const reason = endReasonOf(message);

@@ -19,7 +19,7 @@ export function watchSession(): void {
   });
   onTabMessage((message) => {
     // The others also concern the stream of events: see live-session.ts.
-    if (message === "logged-out" || message === "changed") void session.hear(message);
+    if (message === "logged-out" || message === "changed") void session.receive(message);
   });
   watchLiveSession();
   // A login ends in a fresh page: the other tabs may still show nobody, or somebody else.
