@@ -67,6 +67,50 @@ test.describe("320 px wide", () => {
     expect(beyond).toBeLessThanOrEqual(0);
   });
 
+  test("a word of a name is not broken, nor a code, and the picture's words stay in their boxes", async ({
+    context,
+    page,
+    system,
+  }) => {
+    const name = "Maximiliana-Konstantina Featherstonehaugh";
+    await logInQuietly(context, system, await newPerson(system, { name }));
+    const rowsOf = (text: string, inside: string) =>
+      page
+        .locator(inside)
+        .first()
+        .evaluate((element, wanted) => {
+          const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+          for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+            const at = node.textContent?.indexOf(wanted) ?? -1;
+            if (at < 0) continue;
+            const range = document.createRange();
+            range.setStart(node, at);
+            range.setEnd(node, at + wanted.length);
+            return range.getClientRects().length;
+          }
+          return 0;
+        }, text);
+    await page.goto("/");
+    await expect(page.getByRole("heading", { level: 1 })).toContainText(name);
+    expect.soft(await rowsOf("Featherstonehaugh", "h1")).toBe(1);
+    expect.soft(await rowsOf("Featherstonehaugh", ".ticket-holder")).toBe(1);
+    await page.goto("/admin");
+    await expect(page.getByText("insufficient_scope")).toBeVisible();
+    expect.soft(await rowsOf("insufficient_scope", ".facts-small")).toBe(1);
+    await page.goto("/under-the-hood");
+    const beyond = await page.locator(".flow-tall g:has(rect)").evaluateAll((boxes) =>
+      boxes.flatMap((box) => {
+        const [frame, text] = [box.querySelector("rect"), box.querySelector("text")].map((each) =>
+          each?.getBoundingClientRect(),
+        );
+        const isInside =
+          frame !== undefined && text !== undefined && text.left > frame.left + 3 && text.right < frame.right - 3;
+        return isInside ? [] : [box.textContent];
+      }),
+    );
+    expect(beyond).toEqual([]);
+  });
+
   test("the menu opens, leads to a page, closes on Escape, and holds the way out", async ({
     page,
     loggedIn,
@@ -231,17 +275,18 @@ test.describe("the list of sessions", () => {
     await loggedIn.goto("/profile");
     await expect(rows(page)).toHaveCount(4);
     await expect(rows(page).first()).toContainText("This browser");
-    for (const button of await endButtons(page).all())
-      expect(await button.getAttribute("aria-label")).toMatch(
-        /^End session on Chrome on Linux, last used .+, logged in .+/,
-      );
+    const names = await endButtons(page).evaluateAll((all) => all.map((each) => each.getAttribute("aria-label")));
+    for (const name of names)
+      expect(name).toMatch(/^End session on Chrome on Linux, last used .+, logged in .+, [234] of 4$/);
+    expect(new Set(names).size).toBe(3);
     await endButtons(page).first().focus();
     await page.keyboard.press("Enter");
     await expect(rows(page)).toHaveCount(3);
-    await expect(page.getByText("The session on Chrome on Linux has ended.")).toBeAttached();
+    await expect(page.getByText("The session on Chrome on Linux has ended. 3 sessions remain.")).toBeAttached();
     await expect(endButtons(page).first()).toBeFocused();
     await page.keyboard.press("Enter");
     await expect(rows(page)).toHaveCount(2);
+    await expect(page.getByText("The session on Chrome on Linux has ended. 2 sessions remain.")).toBeAttached();
     await expect(endButtons(page).first()).toBeFocused();
     await page.keyboard.press("Enter");
     await expect(rows(page)).toHaveCount(1);

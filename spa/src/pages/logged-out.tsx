@@ -61,7 +61,7 @@ function StillLoggedIn({ name }: { readonly name: string }) {
       title="You are still logged in"
       lead={
         <>
-          As <Name>{name}</Name>. Use “Log out” above to end the session.
+          As <Name>{name}</Name>. To end the session, use “Log out” at the top of the page or in its menu.
         </>
       }
     >

@@ -48,7 +48,7 @@ interface SessionListProps {
 
 function SessionList({ sessions, onEnded }: SessionListProps) {
   const [ended, setEnded] = useState<readonly string[]>([]);
-  const [news, setNews] = useState("");
+  const [lastEnded, setLastEnded] = useState<string | null>(null);
   const list = useRef<HTMLUListElement>(null);
   const shown = inOrder(sessions.filter((each) => !ended.includes(each.handle)));
 
@@ -56,7 +56,7 @@ function SessionList({ sessions, onEnded }: SessionListProps) {
     (session: OwnSession): void => {
       focusNeighbour(list.current, session.handle);
       setEnded((before) => [...before, session.handle]);
-      setNews(`The session on ${deviceOf(session)} has ended.`);
+      setLastEnded(deviceOf(session));
       onEnded();
     },
     [onEnded],
@@ -64,16 +64,21 @@ function SessionList({ sessions, onEnded }: SessionListProps) {
 
   return (
     <>
-      <output className="visually-hidden">{news}</output>
+      {/* With the number, since a live region announces a text only when it differs from the one before. */}
+      <output className="visually-hidden">
+        {lastEnded !== null && `The session on ${lastEnded} has ended. ${remaining(shown.length)}`}
+      </output>
       <ul className="sessions" ref={list}>
-        {shown.map((each) => (
-          <SessionRow key={each.handle} session={each} onEnded={end} />
+        {shown.map((each, index) => (
+          <SessionRow key={each.handle} session={each} position={`${index + 1} of ${shown.length}`} onEnded={end} />
         ))}
       </ul>
       <EndEverywhere count={shown.length} />
     </>
   );
 }
+
+const remaining = (count: number): string => (count === 1 ? "1 session remains." : `${count} sessions remain.`);
 
 /** This browser first, then the one used last. */
 function inOrder(sessions: readonly OwnSession[]): readonly OwnSession[] {

@@ -10,10 +10,12 @@ export const deviceOf = ({ device }: OwnSession): string => device ?? "an unknow
 
 interface SessionRowProps {
   readonly session: OwnSession;
+  /** Such as "2 of 3": sessions of one kind of device and one minute have nothing else that differs. */
+  readonly position: string;
   readonly onEnded: (session: OwnSession) => void;
 }
 
-export function SessionRow({ session, onEnded }: SessionRowProps) {
+export function SessionRow({ session, position, onEnded }: SessionRowProps) {
   const { state, run } = useServerCall<null>();
   // Gone already: what was asked for.
   const isGone = state.kind === "failed" && state.failure.kind === "problem" && state.failure.problem.status === 404;
@@ -36,7 +38,7 @@ export function SessionRow({ session, onEnded }: SessionRowProps) {
           type="button"
           className="button"
           data-session={session.handle}
-          aria-label={`${state.kind === "waiting" ? "Ending" : "End"} session on ${deviceOf(session)}${momentsOf(session)}`}
+          aria-label={`${state.kind === "waiting" ? "Ending" : "End"} session on ${deviceOf(session)}${momentsOf(session)}, ${position}`}
           aria-disabled={state.kind === "waiting"}
           onClick={() => {
             if (state.kind !== "waiting") run((signal) => endOwnSession(session.handle, signal));
