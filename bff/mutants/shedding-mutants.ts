@@ -19,15 +19,36 @@ export const SHEDDING_MUTANTS: readonly Mutant[] = [
   {
     breaks: "requests of verified sessions count for the address that they share",
     file: "src/http/shedding.ts",
-    find: "      countFor(member, session);",
+    find: "      member.countFor(session);",
     replace: "      session.count++;",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
   {
     breaks: "a session's requests count for ever",
     file: "src/http/shedding.ts",
-    find: "if (place.member !== undefined) countFor(place.member, undefined);",
+    find: "place.member?.leave();",
     replace: "",
+    tests: ["test/http/waiting-quotas.test.ts"],
+  },
+  {
+    breaks: "load: uploads in progress count as load",
+    file: "src/proxy/request-body.ts",
+    find: "waiting?.setSending(true);",
+    replace: "",
+    tests: ["test/http/shedding.test.ts"],
+  },
+  {
+    breaks: "load: a form that arrives slowly counts as load",
+    file: "src/auth/form-body.ts",
+    find: "waiting?.setSending(true);",
+    replace: "",
+    tests: ["test/http/shedding.test.ts"],
+  },
+  {
+    breaks: "load: a request whose body has arrived is never counted again",
+    file: "src/proxy/request-body.ts",
+    find: "  function onEnd(): void {\n    waiting?.setSending(false);",
+    replace: "  function onEnd(): void {",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
 ];

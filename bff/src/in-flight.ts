@@ -6,6 +6,9 @@ export type InFlight = {
   sending: number;
 };
 
+/** Receives from the reader of a request's body whether it waits for the browser to send more of it. */
+export type SendingObserver = { setSending(isSending: boolean): void };
+
 const SWEEP_SIZE = 1_024;
 
 export function createInFlight(): InFlight {

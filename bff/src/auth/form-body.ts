@@ -1,12 +1,18 @@
 // A small form body, read with a limit: the only body that the gateway itself ever parses.
 import type { IncomingMessage } from "node:http";
 import { GatewayError } from "../errors.ts";
+import type { SendingObserver } from "../in-flight.ts";
 
 /** A provider sends its few hundred bytes at once; whoever does not is holding a connection. */
 const MAX_BODY_MS = 5_000;
 
+type FormOptions = {
+  maxBytes: number;
+  waiting: SendingObserver | undefined;
+};
+
 /** @throws GatewayError request_malformed | payload_too_large */
-export async function readForm(request: IncomingMessage, maxBytes: number): Promise<URLSearchParams> {
+export async function readForm(request: IncomingMessage, { maxBytes, waiting }: FormOptions): Promise<URLSearchParams> {
   const type = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded")
     throw new GatewayError("request_malformed", { reason: "the body is not a form" });
@@ -17,6 +23,7 @@ export async function readForm(request: IncomingMessage, maxBytes: number): Prom
   const tooSlow = new GatewayError("request_malformed", { status: 408, reason: "the form did not arrive in time" });
   const timer = setTimeout(() => request.destroy(tooSlow), MAX_BODY_MS);
   let bytes = 0;
+  waiting?.setSending(true);
   try {
     // Destroying the request would close the connection before the answer is on its way.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
@@ -25,6 +32,7 @@ export async function readForm(request: IncomingMessage, maxBytes: number): Prom
       chunks.push(chunk as Buffer);
     }
   } finally {
+    waiting?.setSending(false);
     clearTimeout(timer);
   }
   return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));

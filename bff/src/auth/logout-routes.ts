@@ -2,6 +2,7 @@
 import { hash } from "node:crypto";
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
+import type { SendingObserver } from "../in-flight.ts";
 import type { Log } from "../log.ts";
 import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
 import { loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
@@ -118,7 +119,10 @@ export function backchannelLogout({ provider, sessions, store, issuer, log }: Lo
     ctx.set("Cache-Control", "no-store");
     const requestId = ctx.state["requestId"] as string;
     try {
-      const form = await readForm(ctx.req, MAX_LOGOUT_BODY_BYTES);
+      const form = await readForm(ctx.req, {
+        maxBytes: MAX_LOGOUT_BODY_BYTES,
+        waiting: ctx.state["waiting"] as SendingObserver | undefined,
+      });
       const tokens = form.getAll("logout_token");
       const [jwt] = tokens;
       if (jwt === undefined || tokens.length !== 1)

@@ -1,7 +1,8 @@
 // The provider's signing keys, and the check of every signature: openid-client does not verify the ID token's in the
 // code flow, and its key cache cannot follow a rotation within a minute (findings F1 and F3).
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
+import { createRemoteJWKSet, customFetch, decodeProtectedHeader, errors, jwtVerify } from "jose";
+import type { JWTPayload, JWTVerifyOptions } from "jose";
 import { GatewayError } from "../errors.ts";
 import { refusedResponse } from "./provider-faults.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
@@ -32,7 +33,8 @@ export function createTokenVerifier(
     try {
       return (await jwtVerify(jwt, keys, rules)).payload;
     } catch (error) {
-      if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, jwt, rules);
+      if (error instanceof errors.JWKSMultipleMatchingKeys && decodeProtectedHeader(jwt).kid !== undefined)
+        return verifyWithAny(error, jwt, rules);
       if (isBadToken(error)) throw error;
       const refused = refusedResponse(error);
       const reason = `the provider's keys cannot be fetched${refused === undefined ? "" : `: ${refused.message}`}`;
@@ -56,8 +58,9 @@ export function createTokenVerifier(
 }
 
 /**
- * The provider published several keys under one kid, or signed without a kid: its fault, not the user's, so it must not
- * end sessions at their refresh (I5). Bounded: a logout token without a kid can come from anyone.
+ * The provider published several keys under one kid: its fault, not the user's, so it must not end sessions at their
+ * refresh (I5). A token without a kid is refused while several keys match (OpenID conformance,
+ * oidcc-client-test-kid-absent-multiple-jwks). Bounded: a logout token can come from anyone.
  */
 async function verifyWithAny(
   keys: errors.JWKSMultipleMatchingKeys,

@@ -5,24 +5,58 @@ import type { BlockList } from "node:net";
 import type { Context, Next } from "koa";
 import type { WaitingLimits } from "../config.ts";
 import { GatewayError } from "../errors.ts";
-import { createInFlightTable, type InFlight } from "../in-flight.ts";
+import { createInFlight, createInFlightTable, type InFlight, type SendingObserver } from "../in-flight.ts";
 import { Roll, type Place } from "../roll.ts";
 import { isBelow } from "../paths.ts";
 import { clientAddress } from "./client-address.ts";
-import { hasBody, rawPath, requestState, type RequestState } from "./request-state.ts";
+import { rawPath, requestState, type RequestState } from "./request-state.ts";
 
-/**
- * Pause between two counts, per waiting request; counting 2,000 takes 1 to 3 ms. The longer pause applies while the last
- * count was below every limit, so that many uploads in progress cost the other requests a few percent at most.
- */
-const PAUSE_PER_REQUEST_MS = { atLimit: 0.01, below: 0.05 };
+/** Pause between two walks past all waiting requests, for each of them: 2,000 take 1 to 3 ms. */
+const PAUSE_PER_REQUEST_MS = 0.01;
 
-/** A request that waits, and whose quota it counts in. */
-export type WaitingRequest = {
+/** A request that waits, and whose quota it counts in. A class, for one is made for every request. */
+export class WaitingRequest implements SendingObserver {
   readonly response: ServerResponse;
+  readonly #total: InFlight;
   /** A session once it is verified, before that a client address; undefined while neither is known. */
-  owner: InFlight | undefined;
-};
+  owner: InFlight | undefined = undefined;
+  #isSending = false;
+  #hasLeft = false;
+
+  constructor(response: ServerResponse, total: InFlight) {
+    this.response = response;
+    this.#total = total;
+    total.count++;
+  }
+
+  countFor(owner: InFlight | undefined): void {
+    const sending = this.#isSending ? 1 : 0;
+    if (this.owner !== undefined) {
+      this.owner.count--;
+      this.owner.sending -= sending;
+    }
+    this.owner = owner;
+    if (owner === undefined) return;
+    owner.count++;
+    owner.sending += sending;
+  }
+
+  setSending(isSending: boolean): void {
+    if (this.#hasLeft || this.#isSending === isSending) return;
+    this.#isSending = isSending;
+    const step = isSending ? 1 : -1;
+    this.#total.sending += step;
+    if (this.owner !== undefined) this.owner.sending += step;
+  }
+
+  leave(): void {
+    if (this.#hasLeft) return;
+    this.setSending(false);
+    this.countFor(undefined);
+    this.#hasLeft = true;
+    this.#total.count--;
+  }
+}
 
 export type WaitingQuotas = {
   /** @throws GatewayError too_many_requests | overloaded */
@@ -35,79 +69,64 @@ export type WaitingQuotas = {
 /**
  * A request waits until its response has begun: open streams cost little and may be many. Whatever is slow (an upstream,
  * Redis, this process) makes requests pile up here, so their number measures overload whatever its cause.
- * Requests that wait for their own browser's body are not counted, so that slow uploads cannot trigger shedding.
+ * Requests that wait for their own browser's body are not counted, so that slow uploads cannot trigger shedding; the
+ * reader of the body reports it (`setSending`), so that no request has to walk past the others.
  */
 export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: BlockList }): WaitingQuotas {
   const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies } = limits;
   const waiting = new Roll<WaitingRequest>();
+  const total = createInFlight();
   const addresses = createInFlightTable();
-  let sending = 0;
-  let countedMs = -Infinity;
+  let walkedMs = -Infinity;
 
-  const countFor = (member: WaitingRequest, owner: InFlight | undefined): void => {
-    if (member.owner !== undefined) member.owner.count--;
-    member.owner = owner;
-    if (owner !== undefined) owner.count++;
-  };
   const addressOf = (request: IncomingMessage): InFlight => addresses.of(clientAddress(request, trustedProxies));
 
-  /** Slow senders may be many: walking past them for every request that comes would be an attack of its own. */
-  const recount = (pausePerRequestMs: number): void => {
+  /** Removes requests that are over but whose handlers still run, and finds the address of those without an owner. */
+  const walk = (): void => {
     const nowMs = performance.now();
-    if (nowMs < countedMs + waiting.size * pausePerRequestMs) return;
-    countedMs = nowMs;
-    sending = 0;
-    for (const { member } of waiting.places()) if (member.owner !== undefined) member.owner.sending = 0;
+    if (nowMs < walkedMs + waiting.size * PAUSE_PER_REQUEST_MS) return;
+    walkedMs = nowMs;
     for (const place of waiting.places()) {
       const { member } = place;
       const { req } = member.response;
       if (isOver(member)) {
-        countFor(member, undefined);
+        member.leave();
         waiting.leave(place);
-        continue;
-      }
-      if (member.owner === undefined && mayBeShed(req)) countFor(member, addressOf(req));
-      if (!waitsForItsBrowser(req)) continue;
-      sending++;
-      if (member.owner !== undefined) member.owner.sending++;
+      } else if (member.owner === undefined && mayBeShed(req)) member.countFor(addressOf(req));
     }
   };
-  const isFull = (): boolean => {
-    if (waiting.size - sending < maxWaiting) return false;
-    recount(PAUSE_PER_REQUEST_MS.atLimit);
-    return waiting.size - sending >= maxWaiting;
-  };
-  const isAtLimit = (owner: InFlight, max: number): boolean => {
-    if (owner.count - owner.sending < max) return false;
-    recount(PAUSE_PER_REQUEST_MS.atLimit);
-    return owner.count - owner.sending >= max;
+  const isAtLimit = (counter: InFlight, max: number): boolean => {
+    if (counter.count - counter.sending < max) return false;
+    walk();
+    return counter.count - counter.sending >= max;
   };
   /** Client addresses are only looked at while one of them could have reached its limit. */
-  const admit = (member: WaitingRequest): void => {
-    const { req } = member.response;
-    if (waiting.size < Math.min(maxPerAddress, maxWaiting) || !mayBeShed(req)) return;
-    recount(PAUSE_PER_REQUEST_MS.below);
-    const address = addressOf(req);
+  const admit = (request: IncomingMessage): InFlight | undefined => {
+    if (total.count - total.sending < Math.min(maxPerAddress, maxWaiting) || !mayBeShed(request)) return undefined;
+    walk();
+    const address = addressOf(request);
     if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
-    if (isFull()) throw new GatewayError("overloaded", { reason: `${waiting.size} requests are waiting` });
-    countFor(member, address);
+    if (isAtLimit(total, maxWaiting))
+      throw new GatewayError("overloaded", { reason: `${total.count} requests are waiting` });
+    return address;
   };
   return {
     enter(ctx) {
-      const member: WaitingRequest = { response: ctx.res, owner: undefined };
-      admit(member);
+      const address = admit(ctx.req);
+      const member = new WaitingRequest(ctx.res, total);
+      if (address !== undefined) member.countFor(address);
       requestState(ctx).waiting = member;
       return waiting.join(member);
     },
     leave(place) {
-      if (place.member !== undefined) countFor(place.member, undefined);
+      place.member?.leave();
       waiting.leave(place);
     },
     countForSession({ waiting: member }, session) {
       // It waits for nothing any more, and may have been taken out already.
       if (member === undefined || member.owner === session || isOver(member)) return;
       if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
-      countFor(member, session);
+      member.countFor(session);
     },
   };
 }
@@ -131,11 +150,6 @@ function isOver({ response }: WaitingRequest): boolean {
 
 function tooMany(setting: string): GatewayError {
   return new GatewayError("too_many_requests", { reason: `${setting} is reached`, retryAfterSeconds: 1 });
-}
-
-/** Everything that came of its body has been taken, and more is to come. Where we are the slow ones some is left. */
-function waitsForItsBrowser(request: IncomingMessage): boolean {
-  return !request.complete && request.readableLength === 0 && hasBody(request);
 }
 
 const ENDS_A_SESSION: ReadonlySet<string> = new Set(["/bff/logout", "/bff/logout/provider", "/bff/backchannel-logout"]);

@@ -88,7 +88,8 @@ export function apiForwarding(parts: ForwardingParts) {
     return whenAtHand(free ?? upstream.balancer.wait(response), (address) => {
       if (address === undefined) return;
       if (request.headers.expect !== undefined) response.writeContinue();
-      const body = isWithBody ? requestBody(request, upstream.config.maxBodyBytes) : undefined;
+      const { maxBodyBytes } = upstream.config;
+      const body = isWithBody ? requestBody(request, { maxBodyBytes, waiting: state.waiting }) : undefined;
       return exchange({ ...asked, address, body });
     });
   };

@@ -2,21 +2,31 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { GatewayError } from "../errors.ts";
+import type { SendingObserver } from "../in-flight.ts";
 
 /** A browser that sends nothing for this long holds an upstream's connection for nothing (slow POST). */
 const STALLED_SENDER_MS = 60_000;
 /** One for all, see exchange.ts. */
 const STOPPED_SENDING = new Error("the browser stopped sending");
 
+export type BodyOptions = {
+  maxBodyBytes: number;
+  waiting?: SendingObserver | undefined;
+  /** See STALLED_SENDER_MS, the default. */
+  idleMs?: number;
+};
+
 /**
  * A stream of its own and not the request itself: undici destroys the body it was given when an upstream answers
  * early or dies, and destroying the request closes the browser's connection under the answer.
  */
-export function requestBody(request: IncomingMessage, maxBodyBytes: number, idleMs = STALLED_SENDER_MS): Readable {
+export function requestBody(request: IncomingMessage, options: BodyOptions): Readable {
+  const { maxBodyBytes, waiting, idleMs = STALLED_SENDER_MS } = options;
   const { socket } = request;
   let passedBytes = 0;
   const pause = (): void => {
     // Now the upstream is the slow one.
+    waiting?.setSending(false);
     socket.setTimeout(0);
     request.pause();
   };
@@ -25,6 +35,7 @@ export function requestBody(request: IncomingMessage, maxBodyBytes: number, idle
       if (!request.isPaused()) return;
       // Node closes the socket when this passes, and "aborted" follows.
       socket.setTimeout(idleMs);
+      waiting?.setSending(true);
       request.resume();
     },
     destroy(error, done) {
@@ -39,6 +50,7 @@ export function requestBody(request: IncomingMessage, maxBodyBytes: number, idle
     else if (!body.push(chunk)) pause();
   }
   function onEnd(): void {
+    waiting?.setSending(false);
     socket.setTimeout(0);
     body.push(null);
   }

@@ -66,7 +66,7 @@ describe("when something breaks", () => {
   test("a browser that stops sending in the middle of its upload is let go, with the upstream call", async () => {
     let isAborted = false;
     const server = createServer((request) => {
-      requestBody(request, 1_000, 50)
+      requestBody(request, { maxBodyBytes: 1_000, idleMs: 50 })
         .on("error", () => (isAborted = true))
         .resume();
     });
