@@ -50,7 +50,6 @@ export function requestBody(request: IncomingMessage, options: BodyOptions): Rea
     else if (!body.push(chunk)) pause();
   }
   function onEnd(): void {
-    waiting?.setSending(false);
     socket.setTimeout(0);
     body.push(null);
   }
