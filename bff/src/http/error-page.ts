@@ -101,13 +101,25 @@ type Link = { href: string; text: string };
 
 const HOME: Link = { href: "/", text: "Go to the start page" };
 
+/** "Try again" leads to a login, which changes nothing about these. */
+const NOT_CURED_BY_LOGIN: ReadonlySet<ErrorCode> = new Set([
+  "csrf_rejected",
+  "not_found",
+  "method_not_allowed",
+  "payload_too_large",
+  "http_version_not_supported",
+]);
+
+const isLoginNeeded = (code: ErrorCode): boolean => code.startsWith("session_");
+
 /** What to try next: never a link that leads to the same error again. */
-function linksOf({ explanation, returnPath, target }: ErrorPage): Link[] {
+function linksOf({ code, explanation, returnPath, target }: ErrorPage): Link[] {
   if (explanation === "secure_cookie_not_stored") return [HOME];
   if (explanation === "duplicate_cookie")
     return target === undefined || target === "/" ? [HOME] : [{ href: target, text: "Open it again" }, HOME];
+  if (NOT_CURED_BY_LOGIN.has(code)) return [HOME];
   const query = returnPath === undefined ? "" : `?returnTo=${encodeURIComponent(returnPath)}`;
-  return [{ href: `/bff/login${query}`, text: "Try again" }, HOME];
+  return [{ href: `/bff/login${query}`, text: isLoginNeeded(code) ? "Log in" : "Try again" }, HOME];
 }
 
 export function errorPage(page: ErrorPage): string {

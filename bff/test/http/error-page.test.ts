@@ -1,0 +1,30 @@
+import { describe, expect, test } from "vitest";
+import type { ErrorCode } from "../../src/errors.ts";
+import { errorPage } from "../../src/http/error-page.ts";
+
+const linksOf = (code: ErrorCode) =>
+  [...errorPage({ code, requestId: "r-1", returnPath: "/profile" }).matchAll(/<a href="([^"]*)">([^<]*)<\/a>/g)].map(
+    ([, href, text]) => `${text}: ${href}`,
+  );
+
+describe("an error page offers what can help", () => {
+  const LOGIN = "/bff/login?returnTo=%2Fprofile";
+  const HOME = "Go to the start page: /";
+  test.each<[ErrorCode, string[]]>([
+    ["session_missing", [`Log in: ${LOGIN}`, HOME]],
+    ["session_expired", [`Log in: ${LOGIN}`, HOME]],
+    ["session_revoked", [`Log in: ${LOGIN}`, HOME]],
+    ["login_failed", [`Try again: ${LOGIN}`, HOME]],
+    ["provider_unavailable", [`Try again: ${LOGIN}`, HOME]],
+    ["request_malformed", [`Try again: ${LOGIN}`, HOME]],
+    ["csrf_rejected", [HOME]],
+    // Also of a login that its user cancelled, or that is refused for this account only.
+    ["forbidden", [`Try again: ${LOGIN}`, HOME]],
+    ["not_found", [HOME]],
+    ["method_not_allowed", [HOME]],
+    ["payload_too_large", [HOME]],
+    ["http_version_not_supported", [HOME]],
+  ])("%s", (code, links) => {
+    expect(linksOf(code)).toEqual(links);
+  });
+});
