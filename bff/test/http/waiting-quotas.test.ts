@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createInFlightTable } from "../../src/in-flight.ts";
 import type { TestBrowser } from "../support/browser.ts";
 import { startWorld, type World } from "../support/world.ts";
@@ -10,8 +10,10 @@ import { startWorld, type World } from "../support/world.ts";
 let world: World;
 /** Requests that the upstream has not answered yet. */
 const held: ServerResponse[] = [];
+/** Requests whose whole body the upstream has. */
+let bodies = 0;
 const upstream = createServer((request, response) => {
-  request.resume();
+  request.resume().once("end", () => bodies++);
   if (request.url?.startsWith("/quick") === true) response.end("{}");
   else held.push(response);
 });
@@ -38,6 +40,7 @@ afterAll(async () => {
   upstream.close();
 });
 const answerHeld = () => held.splice(0).forEach((response) => response.end("{}"));
+beforeEach(() => void (bodies = 0));
 afterEach(async () => {
   answerHeld();
   await expect.poll(() => held.length).toBe(0);
@@ -91,6 +94,20 @@ describe("slow requests of one session", () => {
     answerHeld();
     await Promise.all(all);
     expect((await greedy.fetch("/api/quick")).status).toBe(200);
+  });
+
+  it("count once their bodies have arrived", async () => {
+    const greedy = await loggedIn();
+    const waiting: Promise<Response>[] = [];
+    for (let count = 1; count <= 6; count++) {
+      waiting.push(greedy.fetch("/api/slow", post));
+      // The upstream has the whole body and has not responded.
+      await expect.poll(() => bodies).toBe(count);
+    }
+    const { status } = await greedy.fetch("/api/slow", post);
+    expect(status).toBe(429);
+    answerHeld();
+    await Promise.all(waiting);
   });
 
   it("do not count for another session of the same user", async () => {
