@@ -18,7 +18,7 @@ describe("an error page offers what can help", () => {
     ["provider_unavailable", [`Try again: ${LOGIN}`, HOME]],
     ["request_malformed", [`Try again: ${LOGIN}`, HOME]],
     ["csrf_rejected", [HOME]],
-    // Also of a login that its user cancelled, or that is refused for this account only.
+    // Another account may have the permission.
     ["forbidden", [`Try again: ${LOGIN}`, HOME]],
     ["not_found", [HOME]],
     ["method_not_allowed", [HOME]],
