@@ -1,4 +1,4 @@
-// Writes the README's table of settings from bff/src/settings.ts, between its two markers.
+// Writes the table of settings in docs/reference/settings.md from bff/src/settings.ts, between its two markers.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SETTINGS, type Setting } from "../bff/src/settings.ts";
@@ -24,6 +24,6 @@ export function withSettingsTable(text: string): string {
 }
 
 if (import.meta.main) {
-  const file = join(ROOT, "docs", "configuration.md");
+  const file = join(ROOT, "docs", "reference", "settings.md");
   writeFileSync(file, withSettingsTable(readFileSync(file, "utf8")));
 }

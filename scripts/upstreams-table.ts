@@ -1,4 +1,4 @@
-// Writes the table of an upstream's keys in docs/upstreams.md from bff/src/upstream-row.ts, between its two markers.
+// Writes the table of an upstream's keys in docs/reference/upstreams.md from bff/src/upstream-row.ts, between its two markers.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UPSTREAM_ROW } from "../bff/src/upstream-row.ts";
@@ -31,6 +31,6 @@ export function withUpstreamsTable(text: string): string {
 }
 
 if (import.meta.main) {
-  const file = join(ROOT, "docs", "upstreams.md");
+  const file = join(ROOT, "docs", "reference", "upstreams.md");
   writeFileSync(file, withUpstreamsTable(readFileSync(file, "utf8")));
 }

@@ -1,5 +1,5 @@
 // npm run bench: the gateway beside a bare proxy and its established alternatives, in one run on one upstream.
-// Tables go to standard output, and with --write into docs/performance.md.
+// Tables go to standard output, and with --write into docs/development/performance.md.
 import { CONTESTANTS } from "./contestants/all.ts";
 import { Missing, type Contestant, type Running } from "./contestant.ts";
 import { findLoad } from "./load.ts";

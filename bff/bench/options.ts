@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 
 export type Options = {
   isShort: boolean;
-  /** Puts the tables into docs/performance.md. */
+  /** Puts the tables into docs/development/performance.md. */
   isWriting: boolean;
   /** Ids of contestants; undefined: all of them. */
   only: readonly string[] | undefined;

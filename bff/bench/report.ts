@@ -141,10 +141,10 @@ function scalingLines({ scaling }: Results): string[] {
 }
 
 export function writeTables(tables: string): void {
-  const file = join(import.meta.dirname, "../../docs/performance.md");
+  const file = join(import.meta.dirname, "../../docs/development/performance.md");
   const text = readFileSync(file, "utf8");
   const [start, end] = ["<!-- bench -->", "<!-- end of bench -->"];
   const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from === -1 || to === -1) throw new Error("docs/performance.md has lost its markers");
+  if (from === -1 || to === -1) throw new Error("docs/development/performance.md has lost its markers");
   writeFileSync(file, `${text.slice(0, from)}${start}\n\n${tables}\n${text.slice(to)}`);
 }

@@ -1,5 +1,5 @@
 // npm run chaos: every scenario against real processes, judged by the checker; the table goes to standard output, or
-// into docs/reliability.md with --write. --short: small counts. A word: only the scenarios whose name contains it.
+// into docs/development/reliability.md with --write. --short: small counts. A word: only the scenarios whose name contains it.
 // --broken: instead, whether the checker notices gateways that are broken on purpose (a word: those whose fault has it).
 import { BROKEN_BUILDS, isNoticed } from "./broken.ts";
 import { runScenario, waitAtMost, type Result, type Scenario } from "./scenario.ts";

@@ -34,10 +34,10 @@ export function brokenTable(results: readonly Noticed[]): string {
 
 /** @param name of the two comments that it is put between */
 export function writeTable(name: string, text: string): void {
-  const file = join(import.meta.dirname, "../../docs/reliability.md");
+  const file = join(import.meta.dirname, "../../docs/development/reliability.md");
   const page = readFileSync(file, "utf8");
   const [start, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const [from, to] = [page.indexOf(start), page.indexOf(end)];
-  if (from === -1 || to === -1) throw new Error("docs/reliability.md has lost its markers");
+  if (from === -1 || to === -1) throw new Error("docs/development/reliability.md has lost its markers");
   writeFileSync(file, `${page.slice(0, from)}${start}\n${text}\n${page.slice(to)}`);
 }

@@ -5,7 +5,7 @@ import type { TestRedis } from "../test/support/redis.ts";
 import type { History } from "./history.ts";
 import { startFleet, type Fleet, type FleetOptions } from "./fleet.ts";
 
-/** `full` for the table in docs/reliability.md, `short` for a look, `tiny` as part of the tests. */
+/** `full` for the table in docs/development/reliability.md, `short` for a look, `tiny` as part of the tests. */
 export type Size = "full" | "short" | "tiny";
 
 export type Outcome = Allowed & {

@@ -210,7 +210,7 @@ function sessionsInWords(count: number): string {
 function errorInWords(error: unknown): string {
   const code = redisErrorCode(error);
   if (code === "NOPERM")
-    return "Redis refused it (NOPERM): its user may not. Looking through all sessions needs `scan`, see docs/sessions.md.";
+    return "Redis refused it (NOPERM): its user may not. Looking through all sessions needs `scan`, see docs/guides/manage-sessions.md.";
   if (isRefusal(code)) return `${redisErrorText(error)}.`;
   return `${redisErrorText(error)}. Then repeat the command: ending a session twice does no harm.`;
 }

@@ -1,6 +1,6 @@
 // undici's clients, all of one shape. Three of a client's properties come later, in an order that its first request
 // decides. Where there are more than four shapes V8 looks each property up anew, in the functions that undici goes
-// through for every request; what that cost is in docs/performance.md.
+// through for every request; what that cost is in docs/development/performance.md.
 import { createRequire } from "node:module";
 import type { Client } from "undici";
 

@@ -93,7 +93,7 @@ const REFUSED: ReadonlySet<string> = new Set([
 const TEXTS: Readonly<Record<string, string>> = {
   WRONGPASS: "The server refuses the user or password of REDIS_URL. Correct them; % in a password is written %25",
   NOAUTH: "The server demands a password and REDIS_URL contains none. Add it",
-  NOPERM: "The user of REDIS_URL lacks a permission. Compare its ACL with docs/configuration.md",
+  NOPERM: "The user of REDIS_URL lacks a permission. Compare its ACL with docs/guides/redis.md",
   ENOTFOUND: "A host name of REDIS_URL is unknown to DNS. Correct the name",
   EAI_AGAIN: "DNS does not respond. Check the resolver of this machine",
   ECONNREFUSED: "No process listens at the address. Start Redis or correct REDIS_URL",

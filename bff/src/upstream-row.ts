@@ -1,4 +1,4 @@
-// One row of the upstream table: every key with its rule, its default and its meaning. docs/upstreams.md lists them
+// One row of the upstream table: every key with its rule, its default and its meaning. docs/reference/upstreams.md lists them
 // from here.
 import { z } from "zod";
 

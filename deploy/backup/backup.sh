@@ -13,7 +13,7 @@ fail() {
   exit 78
 }
 
-[[ -s $certificate ]] || fail "$certificate is missing. Backups hold password hashes and signing keys, and are encrypted for the certificate in it; docs/backup.md says how to make one."
+[[ -s $certificate ]] || fail "$certificate is missing. Backups hold password hashes and signing keys, and are encrypted for the certificate in it; docs/guides/backup.md says how to make one."
 [[ $keep =~ ^[1-9][0-9]*$ ]] || fail "BACKUP_KEEP must be a whole number from 1 on: how many backups are kept."
 [[ -s $secrets/postgres/password ]] || fail "$secrets/postgres/password is missing or empty. The service \"secrets\" makes it."
 

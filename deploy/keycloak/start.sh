@@ -15,7 +15,7 @@ secret() {
 
 for name in CLOAKROOM_ORIGIN CLOAKROOM_BACKCHANNEL_ORIGIN KC_HOSTNAME; do
   if [[ -z ${!name:-} ]]; then
-    echo "Keycloak cannot start: $name is not set (see docs/keycloak.md)." >&2
+    echo "Keycloak cannot start: $name is not set (see docs/guides/compose.md)." >&2
     exit 78
   fi
 done
@@ -51,7 +51,7 @@ if [[ $# -gt 0 ]]; then
     folder=${option#--dir=}
     if [[ ! -w $folder && ! ( ! -e $folder && -w ${folder%/*}/ ) ]]; then
       echo "Keycloak cannot export: user $EUID may not write to $folder. Make the folder first and run the command as its" \
-        "owner: mkdir -p export, then docker compose run --user \"\$(id -u):0\" (docs/backup.md)." >&2
+        "owner: mkdir -p export, then docker compose run --user \"\$(id -u):0\" (docs/guides/backup.md)." >&2
       exit 78
     fi
   done

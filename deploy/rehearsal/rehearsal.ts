@@ -130,7 +130,7 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
   }
 }
 
-/** As docs/backup.md says: the image's entry point with a command. @throws Error with Keycloak's last words */
+/** As docs/guides/backup.md says: the image's entry point with a command. @throws Error with Keycloak's last words */
 function exportRealm(installation: Installation, home: string): string {
   const folder = join(installation.folder, "export");
   const args = ["export", `--dir=${folder}`, "--realm=demo", "--users=realm_file"];

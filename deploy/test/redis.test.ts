@@ -154,16 +154,16 @@ describe("the gateway's Redis user", () => {
     await expect.poll(() => store.listenFault(), { timeout: 5_000 }).toBeUndefined();
   });
 
-  it("is the list that docs/configuration.md gives", () => {
-    const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "configuration.md"), "utf8");
+  it("is the list that docs/guides/redis.md gives", () => {
+    const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "redis.md"), "utf8");
     const listed = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(" ") ?? [];
     expect(listed).toEqual(REDIS_COMMANDS.split(" "));
   });
 });
 
-describe("the administrator's Redis user of docs/sessions.md", () => {
+describe("the administrator's Redis user of docs/guides/manage-sessions.md", () => {
   it("may end all sessions, and read no key of anybody else's", async () => {
-    const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "sessions.md"), "utf8");
+    const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "manage-sessions.md"), "utf8");
     const [, rule = ""] = /^ACL SETUSER cloakroom-admin (.+)$/m.exec(page) ?? [];
     const server = await startRedisServer();
     const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });

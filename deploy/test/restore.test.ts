@@ -19,7 +19,7 @@ function openssl(...args: string[]): void {
   if (status !== 0) throw new Error(stderr);
 }
 
-/** As docs/backup.md says. */
+/** As docs/guides/backup.md says. */
 function newKey(name: string, passphrase?: string): void {
   const curve = [
     "-newkey",

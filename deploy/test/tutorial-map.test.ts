@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "..", "..");
-const rows = readFileSync(join(root, "docs", "tutorial-map.md"), "utf8")
+const rows = readFileSync(join(root, "docs", "guides", "tutorial-map.md"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("| ") && !line.startsWith("| tutorial") && !line.startsWith("| **"))
   .map((line) => line.split("|").map((cell) => cell.trim()))

@@ -35,7 +35,7 @@ export function requireRealmValues(env: Readonly<Record<string, string | undefin
   const names = [...placeholdersOf(readFileSync(REALM_FILE, "utf8"))];
   const missing = names.filter((name) => (env[name] ?? "") === "");
   if (missing.length > 0)
-    throw new Error(`The realm is not complete: set ${missing.join(", ")} (see docs/keycloak.md).`);
+    throw new Error(`The realm is not complete: set ${missing.join(", ")} (see docs/guides/keycloak.md).`);
   return Object.fromEntries(names.map((name) => [name, env[name]])) as RealmValues;
 }
 

@@ -7,11 +7,11 @@ import { upstreamsTable } from "../../../scripts/upstreams-table.ts";
 import { parseUpstreams } from "../../src/upstream-config.ts";
 
 it("the documentation lists every setting as the code defines it (node scripts/settings-table.ts writes it)", () => {
-  const page = readFileSync(join(import.meta.dirname, "../../../docs/configuration.md"), "utf8");
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/settings.md"), "utf8");
   expect(page).toContain(settingsTable());
 });
 
-const upstreamsPage = readFileSync(join(import.meta.dirname, "../../../docs/upstreams.md"), "utf8");
+const upstreamsPage = readFileSync(join(import.meta.dirname, "../../../docs/reference/upstreams.md"), "utf8");
 
 it("the documentation lists every key of an upstream as the code defines it (node scripts/upstreams-table.ts writes it)", () => {
   expect(upstreamsPage).toContain(upstreamsTable());

@@ -1,5 +1,5 @@
 // All of undici's clients have one shape, whatever their first request is. When this fails after an update of undici,
-// it names its properties in another way: nothing breaks, but every request costs more (see docs/performance.md).
+// it names its properties in another way: nothing breaks, but every request costs more (see docs/development/performance.md).
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

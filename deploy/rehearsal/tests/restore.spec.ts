@@ -8,7 +8,7 @@ import { expect, test } from "../test.ts";
 
 type Keys = { certificate: string; key: string };
 
-/** As docs/backup.md says, without the passphrase. */
+/** As docs/guides/backup.md says, without the passphrase. */
 function newKeys(folder: string, name: string): Keys {
   const [certificate, key] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)];
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
@@ -157,5 +157,5 @@ test("a backup holds each secret once, also where they are mounted as Kubernetes
 test("without a certificate there is no backup that anybody could read", ({ rehearsal }) => {
   const { status, stdout, stderr } = rehearsal.runScript("backup.sh", [], { BACKUP_CERTIFICATE: "/dev/null" });
   expect([status, stdout]).toEqual([78, ""]);
-  expect(stderr).toContain("docs/backup.md");
+  expect(stderr).toContain("docs/guides/backup.md");
 });

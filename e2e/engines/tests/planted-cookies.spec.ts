@@ -1,7 +1,7 @@
 // A sibling host was taken over and sets cookies for the whole site, by header and by script. Chromium and Firefox
 // take no cookie of ours from it, since they enforce the `__Host-` prefix, but they store and send values and names
 // that contain ours. WebKitGTK with libsoup 3.2.3 enforces no prefix and takes our very names, nameless pairs
-// included: docs/security-model.md says what holds there. `npm run e2e:engines -- --reporter=html` shows for each form
+// included: docs/reference/security-model.md says what holds there. `npm run e2e:engines -- --reporter=html` shows for each form
 // whether the engine sends it.
 import {
   ADMIN,
