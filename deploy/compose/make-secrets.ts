@@ -1,61 +1,63 @@
-// Runs first, once: makes what is missing of the secrets and never changes what is there. `show` prints the passwords
-// that people need.
+// Generates the secrets of the composed system on its first start. Idempotent: existing secrets are never changed.
+// `show` prints the passwords of the demo users and of Keycloak's bootstrap administrator.
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeSecrets, READERS, VOLUME_WRITERS, type SecretFile } from "./secrets.ts";
+import { generateSecrets, READER_UIDS, VOLUME_OWNER_UIDS, type SecretFile } from "./secrets.ts";
 
 const root = process.env["SECRETS_ROOT"] ?? "/secrets";
 const volumes = process.env["VOLUMES_ROOT"] ?? "/volumes";
-const fileOf = ({ reader, name }: Pick<SecretFile, "reader" | "name">) => join(root, reader, name);
+const pathOf = ({ reader, name }: Pick<SecretFile, "reader" | "name">) => join(root, reader, name);
 
-if (process.argv[2] === "show") show();
+if (process.argv[2] === "show") showPasswords();
 else {
-  make();
-  handOverVolumes();
+  createSecrets();
+  chownVolumes();
 }
 
-/** All or none: two halves of a password from two runs would fit nothing. */
-function make(): void {
-  const secrets = makeSecrets();
-  const missing = secrets.filter((secret) => !existsSync(fileOf(secret)));
-  if (missing.length === 0) return console.log("Every secret is there.");
+/** All or none: several secrets are one password stored for two services and must come from the same run. */
+function createSecrets(): void {
+  const secrets = generateSecrets();
+  const missing = secrets.filter((secret) => !existsSync(pathOf(secret)));
+  if (missing.length === 0) return console.log("All secrets exist.");
   if (missing.length < secrets.length) {
     const names = missing.map(({ reader, name }) => `${reader}/${name}`).join(", ");
     console.error(
-      `Some secrets are missing (${names}) and others are there: restore the volumes from a backup, ` +
+      `Some secrets are missing (${names}) and others exist: restore the volumes from a backup, ` +
         "or delete all of them with `docker compose down --volumes`, which also deletes users and sessions.",
     );
     process.exitCode = 1;
     return;
   }
-  for (const secret of secrets) write(secret);
-  console.log("Made the secrets. With compose, show the passwords with: docker compose run --rm secrets show");
+  for (const secret of secrets) writeSecret(secret);
+  console.log("Secrets created. To print the passwords: docker compose run --rm secrets show");
 }
 
-function write(secret: SecretFile): void {
-  const file = fileOf(secret);
+function writeSecret(secret: SecretFile): void {
+  const file = pathOf(secret);
   mkdirSync(join(root, secret.reader), { recursive: true });
-  const unfinished = `${file}.unfinished`;
-  rmSync(unfinished, { force: true });
-  writeFileSync(unfinished, secret.content, { mode: 0o400 });
-  // Its reader's, and root's group: for `show`, without a capability that opens every file. The mode comes first: of a
-  // file that is no longer ours we could not change it.
-  chmodSync(unfinished, 0o440);
-  if (process.getuid?.() === 0) chownSync(unfinished, READERS[secret.reader], 0);
-  renameSync(unfinished, file);
+  const temporary = `${file}.partial`;
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, secret.content, { mode: 0o400 });
+  // Owner: the reading service. Group root, so that `show` works without CAP_DAC_OVERRIDE. chmod before chown: root
+  // without CAP_FOWNER cannot change the mode of a file that it does not own.
+  chmodSync(temporary, 0o440);
+  if (process.getuid?.() === 0) chownSync(temporary, READER_UIDS[secret.reader], 0);
+  renameSync(temporary, file);
 }
 
-function handOverVolumes(): void {
+function chownVolumes(): void {
   if (process.getuid?.() !== 0) return;
-  for (const [name, writer] of Object.entries(VOLUME_WRITERS)) {
+  for (const [name, uid] of Object.entries(VOLUME_OWNER_UIDS)) {
     const folder = join(volumes, name);
-    if (existsSync(folder)) chownSync(folder, writer, 0);
+    if (existsSync(folder)) chownSync(folder, uid, 0);
   }
 }
 
-function show(): void {
+function showPasswords(): void {
   const read = (name: string) => readFileSync(join(root, "keycloak", name), "utf8");
   console.log(`alice             ${read("alice_password")}`);
   console.log(`admin             ${read("admin_password")}`);
-  console.log(`bootstrap-admin   ${read("bootstrap_admin_password")}   (Keycloak's administrator: replace it)`);
+  console.log(
+    `bootstrap-admin   ${read("bootstrap_admin_password")}   (Keycloak's bootstrap administrator: replace it)`,
+  );
 }

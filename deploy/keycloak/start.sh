@@ -1,13 +1,13 @@
 #!/bin/bash
-# Starts Keycloak with its secrets from files, which it cannot read by itself. Only what bash has built in: the image
-# has little else.
+# Entry point of the Keycloak image: reads secrets from files, because Keycloak has no *_FILE variables. Uses bash
+# built-ins only: the image has no coreutils beyond the minimum.
 set -euo pipefail
 
 secrets=${SECRETS_FOLDER:-/secrets}
 
 secret() {
   if [[ ! -s $secrets/$1 ]]; then
-    echo "Keycloak cannot start: $secrets/$1 is missing or empty. The service \"secrets\" makes it." >&2
+    echo "Keycloak cannot start: $secrets/$1 is missing or empty. The service \"secrets\" creates it." >&2
     exit 78
   fi
   printf '%s' "$(<"$secrets/$1")"
@@ -20,22 +20,22 @@ for name in CLOAKROOM_ORIGIN CLOAKROOM_BACKCHANNEL_ORIGIN KC_HOSTNAME; do
   fi
 done
 
-# They become redirect URIs, which are compared letter by letter.
+# Both become part of redirect URIs, which Keycloak compares as exact strings.
 for name in CLOAKROOM_ORIGIN CLOAKROOM_BACKCHANNEL_ORIGIN; do
   if [[ ! ${!name} =~ ^https?://[][A-Za-z0-9.:-]+$ ]]; then
-    echo "Keycloak cannot start: $name must be an origin such as https://app.example.com, without a path or a final slash." >&2
+    echo "Keycloak cannot start: $name must be an origin such as https://app.example.com, without a path or trailing slash." >&2
     exit 78
   fi
 done
 
-# Keycloak refuses an option that is set to nothing.
+# Keycloak rejects options with an empty value.
 [[ -n ${KC_PROXY_HEADERS:-} ]] || unset KC_PROXY_HEADERS KC_PROXY_TRUSTED_ADDRESSES
 if [[ -n ${KC_PROXY_HEADERS:-} && -z ${KC_PROXY_TRUSTED_ADDRESSES:-} ]]; then
-  echo "Keycloak cannot start: KC_PROXY_HEADERS without KC_PROXY_TRUSTED_ADDRESSES would believe everybody. Set the proxy's address." >&2
+  echo "Keycloak cannot start: KC_PROXY_HEADERS without KC_PROXY_TRUSTED_ADDRESSES would trust X-Forwarded-* from any address. Set the proxy's address." >&2
   exit 78
 fi
 
-# Assigned before they are exported: an export would hide that a secret is missing.
+# Assigned before exported: `export NAME=$(secret …)` would ignore a failure of `secret`.
 KC_DB_PASSWORD=$(secret database_password)
 KC_BOOTSTRAP_ADMIN_PASSWORD=$(secret bootstrap_admin_password)
 CLOAKROOM_CLIENT_SECRET=$(secret client_secret)
@@ -44,13 +44,13 @@ CLOAKROOM_ADMIN_PASSWORD=$(secret admin_password)
 export KC_DB_PASSWORD KC_BOOTSTRAP_ADMIN_PASSWORD
 export CLOAKROOM_CLIENT_SECRET CLOAKROOM_ALICE_PASSWORD CLOAKROOM_ADMIN_PASSWORD
 
-# Given a command, e.g. `export --dir=/export`, that one and no server.
+# With arguments, e.g. `export --dir=/export`, runs that kc.sh command instead of the server.
 if [[ $# -gt 0 ]]; then
   for option in "$@"; do
     [[ $option == --dir=* ]] || continue
     folder=${option#--dir=}
     if [[ ! -w $folder && ! ( ! -e $folder && -w ${folder%/*}/ ) ]]; then
-      echo "Keycloak cannot export: user $EUID may not write to $folder. Make the folder first and run the command as its" \
+      echo "Keycloak cannot export: user $EUID cannot write to $folder. Create the folder first and run the command as its" \
         "owner: mkdir -p export, then docker compose run --user \"\$(id -u):0\" (docs/guides/backup.md)." >&2
       exit 78
     fi
@@ -58,7 +58,7 @@ if [[ $# -gt 0 ]]; then
   exec "${KEYCLOAK_HOME:-/opt/keycloak}/bin/kc.sh" "$1" --optimized "${@:2}"
 fi
 
-# A realm that exists is not imported again: its client gets the origins of this start once the server is ready. In a
-# subshell, so that it is no child of the server, which does not wait for children.
+# Keycloak imports a realm only once: update-client.sh applies the current origins when the server is ready. Started in
+# a subshell so that it is reparented: the server, which takes over this process id, does not reap children.
 ("${BASH_SOURCE[0]%/*}/update-client.sh" $$ &)
 exec "${KEYCLOAK_HOME:-/opt/keycloak}/bin/kc.sh" start --optimized --import-realm

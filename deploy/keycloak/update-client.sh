@@ -1,7 +1,7 @@
 #!/bin/bash
-# Sets the URIs of the client "cloakroom" to the origins of this start. Keycloak imports a realm once: without this, a
-# system that was first started under another PUBLIC_ORIGIN (http before TLS, a restored backup) refuses every login.
-# Idempotent; start.sh runs it beside the server. Argument: the server's process id, which ends the waiting.
+# Sets the URIs of the client "cloakroom" to the current origins. Keycloak imports a realm only once: without this
+# script, a system first started under another PUBLIC_ORIGIN (http before TLS, a restored backup) rejects every login.
+# Idempotent; start.sh runs it in the background. Argument: the server's process id; the script exits with the server.
 set -euo pipefail
 
 server=$1
@@ -12,7 +12,7 @@ retry_seconds=${UPDATE_RETRY_SECONDS:-5}
 attempts=5
 
 callback=$CLOAKROOM_ORIGIN/bff/callback
-# Both post-logout redirect URIs: a path reserved for a route of the gateway, and the page that POST_LOGOUT_PATH names. "##" separates them.
+# Two post-logout redirect URIs, separated by "##": the gateway's logout return route and POST_LOGOUT_PATH.
 after_logout="$CLOAKROOM_ORIGIN/bff/logout/return##$CLOAKROOM_ORIGIN/logged-out"
 backchannel=$CLOAKROOM_BACKCHANNEL_ORIGIN/bff/backchannel-logout
 
@@ -22,7 +22,7 @@ is_ready() (
   read -r status <&3 && [[ $status == *' 200 '* ]]
 )
 
-# A second JVM beside the server's: small, and without a configuration file. The password is in its environment.
+# Runs a second, small JVM without a configuration file. The password is passed in its environment.
 kcadm() {
   KC_OPTS="-Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1" KC_CLI_PASSWORD=$KC_BOOTSTRAP_ADMIN_PASSWORD \
     "${KEYCLOAK_HOME:-/opt/keycloak}/bin/kcadm.sh" "$1" "$2" -r "$realm" "${@:3}" --no-config \
@@ -33,26 +33,26 @@ update() {
   local found id
   found=$(kcadm get clients -q "clientId=$client" --fields "id,rootUrl,redirectUris,webOrigins,attributes(*)" 2>&1) ||
     { failure=$found; return 1; }
-  [[ $found =~ \"id\"\ :\ \"([^\"]+)\" ]] || { failure="the realm $realm has no client $client"; return 1; }
+  [[ $found =~ \"id\"\ :\ \"([^\"]+)\" ]] || { failure="realm $realm has no client $client"; return 1; }
   id=${BASH_REMATCH[1]}
-  # An update is an administrator's event in Keycloak's audit trail: none where nothing changes.
+  # Every update is an admin event in Keycloak's audit trail: skipped when nothing changes.
   if [[ $found == *"\"rootUrl\" : \"$CLOAKROOM_ORIGIN\""* && $found == *"\"redirectUris\" : [ \"$callback\" ]"* &&
     $found == *"\"post.logout.redirect.uris\" : \"$after_logout\""* &&
     $found == *"\"backchannel.logout.url\" : \"$backchannel\""* && $found == *'"webOrigins" : [ ]'* ]]; then
-    echo "The client $client has the URIs of $CLOAKROOM_ORIGIN already."
+    echo "Client $client already has the URIs of $CLOAKROOM_ORIGIN."
     return 0
   fi
   failure=$(kcadm update "clients/$id" -s "rootUrl=$CLOAKROOM_ORIGIN" -s "redirectUris=[\"$callback\"]" \
     -s 'webOrigins=[]' -s "attributes.\"post.logout.redirect.uris\"=$after_logout" \
     -s "attributes.\"backchannel.logout.url\"=$backchannel" 2>&1) || return 1
-  echo "The client $client now has the URIs of $CLOAKROOM_ORIGIN."
+  echo "Client $client updated to the URIs of $CLOAKROOM_ORIGIN."
 }
 
 for ((second = 0; ; second++)); do
   kill -0 "$server" 2>/dev/null || exit 0
   ! is_ready || break
   [[ $second -lt $wait_seconds ]] ||
-    { echo "The client $client was not updated: Keycloak is not ready after $wait_seconds s." >&2; exit 1; }
+    { echo "Client $client not updated: Keycloak is not ready after $wait_seconds s." >&2; exit 1; }
   sleep 1
 done
 
@@ -61,7 +61,7 @@ for ((attempt = 1; attempt <= attempts; attempt++)); do
   kill -0 "$server" 2>/dev/null || exit 0
   [[ $attempt -eq $attempts ]] || sleep "$retry_seconds"
 done
-echo "The client $client could not be updated as $KC_BOOTSTRAP_ADMIN_USERNAME: ${failure//$'\n'/ }" >&2
-echo "Where that administrator was replaced, set the client's URIs in Keycloak's console: redirect URI $callback," \
+echo "Client $client not updated as $KC_BOOTSTRAP_ADMIN_USERNAME: ${failure//$'\n'/ }" >&2
+echo "If that administrator was replaced, set the client's URIs in the Keycloak console: redirect URI $callback," \
   "post-logout redirect URIs ${after_logout/\#\#/ and }, back-channel logout URL $backchannel." >&2
 exit 1

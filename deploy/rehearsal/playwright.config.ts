@@ -1,4 +1,4 @@
-// The rehearsal: the composed system without Docker, in a real browser. Start it with scripts/rehearsal.ts.
+// Browser tests of the composed system without Docker. Run with: npm run rehearsal
 import { defineConfig } from "@playwright/test";
 
 const chromium = process.env["CHROMIUM"];
@@ -7,7 +7,7 @@ export default defineConfig({
   testDir: "tests",
   outputDir: "test-results",
   retries: 0,
-  // One installation, which one of the tests loses and restores.
+  // One shared installation: restore.spec.ts deletes and restores it.
   workers: 1,
   forbidOnly: process.env["CI"] !== undefined,
   timeout: 120_000,

@@ -1,33 +1,33 @@
-// Keycloak's PostgreSQL as the image makes it on its first start: the same user, database and way to log in.
+// PostgreSQL with the same user, database and authentication as the container image sets up on its first start.
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findPostgres } from "../../scripts/prerequisites.ts";
-import { composedEnvironment } from "./composed.ts";
+import { composedEnvironment } from "./compose-file.ts";
 import { startProcess, type RunningProcess } from "./process.ts";
 
-/** PostgreSQL refuses to be root. */
-const NOBODY = 65_534;
+/** User `nobody`: PostgreSQL does not run as root. */
+const NOBODY_UID = 65_534;
 
-export type PostgresPlace = { folder: string; port: number; password: string };
+export type PostgresOptions = { folder: string; port: number; password: string };
 
-/** Makes a new, empty one where the folder does not exist. */
-export async function startPostgres({ folder, port, password }: PostgresPlace): Promise<RunningProcess> {
+/** Initializes a new database cluster if the folder does not exist. */
+export async function startPostgres({ folder, port, password }: PostgresOptions): Promise<RunningProcess> {
   const programs = findPostgres();
-  if (programs === undefined) throw new Error("There is no PostgreSQL server on this machine.");
+  if (programs === undefined) throw new Error("No PostgreSQL server found.");
   const environment = composedEnvironment("postgres", {});
   const user = environment["POSTGRES_USER"] ?? "";
   const database = environment["POSTGRES_DB"] ?? "";
   const isRoot = process.getuid?.() === 0;
-  const asUser = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  const asUser = isRoot ? { uid: NOBODY_UID, gid: NOBODY_UID } : {};
   const isNew = !existsSync(folder);
   if (isNew) {
     mkdirSync(folder, { mode: 0o700 });
     const passwordFile = `${folder}.password`;
     writeFileSync(passwordFile, password);
     chmodSync(passwordFile, 0o400);
-    if (isRoot) for (const path of [folder, passwordFile]) chownSync(path, NOBODY, NOBODY);
-    const more = (environment["POSTGRES_INITDB_ARGS"] ?? "").split(" ");
+    if (isRoot) for (const path of [folder, passwordFile]) chownSync(path, NOBODY_UID, NOBODY_UID);
+    const initdbArgs = (environment["POSTGRES_INITDB_ARGS"] ?? "").split(" ");
     const args = [
       "-D",
       folder,
@@ -37,13 +37,13 @@ export async function startPostgres({ folder, port, password }: PostgresPlace): 
       "--auth-local=scram-sha-256",
       "--encoding=UTF8",
       "--no-sync",
-      ...more,
+      ...initdbArgs,
     ];
     const { status, stderr } = spawnSync(join(programs, "initdb"), args, { ...asUser, encoding: "utf8", env: {} });
     if (status !== 0) throw new Error(`initdb failed: ${stderr}`);
   }
-  const ask = (name: string, ...args: string[]) =>
-    spawnSync(name, [...args, "-h", "127.0.0.1", "-p", String(port), "-U", user], {
+  const runClient = (program: string, ...args: string[]) =>
+    spawnSync(program, [...args, "-h", "127.0.0.1", "-p", String(port), "-U", user], {
       env: { PATH: process.env["PATH"] ?? "", PGPASSWORD: password },
       encoding: "utf8",
     });
@@ -52,11 +52,11 @@ export async function startPostgres({ folder, port, password }: PostgresPlace): 
     program: join(programs, "postgres"),
     args: ["-D", folder, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
     env: {},
-    ...(isRoot ? { userId: NOBODY } : {}),
-    isReady: () => Promise.resolve(ask("pg_isready", "-q").status === 0),
+    ...(isRoot ? { userId: NOBODY_UID } : {}),
+    isReady: () => Promise.resolve(runClient("pg_isready", "-q").status === 0),
   });
   if (isNew) {
-    const { status, stderr } = ask("createdb", database);
+    const { status, stderr } = runClient("createdb", database);
     if (status !== 0) throw new Error(`createdb failed: ${stderr}`);
   }
   return running;

@@ -1,12 +1,12 @@
-// A server of the rehearsal: started with nothing but its own environment, ready or failed within a bound, ended by us.
+// Child process with an explicit environment, a readiness check with a timeout, and SIGKILL after a stop timeout.
 import { spawn } from "node:child_process";
 import { setTimeout as wait } from "node:timers/promises";
 import { tether } from "../../demo/src/tether.ts";
 
 export type RunningProcess = {
-  /** What it has written. */
+  /** stdout and stderr, at most the last 8,000,000 characters. */
   output: () => string;
-  /** SIGTERM; resolves when it is gone. */
+  /** Sends `signal` (default SIGTERM), after 30 s SIGKILL; resolves when the process has exited. */
   stop: (signal?: NodeJS.Signals) => Promise<void>;
 };
 
@@ -15,7 +15,7 @@ export type ProcessOptions = {
   program: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
-  /** Another user, for programs that refuse to be root. */
+  /** uid and gid, for programs that do not run as root. */
   userId?: number;
   isReady: () => Promise<boolean>;
   readyTimeoutMs?: number;
@@ -24,7 +24,7 @@ export type ProcessOptions = {
 const maxOutputChars = 8_000_000;
 const stopTimeoutMs = 30_000;
 
-/** @throws Error with its last words */
+/** @throws Error with the last lines of output if the process exits or is not ready in time */
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   const { name, program, args, env, userId, isReady, readyTimeoutMs = 30_000 } = options;
   const child = spawn(program, args, {
@@ -36,38 +36,38 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-maxOutputChars)));
-  const ended = new Promise<void>((resolve) => {
+  const exited = new Promise<void>((resolve) => {
     child.once("error", () => resolve());
     child.once("close", () => resolve());
   });
-  const hasEnded = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  const hasExited = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
   if (child.pid !== undefined) {
     const untie = tether(child.pid);
-    void ended.then(untie);
+    void exited.then(untie);
   }
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
-    if (hasEnded()) return;
+    if (hasExited()) return;
     child.kill(signal);
-    const giveUp = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
-    await ended;
-    clearTimeout(giveUp);
+    const killTimer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+    await exited;
+    clearTimeout(killTimer);
   };
   const deadline = Date.now() + readyTimeoutMs;
   while (!(await isReady().catch(() => false))) {
-    if (!hasEnded() && Date.now() < deadline) {
+    if (!hasExited() && Date.now() < deadline) {
       await wait(100);
       continue;
     }
-    const how = hasEnded()
-      ? `ended with ${child.exitCode ?? child.signalCode ?? "no process"}`
+    const reason = hasExited()
+      ? `exited with ${child.exitCode ?? child.signalCode ?? "no process"}`
       : "was not ready in time";
     await stop("SIGKILL");
-    throw new Error(`${name} ${how}.\n${output.trim().split("\n").slice(-15).join("\n")}`);
+    throw new Error(`${name} ${reason}.\n${output.trim().split("\n").slice(-15).join("\n")}`);
   }
   return { output: () => output, stop };
 }
 
-/** Whether an address answers 2xx. */
-export async function answersOk(url: string): Promise<boolean> {
+/** Whether a GET request gets a 2xx response within 5 s. */
+export async function respondsOk(url: string): Promise<boolean> {
   return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
 }

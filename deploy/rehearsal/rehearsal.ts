@@ -1,4 +1,4 @@
-// The composed system, running: started in the order of docker-compose.yml, backed up, deleted and restored.
+// The running composed system: starts services in the order of docker-compose.yml, deletes and restores them.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,9 @@ import {
   bootstrapAdmin,
   deleteInstallation,
   keycloakEnvironment,
-  keycloakHome,
-  makeSecrets,
-  newInstallation,
+  createKeycloakHome,
+  createSecrets,
+  createInstallation,
   readSecret,
   startApi,
   startComposedGateway,
@@ -33,54 +33,60 @@ export type Rehearsal = {
   readonly admin: () => KeycloakAdmin;
   readonly gatewayLog: () => string;
   readonly keycloakLog: () => string;
-  /** Runs a script of deploy/backup as its service would. */
+  /** Runs a script of deploy/backup with the environment of its service. */
   readonly runScript: (name: "backup.sh" | "restore.sh", args: string[], env: Record<string, string>) => ScriptResult;
-  /** Ends everything and deletes what it kept: databases, sessions and secrets. The backups stay. */
-  readonly lose: () => Promise<void>;
+  /** Stops all services and deletes databases, sessions and secrets. The backups stay. */
+  readonly destroy: () => Promise<void>;
   readonly startDatabase: () => Promise<void>;
-  /** The realm as Keycloak's own export writes it, while no server runs. */
+  /** `kc.sh export` of the realm, as JSON. No server may be running. */
   readonly exportRealm: () => Promise<string>;
-  /** Ends Keycloak and starts it again on the same database. @returns what it has written since */
+  /** Restarts Keycloak on the same database. @returns the output since the restart */
   readonly restartKeycloak: () => Promise<() => string>;
-  /** What comes after the database. */
-  readonly startRest: () => Promise<void>;
+  /** Starts Redis, Keycloak and the gateway. */
+  readonly startServices: () => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
-type Parts = { database?: RunningProcess; keycloak?: RunningProcess; redis?: RunningProcess; gateway?: GatewayProcess };
+type RunningServices = {
+  database?: RunningProcess;
+  keycloak?: RunningProcess;
+  redis?: RunningProcess;
+  gateway?: GatewayProcess;
+};
 
-export async function startRehearsal(spaRoot: string, say: (line: string) => void): Promise<Rehearsal> {
-  const installation = await newInstallation();
+export async function startRehearsal(spaRoot: string, log: (line: string) => void): Promise<Rehearsal> {
+  const installation = await createInstallation();
   const stops: (() => Promise<void>)[] = [];
-  const parts: Parts = {};
+  const services: RunningServices = {};
   const logs = { keycloak: "", gateway: "" };
   const homes: string[] = [];
 
-  const startRest = async () => {
-    const home = await keycloakHome(say);
+  const startServices = async () => {
+    const home = await createKeycloakHome(log);
     homes.push(home);
     const redis = await startRedis(installation);
-    parts.redis = redis;
-    parts.keycloak = await startKeycloak(installation, home);
-    parts.gateway = await startComposedGateway(installation, spaRoot);
+    services.redis = redis;
+    services.keycloak = await startKeycloak(installation, home);
+    services.gateway = await startComposedGateway(installation, spaRoot);
   };
-  const endParts = async () => {
-    for (const part of [parts.gateway, parts.keycloak, parts.redis, parts.database]) await part?.stop();
-    logs.gateway += parts.gateway?.output() ?? "";
-    logs.keycloak += parts.keycloak?.output() ?? "";
-    for (const name of Object.keys(parts) as (keyof Parts)[]) delete parts[name];
+  const stopServices = async () => {
+    for (const service of [services.gateway, services.keycloak, services.redis, services.database])
+      await service?.stop();
+    logs.gateway += services.gateway?.output() ?? "";
+    logs.keycloak += services.keycloak?.output() ?? "";
+    for (const name of Object.keys(services) as (keyof RunningServices)[]) delete services[name];
   };
   const stop = async () => {
-    await endParts();
+    await stopServices();
     for (const each of stops.splice(0).reverse()) await each();
     for (const home of homes) rmSync(home, { recursive: true, force: true });
     deleteInstallation(installation);
   };
   try {
-    makeSecrets(installation);
+    createSecrets(installation);
     mkdirSync(join(installation.folder, "backups"));
-    parts.database = await startDatabase(installation);
-    await startRest();
+    services.database = await startDatabase(installation);
+    await startServices();
     const api = await startApi(installation);
     stops.push(api.stop);
     const tls = await startTlsProxy(installation);
@@ -94,11 +100,11 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
           origin: `http://127.0.0.1:${installation.ports.keycloak}`,
           admin: bootstrapAdmin(installation),
         }),
-      gatewayLog: () => logs.gateway + (parts.gateway?.output() ?? ""),
-      keycloakLog: () => logs.keycloak + (parts.keycloak?.output() ?? ""),
+      gatewayLog: () => logs.gateway + (services.gateway?.output() ?? ""),
+      keycloakLog: () => logs.keycloak + (services.keycloak?.output() ?? ""),
       runScript: (name, args, env) => runScript(installation, join(BACKUP, name), args, env),
-      async lose() {
-        await endParts();
+      async destroy() {
+        await stopServices();
         for (const folder of ["postgres-data", "redis-data", "secrets"])
           rmSync(join(installation.folder, folder), { recursive: true, force: true });
         rmSync(join(installation.folder, "postgres-data.password"), { force: true });
@@ -106,22 +112,22 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
           mkdirSync(join(installation.secretsFolder, reader), { recursive: true });
       },
       async startDatabase() {
-        parts.database = await startDatabase(installation);
+        services.database = await startDatabase(installation);
       },
       async exportRealm() {
-        const home = await keycloakHome(say);
+        const home = await createKeycloakHome(log);
         homes.push(home);
         return exportRealm(installation, home);
       },
       async restartKeycloak() {
-        await parts.keycloak?.stop();
-        logs.keycloak += parts.keycloak?.output() ?? "";
-        delete parts.keycloak;
+        await services.keycloak?.stop();
+        logs.keycloak += services.keycloak?.output() ?? "";
+        delete services.keycloak;
         const keycloak = await startKeycloak(installation, homes.at(-1) ?? "");
-        parts.keycloak = keycloak;
+        services.keycloak = keycloak;
         return keycloak.output;
       },
-      startRest,
+      startServices,
       stop,
     };
   } catch (error) {
@@ -130,7 +136,7 @@ export async function startRehearsal(spaRoot: string, say: (line: string) => voi
   }
 }
 
-/** As docs/guides/backup.md says: the image's entry point with a command. @throws Error with Keycloak's last words */
+/** Runs the image's entry point with the export command of docs/guides/backup.md. @throws Error with the end of its output */
 function exportRealm(installation: Installation, home: string): string {
   const folder = join(installation.folder, "export");
   const args = ["export", `--dir=${folder}`, "--realm=demo", "--users=realm_file"];
@@ -139,7 +145,7 @@ function exportRealm(installation: Installation, home: string): string {
     encoding: "utf8",
     timeout: 120_000,
   });
-  if (status !== 0) throw new Error(`The export ended with ${status}.\n${(stdout + stderr).slice(-2_000)}`);
+  if (status !== 0) throw new Error(`The export exited with ${status}.\n${(stdout + stderr).slice(-2_000)}`);
   return readFileSync(join(folder, "demo-realm.json"), "utf8");
 }
 

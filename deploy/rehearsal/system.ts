@@ -1,5 +1,5 @@
-// docker-compose.yml without Docker: each service's own command, files and environment, as processes on free loopback
-// ports. Only addresses and ports differ from what the file says.
+// Starts the services of docker-compose.yml as local processes: the same commands, configuration files and environment.
+// Only addresses and ports differ.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,9 +9,9 @@ import { startGateway, type GatewayProcess } from "../../demo/src/gateway-proces
 import { findRedisBinary } from "../../demo/src/redis-server.ts";
 import { childEnv, keycloakDistribution } from "../../scripts/keycloak/distribution.ts";
 import { runFolder, type AdminCredentials } from "../../scripts/keycloak/start-keycloak.ts";
-import { composedEnvironment } from "./composed.ts";
+import { composedEnvironment } from "./compose-file.ts";
 import { startPostgres } from "./postgres.ts";
-import { answersOk, startProcess, type RunningProcess } from "./process.ts";
+import { respondsOk, startProcess, type RunningProcess } from "./process.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const DEPLOY = join(ROOT, "deploy");
@@ -30,13 +30,13 @@ export type Ports = Record<
   number
 >;
 
-/** One installation: its folder holds what the volumes would. */
+/** An installation: its folder replaces the volumes. */
 export type Installation = {
   readonly folder: string;
   readonly ports: Ports;
   readonly publicOrigin: string;
   readonly keycloakOrigin: string;
-  /** Fills in docker-compose.yml. */
+  /** Interpolated in docker-compose.yml. */
   readonly variables: Readonly<Record<string, string>>;
   readonly secretsFolder: string;
 };
@@ -46,9 +46,9 @@ const PORT_NAMES = [
   ...["tls", "http", "health"],
 ] as (keyof Ports)[];
 
-export async function newInstallation(): Promise<Installation> {
+export async function createInstallation(): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-rehearsal-"));
-  // PostgreSQL runs as somebody else and must find its own folder in here.
+  // PostgreSQL runs as another user and needs to traverse this folder.
   chmodSync(folder, 0o711);
   const entries = await Promise.all(PORT_NAMES.map(async (name) => [name, await freePort()] as const));
   const ports = Object.fromEntries(entries) as Ports;
@@ -62,7 +62,7 @@ export async function newInstallation(): Promise<Installation> {
     ports,
     publicOrigin,
     keycloakOrigin,
-    // The proxy is the only one that comes from this address; tests that play somebody else come from another.
+    // The TLS proxy's address. Tests that bypass the proxy send from another loopback address.
     variables: {
       PUBLIC_ORIGIN: publicOrigin,
       KEYCLOAK_ORIGIN: keycloakOrigin,
@@ -73,7 +73,7 @@ export async function newInstallation(): Promise<Installation> {
   };
 }
 
-export function makeSecrets({ secretsFolder }: Installation): void {
+export function createSecrets({ secretsFolder }: Installation): void {
   const script = join(DEPLOY, "compose", "make-secrets.ts");
   const args = ["--disable-warning=ExperimentalWarning", script];
   const env = { SECRETS_ROOT: secretsFolder, VOLUMES_ROOT: join(secretsFolder, "..", "volumes") };
@@ -96,9 +96,9 @@ export const startDatabase = (installation: Installation): Promise<RunningProces
     password: readSecret(installation, "postgres/password"),
   });
 
-/** The home of one Keycloak container: gone with it, while the database stays. */
-export async function keycloakHome(say: (line: string) => void): Promise<string> {
-  return runFolder(await keycloakDistribution(say, "postgres"));
+/** Creates KEYCLOAK_HOME, which replaces the container's file system. */
+export async function createKeycloakHome(log: (line: string) => void): Promise<string> {
+  return runFolder(await keycloakDistribution(log, "postgres"));
 }
 
 export function keycloakEnvironment(installation: Installation, home: string): NodeJS.ProcessEnv {
@@ -115,7 +115,7 @@ export function keycloakEnvironment(installation: Installation, home: string): N
   });
 }
 
-/** The image's own entry point. */
+/** Runs the image's entry point. */
 export function startKeycloak(installation: Installation, home: string): Promise<RunningProcess> {
   return startProcess({
     name: "Keycloak",
@@ -123,36 +123,36 @@ export function startKeycloak(installation: Installation, home: string): Promise
     args: [],
     env: keycloakEnvironment(installation, home) as Record<string, string>,
     readyTimeoutMs: 300_000,
-    isReady: () => answersOk(`http://127.0.0.1:${installation.ports.keycloakManagement}/health/ready`),
+    isReady: () => respondsOk(`http://127.0.0.1:${installation.ports.keycloakManagement}/health/ready`),
   });
 }
 
 export function startRedis({ folder, ports, secretsFolder }: Installation): Promise<RunningProcess> {
   const data = join(folder, "redis-data");
   mkdirSync(data, { recursive: true });
-  const own: Record<string, string> = {
+  const overrides: Record<string, string> = {
     port: String(ports.redis),
     bind: "127.0.0.1",
     aclfile: join(secretsFolder, "redis", "users.acl"),
     dir: data,
   };
-  // A copy: Redis insists on every folder that its file names, also where an argument names another.
+  // A copy: Redis requires every folder in its configuration file to exist, even if an argument overrides it.
   const lines = readFileSync(join(DEPLOY, "redis", "redis.conf"), "utf8").split("\n");
   const file = join(folder, "redis.conf");
-  const changed = lines.map((line) => {
+  const changedLines = lines.map((line) => {
     const [name = ""] = line.split(" ");
-    return own[name] === undefined ? line : `${name} ${own[name]}`;
+    return overrides[name] === undefined ? line : `${name} ${overrides[name]}`;
   });
-  writeFileSync(file, changed.join("\n"));
+  writeFileSync(file, changedLines.join("\n"));
   return startProcess({
     name: "Redis",
     program: findRedisBinary() ?? "redis-server",
     args: [file],
     env: {},
     isReady: () => {
-      // As the health check of docker-compose.yml asks.
-      const question = ["--no-auth-warning", "--user", "health", "--pass", "x", "-p", String(ports.redis), "ping"];
-      return Promise.resolve(spawnSync("redis-cli", question, { encoding: "utf8" }).stdout.includes("PONG"));
+      // The command of the health check in docker-compose.yml.
+      const args = ["--no-auth-warning", "--user", "health", "--pass", "x", "-p", String(ports.redis), "ping"];
+      return Promise.resolve(spawnSync("redis-cli", args, { encoding: "utf8" }).stdout.includes("PONG"));
     },
   });
 }
@@ -167,13 +167,13 @@ export function startApi({ ports, variables }: Installation): Promise<RunningPro
       API_PORT: String(ports.api),
       API_JWKS_URL: `http://127.0.0.1:${ports.keycloak}/realms/demo/protocol/openid-connect/certs`,
     },
-    isReady: () => answersOk(`http://127.0.0.1:${ports.api}/health`),
+    isReady: () => respondsOk(`http://127.0.0.1:${ports.api}/health`),
   });
 }
 
 export function startComposedGateway(installation: Installation, spaRoot: string): Promise<GatewayProcess> {
   const { folder, ports, secretsFolder, variables } = installation;
-  // Inside the composed network it is called redis:6379.
+  // The generated URL contains the host name of the composed network.
   const redisUrl = join(folder, "redis_url");
   writeFileSync(
     redisUrl,
@@ -196,5 +196,4 @@ export function startComposedGateway(installation: Installation, spaRoot: string
   });
 }
 
-/** Everything that the installation kept. */
 export const deleteInstallation = ({ folder }: Installation): void => rmSync(folder, { recursive: true, force: true });

@@ -1,35 +1,35 @@
-// The TLS proxy of the profile `tls`: Caddy with the file that the container gets.
+// The TLS proxy: Caddy with the Caddyfile of the container.
 import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { findOnPath } from "../../scripts/prerequisites.ts";
-import { answersOk, startProcess, type RunningProcess } from "./process.ts";
+import { respondsOk, startProcess, type RunningProcess } from "./process.ts";
 
 const CADDYFILE = join(import.meta.dirname, "..", "tls", "Caddyfile");
 
 export const findCaddy = (): string | undefined => process.env["CADDY"] ?? findOnPath(["caddy"]);
 
-export type TlsPlace = {
+export type TlsProxyOptions = {
   folder: string;
   publicOrigin: string;
   keycloakOrigin: string;
   ports: { http: number; health: number; gateway: number; keycloak: number };
-  /** ADMIN_NETWORKS and BRIDGE_NETWORK; absent: the defaults of the file. */
+  /** ADMIN_NETWORKS and BRIDGE_NETWORK; default: those of the Caddyfile. */
   env?: Readonly<Record<string, string>>;
 };
 
 export type TlsProxy = RunningProcess & {
-  /** PEM of the authority that it made for itself. */
+  /** PEM certificate of Caddy's internal CA. */
   authority: string;
-  /** What Chromium is told to trust (--ignore-certificate-errors-spki-list): this authority's key and no other. */
+  /** SHA-256 of the CA's public key, for Chromium's --ignore-certificate-errors-spki-list. */
   keyHash: string;
 };
 
 function hasCertificate(origin: string): Promise<boolean> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve) => {
-    // Only whether there is one: nothing is sent over this connection.
+    // Without verification: only checks that a certificate exists, and sends no data.
     const socket = connect({ host: "127.0.0.1", port: Number(port), servername: hostname, rejectUnauthorized: false });
     const done = (found: boolean) => {
       socket.destroy();
@@ -40,8 +40,8 @@ function hasCertificate(origin: string): Promise<boolean> {
   });
 }
 
-export async function startTlsProxy(place: TlsPlace): Promise<TlsProxy> {
-  const { folder, publicOrigin, keycloakOrigin, ports, env = {} } = place;
+export async function startTlsProxy(options: TlsProxyOptions): Promise<TlsProxy> {
+  const { folder, publicOrigin, keycloakOrigin, ports, env = {} } = options;
   const data = join(folder, "tls-data");
   const running = await startProcess({
     name: "Caddy",
@@ -58,14 +58,14 @@ export async function startTlsProxy(place: TlsPlace): Promise<TlsProxy> {
       HEALTH_PORT: String(ports.health),
       ...env,
     },
-    // It answers before it has its certificates.
+    // The health endpoint responds before the certificates are issued.
     isReady: async () =>
-      (await answersOk(`http://127.0.0.1:${ports.health}/health`)) &&
+      (await respondsOk(`http://127.0.0.1:${ports.health}/health`)) &&
       (await hasCertificate(publicOrigin)) &&
       (await hasCertificate(keycloakOrigin)),
   });
   const authorities = join(data, "caddy", "pki", "authorities", "local");
-  // The root is not part of what a server sends; the intermediate is.
+  // Servers send the intermediate certificate, not the root.
   const intermediate = new X509Certificate(readFileSync(join(authorities, "intermediate.crt")));
   const key = intermediate.publicKey.export({ type: "spki", format: "der" });
   return {

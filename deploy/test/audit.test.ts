@@ -1,4 +1,4 @@
-// The audit view on lines of both logs. On real ones: deploy/rehearsal/tests/audit.spec.ts.
+// npm run audit on sample log lines. On real logs: deploy/rehearsal/tests/audit.spec.ts.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -27,8 +27,8 @@ const login = keycloak({
   username: "alice",
 });
 
-describe("a line", () => {
-  it("of Keycloak keeps who, when, from where and which session, and nothing that could be spent", () => {
+describe("parseLine", () => {
+  it("keeps user, time, address and session of a Keycloak event and drops codes and session ids", () => {
     const event = parseLine(`keycloak-1  | ${login}`);
     expect(event).toEqual({
       atMs: Date.parse("2026-11-26T18:05:02.500Z"),
@@ -43,11 +43,11 @@ describe("a line", () => {
     expect(JSON.stringify(event)).not.toMatch(/code|4f1c8e9a/);
   });
 
-  it("calls a session of the provider as the gateway does", () => {
+  it("names a provider session like the gateway does", () => {
     expect(nameOfSession(SID)).toBe(providerSessionName(SID));
   });
 
-  it("of a login under a name that nobody has does not repeat it: it may be a password", () => {
+  it("drops the username of a failed login for an unknown user, which may be a password", () => {
     const fields = { type: "LOGIN_ERROR", userId: "null", error: "user_not_found", username: "hunter2-my-password" };
     const event = parseLine(keycloak(fields));
     expect(event).toMatchObject({ event: "LOGIN_ERROR", detail: "user_not_found" });
@@ -58,53 +58,56 @@ describe("a line", () => {
     ["null", { sessionId: "null" }],
     ["empty", { sessionId: "" }],
     ["absent", {}],
-  ])("whose session is %s has no session: the hash of nothing would join unrelated events", (_what, fields) => {
-    const event = parseLine(keycloak({ type: "LOGIN_ERROR", userId: USER, username: "alice", ...fields }));
-    expect(event).toMatchObject({ event: "LOGIN_ERROR", username: "alice" });
-    expect(event).not.toHaveProperty("providerSession");
-  });
+  ])(
+    "has no provider session if the session id is %s, so that unrelated events do not share a hash",
+    (_what, fields) => {
+      const event = parseLine(keycloak({ type: "LOGIN_ERROR", userId: USER, username: "alice", ...fields }));
+      expect(event).toMatchObject({ event: "LOGIN_ERROR", username: "alice" });
+      expect(event).not.toHaveProperty("providerSession");
+    },
+  );
 
   it.each([
     ["null", { userId: "null" }],
     ["empty", { userId: "" }],
     ["absent", {}],
-  ])("whose user id is %s does not repeat the name: it may be a password", (_what, fields) => {
+  ])("drops the username if the user id is %s, because it may be a password", (_what, fields) => {
     const event = parseLine(keycloak({ type: "LOGIN_ERROR", username: "hunter2-my-password", ...fields }));
     expect(event).toMatchObject({ event: "LOGIN_ERROR" });
     expect(JSON.stringify(event)).not.toContain("hunter2");
   });
 
-  it("of an administrator says what was done to what", () => {
+  it("describes an admin event by operation and resource", () => {
     const fields = { operationType: "UPDATE", resourceType: "USER", resourcePath: `users/${USER}`, userId: "admin-id" };
     expect(parseLine(keycloak(fields))).toMatchObject({ event: "ADMIN_UPDATE", detail: `USER users/${USER}` });
   });
 
-  it("without a zone is UTC, as in a container", () => {
+  it("reads a time without a zone as UTC, as in a container", () => {
     const event = parseLine(keycloak({ type: "LOGOUT" }, "2026-11-26 18:05:02,500"));
     expect(event?.atMs).toBe(Date.parse("2026-11-26T18:05:02.500Z"));
   });
 
-  it("of the gateway is an event only where it has the name of one", () => {
+  it("ignores gateway log lines without an event name", () => {
     expect(parseLine(gateway({ event: "logout", session: "handle" }))).toMatchObject({ event: "logout" });
     expect(parseLine(gateway({ path: "/", status: 200 }))).toBeUndefined();
   });
 
   it.each([
-    ["half a line", '{"level":30,"time":"2026-11-26T18:05:03.000Z","service":"cloakroom","event":'],
-    ["somebody else's JSON", '{"level":30,"service":"other","event":"logout","time":"2026-11-26T18:05:03.000Z"}'],
-    ["a time that is none", gateway({ event: "logout" }, "yesterday")],
-    ["endless", gateway({ event: "logout", reason: "x".repeat(20_000) })],
+    ["truncated JSON", '{"level":30,"time":"2026-11-26T18:05:03.000Z","service":"cloakroom","event":'],
+    ["JSON of another service", '{"level":30,"service":"other","event":"logout","time":"2026-11-26T18:05:03.000Z"}'],
+    ["an invalid time", gateway({ event: "logout" }, "yesterday")],
+    ["too long", gateway({ event: "logout", reason: "x".repeat(20_000) })],
     ["empty", ""],
-  ])("that is %s is none", (_what, line) => expect(parseLine(line)).toBeUndefined());
+  ])("ignores a line that is %s", (_what, line) => expect(parseLine(line)).toBeUndefined());
 
-  it("moves nobody's cursor", () => {
+  it("replaces control characters, so that log content cannot move the terminal's cursor", () => {
     const event = parseLine(gateway({ event: "request_rejected", reason: "\u001b[2Jgone\r\nfake line" }));
     expect(event?.detail).toBe("?[2Jgone??fake line");
   });
 });
 
 describe("the timeline", () => {
-  it("puts both sources in order and tells each what the other knows", () => {
+  it("sorts events of both sources by time and adds username and provider session from each other", () => {
     const timeline = createTimeline();
     const lines = [
       gateway({ event: "login_completed", session: "h1", subject: USER, providerSession: nameOfSession(SID) }),
@@ -119,14 +122,14 @@ describe("the timeline", () => {
     ]);
   });
 
-  it("waits for the slower source, but not for ever", () => {
+  it("holds events back for up to 1.5 s for the slower source", () => {
     const timeline = createTimeline();
     timeline.add(parseLine(login)!);
     expect(timeline.take(Date.now())).toEqual([]);
     expect(timeline.take(Date.now() + 2_000)).toHaveLength(1);
   });
 
-  it("keeps no more than it may", () => {
+  it("holds back at most 10,000 events", () => {
     const timeline = createTimeline();
     const event = parseLine(login)!;
     for (let count = 0; count < 10_050; count++) timeline.add(event);
@@ -147,7 +150,7 @@ describe("npm run audit", () => {
     );
   const input = [gateway({ event: "login_completed", subject: USER }), "noise", login].join("\n");
 
-  it("prints a row for each event", () => {
+  it("prints one row per event", () => {
     const { stdout, status } = run([], input);
     expect(status).toBe(0);
     expect(
@@ -161,14 +164,14 @@ describe("npm run audit", () => {
     ]);
   });
 
-  it("prints JSON lines, of one user if asked", () => {
+  it("prints JSON lines with --json and filters with --user", () => {
     const { stdout } = run(["--json", "--user", "bob"], input);
     expect(stdout).toBe("");
     const lines = run(["--json", "--user", "alice"], input).stdout.trim().split("\n");
     expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(["LOGIN", "login_completed"]);
   });
 
-  it("says which file it cannot read", () => {
+  it("names a file that cannot be read and exits with 1", () => {
     const { stderr, status } = run(["/nowhere.log"], "");
     expect([status, stderr.includes("/nowhere.log")]).toEqual([1, true]);
   });

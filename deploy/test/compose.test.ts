@@ -1,4 +1,4 @@
-// What the composed system promises, read from its own file. Nothing is started here.
+// Static checks of docker-compose.yml and the Dockerfiles. No container is started.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { BlockList } from "node:net";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { SETTINGS } from "../../bff/src/settings.ts";
 import { KEYCLOAK_VERSION } from "../../scripts/keycloak/version.ts";
-import { composedEnvironment, fillIn } from "../rehearsal/composed.ts";
+import { composedEnvironment, interpolate } from "../rehearsal/compose-file.ts";
 
 type Service = {
   image: string;
@@ -36,7 +36,7 @@ const root = join(import.meta.dirname, "..", "..");
 const text = readFileSync(join(root, "docker-compose.yml"), "utf8");
 const compose = parse(text, { merge: true }) as Compose;
 const services = Object.entries(compose.services);
-/** They run, and end. */
+/** Services that run once and exit. */
 const ONE_SHOT = new Set(["secrets", "backup", "restore"]);
 const cidr = (range: string) => {
   const [address = "", bits] = range.split("/");
@@ -47,42 +47,42 @@ const cidr = (range: string) => {
 const dockerfileOf = ({ build }: Service) =>
   build === undefined ? undefined : readFileSync(join(root, build.context, build.dockerfile ?? "Dockerfile"), "utf8");
 
-/** What `--env-file deploy/tls/local.env` sets. */
+/** The variables that `--env-file deploy/tls/local.env` sets. */
 function localSettings(variables: Readonly<Record<string, string>>): Record<string, string> {
   const local = readFileSync(join(root, "deploy", "tls", "local.env"), "utf8");
   return Object.fromEntries(
-    [...local.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, fillIn(value!, variables)]),
+    [...local.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, interpolate(value!, variables)]),
   );
 }
 
 function publishedPorts(variables: Readonly<Record<string, string>>): Record<string, string[]> {
-  const opened = services.map(
-    ([name, { ports = [] }]) => [name, ports.map((port) => fillIn(port, variables))] as const,
+  const published = services.map(
+    ([name, { ports = [] }]) => [name, ports.map((port) => interpolate(port, variables))] as const,
   );
-  return Object.fromEntries(opened.filter(([, ports]) => ports.length > 0));
+  return Object.fromEntries(published.filter(([, ports]) => ports.length > 0));
 }
 
 describe("docker-compose.yml", () => {
-  it("runs the Keycloak that the tests run", () => {
+  it("uses the Keycloak version of the tests", () => {
     const { image } = compose.services["keycloak"]!;
     expect(image).toBe(`cloakroom/keycloak:${KEYCLOAK_VERSION}`);
     const froms = dockerfileOf(compose.services["keycloak"]!)!.match(/^FROM \S+/gm);
     expect(new Set(froms)).toEqual(new Set([`FROM quay.io/keycloak/keycloak:${KEYCLOAK_VERSION}`]));
   });
 
-  it("pins every image", () => {
+  it("pins every image to a version", () => {
     for (const [, { image, build }] of services) if (build === undefined) expect(image).toMatch(/:\d+[\w.-]*$/);
     for (const [, service] of services)
       for (const from of dockerfileOf(service)?.match(/^FROM \S+/gm) ?? []) expect(from).toMatch(/:\d+[\w.-]*$/);
   });
 
-  it("contains no secret and no default for one", () => {
+  it("contains no secrets and no default values for secrets", () => {
     for (const [, { environment = {} }] of services)
       for (const [name, value] of Object.entries(environment))
         if (/PASSWORD|SECRET|KEYS|REDIS_URL/.test(name)) expect(value).toMatch(/^\/secrets\/[a-z_]+$/);
   });
 
-  it("lets each service see its own secrets and no other's", () => {
+  it("mounts only its own secrets into each service", () => {
     for (const name of ["gateway", "redis", "postgres", "keycloak"]) {
       const mounted = compose.services[name]!.volumes!.filter((volume) => volume.includes("-secrets:"));
       expect(mounted).toEqual([`${name}-secrets:/secrets:ro`]);
@@ -90,7 +90,7 @@ describe("docker-compose.yml", () => {
     expect(compose.services["api"]!.volumes ?? []).toEqual([]);
   });
 
-  it("runs nothing with a writable root, capabilities or a way to more of them", () => {
+  it("runs every service with a read-only root, without capabilities and without new privileges", () => {
     for (const [name, service] of services) {
       expect([name, service.read_only]).toEqual([name, true]);
       expect([name, service.cap_drop]).toEqual([name, ["ALL"]]);
@@ -98,7 +98,7 @@ describe("docker-compose.yml", () => {
     }
   });
 
-  it("runs nothing as root but what hands out the secrets, made or restored", () => {
+  it("runs only the services that create or restore secrets as root", () => {
     const users = services.map(([name, service]) => {
       const fromImage = /^USER (\S+)/m.exec(dockerfileOf(service) ?? "")?.[1];
       return [name, service.user ?? fromImage];
@@ -109,7 +109,7 @@ describe("docker-compose.yml", () => {
     ]);
   });
 
-  it("opens two ports and with TLS two more, on this machine only by default", () => {
+  it("publishes two ports, with TLS two more, on the loopback address by default", () => {
     expect(publishedPorts({})).toEqual({
       keycloak: ["127.0.0.1:8080:8080"],
       gateway: ["127.0.0.1:3000:3000"],
@@ -117,7 +117,7 @@ describe("docker-compose.yml", () => {
     });
   });
 
-  it("publishes every port under a variable, which moves the origin with it", () => {
+  it("publishes every port by a variable that changes the origins too", () => {
     for (const [name, { ports = [] }] of services)
       for (const port of ports)
         expect([name, port]).toEqual([name, expect.stringMatching(/:\$\{[A-Z_]+_PORT:-\d+\}:/)]);
@@ -144,25 +144,25 @@ describe("docker-compose.yml", () => {
     });
   });
 
-  it("reports a port that is taken within seconds: no published port waits for Keycloak", () => {
-    const waitsFor = (name: string): string[] =>
-      Object.keys(compose.services[name]!.depends_on ?? {}).flatMap((needed) => [needed, ...waitsFor(needed)]);
+  it("starts services with published ports without waiting for Keycloak, to report port conflicts early", () => {
+    const dependenciesOf = (name: string): string[] =>
+      Object.keys(compose.services[name]!.depends_on ?? {}).flatMap((needed) => [needed, ...dependenciesOf(needed)]);
     for (const [name, { ports = [] }] of services)
       if (ports.length > 0)
-        expect([name, waitsFor(name)]).toEqual([name, expect.not.arrayContaining(["keycloak", "api"])]);
+        expect([name, dependenciesOf(name)]).toEqual([name, expect.not.arrayContaining(["keycloak", "api"])]);
   });
 
-  it.each(services)("gives %s a limit of memory and of processes", (_name, { mem_limit: memory, pids_limit: pids }) => {
+  it.each(services)("limits memory and processes of %s", (_name, { mem_limit: memory, pids_limit: pids }) => {
     expect(memory).toMatch(/^\d+[mg]$/);
     expect(pids).toBeGreaterThanOrEqual(64);
   });
 
-  it("keeps every management listener off the networks", () => {
+  it("binds every management listener to the loopback address", () => {
     expect(composedEnvironment("keycloak", {})["KC_HTTP_MANAGEMENT_HOST"]).toBe("127.0.0.1");
     expect(composedEnvironment("gateway", {})["MANAGEMENT_HOST"] ?? SETTINGS.MANAGEMENT_HOST.default).toBe("127.0.0.1");
   });
 
-  it("passes ADMIN_NETWORKS to the TLS proxy, by default no address, and never the bridge's", () => {
+  it("passes ADMIN_NETWORKS to the TLS proxy, by default no address, and the bridge network as excluded", () => {
     const front = compose.networks["front"] as { ipam: { config: { subnet: string }[] } };
     expect(composedEnvironment("tls", {})).toMatchObject({
       ADMIN_NETWORKS: "0.0.0.0/32",
@@ -172,9 +172,9 @@ describe("docker-compose.yml", () => {
     expect(named["ADMIN_NETWORKS"]).toBe("198.51.100.0/24");
   });
 
-  it("removes everything by `down --volumes`: what keeps running or keeps data is in no profile", () => {
+  it("assigns profiles to one-shot services only, so that `down --volumes` removes everything", () => {
     const inProfile = services.filter(([, { profiles = [] }]) => profiles.length > 0);
-    // `down` leaves out the services of a profile that is not named. These run once, and go with --rm.
+    // `down` skips services of inactive profiles. These run once with --rm.
     expect(inProfile.map(([name]) => name)).toEqual(["backup", "restore"]);
     for (const [name] of inProfile) expect([name, ONE_SHOT.has(name)]).toEqual([name, true]);
     const always = services.filter(([, { profiles = [] }]) => profiles.length === 0);
@@ -186,39 +186,39 @@ describe("docker-compose.yml", () => {
     for (const name of Object.keys(compose.networks)) expect(networks).toContain(name);
   });
 
-  it("runs the TLS proxy with its settings only", () => {
+  it("starts the TLS proxy only with deploy/tls/local.env", () => {
     const { replicas } = compose.services["tls"]!.deploy!;
-    expect([fillIn(replicas, {}), fillIn(replicas, localSettings({}))]).toEqual(["0", "1"]);
+    expect([interpolate(replicas, {}), interpolate(replicas, localSettings({}))]).toEqual(["0", "1"]);
   });
 
-  it("trusts the TLS proxy's address, which nobody else can get", () => {
+  it("trusts the TLS proxy's static address, which is outside the dynamic range", () => {
     const network = compose.networks["front"] as { ipam: { config: { subnet: string; ip_range: string }[] } };
     const { ipv4_address: address } = (compose.services["tls"]!.networks as Record<string, { ipv4_address: string }>)[
       "front"
     ]!;
-    const handedOut = cidr(network.ipam.config[0]!.ip_range);
+    const dynamicRange = cidr(network.ipam.config[0]!.ip_range);
     expect(cidr(network.ipam.config[0]!.subnet).check(address)).toBe(true);
-    expect(handedOut.check(address)).toBe(false);
+    expect(dynamicRange.check(address)).toBe(false);
     expect(composedEnvironment("gateway", {})["TRUSTED_PROXIES"]).toBe(address);
     expect(composedEnvironment("keycloak", {})["KC_PROXY_TRUSTED_ADDRESSES"]).toBe(address);
   });
 
-  it("serves TLS under the origins and the ports of its local settings", () => {
+  it("publishes the ports of the origins in deploy/tls/local.env", () => {
     const variables = localSettings({});
     for (const name of ["PUBLIC_ORIGIN", "KEYCLOAK_ORIGIN"])
-      expect(compose.services["tls"]!.ports!.map((port) => fillIn(port, variables).split(":").at(-1))).toContain(
+      expect(compose.services["tls"]!.ports!.map((port) => interpolate(port, variables).split(":").at(-1))).toContain(
         new URL(variables[name]!).port,
       );
     expect(composedEnvironment("gateway", variables)["OIDC_ISSUER"]).toBe("https://id.localhost:8443/realms/demo");
   });
 
-  it("gives the gateway the time that a full drain takes", () => {
+  it("gives the gateway a stop_grace_period that covers a full drain", () => {
     const { stop_grace_period: grace } = compose.services["gateway"] as { stop_grace_period?: string };
     const needed = Number(SETTINGS.DRAIN_SECONDS.default) + Number(SETTINGS.OIDC_TIMEOUT_SECONDS.default) + 5;
     expect(Number(/^(\d+)s$/.exec(grace ?? "")?.[1])).toBeGreaterThanOrEqual(needed);
   });
 
-  it("keeps both databases away from everybody but their own service", () => {
+  it("connects each database only with the services that use it", () => {
     const on = (network: string) =>
       services
         .filter(([, { networks = [] }]) =>
@@ -231,7 +231,7 @@ describe("docker-compose.yml", () => {
     expect(compose.networks["keycloak-data"]?.internal).toBe(true);
   });
 
-  it("starts everything only once what it cannot start without is healthy", () => {
+  it("starts services after their dependencies are healthy, and every service has a health check", () => {
     const conditions = services.flatMap(([name, { depends_on: needs = {} }]) =>
       Object.entries(needs).map(([needed, { condition }]) => `${name} after ${needed}: ${condition}`),
     );
@@ -252,12 +252,12 @@ describe("docker-compose.yml", () => {
         ]);
   });
 
-  it("gives the gateway settings that it has", () => {
+  it("sets only settings that the gateway knows", () => {
     const known = new Set(Object.keys(SETTINGS).flatMap((name) => [name, `${name}_FILE`]));
     for (const name of Object.keys(compose.services["gateway"]!.environment!)) expect(known).toContain(name);
   });
 
-  it("keeps what must survive in named volumes that are declared", () => {
+  it("declares every named volume, and every bind mount exists", () => {
     const used = services.flatMap(([, { volumes = [] }]) =>
       volumes.map((volume) => volume.split(":")[0]!).filter((source) => /^[a-z]/.test(source)),
     );
@@ -268,10 +268,10 @@ describe("docker-compose.yml", () => {
   });
 });
 
-describe("the Dockerfiles", () => {
+describe("Dockerfiles", () => {
   const ignored = readFileSync(join(root, ".dockerignore"), "utf8").split("\n");
 
-  it.each(["bff/Dockerfile", "demo/Dockerfile"])("%s copies only what .dockerignore lets through", (file) => {
+  it.each(["bff/Dockerfile", "demo/Dockerfile"])("%s copies only files that .dockerignore allows", (file) => {
     const sources = [...readFileSync(join(root, file), "utf8").matchAll(/^COPY (?!--from)(.+)$/gm)].flatMap(
       ([, list]) => list!.trim().split(/\s+/).slice(0, -1),
     );
@@ -283,7 +283,7 @@ describe("the Dockerfiles", () => {
     }
   });
 
-  it("know every workspace, or npm ci would refuse the lockfile", () => {
+  it("copy the package.json of every workspace, which npm ci requires", () => {
     const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { workspaces: string[] };
     for (const file of ["bff/Dockerfile", "demo/Dockerfile"])
       for (const workspace of workspaces)
@@ -291,21 +291,21 @@ describe("the Dockerfiles", () => {
   });
 
   it.each(["bff/Dockerfile", "demo/Dockerfile", "deploy/keycloak/Dockerfile"])(
-    "%s is built by the builder's own frontend: none is fetched, pinned or not",
+    "%s has no syntax directive, so that no frontend image is fetched",
     (file) => expect(readFileSync(join(root, file), "utf8")).not.toMatch(/^#\s*syntax\s*=/im),
   );
 
-  // npm's --omit=dev keeps a development dependency that another workspace needs to run: `ws` was in the gateway's image.
+  // npm's --omit=dev keeps a development dependency that is a dependency of another workspace (`ws`).
   it.each([
     ["bff", "bff/Dockerfile"],
     ["demo", "demo/Dockerfile"],
-  ])("deletes the development dependencies of %s before its image installs", (workspace, file) => {
+  ])("delete the devDependencies of %s before npm ci", (workspace, file) => {
     const stages = readFileSync(join(root, file), "utf8").split(/^FROM /m);
     const install = stages.find((stage) => stage.includes(`npm ci --workspace ${workspace} `))!;
     expect(install).toMatch(new RegExp(`npm pkg delete devDependencies --workspace ${workspace} \\\\\\n && npm ci`));
   });
 
-  it("copy every file of the API that it imports", () => {
+  it("copy every file that the API imports from outside its folder", () => {
     const imports = readdirSync(join(root, "demo/src/api")).flatMap((file) =>
       [...readFileSync(join(root, "demo/src/api", file), "utf8").matchAll(/from "\.\.\/([^"]+)"/g)].map(
         ([, path]) => path,

@@ -1,4 +1,4 @@
-// The commands of the documents: what they start must exist, run on the promised Node, and leave nothing for git to add.
+// Checks the commands in the docs: scripts exist, run on Node 20 and create only files that git ignores.
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const pages = [
   ...globSync("docs/**/*.md", { cwd: root }),
 ].map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
 
-/** Commands in blocks of shell, joined over continued lines, and in backticks. */
+/** Commands in sh blocks, with continued lines joined, in backticks and in comments. */
 const commands = pages.flatMap(({ file, text }) => {
   const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) =>
     block.replaceAll("\\\n", " ").split("\n"),
@@ -25,21 +25,21 @@ const matching = (pattern: RegExp) =>
   commands.flatMap(({ file, line }) => [...line.matchAll(pattern)].map((match) => ({ file, line, match })));
 
 describe("documented commands", () => {
-  // Node 20 is promised: npm scripts run with the Node that npm ci brought along. In a container Node is the image's.
-  it("start no TypeScript by themselves, but through npm or in a container", () => {
+  // Node 20 is supported: npm scripts use the Node that npm ci installs; containers have their own.
+  it("run TypeScript through npm scripts or in a container only", () => {
     const direct = matching(/\bnode\b[^|;&]*\.m?ts\b/g).filter(
       ({ line }) => !/docker compose (exec|run)|kubectl exec/.test(line),
     );
     expect(direct.map(({ file, line }) => `${file}: ${line}`)).toEqual([]);
   });
 
-  it("name npm scripts that exist", () => {
+  it("use npm scripts that exist", () => {
     const scriptsOf = (folder: string) =>
       (JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { scripts: Record<string, string> })
         .scripts;
-    const named = matching(/\bnpm (?:(start|test)\b|run (?:-s |--silent )?([\w:-]+))(?: -w (\w+))?/g);
-    expect(named.length).toBeGreaterThan(30);
-    for (const { file, line, match } of named) {
+    const used = matching(/\bnpm (?:(start|test)\b|run (?:-s |--silent )?([\w:-]+))(?: -w (\w+))?/g);
+    expect(used.length).toBeGreaterThan(30);
+    for (const { file, line, match } of used) {
       const [, short, long, workspace = "."] = match;
       expect([file, line, Object.keys(scriptsOf(workspace))]).toEqual([
         file,
@@ -49,27 +49,27 @@ describe("documented commands", () => {
     }
   });
 
-  it("remove the containers that they run once", () => {
+  it("remove one-shot containers with --rm", () => {
     for (const { file, line } of matching(/docker compose run\b/g))
       expect([file, line]).toEqual([file, expect.stringMatching(/docker compose run(?: --user| --rm)/)]);
   });
 
-  it("mount no relative path with -v, which docker compose 2.26 refuses", () => {
+  it("mount no relative path with -v, which docker compose 2.26 rejects", () => {
     expect(matching(/-v \.\.?\//g)).toEqual([]);
   });
 
-  it("write into no folder that was not made before", () => {
-    const made = new Set(matching(/mkdir -p (\w+)/g).map(({ match }) => match[1]));
+  it("create folders before writing into them", () => {
+    const created = new Set(matching(/mkdir -p (\w+)/g).map(({ match }) => match[1]));
     const used = matching(/(?:-C \.\/|\$PWD\/)(\w+)/g).map(({ match }) => match[1]);
     expect(used.length).toBeGreaterThan(2);
-    for (const folder of used) expect(made).toContain(folder);
+    for (const folder of used) expect(created).toContain(folder);
   });
 });
 
-describe("git ignores", () => {
+describe(".gitignore", () => {
   const isIgnored = (file: string) =>
     spawnSync("git", ["check-ignore", "-q", "--no-index", file], { cwd: root }).status === 0;
-  /** What a shell redirects to, and what the programs of the documents write. */
+  /** Files that the documented commands write. */
   const created = [
     ...matching(/>\s*([\w./-]+\.\w+)/g),
     ...matching(/-(?:keyout|out) ([\w./-]+)/g),
@@ -82,7 +82,7 @@ describe("git ignores", () => {
     ...matching(/--from-file=(\.?[\w./-]+\.pem)/g),
   ].map(({ match }) => match[1]!);
 
-  it("every file that the documents have users create", () => {
+  it("covers every file that documented commands create", () => {
     expect(created).toEqual(
       expect.arrayContaining([
         ...["backup-key.pem", "backup-certificate.pem", "root.crt", "demo-realm.json"],
@@ -102,9 +102,9 @@ describe("git ignores", () => {
     "export/demo-realm.json",
     "gateway.log",
     "client.pem",
-  ])("%s", (file) => expect(isIgnored(file)).toBe(true));
+  ])("covers %s", (file) => expect(isIgnored(file)).toBe(true));
 
-  it("nothing that belongs to the repository", () => {
+  it("covers no file of the repository", () => {
     const { stdout } = spawnSync("git", ["ls-files", "--cached", "--ignored", "--exclude-standard"], { cwd: root });
     expect(stdout.toString()).toBe("");
     for (const file of ["deploy/keycloak/demo-realm.json", "deploy/tls/local.env"]) expect(isIgnored(file)).toBe(false);

@@ -1,4 +1,4 @@
-// The tests on a real Keycloak on a machine that cannot run one: they say so, and count as skipped, never as passed.
+// npm run e2e:keycloak without Java: reports what is missing and counts as skipped.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { COUNT_FILE_VARIABLE } from "../../scripts/keycloak/e2e-count.ts";
 const bare = mkdtempSync(join(tmpdir(), "cloakroom-bare-"));
 afterAll(() => rmSync(bare, { recursive: true, force: true }));
 
-/** Nothing on PATH and nothing in the cache. */
+/** Empty PATH and empty cache. */
 function runOnBareMachine(env: Record<string, string> = {}) {
   const countFile = join(bare, "count.json");
   const script = join(import.meta.dirname, "..", "..", "scripts", "keycloak", "e2e.ts");
@@ -20,7 +20,7 @@ function runOnBareMachine(env: Record<string, string> = {}) {
   return { status, stdout, count: JSON.parse(readFileSync(countFile, "utf8")) as unknown };
 }
 
-it("says what is missing and what to install, and is counted as skipped", () => {
+it("the Keycloak suite names the missing program and counts as skipped without Java", () => {
   const { status, stdout, count } = runOnBareMachine();
   expect(stdout).toMatch(/SKIPPED\. .*needs Java.*install/);
   expect(stdout.trim().split("\n").at(-1)).toBe("0 passed, 0 failed, 1 skipped");
@@ -28,7 +28,7 @@ it("says what is missing and what to install, and is counted as skipped", () => 
   expect(status).toBe(0);
 });
 
-it("is a failure where Keycloak is demanded", () => {
+it("the Keycloak suite fails without Java if REQUIRE_KEYCLOAK=1", () => {
   const { status, count } = runOnBareMachine({ REQUIRE_KEYCLOAK: "1" });
   expect(count).toEqual({ passed: 0, failed: 1, skipped: 0 });
   expect(status).toBe(1);

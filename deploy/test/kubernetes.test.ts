@@ -1,5 +1,5 @@
-// What the Kubernetes manifests promise. There is no cluster here: they are rendered, held against Kubernetes' own
-// schema, and compared with the programs that they start.
+// Static checks of the Kubernetes manifests: rendered, validated against Kubernetes' schema and compared with the
+// programs that they start. No cluster is needed.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { loadConfig } from "../../bff/src/config.ts";
 import { SETTINGS } from "../../bff/src/settings.ts";
 import { bin, ROOT } from "../../scripts/bin.ts";
 import { KEYCLOAK_VERSION } from "../../scripts/keycloak/version.ts";
-import { makeSecrets } from "../compose/secrets.ts";
+import { generateSecrets } from "../compose/secrets.ts";
 import {
   baseManifests,
   exampleSettings,
@@ -32,14 +32,14 @@ const workloads = base.flatMap((manifest) => {
 const containerOf = (name: string): Container => workloads.find((each) => each.name === name)!.pod.containers[0]!;
 const LABEL = "app.kubernetes.io/name";
 
-/** A folder from which the packages are found. */
+/** Inside node_modules, so that tsc resolves packages. */
 const cache = join(ROOT, "node_modules", ".cache");
 mkdirSync(cache, { recursive: true });
 const scratch = mkdtempSync(join(cache, "manifests-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Kubernetes' types by the compiler: it refuses fields that do not exist, which JSON schemas of Kubernetes let pass. */
-function compilerRefuses(manifests: readonly Manifest[]): string {
+/** Type-checks manifests with tsc, which rejects unknown fields; Kubernetes' JSON schemas allow them. */
+function typeErrorsOf(manifests: readonly Manifest[]): string {
   const lines = manifests.map((manifest, index) => {
     const group = manifest.apiVersion.includes("/") ? manifest.apiVersion : "v1";
     const type = `import("kubernetes-models/${group}/${manifest.kind}").I${manifest.kind}`;
@@ -54,7 +54,7 @@ function compilerRefuses(manifests: readonly Manifest[]): string {
   return stdout;
 }
 
-async function schemaRefuses({ apiVersion, kind, ...rest }: Manifest): Promise<unknown> {
+async function schemaErrorOf({ apiVersion, kind, ...rest }: Manifest): Promise<unknown> {
   const group = apiVersion.includes("/") ? apiVersion : "v1";
   const models = (await import(/* @vite-ignore */ `kubernetes-models/${group}/${kind}`)) as Record<
     string,
@@ -68,30 +68,30 @@ async function schemaRefuses({ apiVersion, kind, ...rest }: Manifest): Promise<u
   }
 }
 
-describe("Kubernetes' schema", () => {
-  it("knows every field of every manifest", () => expect(compilerRefuses(base)).toBe(""));
+describe("Kubernetes manifests", () => {
+  it("contain only fields that Kubernetes knows", () => expect(typeErrorsOf(base)).toBe(""));
 
-  it("takes every value of every manifest", async () => {
+  it("pass Kubernetes' JSON schema", async () => {
     for (const manifest of base)
-      expect([manifest.kind, manifest.metadata.name, await schemaRefuses(manifest)]).toEqual([
+      expect([manifest.kind, manifest.metadata.name, await schemaErrorOf(manifest)]).toEqual([
         manifest.kind,
         manifest.metadata.name,
         undefined,
       ]);
   });
 
-  it("would notice a misspelled field and a wrong value", async () => {
+  it("are rejected with a misspelled field or a wrong value", async () => {
     const misspelled = structuredClone(find("Deployment", "gateway"));
     misspelled.spec.template.spec.terminationGracePeriod = 45;
-    expect(compilerRefuses([misspelled])).toContain("terminationGracePeriod");
+    expect(typeErrorsOf([misspelled])).toContain("terminationGracePeriod");
     const wrong = structuredClone(find("Deployment", "gateway"));
     wrong.spec.template.spec.containers[0].ports[0].containerPort = "three thousand";
-    expect(await schemaRefuses(wrong)).toBeDefined();
+    expect(await schemaErrorOf(wrong)).toBeDefined();
   });
 });
 
 describe("every workload", () => {
-  it.each(workloads)("$name runs as nobody in particular, on a read-only file system", ({ pod }) => {
+  it.each(workloads)("$name runs as non-root, without capabilities, on a read-only file system", ({ pod }) => {
     expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
     expect(pod.securityContext?.["runAsUser"]).toBeGreaterThan(0);
     for (const { securityContext } of pod.containers)
@@ -102,18 +102,18 @@ describe("every workload", () => {
       });
   });
 
-  it.each(workloads)("$name gets no token of the cluster and no variables of its Services", ({ pod }) => {
+  it.each(workloads)("$name has no service account token and no service link variables", ({ pod }) => {
     expect([pod.automountServiceAccountToken, pod.enableServiceLinks]).toEqual([false, false]);
   });
 
-  it.each(workloads)("$name says what it needs and how much memory it may take", ({ pod }) => {
+  it.each(workloads)("$name has CPU and memory requests and a memory limit", ({ pod }) => {
     for (const { resources } of pod.containers) {
       expect(Object.keys(resources?.requests ?? {}).sort()).toEqual(["cpu", "memory"]);
       expect(resources?.limits).toHaveProperty("memory");
     }
   });
 
-  it.each(workloads)("$name has its secrets in files, for its own group only", ({ pod }) => {
+  it.each(workloads)("$name reads secrets from files with mode 0440", ({ pod }) => {
     const secretNames = /PASSWORD|SECRET|KEYS|REDIS_URL|TOKEN/;
     for (const { env = [] } of pod.containers)
       for (const { name, value, valueFrom } of env) {
@@ -123,23 +123,23 @@ describe("every workload", () => {
     for (const { secret } of pod.volumes ?? []) if (secret !== undefined) expect(secret.defaultMode).toBe(0o440);
   });
 
-  it.each(workloads)("$name mounts only secrets that are made, and all of its own", ({ name, pod }) => {
-    const made = new Set<string>(makeSecrets().map(({ reader }) => reader));
+  it.each(workloads)("$name mounts only generated secrets, and its own one", ({ name, pod }) => {
+    const generated = new Set<string>(generateSecrets().map(({ reader }) => reader));
     const mounted = (pod.volumes ?? []).flatMap(({ secret }) => (secret === undefined ? [] : [secret.secretName]));
-    for (const secret of mounted) expect(made).toContain(secret);
-    if (made.has(name)) expect(mounted).toEqual([name]);
+    for (const secret of mounted) expect(generated).toContain(secret);
+    if (generated.has(name)) expect(mounted).toEqual([name]);
   });
 
-  it.each(workloads)("$name is found by its selector", ({ manifest, template }) => {
+  it.each(workloads)("$name matches its own selector", ({ manifest, template }) => {
     const selector = (manifest.spec as { selector?: { matchLabels: object } }).selector;
     if (selector !== undefined) expect(template.metadata.labels).toMatchObject(selector.matchLabels);
   });
 });
 
-describe("the parts fit", () => {
+describe("references between manifests", () => {
   const pods = workloads.map(({ template }) => template);
 
-  it("every selector finds pods, and every port that is named has its name", () => {
+  it("every selector matches pods and every targetPort exists", () => {
     for (const { metadata, spec } of base.filter(({ kind }) => kind === "Service")) {
       const { selector, ports } = spec as { selector: object; ports: { port: number; targetPort: string }[] };
       const found = pods.find((pod) => expect.objectContaining(selector).asymmetricMatch(pod.metadata.labels));
@@ -154,24 +154,24 @@ describe("the parts fit", () => {
       }
   });
 
-  it("no Service and no Ingress offers a management listener", () => {
+  it("no Service or Ingress exposes a management listener", () => {
     for (const { spec } of base.filter(({ kind }) => kind === "Service"))
       expect((spec.ports as { port: number }[]).map(({ port }) => port)).not.toContain(9000);
-    const offered = base
+    const paths = base
       .filter(({ kind }) => kind === "Ingress")
       .flatMap(({ spec }) => spec.rules as { http: { paths: { path: string; backend: unknown }[] } }[])
       .flatMap(({ http }) => http.paths);
-    for (const { backend } of offered) expect(backend).toMatchObject({ service: { port: { name: "http" } } });
-    expect(offered.map(({ path }) => path)).toEqual(["/", "/realms/demo", "/resources"]);
+    for (const { backend } of paths) expect(backend).toMatchObject({ service: { port: { name: "http" } } });
+    expect(paths.map(({ path }) => path)).toEqual(["/", "/realms/demo", "/resources"]);
   });
 
-  it("every address inside names a Service and its port", () => {
+  it("every internal address is a Service with that port", () => {
     const services = new Map(
       base
         .filter(({ kind }) => kind === "Service")
         .map(({ metadata, spec }) => [metadata.name, (spec.ports as { port: number }[]).map(({ port }) => port)]),
     );
-    const secrets = makeSecrets().map(({ content }) => content);
+    const secrets = generateSecrets().map(({ content }) => content);
     const texts = workloads.flatMap(({ pod }) =>
       pod.containers.flatMap(({ env = [] }) => env.map((e) => e.value ?? "")),
     );
@@ -180,25 +180,25 @@ describe("the parts fit", () => {
     for (const [, host = "", port] of addresses) expect([host, services.get(host)]).toEqual([host, [Number(port)]]);
   });
 
-  it("whoever may connect and whoever may be connected to agree, and nobody else is let in", () => {
+  it("egress and ingress policies allow the same connections, and everything else is denied", () => {
     type Peer = { podSelector?: { matchLabels: Record<string, string> } };
     type Rule = { from?: Peer[]; to?: Peer[]; ports: { port: number }[] };
     const policies = base.filter(({ kind, spec }) => kind === "NetworkPolicy" && spec.podSelector.matchLabels);
-    const arrows = (way: "ingress" | "egress") =>
+    const allowedConnections = (direction: "ingress" | "egress") =>
       policies.flatMap(({ spec }) => {
         const self = (spec.podSelector as { matchLabels: Record<string, string> }).matchLabels[LABEL];
-        return ((spec[way] ?? []) as Rule[]).flatMap(({ from, to, ports }) =>
+        return ((spec[direction] ?? []) as Rule[]).flatMap(({ from, to, ports }) =>
           (from ?? to ?? []).flatMap(({ podSelector }) =>
             ports.flatMap(({ port }) => {
               const peer = podSelector?.matchLabels[LABEL];
               if (peer === undefined) return [];
-              return [way === "ingress" ? `${peer} → ${self}:${port}` : `${self} → ${peer}:${port}`];
+              return [direction === "ingress" ? `${peer} → ${self}:${port}` : `${self} → ${peer}:${port}`];
             }),
           ),
         );
       });
-    expect(arrows("egress").sort()).toEqual(arrows("ingress").sort());
-    expect(arrows("egress").sort()).toEqual([
+    expect(allowedConnections("egress").sort()).toEqual(allowedConnections("ingress").sort());
+    expect(allowedConnections("egress").sort()).toEqual([
       "api → keycloak:8080",
       "backup → postgres:5432",
       "gateway → api:8000",
@@ -209,21 +209,21 @@ describe("the parts fit", () => {
       "keycloak → keycloak:7800",
       "keycloak → postgres:5432",
     ]);
-    expect(find("NetworkPolicy", "nothing").spec).toEqual({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
+    expect(find("NetworkPolicy", "default-deny").spec).toEqual({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
     for (const { name } of workloads) expect(policies.map(({ metadata }) => metadata.name)).toContain(name);
   });
 
-  it("probes ask where the programs answer", () => {
+  it("probes use paths that the programs serve", () => {
     const source = (file: string) => readFileSync(join(ROOT, file), "utf8");
-    const answered: Record<string, (path: string) => boolean> = {
+    const servesPath: Record<string, (path: string) => boolean> = {
       gateway: (path) => source("bff/src/http/management.ts").includes(`case "${path}"`),
       api: (path) => source("demo/src/api/open-routes.ts").includes(`router.get("${path}"`),
       keycloak: (path) => ["/health/started", "/health/live", "/health/ready"].includes(path),
     };
-    for (const [name, answers] of Object.entries(answered)) {
+    for (const [name, serves] of Object.entries(servesPath)) {
       const { startupProbe, livenessProbe, readinessProbe, ports = [] } = containerOf(name);
       for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
-        expect([name, probe?.httpGet?.path, answers(probe?.httpGet?.path ?? "")]).toEqual([
+        expect([name, probe?.httpGet?.path, serves(probe?.httpGet?.path ?? "")]).toEqual([
           name,
           probe?.httpGet?.path,
           true,
@@ -234,18 +234,18 @@ describe("the parts fit", () => {
   });
 });
 
-describe("the gateway", () => {
+describe("the gateway's manifest", () => {
   const { env = [], lifecycle } = containerOf("gateway");
   const { manifest, pod } = workloads.find(({ name }) => name === "gateway")!;
   const values = Object.fromEntries(env.map(({ name, value }) => [name, value ?? ""]));
 
-  it("is given settings that it has, and starts with them", () => {
+  it("contains only known settings, and they are a valid configuration", () => {
     const known = new Set(Object.keys(SETTINGS).flatMap((name) => [name, `${name}_FILE`]));
-    const referred = env.filter(({ name }) => env.some(({ value }) => value?.includes(`$(${name})`)));
-    for (const { name } of env) if (!referred.some((each) => each.name === name)) expect(known).toContain(name);
+    const referenced = env.filter(({ name }) => env.some(({ value }) => value?.includes(`$(${name})`)));
+    for (const { name } of env) if (!referenced.some((each) => each.name === name)) expect(known).toContain(name);
     const settings = exampleSettings();
     const environment: Record<string, string> = { NODE_ENV: "production" };
-    for (const { reader, name, content } of makeSecrets()) {
+    for (const { reader, name, content } of generateSecrets()) {
       if (reader !== "gateway") continue;
       writeFileSync(join(scratch, name), content);
     }
@@ -260,7 +260,7 @@ describe("the gateway", () => {
     });
   });
 
-  it("has the time that a full drain takes", () => {
+  it("has a terminationGracePeriod that covers a full drain", () => {
     const preStopSeconds = Number(lifecycle?.preStop?.exec?.command[1]);
     const drainSeconds = Number(values["DRAIN_SECONDS"]);
     const providerSeconds = Number(values["OIDC_TIMEOUT_SECONDS"] ?? SETTINGS.OIDC_TIMEOUT_SECONDS.default);
@@ -269,7 +269,7 @@ describe("the gateway", () => {
     );
   });
 
-  it("is replaced without a moment of fewer, and evicted one at a time", () => {
+  it("keeps full capacity during rolling updates and allows one eviction at a time", () => {
     expect(manifest.spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
     expect(manifest.spec).not.toHaveProperty("replicas");
     expect(find("HorizontalPodAutoscaler", "gateway").spec).toMatchObject({
@@ -283,9 +283,9 @@ describe("the gateway", () => {
 describe.skipIf(rendered === undefined)("the example, rendered by kustomize", () => {
   const example = rendered ?? [];
 
-  it("passes the schema too", () => expect(compilerRefuses(example)).toBe(""));
+  it("contains only fields that Kubernetes knows", () => expect(typeErrorsOf(example)).toBe(""));
 
-  it("takes its hosts from the two origins", () => {
+  it("derives Ingress hosts from the two origins", () => {
     const hosts = example
       .filter(({ kind }) => kind === "Ingress")
       .map(({ spec }) => [spec.rules[0].host as string, spec.tls[0].hosts[0] as string]);
@@ -295,7 +295,7 @@ describe.skipIf(rendered === undefined)("the example, rendered by kustomize", ()
     ]);
   });
 
-  it("pins every image, Keycloak at the version that the tests run", () => {
+  it("pins every image, and Keycloak to the version of the tests", () => {
     const images = example.flatMap((manifest) => templateOf(manifest)?.spec.containers.map(({ image }) => image) ?? []);
     for (const image of images) expect(image).toMatch(/:\d[\w.-]*$/);
     expect(images).toContain(`registry.example.com/cloakroom/keycloak:${KEYCLOAK_VERSION}`);

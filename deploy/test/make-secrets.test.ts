@@ -1,4 +1,4 @@
-// The one-shot service that makes the secrets: complete, repeatable, and never half.
+// make-secrets.ts: generates all secrets once, is idempotent and rejects partial sets.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,26 +21,26 @@ const run = (...args: string[]) => {
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 const all = () => readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 
-it("makes every secret, readable for its reader and root's group only", () => {
+it("make-secrets creates ten files with mode 0440", () => {
   expect(run().status).toBe(0);
   expect(all()).toHaveLength(10);
   for (const { parentPath, name } of all()) expect(statSync(join(parentPath, name)).mode & 0o777).toBe(0o440);
 });
 
-it("gives both sides of a password the same", () => {
+it("make-secrets stores a shared password with the same value for both services", () => {
   run();
   expect(read("gateway/client_secret")).toBe(read("keycloak/client_secret"));
   expect(read("postgres/password")).toBe(read("keycloak/database_password"));
 });
 
-it("leaves them as they are at the next start", () => {
+it("make-secrets keeps existing secrets at the next start", () => {
   run();
   const before = read("gateway/secret_keys");
-  expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining("Every secret is there") as string });
+  expect(run()).toMatchObject({ status: 0, stdout: expect.stringContaining("All secrets exist") as string });
   expect(read("gateway/secret_keys")).toBe(before);
 });
 
-it("makes other ones in every installation", () => {
+it("make-secrets generates different secrets per installation", () => {
   run();
   const before = read("gateway/secret_keys");
   rmSync(root, { recursive: true });
@@ -48,7 +48,7 @@ it("makes other ones in every installation", () => {
   expect(read("gateway/secret_keys")).not.toBe(before);
 });
 
-it("refuses to complete what is half there, and says what to do", () => {
+it("make-secrets rejects a partial set of secrets and names the remedies", () => {
   run();
   rmSync(join(root, "redis", "users.acl"));
   const { status, stderr } = run();
@@ -56,14 +56,14 @@ it("refuses to complete what is half there, and says what to do", () => {
   expect(stderr).toMatch(/redis\/users\.acl.*restore the volumes/s);
 });
 
-it("shows people their passwords, and no password to its log before that", () => {
+it("make-secrets prints passwords with `show` only", () => {
   const first = run().stdout;
   const password = read("keycloak/alice_password");
   expect(first).not.toContain(password);
   expect(run("show").stdout).toContain(password);
 });
 
-it("makes what the gateway's settings accept", () => {
+it("the generated secrets are valid gateway settings", () => {
   run();
   const config = loadConfig({
     NODE_ENV: "production",

@@ -1,4 +1,4 @@
-// The Kubernetes manifests as data: read from their files, or rendered by kustomize where there is one.
+// Parses the Kubernetes manifests: the base from its files, the example rendered by kustomize if installed.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,13 +35,12 @@ export type Manifest = {
   apiVersion: string;
   kind: string;
   metadata: { name: string; labels?: Record<string, string> };
-  // The shape differs by kind; each test names what it reads.
-  // oxlint-disable-next-line typescript/no-explicit-any -- a type for each kind would be kubernetes-models again
+  // oxlint-disable-next-line typescript/no-explicit-any -- the shape differs by kind
   spec: any;
   data?: Record<string, string>;
 };
 
-/** YAML 1.1, as Kubernetes reads it: `0440` is octal, `<<` merges. */
+/** YAML 1.1, as in Kubernetes: `0440` is octal, `<<` merges. */
 export function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text, { version: "1.1", merge: true })
     .map((document) => document.toJS() as Manifest | null)
@@ -55,7 +54,7 @@ export function baseManifests(): Manifest[] {
     .flatMap((file) => parseManifests(readFileSync(join(folder, file), "utf8")));
 }
 
-/** What the example's ConfigMap holds. */
+/** Literals of the example's ConfigMap. */
 export function exampleSettings(): Record<string, string> {
   const text = readFileSync(join(FOLDER, "example", "kustomization.yaml"), "utf8");
   const { configMapGenerator } = parse(text) as { configMapGenerator: { literals: string[] }[] };
@@ -63,14 +62,14 @@ export function exampleSettings(): Record<string, string> {
   return Object.fromEntries(literals.map((line) => [line.split("=", 1)[0], line.slice(line.indexOf("=") + 1)]));
 }
 
-/** @returns undefined where this machine has neither kubectl nor kustomize */
+/** @returns undefined if neither kubectl nor kustomize is installed */
 export function renderedExample(): Manifest[] | undefined {
   const kustomize = findOnPath(["kustomize"]);
   const kubectl = findOnPath(["kubectl"]);
   const [program, verb] = kustomize === undefined ? [kubectl, "kustomize"] : [kustomize, "build"];
   if (program === undefined) return undefined;
   const { status, stdout, stderr } = spawnSync(program, [verb, join(FOLDER, "example")], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`kustomize refuses the example: ${stderr}`);
+  if (status !== 0) throw new Error(`kustomize failed: ${stderr}`);
   return parseManifests(stdout);
 }
 

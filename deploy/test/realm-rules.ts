@@ -1,4 +1,4 @@
-// What the realm must say, rule by rule, and why. A rule is true for the realm as it is and false for a weaker one.
+// Security rules for the Keycloak realm. Each rule holds for the shipped realm and fails for a weaker one.
 import { SETTINGS } from "../../bff/src/settings.ts";
 
 type Mapper = { name: string; protocolMapper: string; config: Record<string, string> };
@@ -53,31 +53,34 @@ const mapper = (realm: Realm, name: string): Omit<Mapper, "name"> =>
 const flow = (realm: Realm, alias: string) =>
   realm.authenticationFlows.find((each) => each.alias === alias)?.authenticationExecutions ?? [];
 const user = (realm: Realm, name: string) => realm.users.find(({ username }) => username === name) as Realm["users"][0];
-const people = (realm: Realm) =>
+const humanUsers = (realm: Realm) =>
   realm.users.filter(({ serviceAccountClientId }) => serviceAccountClientId === undefined);
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 const policyNumber = ({ passwordPolicy }: Realm, name: string) =>
   Number(new RegExp(`\\b${name}\\((\\d+)\\)`).exec(String(passwordPolicy))?.[1] ?? 0);
 
 const CLIENT: readonly Rule[] = [
-  ["the gateway's client has a secret", (r) => client(r)["publicClient"] === false],
-  ["the secret comes from the environment", (r) => client(r).secret === "${CLOAKROOM_CLIENT_SECRET}"],
-  ["the redirect URI is one and exact", (r) => same(client(r).redirectUris, ["${CLOAKROOM_ORIGIN}/bff/callback"])],
+  ["the gateway's client is confidential", (r) => client(r)["publicClient"] === false],
+  ["the client secret is a placeholder", (r) => client(r).secret === "${CLOAKROOM_CLIENT_SECRET}"],
   [
-    "the page after logout is one and exact",
+    "there is exactly one redirect URI, without a wildcard",
+    (r) => same(client(r).redirectUris, ["${CLOAKROOM_ORIGIN}/bff/callback"]),
+  ],
+  [
+    "the post-logout redirect URIs are exact",
     (r) =>
       attributes(r)["post.logout.redirect.uris"] ===
       "${CLOAKROOM_ORIGIN}/bff/logout/return##${CLOAKROOM_ORIGIN}/logged-out",
   ],
-  ["no other origin may call Keycloak from a browser for it", (r) => client(r).webOrigins.length === 0],
-  ["PKCE is required, and not by plain", (r) => attributes(r)["pkce.code.challenge.method"] === "S256"],
+  ["no web origin is allowed (CORS)", (r) => client(r).webOrigins.length === 0],
+  ["PKCE with S256 is required", (r) => attributes(r)["pkce.code.challenge.method"] === "S256"],
   [
-    "the request is pushed, so that the browser carries nothing to change",
+    "pushed authorization requests are required (RFC 9126)",
     (r) => attributes(r)["require.pushed.authorization.requests"] === "true",
   ],
-  ["the code flow is on", (r) => client(r)["standardFlowEnabled"] === true],
+  ["the authorization code flow is enabled", (r) => client(r)["standardFlowEnabled"] === true],
   [
-    "every other way to a token is off",
+    "all other grants are disabled",
     (r) =>
       ["implicitFlowEnabled", "directAccessGrantsEnabled", "serviceAccountsEnabled"].every(
         (name) => client(r)[name] === false,
@@ -87,50 +90,50 @@ const CLIENT: readonly Rule[] = [
       ),
   ],
   [
-    "who may end everybody's sessions is a client of its own, off, with no secret that somebody could read",
+    "ending all sessions needs a separate client, which is disabled and has no secret",
     (r) => {
       const { enabled, secret, serviceAccountsEnabled, standardFlowEnabled } = client(r, "cloakroom-sessions");
       return !enabled && secret === undefined && serviceAccountsEnabled === true && standardFlowEnabled === false;
     },
   ],
   [
-    "and has that one right",
+    "the client for ending sessions has only the role manage-users",
     (r) =>
       same(
-        r.users.filter((each) => !people(r).includes(each)).map(({ clientRoles, groups }) => [clientRoles, groups]),
+        r.users.filter((each) => !humanUsers(r).includes(each)).map(({ clientRoles, groups }) => [clientRoles, groups]),
         [[{ "realm-management": ["manage-users"] }, undefined]],
       ) &&
       same(r.clientScopeMappings["realm-management"], [{ client: "cloakroom-sessions", roles: ["manage-users"] }]) &&
       client(r, "cloakroom-sessions")["fullScopeAllowed"] === false,
   ],
   [
-    "no client logs in by password alone",
+    "no client may use the password grant",
     (r) => r.clients.every((each) => each["directAccessGrantsEnabled"] === false) && !client(r, "admin-cli").enabled,
   ],
-  ["tokens hold no role that nobody asked for", (r) => client(r)["fullScopeAllowed"] === false],
+  ["tokens contain only mapped roles (full scope is off)", (r) => client(r)["fullScopeAllowed"] === false],
   [
-    "scopes are the few that the gateway asks for",
+    "the client's scopes are those that the gateway requests",
     (r) =>
       same(client(r).defaultClientScopes, ["basic", "acr"]) &&
       same(["openid", ...(client(r).optionalClientScopes ?? [])], SETTINGS.OIDC_SCOPE.default.split(" ")),
   ],
   [
-    "Keycloak names itself in its answers (RFC 9207)",
+    "authorization responses contain iss (RFC 9207)",
     (r) => attributes(r)["exclude.issuer.from.auth.response"] === "false",
   ],
   [
-    "tokens are signed as the gateway expects",
+    "tokens are signed with the gateway's default algorithm",
     (r) =>
       r["defaultSignatureAlgorithm"] === SETTINGS.OIDC_ID_TOKEN_ALG.default &&
       attributes(r)["id.token.signed.response.alg"] === SETTINGS.OIDC_ID_TOKEN_ALG.default &&
       attributes(r)["access.token.signed.response.alg"] === SETTINGS.OIDC_ID_TOKEN_ALG.default,
   ],
   [
-    "an access token says that it is one (RFC 9068)",
+    "access tokens have the type at+jwt (RFC 9068)",
     (r) => attributes(r)["access.token.header.type.rfc9068"] === "true",
   ],
   [
-    "logout reaches the gateway over the back channel, with the session it means",
+    "back-channel logout is configured and includes the session id",
     (r) =>
       client(r)["frontchannelLogout"] === false &&
       attributes(r)["backchannel.logout.url"] === "${CLOAKROOM_BACKCHANNEL_ORIGIN}/bff/backchannel-logout" &&
@@ -140,7 +143,7 @@ const CLIENT: readonly Rule[] = [
 
 const CLAIMS: readonly Rule[] = [
   [
-    "access tokens, and only they, are for the API",
+    "access tokens have the API's audience, ID tokens do not",
     (r) => {
       const { protocolMapper, config } = mapper(r, "audience");
       return (
@@ -151,7 +154,7 @@ const CLAIMS: readonly Rule[] = [
       );
     },
   ],
-  ["the audience itself can ask for no token", (r) => client(r, "resource-api")["bearerOnly"] === true],
+  ["the audience's client is bearer-only", (r) => client(r, "resource-api")["bearerOnly"] === true],
   [
     "roles are a flat claim in both tokens",
     (r) => {
@@ -178,7 +181,7 @@ const CLAIMS: readonly Rule[] = [
     },
   ],
   [
-    "nobody chooses the department that decides about them",
+    "users cannot edit their department",
     (r) => {
       const profile = r.components["org.keycloak.userprofile.UserProfileProvider"]?.[0]?.config;
       const { attributes: declared } = JSON.parse(profile?.["kc.user.profile.config"]?.[0] ?? "{}") as {
@@ -188,7 +191,7 @@ const CLAIMS: readonly Rule[] = [
     },
   ],
   [
-    "there are realm roles and client roles, and tokens may hold them",
+    "realm roles and client roles exist, and tokens may contain the realm roles",
     (r) =>
       same(
         r.roles.realm.map(({ name }) => name),
@@ -198,7 +201,7 @@ const CLAIMS: readonly Rule[] = [
       same(r.scopeMappings, [{ client: "cloakroom", roles: ["user", "admin"] }]),
   ],
   [
-    "groups give the roles",
+    "groups assign the realm roles",
     (r) =>
       same(
         r.groups.map(({ name, realmRoles }) => [name, realmRoles]),
@@ -210,76 +213,79 @@ const CLAIMS: readonly Rule[] = [
       ),
   ],
   [
-    "a group gives the client role, and tokens may hold it",
+    "a group assigns the client role, and access tokens contain it",
     (r) =>
       same(r.groups.find(({ name }) => name === "engineering")?.clientRoles, { "resource-api": ["reports-reader"] }) &&
       same(r.clientScopeMappings["resource-api"], [{ client: "cloakroom", roles: ["reports-reader"] }]) &&
       mapper(r, "client roles").config["access.token.claim"] === "true",
   ],
   [
-    "alice is a user in engineering and no administrator",
+    "alice is a user in engineering without the admin role",
     (r) =>
       same(user(r, "alice").groups, ["/engineering"]) &&
       same(user(r, "alice").attributes["department"], ["engineering"]),
   ],
   ["admin is a user and an administrator", (r) => same(user(r, "admin").groups, ["/operations", "/administrators"])],
   [
-    "no password is written down",
+    "passwords are placeholders",
     (r) =>
       same(
-        people(r).map(({ credentials }) => credentials.map(({ value }) => value)),
+        humanUsers(r).map(({ credentials }) => credentials.map(({ value }) => value)),
         [["${CLOAKROOM_ALICE_PASSWORD}"], ["${CLOAKROOM_ADMIN_PASSWORD}"]],
       ),
   ],
 ];
 
 const LIFETIMES: readonly Rule[] = [
-  ["a code lives for a minute at most (ASVS 10.4.3)", (r) => Number(r["accessCodeLifespan"]) <= 60],
-  ["an access token lives for five minutes at most", (r) => Number(r["accessTokenLifespan"]) <= 300],
-  ["a refresh token is spent once", (r) => r["revokeRefreshToken"] === true && r["refreshTokenMaxReuse"] === 0],
+  ["authorization codes are valid for at most one minute (ASVS 10.4.3)", (r) => Number(r["accessCodeLifespan"]) <= 60],
+  ["access tokens are valid for at most five minutes", (r) => Number(r["accessTokenLifespan"]) <= 300],
   [
-    // Keycloak counts from the last refresh, which is up to one access token older than the gateway's last request.
-    "Keycloak's idle limit is the gateway's and one access token at least",
+    "refresh tokens are rotated and used once",
+    (r) => r["revokeRefreshToken"] === true && r["refreshTokenMaxReuse"] === 0,
+  ],
+  [
+    // Keycloak's idle time starts at the last refresh, up to one access token lifetime before the gateway's last request.
+    "Keycloak's idle timeout is at least the gateway's plus one access token lifetime",
     (r) => Number(r["ssoSessionIdleTimeout"]) >= gatewayIdleSeconds + Number(r["accessTokenLifespan"]),
   ],
   [
-    "Keycloak's session lasts as long as the gateway's may",
+    "Keycloak's maximum session lifetime is at least the gateway's",
     (r) => Number(r["ssoSessionMaxLifespan"]) >= gatewayMaxSeconds,
   ],
   [
-    "it does not outlast a working day",
+    "Keycloak's sessions last at most ten hours, without remember-me",
     (r) => Number(r["ssoSessionMaxLifespan"]) <= 36_000 && r["rememberMe"] === false,
   ],
 ];
 
 const LOGIN: readonly Rule[] = [
-  ["TLS is required from outside", (r) => r["sslRequired"] !== "none"],
-  ["nobody makes an account for themselves", (r) => r["registrationAllowed"] === false],
-  ["passwords are long", (r) => policyNumber(r, "length") >= 12],
-  ["long passphrases are welcome", (r) => policyNumber(r, "maxLength") >= 64],
-  ["passwords do not come back", (r) => policyNumber(r, "passwordHistory") >= 5],
+  ["TLS is required for external requests", (r) => r["sslRequired"] !== "none"],
+  ["self-registration is disabled", (r) => r["registrationAllowed"] === false],
+  ["passwords have at least 12 characters", (r) => policyNumber(r, "length") >= 12],
+  ["passwords may have at least 64 characters", (r) => policyNumber(r, "maxLength") >= 64],
+  ["the last five passwords cannot be reused", (r) => policyNumber(r, "passwordHistory") >= 5],
   [
-    "a password is not the name",
+    "passwords must not contain the username or equal the email address",
     (r) => /notContainsUsername\(/.test(String(r["passwordPolicy"])) && /notEmail\(/.test(String(r["passwordPolicy"])),
   ],
-  ["passwords are kept as argon2", (r) => /hashAlgorithm\(argon2\)/.test(String(r["passwordPolicy"]))],
+  ["passwords are hashed with Argon2", (r) => /hashAlgorithm\(argon2\)/.test(String(r["passwordPolicy"]))],
   [
-    "guessing locks the account for a while",
+    "brute-force protection locks an account temporarily",
     (r) =>
       r["bruteForceProtected"] === true &&
       Number(r["failureFactor"]) <= 10 &&
       Number(r["waitIncrementSeconds"]) >= 60 &&
-      // For good would let anybody lock out anybody.
+      // A permanent lockout would be a denial of service against other users.
       r["permanentLockout"] === false,
   ],
-  ["level 2 is known by its number", (r) => same(JSON.parse(r.attributes["acr.loa.map"] ?? "{}"), { "1": 1, "2": 2 })],
-  ["the flow with the levels is the one in use", (r) => r["browserFlow"] === "browser with step-up"],
+  ["acr levels 1 and 2 are mapped", (r) => same(JSON.parse(r.attributes["acr.loa.map"] ?? "{}"), { "1": 1, "2": 2 })],
+  ["the browser flow is the step-up flow", (r) => r["browserFlow"] === "browser with step-up"],
   [
     "level 1 is a password",
     (r) => levelIs(r, "level 1: password", { level: "1", authenticator: "auth-username-password-form" }),
   ],
   [
-    "level 2 is a one-time code on top",
+    "level 2 adds a one-time code",
     (r) =>
       same(
         flow(r, "step-up levels").map(({ flowAlias, requirement }) => [flowAlias, requirement]),
@@ -290,31 +296,28 @@ const LOGIN: readonly Rule[] = [
       ) && levelIs(r, "level 2: one-time code", { level: "2", authenticator: "auth-otp-form" }),
   ],
   [
-    "level 2 is forgotten after a few minutes",
+    "level 2 expires after at most 15 minutes",
     (r) => Number(r.authenticatorConfig.find(({ alias }) => alias === "level 2")?.config["loa-max-age"]) <= 900,
   ],
-  ["a code is good once", (r) => r["otpPolicyType"] === "totp" && r["otpPolicyCodeReusable"] === false],
+  ["one-time codes cannot be reused", (r) => r["otpPolicyType"] === "totp" && r["otpPolicyCodeReusable"] === false],
 ];
 
 const EVENTS: readonly Rule[] = [
-  ["logins and failures are recorded", (r) => r["eventsEnabled"] === true && same(r["enabledEventTypes"], [])],
-  ["they are kept for 30 days at least, and not for ever", (r) => within(r["eventsExpiration"], 30, 400)],
+  ["all user events are recorded", (r) => r["eventsEnabled"] === true && same(r["enabledEventTypes"], [])],
+  ["user events are kept for 30 to 400 days", (r) => within(r["eventsExpiration"], 30, 400)],
   [
-    "what administrators do is recorded, with what they changed",
+    "admin events are recorded with their details",
     (r) => r["adminEventsEnabled"] === true && r["adminEventsDetailsEnabled"] === true,
   ],
-  [
-    "that is kept for 90 days at least, and not for ever",
-    (r) => within(r.attributes["adminEventsExpiration"], 90, 400),
-  ],
-  ["events reach the log too", (r) => same(r["eventsListeners"], ["jboss-logging"])],
+  ["admin events are kept for 90 to 400 days", (r) => within(r.attributes["adminEventsExpiration"], 90, 400)],
+  ["events are written to the log", (r) => same(r["eventsListeners"], ["jboss-logging"])],
 ];
 
 const LOOK: readonly Rule[] = [
-  ["people log in on pages that look like the application", (r) => r["loginTheme"] === "cloakroom"],
-  ["and manage their account on such pages", (r) => r["accountTheme"] === "cloakroom"],
+  ["the login theme is cloakroom", (r) => r["loginTheme"] === "cloakroom"],
+  ["the account theme is cloakroom", (r) => r["accountTheme"] === "cloakroom"],
   [
-    "the pages speak the user's language",
+    "pages are localized",
     (r) => r["internationalizationEnabled"] === true && (r["supportedLocales"] as string[]).includes("en"),
   ],
 ];

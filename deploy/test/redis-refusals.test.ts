@@ -1,4 +1,4 @@
-// The whole gateway as the user that the composed Redis gives it: Redis refuses no command, so ACL LOG stays readable.
+// The whole gateway with the composed system's Redis user: Redis denies no command, so ACL LOG contains no noise.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -26,19 +26,22 @@ beforeAll(async () => {
   writeFileSync(users, redisUsers(password));
   appendFileSync(users, "user owner on >owner ~* &* +@all\n");
   const lines = readFileSync(join(ROOT, "deploy", "redis", "redis.conf"), "utf8").split("\n");
-  const own = { port: undefined, bind: "127.0.0.1", aclfile: users, dir: folder } as Record<string, string | undefined>;
+  const overrides = { port: undefined, bind: "127.0.0.1", aclfile: users, dir: folder } as Record<
+    string,
+    string | undefined
+  >;
   const args = lines
     .filter((line) => /^[a-z]/.test(line))
     .flatMap((line) => {
       const [name = "", ...rest] = line.split(" ");
-      const value = name in own ? own[name] : rest.join(" ");
+      const value = name in overrides ? overrides[name] : rest.join(" ");
       return value === undefined ? [] : [`--${name}`, value === '""' ? "" : value];
     });
   redis = await startRedisServer({ args });
   url = `redis://cloakroom:${password}@127.0.0.1:${redis.port}/0`;
   owner = connectRedis({ url: `redis://owner:owner@127.0.0.1:${redis.port}`, timeoutMs: 2_000 });
   await new Promise((ready) => owner.once("ready", ready));
-  // Of the question whether the server is up, which is asked without a name.
+  // Clears the errors of startRedisServer's readiness check, which is not authenticated.
   await owner.call("CONFIG", "RESETSTAT");
   world = await startWorld({ env: { REDIS_URL: url, APP_ID } });
 }, 60_000);
@@ -49,14 +52,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Replies with an error, by their first word: Redis before 7.2 answers an unknown subcommand with `ERR`. */
-async function refusals(): Promise<Record<string, number>> {
+/** Error replies since the start, counted by error code. Redis before 7.2 replies `ERR` to an unknown subcommand. */
+async function errorCounts(): Promise<Record<string, number>> {
   const text = String(await owner.call("INFO", "errorstats"));
   const found = [...text.matchAll(/^errorstat_(\w+):count=(\d+)/gm)].map(([, name, count]) => [name, Number(count)]);
   return Object.fromEntries(found) as Record<string, number>;
 }
 
-async function sessionsCommand(...args: string[]): Promise<void> {
+async function runSessionsCommand(...args: string[]): Promise<void> {
   const child = spawn(process.execPath, [join(ROOT, "bff", "src", "admin.ts"), ...args], {
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -80,11 +83,11 @@ async function loggedIn() {
 }
 
 it.each<[string, () => Promise<unknown>]>([
-  ["a start, with every connection of its own", async () => undefined],
-  ["a connection that is lost and opened again", () => owner.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")],
+  ["a start with all connections", async () => undefined],
+  ["a reconnect after lost connections", () => owner.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")],
   ["a login", loggedIn],
   [
-    "requests of an API and an open event stream",
+    "API requests and an open event stream",
     async () => {
       const browser = await loggedIn();
       const stream = await openStream(browser, world.gateway, "/bff/events");
@@ -97,7 +100,7 @@ it.each<[string, () => Promise<unknown>]>([
     async () => (await loggedIn()).fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } }),
   ],
   [
-    "the list of sessions and the end of all",
+    "listing sessions and ending all of them",
     async () => {
       const browser = await loggedIn();
       await browser.fetch("/bff/sessions");
@@ -105,20 +108,20 @@ it.each<[string, () => Promise<unknown>]>([
     },
   ],
   [
-    "the administrator's list and end of a user's sessions",
+    "the sessions command: list and end-user",
     async () => {
       const subject = (await userOf(await loggedIn()))!;
-      await sessionsCommand("list", "--subject", subject);
-      await sessionsCommand("end-user", "--subject", subject);
+      await runSessionsCommand("list", "--subject", subject);
+      await runSessionsCommand("end-user", "--subject", subject);
     },
   ],
-  ["the readiness check", () => world.gateway.readiness("store")],
-])("Redis refuses nothing during %s", async (_what, act) => {
+  ["a readiness check", () => world.gateway.readiness("store")],
+])("Redis denies no command during %s", async (_what, act) => {
   await owner.call("ACL", "LOG", "RESET");
   await act();
   await expect.poll(() => world.gateway.store.check().catch(String), { timeout: 10_000 }).toBeUndefined();
   expect(await owner.call("ACL", "LOG")).toEqual([]);
-  // A script that the server does not have yet is sent in full then.
-  const { NOSCRIPT: _expected, ...others } = await refusals();
+  // EVALSHA of a script that is not cached yet: the driver retries with EVAL.
+  const { NOSCRIPT: _expected, ...others } = await errorCounts();
   expect(others).toEqual({});
 });

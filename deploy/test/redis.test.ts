@@ -1,4 +1,4 @@
-// The gateway's store through the user and the configuration that the composed system has, on a real Redis.
+// The gateway's store with the composed system's Redis user and configuration, on a real Redis.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,7 +49,7 @@ async function openStore() {
 }
 
 describe("the gateway's Redis user", () => {
-  it("may do everything that the store does", async () => {
+  it("may run every command of the store", async () => {
     const store = await openStore();
     const key = randomBytes(32).toString("base64url");
     const name = { kind: "user", hash: randomBytes(32).toString("base64url") } as const;
@@ -93,33 +93,39 @@ describe("the gateway's Redis user", () => {
   });
 
   it.each([
-    ["reads no key of anybody else's", ["GET", "other:key"]],
-    ["writes no key of anybody else's", ["SET", "other:key", "x"]],
-    ["reads no key of another application", ["GET", "cloakroom:shop:{x}:ended"]],
-    ["reads no key of an application whose id begins alike", ["HGET", `cloakroom:${APP_ID}-2:{x}:session`, "s"]],
-    ["reads no key of the format without application ids", ["HGET", "cloakroom:{x}:session", "s"]],
-    ["writes no key of another application", ["SET", "cloakroom:shop:{x}:ended", "revoked"]],
-    ["publishes on no channel of another application", ["PUBLISH", "cloakroom:shop:session-ended", "x revoked"]],
-    ["listens to no channel of another application", ["SUBSCRIBE", `cloakroom:${APP_ID}-2:session-ended`]],
-    ["lists no keys", ["KEYS", "cloakroom:*"]],
-    ["scans no keys", ["SCAN", "0"]],
-    ["empties no database", ["FLUSHALL"]],
-    ["changes no settings", ["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]],
-    ["listens to no channel of anybody else's", ["SUBSCRIBE", "other"]],
-    ["makes no users", ["ACL", "SETUSER", "other", "on"]],
-    ["watches nobody's commands", ["MONITOR"]],
-    ["reads another's key by no script either", ["EVAL", "return redis.call('GET', KEYS[1])", "1", "other:key"]],
-    ["loads no modules", ["MODULE", "LOAD", "/tmp/x.so"]],
+    ["cannot read keys outside its namespace", ["GET", "other:key"]],
+    ["cannot write keys outside its namespace", ["SET", "other:key", "x"]],
+    ["cannot read keys of another application", ["GET", "cloakroom:shop:{x}:ended"]],
+    [
+      "cannot read keys of an application whose id has the same prefix",
+      ["HGET", `cloakroom:${APP_ID}-2:{x}:session`, "s"],
+    ],
+    ["cannot read keys of the old format without application ids", ["HGET", "cloakroom:{x}:session", "s"]],
+    ["cannot write keys of another application", ["SET", "cloakroom:shop:{x}:ended", "revoked"]],
+    ["cannot publish to channels of another application", ["PUBLISH", "cloakroom:shop:session-ended", "x revoked"]],
+    ["cannot subscribe to channels of another application", ["SUBSCRIBE", `cloakroom:${APP_ID}-2:session-ended`]],
+    ["cannot list keys", ["KEYS", "cloakroom:*"]],
+    ["cannot scan keys", ["SCAN", "0"]],
+    ["cannot flush databases", ["FLUSHALL"]],
+    ["cannot change settings", ["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]],
+    ["cannot subscribe to channels outside its namespace", ["SUBSCRIBE", "other"]],
+    ["cannot create users", ["ACL", "SETUSER", "other", "on"]],
+    ["cannot monitor commands", ["MONITOR"]],
+    [
+      "cannot read keys outside its namespace in a script",
+      ["EVAL", "return redis.call('GET', KEYS[1])", "1", "other:key"],
+    ],
+    ["cannot load modules", ["MODULE", "LOAD", "/tmp/x.so"]],
   ] as const)("%s", async (_claim, [command, ...args]) => {
     const store = await openStore();
     await expect(store.client.call(command, ...args)).rejects.toThrow(/NOPERM|permissions|not allowed/);
   });
 
   it.each([
-    ["hear", "-subscribe"],
-    ["tell", "-publish"],
-    ["use the channel", "resetchannels"],
-  ])("is told in /readyz when it may not %s of ended sessions, and ends them all the same", async (_what, rule) => {
+    ["SUBSCRIBE", "-subscribe"],
+    ["PUBLISH", "-publish"],
+    ["the channel", "resetchannels"],
+  ])("without permission for %s: the store reports a fault and still ends sessions", async (_what, rule) => {
     const server = await startRedisServer();
     const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });
     await new Promise((ready) => owner.once("ready", ready));
@@ -154,7 +160,7 @@ describe("the gateway's Redis user", () => {
     await expect.poll(() => store.listenFault(), { timeout: 5_000 }).toBeUndefined();
   });
 
-  it("is the list that docs/guides/redis.md gives", () => {
+  it("has the commands that docs/guides/redis.md lists", () => {
     const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "redis.md"), "utf8");
     const listed = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(" ") ?? [];
     expect(listed).toEqual(REDIS_COMMANDS.split(" "));
@@ -162,7 +168,7 @@ describe("the gateway's Redis user", () => {
 });
 
 describe("the administrator's Redis user of docs/guides/manage-sessions.md", () => {
-  it("may end all sessions, and read no key of anybody else's", async () => {
+  it("may end all sessions and cannot read keys outside its namespace", async () => {
     const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "manage-sessions.md"), "utf8");
     const [, rule = ""] = /^ACL SETUSER cloakroom-admin (.+)$/m.exec(page) ?? [];
     const server = await startRedisServer();
@@ -198,27 +204,27 @@ describe("the administrator's Redis user of docs/guides/manage-sessions.md", () 
   });
 });
 
-describe("the application id of the Redis user", () => {
-  it.each(["docker-compose.yml", "deploy/kubernetes/base/gateway.yaml"])("is APP_ID in %s", (file) => {
+describe("the Redis user's application id", () => {
+  it.each(["docker-compose.yml", "deploy/kubernetes/base/gateway.yaml"])("equals APP_ID in %s", (file) => {
     const text = readFileSync(join(import.meta.dirname, "..", "..", file), "utf8");
     expect(/APP_ID(?::|\n +value:) (\S+)/.exec(text)?.[1]).toBe(APP_ID);
   });
 });
 
 describe("the composed Redis", () => {
-  it("keeps sessions over a restart", async () => {
+  it("keeps sessions across a restart", async () => {
     const store = await openStore();
     const key = randomBytes(32).toString("base64url");
     await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
     await redis.stop();
     redis = await startRedisServer({ port: redis.port, args: redisArgs });
     await expect
-      .poll(() => store.read(key).catch(() => "not yet"), { timeout: 10_000 })
+      .poll(() => store.read(key).catch(() => "unavailable"), { timeout: 10_000 })
       .toMatchObject({ session: "{}", tokens: "sealed" });
     expect((await store.readWithTimes(key))?.idleExpiresInMs).toBeGreaterThan(30_000);
   });
 
-  it("lets nobody in without a name", async () => {
+  it("rejects commands without authentication", async () => {
     const client = connectRedis({ url: `redis://127.0.0.1:${redis.port}`, timeoutMs: 500 });
     client.on("error", () => undefined);
     opened.push(() => client.disconnect());
@@ -226,7 +232,7 @@ describe("the composed Redis", () => {
     await expect(client.get("cloakroom:x")).rejects.toThrow();
   });
 
-  it("answers its health check and nothing else to it", async () => {
+  it("allows the health check user PING only", async () => {
     const client = connectRedis({ url: `redis://health:x@127.0.0.1:${redis.port}`, timeoutMs: 500 });
     client.on("error", () => undefined);
     opened.push(() => client.disconnect());

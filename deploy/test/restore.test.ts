@@ -1,11 +1,11 @@
-// restore.sh and the private key: each cause of a failure has its own sentence. The database step: npm run rehearsal.
+// restore.sh: private keys, passphrases and error messages. The database step is tested by npm run rehearsal.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it as always } from "vitest";
 
-// setsid and script are util-linux's.
+// setsid and script are part of util-linux.
 const it = always.skipIf(process.platform !== "linux");
 const folder = mkdtempSync(join(tmpdir(), "cloakroom-restore-"));
 const backups = join(folder, "backups");
@@ -19,7 +19,7 @@ function openssl(...args: string[]): void {
   if (status !== 0) throw new Error(stderr);
 }
 
-/** As docs/guides/backup.md says. */
+/** The command of docs/guides/backup.md. */
 function newKey(name: string, passphrase?: string): void {
   const curve = [
     "-newkey",
@@ -76,10 +76,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 type Attempt = { key: string; backup?: string; env?: Record<string, string>; typed?: string };
 
-/** Without a controlling terminal, as in `docker compose run -T` or cron, unless something is typed. */
+/** Runs without a controlling terminal, as in `docker compose run -T` or cron, unless input is typed. */
 function restore({ key, backup = NAME, env = {}, typed }: Attempt) {
   const run = ["/bin/bash", script, "secrets", backup];
-  // `script` gives it a terminal, on which openssl asks.
+  // `script` provides the terminal on which openssl prompts.
   const [program = "", ...args] =
     typed === undefined ? ["setsid", "--wait", ...run] : ["script", "-qec", run.join(" "), "/dev/null"];
   const { status, stdout, stderr } = spawnSync(program, args, {
@@ -93,7 +93,7 @@ function restore({ key, backup = NAME, env = {}, typed }: Attempt) {
     encoding: "utf8",
     ...(typed === undefined ? {} : { input: typed }),
   });
-  return { status, said: stdout + stderr, isRestored: existsSync(join(secrets, "gateway", "secret")) };
+  return { status, output: stdout + stderr, isRestored: existsSync(join(secrets, "gateway", "secret")) };
 }
 
 const locked = { key: "locked", backup: `locked-${NAME}` };
@@ -103,34 +103,38 @@ it.each<[string, Attempt]>([
   ["a key without a passphrase", { key: "plain" }],
   ["a passphrase from the environment", { ...locked, ...passphrase("the right one") }],
   ["a passphrase that is typed", { ...locked, typed: "the right one\n" }],
-])("restores with %s", (_what, attempt) => {
+])("restore.sh restores secrets with %s", (_what, attempt) => {
   expect(restore(attempt)).toMatchObject({ status: 0, isRestored: true });
   expect(readFileSync(join(secrets, "keycloak", "secret"), "utf8")).toBe("of keycloak");
 });
 
 it.each<[string, Attempt, RegExp]>([
-  ["no terminal for the passphrase", locked, /no terminal to ask for it.*BACKUP_KEY_PASSPHRASE/],
+  ["no terminal for the passphrase", locked, /no terminal to prompt for the passphrase.*BACKUP_KEY_PASSPHRASE/],
   [
     "a wrong passphrase from the environment",
     { ...locked, ...passphrase("wrong") },
-    /BACKUP_KEY_PASSPHRASE does not open/,
+    /BACKUP_KEY_PASSPHRASE does not decrypt/,
   ],
   [
     "a wrong passphrase that is typed",
     { ...locked, typed: "wrong\n" },
-    /this passphrase does not open the private key/,
+    /the passphrase does not decrypt the private key/,
   ],
-  ["another backup's key", { key: "other" }, /the key does not open this backup/],
+  ["another backup's key", { key: "other" }, /the private key does not decrypt this backup/],
   [
-    "another backup's key, unlocked",
+    "another backup's encrypted key",
     { key: "locked", ...passphrase("the right one") },
-    /the key does not open this backup/,
+    /the private key does not decrypt this backup/,
   ],
-  ["a file that is no key", { key: "garbage" }, /holds no private key/],
-  ["no key", { key: "nowhere" }, /is missing: mount the private key/],
-  ["no such backup", { key: "plain", backup: "cloakroom-nothing.tar.cms" }, /there is no backup cloakroom-nothing/],
-])("names the cause: %s", (_what, attempt, expected) => {
-  const { status, said, isRestored } = restore(attempt);
+  ["a file without a private key", { key: "garbage" }, /contains no PEM private key/],
+  ["a missing key file", { key: "nowhere" }, /is missing or empty\. Mount the private key/],
+  [
+    "an unknown backup",
+    { key: "plain", backup: "cloakroom-nothing.tar.cms" },
+    /backup cloakroom-nothing\.tar\.cms does not exist/,
+  ],
+])("restore.sh exits with 78 and names the cause: %s", (_what, attempt, expected) => {
+  const { status, output, isRestored } = restore(attempt);
   expect([status, isRestored]).toEqual([78, false]);
-  expect(said.match(/Nothing was restored: .*/)?.[0]).toMatch(expected);
+  expect(output.match(/Restore failed, nothing was changed: .*/)?.[0]).toMatch(expected);
 });

@@ -1,4 +1,4 @@
-// Keycloak's themes: they are where the realm and the image look for them, and say no colour that the app does not say.
+// Keycloak's themes: found by realm and image, and with the app's colours only.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -7,7 +7,8 @@ import { REALM_FILE, THEMES_FOLDER } from "../../scripts/keycloak/realm.ts";
 const root = join(import.meta.dirname, "..", "..");
 const read = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
 const realm = JSON.parse(readFileSync(REALM_FILE, "utf8")) as Record<string, string>;
-/** Custom properties of one rule, by name. */
+
+/** Custom properties of one CSS rule by name. */
 function tokensOf(css: string, rule: RegExp): Record<string, string> {
   const [, body = ""] = rule.exec(css) ?? [];
   return Object.fromEntries(
@@ -25,11 +26,11 @@ describe.each(["login", "account"])("the %s theme", (kind) => {
   const folder = join(THEMES_FOLDER, realm[`${kind}Theme`] ?? "", kind);
   const css = readFileSync(join(folder, "resources", "css", "cloakroom.css"), "utf8");
 
-  it("is where the realm looks for it", () => {
+  it("exists in the folder that the realm names", () => {
     expect(existsSync(join(folder, "theme.properties"))).toBe(true);
   });
 
-  it("has the app's colours and letters, in light and dark", () => {
+  it("has the app's colours and fonts in light and dark mode", () => {
     const light = tokensOf(css, /^:root \{([^}]+)\}/m);
     const dark = tokensOf(css, /^:root\.pf-v5-theme-dark \{([^}]+)\}/m);
     const { ticket, ground, display } = light;
@@ -40,16 +41,16 @@ describe.each(["login", "account"])("the %s theme", (kind) => {
     expect(Object.keys(dark).length).toBeGreaterThan(8);
   });
 
-  it("says no other colour, but the white that a scanner wants around a code", () => {
+  it("contains no other colour except the white border around the QR code", () => {
     const rules = css.replace(/^:root[^{]*\{[^}]+\}/gm, "").replace("border: 0.5rem solid #fff;", "");
     expect(rules.match(/#[\da-f]{3,8}\b|rgb\(|hsl\(/gi)).toBeNull();
   });
 
-  it("loads nothing from elsewhere", () => {
+  it("loads no external resources", () => {
     expect(css).not.toMatch(/@import|url\("?(https?:)?\/\//);
   });
 });
 
-it("the image carries the themes", () => {
+it("the Keycloak image contains the themes", () => {
   expect(read("deploy", "keycloak", "Dockerfile")).toContain("COPY --chown=1000:0 themes /opt/keycloak/themes");
 });

@@ -1,4 +1,4 @@
-// The TLS proxy as it is shipped, in front of the real gateway: what passes, what is believed, what stays out of its log.
+// The shipped Caddyfile in front of a real gateway: forwarded headers, limits, streaming, administration paths, logging.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
@@ -12,14 +12,14 @@ import { startGateway, type GatewayProcess } from "../../demo/src/gateway-proces
 import { findCaddy, startTlsProxy, type TlsProxy } from "../rehearsal/tls.ts";
 
 const caddy = findCaddy();
-if (caddy === undefined) console.log("The TLS tests are skipped: there is no caddy on PATH (apt-get install caddy).");
+if (caddy === undefined) console.log("The TLS tests are skipped: caddy is not on PATH (apt-get install caddy).");
 
-type Answer = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string };
+type ReceivedResponse = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string };
 
-describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
+describe.skipIf(caddy === undefined)("the TLS proxy", () => {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-tls-"));
   const seen: IncomingHttpHeaders[] = [];
-  /** Stands where Keycloak would and keeps what it is sent. */
+  /** A fake Keycloak that records the headers that it receives. */
   const keycloak = createServer(({ headers }, response) => {
     seen.push(headers);
     held = response;
@@ -42,7 +42,7 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
     keycloakOrigin = `https://id.localhost:${tls}`;
     writeFileSync(join(folder, "index.html"), "<!doctype html><title>app</title>");
     gateway = await startGateway({
-      // With the question mark, /readyz is but the query of a question to /livez: there is no provider here.
+      // Turns the readiness check into `/livez?/readyz`: without a provider the gateway is never ready.
       managementOrigin: `http://127.0.0.1:${managementPort}/livez?`,
       env: {
         PUBLIC_ORIGIN: publicOrigin,
@@ -81,30 +81,30 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
       agent: false,
     };
   };
-  const ask = (url: string, headers: Record<string, string> = {}): Promise<Answer> =>
+  const send = (url: string, headers: Record<string, string> = {}): Promise<ReceivedResponse> =>
     new Promise((resolve, reject) => {
       const sent = request(options(url, headers), (response) => {
         let body = "";
         response.on("data", (chunk: Buffer) => (body += chunk.toString()));
         response.on("end", () => {
-          const { statusCode: status = 0, headers: answered, rawHeaders } = response;
-          resolve({ status, headers: answered, rawHeaders, body });
+          const { statusCode: status = 0, headers: received, rawHeaders } = response;
+          resolve({ status, headers: received, rawHeaders, body });
         });
       });
       sent.once("error", reject);
       sent.end();
     });
 
-  it("HSTS comes once, from the gateway or in its place", async () => {
+  it("sends exactly one HSTS header, the gateway's or its own", async () => {
     for (const url of [`${publicOrigin}/`, `${publicOrigin}/bff/user`, `${keycloakOrigin}/realms/demo`]) {
-      const { rawHeaders } = await ask(url);
+      const { rawHeaders } = await send(url);
       const found = rawHeaders.filter((name) => name.toLowerCase() === "strict-transport-security");
       expect([url, found.length]).toEqual([url, 1]);
     }
   });
 
-  it("nothing that a browser claims about itself arrives", async () => {
-    await ask(`${keycloakOrigin}/forged`, {
+  it("removes or overwrites all forwarding headers of a browser", async () => {
+    await send(`${keycloakOrigin}/forged`, {
       "X-Forwarded-For": "203.0.113.9",
       "X-Forwarded-Proto": "http",
       "X-Forwarded-Host": "evil.example",
@@ -121,18 +121,18 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
     expect(JSON.stringify(arrived)).not.toMatch(/evil|203\.0\.113/);
   });
 
-  it("a head that the gateway takes passes, and one that is too large is refused before it", async () => {
-    const sized = async (bytes: number) => (await ask(`${publicOrigin}/`, { "X-Large": "x".repeat(bytes) })).status;
+  it("forwards headers of 8 kB and responds with 431 to headers of 40 kB", async () => {
+    const sized = async (bytes: number) => (await send(`${publicOrigin}/`, { "X-Large": "x".repeat(bytes) })).status;
     expect(await sized(8_000)).toBe(200);
     expect(await sized(40_000)).toBe(431);
   });
 
-  it("a compressed file passes as it is, and nothing else becomes one", async () => {
-    const { headers } = await ask(`${keycloakOrigin}/realms/demo`, { "Accept-Encoding": "gzip, br" });
+  it("does not compress responses", async () => {
+    const { headers } = await send(`${keycloakOrigin}/realms/demo`, { "Accept-Encoding": "gzip, br" });
     expect(headers["content-encoding"]).toBeUndefined();
   });
 
-  it("a body arrives piece by piece, and an end at the browser is an end behind the proxy", async () => {
+  it("streams response bodies and closes the upstream request when the browser disconnects", async () => {
     const sent = request(options(`${keycloakOrigin}/stream?code=secret-code`, { "x-hold": "1" }));
     sent.on("error", () => undefined);
     sent.end();
@@ -146,8 +146,8 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
   });
 
   describe("Keycloak's administration", () => {
-    /** The path as it is written: no URL parser in between. */
-    const askPath = (path: string): Promise<number> =>
+    /** Sends the path as written, without URL normalization. */
+    const statusOf = (path: string): Promise<number> =>
       new Promise((resolve, reject) => {
         const sent = request({ ...options(keycloakOrigin), path }, (response) => {
           response.resume();
@@ -176,9 +176,9 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
       ],
       "/realms/%6daster/account",
     ];
-    const reached = async (path: string): Promise<boolean> => {
+    const isForwarded = async (path: string): Promise<boolean> => {
       const before = seen.length;
-      const status = await askPath(path);
+      const status = await statusOf(path);
       return seen.length > before || status !== 404;
     };
     const restart = async (env: Record<string, string>) => {
@@ -186,34 +186,36 @@ describe.skipIf(caddy === undefined)("behind the TLS proxy", () => {
       proxy = await startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports, env });
     };
 
-    it.each(PATHS)("is closed by default, also on this machine: %s", async (path) =>
-      expect(await reached(path)).toBe(false),
+    it.each(PATHS)("is not forwarded by default, also from loopback: %s", async (path) =>
+      expect(await isForwarded(path)).toBe(false),
     );
 
     it.each(["/realms/demo", "/realms/demo/account/", "/resources/admin/x.js", "/realms/mastery"])(
-      "leaves the rest open: %s",
-      async (path) => expect(await reached(path)).toBe(true),
+      "does not block other paths: %s",
+      async (path) => expect(await isForwarded(path)).toBe(true),
     );
 
     it.each<[string, Record<string, string>, boolean]>([
-      ["opens to an address that ADMIN_NETWORKS names", { ADMIN_NETWORKS: "127.0.0.1/32" }, true],
-      ["opens to the second of two networks", { ADMIN_NETWORKS: "198.51.100.0/24 127.0.0.0/8" }, true],
-      ["stays closed to another address", { ADMIN_NETWORKS: "198.51.100.0/24" }, false],
+      ["is forwarded for an address in ADMIN_NETWORKS", { ADMIN_NETWORKS: "127.0.0.1/32" }, true],
+      ["is forwarded for the second of two networks", { ADMIN_NETWORKS: "198.51.100.0/24 127.0.0.0/8" }, true],
+      ["is not forwarded for another address", { ADMIN_NETWORKS: "198.51.100.0/24" }, false],
       [
-        "stays closed to the bridge's address, which can be any client's",
+        "is not forwarded for the bridge network, whose address can be any client's",
         { ADMIN_NETWORKS: "private_ranges", BRIDGE_NETWORK: "127.0.0.0/8" },
         false,
       ],
     ])("%s", async (_claim, env, expected) => {
       await restart(env);
-      expect(await reached("/admin/master/console/")).toBe(expected);
+      expect(await isForwarded("/admin/master/console/")).toBe(expected);
       await restart({});
     });
   });
 
-  it("a gateway that is away is a 503 that says when to come back, and no code gets into the log", async () => {
+  it("responds with 503 and Retry-After if the gateway is down, and logs no code or cookie", async () => {
     await gateway.stop();
-    const { status, headers } = await ask(`${publicOrigin}/bff/callback?code=secret-code`, { cookie: "secret=cookie" });
+    const { status, headers } = await send(`${publicOrigin}/bff/callback?code=secret-code`, {
+      cookie: "secret=cookie",
+    });
     expect(status).toBe(503);
     expect(headers).toMatchObject({ "retry-after": "5", "cache-control": "no-store" });
     expect(headers["set-cookie"]).toBeUndefined();

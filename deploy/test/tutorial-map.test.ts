@@ -1,4 +1,4 @@
-// The table of the tutorial's sections leads somewhere, in every row.
+// Checks that every path in docs/tutorial-map.md exists.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -10,20 +10,20 @@ const rows = readFileSync(join(root, "docs", "guides", "tutorial-map.md"), "utf8
   .map((line) => line.split("|").map((cell) => cell.trim()))
   .map(([, section = "", place = "", proof = ""]) => ({ section, place, proof }));
 
-/** What stands in backticks and has a folder or an ending is a path from the root. */
+/** Code spans with a slash or a file extension are paths from the root. */
 const pathsIn = (text: string) =>
   [...text.matchAll(/`([\w.@/-]+)`/g)]
     .map(([, path = ""]) => path)
     .filter((path) => /\/|\.(ts|json|yml|md)$/.test(path));
 
-it("has every section", () => expect(rows.length).toBeGreaterThanOrEqual(19));
+it("tutorial-map.md has at least 19 sections", () => expect(rows.length).toBeGreaterThanOrEqual(19));
 
-it.each(rows)("$section is proved by a test that exists", ({ proof }) => {
+it.each(rows)('tutorial section "$section" names an existing test', ({ proof }) => {
   const paths = pathsIn(proof);
   expect(paths.filter((path) => /\.(test|spec)\.ts$|\/$/.test(path))).not.toEqual([]);
   for (const path of paths) expect([path, existsSync(join(root, path))]).toEqual([path, true]);
 });
 
-it.each(rows)("$section is where the table says", ({ place }) => {
+it.each(rows)('tutorial section "$section" names existing files', ({ place }) => {
   for (const path of pathsIn(place)) expect([path, existsSync(join(root, path))]).toEqual([path, true]);
 });

@@ -1,4 +1,4 @@
-// The client's URIs at each start of Keycloak: what is asked of its administration, and what is said when that fails.
+// update-client.sh: the kcadm calls it makes and its messages, with a fake kcadm.sh.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,10 +14,10 @@ let folder: string;
 let health: Server | undefined;
 
 /**
- * Stands where Keycloak's command line would: answers `get` from a file, and keeps every call. As the real one, it
- * prints what attributes there are only where it is asked for `attributes(*)`.
+ * A fake kcadm.sh: `get` prints a file, and every call is recorded. Like the real one, it prints attributes only if the
+ * requested fields contain `attributes(*)`.
  */
-const KCADM = `#!/bin/bash
+const FAKE_KCADM = `#!/bin/bash
 echo "$@ password=$KC_CLI_PASSWORD" >>"$KEYCLOAK_HOME/calls"
 if [[ -e $KEYCLOAK_HOME/refuse ]]; then cat "$KEYCLOAK_HOME/refuse" >&2; exit 1; fi
 [[ $1 == get ]] || exit 0
@@ -28,7 +28,7 @@ else sed '/"attributes" : {/,/^  }/c\\  "attributes" : { }' "$KEYCLOAK_HOME/clie
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "cloakroom-update-"));
   mkdirSync(join(folder, "bin"));
-  writeFileSync(join(folder, "bin", "kcadm.sh"), KCADM);
+  writeFileSync(join(folder, "bin", "kcadm.sh"), FAKE_KCADM);
   chmodSync(join(folder, "bin", "kcadm.sh"), 0o755);
 });
 afterEach(() => {
@@ -37,8 +37,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** As Keycloak prints a client. */
-function client(origin: string, change: Record<string, unknown> = {}): string {
+/** A client in kcadm's output format. */
+function printedClient(origin: string, change: Record<string, unknown> = {}): string {
   const lines = Object.entries({
     id: "0b1c",
     rootUrl: origin,
@@ -91,22 +91,22 @@ async function run({ port, origin = "https://app.example", server = process.pid,
 }
 
 it.each<[string, string]>([
-  ["plain http under another port", client("http://localhost:3000")],
-  ["a host that was replaced", client("https://old.example")],
-  ["the realm of the previous release, with one way back", client("https://app.example", { attributes: {} })],
-  ["a second redirect URI", client("https://app.example", { redirectUris: ["https://app.example/*"] })],
-  ["web origins", client("https://app.example", { webOrigins: ["+"] })],
-  ["no root URL", client("https://app.example", { rootUrl: "" })],
+  ["a plain http origin on another port", printedClient("http://localhost:3000")],
+  ["another host", printedClient("https://old.example")],
+  ["no post-logout redirect URIs", printedClient("https://app.example", { attributes: {} })],
+  ["a second redirect URI", printedClient("https://app.example", { redirectUris: ["https://app.example/*"] })],
+  ["web origins", printedClient("https://app.example", { webOrigins: ["+"] })],
+  ["no root URL", printedClient("https://app.example", { rootUrl: "" })],
   [
-    "another address for back-channel logout",
-    client("https://app.example", {
+    "another back-channel logout URL",
+    printedClient("https://app.example", {
       attributes: { "backchannel.logout.url": "http://elsewhere/bff/backchannel-logout" },
     }),
   ],
-])("a client with %s gets the URIs of this start", async (_what, found) => {
+])("update-client.sh updates a client with %s", async (_what, found) => {
   writeFileSync(join(folder, "client.json"), found);
   const { status, output, updates } = await run({ port: await serveHealth() });
-  expect([status, output]).toEqual([0, "The client cloakroom now has the URIs of https://app.example.\n"]);
+  expect([status, output]).toEqual([0, "Client cloakroom updated to the URIs of https://app.example.\n"]);
   expect(updates).toHaveLength(1);
   expect(updates[0]).toContain("clients/0b1c -r demo");
   for (const setting of [
@@ -119,15 +119,15 @@ it.each<[string, string]>([
     expect(updates[0]).toContain(` -s ${setting} `);
 });
 
-it("a client that has them already is left unchanged: no administrator's event at each start", async () => {
-  writeFileSync(join(folder, "client.json"), client("https://app.example"));
+it("update-client.sh does not update a client with current URIs, which would be an admin event", async () => {
+  writeFileSync(join(folder, "client.json"), printedClient("https://app.example"));
   const { status, output, updates } = await run({ port: await serveHealth() });
   expect([status, updates]).toEqual([0, []]);
   expect(output).toContain("already");
 });
 
-it("waits for a Keycloak that is not up yet", async () => {
-  writeFileSync(join(folder, "client.json"), client("http://localhost:3000"));
+it("update-client.sh waits until Keycloak is ready", async () => {
+  writeFileSync(join(folder, "client.json"), printedClient("http://localhost:3000"));
   const port = await freePort();
   const running = run({ port });
   await serveHealth(port, 503);
@@ -137,8 +137,8 @@ it("waits for a Keycloak that is not up yet", async () => {
   expect(await running).toMatchObject({ status: 0, updates: [expect.stringContaining("https://app.example")] });
 }, 20_000);
 
-it("passes the password in the environment, not where every process can read it", async () => {
-  writeFileSync(join(folder, "client.json"), client("http://localhost:3000"));
+it("update-client.sh passes the password in the environment, not as an argument", async () => {
+  writeFileSync(join(folder, "client.json"), printedClient("http://localhost:3000"));
   const { calls } = await run({ port: await serveHealth() });
   for (const call of calls) {
     expect(call).toMatch(/ password=the-password$/);
@@ -146,37 +146,36 @@ it("passes the password in the environment, not where every process can read it"
   }
 });
 
-it("exits with the server, and without output, where Keycloak does not start", async () => {
+it("update-client.sh exits silently if the server process ends before it is ready", async () => {
   const ended = spawn("true");
   await once(ended, "close");
   expect(await run({ port: await freePort(), server: ended.pid! })).toMatchObject({ status: 0, output: "", calls: [] });
 });
 
 it.each([
-  [
-    "an administrator that was replaced",
-    "Invalid user credentials [invalid_grant]",
-    /as bootstrap-admin: Invalid user/,
-  ],
-  ["a realm that is not there", "Resource not found for url: …/realms/demo/clients", /Resource not found/],
-])("%s: tries again, then says what to set by hand", async (_what, words, expected) => {
-  writeFileSync(join(folder, "refuse"), words);
-  const { status, output, calls } = await run({ port: await serveHealth() });
-  expect([status, calls.length]).toEqual([1, 5]);
-  expect(output).toMatch(expected);
-  for (const uri of ["/bff/callback", "/bff/logout/return", "/logged-out"])
-    expect(output).toContain(`https://app.example${uri}`);
-  expect(output).toContain("http://gateway:3000/bff/backchannel-logout");
-  expect(output).not.toContain("the-password");
-});
+  ["a replaced administrator", "Invalid user credentials [invalid_grant]", /as bootstrap-admin: Invalid user/],
+  ["a missing realm", "Resource not found for url: …/realms/demo/clients", /Resource not found/],
+])(
+  "with %s, update-client.sh retries five times, then prints the URIs to set by hand",
+  async (_what, message, expected) => {
+    writeFileSync(join(folder, "refuse"), message);
+    const { status, output, calls } = await run({ port: await serveHealth() });
+    expect([status, calls.length]).toEqual([1, 5]);
+    expect(output).toMatch(expected);
+    for (const uri of ["/bff/callback", "/bff/logout/return", "/logged-out"])
+      expect(output).toContain(`https://app.example${uri}`);
+    expect(output).toContain("http://gateway:3000/bff/backchannel-logout");
+    expect(output).not.toContain("the-password");
+  },
+);
 
-it("says that the client is missing", async () => {
+it("update-client.sh reports a missing client", async () => {
   writeFileSync(join(folder, "client.json"), "[ ]\n");
   const { status, output } = await run({ port: await serveHealth() });
-  expect([status, output.includes("the realm demo has no client cloakroom")]).toEqual([1, true]);
+  expect([status, output.includes("realm demo has no client cloakroom")]).toEqual([1, true]);
 });
 
-it("says that Keycloak was not ready in time", async () => {
+it("update-client.sh reports that Keycloak is not ready in time", async () => {
   const { status, output } = await run({ port: await freePort(), env: { UPDATE_WAIT_SECONDS: "1" } });
-  expect([status, output]).toEqual([1, "The client cloakroom was not updated: Keycloak is not ready after 1 s.\n"]);
+  expect([status, output]).toEqual([1, "Client cloakroom not updated: Keycloak is not ready after 1 s.\n"]);
 });

@@ -1,6 +1,6 @@
-// A system that changes its origin: Keycloak imports the realm once, and its client must follow at the next start.
+// Change of the public origin: Keycloak imports a realm once, so update-client.sh applies the new origin at its next start.
 import { fillLoginForm } from "../../../e2e-keycloak/support/pages.ts";
-import { expect, test } from "../test.ts";
+import { expect, test } from "../fixtures.ts";
 
 type Client = {
   id: string;
@@ -14,7 +14,7 @@ type Client = {
 
 const OLD = "http://localhost:3000";
 
-test("TLS after http: a realm that was imported under another origin follows at Keycloak's next start", async ({
+test("a realm imported under an http origin gets the https origin at Keycloak's next start", async ({
   page,
   rehearsal,
 }) => {
@@ -22,11 +22,11 @@ test("TLS after http: a realm that was imported under another origin follows at 
   const { publicOrigin, ports } = rehearsal.installation;
   const find = async (): Promise<Client> => {
     const [client] = await rehearsal.admin().get<Client[]>("/demo/clients?clientId=cloakroom");
-    if (client === undefined) throw new Error("the realm has no client cloakroom");
+    if (client === undefined) throw new Error("realm demo has no client cloakroom");
     return client;
   };
   const imported = await find();
-  await test.step("the realm is as it was imported under http", async () => {
+  await test.step("login fails with the client's URIs of the old origin", async () => {
     await rehearsal.admin().send("PUT", `/demo/clients/${imported.id}`, {
       ...imported,
       rootUrl: OLD,
@@ -42,11 +42,11 @@ test("TLS after http: a realm that was imported under another origin follows at 
     await expect(page.getByLabel("Password", { exact: true })).toHaveCount(0);
   });
 
-  await test.step("after a restart it has the origin of this start, and everything else is unchanged", async () => {
+  await test.step("a restart updates the URIs and leaves the rest of the client unchanged", async () => {
     const output = await rehearsal.restartKeycloak();
     await expect
       .poll(output, { timeout: 240_000 })
-      .toContain(`The client cloakroom now has the URIs of ${publicOrigin}.`);
+      .toContain(`Client cloakroom updated to the URIs of ${publicOrigin}.`);
     const updated = await find();
     expect(updated).toEqual({
       ...imported,
@@ -58,15 +58,15 @@ test("TLS after http: a realm that was imported under another origin follows at 
     });
   });
 
-  await test.step("a person logs in and out", async () => {
+  await test.step("login works", async () => {
     await page.goto(`${publicOrigin}/bff/login`);
     await fillLoginForm(page, { username: "alice", password: rehearsal.password("alice") });
     await page.waitForURL(`${publicOrigin}/**`);
   });
 
-  await test.step("a start without a change updates nothing, and the secret stays out of the log", async () => {
+  await test.step("another restart updates nothing, and the log contains no password", async () => {
     const output = await rehearsal.restartKeycloak();
-    await expect.poll(output, { timeout: 240_000 }).toContain(`has the URIs of ${publicOrigin} already`);
+    await expect.poll(output, { timeout: 240_000 }).toContain(`already has the URIs of ${publicOrigin}`);
     expect(rehearsal.keycloakLog()).not.toContain(rehearsal.password("admin"));
   });
 });

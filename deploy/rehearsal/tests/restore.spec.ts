@@ -1,14 +1,14 @@
-// The disaster: everything is gone but a backup and the private key that opens it.
+// Disaster recovery: restores a destroyed system from one backup and its private key.
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createUser } from "../../../e2e-keycloak/support/realm-parts.ts";
 import { currentUser, fillLoginForm, logIn } from "../../../e2e-keycloak/support/pages.ts";
-import { expect, test } from "../test.ts";
+import { expect, test } from "../fixtures.ts";
 
 type Keys = { certificate: string; key: string };
 
-/** As docs/guides/backup.md says, without the passphrase. */
+/** The command of docs/guides/backup.md, without a passphrase. */
 function newKeys(folder: string, name: string): Keys {
   const [certificate, key] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)];
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
@@ -17,7 +17,7 @@ function newKeys(folder: string, name: string): Keys {
   return { certificate, key };
 }
 
-test("a backup restores users, passwords and secrets into an empty system, and no session", async ({
+test("a restore into an empty system brings back users, passwords and secrets, but no sessions", async ({
   page,
   rehearsal,
 }) => {
@@ -32,7 +32,7 @@ test("a backup restores users, passwords and secrets into an empty system, and n
   expect(backup).toMatchObject({ status: 0, stderr: "" });
   const name = backup.stdout.trim();
 
-  await test.step("the file tells nobody anything", () => {
+  await test.step("the backup file is encrypted", () => {
     const file = join(folder, "backups", name);
     expect(statSync(file).mode & 0o777).toBe(0o440);
     const bytes = readFileSync(file);
@@ -40,24 +40,24 @@ test("a backup restores users, passwords and secrets into an empty system, and n
       expect(bytes.includes(word)).toBe(false);
   });
 
-  await test.step("nothing is restored over a system that is there", () => {
-    const run = (what: string) => rehearsal.runScript("restore.sh", [what, name], { BACKUP_KEY: keys.key });
-    for (const [what, why] of [
+  await test.step("restore.sh refuses a system that is not empty", () => {
+    const run = (step: string) => rehearsal.runScript("restore.sh", [step, name], { BACKUP_KEY: keys.key });
+    for (const [step, message] of [
       ["secrets", "empty system"],
       ["database", "not empty"],
     ] as const) {
-      const { status, stderr } = run(what);
-      expect([status, stderr.includes(why)]).toEqual([78, true]);
+      const { status, stderr } = run(step);
+      expect([status, stderr.includes(message)]).toEqual([78, true]);
     }
   });
 
-  await rehearsal.lose();
+  await rehearsal.destroy();
 
-  await test.step("another key opens nothing, and neither does a changed file", () => {
+  await test.step("restore.sh rejects another key and a modified backup", () => {
     const other = newKeys(folder, "other");
     const { status, stderr } = rehearsal.runScript("restore.sh", ["secrets", name], { BACKUP_KEY: other.key });
     expect(status).toBe(78);
-    expect(stderr).toContain("does not open this backup");
+    expect(stderr).toContain("does not decrypt this backup");
     const changed = readFileSync(join(folder, "backups", name));
     changed.writeUInt8(changed.readUInt8(changed.length - 40) ^ 1, changed.length - 40);
     writeFileSync(join(folder, "backups", "cloakroom-changed.tar.cms"), changed);
@@ -65,12 +65,12 @@ test("a backup restores users, passwords and secrets into an empty system, and n
     expect(rehearsal.runScript("restore.sh", onChanged, { BACKUP_KEY: keys.key }).status).toBe(78);
   });
 
-  const restore = (what: string) => rehearsal.runScript("restore.sh", [what, name], { BACKUP_KEY: keys.key });
+  const restore = (step: string) => rehearsal.runScript("restore.sh", [step, name], { BACKUP_KEY: keys.key });
   expect(restore("secrets")).toMatchObject({ status: 0, stderr: "" });
   await rehearsal.startDatabase();
   expect(restore("database")).toMatchObject({ status: 0, stderr: "" });
 
-  await test.step("Keycloak's own export has the users with what they log in with", async () => {
+  await test.step("Keycloak's export contains the users with their credentials", async () => {
     const realm = JSON.parse(await rehearsal.exportRealm()) as {
       realm: string;
       users: { username: string; credentials: { type: string; secretData?: string }[] }[];
@@ -81,16 +81,16 @@ test("a backup restores users, passwords and secrets into an empty system, and n
     expect(exported?.credentials[0]?.secretData).toContain("value");
   });
 
-  await rehearsal.startRest();
+  await rehearsal.startServices();
 
-  await test.step("whoever was logged in is not any more", async () => {
+  await test.step("sessions from before the backup are gone", async () => {
     expect((await currentUser(page)).user).toBeNull();
     await page.goto(`${publicOrigin}/bff/login`);
     expect(new URL(page.url()).origin).toBe(keycloakOrigin);
     await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
   });
 
-  await test.step("the user of before logs in with the password of before", async () => {
+  await test.step("the user logs in with the old password and has the same subject", async () => {
     await fillLoginForm(page, user);
     await page.waitForURL(`${publicOrigin}/**`);
     const after = await currentUser(page);
@@ -101,13 +101,13 @@ test("a backup restores users, passwords and secrets into an empty system, and n
     });
   });
 
-  await test.step("the audit trail of before is still there", async () => {
+  await test.step("Keycloak still has the audit events from before the backup", async () => {
     const events = await rehearsal.admin().get<{ type: string }[]>(`/demo/events?user=${user.id}`);
     expect(events.filter(({ type }) => type === "LOGIN").length).toBeGreaterThanOrEqual(2);
   });
 });
 
-test("old backups make room for new ones", ({ rehearsal }) => {
+test("backup.sh deletes the oldest backups beyond BACKUP_KEEP", ({ rehearsal }) => {
   const { folder } = rehearsal.installation;
   const { certificate } = newKeys(folder, "rotation");
   const backups = join(folder, "backups-of-rotation");
@@ -117,11 +117,11 @@ test("old backups make room for new ones", ({ rehearsal }) => {
   const env = { BACKUP_CERTIFICATE: certificate, BACKUP_FOLDER: backups, BACKUP_KEEP: "2" };
   const { status, stdout } = rehearsal.runScript("backup.sh", [], env);
   expect(status).toBe(0);
-  const { stdout: left } = spawnSync("ls", [backups], { encoding: "utf8" });
-  expect(left.trim().split("\n")).toEqual(["cloakroom-20200103T000000Z.tar.cms", stdout.trim()]);
+  const { stdout: remaining } = spawnSync("ls", [backups], { encoding: "utf8" });
+  expect(remaining.trim().split("\n")).toEqual(["cloakroom-20200103T000000Z.tar.cms", stdout.trim()]);
 });
 
-test("a backup holds each secret once, also where they are mounted as Kubernetes does", ({ rehearsal }) => {
+test("a backup contains each secret once when secrets are mounted as symbolic links (Kubernetes)", ({ rehearsal }) => {
   const { folder, secretsFolder } = rehearsal.installation;
   const keys = newKeys(folder, "kubernetes");
   const mounted = join(folder, "secrets-of-kubernetes");
@@ -133,8 +133,8 @@ test("a backup holds each secret once, also where they are mounted as Kubernetes
   expect(spawnSync("/bin/bash", ["-c", script], { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
   const env = { BACKUP_CERTIFICATE: keys.certificate, SECRETS_FOLDER: mounted };
   const name = rehearsal.runScript("backup.sh", [], env).stdout.trim();
-  const opened = `openssl cms -decrypt -inform DER -in '${join(folder, "backups", name)}' -inkey '${keys.key}' | tar -tv`;
-  const { stdout } = spawnSync("/bin/bash", ["-c", opened], { encoding: "utf8" });
+  const listing = `openssl cms -decrypt -inform DER -in '${join(folder, "backups", name)}' -inkey '${keys.key}' | tar -tv`;
+  const { stdout } = spawnSync("/bin/bash", ["-c", listing], { encoding: "utf8" });
   const files = stdout
     .trim()
     .split("\n")
@@ -154,7 +154,7 @@ test("a backup holds each secret once, also where they are mounted as Kubernetes
   ]);
 });
 
-test("without a certificate there is no backup that anybody could read", ({ rehearsal }) => {
+test("backup.sh fails without a certificate instead of writing an unencrypted backup", ({ rehearsal }) => {
   const { status, stdout, stderr } = rehearsal.runScript("backup.sh", [], { BACKUP_CERTIFICATE: "/dev/null" });
   expect([status, stdout]).toEqual([78, ""]);
   expect(stderr).toContain("docs/guides/backup.md");

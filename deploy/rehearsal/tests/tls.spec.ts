@@ -1,12 +1,12 @@
-// Behind the TLS proxy: what browsers get, and who is believed about where a request came from.
+// The system behind the TLS proxy: login, HSTS, forwarded addresses, event streams and WebSockets.
 import { call, fillLoginForm, logIn, logOut } from "../../../e2e-keycloak/support/pages.ts";
-import { expect, test } from "../test.ts";
+import { expect, test } from "../fixtures.ts";
 
 const HSTS = "strict-transport-security";
-const times = (rawHeaders: string[], name: string) =>
+const countHeader = (rawHeaders: string[], name: string) =>
   rawHeaders.filter((each, at) => at % 2 === 0 && each.toLowerCase() === name).length;
 
-test("a person logs in over TLS, gets a cookie that only TLS carries, and logs out everywhere", async ({
+test("login over TLS sets a Secure __Host- cookie, and logout ends the Keycloak session too", async ({
   page,
   context,
   rehearsal,
@@ -30,7 +30,10 @@ test("a person logs in over TLS, gets a cookie that only TLS carries, and logs o
   await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
 });
 
-test("every answer over TLS says once that there is no other way", async ({ ask, rehearsal }) => {
+test("every response over TLS has exactly one HSTS header and names no server software", async ({
+  send,
+  rehearsal,
+}) => {
   const { publicOrigin, keycloakOrigin } = rehearsal.installation;
   for (const url of [
     `${publicOrigin}/`,
@@ -39,22 +42,25 @@ test("every answer over TLS says once that there is no other way", async ({ ask,
     `${keycloakOrigin}/realms/demo/.well-known/openid-configuration`,
     `${keycloakOrigin}/realms/demo/account/`,
   ]) {
-    const { headers, rawHeaders } = await ask(url);
-    expect([url, times(rawHeaders, HSTS)]).toEqual([url, 1]);
+    const { headers, rawHeaders } = await send(url);
+    expect([url, countHeader(rawHeaders, HSTS)]).toEqual([url, 1]);
     expect(headers[HSTS]).toMatch(/max-age=\d{8,}; includeSubDomains/);
     expect(headers["server"]).toBeUndefined();
     expect(headers["via"]).toBeUndefined();
   }
 });
 
-test("plain http leads to the same page over TLS", async ({ ask, rehearsal }) => {
+test("plain HTTP redirects to the same path over TLS", async ({ send, rehearsal }) => {
   const { ports, publicOrigin } = rehearsal.installation;
-  const { status, headers } = await ask(`http://app.localhost:${ports.http}/orders?page=2`);
+  const { status, headers } = await send(`http://app.localhost:${ports.http}/orders?page=2`);
   expect(status).toBe(308);
   expect(headers.location).toBe(`${publicOrigin}/orders?page=2`);
 });
 
-test("the gateway believes the proxy about a browser's address, and nobody else", async ({ ask, rehearsal }) => {
+test("the gateway takes the client address from the TLS proxy and ignores X-Forwarded-For from other addresses", async ({
+  send,
+  rehearsal,
+}) => {
   const { ports, publicOrigin } = rehearsal.installation;
   const lines = () =>
     rehearsal
@@ -65,14 +71,17 @@ test("the gateway believes the proxy about a browser's address, and nobody else"
   const addressOf = (path: string) => lines().find((line) => line.path === path)?.clientAddress;
   const forged = { "x-forwarded-for": "203.0.113.9", forwarded: "for=203.0.113.9" };
 
-  await ask(`${publicOrigin}/through-the-proxy`, { headers: forged, from: "127.0.0.3" });
+  await send(`${publicOrigin}/through-the-proxy`, { headers: forged, from: "127.0.0.3" });
   await expect.poll(() => addressOf("/through-the-proxy")).toBe("127.0.0.3");
   const direct = { ...forged, host: new URL(publicOrigin).host };
-  await ask(`http://127.0.0.1:${ports.gateway}/past-the-proxy`, { headers: direct, from: "127.0.0.2" });
+  await send(`http://127.0.0.1:${ports.gateway}/past-the-proxy`, { headers: direct, from: "127.0.0.2" });
   await expect.poll(() => addressOf("/past-the-proxy")).toBe("127.0.0.2");
 });
 
-test("Keycloak believes the proxy about a browser's address, and nobody else", async ({ ask, rehearsal }) => {
+test("Keycloak takes the client address from the TLS proxy and ignores X-Forwarded-For from other addresses", async ({
+  send,
+  rehearsal,
+}) => {
   const { keycloakOrigin, ports } = rehearsal.installation;
   const forged = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https", "x-forwarded-port": "1" };
   const path = (client: string) =>
@@ -80,19 +89,19 @@ test("Keycloak believes the proxy about a browser's address, and nobody else", a
   const addressOf = (client: string) =>
     new RegExp(`clientId="${client}".*?ipAddress="([^"]+)"`).exec(rehearsal.keycloakLog())?.[1];
 
-  await ask(keycloakOrigin + path("through-the-proxy"), { headers: forged, from: "127.0.0.3" });
+  await send(keycloakOrigin + path("through-the-proxy"), { headers: forged, from: "127.0.0.3" });
   await expect.poll(() => addressOf("through-the-proxy")).toBe("127.0.0.3");
-  await ask(`http://127.0.0.1:${ports.keycloak}${path("past-the-proxy")}`, { headers: forged, from: "127.0.0.2" });
+  await send(`http://127.0.0.1:${ports.keycloak}${path("past-the-proxy")}`, { headers: forged, from: "127.0.0.2" });
   await expect.poll(() => addressOf("past-the-proxy")).toBe("127.0.0.2");
 });
 
-test("an event stream arrives event by event", async ({ page, rehearsal }) => {
+test("the TLS proxy forwards an event stream without buffering", async ({ page, rehearsal }) => {
   const { publicOrigin } = rehearsal.installation;
   await logIn(page, publicOrigin, { username: "alice", password: rehearsal.password("alice") });
   const first = await page.evaluate(
     () =>
       new Promise((resolve, reject) => {
-        // It never ends: whoever waits for its end waits for ever.
+        // The stream never ends: resolves with the first event.
         const events = new EventSource("/api/events");
         events.onmessage = ({ data }) => (events.close(), resolve(data));
         events.onerror = () => reject(new Error("the stream broke"));
@@ -101,22 +110,22 @@ test("an event stream arrives event by event", async ({ page, rehearsal }) => {
   expect(first).toBeTruthy();
 });
 
-test("a WebSocket passes, with the person's name known at its other end", async ({ page, rehearsal }) => {
+test("a WebSocket works through the TLS proxy, and the upstream knows the user", async ({ page, rehearsal }) => {
   const { publicOrigin } = rehearsal.installation;
   await logIn(page, publicOrigin, { username: "alice", password: rehearsal.password("alice") });
-  const answers = await page.evaluate(
+  const received = await page.evaluate(
     () =>
       new Promise<string>((resolve, reject) => {
         const socket = new WebSocket("/api/socket");
-        let heard = "";
+        let text = "";
         socket.onmessage = ({ data }) => {
-          heard += String(data);
-          if (heard.includes("through the proxy")) resolve(heard);
+          text += String(data);
+          if (text.includes("through the proxy")) resolve(text);
           else socket.send("through the proxy");
         };
         socket.onopen = () => socket.send("through the proxy");
         socket.onerror = () => reject(new Error("the socket broke"));
       }),
   );
-  expect(answers).toContain("alice");
+  expect(received).toContain("alice");
 });

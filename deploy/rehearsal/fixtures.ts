@@ -1,4 +1,4 @@
-// The tests' fixtures: the running installation, and a browser that trusts its certificate authority and no other.
+// Playwright fixtures: the running installation, and a browser that trusts its CA.
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { test as base } from "@playwright/test";
@@ -6,17 +6,17 @@ import { startRehearsal, type Rehearsal } from "./rehearsal.ts";
 
 export const SPA_VARIABLE = "CLOAKROOM_REHEARSAL_SPA";
 
-type Ask = {
+type SendOptions = {
   headers?: Record<string, string>;
   method?: string;
-  /** One of this machine's own addresses. */ from?: string;
+  /** Source address, e.g. 127.0.0.3. */ from?: string;
 };
-export type Answer = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string };
+export type ReceivedResponse = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string };
 
 type WorkerFixtures = { rehearsal: Rehearsal };
 type Fixtures = {
-  /** A request of a program, from an address of its choice, to a name that leads to this machine. */
-  ask: (url: string, how?: Ask) => Promise<Answer>;
+  /** Sends a request outside the browser to a *.localhost name, optionally from another loopback address. */
+  send: (url: string, options?: SendOptions) => Promise<ReceivedResponse>;
 };
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
@@ -33,16 +33,20 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   launchOptions: [
     async ({ launchOptions, rehearsal }, use) => {
       const args = [`--ignore-certificate-errors-spki-list=${rehearsal.tls.keyHash}`];
-      // Chromium's sandbox refuses to start for root; for everybody else it stays on.
+      // Chromium's sandbox does not start as root.
       if (process.getuid?.() === 0) args.push("--no-sandbox");
       await use({ ...launchOptions, args });
     },
     { scope: "worker" },
   ],
-  ask: async ({ rehearsal }, use) => use((url, how) => askFrom(rehearsal.tls.authority, url, how)),
+  send: async ({ rehearsal }, use) => use((url, options) => sendRequest(rehearsal.tls.authority, url, options)),
 });
 
-function askFrom(authority: string, url: string, { headers = {}, method = "GET", from }: Ask = {}): Promise<Answer> {
+function sendRequest(
+  authority: string,
+  url: string,
+  { headers = {}, method = "GET", from }: SendOptions = {},
+): Promise<ReceivedResponse> {
   const target = new URL(url);
   const request = target.protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
@@ -50,7 +54,7 @@ function askFrom(authority: string, url: string, { headers = {}, method = "GET",
       target,
       {
         method,
-        // Over the system's own resolver *.localhost leads nowhere.
+        // The system resolver may not know *.localhost.
         hostname: "127.0.0.1",
         servername: target.hostname,
         ca: authority,
