@@ -79,6 +79,9 @@ export const EXEMPT: readonly { path: string; reason: string }[] = [
   { path: "scripts/test/language.test.ts", reason: "tests each entry of the word list" },
 ];
 
+/** Names of decision records, which stay as they are wherever a link holds them. */
+export const EXEMPT_TEXT = /\b\d{4}-[a-z0-9-]+\.md\b/g;
+
 function text(phrases: readonly string[], reason: string, instead: string): Ban {
   return { phrases, scope: "text", reason, instead };
 }

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BANNED, EXEMPT } from "./banned-words.ts";
+import { BANNED, EXEMPT, EXEMPT_TEXT } from "./banned-words.ts";
 import type { Ban, Scope } from "./banned-words.ts";
 import { ROOT } from "./bin.ts";
 
@@ -36,8 +36,9 @@ export function checkLanguage(paths: readonly string[] = []): { name: string; pa
 }
 
 /** @returns the findings in the file's path (line 1), then those in its text, in reading order */
-export function findBannedWords(file: string, content: string): Finding[] {
+export function findBannedWords(file: string, unmasked: string): Finding[] {
   if (isExempt(file)) return [];
+  const content = unmasked.replace(EXEMPT_TEXT, blank);
   const inPath = longestMatches(matches(file, ["text", "name", "code"]));
   const inCode = /\.[cm]?tsx?$/.test(file) ? matches(maskProse(file, content), ["code"]) : [];
   const inText = longestMatches([...matches(content, ["text", "name"]), ...inCode]);
@@ -91,10 +92,15 @@ function wordsOf(content: string): Word[] {
   }));
 }
 
-/** Blanks comments, strings and JSX text. Offsets stay the same. */
+/** Blanks comments, strings and JSX text. */
 function maskProse(file: string, content: string): string {
-  const code = content.replace(COMMENTS_AND_STRINGS, (match) => " ".repeat(match.length));
-  return file.endsWith("x") ? code.replace(JSX_TEXT, (match) => " ".repeat(match.length)) : code;
+  const code = content.replace(COMMENTS_AND_STRINGS, blank);
+  return file.endsWith("x") ? code.replace(JSX_TEXT, blank) : code;
+}
+
+/** Keeps offsets and line numbers as they are. */
+function blank(match: string): string {
+  return match.replace(/[^\n]/g, " ");
 }
 
 function lineAt(content: string, offset: number): number {
