@@ -58,7 +58,7 @@ test("a person who forges the role in the app gains nothing", async ({ loggedIn,
   });
   await loggedIn.goto("/admin");
   await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await expect(loggedIn.getByText("What only administrators may ask the API.")).toBeVisible();
+  await expect(loggedIn.getByText("The API sends this response to administrators only.")).toBeVisible();
   await expect(loggedIn.getByRole("region", { name: "The API’s response" })).toContainText("403");
   await expect(loggedIn.locator("body")).not.toContainText("You are an administrator.");
 });

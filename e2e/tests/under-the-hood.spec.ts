@@ -11,7 +11,7 @@ for (const who of ["nobody", "a person who is logged in"])
     await expect(search).toContainText(/No token found in \d+ places\./);
     await expect(search).toContainText(isLoggedIn ? "while logged in" : "while not logged in");
     await expect(search).not.toContainText("Looks like a token");
-    await expect(search).not.toContainText("Not looked at");
+    await expect(search).not.toContainText("Not checked");
   });
 
 test("the page finds a token that somebody puts into the browser's storage", async ({ loggedIn, person }) => {

@@ -1,4 +1,4 @@
-// Every URL this app knows, once. `/api…` and `/bff…` belong to the gateway, so no page lives there.
+// Every URL of the app. `/api` and `/bff` belong to the gateway, so no page may use them.
 
 export const paths = {
   home: "/",
@@ -16,7 +16,7 @@ export const gateway = {
   sessions: "/bff/sessions",
   session: (handle: string): string => `/bff/sessions/${encodeURIComponent(handle)}`,
   login: (returnPath: string): string => `/bff/login?${new URLSearchParams({ returnTo: returnPath })}`,
-  /** @param loginUrl the gateway's, which says how strong a login must be */
+  /** @param loginUrl of a `step_up_required` problem, with `acr_values` and `max_age` */
   stepUp: (loginUrl: string, returnPath: string): string => {
     const query = new URLSearchParams(loginUrl.split("?")[1]);
     query.set("returnTo", returnPath);

@@ -1,7 +1,7 @@
-// The pages and what they have in common: the session is known before any of them is drawn, and each breaks alone.
+// Routes. The session is loaded before any page renders; a page that throws is replaced by its own error page.
 import { createBrowserRouter } from "react-router";
 import { Admin } from "./pages/admin.tsx";
-import { Broken, BrokenShell } from "./pages/broken.tsx";
+import { ErrorPage, RootErrorPage } from "./pages/error-page.tsx";
 import { CallTheApi } from "./pages/call.tsx";
 import { Home } from "./pages/home.tsx";
 import { LoggedOut } from "./pages/logged-out.tsx";
@@ -26,12 +26,12 @@ export function createRouter() {
   return createBrowserRouter([
     {
       middleware: [loadSession],
-      // Middleware runs for a route with a loader; this one has nothing to load itself.
+      // React Router runs middleware only for routes with a loader.
       loader: () => null,
       Component: Shell,
       HydrateFallback: ShellSkeleton,
-      ErrorBoundary: BrokenShell,
-      children: pages.map((page) => ({ ...page, ErrorBoundary: Broken })),
+      ErrorBoundary: RootErrorPage,
+      children: pages.map((page) => ({ ...page, ErrorBoundary: ErrorPage })),
     },
   ]);
 }

@@ -1,6 +1,6 @@
-// A name that does not fit becomes its initials, in any script.
+// Initials of display names in several scripts.
 import { expect, test } from "vitest";
-import { initialsOf } from "../src/parts/initials.ts";
+import { initialsOf } from "../src/shell/initials.ts";
 
 test.each([
   ["Alice Example", "AE"],
@@ -17,6 +17,6 @@ test.each([
   ["  Kim   user-1 ", "K1"],
   ["👩\u200d💻", "👩\u200d💻"],
   ["", ""],
-])("%j becomes %j", (name, initials) => {
+])("the initials of %j are %j", (name, initials) => {
   expect(initialsOf(name)).toBe(initials);
 });

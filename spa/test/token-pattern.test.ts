@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { looksLikeToken } from "../src/hood/token-pattern.ts";
+import { looksLikeToken } from "../src/pages/under-the-hood/token-pattern.ts";
 
 const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1LTEifQ.c2lnbmF0dXJl";
 
@@ -10,7 +10,7 @@ test.each([
   "Bearer 2YotnFZFEjr1zCsicMWpAA",
   '"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA"',
   "access_token=tGzv3JOkF0XG5Qx2TlKWIA",
-])("%s is found", (text) => expect(looksLikeToken(text)).toBe(true));
+])("%s is detected as a token", (text) => expect(looksLikeToken(text)).toBe(true));
 
 test.each([
   "",
@@ -20,4 +20,4 @@ test.each([
   '{"token":false}',
   "/assets/index-DEOeXLZo.js",
   "token_type=Bearer",
-])("%s is no false alarm", (text) => expect(looksLikeToken(text)).toBe(false));
+])("%j is not detected as a token", (text) => expect(looksLikeToken(text)).toBe(false));

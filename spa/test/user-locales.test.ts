@@ -1,6 +1,6 @@
-// A browser may report languages that Intl refuses: the app must start all the same.
+// Malformed language tags, on which Intl throws, are dropped.
 import { expect, test } from "vitest";
-import { userLocales } from "../src/parts/user-locales.ts";
+import { userLocales } from "../src/components/user-locales.ts";
 
 test.each([
   [
@@ -11,7 +11,7 @@ test.each([
   [["C"], []],
   [["en_US.UTF-8", "", "en-US"], ["en-US"]],
   [[], []],
-])("%j becomes %j, which Intl takes", (languages, locales) => {
+])("of the languages %j, Intl gets %j", (languages, locales) => {
   expect(userLocales(languages)).toEqual(locales);
   expect(new Intl.DateTimeFormat(userLocales(languages)).format(0)).not.toBe("");
 });

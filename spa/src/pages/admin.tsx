@@ -1,58 +1,58 @@
-// For administrators. Others are not kept out here but by the API, whose refusal this page shows and explains.
+// Admin page. The API authorizes the request; this page shows and explains its 403 to other users.
 import { useEffect } from "react";
-import { CallStatus } from "../parts/call-status.tsx";
-import { FailurePanel } from "../parts/failure-panel.tsx";
-import { NeedsLogin } from "../parts/needs-login.tsx";
-import { Json } from "../parts/json.tsx";
-import { Name } from "../parts/name.tsx";
-import { Page } from "../parts/page.tsx";
-import { Waiting } from "../parts/waiting.tsx";
+import { FailurePanel } from "../components/failure-panel.tsx";
+import { Json } from "../components/json.tsx";
+import { IsolatedText } from "../components/isolated-text.tsx";
+import { Page } from "../components/page.tsx";
+import { RequestStatus } from "../components/request-status.tsx";
+import { RequireLogin } from "../components/require-login.tsx";
+import { Loading } from "../components/loading.tsx";
 import { api } from "../paths.ts";
-import { type ApiAnswer, getApi } from "../server/api.ts";
+import { type ApiResponse, fetchApi } from "../server/api.ts";
 import type { User } from "../server/user.ts";
-import { useServerCall } from "../session/use-server-call.ts";
+import { useRequest } from "../session/use-request.ts";
 
 export function Admin() {
   return (
-    <NeedsLogin heading="Admin" purpose="It is for administrators.">
-      {(user) => <AdminFor user={user} />}
-    </NeedsLogin>
+    <RequireLogin heading="Admin" purpose="It is for administrators.">
+      {(user) => <AdminContent user={user} />}
+    </RequireLogin>
   );
 }
 
-function AdminFor({ user }: { readonly user: User }) {
+function AdminContent({ user }: { readonly user: User }) {
   const isAdmin = user.roles.includes("admin");
-  const { state, run, again, cancel } = useServerCall<ApiAnswer>();
-  useEffect(() => run((signal) => getApi(api.admin, signal)), [run]);
+  const { state, run, retry, cancel } = useRequest<ApiResponse>();
+  useEffect(() => run((signal) => fetchApi(api.admin, signal)), [run]);
   return (
     <Page
       heading="Admin"
       title="Admin"
       lead={
         isAdmin
-          ? "What only administrators may ask the API."
+          ? "The API sends this response to administrators only."
           : "This page is for administrators, and your account is not one."
       }
     >
       {!isAdmin && <NotAnAdmin user={user} />}
-      <section className="panel" aria-labelledby="admin-answer">
-        <h2 id="admin-answer">
+      <section className="panel" aria-labelledby="admin-response">
+        <h2 id="admin-response">
           The API’s response to <code>GET {api.admin}</code>
         </h2>
-        <CallStatus state={state} />
-        {state.kind === "waiting" && <Waiting what="the API" onCancel={cancel} />}
-        {state.kind === "answered" && (
+        <RequestStatus state={state} />
+        {state.kind === "pending" && <Loading what="the API" onCancel={cancel} />}
+        {state.kind === "succeeded" && (
           <>
-            <p className="quiet">Answered with {state.value.status}.</p>
+            <p className="quiet">Status {state.value.status}.</p>
             <Json value={state.value.body} />
           </>
         )}
         {state.kind === "failed" && <FailurePanel failure={state.failure} retryAtMs={state.retryAtMs} />}
         {state.kind === "cancelled" && <p>Cancelled.</p>}
-        {state.kind !== "waiting" && (
+        {state.kind !== "pending" && (
           <div className="actions">
-            <button type="button" className="button" onClick={again}>
-              Ask again
+            <button type="button" className="button" onClick={retry}>
+              Send again
             </button>
           </div>
         )}
@@ -74,12 +74,12 @@ function NotAnAdmin({ user }: { readonly user: User }) {
       <p>
         You are logged in as{" "}
         <strong>
-          <Name>{user.displayName}</Name>
+          <IsolatedText>{user.displayName}</IsolatedText>
         </strong>{" "}
         with {roles}; this page needs the role <strong>admin</strong>. Nothing is wrong with your session. If you should
         have access, ask an administrator for the role, then log out and in again.
       </p>
-      <p className="quiet">The refusal below comes from the API itself. Hiding the link protects nothing.</p>
+      <p className="quiet">The API itself sent the error below. Hiding the link in this app would protect nothing.</p>
     </div>
   );
 }

@@ -1,49 +1,49 @@
-// Calls the protected API through the gateway and shows both sides of the call.
+// Sends a request to the API through the gateway and shows request and response.
 import { useState } from "react";
-import { LoginToSee } from "../parts/login-to-see.tsx";
-import { NeedsLogin } from "../parts/needs-login.tsx";
-import { Page } from "../parts/page.tsx";
-import { type ApiAnswer, getApi } from "../server/api.ts";
+import { Page } from "../components/page.tsx";
+import { RequireLogin } from "../components/require-login.tsx";
+import { type ApiResponse, fetchApi } from "../server/api.ts";
 import type { Outcome } from "../server/request.ts";
+import { useRepeatAfterLogin } from "../session/repeat-after-login.ts";
 import { useSession } from "../session/session.ts";
-import { useRepeatAfterLogin } from "../session/use-repeat-after-login.ts";
-import { useServerCall } from "../session/use-server-call.ts";
+import { useRequest } from "../session/use-request.ts";
 import { CallForm } from "./call/call-form.tsx";
-import { CallHistory, type HistoryEntry, historyEntryOf } from "./call/call-history.tsx";
+import { CallHistory, type HistoryEntry, createHistoryEntry } from "./call/call-history.tsx";
 import { LiveConnection } from "./call/live-connection.tsx";
 import { LiveEvents } from "./call/live-events.tsx";
 import { RequestPanel } from "./call/request-panel.tsx";
 import { ResponsePanel } from "./call/response-panel.tsx";
 import { resources } from "./call/resources.ts";
-import { useTypedCall } from "./call/use-typed-call.ts";
+import { useCallDraft } from "./call/use-call-draft.ts";
 
 const heading = "Call the API";
-const shownCalls = 5;
+const maxShownCalls = 5;
 
 export function CallTheApi() {
-  const { who, ended } = useSession();
-  // A session that ended in the middle of work must not take the typed text away: the form stays.
-  if (who.kind === "user" || ended !== null) return <Desk isLoggedIn={who.kind === "user"} />;
+  const { auth, endReason } = useSession();
+  const isLoggedIn = auth.kind === "authenticated";
+  // The form stays when the session ends, so that the draft is not lost.
+  if (isLoggedIn || endReason !== null) return <Call isLoggedIn={isLoggedIn} />;
   return (
-    <NeedsLogin heading={heading} purpose="It sends a message to the API and shows what comes back.">
-      {() => <LoginToSee heading={heading} purpose="" ended={null} />}
-    </NeedsLogin>
+    <RequireLogin heading={heading} purpose="It sends a message to the API and shows the response.">
+      {() => null}
+    </RequireLogin>
   );
 }
 
-function Desk({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
-  const typed = useTypedCall();
+function Call({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
+  const draft = useCallDraft();
   const [sentPath, setSentPath] = useState<string | null>(null);
   const [history, setHistory] = useState<readonly HistoryEntry[]>([]);
-  const path = resources[typed.resource].path(typed.message);
-  const { state, run, again, cancel } = useServerCall<ApiAnswer>();
+  const path = resources[draft.resource].path(draft.message);
+  const { state, run, retry, cancel } = useRequest<ApiResponse>();
   const shownPath = sentPath ?? path;
 
-  async function call(signal: AbortSignal): Promise<Outcome<ApiAnswer>> {
+  async function call(signal: AbortSignal): Promise<Outcome<ApiResponse>> {
     const startedAtMs = Date.now();
-    const outcome = await getApi(path, signal);
-    const entry = historyEntryOf(path, outcome, startedAtMs);
-    setHistory((before) => [entry, ...before].slice(0, shownCalls));
+    const outcome = await fetchApi(path, signal);
+    const entry = createHistoryEntry(path, outcome, startedAtMs);
+    setHistory((before) => [entry, ...before].slice(0, maxShownCalls));
     return outcome;
   }
   function send(): void {
@@ -60,11 +60,11 @@ function Desk({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
       lead="This page sends a plain request. The gateway adds the token on the way."
       className="call"
     >
-      <CallForm typed={typed} isWaiting={state.kind === "waiting"} onSend={send} />
+      <CallForm draft={draft} isPending={state.kind === "pending"} onSend={send} />
       <div className="exchange">
         <RequestPanel path={shownPath} isSent={sentPath !== null} />
         <p className="hop">The gateway checks the cookie, attaches the token and calls the API.</p>
-        <ResponsePanel state={state} hidesResponse={!isLoggedIn} onAgain={again} onCancel={cancel} />
+        <ResponsePanel state={state} hidesResponse={!isLoggedIn} onRetry={retry} onCancel={cancel} />
       </div>
       {isLoggedIn && <CallHistory entries={history} />}
       {isLoggedIn && (

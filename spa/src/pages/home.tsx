@@ -1,32 +1,33 @@
-// The start: what this is for a stranger, where to go for somebody who is logged in.
+// Start page: an introduction for anonymous users, links to the other pages for logged-in ones.
 import { Link } from "react-router";
-import { CoatRail } from "../parts/coat-rail.tsx";
-import { LoginLink } from "../parts/login-link.tsx";
-import { Name } from "../parts/name.tsx";
-import { Page } from "../parts/page.tsx";
-import { SessionTicket } from "../parts/session-ticket.tsx";
+import { CoatRail } from "./home/coat-rail.tsx";
+import { LoginLink } from "../components/login-link.tsx";
+import { IsolatedText } from "../components/isolated-text.tsx";
+import { Page } from "../components/page.tsx";
+import { SessionTicket } from "../components/session-ticket.tsx";
 import { paths } from "../paths.ts";
 import type { Session, User } from "../server/user.ts";
 import { useSession } from "../session/session.ts";
 
 export function Home() {
-  const { who } = useSession();
-  return who.kind === "user" ? (
-    <Welcome user={who.user} session={who.session} />
+  const { auth } = useSession();
+  return auth.kind === "authenticated" ? (
+    <Welcome user={auth.user} session={auth.session} />
   ) : (
-    <Stranger isNobody={who.kind === "nobody"} />
+    <Introduction isAnonymous={auth.kind === "anonymous"} />
   );
 }
 
-function Stranger({ isNobody }: { readonly isNobody: boolean }) {
+/** Without a login link while it is unknown whether a user is logged in. */
+function Introduction({ isAnonymous }: { readonly isAnonymous: boolean }) {
   return (
-    <Page heading="Your app keeps a ticket; the gateway keeps the coat." title="Cloakroom" className="stranger">
-      <div className="stranger-intro">
+    <Page heading="Your app keeps a ticket; the gateway keeps the coat." title="Cloakroom" className="introduction">
+      <div className="introduction-text">
         <p className="lead">
           Cloakroom logs people in for a browser app and keeps their tokens on the server. Your browser gets one cookie
           that no script can read.
         </p>
-        {isNobody && (
+        {isAnonymous && (
           <div className="actions">
             <LoginLink />
             <Link className="button" to={paths.underTheHood}>
@@ -71,7 +72,7 @@ function Welcome({ user, session }: { readonly user: User; readonly session: Ses
     <Page
       heading={
         <>
-          Welcome, <Name>{user.displayName}</Name>
+          Welcome, <IsolatedText>{user.displayName}</IsolatedText>
         </>
       }
       title="Cloakroom"
@@ -79,29 +80,37 @@ function Welcome({ user, session }: { readonly user: User; readonly session: Ses
       className="welcome"
     >
       <SessionTicket user={user} session={session} />
-      <nav className="ways" aria-label="Where to go from here">
+      <nav className="page-links" aria-label="Where to go from here">
         <ul>
-          <Way
+          <PageLink
             to={paths.call}
             title="Call the API"
             text="Send a message through the gateway and see what comes back."
           />
-          <Way
+          <PageLink
             to={paths.profile}
             title="Profile"
             text="Who the gateway says you are, and how long your session lasts."
           />
           {user.roles.includes("admin") && (
-            <Way to={paths.admin} title="Admin" text="What only administrators may ask the API." />
+            <PageLink
+              to={paths.admin}
+              title="Admin"
+              text="Send a request that the API allows to administrators only."
+            />
           )}
-          <Way to={paths.underTheHood} title="Under the hood" text="Search this browser for tokens. There are none." />
+          <PageLink
+            to={paths.underTheHood}
+            title="Under the hood"
+            text="Search this browser for tokens. There are none."
+          />
         </ul>
       </nav>
     </Page>
   );
 }
 
-function Way({ to, title, text }: { readonly to: string; readonly title: string; readonly text: string }) {
+function PageLink({ to, title, text }: { readonly to: string; readonly title: string; readonly text: string }) {
   return (
     <li>
       <Link to={to}>

@@ -1,33 +1,33 @@
-// Where a logout ends. It says "logged out" only if the gateway agrees: anybody can open this address.
+// Landing page of a logout. Any user can open this URL, so it shows what the gateway says about the session.
 import { Link, useSearchParams } from "react-router";
-import { LoginLink } from "../parts/login-link.tsx";
-import { Name } from "../parts/name.tsx";
-import { Page } from "../parts/page.tsx";
-import { Waiting } from "../parts/waiting.tsx";
+import { LoginLink } from "../components/login-link.tsx";
+import { IsolatedText } from "../components/isolated-text.tsx";
+import { Page } from "../components/page.tsx";
+import { Loading } from "../components/loading.tsx";
 import { paths } from "../paths.ts";
 import { useSession } from "../session/session.ts";
 
 export function LoggedOut() {
-  const { who, trouble } = useSession();
-  switch (who.kind) {
-    case "user":
-      return <StillLoggedIn name={who.user.displayName} />;
-    case "nobody":
-      return <Goodbye />;
+  const { auth, checkError } = useSession();
+  switch (auth.kind) {
+    case "authenticated":
+      return <StillLoggedIn name={auth.user.displayName} />;
+    case "anonymous":
+      return <LogoutComplete />;
     case "unknown":
       return (
         <Page heading="Logging out" title="Logging out">
-          {trouble === null ? (
-            <Waiting what="the gateway" />
+          {checkError === null ? (
+            <Loading what="the gateway" />
           ) : (
-            <p className="lead">Whether you are logged out is known as soon as the gateway answers again.</p>
+            <p className="lead">This page shows whether you are logged out as soon as the gateway can be reached.</p>
           )}
         </Page>
       );
   }
 }
 
-function Goodbye() {
+function LogoutComplete() {
   const [query] = useSearchParams();
   const isProviderUnreachable = query.get("provider") === "unreachable";
   return (
@@ -47,7 +47,7 @@ function Goodbye() {
       <div className="actions">
         <LoginLink />
         <Link className="button" to={paths.home}>
-          Go to the start
+          Go to the start page
         </Link>
       </div>
     </Page>
@@ -61,13 +61,14 @@ function StillLoggedIn({ name }: { readonly name: string }) {
       title="You are still logged in"
       lead={
         <>
-          As <Name>{name}</Name>. To end the session, use “Log out” at the top of the page or in its menu.
+          As <IsolatedText>{name}</IsolatedText>. To end the session, use “Log out” at the top of the page or in its
+          menu.
         </>
       }
     >
       <div className="actions">
         <Link className="button" to={paths.home}>
-          Go to the start
+          Go to the start page
         </Link>
       </div>
     </Page>

@@ -1,6 +1,6 @@
-// A path that leads nowhere.
+// 404: no route has this path.
 import { Link, useLocation } from "react-router";
-import { Page } from "../parts/page.tsx";
+import { Page } from "../components/page.tsx";
 import { paths } from "../paths.ts";
 
 export function NotFound() {
@@ -12,7 +12,7 @@ export function NotFound() {
       </p>
       <div className="actions">
         <Link className="button button-main" to={paths.home}>
-          Go to the start
+          Go to the start page
         </Link>
       </div>
     </Page>

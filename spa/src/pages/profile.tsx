@@ -1,23 +1,23 @@
-// Who the gateway says one is, and how long the session lasts.
+// The user's claims, the session's limits, and the user's other sessions.
 import { useEffect } from "react";
-import { ClaimValue } from "../parts/claim-value.tsx";
-import { Countdown } from "../parts/countdown.tsx";
-import { Name } from "../parts/name.tsx";
-import { NeedsLogin } from "../parts/needs-login.tsx";
-import { Page } from "../parts/page.tsx";
-import { SessionTicket } from "../parts/session-ticket.tsx";
-import { timeText } from "../parts/times.ts";
+import { ClaimValue } from "./profile/claim-value.tsx";
+import { Countdown } from "../components/countdown.tsx";
+import { IsolatedText } from "../components/isolated-text.tsx";
+import { Page } from "../components/page.tsx";
+import { RequireLogin } from "../components/require-login.tsx";
+import { SessionTicket } from "../components/session-ticket.tsx";
+import { formatDateTime } from "../components/format-time.ts";
 import type { Session, User } from "../server/user.ts";
 import { session as store } from "../session/session.ts";
-import { OwnSessions } from "./profile/own-sessions.tsx";
+import { SessionList } from "./profile/session-list.tsx";
 
-/** A call to the API moves the idle limit: the page shows what is true now. */
-const staleAfterMs = 2_000;
+/** API requests extend the idle limit, so the limits shown are refreshed when the page opens. */
+const maxAgeMs = 2_000;
 
 export function Profile() {
-  useEffect(() => void store.checkIfOlderThan(staleAfterMs), []);
+  useEffect(() => void store.checkIfOlderThan(maxAgeMs), []);
   return (
-    <NeedsLogin heading="Profile" purpose="It shows what the gateway knows about you and your session.">
+    <RequireLogin heading="Profile" purpose="It shows what the gateway knows about you and your session.">
       {(user, session) => (
         <Page
           heading="Profile"
@@ -27,11 +27,11 @@ export function Profile() {
         >
           <SessionTicket user={user} session={session} />
           <Limits session={session} />
-          <OwnSessions />
+          <SessionList />
           <Claims user={user} />
         </Page>
       )}
-    </NeedsLogin>
+    </RequireLogin>
   );
 }
 
@@ -48,7 +48,7 @@ function Limits({ session }: { readonly session: Session }) {
           <div>
             <dt>Login level</dt>
             <dd>
-              <Name>{session.acr}</Name>
+              <IsolatedText>{session.acr}</IsolatedText>
               <span className="quiet">As the login service reports it. A one-time code raises it.</span>
             </dd>
           </div>
@@ -89,7 +89,7 @@ function Moment({ label, atMs, isLimit = false }: MomentProps) {
           </strong>
         )}
         <time className={isLimit ? "quiet" : ""} dateTime={new Date(atMs).toISOString()}>
-          {timeText(atMs)}
+          {formatDateTime(atMs)}
         </time>
       </dd>
     </div>

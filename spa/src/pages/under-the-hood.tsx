@@ -1,15 +1,15 @@
-// The proof: how a login travels, and a search of this very browser for tokens.
+// How a login works, and a search for tokens in everything that scripts of this origin can read.
 import { useEffect, useState } from "react";
-import { FlowPicture } from "../hood/flow-picture.tsx";
-import { PlaceList, resultText } from "../hood/place-list.tsx";
-import { type Place, inspectBrowser } from "../hood/places.ts";
-import { Page } from "../parts/page.tsx";
-import { secondText } from "../parts/times.ts";
-import { Waiting } from "../parts/waiting.tsx";
+import { FlowDiagram } from "./under-the-hood/flow-diagram.tsx";
+import { PlaceList, resultText } from "./under-the-hood/place-list.tsx";
+import { type Place, inspectBrowser } from "./under-the-hood/inspect-browser.ts";
+import { Loading } from "../components/loading.tsx";
+import { Page } from "../components/page.tsx";
+import { formatTimeWithSeconds } from "../components/format-time.ts";
 import { useSession } from "../session/session.ts";
 
 export function UnderTheHood() {
-  const { who } = useSession();
+  const { auth } = useSession();
   return (
     <Page
       heading="Under the hood"
@@ -19,7 +19,7 @@ export function UnderTheHood() {
     >
       <section aria-labelledby="flow-heading">
         <h2 id="flow-heading">How a login works</h2>
-        <FlowPicture />
+        <FlowDiagram />
       </section>
       <section aria-labelledby="search-heading">
         <h2 id="search-heading">What this browser can see</h2>
@@ -28,44 +28,44 @@ export function UnderTheHood() {
           the page is open. It could not steal a token, because there is none. A script of this page has just made the
           list.
         </p>
-        {/* The key: what was found for one person is not shown to the next. */}
-        <Search key={who.kind} isLoggedIn={who.kind === "user"} />
+        {/* The key discards the results when the user logs in or out. */}
+        <Search key={auth.kind} isLoggedIn={auth.kind === "authenticated"} />
       </section>
     </Page>
   );
 }
 
-interface Finding {
+interface Result {
   readonly places: readonly Place[];
   readonly atMs: number;
 }
 
 function Search({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
-  const [finding, setFinding] = useState<Finding | null>(null);
-  const [turn, setTurn] = useState(1);
+  const [result, setResult] = useState<Result | null>(null);
+  const [searchCount, setSearchCount] = useState(1);
   useEffect(() => {
-    const leaving = new AbortController();
-    void inspectBrowser(leaving.signal).then((places) => {
-      if (!leaving.signal.aborted) setFinding({ places, atMs: Date.now() });
+    const abort = new AbortController();
+    void inspectBrowser(abort.signal).then((places) => {
+      if (!abort.signal.aborted) setResult({ places, atMs: Date.now() });
     });
-    return () => leaving.abort();
-  }, [turn]);
+    return () => abort.abort();
+  }, [searchCount]);
 
-  if (finding === null) return <Waiting what="the search" />;
-  const hasToken = finding.places.some((place) => place.verdict === "token");
+  if (result === null) return <Loading what="the search" />;
+  const hasToken = result.places.some((place) => place.verdict === "token");
   return (
     <>
       <div className={`result ${hasToken ? "result-bad" : ""}`}>
-        <output className="result-text">{resultText(finding.places)}</output>
+        <output className="result-text">{resultText(result.places)}</output>
         <p>
-          Searched at {secondText(finding.atMs)}
+          Searched at {formatTimeWithSeconds(result.atMs)}
           {isLoggedIn ? ", while logged in." : ", while not logged in."}
         </p>
-        <button type="button" className="button" onClick={() => setTurn(turn + 1)}>
+        <button type="button" className="button" onClick={() => setSearchCount(searchCount + 1)}>
           Look again
         </button>
       </div>
-      <PlaceList places={finding.places} />
+      <PlaceList places={result.places} />
     </>
   );
 }

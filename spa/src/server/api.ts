@@ -1,28 +1,28 @@
-// GET /api/…: the protected API, reached through the gateway, which attaches the bearer.
+// GET requests to the API through the gateway, which replaces the session cookie with a bearer token.
 import { type Outcome, request } from "./request.ts";
 
-// Above the gateway's own upstream deadline, so that its 504 is what the person sees.
-const apiDeadlineMs = 35_000;
-const headersDeadlineMs = 8_000;
+// Longer than the gateway's own upstream timeout, so that its 504 arrives before this client gives up.
+const apiTimeoutMs = 35_000;
+const rawTimeoutMs = 8_000;
 
-export interface ApiAnswer {
+export interface ApiResponse {
   readonly status: number;
   readonly contentType: string;
   readonly requestId: string | null;
   readonly body: unknown;
 }
 
-export interface VisibleAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
 }
 
-export function getApi(path: string, signal?: AbortSignal): Promise<Outcome<ApiAnswer>> {
+export function fetchApi(path: string, signal?: AbortSignal): Promise<Outcome<ApiResponse>> {
   return request(path, {
-    deadlineMs: apiDeadlineMs,
+    timeoutMs: apiTimeoutMs,
     signal,
-    read: async (response) => ({
+    parse: async (response) => ({
       status: response.status,
       contentType: response.headers.get("content-type") ?? "no content type",
       requestId: response.headers.get("x-request-id"),
@@ -31,13 +31,13 @@ export function getApi(path: string, signal?: AbortSignal): Promise<Outcome<ApiA
   });
 }
 
-/** Everything a script may read of one answer, an error answer included. */
-export function getVisible(path: string, signal?: AbortSignal): Promise<Outcome<VisibleAnswer>> {
+/** Status, headers and body as a script can read them; error responses are returned too. */
+export function fetchRaw(path: string, signal?: AbortSignal): Promise<Outcome<RawResponse>> {
   return request(path, {
-    deadlineMs: headersDeadlineMs,
+    timeoutMs: rawTimeoutMs,
     signal,
-    acceptsErrors: true,
-    read: async (response) => ({
+    acceptsErrorResponses: true,
+    parse: async (response) => ({
       status: response.status,
       headers: [...response.headers],
       body: await response.text(),

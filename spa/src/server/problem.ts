@@ -1,29 +1,29 @@
-// What went wrong, as the gateway says it: RFC 9457 problem+json, read without trusting its shape.
-import { plainText } from "./plain-text.ts";
+// Error responses: RFC 9457 problem details, parsed without trusting their shape.
+import { sanitizeText } from "./sanitize-text.ts";
 
 export interface Problem {
   readonly status: number;
   readonly title: string;
   readonly detail: string | null;
-  /** One of the gateway's stable codes; null when the answer came from something else. */
+  /** One of the gateway's stable codes; null for a response of anything else, such as a proxy in between. */
   readonly code: string | null;
   readonly requestId: string | null;
   readonly retryAfterMs: number | null;
-  /** Only ever a path of our own gateway, so that no answer can send the person elsewhere. */
+  /** A path of the gateway's login route only: prevents an open redirect through an API's response. */
   readonly loginUrl: string | null;
 }
 
 const sessionEndCodes = ["session_missing", "session_expired", "session_revoked"] as const;
 export type SessionEndCode = (typeof sessionEndCodes)[number];
 
-/** An upstream's own 401 carries none of these codes and must not look like the end of the session. */
+/** @returns null for an upstream's own 401, which does not end the session */
 export function sessionEndCodeOf(problem: Problem): SessionEndCode | null {
   if (problem.status !== 401) return null;
   return sessionEndCodes.find((code) => code === problem.code) ?? null;
 }
 
-/** Seconds or an HTTP date (RFC 9110 §10.2.3). */
-export function retryAfterMsOf(header: string | null, nowMs: number): number | null {
+/** Parses `Retry-After`: delay in seconds or an HTTP date (RFC 9110 §10.2.3). */
+export function parseRetryAfterMs(header: string | null, nowMs: number): number | null {
   if (header === null) return null;
   const text = header.trim();
   if (/^\d+$/.test(text)) return Number(text) * 1000;
@@ -31,31 +31,31 @@ export function retryAfterMsOf(header: string | null, nowMs: number): number | n
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
 }
 
-export function problemOf(answer: {
+export function parseProblem(response: {
   status: number;
   body: unknown;
   requestIdHeader: string | null;
   retryAfterMs: number | null;
 }): Problem {
-  const fields = isRecord(answer.body) ? answer.body : {};
-  const loginUrl = textOf(fields["loginUrl"]);
+  const fields = isRecord(response.body) ? response.body : {};
+  const loginUrl = nonEmptyText(fields["loginUrl"]);
   return {
-    status: answer.status,
-    title: titleOf(fields) ?? titleOfStatus(answer.status),
-    detail: textOf(fields["detail"]),
-    code: textOf(fields["code"]),
-    requestId: textOf(fields["requestId"]) ?? answer.requestIdHeader,
-    retryAfterMs: answer.retryAfterMs,
+    status: response.status,
+    title: titleOf(fields) ?? defaultTitle(response.status),
+    detail: nonEmptyText(fields["detail"]),
+    code: nonEmptyText(fields["code"]),
+    requestId: nonEmptyText(fields["requestId"]) ?? response.requestIdHeader,
+    retryAfterMs: response.retryAfterMs,
     loginUrl: loginUrl?.startsWith("/bff/login") ? loginUrl : null,
   };
 }
 
-export async function problemFrom(response: Response): Promise<Problem> {
-  return problemOf({
+export async function readProblem(response: Response): Promise<Problem> {
+  return parseProblem({
     status: response.status,
-    body: jsonOrNull(await response.text()),
+    body: parseJsonOrNull(await response.text()),
     requestIdHeader: response.headers.get("x-request-id"),
-    retryAfterMs: retryAfterMsOf(response.headers.get("retry-after"), Date.now()),
+    retryAfterMs: parseRetryAfterMs(response.headers.get("retry-after"), Date.now()),
   });
 }
 
@@ -63,35 +63,36 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function textOf(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? plainText(value) : null;
+function nonEmptyText(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? sanitizeText(value) : null;
 }
 
-/** With the type about:blank the title repeats the status in HTTP's words (RFC 9457 §4.2.1), such as "Forbidden". */
+/** Ignores the title of `about:blank` problems: it only repeats the status phrase (RFC 9457 §4.2.1). */
 function titleOf(fields: Record<string, unknown>): string | null {
-  return fields["type"] === "about:blank" ? null : textOf(fields["title"]);
+  return fields["type"] === "about:blank" ? null : nonEmptyText(fields["title"]);
 }
 
-function titleOfStatus(status: number): string {
-  if (status >= 500) return "The server could not answer";
-  return statusTitles[status] ?? "The request was refused";
+function defaultTitle(status: number): string {
+  if (status >= 500) return "The server could not process the request";
+  return defaultTitles[status] ?? "The request was rejected";
 }
 
-const statusTitles: Readonly<Record<number, string>> = {
+const defaultTitles: Readonly<Record<number, string>> = {
+  // `redirect: "manual"` hides the status of a redirect.
   0: "The response was a redirect, which this page does not follow",
   401: "The API did not accept the login",
   403: "Your account may not do this",
   404: "There is nothing at this address",
   408: "The request took too long",
-  409: "Something else changed this in the meantime",
-  413: "That was too much at once",
+  409: "The resource was changed in the meantime",
+  413: "The request is too large",
   429: "Too many requests in a short time",
 };
 
-function jsonOrNull(text: string): unknown {
+function parseJsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // An HTML error page of a proxy in between: the status still tells enough.
+    return null; // For example the HTML error page of a proxy in between.
   }
 }

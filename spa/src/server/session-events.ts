@@ -1,36 +1,36 @@
-// GET /bff/events: what happens to this browser's session, told as it happens. Listening keeps no session alive.
+// GET /bff/events: server-sent events of this browser's session. The stream does not extend the session.
 import { gateway } from "../paths.ts";
 import { isRecord } from "./problem.ts";
 
-export interface SessionEventsHandlers {
-  /** @param reason the gateway's word for it; null where it gives none that is text */
+export interface SessionEventHandlers {
+  /** @param reason the gateway's reason; null if the event carries none */
   readonly onEnded: (reason: string | null) => void;
-  /** The end has come near, or has moved away again. */
-  readonly onExpiring: (isNear: boolean) => void;
-  /** The answer was no stream: EventSource does not try again, and does not say why. */
-  readonly onRefused: () => void;
+  readonly onExpiring: () => void;
+  readonly onExtended: () => void;
+  /** The response was not an event stream; EventSource does not reconnect and does not expose the status. */
+  readonly onRejected: () => void;
 }
 
-/** @returns stops listening */
-export function listenToSession(handlers: SessionEventsHandlers): () => void {
+/** @returns closes the stream */
+export function subscribeSessionEvents(handlers: SessionEventHandlers): () => void {
   const source = new EventSource(gateway.events);
   source.addEventListener("session-ended", (event) => {
     source.close();
-    handlers.onEnded(reasonOf(event.data));
+    handlers.onEnded(parseReason(event.data));
   });
-  source.addEventListener("session-expiring", () => handlers.onExpiring(true));
-  source.addEventListener("session-extended", () => handlers.onExpiring(false));
+  source.addEventListener("session-expiring", handlers.onExpiring);
+  source.addEventListener("session-extended", handlers.onExtended);
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) handlers.onRefused();
+    if (source.readyState === EventSource.CLOSED) handlers.onRejected();
   });
   return () => source.close();
 }
 
-function reasonOf(text: unknown): string | null {
+function parseReason(data: unknown): string | null {
   try {
-    const fields: unknown = JSON.parse(String(text));
+    const fields: unknown = JSON.parse(String(data));
     return isRecord(fields) && typeof fields["reason"] === "string" ? fields["reason"] : null;
   } catch {
-    return null; // Whatever it says, the session has ended.
+    return null; // The event's type alone says that the session has ended.
   }
 }

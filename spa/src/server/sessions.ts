@@ -1,17 +1,17 @@
-// /bff/sessions: where the person is logged in, and ending that from here.
+// /bff/sessions: lists and ends the user's own sessions.
 import { gateway } from "../paths.ts";
-import { locationOf } from "./logout.ts";
-import { plainValue } from "./plain-text.ts";
+import { parseLogoutLocation } from "./logout.ts";
 import { isRecord } from "./problem.ts";
 import { type Outcome, request } from "./request.ts";
-import { clockAheadMs } from "./user.ts";
+import { sanitizeJson } from "./sanitize-text.ts";
+import { clockSkewMs, parseTimeMs } from "./user.ts";
 
-const listDeadlineMs = 8_000;
-// Longer than a look-up: the gateway also tells the provider.
-const endDeadlineMs = 15_000;
+const listTimeoutMs = 8_000;
+// The gateway may revoke tokens at the provider before it responds.
+const endTimeoutMs = 15_000;
 
-export interface OwnSession {
-  /** A public name, never a session id. */
+export interface SessionSummary {
+  /** The public handle, never the session id. */
   readonly handle: string;
   readonly isCurrent: boolean;
   readonly device: string | null;
@@ -19,54 +19,49 @@ export interface OwnSession {
   readonly lastUsedAtMs: number | null;
 }
 
-export function fetchOwnSessions(signal?: AbortSignal): Promise<Outcome<readonly OwnSession[]>> {
+export function fetchSessions(signal?: AbortSignal): Promise<Outcome<readonly SessionSummary[]>> {
   return request(gateway.sessions, {
-    deadlineMs: listDeadlineMs,
+    timeoutMs: listTimeoutMs,
     signal,
-    read: async (response) =>
-      ownSessionsOf(await response.json(), clockAheadMs(response.headers.get("date"), Date.now())),
+    parse: async (response) =>
+      parseSessions(await response.json(), clockSkewMs(response.headers.get("date"), Date.now())),
   });
 }
 
-export function endOwnSession(handle: string, signal?: AbortSignal): Promise<Outcome<null>> {
+export function endSession(handle: string, signal?: AbortSignal): Promise<Outcome<null>> {
   return request(gateway.session(handle), {
     method: "DELETE",
-    deadlineMs: endDeadlineMs,
+    timeoutMs: endTimeoutMs,
     signal,
-    read: () => Promise.resolve(null),
+    parse: () => Promise.resolve(null),
   });
 }
 
-/** @returns where the provider's own logout is */
-export function endAllOwnSessions(): Promise<Outcome<URL>> {
+/** @returns the URL at which the provider's logout starts */
+export function endAllSessions(): Promise<Outcome<URL>> {
   return request(gateway.sessions, {
     method: "DELETE",
-    deadlineMs: endDeadlineMs,
-    read: async (response) => locationOf(await response.json(), window.location.origin),
+    timeoutMs: endTimeoutMs,
+    parse: async (response) => parseLogoutLocation(await response.json(), window.location.origin),
   });
 }
 
 /**
- * @param aheadMs added to every time, so that it can be compared with this machine's clock.
- * @throws SyntaxError where it is no list: an empty one would say that the person is logged in nowhere.
+ * @param skewMs see `clockSkewMs`; added to every time
+ * @throws SyntaxError if the body has no list: an empty list would claim that the user has no session
  */
-export function ownSessionsOf(body: unknown, aheadMs = 0): readonly OwnSession[] {
+export function parseSessions(body: unknown, skewMs = 0): readonly SessionSummary[] {
   const list = isRecord(body) ? body["sessions"] : null;
-  if (!Array.isArray(list)) throw new SyntaxError("The sessions answer has no list");
+  if (!Array.isArray(list)) throw new SyntaxError("The sessions response has no list");
   return list.filter(isRecord).map((fields) => ({
-    handle: textOf(fields["id"]) ?? "",
+    handle: nonEmptyText(fields["id"]) ?? "",
     isCurrent: fields["current"] === true,
-    device: textOf(plainValue(fields["device"])),
-    createdAtMs: timeOf(fields["createdAt"], aheadMs),
-    lastUsedAtMs: timeOf(fields["lastUsedAt"], aheadMs),
+    device: nonEmptyText(sanitizeJson(fields["device"])),
+    createdAtMs: parseTimeMs(fields["createdAt"], skewMs),
+    lastUsedAtMs: parseTimeMs(fields["lastUsedAt"], skewMs),
   }));
 }
 
-function textOf(value: unknown): string | null {
+function nonEmptyText(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
-}
-
-function timeOf(value: unknown, aheadMs: number): number | null {
-  const atMs = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(atMs) ? null : atMs + aheadMs;
 }

@@ -1,97 +1,104 @@
-// GET /bff/user: who is logged in, and for how long. Never slides the session.
+// GET /bff/user: the logged-in user and the session's limits. The request does not extend the session.
 import { gateway } from "../paths.ts";
-import { plainText, plainValue } from "./plain-text.ts";
 import { isRecord } from "./problem.ts";
 import { type Outcome, request } from "./request.ts";
+import { sanitizeJson, sanitizeText } from "./sanitize-text.ts";
 
-const userDeadlineMs = 8_000;
+const userTimeoutMs = 8_000;
+/** `Date` has a resolution of one second and ages in transit: smaller differences are not clock skew. */
+const minClockSkewMs = 10_000;
 
 export interface User {
   readonly sub: string;
-  /** What to call the person: the first of name, preferred_username, email, sub that is there. */
+  /** The first non-blank of name, preferred_username, email and sub. */
   readonly displayName: string;
   readonly roles: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
 export interface Session {
-  /** A public handle, never the session id. */
+  /** The public handle, never the session id. */
   readonly handle: string;
   readonly createdAtMs: number | null;
   readonly idleExpiresAtMs: number | null;
   readonly expiresAtMs: number | null;
   readonly authTimeMs: number | null;
   readonly acr: string | null;
-  /** The provider's page for the user's own account; null where it has none. */
+  /** The provider's account console; null if it has none. */
   readonly accountUrl: string | null;
 }
 
-export type Who =
-  | { readonly kind: "nobody" }
-  | { readonly kind: "user"; readonly user: User; readonly session: Session };
+export type Auth =
+  | { readonly kind: "anonymous" }
+  | { readonly kind: "authenticated"; readonly user: User; readonly session: Session };
 
-export function fetchUser(signal?: AbortSignal): Promise<Outcome<Who>> {
+export function fetchUser(signal?: AbortSignal): Promise<Outcome<Auth>> {
   return request(gateway.user, {
-    deadlineMs: userDeadlineMs,
+    timeoutMs: userTimeoutMs,
     signal,
-    read: async (response) => whoOf(await response.json(), clockAheadMs(response.headers.get("date"), Date.now())),
+    parse: async (response) =>
+      parseUserResponse(await response.json(), clockSkewMs(response.headers.get("date"), Date.now())),
   });
 }
 
 /**
- * @param aheadMs added to every time, so that it can be compared with this machine's clock.
- * @throws SyntaxError when a user is announced that nobody could tell apart from another.
+ * @param skewMs see `clockSkewMs`; added to every time
+ * @throws SyntaxError if the body is malformed or its user has no `sub` to tell users apart by
  */
-export function whoOf(body: unknown, aheadMs = 0): Who {
-  if (!isRecord(body)) throw new SyntaxError("The user answer is not an object");
+export function parseUserResponse(body: unknown, skewMs = 0): Auth {
+  if (!isRecord(body)) throw new SyntaxError("The user response is not an object");
   const { user, session } = body;
-  if (user === null) return { kind: "nobody" };
+  if (user === null) return { kind: "anonymous" };
   if (!isRecord(user) || typeof user["sub"] !== "string") {
-    throw new SyntaxError("The user answer has no sub");
+    throw new SyntaxError("The user response has no sub");
   }
-  return { kind: "user", user: userOf(user, user["sub"]), session: sessionOf(session, aheadMs) };
+  return { kind: "authenticated", user: parseUser(user, user["sub"]), session: parseSession(session, skewMs) };
 }
 
-function userOf(received: Record<string, unknown>, sub: string): User {
-  const claims = plainValue(received) as Record<string, unknown>;
+function parseUser(received: Record<string, unknown>, sub: string): User {
+  const claims = sanitizeJson(received) as Record<string, unknown>;
   const names = [claims["name"], claims["preferred_username"], claims["email"], claims["sub"]];
   const roles = Array.isArray(received["roles"]) ? received["roles"] : [];
   return {
     sub,
     displayName: (names.find((name) => typeof name === "string" && name.trim() !== "") ?? sub) as string,
-    // One that holds invisible characters only looks like a role that the app knows.
-    roles: roles.filter((role) => typeof role === "string" && plainText(role) === role),
+    // Drops roles with hidden characters: sanitized, "ad<U+202E>min" would match "admin".
+    roles: roles.filter((role) => typeof role === "string" && sanitizeText(role) === role),
     claims,
   };
 }
 
-function sessionOf(value: unknown, aheadMs: number): Session {
+function parseSession(value: unknown, skewMs: number): Session {
   const fields = isRecord(value) ? value : {};
-  const timeOf = (name: string): number | null => {
-    const time = fields[name];
-    const atMs = typeof time === "string" ? Date.parse(time) : Number.NaN;
-    return Number.isNaN(atMs) ? null : atMs + aheadMs;
-  };
   return {
     handle: typeof fields["id"] === "string" ? fields["id"] : "",
-    createdAtMs: timeOf("createdAt"),
-    idleExpiresAtMs: timeOf("idleExpiresAt"),
-    expiresAtMs: timeOf("expiresAt"),
-    authTimeMs: timeOf("authTime"),
-    acr: typeof fields["acr"] === "string" ? plainText(fields["acr"]) : null,
-    accountUrl: webAddressOf(fields["accountUrl"]),
+    createdAtMs: parseTimeMs(fields["createdAt"], skewMs),
+    idleExpiresAtMs: parseTimeMs(fields["idleExpiresAt"], skewMs),
+    expiresAtMs: parseTimeMs(fields["expiresAt"], skewMs),
+    authTimeMs: parseTimeMs(fields["authTime"], skewMs),
+    acr: typeof fields["acr"] === "string" ? sanitizeText(fields["acr"]) : null,
+    accountUrl: httpUrlOrNull(fields["accountUrl"]),
   };
 }
 
-/** A link must lead to a page and never run anything. */
-function webAddressOf(value: unknown): string | null {
+/** @returns milliseconds since the epoch by this machine's clock; null for a missing or malformed time */
+export function parseTimeMs(value: unknown, skewMs: number): number | null {
+  const atMs = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(atMs) ? null : atMs + skewMs;
+}
+
+/** Rejects other schemes: `javascript:` in a link would run in this origin. */
+function httpUrlOrNull(value: unknown): string | null {
   return typeof value === "string" && /^https?:\/\//.test(value) ? value : null;
 }
 
-/** How far this machine's clock is ahead of the gateway's: a countdown by a wrong clock would end the wrong session. */
-export function clockAheadMs(dateHeader: string | null, nowMs: number): number {
+/**
+ * How far this machine's clock is ahead of the gateway's, by the `Date` header. Added to the gateway's times, so that
+ * countdowns are right on a machine with a wrong clock.
+ * @returns 0 below `minClockSkewMs`
+ */
+export function clockSkewMs(dateHeader: string | null, nowMs: number): number {
   const gatewayMs = dateHeader === null ? Number.NaN : Date.parse(dateHeader);
-  const aheadMs = nowMs - gatewayMs;
-  // The header has whole seconds and took a while to come: less than this is no clock's fault.
-  return Number.isNaN(aheadMs) || Math.abs(aheadMs) < 10_000 ? 0 : aheadMs;
+  const skewMs = nowMs - gatewayMs;
+  return Number.isNaN(skewMs) || Math.abs(skewMs) < minClockSkewMs ? 0 : skewMs;
 }

@@ -1,11 +1,11 @@
-// How long to wait before asking again: longer each time, never sooner than the server asked for.
+// Exponential backoff with jitter; `Retry-After` is a lower bound.
 
-const firstWaitMs = 1_000;
-const longestWaitMs = 30_000;
+const initialDelayMs = 1_000;
+const maxDelayMs = 30_000;
 
-/** @param random 0 to 1: spreads browsers that all lost the same server, so that they do not come back as one. */
+/** @param random 0 to 1, mapped to ±25 %: clients that lost the same server do not reconnect all at once */
 export function backoffMs(attempt: number, retryAfterMs: number | null, random: number): number {
-  const grownMs = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(attempt, 10));
-  const spreadMs = grownMs * (0.75 + random * 0.5);
-  return Math.round(Math.max(spreadMs, retryAfterMs ?? 0));
+  const exponentialMs = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt, 10));
+  const jitteredMs = exponentialMs * (0.75 + random * 0.5);
+  return Math.round(Math.max(jitteredMs, retryAfterMs ?? 0));
 }

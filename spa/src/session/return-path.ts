@@ -1,33 +1,34 @@
-// Where a login leads back to: this very page, with what was typed, as far as the gateway takes it.
+// The return path of a login: the current page with its form draft in the query.
+import { useSyncExternalStore } from "react";
+import { type Path, useLocation } from "react-router";
 import { paths } from "../paths.ts";
+import { draftFor, subscribeDraft } from "./form-draft.ts";
 
-/** The gateway refuses longer ones, and a refused login is worse than a lost line of text. */
+/** The gateway rejects a login with a longer `returnTo`. */
 export const maxReturnPathLength = 1_024;
 
-export interface Place {
-  readonly pathname: string;
-  readonly search: string;
-  readonly hash: string;
+/**
+ * @param fields added to the query, replacing parameters of the same name; left out if the path gets too long. In the
+ * query, because web storage must not hold what a user typed.
+ */
+export function buildReturnPath(location: Path, fields: Readonly<Record<string, string>> = {}): string {
+  if (location.pathname === paths.loggedOut) return paths.home;
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(fields)) query.set(name, value);
+  const current = `${location.pathname}${location.search}${location.hash}`;
+  const withFields = `${location.pathname}${query.size > 0 ? `?${query}` : ""}${location.hash}`;
+  const candidates = [Object.keys(fields).length > 0 ? withFields : current, current, location.pathname];
+  return candidates.find((path) => path.length <= maxReturnPathLength && isSameOriginPath(path)) ?? paths.home;
 }
 
-/** @param typed goes into the query: no web storage ever holds what a person wrote. */
-export function returnPathOf(place: Place, typed: Readonly<Record<string, string>> = {}): string {
-  // Nobody wants to come back to the page that says goodbye.
-  if (place.pathname === paths.loggedOut) return paths.home;
-  const query = new URLSearchParams(place.search);
-  for (const [name, value] of Object.entries(typed)) query.set(name, value);
-  const withTyped = `${place.pathname}${queryText(query)}${place.hash}`;
-  const asIs = `${place.pathname}${place.search}${place.hash}`;
-  const candidates = [Object.keys(typed).length > 0 ? withTyped : asIs, asIs, place.pathname];
-  return candidates.find((path) => path.length <= maxReturnPathLength && isOwnPath(path)) ?? paths.home;
+/** The return path of the current page with its draft. */
+export function useReturnPath(extraFields?: Readonly<Record<string, string>>): string {
+  const location = useLocation();
+  const draft = useSyncExternalStore(subscribeDraft, () => draftFor(location.pathname));
+  return buildReturnPath(location, { ...draft, ...extraFields });
 }
 
-/** `//host` in the address bar is a path to the router and another site to a browser. */
-function isOwnPath(path: string): boolean {
+/** Rejects `//host` and `/\host`, which browsers resolve to another origin (open redirect). */
+function isSameOriginPath(path: string): boolean {
   return path.startsWith("/") && !/^\/[/\\]/.test(path) && !/[\\\p{Cc}\p{Z}\ufeff]/u.test(path);
-}
-
-function queryText(query: URLSearchParams): string {
-  const text = query.toString();
-  return text === "" ? "" : `?${text}`;
 }

@@ -1,62 +1,86 @@
-// What this tab knows of the session, and how an answer of the gateway changes it. Pure: no clock, no network.
+// Session state of this tab and its transitions, as pure functions without clock or network.
 import type { Problem, SessionEndCode } from "../server/problem.ts";
 import type { Failure } from "../server/request.ts";
-import type { Who } from "../server/user.ts";
+import type { Auth } from "../server/user.ts";
 
-/** Why there is no session any more: the code of a 401, or what a tab or the gateway's events tell more exactly. */
+/** Why the session has ended: the code of a 401, or a more precise reason from another tab or from `/bff/events`. */
 export type EndReason = SessionEndCode | "logged_out_elsewhere" | "provider_logout" | "session_limit";
 
-/** The session could not be checked. That never means that it is over. */
-export interface Trouble {
+/** The last check failed. Whether the session still exists is unknown. */
+export interface CheckError {
   readonly kind: "offline" | "unavailable";
   readonly problem: Problem | null;
   readonly retryAtMs: number;
 }
 
 export interface SessionState {
-  readonly who: Who | { readonly kind: "unknown" };
-  readonly ended: EndReason | null;
-  readonly trouble: Trouble | null;
+  readonly auth: Auth | { readonly kind: "unknown" };
+  readonly endReason: EndReason | null;
+  readonly checkError: CheckError | null;
   readonly isChecking: boolean;
-  /** The gateway warned that the end is near. */
+  /** The gateway sent `session-expiring`. */
   readonly isExpiring: boolean;
 }
 
 export const initialState: SessionState = {
-  who: { kind: "unknown" },
-  ended: null,
-  trouble: null,
+  auth: { kind: "unknown" },
+  endReason: null,
+  checkError: null,
   isChecking: false,
   isExpiring: false,
 };
 
-/** @param hint the reason to show if the session turns out to be gone. */
-export function afterAnswer(before: SessionState, who: Who, hint: EndReason | null): SessionState {
-  const isChecking = false;
-  if (who.kind === "user") {
-    // A warning concerns one session: a login in another tab has replaced it.
-    const isReplaced = before.who.kind === "user" && before.who.session.handle !== who.session.handle;
-    return { who, ended: null, trouble: null, isChecking, isExpiring: before.isExpiring && !isReplaced };
-  }
-  const hadUser = before.who.kind === "user" || hint !== null;
-  const ended = before.ended ?? (hadUser ? (hint ?? "session_missing") : null);
-  return { who, ended, trouble: null, isChecking, isExpiring: false };
+export function checkStarted(state: SessionState): SessionState {
+  return { ...state, isChecking: true };
 }
 
-export function afterFailure(before: SessionState, failure: Failure, retryAtMs: number): SessionState {
+/** @param endReason why the session has ended, if `auth` is anonymous */
+export function sessionLoaded(state: SessionState, auth: Auth, endReason: EndReason | null): SessionState {
+  if (auth.kind === "authenticated") {
+    // `isExpiring` belongs to one session and is dropped when a login in another tab has replaced that session.
+    const isSameSession = state.auth.kind !== "authenticated" || state.auth.session.handle === auth.session.handle;
+    return { ...initialState, auth, isExpiring: state.isExpiring && isSameSession };
+  }
+  const hadSession = state.auth.kind === "authenticated" || endReason !== null;
+  return {
+    ...initialState,
+    auth,
+    endReason: state.endReason ?? (hadSession ? (endReason ?? "session_missing") : null),
+  };
+}
+
+/** Keeps `auth`: an outage does not log anyone out. */
+export function checkFailed(state: SessionState, failure: Failure, retryAtMs: number): SessionState {
   const kind = failure.kind === "offline" ? "offline" : "unavailable";
   const problem = failure.kind === "problem" ? failure.problem : null;
-  return { ...before, isChecking: false, trouble: { kind, problem, retryAtMs } };
+  return { ...state, isChecking: false, checkError: { kind, problem, retryAtMs } };
 }
 
-export function afterEnd(before: SessionState, reason: EndReason): SessionState {
-  return { ...before, who: { kind: "nobody" }, ended: reason, isExpiring: false };
+export function expiryChanged(state: SessionState, isExpiring: boolean): SessionState {
+  return { ...state, isExpiring };
 }
 
-/** When the session will be over if nobody does anything, or null. */
-export function endsAtMs(state: SessionState): number | null {
-  if (state.who.kind !== "user") return null;
-  const { idleExpiresAtMs, expiresAtMs } = state.who.session;
+export function sessionEnded(endReason: EndReason): SessionState {
+  return { ...initialState, auth: { kind: "anonymous" }, endReason };
+}
+
+export function loggedOut(): SessionState {
+  return { ...initialState, auth: { kind: "anonymous" } };
+}
+
+/** Hides everything personal until the next check has completed. */
+export function sessionHidden(state: SessionState): SessionState {
+  return { ...initialState, endReason: state.endReason };
+}
+
+export function endReasonDismissed(state: SessionState): SessionState {
+  return { ...state, endReason: null };
+}
+
+/** The earlier of idle and absolute limit; null if there is no session or no limit. */
+export function sessionEndsAtMs(state: SessionState): number | null {
+  if (state.auth.kind !== "authenticated") return null;
+  const { idleExpiresAtMs, expiresAtMs } = state.auth.session;
   const times = [idleExpiresAtMs, expiresAtMs].filter((time) => time !== null);
   return times.length === 0 ? null : Math.min(...times);
 }

@@ -1,157 +1,161 @@
-// Keeps who is logged in for the whole tab. Checks are single-flight with a trailing edge: a message that arrives while
-// a check is in flight, or shortly after one, leads to one more check, because the response may be older than the message.
-import type { Outcome } from "../server/request.ts";
-import type { Failure } from "../server/request.ts";
-import type { Who } from "../server/user.ts";
+// Session store of this tab. Checks (GET /bff/user) are single-flight with a trailing edge: a message that arrives
+// while a check is in flight, or shortly after one, causes one more check, because the response may predate the message.
+import type { Failure, Outcome } from "../server/request.ts";
+import type { Auth } from "../server/user.ts";
 import { backoffMs } from "./backoff.ts";
-import { type TabMessage, endReasonOf } from "./session-news.ts";
-import { type EndReason, afterAnswer, afterEnd, afterFailure, endsAtMs, initialState } from "./session-state.ts";
-import type { SessionState } from "./session-state.ts";
+import { type TabMessage, endReasonOf } from "./session-messages.ts";
+import * as transition from "./session-state.ts";
+import { type EndReason, type SessionState, initialState, sessionEndsAtMs } from "./session-state.ts";
 
-export interface SessionStoreParts {
-  readonly askUser: (signal: AbortSignal) => Promise<Outcome<Who>>;
+export interface SessionStoreDependencies {
+  readonly fetchUser: (signal: AbortSignal) => Promise<Outcome<Auth>>;
   readonly nowMs: () => number;
+  /** 0 to 1. */
   readonly random: () => number;
-  /** @returns a function that calls the timer off. */
-  readonly after: (waitMs: number, run: () => void) => () => void;
-  /** Another person is logged in than this page was drawn for: nothing on it may stay. */
-  readonly startOver: () => void;
+  /** @returns cancels the timer */
+  readonly setTimer: (delayMs: number, run: () => void) => () => void;
+  /** Called when another user has logged in: nothing rendered for the previous user may remain. */
+  readonly reloadPage: () => void;
 }
 
 export interface SessionStore {
   readonly subscribe: (listener: () => void) => () => void;
   readonly snapshot: () => SessionState;
-  /** Checks unless the response is already known or on its way. */
-  readonly known: () => Promise<void>;
-  /** Another tab or the gateway reports a change; a check that starts after this call finds out what is true now. */
+  /** Checks unless the state is known; joins a check in flight. */
+  readonly ensureLoaded: () => Promise<void>;
+  /** Handles a message of another tab or an event of the gateway. A check that starts after this call verifies it. */
   readonly receive: (message: TabMessage) => Promise<void>;
   readonly check: () => Promise<void>;
-  readonly checkIfOlderThan: (ageMs: number) => Promise<void>;
+  /** Checks if the last check started more than `maxAgeMs` ago. */
+  readonly checkIfOlderThan: (maxAgeMs: number) => Promise<void>;
   /**
-   * The gateway said 401: the session is over, what the user typed is not.
-   * @param sentAtMs when the refused request was sent: the cookie may have been replaced since
+   * Handles a 401 that ended the session.
+   * @param sentAtMs when the rejected request was sent: a login may have replaced the cookie since, which is checked
    */
-  readonly end: (reason: EndReason, sentAtMs: number) => void;
-  readonly fail: (failure: Failure) => void;
-  /** Hides everything personal until the gateway has responded again. */
-  readonly conceal: () => Promise<void>;
-  /** Logged out in this tab, acknowledged by the gateway. */
-  readonly forget: () => void;
-  readonly dismissEnd: () => void;
+  readonly markEnded: (reason: EndReason, sentAtMs: number) => void;
+  /** Shows the failure and schedules a check with exponential backoff. */
+  readonly reportFailure: (failure: Failure) => void;
+  /** Hides everything personal until a check has completed. */
+  readonly hideAndCheck: () => Promise<void>;
+  /** Handles a logout in this tab, after the gateway has acknowledged it. */
+  readonly markLoggedOut: () => void;
+  readonly dismissEndReason: () => void;
 }
 
-/** Many tabs that open at once send many messages: at most one check per this time because of them. */
-const leastGapMs = 300;
-/** Timers fire a little early and clocks differ a little: ask when the session is surely over. */
-const expirySlackMs = 1_500;
-/** The gateway still knows a session that should be over: the clocks disagree, so do not ask all the time. */
-const overdueWaitMs = 15_000;
-/** setTimeout takes no more than 2^31-1 ms and would fire at once. */
-const longestTimerMs = 2_000_000_000;
+/** At most one check per interval because of messages: tabs that open together send many. */
+const minCheckIntervalMs = 300;
+/** Added to the expiry time, because timers fire early and clocks differ. */
+const expiryMarginMs = 1_500;
+/** Interval of checks when the gateway still knows a session that has expired by this machine's clock. */
+const overdueCheckMs = 15_000;
+/** Below setTimeout's limit of 2^31 - 1 ms, above which it fires at once. */
+const maxTimerMs = 2_000_000_000;
 
-export function createSessionStore(parts: SessionStoreParts): SessionStore {
+export function createSessionStore(dependencies: SessionStoreDependencies): SessionStore {
   const listeners = new Set<() => void>();
   let state = initialState;
-  let flight: { readonly promise: Promise<void>; readonly abort: AbortController } | null = null;
-  /** A message has arrived that no check covers yet. */
-  let isDue = false;
-  /** The reason of the last message, until a response settles whether the session is gone. */
-  let hint: EndReason | null = null;
-  let attempt = 0;
-  let startedAtMs = Number.NEGATIVE_INFINITY;
-  let drawnForSub: string | null = null;
+  let inFlight: { readonly promise: Promise<void>; readonly abort: AbortController } | null = null;
+  /** A message has arrived since the last check started. */
+  let isCheckDue = false;
+  /** The reason in the last message, until a response confirms that the session has ended. */
+  let reportedReason: EndReason | null = null;
+  let failedChecks = 0;
+  let lastCheckStartedAtMs = Number.NEGATIVE_INFINITY;
+  /** The user whose data this page has rendered. */
+  let renderedSub: string | null = null;
   let cancelTimer = (): void => undefined;
-  let cancelDue = (): void => undefined;
+  let cancelDueCheck = (): void => undefined;
 
-  function become(next: SessionState): void {
+  function setState(next: SessionState): void {
     state = next;
     for (const listener of listeners) listener();
   }
 
-  function settle(outcome: Outcome<Who>): void {
+  function handleOutcome(outcome: Outcome<Auth>): void {
     if (outcome.kind === "cancelled") return;
-    if (outcome.kind !== "ok") return fail(outcome);
-    attempt = 0;
-    const who = outcome.value;
-    if (who.kind === "user") {
-      if (drawnForSub !== null && drawnForSub !== who.user.sub) return parts.startOver();
-      drawnForSub = who.user.sub;
+    if (outcome.kind !== "ok") return reportFailure(outcome);
+    failedChecks = 0;
+    const auth = outcome.value;
+    if (auth.kind === "authenticated") {
+      if (renderedSub !== null && renderedSub !== auth.user.sub) return dependencies.reloadPage();
+      renderedSub = auth.user.sub;
     }
-    const endMs = endsAtMs(state);
-    const ranOut = endMs !== null && endMs <= parts.nowMs() + expirySlackMs;
-    const reason = hint ?? (ranOut ? "session_expired" : null);
-    hint = null;
-    become(afterAnswer(state, who, reason));
-    watchExpiry();
+    const endsAtMs = sessionEndsAtMs(state);
+    const hasExpired = endsAtMs !== null && endsAtMs <= dependencies.nowMs() + expiryMarginMs;
+    const reason = reportedReason ?? (hasExpired ? "session_expired" : null);
+    reportedReason = null;
+    setState(transition.sessionLoaded(state, auth, reason));
+    scheduleExpiryCheck();
   }
 
-  function watchExpiry(): void {
+  function scheduleExpiryCheck(): void {
     cancelTimer();
-    const endMs = endsAtMs(state);
-    if (endMs === null) return;
-    const leftMs = endMs - parts.nowMs();
-    const waitMs = leftMs > 0 ? leftMs + expirySlackMs : overdueWaitMs;
-    cancelTimer = parts.after(Math.min(waitMs, longestTimerMs), () => void check());
+    const endsAtMs = sessionEndsAtMs(state);
+    if (endsAtMs === null) return;
+    const remainingMs = endsAtMs - dependencies.nowMs();
+    const delayMs = remainingMs > 0 ? remainingMs + expiryMarginMs : overdueCheckMs;
+    cancelTimer = dependencies.setTimer(Math.min(delayMs, maxTimerMs), () => void check());
   }
 
-  function fail(failure: Failure): void {
+  function reportFailure(failure: Failure): void {
     const retryAfterMs = failure.kind === "problem" ? failure.problem.retryAfterMs : null;
-    const waitMs = Math.min(backoffMs(attempt, retryAfterMs, parts.random()), longestTimerMs);
-    attempt += 1;
-    become(afterFailure(state, failure, parts.nowMs() + waitMs));
+    const delayMs = Math.min(backoffMs(failedChecks, retryAfterMs, dependencies.random()), maxTimerMs);
+    failedChecks += 1;
+    setState(transition.checkFailed(state, failure, dependencies.nowMs() + delayMs));
     cancelTimer();
-    cancelTimer = parts.after(waitMs, () => void check());
+    cancelTimer = dependencies.setTimer(delayMs, () => void check());
   }
 
-  function start(): Promise<void> {
-    // A response that left the gateway before the logout would bring the user back on screen.
-    flight?.abort.abort();
-    coverDue();
-    startedAtMs = parts.nowMs();
+  function startCheck(): Promise<void> {
+    // The response of an earlier check may predate a logout and would show the user again.
+    inFlight?.abort.abort();
+    clearDueCheck();
+    lastCheckStartedAtMs = dependencies.nowMs();
     const abort = new AbortController();
-    become({ ...state, isChecking: true });
-    const promise = parts.askUser(abort.signal).then((outcome) => {
-      if (abort.signal.aborted) return flight?.promise;
-      flight = null;
-      settle(outcome);
-      // After a failure the retry is the check that is due: no sooner than the server asked for.
-      if (isDue && outcome.kind === "ok") void checkSoon();
+    setState(transition.checkStarted(state));
+    const promise = dependencies.fetchUser(abort.signal).then((outcome) => {
+      if (abort.signal.aborted) return inFlight?.promise;
+      inFlight = null;
+      handleOutcome(outcome);
+      // After a failure the scheduled retry covers the due check: Retry-After is respected.
+      if (isCheckDue && outcome.kind === "ok") void checkThrottled();
       return undefined;
     });
-    flight = { promise, abort };
+    inFlight = { promise, abort };
     return promise;
   }
 
   function check(): Promise<void> {
-    if (flight === null) return start();
-    isDue = true;
-    return flight.promise;
+    if (inFlight === null) return startCheck();
+    isCheckDue = true;
+    return inFlight.promise;
   }
 
-  function checkFor(reason: EndReason): Promise<void> {
-    hint = reason;
-    return start();
+  function checkBecauseOf(reason: EndReason): Promise<void> {
+    reportedReason = reason;
+    return startCheck();
   }
 
-  function checkSoon(): Promise<void> {
-    const waitMs = Math.min(startedAtMs + leastGapMs - parts.nowMs(), leastGapMs);
-    if (flight !== null || waitMs <= 0) return check();
-    coverDue();
-    isDue = true;
-    cancelDue = parts.after(waitMs, () => void check());
+  function checkThrottled(): Promise<void> {
+    const nextAtMs = lastCheckStartedAtMs + minCheckIntervalMs;
+    const delayMs = Math.min(nextAtMs - dependencies.nowMs(), minCheckIntervalMs);
+    if (inFlight !== null || delayMs <= 0) return check();
+    clearDueCheck();
+    isCheckDue = true;
+    cancelDueCheck = dependencies.setTimer(delayMs, () => void check());
     return Promise.resolve();
   }
 
-  function coverDue(): void {
-    isDue = false;
-    cancelDue();
+  function clearDueCheck(): void {
+    isCheckDue = false;
+    cancelDueCheck();
   }
 
-  function stopAsking(): void {
-    flight?.abort.abort();
-    flight = null;
-    hint = null;
-    coverDue();
+  function cancelChecks(): void {
+    inFlight?.abort.abort();
+    inFlight = null;
+    reportedReason = null;
+    clearDueCheck();
     cancelTimer();
   }
 
@@ -161,41 +165,41 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       return () => listeners.delete(listener);
     },
     snapshot: () => state,
-    known: () => {
-      if (flight !== null) return flight.promise;
-      return state.who.kind === "unknown" && state.trouble === null ? start() : Promise.resolve();
+    ensureLoaded: () => {
+      if (inFlight !== null) return inFlight.promise;
+      return state.auth.kind === "unknown" && state.checkError === null ? startCheck() : Promise.resolve();
     },
     receive: (message) => {
-      if (message === "changed") return checkSoon();
-      if (message === "logged-out") return checkFor("logged_out_elsewhere");
+      if (message === "changed") return checkThrottled();
+      if (message === "logged-out") return checkBecauseOf("logged_out_elsewhere");
       const reason = endReasonOf(message);
-      if (reason !== null) return checkFor(reason);
-      become({ ...state, isExpiring: message === "expiring" });
+      if (reason !== null) return checkBecauseOf(reason);
+      setState(transition.expiryChanged(state, message === "expiring"));
       return check();
     },
     check,
-    checkIfOlderThan: (ageMs) => {
-      if (flight !== null) return flight.promise;
-      // A background tab's timers run late: what is due is made up for here.
-      return isDue || parts.nowMs() - startedAtMs > ageMs ? start() : Promise.resolve();
+    checkIfOlderThan: (maxAgeMs) => {
+      if (inFlight !== null) return inFlight.promise;
+      // Browsers throttle the timers of background tabs, so a due check may be late.
+      return isCheckDue || dependencies.nowMs() - lastCheckStartedAtMs > maxAgeMs ? startCheck() : Promise.resolve();
     },
-    end: (reason, sentAtMs) => {
-      const isOvertaken = flight !== null || isDue || startedAtMs >= sentAtMs;
-      stopAsking();
-      become({ ...afterEnd(state, reason), isChecking: false, trouble: null });
-      if (isOvertaken) void checkFor(reason);
+    markEnded: (reason, sentAtMs) => {
+      const mayHaveNewSession = inFlight !== null || isCheckDue || lastCheckStartedAtMs >= sentAtMs;
+      cancelChecks();
+      setState(transition.sessionEnded(reason));
+      if (mayHaveNewSession) void checkBecauseOf(reason);
     },
-    fail,
-    conceal: () => {
-      stopAsking();
-      become({ ...initialState, ended: state.ended });
-      return start();
+    reportFailure,
+    hideAndCheck: () => {
+      cancelChecks();
+      setState(transition.sessionHidden(state));
+      return startCheck();
     },
-    forget: () => {
-      stopAsking();
-      drawnForSub = null;
-      become({ ...initialState, who: { kind: "nobody" } });
+    markLoggedOut: () => {
+      cancelChecks();
+      renderedSub = null;
+      setState(transition.loggedOut());
     },
-    dismissEnd: () => become({ ...state, ended: null }),
+    dismissEndReason: () => setState(transition.endReasonDismissed(state)),
   };
 }

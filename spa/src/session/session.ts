@@ -1,18 +1,18 @@
-// The one session store of this tab, and how components read it.
+// The session store of this tab and its React hook.
 import { useSyncExternalStore } from "react";
 import { fetchUser } from "../server/user.ts";
 import type { SessionState } from "./session-state.ts";
 import { createSessionStore } from "./session-store.ts";
 
 export const session = createSessionStore({
-  askUser: fetchUser,
+  fetchUser,
   nowMs: Date.now,
   random: Math.random,
-  after: (waitMs, run) => {
-    const timer = setTimeout(run, waitMs);
+  setTimer: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);
   },
-  startOver: () => window.location.reload(),
+  reloadPage: () => window.location.reload(),
 });
 
 export function useSession(): SessionState {

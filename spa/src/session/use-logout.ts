@@ -1,16 +1,17 @@
-// Logs out, here or everywhere, and says so only after the gateway has acknowledged it.
+// Logs out of this session or of all sessions. The user is logged out only once the gateway has acknowledged it.
 import { useEffect, useState } from "react";
+import { paths } from "../paths.ts";
 import { postLogout } from "../server/logout.ts";
 import { sessionEndCodeOf } from "../server/problem.ts";
 import type { Failure, Outcome } from "../server/request.ts";
-import { paths } from "../paths.ts";
-import { leave } from "./leave.ts";
-import { whileLoggingOut } from "./live-session.ts";
+import { saveDraft } from "./form-draft.ts";
+import { duringLogout } from "./session-event-stream.ts";
 import { session } from "./session.ts";
+import { broadcast } from "./tab-channel.ts";
 
 export type LogoutState =
   | { readonly kind: "idle" }
-  | { readonly kind: "waiting" }
+  | { readonly kind: "pending" }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 export interface Logout {
@@ -19,10 +20,10 @@ export interface Logout {
   readonly dismiss: () => void;
 }
 
-/** @param post asks the gateway, which answers with where the provider's own logout is */
-export function useLogout(post: () => Promise<Outcome<URL>> = postLogout): Logout {
+/** @param send the logout request; resolves to the URL at which the provider's logout starts */
+export function useLogout(send: () => Promise<Outcome<URL>> = postLogout): Logout {
   const [state, setState] = useState<LogoutState>({ kind: "idle" });
-  // The browser may keep this page as it was left and show it on "back".
+  // The back-forward cache restores the page with a pending logout.
   useEffect(() => {
     const reset = (event: PageTransitionEvent): void => {
       if (event.persisted) setState({ kind: "idle" });
@@ -31,17 +32,25 @@ export function useLogout(post: () => Promise<Outcome<URL>> = postLogout): Logou
     return () => window.removeEventListener("pageshow", reset);
   }, []);
   async function logout(): Promise<void> {
-    setState({ kind: "waiting" });
-    const outcome = await whileLoggingOut(post());
+    setState({ kind: "pending" });
+    const outcome = await duringLogout(send());
     if (outcome.kind === "cancelled") return setState({ kind: "idle" });
-    const wasOverBefore = outcome.kind === "problem" && sessionEndCodeOf(outcome.problem) !== null;
-    if (outcome.kind !== "ok" && !wasOverBefore) {
+    const hadEnded = outcome.kind === "problem" && sessionEndCodeOf(outcome.problem) !== null;
+    if (outcome.kind !== "ok" && !hadEnded) {
       setState({ kind: "failed", failure: outcome });
-      // The gateway may have ended the session although its response did not arrive.
+      // The gateway may have ended the session although its response was lost.
       return session.check();
     }
-    // The state stays: the button says what is going on until the next page is there.
-    leave(outcome.kind === "ok" ? outcome.value.href : paths.loggedOut);
+    // Stays pending until the next page has loaded.
+    leaveFor(outcome.kind === "ok" ? outcome.value.href : paths.loggedOut);
   }
   return { state, logout, dismiss: () => setState({ kind: "idle" }) };
+}
+
+/** Clears the page before it navigates: the back-forward cache may restore it as it is now. */
+function leaveFor(url: string): void {
+  saveDraft(null);
+  session.markLoggedOut();
+  broadcast("logged-out");
+  window.location.assign(url);
 }

@@ -1,50 +1,50 @@
-// The session is about to end: why, when, and how to go on. Nothing is extended unless the person wants it.
-import { Countdown } from "../parts/countdown.tsx";
-import { failureText } from "../parts/failure-text.ts";
-import { LoginLink } from "../parts/login-link.tsx";
-import { Notice } from "../parts/notice.tsx";
+// Warns that the session is about to expire and offers to extend it. It is extended only when the user asks for it.
+import { Countdown } from "../components/countdown.tsx";
+import { failureText } from "../components/failure-text.ts";
+import { LoginLink } from "../components/login-link.tsx";
+import { Notice } from "../components/notice.tsx";
 import { api } from "../paths.ts";
-import { type ApiAnswer, getApi } from "../server/api.ts";
+import { type ApiResponse, fetchApi } from "../server/api.ts";
 import type { Session } from "../server/user.ts";
-import { useServerCall } from "../session/use-server-call.ts";
+import { useRequest } from "../session/use-request.ts";
 
-/** Both ends are read a moment apart: closer than this they are the same one. */
-const sameEndMs = 2_000;
+/** Limits that differ by less count as equal: the gateway caps the idle limit at the absolute one. */
+const sameLimitMs = 2_000;
 
 export function ExpiringNotice({ session }: { readonly session: Session }) {
   const { idleExpiresAtMs, expiresAtMs } = session;
-  const endMs = idleExpiresAtMs ?? expiresAtMs;
-  if (endMs === null) return null;
-  const isFinal = expiresAtMs !== null && expiresAtMs - endMs < sameEndMs;
+  const endsAtMs = idleExpiresAtMs ?? expiresAtMs;
+  if (endsAtMs === null) return null;
+  const isAbsoluteLimit = expiresAtMs !== null && expiresAtMs - endsAtMs < sameLimitMs;
   return (
     <Notice
       tone="calm"
       title="Your session is about to end"
-      actions={isFinal ? <LoginLink label="Log in again" /> : <StayLoggedIn />}
+      actions={isAbsoluteLimit ? <LoginLink label="Log in again" /> : <StayLoggedIn />}
     >
       <p>
-        {isFinal
-          ? "It has reached its maximum age. A new login starts a new one and leads back to this page."
-          : "It was not used for a while. Any call to the API keeps it."}
+        {isAbsoluteLimit
+          ? "It has reached its maximum age. A new login starts a new session and returns to this page."
+          : "It was not used for a while. Any call to the API extends it."}
       </p>
       <p className="quiet" aria-hidden="true">
-        It ends <Countdown untilMs={endMs} />.
+        It ends <Countdown untilMs={endsAtMs} />.
       </p>
     </Notice>
   );
 }
 
-/** Using the session is what keeps it; the gateway then tells every tab that the end has moved. */
+/** Extends the session by an API request; the gateway then sends `session-extended`. */
 function StayLoggedIn() {
-  const { state, run } = useServerCall<ApiAnswer>();
+  const { state, run } = useRequest<ApiResponse>();
   return (
     <>
       <button
         type="button"
         className="button button-main"
-        aria-disabled={state.kind === "waiting"}
+        aria-disabled={state.kind === "pending"}
         onClick={() => {
-          if (state.kind !== "waiting") run((signal) => getApi(api.echo, signal));
+          if (state.kind !== "pending") run((signal) => fetchApi(api.echo, signal));
         }}
       >
         Stay logged in

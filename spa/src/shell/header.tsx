@@ -1,9 +1,9 @@
-// The rail at the top of every page: where one is, who one is, and the way out. Where it is narrow, behind a menu.
+// Header of every page: navigation, user and logout. On narrow screens they are behind a menu button.
 import { useEffect, useRef, useState } from "react";
 import { Link, NavLink, useLocation } from "react-router";
-import { initialsOf } from "../parts/initials.ts";
-import { LoginLink } from "../parts/login-link.tsx";
-import { Name } from "../parts/name.tsx";
+import { initialsOf } from "./initials.ts";
+import { LoginLink } from "../components/login-link.tsx";
+import { IsolatedText } from "../components/isolated-text.tsx";
 import { paths } from "../paths.ts";
 import type { Logout } from "../session/use-logout.ts";
 import type { SessionState } from "../session/session-state.ts";
@@ -15,9 +15,9 @@ interface HeaderProps {
 }
 
 export function Header({ state, logout }: HeaderProps) {
-  const { who } = state;
+  const { auth } = state;
   const { ref, buttonRef, isOpen, toggle } = useMenu();
-  const isAdmin = who.kind === "user" && who.user.roles.includes("admin");
+  const isAdmin = auth.kind === "authenticated" && auth.user.roles.includes("admin");
   return (
     <header className="rail" ref={ref}>
       <div className="rail-inner">
@@ -26,10 +26,10 @@ export function Header({ state, logout }: HeaderProps) {
           <span className="brand-name">Cloakroom</span>
         </Link>
         <div className="rail-short">
-          {who.kind === "nobody" && <LoginLink />}
-          {who.kind === "user" && (
-            <abbr className="rail-initials" title={who.user.displayName}>
-              <bdi>{initialsOf(who.user.displayName)}</bdi>
+          {auth.kind === "anonymous" && <LoginLink />}
+          {auth.kind === "authenticated" && (
+            <abbr className="rail-initials" title={auth.user.displayName}>
+              <bdi>{initialsOf(auth.user.displayName)}</bdi>
             </abbr>
           )}
           <button
@@ -46,20 +46,20 @@ export function Header({ state, logout }: HeaderProps) {
         <div id="rail-menu" className={`rail-menu ${isOpen ? "rail-menu-open" : ""}`}>
           <nav className="rail-nav" aria-label="Main">
             <ul>
-              <Entry to={paths.profile} label="Profile" />
-              <Entry to={paths.call} label="Call the API" />
-              {isAdmin && <Entry to={paths.admin} label="Admin" />}
-              <Entry to={paths.underTheHood} label="Under the hood" />
+              <NavItem to={paths.profile} label="Profile" />
+              <NavItem to={paths.call} label="Call the API" />
+              {isAdmin && <NavItem to={paths.admin} label="Admin" />}
+              <NavItem to={paths.underTheHood} label="Under the hood" />
             </ul>
           </nav>
-          <Person state={state} logout={logout} />
+          <UserArea state={state} logout={logout} />
         </div>
       </div>
     </header>
   );
 }
 
-/** Closed by a change of page, by Escape, and by a press or the focus elsewhere. */
+/** Closes on navigation, on Escape, and when the user clicks or moves the focus outside. */
 function useMenu() {
   const { key } = useLocation();
   const [openAt, setOpenAt] = useState<string | null>(null);
@@ -88,7 +88,7 @@ function useMenu() {
   return { ref, buttonRef, isOpen, toggle: () => setOpenAt(isOpen ? null : key) };
 }
 
-function Entry({ to, label }: { readonly to: string; readonly label: string }) {
+function NavItem({ to, label }: { readonly to: string; readonly label: string }) {
   return (
     <li>
       <NavLink to={to}>{label}</NavLink>
@@ -96,37 +96,37 @@ function Entry({ to, label }: { readonly to: string; readonly label: string }) {
   );
 }
 
-function Person({ state: { who }, logout }: HeaderProps) {
-  const isLeaving = logout.state.kind === "waiting";
-  switch (who.kind) {
+function UserArea({ state: { auth }, logout }: HeaderProps) {
+  const isLoggingOut = logout.state.kind === "pending";
+  switch (auth.kind) {
     case "unknown":
-      return <div className="rail-person" />;
-    case "nobody":
+      return <div className="rail-user" />;
+    case "anonymous":
       return (
-        <div className="rail-person">
-          {isLeaving ? (
+        <div className="rail-user">
+          {isLoggingOut ? (
             <span className="quiet">Logging out…</span>
           ) : (
             <LoginLink className="button button-main rail-login" />
           )}
         </div>
       );
-    case "user":
+    case "authenticated":
       return (
-        <div className="rail-person">
-          <span className="rail-name" title={who.user.displayName}>
-            <Name>{who.user.displayName}</Name>
+        <div className="rail-user">
+          <span className="rail-name" title={auth.user.displayName}>
+            <IsolatedText>{auth.user.displayName}</IsolatedText>
           </span>
           <button
             type="button"
             className="button"
-            aria-disabled={isLeaving}
-            aria-busy={isLeaving}
+            aria-disabled={isLoggingOut}
+            aria-busy={isLoggingOut}
             onClick={() => {
-              if (!isLeaving) void logout.logout();
+              if (!isLoggingOut) void logout.logout();
             }}
           >
-            {isLeaving ? "Logging out…" : "Log out"}
+            {isLoggingOut ? "Logging out…" : "Log out"}
           </button>
         </div>
       );

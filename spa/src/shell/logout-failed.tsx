@@ -1,6 +1,6 @@
-// A logout that was not acknowledged: a user of a shared computer must not leave it in the belief that it was.
-import { failureText } from "../parts/failure-text.ts";
-import { Notice } from "../parts/notice.tsx";
+// A logout that the gateway has not acknowledged. A user of a shared computer must not take it for a completed one.
+import { failureText } from "../components/failure-text.ts";
+import { Notice } from "../components/notice.tsx";
 import type { Failure } from "../server/request.ts";
 import type { Logout } from "../session/use-logout.ts";
 

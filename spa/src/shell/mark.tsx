@@ -1,4 +1,4 @@
-// The mark: a ticket with a hanger on it and its perforation.
+// The logo: a ticket with a hanger and a perforation.
 
 export function Mark() {
   return (

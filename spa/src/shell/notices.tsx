@@ -1,18 +1,18 @@
-// What concerns every page: a logout that failed, a session that cannot be checked, that is about to end, that is over.
+// Notices about the session on every page: failed logout, failed check, expiry warning, ended session.
 import { useLocation } from "react-router";
-import { Countdown } from "../parts/countdown.tsx";
-import { endTexts } from "../parts/end-texts.ts";
-import { LoginLink } from "../parts/login-link.tsx";
-import { Notice } from "../parts/notice.tsx";
+import { Countdown } from "../components/countdown.tsx";
+import { endReasonTexts } from "../components/end-reason-texts.ts";
+import { LoginLink } from "../components/login-link.tsx";
+import { Notice } from "../components/notice.tsx";
 import { paths } from "../paths.ts";
-import type { EndReason, SessionState, Trouble } from "../session/session-state.ts";
+import type { CheckError, EndReason, SessionState } from "../session/session-state.ts";
 import { session } from "../session/session.ts";
 import type { Logout } from "../session/use-logout.ts";
 import { ExpiringNotice } from "./expiring-notice.tsx";
 import { LogoutFailed } from "./logout-failed.tsx";
 
-/** These say it themselves, in place of what they would have shown. */
-const pagesThatTellTheEnd: ReadonlySet<string> = new Set([paths.profile, paths.admin, paths.loggedOut]);
+/** These pages show the end reason in their own content. */
+const pagesWithEndReason: ReadonlySet<string> = new Set([paths.profile, paths.admin, paths.loggedOut]);
 
 interface NoticesProps {
   readonly state: SessionState;
@@ -21,29 +21,29 @@ interface NoticesProps {
 
 export function Notices({ state, logout }: NoticesProps) {
   const { pathname } = useLocation();
-  // The check after it may have found that the session is gone all the same.
-  const hasLogoutFailed = logout.state.kind === "failed" && state.who.kind !== "nobody";
+  // The check after a failed logout may have shown that the session has ended.
+  const hasLogoutFailed = logout.state.kind === "failed" && state.auth.kind !== "anonymous";
   return (
     <div className="notices" aria-live="polite">
       {hasLogoutFailed && <LogoutFailed failure={logout.state.failure} logout={logout} />}
-      {/* One message about the same outage: the failed logout already says what it means. */}
-      {state.trouble !== null && !hasLogoutFailed && <TroubleNotice trouble={state.trouble} state={state} />}
-      {state.isExpiring && state.who.kind === "user" && <ExpiringNotice session={state.who.session} />}
-      {state.ended !== null && !pagesThatTellTheEnd.has(pathname) && (
-        <EndNotice reason={state.ended} pathname={pathname} />
+      {/* A failed logout and a failed check have the same cause: one notice is enough. */}
+      {state.checkError !== null && !hasLogoutFailed && <CheckErrorNotice error={state.checkError} state={state} />}
+      {state.isExpiring && state.auth.kind === "authenticated" && <ExpiringNotice session={state.auth.session} />}
+      {state.endReason !== null && !pagesWithEndReason.has(pathname) && (
+        <EndNotice reason={state.endReason} pathname={pathname} />
       )}
     </div>
   );
 }
 
-interface TroubleNoticeProps {
-  readonly trouble: Trouble;
+interface CheckErrorNoticeProps {
+  readonly error: CheckError;
   readonly state: SessionState;
 }
 
-function TroubleNotice({ trouble, state: { who, isChecking } }: TroubleNoticeProps) {
-  const isOffline = trouble.kind === "offline";
-  const requestId = trouble.problem?.requestId ?? null;
+function CheckErrorNotice({ error, state: { auth, isChecking } }: CheckErrorNoticeProps) {
+  const isOffline = error.kind === "offline";
+  const requestId = error.problem?.requestId ?? null;
   return (
     <Notice
       tone="calm"
@@ -56,17 +56,17 @@ function TroubleNotice({ trouble, state: { who, isChecking } }: TroubleNoticePro
     >
       <p>
         {isOffline ? "There is no connection to Cloakroom. " : ""}
-        {who.kind !== "nobody" && "An outage does not log you out. "}
-        This page tries again by itself.
+        {auth.kind !== "anonymous" && "An outage does not log you out. "}
+        This page retries automatically.
       </p>
       <p className="quiet">
-        {/* Not announced: the seconds are for the eye. */}
+        {/* Hidden from screen readers, which would announce every second. */}
         <span aria-hidden="true">
           {isChecking ? (
             "Trying now."
           ) : (
             <>
-              Trying again <Countdown untilMs={trouble.retryAtMs} />.
+              Trying again <Countdown untilMs={error.retryAtMs} />.
             </>
           )}
         </span>{" "}
@@ -80,22 +80,22 @@ function TroubleNotice({ trouble, state: { who, isChecking } }: TroubleNoticePro
   );
 }
 
-/** A browser with a network knows that it is not the one to blame. */
+/** `onLine` is false only without any network; with one, the gateway is the likely cause. */
 function unreachableTitle(): string {
   return navigator.onLine ? "Cloakroom cannot be reached" : "You are offline";
 }
 
 function EndNotice({ reason, pathname }: { readonly reason: EndReason; readonly pathname: string }) {
-  const keepsText = pathname === paths.call;
+  const keepsDraft = pathname === paths.call;
   return (
     <Notice
       tone="calm"
-      title={endTexts[reason].title}
+      title={endReasonTexts[reason].title}
       actions={
         <>
           {pathname !== paths.home && <LoginLink label="Log in again" />}
-          {!keepsText && (
-            <button type="button" className="button" onClick={session.dismissEnd}>
+          {!keepsDraft && (
+            <button type="button" className="button" onClick={session.dismissEndReason}>
               Close
             </button>
           )}
@@ -103,8 +103,8 @@ function EndNotice({ reason, pathname }: { readonly reason: EndReason; readonly 
       }
     >
       <p>
-        {endTexts[reason].meaning}
-        {keepsText && " What you typed is kept: it will be here when you come back."}
+        {endReasonTexts[reason].meaning}
+        {keepsDraft && " What you typed is kept: it will be here when you return."}
       </p>
     </Notice>
   );

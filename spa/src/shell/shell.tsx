@@ -1,7 +1,7 @@
-// What surrounds every page.
+// App shell: header, notices and footer around every page.
 import { Link, Outlet } from "react-router";
 import type { ReactNode } from "react";
-import { Waiting } from "../parts/waiting.tsx";
+import { Loading } from "../components/loading.tsx";
 import { paths } from "../paths.ts";
 import { initialState } from "../session/session-state.ts";
 import { useSession } from "../session/session.ts";
@@ -19,18 +19,18 @@ export function Shell() {
   );
 }
 
-/** Until then bars would only flash; a slower start shows those of index.html already. */
-const quickStartMs = 1_000;
-const isQuickStart = performance.now() < quickStartMs;
+/** A faster start fades the placeholder in, so that it does not flash; a slower one has shown index.html's already. */
+const fastStartMs = 1_000;
+const isFastStart = performance.now() < fastStartMs;
 
-/** Before it is known who is logged in: the deadline of that question ends it. */
+/** Placeholder until the first session check has completed or timed out. */
 export function ShellSkeleton() {
   const logout = useLogout();
   return (
     <Frame header={<Header state={initialState} logout={logout} />}>
-      <div className={`page ${isQuickStart ? "page-arriving" : ""}`}>
+      <div className={`page ${isFastStart ? "page-fade-in" : ""}`}>
         <h1 className="visually-hidden">Cloakroom</h1>
-        <Waiting what="your session" />
+        <Loading what="your session" />
       </div>
     </Frame>
   );

@@ -1,27 +1,27 @@
-// What to ask the API for.
+// Form of the API call: resource and message.
 import type { FormEvent } from "react";
-import { resourceNameOf, resources } from "./resources.ts";
-import type { TypedCall } from "./use-typed-call.ts";
+import { parseResourceName, resources } from "./resources.ts";
+import type { CallDraft } from "./use-call-draft.ts";
 
-/** Its longest encoding still leaves room in most return paths. */
-const longestMessage = 200;
+/** Fits into a return path unless most characters need percent-encoding; see maxReturnPathLength. */
+const maxMessageLength = 200;
 
 interface CallFormProps {
-  readonly typed: TypedCall;
-  readonly isWaiting: boolean;
+  readonly draft: CallDraft;
+  readonly isPending: boolean;
   readonly onSend: () => void;
 }
 
-export function CallForm({ typed, isWaiting, onSend }: CallFormProps) {
+export function CallForm({ draft, isPending, onSend }: CallFormProps) {
   function send(event: FormEvent): void {
     event.preventDefault();
-    if (!isWaiting) onSend();
+    if (!isPending) onSend();
   }
   return (
     <form className="call-form" onSubmit={send}>
       <label className="field">
         <span>Resource</span>
-        <select value={typed.resource} onChange={(event) => typed.setResource(resourceNameOf(event.target.value))}>
+        <select value={draft.resource} onChange={(event) => draft.setResource(parseResourceName(event.target.value))}>
           {Object.entries(resources).map(([name, { label }]) => (
             <option key={name} value={name}>
               {label}
@@ -35,12 +35,12 @@ export function CallForm({ typed, isWaiting, onSend }: CallFormProps) {
           type="text"
           name="message"
           autoComplete="off"
-          maxLength={longestMessage}
-          value={typed.message}
-          onChange={(event) => typed.setMessage(event.target.value)}
+          maxLength={maxMessageLength}
+          value={draft.message}
+          onChange={(event) => draft.setMessage(event.target.value)}
         />
       </label>
-      <button type="submit" className="button button-main" aria-disabled={isWaiting}>
+      <button type="submit" className="button button-main" aria-disabled={isPending}>
         Send
       </button>
     </form>

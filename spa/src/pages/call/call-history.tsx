@@ -1,7 +1,7 @@
-// The last few calls of this visit. Memory only.
-import { failureText } from "../../parts/failure-text.ts";
-import { secondText } from "../../parts/times.ts";
-import type { ApiAnswer } from "../../server/api.ts";
+// The last calls since the page was opened, kept in memory only.
+import { failureText } from "../../components/failure-text.ts";
+import { formatTimeWithSeconds } from "../../components/format-time.ts";
+import type { ApiResponse } from "../../server/api.ts";
 import type { Outcome } from "../../server/request.ts";
 
 export interface HistoryEntry {
@@ -9,15 +9,15 @@ export interface HistoryEntry {
   readonly atMs: number;
   readonly path: string;
   readonly result: string;
-  readonly tookMs: number;
+  readonly durationMs: number;
 }
 
-export function historyEntryOf(path: string, outcome: Outcome<ApiAnswer>, startedAtMs: number): HistoryEntry {
+export function createHistoryEntry(path: string, outcome: Outcome<ApiResponse>, startedAtMs: number): HistoryEntry {
   const atMs = Date.now();
-  return { key: crypto.randomUUID(), atMs, path, result: resultOf(outcome), tookMs: atMs - startedAtMs };
+  return { key: crypto.randomUUID(), atMs, path, result: resultText(outcome), durationMs: atMs - startedAtMs };
 }
 
-function resultOf(outcome: Outcome<ApiAnswer>): string {
+function resultText(outcome: Outcome<ApiResponse>): string {
   if (outcome.kind === "ok") return String(outcome.value.status);
   if (outcome.kind === "cancelled") return "cancelled";
   if (outcome.kind !== "problem") return failureText(outcome).title;
@@ -31,13 +31,13 @@ export function CallHistory({ entries }: { readonly entries: readonly HistoryEnt
     <section aria-labelledby="history-heading">
       <h2 id="history-heading">Last calls</h2>
       <ol className="history">
-        {entries.map(({ key, atMs, path, result, tookMs }) => (
+        {entries.map(({ key, atMs, path, result, durationMs }) => (
           <li key={key}>
             <code className="breakable">{path}</code>
             <strong>{result}</strong>
-            <span className="quiet tabular">{tookMs} ms</span>
+            <span className="quiet tabular">{durationMs} ms</span>
             <time className="quiet tabular" dateTime={new Date(atMs).toISOString()}>
-              {secondText(atMs)}
+              {formatTimeWithSeconds(atMs)}
             </time>
           </li>
         ))}

@@ -1,18 +1,18 @@
-// A WebSocket through the gateway: the API sends every message back with the name of its sender.
+// Demo of a WebSocket through the gateway: the API echoes every message with the sender's name.
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { LiveState } from "../../parts/live-state.tsx";
-import { plainText } from "../../server/plain-text.ts";
-import { openSocket, type OpenSocket } from "../../server/socket.ts";
+import { type ApiSocket, openApiSocket } from "../../server/api-socket.ts";
+import { sanitizeText } from "../../server/sanitize-text.ts";
 import { session } from "../../session/session.ts";
+import { ConnectionStatus } from "./connection-status.tsx";
 
-const shownMessages = 4;
-const longestMessage = 200;
+const maxShownMessages = 4;
+const maxMessageLength = 200;
 const statusTexts = {
   closed: "Not connected.",
   opening: "Connecting.",
   open: "Connected.",
   lost: "The connection was closed.",
-  ended: "The gateway closed the connection, because the session has ended.",
+  ended: "The gateway closed the connection because the session has ended.",
 } as const;
 type Status = keyof typeof statusTexts;
 type Message = { readonly id: number; readonly text: string };
@@ -21,25 +21,25 @@ export function LiveConnection() {
   const [status, setStatus] = useState<Status>("closed");
   const [draft, setDraft] = useState("hello");
   const [messages, setMessages] = useState<readonly Message[]>([]);
-  const socket = useRef<OpenSocket>(undefined);
+  const socket = useRef<ApiSocket>(undefined);
   useEffect(() => () => socket.current?.close(), []);
   const isConnected = status === "opening" || status === "open";
 
   function connect(): void {
     setStatus("opening");
     setMessages([]);
-    const mine = openSocket({
+    const opened = openApiSocket({
       onOpen: () => setStatus("open"),
       onMessage: (text) =>
-        setMessages((before) => [{ id: (before[0]?.id ?? 0) + 1, text }, ...before].slice(0, shownMessages)),
-      onClosed: (isSessionOver) => {
-        if (socket.current !== mine) return;
+        setMessages((before) => [{ id: (before[0]?.id ?? 0) + 1, text }, ...before].slice(0, maxShownMessages)),
+      onClosed: (hasSessionEnded) => {
+        if (socket.current !== opened) return;
         socket.current = undefined;
-        setStatus(isSessionOver ? "ended" : "lost");
+        setStatus(hasSessionEnded ? "ended" : "lost");
         void session.check();
       },
     });
-    socket.current = mine;
+    socket.current = opened;
   }
   function disconnect(): void {
     const open = socket.current;
@@ -47,16 +47,16 @@ export function LiveConnection() {
     open?.close();
     setStatus("closed");
   }
-  function say(event: FormEvent): void {
+  function send(event: FormEvent): void {
     event.preventDefault();
-    socket.current?.say(draft);
+    socket.current?.send(draft);
   }
 
   return (
     <section className="panel" aria-labelledby="connection-heading">
       <div className="section-head">
         <h2 id="connection-heading">Live connection</h2>
-        <LiveState isLive={status === "open"}>{statusTexts[status]}</LiveState>
+        <ConnectionStatus isOpen={status === "open"}>{statusTexts[status]}</ConnectionStatus>
       </div>
       <p className="quiet">A WebSocket. The API sends each message back with your name.</p>
       <div className="actions">
@@ -65,13 +65,13 @@ export function LiveConnection() {
         </button>
       </div>
       {status === "open" && (
-        <form className="call-form" onSubmit={say}>
+        <form className="call-form" onSubmit={send}>
           <label className="field field-wide">
             <span>Say something</span>
             <input
               type="text"
               autoComplete="off"
-              maxLength={longestMessage}
+              maxLength={maxMessageLength}
               value={draft}
               onChange={(event) => setDraft(event.target.value)}
             />
@@ -82,10 +82,10 @@ export function LiveConnection() {
         </form>
       )}
       {messages.length > 0 && (
-        <ol className={status === "open" ? "events" : "events events-past"}>
+        <ol className={status === "open" ? "events" : "events events-stale"}>
           {messages.map(({ id, text }) => (
             <li key={id}>
-              <code className="breakable">{plainText(text)}</code>
+              <code className="breakable">{sanitizeText(text)}</code>
             </li>
           ))}
         </ol>

@@ -1,17 +1,17 @@
-// A stream through the gateway: events arrive one by one, so responses are forwarded without being collected first.
+// Demo of server-sent events through the gateway, which streams responses without buffering them.
 import { useEffect, useRef, useState } from "react";
-import { LiveState } from "../../parts/live-state.tsx";
-import { listenToEvents } from "../../server/events.ts";
-import { plainText } from "../../server/plain-text.ts";
+import { subscribeApiEvents } from "../../server/api-events.ts";
+import { sanitizeText } from "../../server/sanitize-text.ts";
 import { session } from "../../session/session.ts";
+import { ConnectionStatus } from "./connection-status.tsx";
 
-const shownEvents = 4;
+const maxShownEvents = 4;
 const statusTexts = {
   off: "Not listening.",
   opening: "Opening the stream.",
   on: "Listening.",
-  interrupted: "The stream was interrupted. The browser is connecting again.",
-  refused: "The stream was refused.",
+  reconnecting: "The stream was interrupted. The browser is reconnecting.",
+  rejected: "The stream was rejected.",
 } as const;
 type Status = keyof typeof statusTexts;
 
@@ -20,21 +20,21 @@ export function LiveEvents() {
   const [events, setEvents] = useState<readonly string[]>([]);
   const stop = useRef<() => void>(undefined);
   useEffect(() => () => stop.current?.(), []);
-  const isOpen = status !== "off" && status !== "refused";
+  const isSubscribed = status !== "off" && status !== "rejected";
 
   function toggle(): void {
     stop.current?.();
     stop.current = undefined;
-    if (isOpen) return setStatus("off");
+    if (isSubscribed) return setStatus("off");
     setStatus("opening");
     setEvents([]);
-    stop.current = listenToEvents({
+    stop.current = subscribeApiEvents({
       onOpen: () => setStatus("on"),
-      onEvent: (text) => setEvents((before) => [text, ...before].slice(0, shownEvents)),
-      onInterrupted: () => setStatus("interrupted"),
-      onRefused: () => {
-        setStatus("refused");
-        // EventSource does not tell why; the usual reason is that the session is over.
+      onEvent: (text) => setEvents((before) => [text, ...before].slice(0, maxShownEvents)),
+      onReconnecting: () => setStatus("reconnecting"),
+      onRejected: () => {
+        setStatus("rejected");
+        // EventSource does not expose the status; the usual cause is an ended session.
         void session.check();
       },
     });
@@ -44,19 +44,19 @@ export function LiveEvents() {
     <section className="panel" aria-labelledby="events-heading">
       <div className="section-head">
         <h2 id="events-heading">Live events</h2>
-        <LiveState isLive={status === "on"}>{statusTexts[status]}</LiveState>
+        <ConnectionStatus isOpen={status === "on"}>{statusTexts[status]}</ConnectionStatus>
       </div>
       <p className="quiet">Server-sent events, one a second.</p>
       <div className="actions">
         <button type="button" className="button" onClick={toggle}>
-          {isOpen ? "Stop listening" : "Start listening"}
+          {isSubscribed ? "Stop listening" : "Start listening"}
         </button>
       </div>
       {events.length > 0 && (
-        <ol className={status === "on" ? "events" : "events events-past"}>
+        <ol className={status === "on" ? "events" : "events events-stale"}>
           {events.map((event) => (
             <li key={event}>
-              <code className="breakable">{plainText(event)}</code>
+              <code className="breakable">{sanitizeText(event)}</code>
             </li>
           ))}
         </ol>

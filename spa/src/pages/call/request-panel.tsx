@@ -1,5 +1,5 @@
-// This side of the call: everything that script sends, and what the browser adds out of its sight.
-import { sentHeaders } from "../../server/request.ts";
+// The request: headers that the script sets, and headers added where scripts cannot see them.
+import { requestHeaders } from "../../server/request.ts";
 
 export function RequestPanel({ path, isSent }: { readonly path: string; readonly isSent: boolean }) {
   return (
@@ -12,7 +12,7 @@ export function RequestPanel({ path, isSent }: { readonly path: string; readonly
         <strong>GET</strong> <span className="breakable">{path}</span>
       </p>
       <dl className="wire">
-        {Object.entries(sentHeaders).map(([name, value]) => (
+        {Object.entries(requestHeaders).map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
@@ -20,11 +20,11 @@ export function RequestPanel({ path, isSent }: { readonly path: string; readonly
         ))}
         <div>
           <dt>Cookie</dt>
-          <dd className="wire-unseen">added by the browser; no script can read it</dd>
+          <dd className="header-hidden">added by the browser; no script can read it</dd>
         </div>
         <div>
           <dt>Authorization</dt>
-          <dd className="wire-unseen">none; the gateway adds it on the way to the API</dd>
+          <dd className="header-hidden">none; the gateway adds it on the way to the API</dd>
         </div>
       </dl>
     </section>

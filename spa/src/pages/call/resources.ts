@@ -1,4 +1,4 @@
-// What the page can ask the API for.
+// API resources that the page can request.
 import { api } from "../../paths.ts";
 
 const slowMs = 8_000;
@@ -14,8 +14,9 @@ export const resources = {
 
 export type ResourceName = keyof typeof resources;
 
-export const usualResource: ResourceName = "protected";
+export const defaultResource: ResourceName = "protected";
 
-export function resourceNameOf(text: string): ResourceName {
-  return Object.hasOwn(resources, text) ? (text as ResourceName) : usualResource;
+/** Falls back to the default for an unknown name. */
+export function parseResourceName(text: string): ResourceName {
+  return Object.hasOwn(resources, text) ? (text as ResourceName) : defaultResource;
 }

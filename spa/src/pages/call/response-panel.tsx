@@ -1,17 +1,17 @@
-// What came back: a response, a failure, or the wait for it.
+// The response, the failure, or a loading indicator.
 import type { ReactNode } from "react";
-import { CallStatus } from "../../parts/call-status.tsx";
-import { FailurePanel } from "../../parts/failure-panel.tsx";
-import { Json } from "../../parts/json.tsx";
-import { Waiting } from "../../parts/waiting.tsx";
-import type { ApiAnswer } from "../../server/api.ts";
-import type { CallState } from "../../session/use-server-call.ts";
+import { FailurePanel } from "../../components/failure-panel.tsx";
+import { Json } from "../../components/json.tsx";
+import { Loading } from "../../components/loading.tsx";
+import { RequestStatus } from "../../components/request-status.tsx";
+import type { ApiResponse } from "../../server/api.ts";
+import type { RequestState } from "../../session/use-request.ts";
 
 interface ResponsePanelProps {
-  readonly state: CallState<ApiAnswer>;
-  /** The session is over: an earlier response must not stay on the screen. */
+  readonly state: RequestState<ApiResponse>;
+  /** Hides an earlier response, because the session has ended and another person may use the browser. */
   readonly hidesResponse: boolean;
-  readonly onAgain: () => void;
+  readonly onRetry: () => void;
   readonly onCancel: () => void;
 }
 
@@ -20,29 +20,29 @@ export function ResponsePanel(props: ResponsePanelProps) {
     <section className="panel" aria-labelledby="response-heading">
       <div className="section-head">
         <h2 id="response-heading">Response</h2>
-        {props.state.kind === "answered" && !props.hidesResponse && (
-          <p className="quiet">Received after {props.state.tookMs} ms.</p>
+        {props.state.kind === "succeeded" && !props.hidesResponse && (
+          <p className="quiet">Received after {props.state.durationMs} ms.</p>
         )}
       </div>
-      <CallStatus state={props.state} />
+      <RequestStatus state={props.state} />
       <Content {...props} />
     </section>
   );
 }
 
-function Content({ state, hidesResponse, onAgain, onCancel }: ResponsePanelProps): ReactNode {
+function Content({ state, hidesResponse, onRetry, onCancel }: ResponsePanelProps): ReactNode {
   switch (state.kind) {
     case "idle":
       return <p className="empty">Nothing sent yet.</p>;
-    case "waiting":
-      return <Waiting key={state.startedAtMs} what="the API" onCancel={onCancel} />;
+    case "pending":
+      return <Loading key={state.startedAtMs} what="the API" onCancel={onCancel} />;
     case "cancelled":
-      return <p className="empty">Cancelled. The API may have done its work all the same.</p>;
-    case "answered":
+      return <p className="empty">Cancelled. The API may have processed the request nevertheless.</p>;
+    case "succeeded":
       return hidesResponse ? (
-        <p className="empty">The earlier response is hidden because the session is over.</p>
+        <p className="empty">The earlier response is hidden because the session has ended.</p>
       ) : (
-        <Answer answer={state.value} />
+        <ResponseContent response={state.value} />
       );
     case "failed":
       return (
@@ -52,12 +52,12 @@ function Content({ state, hidesResponse, onAgain, onCancel }: ResponsePanelProps
           repeatsAfterLogin
           actions={
             <>
-              <button type="button" className="button" onClick={onAgain}>
+              <button type="button" className="button" onClick={onRetry}>
                 Try again
               </button>
               {state.retryAtMs !== null && (
                 <button type="button" className="button" onClick={onCancel}>
-                  Stop trying
+                  Stop retrying
                 </button>
               )}
             </>
@@ -67,16 +67,16 @@ function Content({ state, hidesResponse, onAgain, onCancel }: ResponsePanelProps
   }
 }
 
-function Answer({ answer }: { readonly answer: ApiAnswer }) {
+function ResponseContent({ response }: { readonly response: ApiResponse }) {
   return (
     <>
       <p className="wire-line">
-        <strong>{answer.status}</strong> {answer.contentType}
+        <strong>{response.status}</strong> {response.contentType}
       </p>
-      <Json value={answer.body} />
-      {answer.requestId !== null && (
+      <Json value={response.body} />
+      {response.requestId !== null && (
         <p className="quiet">
-          Request id <code>{answer.requestId}</code>
+          Request id <code>{response.requestId}</code>
         </p>
       )}
     </>

@@ -1,32 +1,32 @@
-// One session in the list, and the button that ends it.
+// One session of the user and a button that ends it.
 import { useEffect } from "react";
-import { FailurePanel } from "../../parts/failure-panel.tsx";
-import { Name } from "../../parts/name.tsx";
-import { timeText } from "../../parts/times.ts";
-import { type OwnSession, endOwnSession } from "../../server/sessions.ts";
-import { useServerCall } from "../../session/use-server-call.ts";
+import { FailurePanel } from "../../components/failure-panel.tsx";
+import { formatDateTime } from "../../components/format-time.ts";
+import { IsolatedText } from "../../components/isolated-text.tsx";
+import { type SessionSummary, endSession } from "../../server/sessions.ts";
+import { useRequest } from "../../session/use-request.ts";
 
-export const deviceOf = ({ device }: OwnSession): string => device ?? "an unknown browser";
+export const deviceName = ({ device }: SessionSummary): string => device ?? "an unknown browser";
 
 interface SessionRowProps {
-  readonly session: OwnSession;
-  /** Such as "2 of 3": sessions of one kind of device and one minute have nothing else that differs. */
+  readonly session: SessionSummary;
+  /** For example "2 of 3": tells apart sessions that have the same device and times. */
   readonly position: string;
-  readonly onEnded: (session: OwnSession) => void;
+  readonly onEnded: (session: SessionSummary) => void;
 }
 
 export function SessionRow({ session, position, onEnded }: SessionRowProps) {
-  const { state, run } = useServerCall<null>();
-  // Gone already: what was asked for.
-  const isGone = state.kind === "failed" && state.failure.kind === "problem" && state.failure.problem.status === 404;
-  const isOver = state.kind === "answered" || isGone;
+  const { state, run } = useRequest<null>();
+  // 404: the session had already ended.
+  const isMissing = state.kind === "failed" && state.failure.kind === "problem" && state.failure.problem.status === 404;
+  const hasEnded = state.kind === "succeeded" || isMissing;
   useEffect(() => {
-    if (isOver) onEnded(session);
-  }, [isOver, onEnded, session]);
+    if (hasEnded) onEnded(session);
+  }, [hasEnded, onEnded, session]);
   return (
     <li>
       <span className="session-device">
-        <Name>{capitalized(deviceOf(session))}</Name>
+        <IsolatedText>{capitalized(deviceName(session))}</IsolatedText>
         {session.isCurrent && <strong className="tag">This browser</strong>}
       </span>
       <span className="quiet">
@@ -38,16 +38,16 @@ export function SessionRow({ session, position, onEnded }: SessionRowProps) {
           type="button"
           className="button"
           data-session={session.handle}
-          aria-label={`${state.kind === "waiting" ? "Ending" : "End"} session on ${deviceOf(session)}${momentsOf(session)}, ${position}`}
-          aria-disabled={state.kind === "waiting"}
+          aria-label={`${state.kind === "pending" ? "Ending" : "End"} session on ${deviceName(session)}${timesOf(session)}, ${position}`}
+          aria-disabled={state.kind === "pending"}
           onClick={() => {
-            if (state.kind !== "waiting") run((signal) => endOwnSession(session.handle, signal));
+            if (state.kind !== "pending") run((signal) => endSession(session.handle, signal));
           }}
         >
-          {state.kind === "waiting" ? "Ending…" : "End"}
+          {state.kind === "pending" ? "Ending…" : "End"}
         </button>
       )}
-      {state.kind === "failed" && !isGone && (
+      {state.kind === "failed" && !isMissing && (
         <div role="alert" className="session-failure">
           <FailurePanel failure={state.failure} retryAtMs={state.retryAtMs} />
         </div>
@@ -56,10 +56,10 @@ export function SessionRow({ session, position, onEnded }: SessionRowProps) {
   );
 }
 
-/** What tells two sessions on the same kind of device apart. */
-function momentsOf({ lastUsedAtMs, createdAtMs }: OwnSession): string {
-  const used = lastUsedAtMs === null ? "" : `, last used ${timeText(lastUsedAtMs)}`;
-  return createdAtMs === null ? used : `${used}, logged in ${timeText(createdAtMs)}`;
+/** For the accessible name: tells apart sessions on the same kind of device. */
+function timesOf({ lastUsedAtMs, createdAtMs }: SessionSummary): string {
+  const used = lastUsedAtMs === null ? "" : `, last used ${formatDateTime(lastUsedAtMs)}`;
+  return createdAtMs === null ? used : `${used}, logged in ${formatDateTime(createdAtMs)}`;
 }
 
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -68,7 +68,7 @@ function Moment({ label, atMs }: { readonly label: string; readonly atMs: number
   if (atMs === null) return null;
   return (
     <span className="session-moment">
-      {label} <time dateTime={new Date(atMs).toISOString()}>{timeText(atMs)}</time>
+      {label} <time dateTime={new Date(atMs).toISOString()}>{formatDateTime(atMs)}</time>
     </span>
   );
 }
