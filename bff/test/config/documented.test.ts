@@ -2,22 +2,22 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { settingsTable } from "../../../scripts/settings-table.ts";
+import { settingsTables } from "../../../scripts/settings-table.ts";
 import { upstreamsTable } from "../../../scripts/upstreams-table.ts";
 import { parseUpstreams } from "../../src/upstream-config.ts";
 
-it("the documentation lists every setting as the code defines it (node scripts/settings-table.ts writes it)", () => {
+it("settings.md lists every setting with its default and meaning (written by node scripts/settings-table.ts)", () => {
   const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/settings.md"), "utf8");
-  expect(page).toContain(settingsTable());
+  expect(page).toContain(settingsTables());
 });
 
 const upstreamsPage = readFileSync(join(import.meta.dirname, "../../../docs/reference/upstreams.md"), "utf8");
 
-it("the documentation lists every key of an upstream as the code defines it (node scripts/upstreams-table.ts writes it)", () => {
+it("upstreams.md lists every key of an upstream row (written by node scripts/upstreams-table.ts)", () => {
   expect(upstreamsPage).toContain(upstreamsTable());
 });
 
-it("the example of an upstream table in the documentation is right but for the files that it names", () => {
+it("the example in upstreams.md is a valid upstream file except for the files that it names", () => {
   const example = /```json\n([\s\S]*?)```/.exec(upstreamsPage)?.[1] ?? "";
   const file = join(mkdtempSync(join(tmpdir(), "cloakroom-docs-")), "upstreams.json");
   writeFileSync(file, example);
