@@ -1,0 +1,38 @@
+// npm run release:version: applies the changesets to all package.json files, the lock file and CHANGELOG.md.
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bin, ROOT } from "../bin.ts";
+import { releaseChangelog } from "./changelog.ts";
+
+const CHANGELOG = join(ROOT, "CHANGELOG.md");
+
+run(bin("changeset"), ["version"]);
+const version = sharedVersion();
+setRootVersion(version);
+run("npm", ["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]);
+const today = new Date().toISOString().slice(0, 10);
+writeFileSync(CHANGELOG, releaseChangelog(readFileSync(CHANGELOG, "utf8"), version, today));
+console.log(`Prepared ${version}: review the diff and commit it.`);
+
+/** The version of the group of packages (`fixed` in .changeset/config.json). */
+function sharedVersion(): string {
+  const { stdout } = spawnSync("npm", ["query", ".workspace"], { cwd: ROOT, encoding: "utf8" });
+  const versions = (JSON.parse(stdout) as { name: string; version: string }[])
+    .filter(({ name }) => name.startsWith("@cloakroom/"))
+    .map((workspace) => workspace.version);
+  const [first, ...others] = new Set(versions);
+  if (first === undefined || others.length > 0)
+    throw new Error(`The packages differ in version: ${versions.join(", ")}`);
+  return first;
+}
+
+function setRootVersion(value: string): void {
+  const file = join(ROOT, "package.json");
+  writeFileSync(file, readFileSync(file, "utf8").replace(/("version": ")[^"]+/, `$1${value}`));
+}
+
+function run(command: string, args: readonly string[]): void {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}

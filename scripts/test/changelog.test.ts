@@ -1,0 +1,51 @@
+// CHANGELOG.md: each section states whether stored sessions are read, and a release becomes a section of its own.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ROOT } from "../bin.ts";
+import { releaseChangelog, releaseNotes, sectionsWithoutCompatibility } from "../release/changelog.ts";
+
+const unreleased =
+  "# Changelog\n\n## Unreleased\n\n### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.\n";
+const released = releaseChangelog(unreleased, "0.2.0", "2026-12-01");
+
+it("every section of CHANGELOG.md states whether it reads the sessions of the previous release", () => {
+  expect(sectionsWithoutCompatibility(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"))).toEqual([]);
+});
+
+describe("releaseChangelog", () => {
+  it("moves the unreleased changes below the version and the date", () => {
+    expect(released).toContain(
+      "## 0.2.0 - 2026-12-01\n\n### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.\n",
+    );
+  });
+
+  it("starts the next section with the line on stored sessions", () => {
+    expect(released).toContain(
+      "## Unreleased\n\n### Stored sessions\n\nRead: the format is that of 0.2.0.\n\n## 0.2.0",
+    );
+    expect(sectionsWithoutCompatibility(released)).toEqual([]);
+  });
+
+  it("refuses a release without the line on stored sessions", () => {
+    expect(() => releaseChangelog("## Unreleased\n\n### Fixed\n\n- A.\n", "0.2.0", "2026-12-01")).toThrow(
+      /lacks "### Stored sessions"/,
+    );
+  });
+
+  it("refuses a version that is released already", () => {
+    expect(() => releaseChangelog(released, "0.2.0", "2026-12-02")).toThrow(/has a section of 0\.2\.0 already/);
+  });
+});
+
+describe("releaseNotes", () => {
+  it("holds the section without its heading", () => {
+    const notes = releaseNotes(releaseChangelog(released, "0.3.0", "2026-12-24"), "0.2.0");
+    expect(notes).toBe("### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.");
+  });
+
+  it("is undefined for an unknown version, also one that starts alike", () => {
+    expect(releaseNotes(released, "0.2")).toBeUndefined();
+    expect(releaseNotes(released, "0.2.00")).toBeUndefined();
+  });
+});
