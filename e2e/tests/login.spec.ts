@@ -1,5 +1,5 @@
 // A login: through the provider and back to where one was.
-import { logInByHand, loginUpToCallback } from "../support/people.ts";
+import { logInByHand, loginUpToCallback, newPerson } from "../support/people.ts";
 import { enterPassword, isOnKeycloak, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -31,6 +31,30 @@ test("what was typed before the login is on the page after it", async ({ page, l
   // The provider still knows this browser: it sends it back without a question.
   await expect(page.getByRole("banner")).toContainText(person.name);
   await expect(page.getByLabel("Message")).toHaveValue("typed, not sent");
+});
+
+test("a draft is not shown to another user who logs in on the same page", async ({
+  page,
+  loggedIn,
+  person,
+  context,
+  system,
+}) => {
+  const other = await newPerson(system);
+  await loggedIn.goto("/call");
+  await expect(page.getByRole("banner")).toContainText(person.name);
+  await page.getByLabel("Resource").selectOption({ label: "/api/confidential" });
+  await page.getByLabel("Message").fill("for my eyes only");
+  // The sessions at the gateway and at the provider are gone, as on a shared computer the next day.
+  await context.clearCookies();
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("link", { name: "Log in again" }).click();
+  await enterPassword(page, other);
+  await expect(page.getByRole("banner")).toContainText(other.name);
+  await expect(page.getByLabel("Message")).toHaveValue("probe");
+  await expect(page.getByLabel("Resource")).toHaveValue("protected");
+  await expect(page).toHaveURL("/call");
+  await expect(page.getByRole("region", { name: "Response" })).toContainText("Nothing sent yet");
 });
 
 test("the provider says that a password is wrong, and the right one still leads to the page", async ({

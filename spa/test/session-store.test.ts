@@ -119,3 +119,16 @@ test("a session that has expired by this machine's clock is checked at most ever
   await respond(user("u1", 60_000));
   expect(timers.at(-1)!.delayMs).toBeGreaterThanOrEqual(15_000);
 });
+
+test("the user of a page is kept when the session ends, and dropped by a logout in this tab", async () => {
+  const { store, respond } = startStore();
+  void store.ensureLoaded();
+  await respond(user("u1"));
+  void store.check();
+  await respond(anonymous);
+  expect(store.snapshot().renderedSub).toBe("u1");
+  store.markEnded("session_expired", 0);
+  expect(store.snapshot().renderedSub).toBe("u1");
+  store.markLoggedOut();
+  expect(store.snapshot().renderedSub).toBeNull();
+});

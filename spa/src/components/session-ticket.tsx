@@ -1,4 +1,5 @@
 // The session as a ticket.
+import { fnv1a } from "../fnv1a.ts";
 import type { Session, User } from "../server/user.ts";
 import { formatTime } from "./format-time.ts";
 import { IsolatedText } from "./isolated-text.tsx";
@@ -18,9 +19,7 @@ export function SessionTicket({ user, session }: { readonly user: User; readonly
   );
 }
 
-/** A three-digit FNV-1a hash of the public handle. Display only: different sessions may have the same number. */
+/** Three digits derived from the public handle. Display only: different sessions may have the same number. */
 function ticketNumber(handle: string): string {
-  let hash = 0x81_1c_9d_c5;
-  for (const character of handle) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01_00_01_93) >>> 0;
-  return String(100 + (hash % 900));
+  return String(100 + (fnv1a(handle) % 900));
 }

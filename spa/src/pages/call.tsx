@@ -1,9 +1,11 @@
 // Sends a request to the API through the gateway and shows request and response.
 import { useState } from "react";
+import { Navigate, useLocation } from "react-router";
 import { Page } from "../components/page.tsx";
 import { RequireLogin } from "../components/require-login.tsx";
 import { type ApiResponse, fetchApi } from "../server/api.ts";
 import type { Outcome } from "../server/request.ts";
+import { hasDraftOfAnotherUser } from "../session/form-draft.ts";
 import { useRepeatAfterLogin } from "../session/repeat-after-login.ts";
 import { useSession } from "../session/session.ts";
 import { useRequest } from "../session/use-request.ts";
@@ -14,16 +16,21 @@ import { LiveEvents } from "./call/live-events.tsx";
 import { RequestPanel } from "./call/request-panel.tsx";
 import { ResponsePanel } from "./call/response-panel.tsx";
 import { resources } from "./call/resources.ts";
-import { useCallDraft } from "./call/use-call-draft.ts";
+import { useCallDraft, withoutCallDraft } from "./call/use-call-draft.ts";
 
 const heading = "Call the API";
 const maxShownCalls = 5;
 
 export function CallTheApi() {
-  const { auth, endReason } = useSession();
+  const { auth, endReason, renderedSub } = useSession();
+  const location = useLocation();
   const isLoggedIn = auth.kind === "authenticated";
   // The form stays when the session ends, so that the draft is not lost.
-  if (isLoggedIn || endReason !== null) return <Call isLoggedIn={isLoggedIn} />;
+  if (renderedSub !== null && (isLoggedIn || endReason !== null)) {
+    if (hasDraftOfAnotherUser(location.search, renderedSub))
+      return <Navigate to={withoutCallDraft(location)} replace />;
+    return <Call sub={renderedSub} isLoggedIn={isLoggedIn} />;
+  }
   return (
     <RequireLogin heading={heading} purpose="It sends a message to the API and shows the response.">
       {() => null}
@@ -31,8 +38,8 @@ export function CallTheApi() {
   );
 }
 
-function Call({ isLoggedIn }: { readonly isLoggedIn: boolean }) {
-  const draft = useCallDraft();
+function Call({ sub, isLoggedIn }: { readonly sub: string; readonly isLoggedIn: boolean }) {
+  const draft = useCallDraft(sub);
   const [sentPath, setSentPath] = useState<string | null>(null);
   const [history, setHistory] = useState<readonly HistoryEntry[]>([]);
   const path = resources[draft.resource].path(draft.message);

@@ -1,8 +1,27 @@
-// The draft of a page's form, kept in memory so that a login does not lose it.
+// The draft of a page's form, kept in memory so that a login does not lose it. It travels through the login in the
+// return path, with a tag of its owner: another user who logs in there must not see it.
+import { fnv1a } from "../fnv1a.ts";
 
 export interface FormDraft {
   readonly pathname: string;
   readonly fields: Readonly<Record<string, string>>;
+}
+
+/** Query parameter with the tag of the user who typed the fields beside it. */
+export const draftOwnerParam = "draftOf";
+
+/**
+ * Tells the owner of a draft from other users without a `sub` in the URL. A hash of 32 bits is enough: it guards
+ * against accidental disclosure, since a user who wants to read the draft finds it in the URL.
+ */
+export function draftOwnerTag(sub: string): string {
+  return fnv1a(sub).toString(36);
+}
+
+/** @returns false for a URL without a draft, for example a link with prefilled fields */
+export function hasDraftOfAnotherUser(search: string, sub: string): boolean {
+  const owner = new URLSearchParams(search).get(draftOwnerParam);
+  return owner !== null && owner !== draftOwnerTag(sub);
 }
 
 const listeners = new Set<() => void>();

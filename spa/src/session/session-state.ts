@@ -20,6 +20,8 @@ export interface SessionState {
   readonly isChecking: boolean;
   /** The gateway sent `session-expiring`. */
   readonly isExpiring: boolean;
+  /** The user whose data this page has rendered; kept when the session ends, until a logout in this tab. */
+  readonly renderedSub: string | null;
 }
 
 export const initialState: SessionState = {
@@ -28,6 +30,7 @@ export const initialState: SessionState = {
   checkError: null,
   isChecking: false,
   isExpiring: false,
+  renderedSub: null,
 };
 
 export function checkStarted(state: SessionState): SessionState {
@@ -39,13 +42,14 @@ export function sessionLoaded(state: SessionState, auth: Auth, endReason: EndRea
   if (auth.kind === "authenticated") {
     // `isExpiring` belongs to one session and is dropped when a login in another tab has replaced that session.
     const isSameSession = state.auth.kind !== "authenticated" || state.auth.session.handle === auth.session.handle;
-    return { ...initialState, auth, isExpiring: state.isExpiring && isSameSession };
+    return { ...initialState, auth, isExpiring: state.isExpiring && isSameSession, renderedSub: auth.user.sub };
   }
   const hadSession = state.auth.kind === "authenticated" || endReason !== null;
   return {
     ...initialState,
     auth,
     endReason: state.endReason ?? (hadSession ? (endReason ?? "session_missing") : null),
+    renderedSub: state.renderedSub,
   };
 }
 
@@ -60,8 +64,8 @@ export function expiryChanged(state: SessionState, isExpiring: boolean): Session
   return { ...state, isExpiring };
 }
 
-export function sessionEnded(endReason: EndReason): SessionState {
-  return { ...initialState, auth: { kind: "anonymous" }, endReason };
+export function sessionEnded({ renderedSub }: SessionState, endReason: EndReason): SessionState {
+  return { ...initialState, auth: { kind: "anonymous" }, endReason, renderedSub };
 }
 
 export function loggedOut(): SessionState {
@@ -69,8 +73,8 @@ export function loggedOut(): SessionState {
 }
 
 /** Hides everything personal until the next check has completed. */
-export function sessionHidden(state: SessionState): SessionState {
-  return { ...initialState, endReason: state.endReason };
+export function sessionHidden({ endReason, renderedSub }: SessionState): SessionState {
+  return { ...initialState, endReason, renderedSub };
 }
 
 export function endReasonDismissed(state: SessionState): SessionState {

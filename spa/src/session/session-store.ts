@@ -61,8 +61,6 @@ export function createSessionStore(dependencies: SessionStoreDependencies): Sess
   let reportedReason: EndReason | null = null;
   let failedChecks = 0;
   let lastCheckStartedAtMs = Number.NEGATIVE_INFINITY;
-  /** The user whose data this page has rendered. */
-  let renderedSub: string | null = null;
   let cancelTimer = (): void => undefined;
   let cancelDueCheck = (): void => undefined;
 
@@ -76,9 +74,9 @@ export function createSessionStore(dependencies: SessionStoreDependencies): Sess
     if (outcome.kind !== "ok") return reportFailure(outcome);
     failedChecks = 0;
     const auth = outcome.value;
-    if (auth.kind === "authenticated") {
-      if (renderedSub !== null && renderedSub !== auth.user.sub) return dependencies.reloadPage();
-      renderedSub = auth.user.sub;
+    const { renderedSub } = state;
+    if (auth.kind === "authenticated" && renderedSub !== null && renderedSub !== auth.user.sub) {
+      return dependencies.reloadPage();
     }
     const endsAtMs = sessionEndsAtMs(state);
     const hasExpired = endsAtMs !== null && endsAtMs <= dependencies.nowMs() + expiryMarginMs;
@@ -186,7 +184,7 @@ export function createSessionStore(dependencies: SessionStoreDependencies): Sess
     markEnded: (reason, sentAtMs) => {
       const mayHaveNewSession = inFlight !== null || isCheckDue || lastCheckStartedAtMs >= sentAtMs;
       cancelChecks();
-      setState(transition.sessionEnded(reason));
+      setState(transition.sessionEnded(state, reason));
       if (mayHaveNewSession) void checkBecauseOf(reason);
     },
     reportFailure,
@@ -197,7 +195,6 @@ export function createSessionStore(dependencies: SessionStoreDependencies): Sess
     },
     markLoggedOut: () => {
       cancelChecks();
-      renderedSub = null;
       setState(transition.loggedOut());
     },
     dismissEndReason: () => setState(transition.endReasonDismissed(state)),

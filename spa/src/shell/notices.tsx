@@ -30,7 +30,7 @@ export function Notices({ state, logout }: NoticesProps) {
       {state.checkError !== null && !hasLogoutFailed && <CheckErrorNotice error={state.checkError} state={state} />}
       {state.isExpiring && state.auth.kind === "authenticated" && <ExpiringNotice session={state.auth.session} />}
       {state.endReason !== null && !pagesWithEndReason.has(pathname) && (
-        <EndNotice reason={state.endReason} pathname={pathname} />
+        <EndNotice reason={state.endReason} pathname={pathname} hadUser={state.renderedSub !== null} />
       )}
     </div>
   );
@@ -85,8 +85,15 @@ function unreachableTitle(): string {
   return navigator.onLine ? "Cloakroom cannot be reached" : "You are offline";
 }
 
-function EndNotice({ reason, pathname }: { readonly reason: EndReason; readonly pathname: string }) {
-  const keepsDraft = pathname === paths.call;
+interface EndNoticeProps {
+  readonly reason: EndReason;
+  readonly pathname: string;
+  /** The page was rendered for a user: only then does the call page still show its form. */
+  readonly hadUser: boolean;
+}
+
+function EndNotice({ reason, pathname, hadUser }: EndNoticeProps) {
+  const keepsDraft = hadUser && pathname === paths.call;
   return (
     <Notice
       tone="calm"

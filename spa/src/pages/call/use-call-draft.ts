@@ -1,8 +1,9 @@
-// Fields of the call form: from the draft, else from the URL. Changes become the draft, which a login keeps.
+// Fields of the call form, from the draft or the URL. Changes become the draft of the user of this page.
 import { useEffect, useState } from "react";
-import { useLocation, useSearchParams } from "react-router";
-import { draftFor, saveDraft } from "../../session/form-draft.ts";
-import { type ResourceName, defaultResource, parseResourceName } from "./resources.ts";
+import { type Path, useLocation, useSearchParams } from "react-router";
+import { draftFor, draftOwnerParam, draftOwnerTag, saveDraft } from "../../session/form-draft.ts";
+import { repeatParam } from "../../session/repeat-after-login.ts";
+import { type ResourceName, parseResourceName } from "./resources.ts";
 
 export interface CallDraft {
   readonly message: string;
@@ -11,12 +12,15 @@ export interface CallDraft {
   readonly setResource: (resource: ResourceName) => void;
 }
 
-/** Omits the default resource, which keeps the return path short. */
-function draftFields({ message, resource }: { message: string; resource: ResourceName }): Record<string, string> {
-  return resource === defaultResource ? { message } : { message, resource };
+/** The same page without a draft and without the call that `useRepeatAfterLogin` would repeat. */
+export function withoutCallDraft({ pathname, search }: Path): Partial<Path> {
+  const query = new URLSearchParams(search);
+  for (const name of ["message", "resource", draftOwnerParam, repeatParam]) query.delete(name);
+  return { pathname, search: query.toString() };
 }
 
-export function useCallDraft(): CallDraft {
+/** @param ownerSub the user of this page, to whom the draft belongs */
+export function useCallDraft(ownerSub: string): CallDraft {
   const { pathname } = useLocation();
   const [query] = useSearchParams();
   const [fields, setFields] = useState(() => ({
@@ -25,8 +29,8 @@ export function useCallDraft(): CallDraft {
   }));
   const [isChanged, setIsChanged] = useState(false);
   useEffect(() => {
-    if (isChanged) saveDraft({ pathname, fields: draftFields(fields) });
-  }, [pathname, fields, isChanged]);
+    if (isChanged) saveDraft({ pathname, fields: { ...fields, [draftOwnerParam]: draftOwnerTag(ownerSub) } });
+  }, [pathname, fields, isChanged, ownerSub]);
   function change(next: Partial<typeof fields>): void {
     setIsChanged(true);
     setFields((before) => ({ ...before, ...next }));
