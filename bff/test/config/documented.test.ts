@@ -6,14 +6,14 @@ import { settingsTables } from "../../../scripts/settings-table.ts";
 import { upstreamsTable } from "../../../scripts/upstreams-table.ts";
 import { parseUpstreams } from "../../src/upstream-config.ts";
 
-it("settings.md lists every setting with its default and meaning (written by node scripts/settings-table.ts)", () => {
+it("settings.md lists every setting with its default and meaning (npm run docs:tables writes it)", () => {
   const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/settings.md"), "utf8");
   expect(page).toContain(settingsTables());
 });
 
 const upstreamsPage = readFileSync(join(import.meta.dirname, "../../../docs/reference/upstreams.md"), "utf8");
 
-it("upstreams.md lists every key of an upstream row (written by node scripts/upstreams-table.ts)", () => {
+it("upstreams.md lists every key of an upstream row (npm run docs:tables writes it)", () => {
   expect(upstreamsPage).toContain(upstreamsTable());
 });
 
