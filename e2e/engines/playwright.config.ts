@@ -10,8 +10,8 @@ export default defineConfig<object, EngineOptions>({
   retries: 0,
   workers: Math.min(2, availableParallelism()),
   forbidOnly: process.env["CI"] !== undefined,
-  timeout: 45_000,
-  expect: { timeout: 10_000 },
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
   reporter: "list",
   projects: ENGINES.map((engineName) => ({ name: engineName, use: { engineName } })),
 });

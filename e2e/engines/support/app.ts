@@ -43,7 +43,7 @@ const INTERVALS = [20, 50, 100];
 
 /** Waits until the check passes; a tab that is between two documents answers with an error, which is tried again. */
 export const eventually = (check: () => Promise<void>): Promise<void> =>
-  expect(check).toPass({ intervals: INTERVALS, timeout: 10_000 });
+  expect(check).toPass({ intervals: INTERVALS, timeout: 20_000 });
 
 export const expectText = (tab: Tab, text: string): Promise<void> =>
   eventually(async () => expect(await tab.text()).toContain(text));
@@ -63,9 +63,9 @@ export async function expectNothingOf(tab: Tab, { name, sub, username }: Person)
 /** On the provider's login page. */
 export async function enterPassword(tab: Tab, { username, password }: Person): Promise<void> {
   await expectText(tab, TEXT.loginPage);
-  await tab.fill("Username", username);
-  await tab.fill("Password", password);
-  await tab.click(SUBMIT_LOGIN);
+  await eventually(() => tab.fill("Username", username));
+  await eventually(() => tab.fill("Password", password));
+  await click(tab, SUBMIT_LOGIN);
 }
 
 /** From the page of the app that the tab shows, through the provider, back to it. */

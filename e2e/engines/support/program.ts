@@ -15,7 +15,7 @@ export type Program = {
   stop: () => Promise<void>;
 };
 
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 
 export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {

@@ -21,8 +21,8 @@ async function startEngine(options: LaunchOptions): Promise<Engine> {
     headless: true,
     acceptInsecureCerts: true,
     defaultViewport: { width: 1280, height: 900 },
-    timeout: 30_000,
-    protocolTimeout: 30_000,
+    timeout: 60_000,
+    protocolTimeout: 60_000,
   });
   const pid = program.process()?.pid;
   const untie = pid === undefined ? () => undefined : tether(pid);
@@ -69,6 +69,8 @@ function tabOf(page: Page): Tab {
       await page.bringToFront();
       await using element = await page.$(selectorOf(target));
       if (element === null) throw new Error(`No ${target.role} "${target.name}" on ${page.url()}.`);
+      await element.scrollIntoView();
+      await element.evaluate(untilAtRest);
       await element.click();
     },
     fill: async (label, text) => {
@@ -82,6 +84,15 @@ function tabOf(page: Page): Tab {
     // Puppeteer's types unwrap handles among the arguments; here are only JSON values.
     evaluate: (run, ...args) => page.evaluate(run as never, ...args) as Promise<never>,
   };
+}
+
+/** Runs in the page: a click on an element that the layout still moves would hit what is there a moment later. */
+async function untilAtRest(element: Element): Promise<void> {
+  const nextBox = () =>
+    new Promise<string>((resolve) =>
+      requestAnimationFrame(() => resolve(JSON.stringify(element.getBoundingClientRect()))),
+    );
+  for (let [before, now] = ["", await nextBox()]; now !== before;) [before, now] = [now, await nextBox()];
 }
 
 const selectorOf = ({ role, name }: Target): string =>

@@ -25,7 +25,7 @@ export type WebDriverCookie = {
 
 export type WebDriverSession = ReturnType<typeof sessionOf>;
 
-const commandTimeoutMs = 30_000;
+const commandTimeoutMs = 60_000;
 
 export async function newSession(driver: string, alwaysMatch: object): Promise<WebDriverSession> {
   const { sessionId } = (await send(driver, "POST", "/session", { capabilities: { alwaysMatch } })) as {

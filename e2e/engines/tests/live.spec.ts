@@ -29,8 +29,8 @@ test("an event stream delivers the API's events while it is open", async ({ tab 
 test("a WebSocket carries messages both ways", async ({ tab }) => {
   await click(tab, CONNECT);
   await expectText(tab, TEXT.connected);
-  await tab.fill(TEXT.saySomething, "guten Abend, Zoë");
-  await tab.click(SAY_IT);
+  await eventually(() => tab.fill(TEXT.saySomething, "guten Abend, Zoë"));
+  await click(tab, SAY_IT);
   await expectText(tab, `${ALICE.username}: guten Abend, Zoë`);
 });
 

@@ -25,7 +25,7 @@ import { expect, test } from "../support/test.ts";
 
 const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
 
-test.setTimeout(90_000);
+test.setTimeout(150_000);
 
 test("a planted cookie never selects the attacker's session where the user has one", async ({
   tab,
