@@ -13,9 +13,9 @@ export default defineConfig({
   forbidOnly: process.env["CI"] !== undefined,
   // Pictures are for looking at, not for passing: see tests/screenshots.spec.ts.
   ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
-  timeout: 60_000,
-  globalTimeout: 8 * 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 90_000,
+  globalTimeout: 15 * 60_000,
+  expect: { timeout: 25_000 },
   reporter: "list",
   use: {
     browserName: "chromium",
@@ -24,8 +24,8 @@ export default defineConfig({
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
       ...(chromium === undefined || chromium === "" ? {} : { executablePath: chromium }),
     },
-    actionTimeout: 15_000,
-    navigationTimeout: 20_000,
+    actionTimeout: 25_000,
+    navigationTimeout: 30_000,
     screenshot: "only-on-failure",
   },
 });

@@ -49,6 +49,7 @@ export async function launchGateway(
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
   const process = await startGateway({
     // With the question mark, /readyz is but the query of a question to /livez.
+    readyWithinMs: 60_000,
     managementOrigin: wishes.until === "alive" ? `${managementOrigin}/livez?` : managementOrigin,
     env: {
       ...gatewayEnv({

@@ -10,6 +10,17 @@ export async function fillLoginForm(page: Page, { username, password }: Credenti
   await page.getByRole("button", { name: "Log in", exact: true }).click();
 }
 
+/** Submits a form that Keycloak shows again with a message, and waits until it is there again. */
+export async function submitRejected(page: Page, submit: () => Promise<void>, message: RegExp): Promise<void> {
+  const reloaded = page.waitForEvent("domcontentloaded");
+  await submit();
+  await reloaded;
+  await expect(page.getByText(message).first()).toBeVisible();
+}
+
+export const submitWrongPassword = (page: Page, user: Credentials): Promise<void> =>
+  submitRejected(page, () => fillLoginForm(page, user), /invalid username or password/i);
+
 export async function logIn(page: Page, origin: string, user: Credentials): Promise<void> {
   await page.goto(`${origin}/bff/login`);
   await fillLoginForm(page, user);

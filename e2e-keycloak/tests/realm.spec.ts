@@ -1,6 +1,6 @@
 // What the realm refuses, asked of Keycloak itself and not of the file.
 import { createHash, randomBytes } from "node:crypto";
-import { fillLoginForm } from "../support/pages.ts";
+import { fillLoginForm, submitWrongPassword } from "../support/pages.ts";
 import { createClient } from "../support/realm-parts.ts";
 import { expect, test } from "../support/test.ts";
 import type { World } from "../support/world.ts";
@@ -131,7 +131,7 @@ test("nobody registers a client without being asked", async ({ world }) => {
 test("logins, failures and what administrators do are on record", async ({ page, world, admin, newUser }) => {
   const user = await newUser();
   await page.goto(`${world.gateway.origin}/bff/login`);
-  await fillLoginForm(page, { ...user, password: "wrong" });
+  await submitWrongPassword(page, { ...user, password: "wrong" });
   await fillLoginForm(page, user);
   await page.waitForURL(`${world.gateway.origin}/**`);
   const types = async () =>
