@@ -13,15 +13,15 @@ export default defineConfig({
   // Pictures are for looking at, not for passing: see tests/screenshots.spec.ts.
   ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
   // Keycloak hashes passwords as a real one does, and both workers share it.
-  timeout: isOnKeycloak ? 60_000 : 45_000,
-  ...(isOnKeycloak ? { globalTimeout: 12 * 60_000 } : {}),
-  expect: { timeout: isOnKeycloak ? 15_000 : 10_000 },
+  timeout: isOnKeycloak ? 90_000 : 60_000,
+  ...(isOnKeycloak ? { globalTimeout: 20 * 60_000 } : {}),
+  expect: { timeout: isOnKeycloak ? 25_000 : 15_000 },
   reporter: "list",
   use: {
     browserName: "chromium",
     launchOptions: chromiumLaunch(),
-    actionTimeout: isOnKeycloak ? 15_000 : 10_000,
-    navigationTimeout: isOnKeycloak ? 20_000 : 15_000,
+    actionTimeout: isOnKeycloak ? 25_000 : 15_000,
+    navigationTimeout: isOnKeycloak ? 30_000 : 20_000,
     screenshot: "only-on-failure",
   },
 });

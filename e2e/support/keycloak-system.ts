@@ -58,6 +58,7 @@ async function startParts(stops: (() => Promise<void>)[]): Promise<Omit<TestSyst
         ...{ SECRET_KEYS: masterKey, LOG_LEVEL: "debug" },
       },
       managementOrigin,
+      readyWithinMs: 60_000,
     }),
   );
   const provider = providerOf({ issuer: keycloak.issuer, admin, client, wire, tap });

@@ -13,6 +13,7 @@ type ProviderPages = {
   expectWrongPassword: (page: Page, person: Credentials) => Promise<void>;
   /** A tab that waited on the login page while another one logged in. */
   enterPasswordInWaitingTab: (page: Page, person: Credentials) => Promise<void>;
+  expectSecondStep: (page: Page) => Promise<void>;
   /** Up to a stronger login, whatever it takes a person who has never done it. */
   passSecondStep: (page: Page) => Promise<void>;
 };
@@ -40,6 +41,7 @@ const EMBEDDED: ProviderPages = {
     await expect(usernameField(page)).toHaveValue(username);
   },
   enterPasswordInWaitingTab: enterPassword,
+  expectSecondStep: (page) => expect(page.getByLabel("One-time code")).toBeVisible(),
   async passSecondStep(page) {
     await page.getByLabel("One-time code").fill("123456");
     await page.getByRole("button", { name: "Confirm" }).click();
@@ -55,6 +57,7 @@ const KEYCLOAK: ProviderPages = {
   },
   // Keycloak's page notices the login by itself and goes on.
   enterPasswordInWaitingTab: async () => undefined,
+  expectSecondStep: (page) => expect(page.getByRole("link", { name: /unable to scan/i })).toBeVisible(),
   passSecondStep: async (page) => void (await enrol(page)),
 };
 

@@ -49,7 +49,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       const lastWords = { where: "the gateway's log", text: system.gateway.output().slice(searched.logChars) };
       expect(findLeaks(needlesOf(system), [lastWords]), "secrets that were seen").toEqual([]);
     },
-    { scope: "worker" },
+    // Its own timeout: the start of a system does not count against the worker's first test.
+    { scope: "worker", timeout: 120_000 },
   ],
   searched: [async ({ browserName: _browser }, use) => use({ exchanges: 0, logChars: 0 }), { scope: "worker" }],
   baseURL: async ({ system }, use) => use(system.origin),
@@ -58,6 +59,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   context: async ({ context, watched }, use) => {
     watched.push({ context, seen: await watch(context) });
     await use(context);
+    await stopRouting(context);
   },
   seen: async ({ context, watched }, use) => use(watched.find((each) => each.context === context)!.seen),
   newBrowser: async ({ browser, system, watched }, use) => {
@@ -70,7 +72,10 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       return each;
     });
     // The search below looks into them first: fixtures are torn down in the reverse order of their set-up.
-    for (const context of opened) await context.close();
+    for (const context of opened) {
+      await stopRouting(context);
+      await context.close();
+    }
   },
   person: async ({ system }, use) => use(await newPerson(system)),
   loggedIn: async ({ context, page, system, person }, use) => {
@@ -104,6 +109,11 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { auto: true },
   ],
 });
+
+/** A handler that is still waiting for a response when the browser closes would fail the test. */
+async function stopRouting(context: BrowserContext): Promise<void> {
+  for (const each of [context, ...context.pages()]) await each.unrouteAll({ behavior: "ignoreErrors" });
+}
 
 type Search = Pick<TestFixtures, "watched"> & Pick<WorkerFixtures, "system" | "searched">;
 

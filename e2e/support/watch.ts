@@ -1,5 +1,5 @@
 // What a browser shows of itself while a test runs: console lines, errors of scripts, violations of the CSP.
-import type { BrowserContext, ConsoleMessage, Page } from "@playwright/test";
+import { expect, type BrowserContext, type ConsoleMessage, type Page } from "@playwright/test";
 import type { Haystack } from "./secrets.ts";
 
 export type Watch = {
@@ -39,6 +39,15 @@ async function wholeLine(message: ConsoleMessage): Promise<string> {
 
 /** Everything that a script of the page could read, and everything on it. */
 export async function haystacksOfPage(page: Page): Promise<Haystack[]> {
+  let haystacks: Haystack[] = [];
+  // A navigation in progress discards the document that is being read: the next one is read instead.
+  await expect(async () => {
+    haystacks = await readPage(page);
+  }).toPass({ timeout: 15_000 });
+  return haystacks;
+}
+
+async function readPage(page: Page): Promise<Haystack[]> {
   const readable = await page.evaluate(async () => {
     const cacheNames = typeof caches === "undefined" ? [] : await caches.keys();
     const databases = typeof indexedDB === "undefined" ? [] : await indexedDB.databases();

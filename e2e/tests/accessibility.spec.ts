@@ -8,6 +8,9 @@ import { expect, test } from "../support/test.ts";
 const SAME_EVERYWHERE = "the app's own pages are the same on every provider, and axe looks at them for minutes";
 const PAGES = ["/", "/profile", "/call", "/admin", "/under-the-hood", "/logged-out", "/no-such-page"];
 
+// axe examines every page in four views.
+test.setTimeout(150_000);
+
 for (const path of PAGES)
   test(`axe finds nothing on ${path}, for nobody and for somebody`, async ({ page, context, system }) => {
     test.skip(isOnKeycloak, SAME_EVERYWHERE);

@@ -163,8 +163,9 @@ test("forced colours still show the current page, the main action and the ticket
   expect(send.color).not.toBe(send.backgroundColor);
 });
 
-test("a notice does not move the field in which a person types", async ({ page, loggedIn, context }) => {
+test("a notice does not move the field in which a person types", async ({ page, loggedIn, person, context }) => {
   await loggedIn.goto("/call");
+  await expect(page.getByRole("banner")).toContainText(person.name);
   const message = page.getByLabel("Message");
   await message.fill("half a");
   const before = await message.boundingBox();
@@ -174,12 +175,12 @@ test("a notice does not move the field in which a person types", async ({ page, 
   await expect(message).toBeFocused();
   await page.keyboard.type(" sentence");
   await expect(message).toHaveValue("half a sentence");
-  expect(await message.boundingBox()).toEqual(before);
+  await expect.poll(() => message.boundingBox()).toEqual(before);
   // It is announced: the region was there before its content.
   await expect(page.locator("[aria-live=polite]").filter({ has: notice })).toHaveCount(1);
   await context.setOffline(false);
   await expect(notice).toHaveCount(0);
-  expect(await message.boundingBox()).toEqual(before);
+  await expect.poll(() => message.boundingBox()).toEqual(before);
 });
 
 test.describe("a logout", () => {
@@ -253,10 +254,12 @@ test.describe("before the script has loaded", () => {
     await page.goto("/", { waitUntil: "commit" });
     const brand = page.getByRole("banner").getByRole("link", { name: "Cloakroom" });
     await expect(brand).toBeVisible();
+    // The style sheet has arrived.
+    await expect(page.getByRole("banner")).toHaveCSS("border-bottom-width", "2px");
     const before = await brand.boundingBox();
     go();
     await expect(page.getByRole("heading", { level: 1, name: /keeps a ticket/ })).toBeVisible();
-    expect(await brand.boundingBox()).toEqual(before);
+    await expect.poll(() => brand.boundingBox()).toEqual(before);
   });
 });
 
@@ -303,6 +306,7 @@ test.describe("the list of sessions", () => {
     await expect(question).toBeHidden();
     await expect(opener).toBeFocused();
     await opener.press("Enter");
+    await expect(question.getByRole("button", { name: "Cancel" })).toBeFocused();
     await page.keyboard.press("Enter");
     await expect(question).toBeHidden();
     await expect(opener).toBeFocused();

@@ -158,7 +158,7 @@ test("an app whose gateway never answers says so in the end", async ({ page, con
   await page.goto("/profile");
   await expect(page.getByText("Still waiting for your session")).toBeVisible();
   await expect(page.getByRole("region", { name: "We cannot check your session right now" })).toBeVisible({
-    timeout: 15_000,
+    timeout: 30_000,
   });
   await context.unroute("**/bff/user");
   // The page also tries again by itself, and may do so just now.
@@ -167,6 +167,6 @@ test("an app whose gateway never answers says so in the end", async ({ page, con
     .getByRole("button", { name: "Try again" })
     .click({ timeout: 2_000 })
     .catch(() => undefined);
-  await expect(hasHealed).toBeVisible({ timeout: 20_000 });
+  await expect(hasHealed).toBeVisible({ timeout: 45_000 });
   await expect(page.locator("body")).not.toContainText(person.name);
 });

@@ -45,7 +45,9 @@ test("only the sessions of the person that the provider names are ended", async 
   await logInQuietly(context, system, neighbour);
   const other = await context.newPage();
   await other.goto("/profile");
+  await expect(other.getByRole("banner")).toContainText(neighbour.name);
   await loggedIn.goto("/profile");
+  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
   await system.provider.endSession(person.sub);
   expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({
     status: 401,

@@ -47,7 +47,7 @@ test("a person confirms with a second step, and the call is made again with what
 
 test("a person who turns back at the second step is logged in as before", async ({ page, person }) => {
   await confirm(page).click();
-  await expect(page.getByLabel("Message")).toHaveCount(0);
+  await providerPages.expectSecondStep(page);
   await page.goBack();
   await expect(page.getByRole("banner")).toContainText(person.name);
   expect(await call(page, "/api/protected?message=x")).toMatchObject({ status: 200 });

@@ -4,7 +4,7 @@ import type { Page } from "@playwright/test";
 import { call, replay } from "../support/calls.ts";
 import { logInByHand, newPerson } from "../support/people.ts";
 import { findLeaks, haystacksOf, needlesOf, SESSION_COOKIE } from "../support/secrets.ts";
-import { enterPassword } from "../support/provider-pages.ts";
+import { enterPassword, providerPages } from "../support/provider-pages.ts";
 import { USUAL_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -22,6 +22,7 @@ test("no token, code, key or session id is seen anywhere on a journey through th
   await page.goto("/call?message=journey");
   await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await enterPassword(page, { ...admin, password: "wrong" });
+  await providerPages.expectWrongPassword(page, admin);
   await enterPassword(page, admin);
   await expect(page.getByRole("banner")).toContainText(admin.name);
 
@@ -45,9 +46,9 @@ test("no token, code, key or session id is seen anywhere on a journey through th
   // The token of three seconds has run out by now, and the provider is away: the gateway has every reason to complain.
   await system.provider.down();
   const status = async () => (await call(page, "/api/protected?message=x")).status;
-  await expect.poll(status, { intervals: [300], timeout: 10_000 }).toBe(503);
+  await expect.poll(status, { timeout: 20_000 }).toBe(503);
   await system.provider.up();
-  await expect.poll(status, { intervals: [500], timeout: 10_000 }).toBe(200);
+  await expect.poll(status, { timeout: 30_000 }).toBe(200);
 
   const { value } = (await context.cookies(system.origin)).find(({ name }) => name === SESSION_COOKIE)!;
   await system.provider.endSession(admin.sub);
