@@ -1,5 +1,5 @@
-// The scenarios that every engine must pass, each in Chromium, Firefox and WebKit. Playwright is only the runner here:
-// its own Firefox and WebKit are patched builds, and these tests are about the browsers that people install.
+// Playwright configuration of the cross-engine tests: the same scenarios in Chromium, Firefox and WebKit. Playwright is
+// the runner only; stock browsers are driven in place of its patched Firefox and WebKit builds.
 import { availableParallelism } from "node:os";
 import { defineConfig } from "@playwright/test";
 import { ENGINES } from "./support/engines.ts";

@@ -1,7 +1,7 @@
-// What a scenario may do with a browser, whichever engine it is. Two drivers implement it: puppeteer-browser.ts
-// (Chromium by CDP, Firefox by WebDriver BiDi) and webkit-browser.ts (WebKitGTK by classic WebDriver).
+// The browser interface of the scenarios, with two drivers: puppeteer-browser.ts (Chromium by CDP, Firefox by WebDriver
+// BiDi) and webkit-browser.ts (WebKitGTK by classic WebDriver).
 
-/** An element as assistive technology names it; the engine itself computes role and name. */
+/** An element by its ARIA role and accessible name, as the engine computes them. */
 export type Target = { role: "link" | "button"; name: string };
 
 export type Cookie = { name: string; value: string; domain: string; path: string; secure: boolean; httpOnly: boolean };
@@ -17,18 +17,18 @@ export type Tab = {
   url: () => Promise<string>;
   /** The text that is visible on the page. */
   text: () => Promise<string>;
-  /** Brings the tab to the front and clicks with the engine's own pointer events. @throws Error where no such element is on the page */
+  /** Brings the tab to the front and clicks by native pointer events. @throws Error if there is no such element */
   click: (target: Target) => Promise<void>;
-  /** Brings the tab to the front and types into the field that a <label> with this text names. @throws Error where there is none */
+  /** Brings the tab to the front and types into the field with this <label>. @throws Error if there is no such field */
   fill: (label: string, text: string) => Promise<void>;
-  /** Runs a function in the page. It sees nothing of the test but its arguments. */
+  /** Runs a function in the page: it can use its arguments but no variable of the test. */
   evaluate: <A extends readonly Json[], R>(run: (...args: A) => R | Promise<R>, ...args: A) => Promise<R>;
 };
 
-/** One profile: its tabs share cookies and storage, and nothing with another one. */
+/** A browser profile: its tabs share cookies and storage. */
 export type Browser = {
   newTab: () => Promise<Tab>;
-  /** What the engine keeps for the document that this tab shows, HttpOnly cookies included. */
+  /** The cookies that apply to the tab's document, HttpOnly included. */
   cookies: (tab: Tab) => Promise<Cookie[]>;
   close: () => Promise<void>;
 };

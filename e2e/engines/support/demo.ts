@@ -1,11 +1,11 @@
-// The system as a user starts it: the program behind `npm start`, with the ports moved to free ones.
+// The program behind `npm start`, on free ports.
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../../demo/src/free-port.ts";
-import { firstLine, startProgram } from "./program.ts";
+import { waitForLine, startProgram } from "./program.ts";
 
 export type Demo = {
   readonly origin: string;
-  /** What the terminal shows. */
+  /** stdout and stderr. */
   output: () => string;
   stop: () => Promise<void>;
 };
@@ -18,10 +18,10 @@ export async function startDemo(settings: Record<string, string> = {}): Promise<
   for (const name of PORTS) ports[name] = String(await freePort());
   const program = startProgram(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], {
     ...ports,
-    // A Redis of the launcher's own, whatever this machine has.
+    // Empty: the launcher starts its own Redis.
     REDIS_URL: "",
     ...settings,
   });
-  await firstLine(program, (line) => line.includes("Cloakroom is running"));
+  await waitForLine(program, (line) => line.includes("Cloakroom is running"));
   return { origin: `http://localhost:${ports["PORT"]}`, output: program.output, stop: program.stop };
 }

@@ -1,4 +1,4 @@
-// Certificates of the run's own authority, HTTPS servers, and what one of them forwards.
+// HTTPS servers on loopback with certificates of a test authority, and a reverse proxy handler for them.
 import { request, type RequestListener } from "node:http";
 import { createServer } from "node:https";
 import { testAuthority, type TestAuthority } from "../../../bff/test/support/certificates.ts";
@@ -24,17 +24,17 @@ export async function startHttps({ authority, host, port }: Options, handler: Re
   };
 }
 
-/** To a plain-HTTP server on this machine, as a TLS proxy forwards. */
+/** A request listener that forwards to a plain-HTTP port on loopback, as a TLS-terminating proxy. */
 export function forwardTo(port: number): RequestListener {
   return (req, res) => {
     const headers = [...req.rawHeaders, "X-Forwarded-Proto", "https"];
     const target = { host: "127.0.0.1", port, method: req.method, path: req.url, headers, agent: false };
-    const onward = request(target, (response) => {
+    const upstream = request(target, (response) => {
       res.writeHead(response.statusCode ?? 502, response.rawHeaders);
       response.pipe(res);
     });
-    onward.on("error", () => res.destroy());
-    res.on("close", () => onward.destroy());
-    req.pipe(onward);
+    upstream.on("error", () => res.destroy());
+    res.on("close", () => upstream.destroy());
+    req.pipe(upstream);
   };
 }

@@ -1,33 +1,33 @@
-// How a sibling host can write a cookie so that a careless parser finds one of ours in it.
+// Cookie injection by a sibling host: forms of a cookie in which a lenient parser would find a cookie of the gateway.
 
-/** Name and value as they stand in a Set-Cookie line, or in what a script assigns to document.cookie. */
+/** @returns the name-value pair for Set-Cookie or document.cookie */
 export type Forge = (name: string, value: string) => string;
 
 export const FORGERIES: Readonly<Record<string, Forge>> = {
-  "our name": (name, value) => `${name}=${value}`,
-  "our name in capitals": (name, value) => `${name.toUpperCase()}=${value}`,
-  "our name without a value": (name) => `${name}=`,
-  "no name, and our pair as the value": (name, value) => `=${name}=${value}`,
-  "no name and no equals sign": (name) => name,
-  "a blank inside the value": (name, value) => `theme=x ${name}=${value}`,
+  "the exact name": (name, value) => `${name}=${value}`,
+  "the name in upper case": (name, value) => `${name.toUpperCase()}=${value}`,
+  "the name without a value": (name) => `${name}=`,
+  "an empty name with the pair as its value": (name, value) => `=${name}=${value}`,
+  "the name without an equals sign": (name) => name,
+  "a space inside the value": (name, value) => `theme=x ${name}=${value}`,
   "a tab inside the value": (name, value) => `theme=x\t${name}=${value}`,
   "a no-break space inside the value": (name, value) => `theme=x\u00a0${name}=${value}`,
   "a comma inside the value": (name, value) => `theme=x,${name}=${value}`,
-  "a quote that stays open": (name, value) => `theme="x ${name}=${value}`,
-  "a no-break space before our name": (name, value) => `\u00a0${name}=${value}`,
-  "a comma before our name": (name, value) => `a,${name}=${value}`,
-  "a blank inside the name": (name, value) => `a ${name}=${value}`,
+  "an unclosed quote": (name, value) => `theme="x ${name}=${value}`,
+  "a no-break space before the name": (name, value) => `\u00a0${name}=${value}`,
+  "a comma before the name": (name, value) => `a,${name}=${value}`,
+  "a space inside the name": (name, value) => `a ${name}=${value}`,
 };
 
-/** What an engine without cookie prefixes sends as our very cookie. */
-export const EXACT: ReadonlySet<string> = new Set(["our name", "no name, and our pair as the value"]);
+/** The forms that an engine without cookie prefixes sends as a cookie of the gateway. */
+export const EXACT: ReadonlySet<string> = new Set(["the exact name", "an empty name with the pair as its value"]);
 
-/** Browsers send the cookie of the longer path first, where a parser that takes the first one finds it. */
+/** Browsers send the cookie with the longer path first; a parser that uses the first cookie would select it. */
 export const PATHS = ["/", "/bff"] as const;
 
 type Line = { pair: string; domain: string; path: string };
 
-/** As a sibling host sets it for the whole site. Without Secure no browser takes a name that begins with __Host-. */
+/** A cookie for the whole site. Browsers reject a name that begins with __Host- unless it is Secure. */
 export const plantedLine = ({ pair, domain, path }: Line): string => `${pair}; Domain=${domain}; Path=${path}; Secure`;
 
-export const expired = (line: string): string => `${line}; Max-Age=0`;
+export const expiredLine = (line: string): string => `${line}; Max-Age=0`;

@@ -1,4 +1,4 @@
-// A program that a test starts: it does not outlive the test's process and is ended by its id.
+// Child processes of the tests: tied to the test process, stopped by process group.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
@@ -6,12 +6,12 @@ import { tether } from "../../../demo/src/tether.ts";
 
 export type Program = {
   readonly child: ChildProcess;
-  /** Everything that it has written. */
+  /** stdout and stderr so far. */
   output: () => string;
-  /** Calls back for each line, those already written included. */
+  /** Calls back for each line, including lines already written. */
   onLine: (callback: (line: string) => void) => void;
-  hasEnded: () => boolean;
-  /** SIGTERM to the program and what it has started in its process group; SIGKILL for one that does not end on it. */
+  hasExited: () => boolean;
+  /** Sends SIGTERM to the process group, and SIGKILL after 10 s. */
   stop: () => Promise<void>;
 };
 
@@ -33,47 +33,47 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
   const callbacks: ((line: string) => void)[] = [(line) => lines.push(line)];
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on("line", (line) => callbacks.forEach((callback) => callback(line)));
-  const hasEnded = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  const hasExited = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
   return {
     child,
-    hasEnded,
+    hasExited,
     output: () => lines.join("\n"),
     onLine: (callback) => {
       lines.forEach(callback);
       callbacks.push(callback);
     },
     stop: async () => {
-      endGroup(child, "SIGTERM");
-      const giveUp = setTimeout(() => endGroup(child, "SIGKILL"), stopTimeoutMs);
+      signalGroup(child, "SIGTERM");
+      const killTimer = setTimeout(() => signalGroup(child, "SIGKILL"), stopTimeoutMs);
       await ended;
-      clearTimeout(giveUp);
+      clearTimeout(killTimer);
       untie();
     },
   };
 }
 
-function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
-    // The program was started as the leader of a group of its own.
+    // The program was started detached, so its pid is the process group's id.
     if (pid !== undefined) process.kill(-pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
-/** @throws Error with what the program wrote, when it ends first or takes too long */
-export async function firstLine(program: Program, isWanted: (line: string) => boolean): Promise<string> {
+/** Waits for a line of output. @throws Error with the output, if the program exits first or after 60 s */
+export async function waitForLine(program: Program, isMatch: (line: string) => boolean): Promise<string> {
   let found: string | undefined;
-  program.onLine((line) => (found ??= isWanted(line) ? line : undefined));
-  await until(async () => found !== undefined, program);
+  program.onLine((line) => (found ??= isMatch(line) ? line : undefined));
+  await waitUntil(async () => found !== undefined, program);
   return found ?? "";
 }
 
-/** @throws Error with what the program wrote, when it ends first or takes too long */
-export async function until(isDone: () => Promise<boolean>, program: Program): Promise<void> {
+/** Polls a condition. @throws Error with the output, if the program exits first or after 60 s */
+export async function waitUntil(isDone: () => Promise<boolean>, program: Program): Promise<void> {
   const deadline = Date.now() + startTimeoutMs;
   while (!(await isDone())) {
-    if (program.hasEnded() || Date.now() > deadline) {
+    if (program.hasExited() || Date.now() > deadline) {
       await program.stop();
       throw new Error(`${program.child.spawnfile} did not start.\n${program.output()}`);
     }

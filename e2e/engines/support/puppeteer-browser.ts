@@ -1,5 +1,5 @@
-// Chromium by CDP and Firefox by WebDriver BiDi. Playwright's Firefox driver needs BiDi commands that Firefox ESR
-// does not have; Puppeteer supports the stock browser.
+// Drives Chromium by CDP and Firefox by WebDriver BiDi, through Puppeteer: Playwright needs BiDi commands that Firefox
+// ESR does not implement.
 import { launch, type BrowserContext, type ElementHandle, type LaunchOptions, type Page } from "puppeteer-core";
 import { tether } from "../../../demo/src/tether.ts";
 import { fieldOfLabel, type Browser, type Engine, type Tab, type Target } from "./browser.ts";
@@ -8,7 +8,7 @@ export const startChromium = (executablePath: string): Promise<Engine> =>
   startEngine({
     browser: "chrome",
     executablePath,
-    // Chromium's sandbox refuses to start for root.
+    // Chromium's sandbox does not start for root.
     args: [...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), "--disable-gpu", "--no-first-run"],
   });
 
@@ -62,7 +62,7 @@ function tabOf(page: Page): Tab {
     goTo: async (url) => void (await page.goto(url)),
     reload: async () => void (await page.reload()),
     goBack: async () => void (await page.goBack({ waitUntil: [] })),
-    // Not page.url(): that one is what the last event said.
+    // page.url() may lag behind: it reports the last event.
     url: () => page.evaluate(() => location.href),
     text: () => page.evaluate(() => document.body.innerText),
     click: async (target) => {
@@ -70,7 +70,7 @@ function tabOf(page: Page): Tab {
       await using element = await page.$(selectorOf(target));
       if (element === null) throw new Error(`No ${target.role} "${target.name}" on ${page.url()}.`);
       await element.scrollIntoView();
-      await element.evaluate(untilAtRest);
+      await element.evaluate(waitForStableBox);
       await element.click();
     },
     fill: async (label, text) => {
@@ -81,18 +81,19 @@ function tabOf(page: Page): Tab {
       await field.evaluate((input) => input.select());
       await field.type(text);
     },
-    // Puppeteer's types unwrap handles among the arguments; here are only JSON values.
+    // Puppeteer's types unwrap element handles among the arguments; the arguments are JSON values only.
     evaluate: (run, ...args) => page.evaluate(run as never, ...args) as Promise<never>,
   };
 }
 
-/** Runs in the page: a click on an element that the layout still moves would hit what is there a moment later. */
-async function untilAtRest(element: Element): Promise<void> {
+/** Runs in the page: resolves once two consecutive frames show the element in the same box, so that a click hits it. */
+async function waitForStableBox(element: Element): Promise<void> {
   const nextBox = () =>
     new Promise<string>((resolve) =>
       requestAnimationFrame(() => resolve(JSON.stringify(element.getBoundingClientRect()))),
     );
-  for (let [before, now] = ["", await nextBox()]; now !== before;) [before, now] = [now, await nextBox()];
+  for (let [previous, current] = ["", await nextBox()]; current !== previous;)
+    [previous, current] = [current, await nextBox()];
 }
 
 const selectorOf = ({ role, name }: Target): string =>

@@ -1,9 +1,9 @@
-// The test function of the scenarios: an engine and a demo per worker, browsers per test.
+// The test function of the scenarios: one engine and one demo system per worker, new browsers per test.
 import { test as base, expect } from "@playwright/test";
 import { startDemo, type Demo } from "./demo.ts";
 import type { Browser, Engine, Tab } from "./browser.ts";
-import { startSiblings, type Siblings } from "./siblings.ts";
-import { startEngine, whyMissing, type EngineName } from "./engines.ts";
+import { startSiblingHosts, type SiblingHosts } from "./sibling-hosts.ts";
+import { startEngine, missingReason, type EngineName } from "./engines.ts";
 
 export { expect };
 
@@ -11,17 +11,17 @@ export type EngineOptions = { engineName: EngineName };
 
 type WorkerFixtures = EngineOptions & {
   engine: Engine;
-  /** `npm start`. */
+  /** The system started by `npm start`. */
   demo: Demo;
-  siblings: Siblings;
+  siblings: SiblingHosts;
 };
 
 type TestFixtures = {
   needsEngine: void;
   opened: { browsers: Browser[]; tabs: Tab[] };
-  /** Another profile. */
+  /** Opens another profile. */
   newBrowser: () => Promise<Browser>;
-  /** Another tab of the test's first browser. */
+  /** Opens another tab of the first browser. */
   newTab: () => Promise<Tab>;
   firstBrowser: Browser;
   tab: Tab;
@@ -47,7 +47,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
   siblings: [
     async ({ engineName: _name }, use) => {
-      const siblings = await startSiblings();
+      const siblings = await startSiblingHosts();
       await use(siblings);
       await siblings.stop();
     },
@@ -55,7 +55,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
   needsEngine: [
     async ({ engineName }, use, testInfo) => {
-      const reason = whyMissing(engineName, process.env);
+      const reason = missingReason(engineName, process.env);
       testInfo.skip(reason !== undefined, reason);
       await use();
     },
@@ -86,10 +86,10 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   tab: async ({ firstBrowser }, use) => use(await firstBrowser.newTab()),
 });
 
-/** What a failed test leaves in the output: every page as its reader saw it. */
+/** Prints address and visible text of every tab, for the diagnosis of a failed test. */
 async function printTabs(tabs: readonly Tab[]): Promise<void> {
   for (const tab of tabs) {
-    const seen = await Promise.all([tab.url(), tab.text()]).catch(() => ["(the tab does not answer)", ""]);
-    process.stdout.write(`-- ${seen[0]?.replace(/\?.*/s, "?…")}\n${seen[1]}\n`);
+    const [url, text] = await Promise.all([tab.url(), tab.text()]).catch(() => ["(not readable)", ""]);
+    process.stdout.write(`-- ${url?.replace(/\?.*/s, "?…")}\n${text}\n`);
   }
 }

@@ -1,10 +1,11 @@
-// A client of classic W3C WebDriver (https://www.w3.org/TR/webdriver2/): the commands that webkit-browser.ts needs.
+// A client of classic W3C WebDriver (https://www.w3.org/TR/webdriver2/), limited to the commands that webkit-browser.ts
+// uses.
 
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
 export type Element = { [ELEMENT]: string };
 
-/** The driver refused a command; `code` is the protocol's own, e.g. "no such element". */
+/** An error response of the driver; `code` is the protocol's error code, e.g. "no such element". */
 export class WebDriverError extends Error {
   override readonly name = "WebDriverError";
   readonly code: string;
@@ -53,7 +54,7 @@ function sessionOf(driver: string, path: string) {
     newTab: async () => ((await post("/window/new", { type: "tab" })) as { handle: string }).handle,
     switchTo: (handle: string) => post("/window", { handle }),
     resize: (width: number, height: number) => post("/window/rect", { width, height }),
-    /** The body of a function; a promise that it returns is awaited. */
+    /** Runs the body of a function in the page and awaits a promise that it returns. */
     execute: (script: string, args: readonly unknown[] = []) => post("/execute/sync", { script, args }),
     roleOf: async (element: Element) => (await get(`${at(element)}/computedrole`)) as string,
     nameOf: async (element: Element) => (await get(`${at(element)}/computedlabel`)) as string,

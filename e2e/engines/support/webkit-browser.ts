@@ -1,25 +1,25 @@
-// WebKit: Debian's MiniBrowser of WebKitGTK under Xvfb, driven by WebKitWebDriver. A driver serves one session at a
-// time, and a session is a MiniBrowser with a profile in memory: each browser of a test has a driver of its own.
+// Drives WebKit: WebKitGTK's MiniBrowser under Xvfb through WebKitWebDriver. A driver serves one session at a time, and
+// each session is a MiniBrowser with an in-memory profile, so every browser of a test has its own driver.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../../demo/src/free-port.ts";
 import { fieldOfLabel, type Browser, type Engine, type Tab, type Target } from "./browser.ts";
-import { firstLine, startProgram, until } from "./program.ts";
+import { waitForLine, startProgram, waitUntil } from "./program.ts";
 import { isReady, newSession, type Element, type WebDriverSession } from "./webdriver.ts";
 
 export type WebKitPrograms = { driver: string; xvfb: string };
 
 export async function startWebKit({ driver, xvfb }: WebKitPrograms): Promise<Engine> {
-  // Xvfb looks for a free display by itself and says which.
+  // With -displayfd Xvfb picks a free display and prints its number.
   const display = startProgram(xvfb, ["-displayfd", "1", "-screen", "0", "1400x1000x24", "-nolisten", "tcp"]);
-  const number = await firstLine(display, (line) => /^\d+$/.test(line));
+  const number = await waitForLine(display, (line) => /^\d+$/.test(line));
   const home = await mkdtemp(join(tmpdir(), "cloakroom-webkit-"));
   const env = {
     ...{ HOME: home, XDG_RUNTIME_DIR: home, DISPLAY: `:${number}` },
-    // Not the machine's: here WebKitGTK reports the language "C", which Intl refuses.
+    // With LC_ALL=C WebKitGTK reports the language "C", which Intl rejects.
     LC_ALL: "C.UTF-8",
-    // Draws in memory, in a third of the time that software OpenGL takes.
+    // Renders in memory: three times as fast as software OpenGL.
     WEBKIT_DISABLE_DMABUF_RENDERER: "1",
   };
   return {
@@ -36,7 +36,7 @@ async function startBrowser(driver: string, env: NodeJS.ProcessEnv): Promise<Bro
   const program = startProgram(driver, [`--port=${port}`], env);
   const address = `http://127.0.0.1:${port}`;
   try {
-    await until(() => isReady(address), program);
+    await waitUntil(() => isReady(address), program);
     const session = await newSession(address, { acceptInsecureCerts: true });
     return await browserOf(session, program.stop);
   } catch (error) {
@@ -46,20 +46,20 @@ async function startBrowser(driver: string, env: NodeJS.ProcessEnv): Promise<Bro
 }
 
 async function browserOf(session: WebDriverSession, stopDriver: () => Promise<void>): Promise<Browser> {
-  // A session has one current tab: each command is sent to its own tab, and commands do not overlap.
+  // A WebDriver session has one current tab: commands are serialized, and each switches to its tab first.
   let current = await session.windowHandle();
   let unused: string | undefined = current;
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <R>(run: () => Promise<R>): Promise<R> => {
-    const turn = last.then(run, run);
-    last = turn.catch(() => undefined);
-    return turn;
+  const serialize = <R>(run: () => Promise<R>): Promise<R> => {
+    const result = last.then(run, run);
+    last = result.catch(() => undefined);
+    return result;
   };
   const handles = new Map<Tab, string>();
   const inTab =
     (handle: string): InTab =>
     (run) =>
-      inTurn(async () => {
+      serialize(async () => {
         if (current !== handle) await session.switchTo(handle);
         current = handle;
         return run(session);
@@ -67,7 +67,7 @@ async function browserOf(session: WebDriverSession, stopDriver: () => Promise<vo
   await session.resize(1280, 900);
   return {
     newTab: async () => {
-      const handle = unused ?? (await inTurn(() => session.newTab()));
+      const handle = unused ?? (await serialize(() => session.newTab()));
       unused = undefined;
       const tab = tabOf(inTab(handle));
       handles.set(tab, handle);
@@ -81,7 +81,7 @@ async function browserOf(session: WebDriverSession, stopDriver: () => Promise<vo
       ),
     close: async () => {
       try {
-        await inTurn(session.end);
+        await serialize(session.end);
       } finally {
         await stopDriver();
       }
@@ -103,7 +103,7 @@ function tabOf(inTab: InTab): Tab {
     click: (target) =>
       inTab(async (driver) => {
         const element = await findTarget(driver, target);
-        // The driver's own scrolling can leave the middle of the element outside of the window.
+        // The driver's own scrolling may leave the center of the element outside the viewport.
         await driver.execute("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", [element]);
         await driver.click(element);
       }),
@@ -125,7 +125,7 @@ const CANDIDATES: Record<Target["role"], string> = {
   button: "button, input[type=submit], [role=button]",
 };
 
-/** WebKitWebDriver cannot search by role and name, but computes both for an element. */
+/** WebKitWebDriver cannot search by role and name, but computes both for a given element. */
 async function findTarget(driver: WebDriverSession, { role, name }: Target): Promise<Element> {
   const candidates = (await driver.execute(`return (${String(elementsWithText)})(...arguments)`, [
     CANDIDATES[role],
@@ -136,7 +136,7 @@ async function findTarget(driver: WebDriverSession, { role, name }: Target): Pro
   throw new Error(`No ${role} "${name}".`);
 }
 
-/** Runs in the page; saves round trips, and questions about hidden elements, which the driver answers with an error. */
+/** Runs in the page: preselects visible elements by text. The driver fails to compute the name of hidden ones. */
 function elementsWithText(css: string, text: string): HTMLElement[] {
   const contains = (label: string | null) => label?.includes(text) === true;
   return [...document.querySelectorAll<HTMLElement>(css)].filter(

@@ -1,4 +1,4 @@
-// The first run of a user who follows the README, on http://localhost.
+// Login on http://localhost, as in the README's quick start.
 import {
   ALICE,
   call,
@@ -16,7 +16,7 @@ import { SPA_DIST } from "../../../demo/src/launcher/spa-build.ts";
 import { startSystem } from "../../../demo/src/system.ts";
 import { expect, test } from "../support/test.ts";
 
-test("a user logs in from the front page, and a reload keeps the session", async ({ tab, demo }) => {
+test("a login from the front page creates a session that survives a reload", async ({ tab, demo }) => {
   await tab.goTo(demo.origin);
   await expectText(tab, TEXT.front);
   await logIn(tab, ALICE);
@@ -24,7 +24,7 @@ test("a user logs in from the front page, and a reload keeps the session", async
   await expectText(tab, ALICE.name);
 });
 
-test("a login from a deep link leads back to it, and the API knows the user", async ({ tab, demo }) => {
+test("a login from a deep link returns to it, and the API receives the user's token", async ({ tab, demo }) => {
   await tab.goTo(`${demo.origin}/profile`);
   await click(tab, LOG_IN);
   await enterPassword(tab, ALICE);
@@ -34,13 +34,13 @@ test("a login from a deep link leads back to it, and the API knows the user", as
   expect([status, body.user?.preferred_username]).toEqual([200, "alice"]);
 });
 
-test("a user who logs in at 127.0.0.1 is led to localhost and logged in there", async ({ tab, demo }) => {
+test("a request for 127.0.0.1 is redirected to localhost, where the login succeeds", async ({ tab, demo }) => {
   await tab.goTo(demo.origin.replace("localhost", "127.0.0.1"));
   await expectUrl(tab, `${demo.origin}/`);
   await logIn(tab, ALICE);
 });
 
-test("without the launcher's setting a browser that drops Secure cookies gets a page that says so and offers no retry", async ({
+test("with INSECURE_COOKIES=never, a browser that drops Secure cookies gets an error page without a retry link", async ({
   tab,
   engineName,
 }) => {

@@ -1,11 +1,11 @@
-// Logout ends the session at the gateway and at the provider, and the browser shows nothing of the user afterwards.
+// Logout: ends the session at the gateway and at the provider, and removes the user's data from the page.
 import {
   ALICE,
   call,
   click,
   enterPassword,
   eventually,
-  expectNothingOf,
+  expectNoUserData,
   expectText,
   expectUrl,
   logIn,
@@ -16,7 +16,7 @@ import {
 import type { Tab } from "../support/browser.ts";
 import { expect, test } from "../support/test.ts";
 
-const WAYS: Record<string, (tab: Tab) => Promise<void>> = {
+const METHODS: Record<string, (tab: Tab) => Promise<void>> = {
   "the app's button": (tab) => click(tab, LOG_OUT),
   "a form": (tab) =>
     tab.evaluate(() => {
@@ -33,19 +33,19 @@ test.beforeEach(async ({ tab, demo }) => {
   await logIn(tab, ALICE);
 });
 
-for (const [way, logOut] of Object.entries(WAYS))
-  test(`a logout by ${way} leads back to the app, and the next login asks for the password`, async ({ tab, demo }) => {
+for (const [method, logOut] of Object.entries(METHODS))
+  test(`a logout by ${method} returns to the app, and the next login asks for the password`, async ({ tab, demo }) => {
     await logOut(tab);
     await expectUrl(tab, `${demo.origin}/logged-out`);
     await expectText(tab, TEXT.loggedOut);
-    await expectNothingOf(tab, ALICE);
+    await expectNoUserData(tab, ALICE);
     expect((await call(tab, "/api/protected?message=probe")).status).toBe(401);
     await click(tab, LOG_IN);
     await enterPassword(tab, ALICE);
     await expectText(tab, ALICE.name);
   });
 
-test("the back button after a logout shows nothing of the user", async ({ tab, demo }) => {
+test("the back button after a logout shows no user data", async ({ tab, demo }) => {
   await tab.goTo(`${demo.origin}/profile`);
   await expectText(tab, ALICE.sub);
   await click(tab, LOG_OUT);
@@ -54,7 +54,7 @@ test("the back button after a logout shows nothing of the user", async ({ tab, d
   await tab.goBack();
   await eventually(async () => {
     expect(await tab.url()).toBe(`${demo.origin}/profile`);
-    expect(await tab.text()).toContain(TEXT.loginOffer);
-    await expectNothingOf(tab, ALICE);
+    expect(await tab.text()).toContain(TEXT.loginLink);
+    await expectNoUserData(tab, ALICE);
   });
 });

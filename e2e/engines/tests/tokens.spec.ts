@@ -1,8 +1,8 @@
-// A script of the page sees no token, no session id and no cookie, in whatever way it looks.
+// Script access: page scripts can read no token, session id or cookie.
 import { ALICE, call, expectText, logIn } from "../support/app.ts";
 import { SESSION_COOKIE } from "../../support/secrets.ts";
 import { expect, test } from "../support/test.ts";
-import { readableByScripts } from "../support/readable-by-scripts.ts";
+import { collectScriptReadable } from "../support/script-readable.ts";
 
 test("a script finds no token and no session id in storage, cookies, globals or the document", async ({
   tab,
@@ -13,14 +13,14 @@ test("a script finds no token and no session id in storage, cookies, globals or 
   await logIn(tab, ALICE);
   await expectText(tab, ALICE.sub);
   expect((await call(tab, "/bff/user")).status).toBe(200);
-  // WebKit's driver leaves out Strict cookies of a document that another site has led to.
+  // WebKit's driver omits Strict cookies for a document reached by a cross-site navigation.
   await tab.goTo(`${siblings.app}/profile`);
   await expectText(tab, ALICE.sub);
   const session = (await firstBrowser.cookies(tab)).find(({ name }) => name === SESSION_COOKIE);
   expect(session).toMatchObject({ httpOnly: true, secure: true, path: "/", domain: new URL(siblings.app).hostname });
 
-  const { text, values } = await tab.evaluate(readableByScripts);
-  // The walk has reached the page's own values.
+  const { text, values } = await tab.evaluate(collectScriptReadable);
+  // The traversal has reached the page's own objects.
   expect(values).toBeGreaterThan(500);
   expect(await tab.evaluate(() => document.cookie)).toBe("");
   const issued = siblings.system.provider.issuedTokens();

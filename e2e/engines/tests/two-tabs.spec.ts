@@ -1,11 +1,11 @@
-// Two tabs of one browser: what happens to the session in one of them reaches the other.
+// Two tabs of one browser: a login or logout in one tab updates the other.
 import {
   ADMIN,
   ALICE,
   call,
   click,
   enterPassword,
-  expectNothingOf,
+  expectNoUserData,
   expectText,
   logIn,
   LOG_OUT,
@@ -14,24 +14,24 @@ import {
 import type { Tab } from "../support/browser.ts";
 import { expect, test } from "../support/test.ts";
 
-/** At a provider that still knows who logged in last. */
+/** prompt=login: the provider asks for the password although it has a session. */
 const LOG_IN_AGAIN = "/bff/login?prompt=login&returnTo=/profile";
 
 let second: Tab;
 
 test.beforeEach(async ({ tab, demo, newTab }) => {
   await tab.goTo(`${demo.origin}/profile`);
-  await expectText(tab, TEXT.loginOffer);
+  await expectText(tab, TEXT.loginLink);
   second = await newTab();
 });
 
-test("a tab that waited during the login shows the user", async ({ tab, demo }) => {
+test("an open tab shows the user after a login in another tab", async ({ tab, demo }) => {
   await second.goTo(demo.origin);
   await logIn(second, ALICE);
   await expectText(tab, ALICE.sub);
 });
 
-test("a tab goes on when the same user logs in again in another tab", async ({ tab, demo }) => {
+test("a second login of the same user in another tab keeps the tab logged in", async ({ tab, demo }) => {
   await logIn(tab, ALICE);
   await second.goTo(demo.origin + LOG_IN_AGAIN);
   await enterPassword(second, ALICE);
@@ -41,22 +41,22 @@ test("a tab goes on when the same user logs in again in another tab", async ({ t
   expect((await call(tab, "/api/protected?message=probe")).body.user?.sub).toBe(ALICE.sub);
 });
 
-test("a tab shows the other user who logs in in another tab, and nothing of the first", async ({ tab, demo }) => {
+test("a login of another user in another tab replaces the user in this tab", async ({ tab, demo }) => {
   await logIn(tab, ALICE);
   await second.goTo(demo.origin + LOG_IN_AGAIN);
   await enterPassword(second, ADMIN);
   await expectText(second, ADMIN.sub);
   await expectText(tab, ADMIN.sub);
-  await expectNothingOf(tab, ALICE);
+  await expectNoUserData(tab, ALICE);
   expect((await call(tab, "/api/protected?message=probe")).body.user?.sub).toBe(ADMIN.sub);
 });
 
-test("a logout in one tab reaches the other", async ({ tab, demo }) => {
+test("a logout in one tab removes the user from the other tab", async ({ tab, demo }) => {
   await logIn(tab, ALICE);
   await second.goTo(demo.origin);
   await expectText(second, ALICE.name);
   await click(second, LOG_OUT);
   await expectText(second, TEXT.loggedOut);
   await expectText(tab, TEXT.loggedOutElsewhere);
-  await expectNothingOf(tab, ALICE);
+  await expectNoUserData(tab, ALICE);
 });

@@ -1,6 +1,6 @@
-// The gateway at https://app.site.localhost and an attacker at https://evil.site.localhost: two hosts of one site, so
-// that the attacker's cookies with Domain=site.localhost reach the gateway. Chromium and Firefox take `localhost`
-// itself for a public suffix: it cannot be the Domain of a cookie.
+// Cookie injection between sibling hosts: the gateway at https://app.site.localhost, an attacker at
+// https://evil.site.localhost. The attacker's cookies with Domain=site.localhost reach the gateway. Chromium and Firefox
+// treat `localhost` as a public suffix, so it cannot be the Domain of a cookie.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,38 +9,38 @@ import { startSystem, type System } from "../../../demo/src/system.ts";
 import { SPA_DIST } from "../../../demo/src/launcher/spa-build.ts";
 import { forwardTo, newAuthority, startHttps } from "./https-server.ts";
 
-export type Siblings = {
+export type SiblingHosts = {
   /** The gateway's public origin. */
   readonly app: string;
-  /** Answers `/?set=<Set-Cookie>&set=…` with these header fields; any page of it may run a script. */
+  /** Responds to `/?set=<value>&set=…` with one Set-Cookie header per value; its pages have no CSP. */
   readonly evil: string;
-  /** The Domain that both hosts share. */
+  /** The registrable domain of both hosts. */
   readonly site: string;
   readonly system: System;
   /** The Cookie header of each request that reached the gateway, in order. */
   readonly cookieHeaders: readonly string[];
-  /** The address of the next login callback, which does not reach the gateway. */
+  /** Intercepts the next login callback. @returns its URL; the gateway does not receive it */
   holdNextCallback: () => Promise<string>;
   stop: () => Promise<void>;
 };
 
 const SITE = "site.localhost";
 
-export async function startSiblings(): Promise<Siblings> {
+export async function startSiblingHosts(): Promise<SiblingHosts> {
   const folder = await mkdtemp(join(tmpdir(), "cloakroom-siblings-"));
   const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
   const stop = async () => {
     for (const each of stops.splice(0).reverse()) await each();
   };
   try {
-    return { ...(await startParts(folder, stops)), stop };
+    return { ...(await startComponents(folder, stops)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts(folder: string, stops: (() => Promise<void>)[]): Promise<Omit<Siblings, "stop">> {
+async function startComponents(folder: string, stops: (() => Promise<void>)[]): Promise<Omit<SiblingHosts, "stop">> {
   const authority = newAuthority();
   const caFile = join(folder, "ca.pem");
   await writeFile(caFile, authority.cert);

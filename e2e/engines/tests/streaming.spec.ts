@@ -20,7 +20,7 @@ test.beforeEach(async ({ tab, demo }) => {
   await logIn(tab, ALICE);
 });
 
-test("an event stream delivers the API's events while it is open", async ({ tab }) => {
+test("an event stream delivers events as the API sends them", async ({ tab }) => {
   await click(tab, START_LISTENING);
   await expectText(tab, `"for":"${ALICE.username}"`);
   await expectText(tab, '"number":2');
@@ -34,7 +34,7 @@ test("a WebSocket carries messages both ways", async ({ tab }) => {
   await expectText(tab, `${ALICE.username}: guten Abend, Zoë`);
 });
 
-test("a logout in another tab closes the WebSocket with 4401", async ({ tab, newTab, demo }) => {
+test("a logout in another tab closes the WebSocket with code 4401", async ({ tab, newTab, demo }) => {
   await tab.evaluate(
     () =>
       new Promise<void>((resolve) => {
@@ -49,8 +49,8 @@ test("a logout in another tab closes the WebSocket with 4401", async ({ tab, new
   await eventually(async () => expect(await tab.evaluate(() => document.body.dataset["closed"])).toBe("4401"));
 });
 
-test("a download arrives whole, and an upload too", async ({ tab }) => {
-  const answer = await tab.evaluate(async (bytes) => {
+test("a download and an upload of 3 MB arrive unmodified", async ({ tab }) => {
+  const result = await tab.evaluate(async (bytes) => {
     const init = { headers: { "X-CSRF": "1" } };
     const hex = async (body: ArrayBuffer) =>
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", body))].map((byte) =>
@@ -61,5 +61,5 @@ test("a download arrives whole, and an upload too", async ({ tab }) => {
     const { bytes: received, sha256 } = (await stored.json()) as { bytes: number; sha256: string };
     return { downloaded: body.byteLength, received, isSame: sha256 === (await hex(body)).join("") };
   }, BYTES);
-  expect(answer).toEqual({ downloaded: BYTES, received: BYTES, isSame: true });
+  expect(result).toEqual({ downloaded: BYTES, received: BYTES, isSame: true });
 });

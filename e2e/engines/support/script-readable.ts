@@ -1,13 +1,13 @@
-// Runs in the page: everything that a script can read there without being told where to look.
+// Runs in the page: collects every string that a script can reach from `window`, and all script-readable storage.
 
-export async function readableByScripts(): Promise<{ text: string; values: number }> {
+export async function collectScriptReadable(): Promise<{ text: string; values: number }> {
   const seen = new Set<object>([document]);
   const strings: string[] = [];
   let values = 0;
   const queue: { value: object; depth: number }[] = [{ value: window, depth: 0 }];
   for (let next = queue.shift(); next !== undefined && values < 100_000; next = queue.shift()) {
     for (const descriptor of Object.values(Object.getOwnPropertyDescriptors(next.value))) {
-      // Values only: a getter may warn, throw or do something.
+      // Data properties only: a getter may throw or have side effects.
       const value: unknown = descriptor.value;
       values += 1;
       if (typeof value === "string") strings.push(value);
