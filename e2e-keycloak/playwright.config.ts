@@ -1,4 +1,4 @@
-// How the tests against a real Keycloak run. Start them with scripts/keycloak/e2e.ts, which starts what they need.
+// Playwright configuration of the tests on a real Keycloak. scripts/keycloak/e2e.ts starts Keycloak and runs them.
 import { defineConfig } from "@playwright/test";
 
 const chromium = process.env["CHROMIUM"];
@@ -7,11 +7,11 @@ export default defineConfig({
   testDir: "tests",
   outputDir: "test-results",
   retries: 0,
-  // One Keycloak for all: every test has its own user, and those that change a client have their own client.
+  // Both workers share Keycloak: every test has its own user, and tests that change a client create one.
   workers: 2,
   fullyParallel: true,
   forbidOnly: process.env["CI"] !== undefined,
-  // Pictures are for looking at, not for passing: see tests/screenshots.spec.ts.
+  // Screenshots are taken on request only: see tests/screenshots.spec.ts.
   ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
   timeout: 90_000,
   globalTimeout: 15 * 60_000,
@@ -20,7 +20,7 @@ export default defineConfig({
   use: {
     browserName: "chromium",
     launchOptions: {
-      // Chromium's sandbox refuses to start for root; for everybody else it stays on.
+      // Chromium's sandbox does not start for root.
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
       ...(chromium === undefined || chromium === "" ? {} : { executablePath: chromium }),
     },

@@ -1,71 +1,75 @@
-// A second gateway: another application of the same company, with a client of its own.
+// Gateways started by tests, each with its own client in the realm: a second application, or one with other settings.
 import { randomBytes } from "node:crypto";
 import { freePort } from "../../demo/src/free-port.ts";
 import { gatewayEnv } from "../../demo/src/gateway-env.ts";
 import { startGateway, type GatewayProcess } from "../../demo/src/gateway-process.ts";
 import type { KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
-import { createClient, type TestClient } from "./realm-parts.ts";
-import type { World } from "./world.ts";
+import { createClient, type TestClient } from "./realm-fixtures.ts";
+import type { SharedSystem } from "./shared-system.ts";
 
 export type TestGateway = {
   origin: string;
   managementOrigin: string;
   port: number;
   process: GatewayProcess;
-  /** A second instance with the same settings on a port of its own. */
-  twin: () => Promise<TestGateway>;
+  /** Starts a second instance with the same settings and keys on another port. */
+  startReplica: () => Promise<TestGateway>;
 };
 
-export type GatewayWishes = {
-  /** Cookies know no ports: two applications on one host would share theirs. */
+export type GatewayOptions = {
+  /** Cookies ignore ports: a second application needs another host. */
   host?: "localhost" | "127.0.0.1";
   clientAttributes?: Record<string, string>;
-} & LaunchWishes;
+} & LaunchOptions;
 
-type LaunchWishes = {
+type LaunchOptions = {
   env?: Record<string, string>;
-  /** `alive`: one that cannot become ready, because something is wrong with its settings or its provider. */
-  until?: "ready" | "alive";
+  /** `alive` for a gateway that cannot become ready with its settings or provider. Default: `ready`. */
+  waitFor?: "ready" | "alive";
 };
 
-export async function startOwnGateway(world: World, admin: KeycloakAdmin, wishes: GatewayWishes = {}) {
+export async function startGatewayWithOwnClient(
+  system: SharedSystem,
+  admin: KeycloakAdmin,
+  options: GatewayOptions = {},
+) {
   const port = await freePort();
-  const origin = `http://${wishes.host ?? "localhost"}:${port}`;
-  const client = await createClient(admin, origin, wishes.clientAttributes);
-  return launchGateway(world, { origin, port, client }, wishes);
+  const origin = `http://${options.host ?? "localhost"}:${port}`;
+  const client = await createClient(admin, origin, options.clientAttributes);
+  return launchGateway(system, { origin, port, client }, options);
 }
 
-type Place = { origin: string; port: number; client: TestClient };
-/** Instances of one gateway must read each other's records. */
-type Shared = { secretKeys: string };
+type Identity = { origin: string; port: number; client: TestClient };
+/** Replicas use the same keys, so that they can read each other's records. */
+type Keys = { secretKeys: string };
 
 export async function launchGateway(
-  world: World,
-  { origin, port, client }: Place,
-  wishes: LaunchWishes = {},
-  shared: Shared = { secretKeys: randomBytes(32).toString("base64url") },
+  system: SharedSystem,
+  { origin, port, client }: Identity,
+  options: LaunchOptions = {},
+  keys: Keys = { secretKeys: randomBytes(32).toString("base64url") },
 ): Promise<TestGateway> {
   const managementPort = await freePort();
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
   const process = await startGateway({
-    // With the question mark, /readyz is but the query of a question to /livez.
     readyWithinMs: 60_000,
-    managementOrigin: wishes.until === "alive" ? `${managementOrigin}/livez?` : managementOrigin,
+    // startGateway appends /readyz: the question mark turns it into the query of a request to /livez.
+    managementOrigin: options.waitFor === "alive" ? `${managementOrigin}/livez?` : managementOrigin,
     env: {
       ...gatewayEnv({
         publicOrigin: origin,
         port,
         managementPort,
-        issuer: world.keycloak.issuer,
-        apiUrl: world.apiUrl,
+        issuer: system.keycloak.issuer,
+        apiUrl: system.apiUrl,
         clientSecret: client.secret,
-        redisUrl: world.redisUrl,
-        spaRoot: world.spaRoot,
+        redisUrl: system.redisUrl,
+        spaRoot: system.spaRoot,
       }),
       OIDC_CLIENT_ID: client.clientId,
-      ACCOUNT_URL: `${world.keycloak.issuer}/account/?referrer=${client.clientId}`,
-      SECRET_KEYS: shared.secretKeys,
-      ...wishes.env,
+      ACCOUNT_URL: `${system.keycloak.issuer}/account/?referrer=${client.clientId}`,
+      SECRET_KEYS: keys.secretKeys,
+      ...options.env,
     },
   });
   return {
@@ -73,6 +77,6 @@ export async function launchGateway(
     managementOrigin,
     port,
     process,
-    twin: async () => launchGateway(world, { origin, port: await freePort(), client }, wishes, shared),
+    startReplica: async () => launchGateway(system, { origin, port: await freePort(), client }, options, keys),
   };
 }

@@ -1,4 +1,4 @@
-// What a person does at Keycloak's pages and at the application's.
+// User actions on Keycloak's pages and in the app.
 import { expect, type Page } from "@playwright/test";
 import { oneTimeCode } from "./totp.ts";
 
@@ -10,7 +10,7 @@ export async function fillLoginForm(page: Page, { username, password }: Credenti
   await page.getByRole("button", { name: "Log in", exact: true }).click();
 }
 
-/** Submits a form that Keycloak shows again with a message, and waits until it is there again. */
+/** Submits a form with input that Keycloak rejects, and waits for the reloaded form with the message. */
 export async function submitRejected(page: Page, submit: () => Promise<void>, message: RegExp): Promise<void> {
   const reloaded = page.waitForEvent("domcontentloaded");
   await submit();
@@ -27,21 +27,21 @@ export async function logIn(page: Page, origin: string, user: Credentials): Prom
   await page.waitForURL(`${origin}/**`);
 }
 
-/** Sets up a code generator as somebody who cannot scan the picture. @returns its secret */
-export async function enrol(page: Page): Promise<string> {
+/** Enrols a one-time code generator by its text secret. @returns the secret, base32 */
+export async function enrolOneTimeCode(page: Page): Promise<string> {
   await page.getByRole("link", { name: /unable to scan/i }).click();
   const secret = (await page.locator("#kc-totp-secret-key").textContent()) ?? "";
-  // Keycloak's labels on this page belong to no field.
+  // Keycloak's labels on this page are not associated with the fields.
   await page.locator("#totp").fill(oneTimeCode(secret));
   await page.locator("#userLabel").fill("test phone");
   await page.getByRole("button", { name: "Submit" }).click();
   return secret;
 }
 
-export type Answer = { status: number; body: Record<string, unknown> };
+export type JsonResponse = { status: number; body: Record<string, unknown> };
 
-/** A call of the application's own, from its page. */
-export async function call(page: Page, path: string, method = "GET"): Promise<Answer> {
+/** Sends a request as a script of the app. */
+export async function call(page: Page, path: string, method = "GET"): Promise<JsonResponse> {
   return page.evaluate(
     async ([target, verb]) => {
       const response = await fetch(target, { method: verb, headers: { "X-CSRF": "1", accept: "application/json" } });
@@ -52,18 +52,18 @@ export async function call(page: Page, path: string, method = "GET"): Promise<An
   );
 }
 
-export type UserAnswer = {
+export type UserResponse = {
   user: (Record<string, unknown> & { roles: string[] }) | null;
   session: { acr: string | null; authTime: string | null } | null;
 };
 
-export async function currentUser(page: Page): Promise<UserAnswer> {
+export async function fetchUser(page: Page): Promise<UserResponse> {
   const { status, body } = await call(page, "/bff/user");
   expect(status).toBe(200);
-  return body as UserAnswer;
+  return body as UserResponse;
 }
 
-/** Logs out as the application does: the gateway first, then Keycloak, then home. */
+/** Logs out as the app does: at the gateway, then at Keycloak, which redirects back to the app. */
 export async function logOut(page: Page, origin: string): Promise<void> {
   const { status, body } = await call(page, "/bff/logout", "POST");
   expect(status).toBe(200);

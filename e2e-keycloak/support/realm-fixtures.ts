@@ -1,4 +1,4 @@
-// Users and clients of a test's own, made through Keycloak's Admin REST API.
+// Users and clients for tests, created through Keycloak's Admin REST API.
 import { randomBytes } from "node:crypto";
 import type { KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
 import { CLIENT_ID } from "../../scripts/keycloak/realm.ts";
@@ -16,10 +16,10 @@ export type UserOptions = {
   requiredActions?: string[];
 };
 
-export const newPassword = () => randomBytes(18).toString("base64url");
+export const generatePassword = () => randomBytes(18).toString("base64url");
 
 export async function createUser(admin: KeycloakAdmin, options: UserOptions = {}): Promise<TestUser> {
-  const { username = `user-${randomBytes(5).toString("hex")}`, password = newPassword() } = options;
+  const { username = `user-${randomBytes(5).toString("hex")}`, password = generatePassword() } = options;
   const { headers } = await admin.send("POST", "/demo/users", {
     username,
     email: options.email ?? `${username}@example.com`,
@@ -40,7 +40,7 @@ export type TestClient = { clientId: string; secret: string };
 type Registration = Record<string, unknown> & { id: string; attributes: Record<string, string> };
 type Role = { id: string; name: string };
 
-/** A client with the same rules as the realm's own, for another gateway. */
+/** Creates a copy of the realm's client for another gateway origin, with its own secret. */
 export async function createClient(
   admin: KeycloakAdmin,
   gatewayOrigin: string,
@@ -71,7 +71,7 @@ export async function createClient(
   return { clientId, secret };
 }
 
-/** Keycloak's sessions of a user: none of them means that the user is logged in nowhere. */
-export async function providerSessions(admin: KeycloakAdmin, user: { id: string }): Promise<{ id: string }[]> {
+/** The user's sessions at Keycloak. */
+export async function listProviderSessions(admin: KeycloakAdmin, user: { id: string }): Promise<{ id: string }[]> {
   return admin.get<{ id: string }[]>(`/demo/users/${user.id}/sessions`);
 }

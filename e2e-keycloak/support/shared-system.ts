@@ -1,20 +1,20 @@
-// What scripts/keycloak/e2e.ts started for the tests, handed over in one environment variable.
+// The system that scripts/keycloak/e2e.ts has started for all tests, passed in one environment variable as JSON.
 import type { AdminCredentials } from "../../scripts/keycloak/start-keycloak.ts";
 
-export type World = {
+export type SharedSystem = {
   keycloak: { origin: string; issuer: string; admin: AdminCredentials; logFile: string };
   redisUrl: string;
   apiUrl: string;
   spaRoot: string;
-  /** The gateway of the realm's own client. */
+  /** The gateway with the realm's own client. */
   gateway: { origin: string; managementOrigin: string; clientSecret: string };
   passwords: { alice: string; admin: string };
 };
 
-export const WORLD_VARIABLE = "CLOAKROOM_E2E_WORLD";
+export const SHARED_SYSTEM_VARIABLE = "CLOAKROOM_E2E_SYSTEM";
 
-export function world(): World {
-  const text = process.env[WORLD_VARIABLE];
+export function readSharedSystem(): SharedSystem {
+  const text = process.env[SHARED_SYSTEM_VARIABLE];
   if (text === undefined) throw new Error("Run these tests with: node scripts/keycloak/e2e.ts");
-  return JSON.parse(text) as World;
+  return JSON.parse(text) as SharedSystem;
 }

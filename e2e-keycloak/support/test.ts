@@ -1,34 +1,34 @@
-// The tests' fixtures: the running system, Keycloak's administrator, users and gateways of a test's own.
+// The test function of this suite: the shared system, Keycloak's admin API, and users and gateways per test.
 import { test as base } from "@playwright/test";
 import { keycloakAdmin, type KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
-import { startOwnGateway, type GatewayWishes, type TestGateway } from "./gateways.ts";
-import { createUser, type TestUser, type UserOptions } from "./realm-parts.ts";
-import { world as readWorld, type World } from "./world.ts";
+import { startGatewayWithOwnClient, type GatewayOptions, type TestGateway } from "./gateways.ts";
+import { createUser, type TestUser, type UserOptions } from "./realm-fixtures.ts";
+import { readSharedSystem, type SharedSystem } from "./shared-system.ts";
 
 type Fixtures = {
-  world: World;
+  system: SharedSystem;
   admin: KeycloakAdmin;
   newUser: (options?: UserOptions) => Promise<TestUser>;
-  /** A gateway with a client of its own; it ends with the test. */
-  newGateway: (wishes?: GatewayWishes) => Promise<TestGateway>;
+  /** Starts a gateway with its own client; it is stopped after the test. */
+  newGateway: (options?: GatewayOptions) => Promise<TestGateway>;
 };
 
 export const test = base.extend<Fixtures>({
-  // Playwright reads from the pattern which fixtures this one needs.
-  world: async ({ browserName: _browserName }, use) => use(readWorld()),
-  admin: async ({ world }, use) => use(keycloakAdmin(world.keycloak)),
+  // Playwright derives a fixture's dependencies from its destructuring pattern, which must not be empty.
+  system: async ({ browserName: _browserName }, use) => use(readSharedSystem()),
+  admin: async ({ system }, use) => use(keycloakAdmin(system.keycloak)),
   newUser: async ({ admin }, use) => use((options) => createUser(admin, options)),
-  newGateway: async ({ world, admin }, use) => {
+  newGateway: async ({ system, admin }, use) => {
     const started: TestGateway[] = [];
-    await use(async (wishes) => {
-      const gateway = await startOwnGateway(world, admin, wishes);
+    await use(async (options) => {
+      const gateway = await startGatewayWithOwnClient(system, admin, options);
       started.push(gateway);
       return {
         ...gateway,
-        twin: async () => {
-          const twin = await gateway.twin();
-          started.push(twin);
-          return twin;
+        startReplica: async () => {
+          const replica = await gateway.startReplica();
+          started.push(replica);
+          return replica;
         },
       };
     });

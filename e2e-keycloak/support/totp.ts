@@ -1,9 +1,9 @@
-// One-time codes as a phone computes them: what Keycloak's policy in the realm says.
+// One-time codes (TOTP, RFC 6238) with the parameters of the realm's policy.
 import { Secret, TOTP } from "otpauth";
 
 const PERIOD_SECONDS = 30;
 
-/** @param secret base32, spaces allowed: as it is shown to a person who cannot scan the picture */
+/** @param secret base32, spaces allowed, as Keycloak shows it */
 export function oneTimeCode(secret: string, atMs: number = Date.now()): string {
   const totp = new TOTP({
     secret: Secret.fromBase32(secret.replace(/\s/g, "")),
@@ -14,7 +14,7 @@ export function oneTimeCode(secret: string, atMs: number = Date.now()): string {
   return totp.generate({ timestamp: atMs });
 }
 
-/** The code after this one: where the present one is spent already, and the server takes a neighbour. */
+/** The code of the next period: the current one may be used already, and Keycloak accepts adjacent periods. */
 export function nextOneTimeCode(secret: string): string {
   return oneTimeCode(secret, Date.now() + PERIOD_SECONDS * 1000);
 }

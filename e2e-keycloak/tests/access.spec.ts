@@ -1,20 +1,20 @@
-// What the resource API decides by Keycloak's tokens.
+// Authorization in the resource API by the claims of Keycloak's access tokens.
 import { call, logIn } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
 
-test("the API gets a token of Keycloak's for its own audience, with roles and department", async ({
+test("the API receives an access token for its audience with roles and department, and no unneeded claims", async ({
   page,
-  world,
+  system,
   newUser,
 }) => {
   const user = await newUser();
-  await logIn(page, world.gateway.origin, user);
+  await logIn(page, system.gateway.origin, user);
   const { status, body } = await call(page, "/api/protected?message=probe");
   expect(status).toBe(200);
   expect(body).toMatchObject({
     message: "probeReceived",
     user: {
-      iss: world.keycloak.issuer,
+      iss: system.keycloak.issuer,
       azp: "cloakroom",
       aud: "resource-api",
       roles: ["user"],
@@ -24,42 +24,41 @@ test("the API gets a token of Keycloak's for its own audience, with roles and de
       acr: "1",
     },
   });
-  // Nothing that the API does not need.
   for (const claim of ["realm_access", "allowed-origins", "nonce"]) expect(body["user"]).not.toHaveProperty(claim);
 });
 
-test("only the role admin opens what is for administrators", async ({ page, browser, world, newUser }) => {
-  await logIn(page, world.gateway.origin, await newUser());
+test("the admin endpoint requires the role admin", async ({ page, browser, system, newUser }) => {
+  await logIn(page, system.gateway.origin, await newUser());
   expect((await call(page, "/api/admin")).status).toBe(403);
 
   const other = await (await browser.newContext()).newPage();
-  await logIn(other, world.gateway.origin, await newUser({ groups: ["/operations", "/administrators"] }));
+  await logIn(other, system.gateway.origin, await newUser({ groups: ["/operations", "/administrators"] }));
   const { status, body } = await call(other, "/api/admin");
   expect(status).toBe(200);
   expect([...(body["roles"] as string[])].sort()).toEqual(["admin", "user"]);
   await other.context().close();
 });
 
-test("the department attribute decides", async ({ page, browser, world, newUser }) => {
-  await logIn(page, world.gateway.origin, await newUser({ department: "engineering" }));
+test("the department endpoint requires the department engineering", async ({ page, browser, system, newUser }) => {
+  await logIn(page, system.gateway.origin, await newUser({ department: "engineering" }));
   expect((await call(page, "/api/department")).status).toBe(200);
 
   const other = await (await browser.newContext()).newPage();
-  await logIn(other, world.gateway.origin, await newUser({ department: "sales" }));
+  await logIn(other, system.gateway.origin, await newUser({ department: "sales" }));
   expect((await call(other, "/api/department")).status).toBe(403);
   await other.context().close();
 });
 
-test("nobody changes their own department, not even by a request that the account console would not send", async ({
+test("a user cannot change their own department, even with a manipulated request of the account console", async ({
   page,
-  world,
+  system,
   newUser,
   admin,
 }) => {
   const user = await newUser({ department: "sales" });
-  await logIn(page, world.gateway.origin, user);
-  // Logged in already: the account console asks for no password.
-  await page.goto(`${world.keycloak.issuer}/account/`);
+  await logIn(page, system.gateway.origin, user);
+  // Single sign-on: the account console asks for no password.
+  await page.goto(`${system.keycloak.issuer}/account/`);
   await expect(page.getByRole("button").filter({ hasText: "sales" })).toBeDisabled();
   await page.route(/\/realms\/demo\/account\/?(\?|$)/, async (route) => {
     if (route.request().method() !== "POST") return route.continue();
@@ -67,16 +66,21 @@ test("nobody changes their own department, not even by a request that the accoun
     body.attributes["department"] = ["engineering"];
     return route.continue({ postData: JSON.stringify(body) });
   });
-  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  const saved = page.waitForResponse((response) => response.request().method() === "POST");
   await page.getByLabel(/last name/i).fill("Changed");
   await page.getByRole("button", { name: "Save" }).click();
-  const response = await answer;
+  const response = await saved;
   expect(response.request().postData()).toContain('"department":["engineering"]');
   const kept = await admin.get<{ attributes: Record<string, string[]> }>(`/demo/users/${user.id}`);
   expect(kept.attributes["department"]).toEqual(["sales"]);
 });
 
-test("a role that is taken away is gone with the next token", async ({ page, newUser, newGateway, admin }) => {
+test("a role removed from a user is missing from the next access token", async ({
+  page,
+  newUser,
+  newGateway,
+  admin,
+}) => {
   const user = await newUser({ groups: ["/operations", "/administrators"] });
   const gateway = await newGateway({ clientAttributes: { "access.token.lifespan": "5" } });
   await logIn(page, gateway.origin, user);

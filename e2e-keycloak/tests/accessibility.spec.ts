@@ -1,38 +1,38 @@
-// Keycloak's pages in the product's look, for everybody: axe finds nothing, in light and dark, on a phone and on a desk.
+// Accessibility of Keycloak's themed pages: axe in light and dark, on a phone and on a desktop.
 import { expectAccessible } from "../../e2e/support/axe.ts";
-import { enrol, fillLoginForm } from "../support/pages.ts";
+import { enrolOneTimeCode, fillLoginForm } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
 
-test("axe finds nothing on the pages of one-time codes", async ({ page, browser, world, newUser }) => {
+test("axe reports no violation on the one-time code pages", async ({ page, browser, system, newUser }) => {
   const user = await newUser();
-  const { origin } = world.gateway;
+  const { origin } = system.gateway;
   await page.goto(`${origin}/bff/login?acr_values=2`);
   await fillLoginForm(page, user);
   await expect(page.getByLabel("One-time code")).toBeVisible();
-  await expectAccessible(page, "setting up one-time codes");
-  const secret = await enrol(page);
+  await expectAccessible(page, "enrolment of one-time codes");
+  const secret = await enrolOneTimeCode(page);
   expect(secret).not.toBe("");
   await page.waitForURL(`${origin}/**`);
 
-  const later = await (await browser.newContext()).newPage();
-  await later.goto(`${origin}/bff/login?acr_values=2`);
-  await fillLoginForm(later, user);
-  await later.getByLabel("One-time code").fill("000000");
-  await later.getByRole("button", { name: "Log in", exact: true }).click();
-  await expect(later.getByText(/invalid authenticator code/i)).toBeVisible();
-  await expectAccessible(later, "a wrong one-time code");
-  await later.context().close();
+  const other = await (await browser.newContext()).newPage();
+  await other.goto(`${origin}/bff/login?acr_values=2`);
+  await fillLoginForm(other, user);
+  await other.getByLabel("One-time code").fill("000000");
+  await other.getByRole("button", { name: "Log in", exact: true }).click();
+  await expect(other.getByText(/invalid authenticator code/i)).toBeVisible();
+  await expectAccessible(other, "a wrong one-time code");
+  await other.context().close();
 });
 
-test("axe finds nothing on the page for a new password, nor on the error page", async ({ page, world, newUser }) => {
-  await page.goto(`${world.gateway.origin}/bff/login`);
+test("axe reports no violation on the new-password page and the error page", async ({ page, system, newUser }) => {
+  await page.goto(`${system.gateway.origin}/bff/login`);
   await fillLoginForm(page, await newUser({ requiredActions: ["UPDATE_PASSWORD"] }));
   await page.getByLabel("New Password", { exact: true }).fill("short");
   await page.getByLabel("Confirm password").fill("short");
   await page.getByRole("button", { name: "Submit" }).click();
   await expect(page.getByText(/minimum length 12/i)).toBeVisible();
   await expectAccessible(page, "a password that is too short");
-  await page.goto(`${world.keycloak.issuer}/protocol/openid-connect/auth?client_id=nobody`);
+  await page.goto(`${system.keycloak.issuer}/protocol/openid-connect/auth?client_id=unknown`);
   await expect(page.getByText("Client not found.")).toBeVisible();
   await expectAccessible(page, "the error page");
 });

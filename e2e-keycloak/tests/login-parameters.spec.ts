@@ -1,73 +1,70 @@
-// What the application may ask Keycloak for at a login, as Keycloak understands it.
+// Parameters of /bff/login that are passed to Keycloak, and their effect there.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { randomBytes } from "node:crypto";
-import { currentUser, fillLoginForm, logIn } from "../support/pages.ts";
+import { fetchUser, fillLoginForm, logIn } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
 
-test("ui_locales chooses the language of the login page", async ({ page, world }) => {
-  await page.goto(`${world.gateway.origin}/bff/login?ui_locales=de`);
+test("ui_locales sets the language of the login page", async ({ page, system }) => {
+  await page.goto(`${system.gateway.origin}/bff/login?ui_locales=de`);
   await expect(page.locator("html")).toHaveAttribute("lang", "de");
   await expect(page.getByRole("button", { name: "Anmelden" })).toBeVisible();
 });
 
-test("login_hint fills in the user's name", async ({ page, world }) => {
-  await page.goto(`${world.gateway.origin}/bff/login?login_hint=somebody%40example.com`);
-  await expect(page.getByLabel(/username/i)).toHaveValue("somebody@example.com");
+test("login_hint fills in the username", async ({ page, system }) => {
+  await page.goto(`${system.gateway.origin}/bff/login?login_hint=user%40example.com`);
+  await expect(page.getByLabel(/username/i)).toHaveValue("user@example.com");
 });
 
-test("prompt=none of somebody who is not logged in comes home without a page of Keycloak's", async ({
-  page,
-  world,
-}) => {
-  await page.goto(`${world.gateway.origin}/bff/login?prompt=none&returnTo=/profile`);
-  expect(new URL(page.url()).origin).toBe(world.gateway.origin);
-  expect((await currentUser(page)).user).toBeNull();
+test("prompt=none without a session at Keycloak returns to the app anonymously", async ({ page, system }) => {
+  await page.goto(`${system.gateway.origin}/bff/login?prompt=none&returnTo=/profile`);
+  expect(new URL(page.url()).origin).toBe(system.gateway.origin);
+  expect((await fetchUser(page)).user).toBeNull();
 });
 
-test("prompt=none of somebody whom Keycloak knows logs in without a page", async ({
+test("prompt=none with a session at Keycloak logs in without a page", async ({
   page,
   context,
-  world,
+  system,
   newUser,
   newGateway,
 }) => {
   const user = await newUser();
   const other = await newGateway({ host: "127.0.0.1" });
-  await logIn(page, world.gateway.origin, user);
+  await logIn(page, system.gateway.origin, user);
   const second = await context.newPage();
   await second.goto(`${other.origin}/bff/login?prompt=none&returnTo=/profile`);
   await second.waitForURL(`${other.origin}/profile`);
-  expect((await currentUser(second)).user?.["preferred_username"]).toBe(user.username);
+  expect((await fetchUser(second)).user?.["preferred_username"]).toBe(user.username);
 });
 
-test("prompt=login asks somebody again whom Keycloak knows", async ({ page, world, newUser }) => {
+test("prompt=login asks for the password despite a session at Keycloak", async ({ page, system, newUser }) => {
   const user = await newUser();
-  await logIn(page, world.gateway.origin, user);
-  await page.goto(`${world.gateway.origin}/bff/login?prompt=login`);
+  await logIn(page, system.gateway.origin, user);
+  await page.goto(`${system.gateway.origin}/bff/login?prompt=login`);
   await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
 });
 
-test("max_age asks again once the login is older, and the gateway knows of the new one", async ({
+test("max_age asks for the password after a login that is older, and updates authTime", async ({
   page,
-  world,
+  system,
   newUser,
 }) => {
   const user = await newUser();
-  await logIn(page, world.gateway.origin, user);
-  const before = (await currentUser(page)).session?.authTime ?? "";
-  // Keycloak counts whole seconds: wait until the login is older than the limit.
+  await logIn(page, system.gateway.origin, user);
+  const before = (await fetchUser(page)).session?.authTime ?? "";
+  // auth_time has whole seconds: the login must be older than the limit by more than one.
   await expect.poll(() => Date.now() - Date.parse(before), { timeout: 20_000 }).toBeGreaterThan(3_000);
-  await page.goto(`${world.gateway.origin}/bff/login?max_age=1&returnTo=/profile`);
+  await page.goto(`${system.gateway.origin}/bff/login?max_age=1&returnTo=/profile`);
   await page.getByLabel("Password", { exact: true }).fill(user.password);
   await page.getByRole("button", { name: "Log in", exact: true }).click();
-  await page.waitForURL(`${world.gateway.origin}/profile`);
-  expect(Date.parse((await currentUser(page)).session?.authTime ?? "")).toBeGreaterThan(Date.parse(before));
+  await page.waitForURL(`${system.gateway.origin}/profile`);
+  expect(Date.parse((await fetchUser(page)).session?.authTime ?? "")).toBeGreaterThan(Date.parse(before));
 });
 
-test("kc_idp_hint leads past Keycloak's page to the identity provider that it names", async ({
+test("kc_idp_hint redirects to the named identity provider without Keycloak's login page", async ({
   page,
-  world,
+  system,
   admin,
 }) => {
   const alias = `partner-${randomBytes(4).toString("hex")}`;
@@ -89,7 +86,7 @@ test("kc_idp_hint leads past Keycloak's page to the identity provider that it na
       jwksUrl: `${origin}/jwks`,
     },
   });
-  await page.goto(`${world.gateway.origin}/bff/login?kc_idp_hint=${alias}`);
+  await page.goto(`${system.gateway.origin}/bff/login?kc_idp_hint=${alias}`);
   await expect(page).toHaveTitle("The partner's login");
   expect(page.url()).toContain(`${origin}/authorize?`);
   partner.closeAllConnections();
@@ -97,11 +94,11 @@ test("kc_idp_hint leads past Keycloak's page to the identity provider that it na
   await admin.send("DELETE", `/demo/identity-provider/instances/${alias}`);
 });
 
-test("a parameter of the protocol cannot be chosen by a link", async ({ page, world, newUser }) => {
-  const response = await page.goto(`${world.gateway.origin}/bff/login?redirect_uri=https://elsewhere.example`);
+test("a login with the parameter redirect_uri is rejected with 400", async ({ page, system, newUser }) => {
+  const response = await page.goto(`${system.gateway.origin}/bff/login?redirect_uri=https://elsewhere.example`);
   expect(response?.status()).toBe(400);
   const user = await newUser();
-  await page.goto(`${world.gateway.origin}/bff/login`);
+  await page.goto(`${system.gateway.origin}/bff/login`);
   await fillLoginForm(page, user);
-  await page.waitForURL(`${world.gateway.origin}/**`);
+  await page.waitForURL(`${system.gateway.origin}/**`);
 });

@@ -1,15 +1,12 @@
-// Logging in at a real Keycloak.
+// Login at Keycloak.
 import { randomBytes } from "node:crypto";
-import { call, currentUser, fillLoginForm, logIn, submitRejected, submitWrongPassword } from "../support/pages.ts";
-import { newPassword } from "../support/realm-parts.ts";
+import { call, fetchUser, fillLoginForm, logIn, submitRejected, submitWrongPassword } from "../support/pages.ts";
+import { generatePassword } from "../support/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
 
-test("alice logs in, and the application knows her name, role, department and how she proved who she is", async ({
-  page,
-  world,
-}) => {
-  await logIn(page, world.gateway.origin, { username: "alice", password: world.passwords.alice });
-  const { user, session } = await currentUser(page);
+test("a login provides name, email, role, department and authentication level to the app", async ({ page, system }) => {
+  await logIn(page, system.gateway.origin, { username: "alice", password: system.passwords.alice });
+  const { user, session } = await fetchUser(page);
   expect(user).toMatchObject({
     preferred_username: "alice",
     name: "Alice Example",
@@ -20,45 +17,53 @@ test("alice logs in, and the application knows her name, role, department and ho
   expect(session?.acr).toBe("1");
 });
 
-test("admin is an administrator by way of a group", async ({ page, world }) => {
-  await logIn(page, world.gateway.origin, { username: "admin", password: world.passwords.admin });
-  const { user } = await currentUser(page);
+test("a member of the administrators group has the role admin", async ({ page, system }) => {
+  await logIn(page, system.gateway.origin, { username: "admin", password: system.passwords.admin });
+  const { user } = await fetchUser(page);
   expect([...(user?.roles ?? [])].sort()).toEqual(["admin", "user"]);
 });
 
-test("the browser holds nothing of what Keycloak issued", async ({ page, world, newUser }) => {
+test("the browser holds no token of Keycloak in storage, cookies or URLs of the gateway", async ({
+  page,
+  system,
+  newUser,
+}) => {
   const seen: string[] = [];
   page.on("request", (request) => seen.push(request.url()));
-  await logIn(page, world.gateway.origin, await newUser());
+  await logIn(page, system.gateway.origin, await newUser());
   const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
-  const cookies = await page.context().cookies(world.gateway.origin);
-  // A JWT begins like that, in whatever it is wrapped.
-  for (const text of [kept, ...seen.filter((url) => url.startsWith(world.gateway.origin))])
+  const cookies = await page.context().cookies(system.gateway.origin);
+  // Every encoded JWT begins with eyJ.
+  for (const text of [kept, ...seen.filter((url) => url.startsWith(system.gateway.origin))])
     expect(text).not.toContain("eyJ");
-  // Keycloak keeps JWTs in cookies of its own, on its own paths.
+  // Keycloak stores JWTs in its own cookies, on its own paths.
   for (const { path, value } of cookies) if (path === "/") expect(value).not.toContain("eyJ");
 });
 
-test("a wrong password stays at Keycloak and makes no session", async ({ page, world, newUser }) => {
+test("a wrong password keeps the login at Keycloak, and the correct one then returns to the app", async ({
+  page,
+  system,
+  newUser,
+}) => {
   const user = await newUser();
-  await page.goto(`${world.gateway.origin}/bff/login?returnTo=/profile`);
+  await page.goto(`${system.gateway.origin}/bff/login?returnTo=/profile`);
   await submitWrongPassword(page, { ...user, password: "not-the-password" });
   await fillLoginForm(page, user);
-  await page.waitForURL(`${world.gateway.origin}/profile`);
-  expect((await currentUser(page)).user?.["preferred_username"]).toBe(user.username);
+  await page.waitForURL(`${system.gateway.origin}/profile`);
+  expect((await fetchUser(page)).user?.["preferred_username"]).toBe(user.username);
 });
 
-test("after five wrong passwords the right one is refused too", async ({ page, world, newUser, admin }) => {
+test("the account is locked after five wrong passwords", async ({ page, system, newUser, admin }) => {
   const user = await newUser();
-  await page.goto(`${world.gateway.origin}/bff/login`);
+  await page.goto(`${system.gateway.origin}/bff/login`);
   for (let guess = 0; guess < 5; guess++) await submitWrongPassword(page, { ...user, password: `guess ${guess}` });
   await submitWrongPassword(page, user);
   expect(await admin.get(`/demo/attack-detection/brute-force/users/${user.id}`)).toMatchObject({ disabled: true });
 });
 
-test("a new password must keep the policy", async ({ page, world, newUser }) => {
+test("a new password that violates the policy is rejected", async ({ page, system, newUser }) => {
   const user = await newUser({ requiredActions: ["UPDATE_PASSWORD"] });
-  await page.goto(`${world.gateway.origin}/bff/login`);
+  await page.goto(`${system.gateway.origin}/bff/login`);
   await fillLoginForm(page, user);
   const choose = async (password: string) => {
     await page.getByLabel("New Password", { exact: true }).fill(password);
@@ -67,16 +72,16 @@ test("a new password must keep the policy", async ({ page, world, newUser }) => 
   };
   await submitRejected(page, () => choose("short"), /minimum length 12/i);
   await submitRejected(page, () => choose(`my ${user.username} password`), /username/i);
-  await choose(newPassword());
-  await page.waitForURL(`${world.gateway.origin}/**`);
-  expect((await currentUser(page)).user).not.toBeNull();
+  await choose(generatePassword());
+  await page.waitForURL(`${system.gateway.origin}/**`);
+  expect((await fetchUser(page)).user).not.toBeNull();
 });
 
-test("a callback with somebody else's state is refused and says how to try again", async ({ page, world }) => {
+test("a callback with an unknown state is rejected with 400 and creates no session", async ({ page, system }) => {
   const response = await page.goto(
-    `${world.gateway.origin}/bff/callback?state=${randomBytes(8).toString("hex")}&code=x&iss=${world.keycloak.issuer}`,
+    `${system.gateway.origin}/bff/callback?state=${randomBytes(8).toString("hex")}&code=x&iss=${system.keycloak.issuer}`,
   );
   expect(response?.status()).toBe(400);
-  await page.goto(world.gateway.origin);
+  await page.goto(system.gateway.origin);
   expect((await call(page, "/bff/user")).body["user"]).toBeNull();
 });

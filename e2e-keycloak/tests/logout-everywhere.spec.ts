@@ -1,15 +1,15 @@
-// Logging out everywhere, at Keycloak too: by the realm's own client for that, which is off until somebody wants it.
+// Logging out everywhere at the gateway and at Keycloak, through the realm's client for it, which is disabled by default.
 import { call, logIn } from "../support/pages.ts";
-import { providerSessions } from "../support/realm-parts.ts";
+import { listProviderSessions } from "../support/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
-import type { World } from "../support/world.ts";
+import type { SharedSystem } from "../support/shared-system.ts";
 
 const SESSIONS_CLIENT = "cloakroom-sessions";
 
-test("who logs out everywhere is out on every device, and the other device has to log in again", async ({
+test("logging out everywhere ends all of the user's sessions at the gateway and at Keycloak", async ({
   page,
   browser,
-  world,
+  system,
   admin,
   newUser,
   newGateway,
@@ -17,9 +17,9 @@ test("who logs out everywhere is out on every device, and the other device has t
   const user = await newUser();
   const [client] = await admin.get<{ id: string; enabled: boolean }[]>(`/demo/clients?clientId=${SESSIONS_CLIENT}`);
   const { value: secret } = await admin.get<{ value: string }>(`/demo/clients/${client?.id}/client-secret`);
-  // Off, as it came out of the realm.
+  // Disabled by default.
   expect(client?.enabled).toBe(false);
-  expect(await tokenStatus(world, secret)).toBe(401);
+  expect(await tokenStatus(system, secret)).toBe(401);
   await admin.send("PUT", `/demo/clients/${client?.id}`, { ...client, enabled: true });
   const gateway = await newGateway({
     env: { KEYCLOAK_ADMIN_CLIENT_ID: SESSIONS_CLIENT, KEYCLOAK_ADMIN_CLIENT_SECRET: secret },
@@ -30,16 +30,16 @@ test("who logs out everywhere is out on every device, and the other device has t
   const phone = await (await browser.newContext()).newPage();
   await logIn(phone, gateway.origin, user);
   await logIn(page, gateway.origin, user);
-  expect(await providerSessions(admin, user)).toHaveLength(2);
+  expect(await listProviderSessions(admin, user)).toHaveLength(2);
   expect(await call(page, "/bff/sessions", "DELETE")).toMatchObject({ status: 200, body: { provider: "ended" } });
-  expect(await providerSessions(admin, user)).toEqual([]);
+  expect(await listProviderSessions(admin, user)).toEqual([]);
   expect((await call(phone, "/api/protected?message=probe")).status).toBe(401);
   await phone.goto(`${gateway.origin}/bff/login`);
   await expect(phone.getByLabel("Password", { exact: true })).toBeVisible();
   await phone.context().close();
 });
 
-async function tokenStatus({ keycloak }: World, secret: string): Promise<number> {
+async function tokenStatus({ keycloak }: SharedSystem, secret: string): Promise<number> {
   const response = await fetch(`${keycloak.issuer}/protocol/openid-connect/token`, {
     method: "POST",
     headers: { authorization: `Basic ${btoa(`${SESSIONS_CLIENT}:${secret}`)}` },

@@ -1,13 +1,13 @@
-// Refresh-token rotation without reuse: a token that is spent twice would end the session.
+// Refresh with token rotation: Keycloak ends the session on reuse of a refresh token.
 import { readFileSync } from "node:fs";
 import { call, logIn } from "../support/pages.ts";
-import type { TestUser } from "../support/realm-parts.ts";
+import type { TestUser } from "../support/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
-import type { World } from "../support/world.ts";
+import type { SharedSystem } from "../support/shared-system.ts";
 
-test("work goes on while access tokens expire, many requests at once and no refresh token spent twice", async ({
+test("concurrent requests succeed across several token expiries without reuse of a refresh token", async ({
   page,
-  world,
+  system,
   newUser,
   newGateway,
 }) => {
@@ -19,8 +19,10 @@ test("work goes on while access tokens expire, many requests at once and no refr
   await expect
     .poll(
       async () => {
-        const answers = await Promise.all(Array.from({ length: 12 }, () => call(page, "/api/protected?message=probe")));
-        for (const { status, body } of answers) {
+        const responses = await Promise.all(
+          Array.from({ length: 12 }, () => call(page, "/api/protected?message=probe")),
+        );
+        for (const { status, body } of responses) {
           statuses.add(status);
           tokens.add((body["user"] as Record<string, unknown> | undefined)?.["jti"]);
         }
@@ -30,41 +32,41 @@ test("work goes on while access tokens expire, many requests at once and no refr
     )
     .toBeGreaterThanOrEqual(4);
   expect([...statuses]).toEqual([200]);
-  const linesWith = (text: string) => eventLines(world, user).filter((line) => line.includes(text));
+  const linesWith = (text: string) => eventLines(system, user).filter((line) => line.includes(text));
   await expect.poll(() => linesWith('type="REFRESH_TOKEN"').length).toBeGreaterThanOrEqual(3);
   expect(linesWith("REFRESH_TOKEN_ERROR")).toEqual([]);
 });
 
-test("two gateways that share Redis spend each refresh token once between them", async ({
+test("two gateway instances on one Redis use each refresh token once", async ({
   page,
   context,
-  world,
+  system,
   newUser,
   newGateway,
 }) => {
   const user = await newUser();
   const gateway = await newGateway({ clientAttributes: { "access.token.lifespan": "4" } });
-  const twin = await gateway.twin();
+  const replica = await gateway.startReplica();
   await logIn(page, gateway.origin, user);
   const tokens = new Set<unknown>();
-  // The second instance stands behind the same name in a deployment; here the browser is sent to it by hand.
+  // In a deployment both instances share one origin; here the test routes half of the requests to the second one.
   await context.route(`${gateway.origin}/api/**`, async (route) => {
     const url = new URL(route.request().url());
-    if (url.searchParams.get("via") !== "twin") return route.continue();
+    if (url.searchParams.get("via") !== "replica") return route.continue();
     const cookie = (await context.cookies(gateway.origin)).map(({ name, value }) => `${name}=${value}`).join("; ");
-    const answer = await fetchFromTwin(twin.port, url, cookie);
-    await route.fulfill({ status: answer.status, contentType: "application/json", body: answer.body });
+    const response = await fetchFromReplica(replica.port, url, cookie);
+    await route.fulfill({ status: response.status, contentType: "application/json", body: response.body });
   });
   const statuses = new Set<number>();
   await expect
     .poll(
       async () => {
-        const answers = await Promise.all(
+        const responses = await Promise.all(
           Array.from({ length: 12 }, (_, n) =>
-            call(page, `/api/protected?message=probe${n % 2 === 0 ? "&via=twin" : ""}`),
+            call(page, `/api/protected?message=probe${n % 2 === 0 ? "&via=replica" : ""}`),
           ),
         );
-        for (const { status, body } of answers) {
+        for (const { status, body } of responses) {
           statuses.add(status);
           tokens.add((body["user"] as Record<string, unknown> | undefined)?.["jti"]);
         }
@@ -75,19 +77,19 @@ test("two gateways that share Redis spend each refresh token once between them",
     .toBeGreaterThanOrEqual(3);
   expect([...statuses]).toEqual([200]);
   await expect
-    .poll(() => eventLines(world, user).filter((line) => line.includes('type="REFRESH_TOKEN"')).length)
+    .poll(() => eventLines(system, user).filter((line) => line.includes('type="REFRESH_TOKEN"')).length)
     .toBeGreaterThanOrEqual(2);
-  expect(eventLines(world, user).filter((line) => line.includes("REFRESH_TOKEN_ERROR"))).toEqual([]);
+  expect(eventLines(system, user).filter((line) => line.includes("REFRESH_TOKEN_ERROR"))).toEqual([]);
 });
 
-/** What Keycloak has logged about the user so far: a line can be later than the response that it is about. */
-function eventLines({ keycloak }: World, user: TestUser): string[] {
+/** Keycloak's log lines about the user. Poll it: a line may be written after the response. */
+function eventLines({ keycloak }: SharedSystem, user: TestUser): string[] {
   return readFileSync(keycloak.logFile, "utf8")
     .split("\n")
     .filter((line) => line.includes(user.id));
 }
 
-async function fetchFromTwin(port: number, url: URL, cookie: string): Promise<{ status: number; body: string }> {
+async function fetchFromReplica(port: number, url: URL, cookie: string): Promise<{ status: number; body: string }> {
   const { request } = await import("node:http");
   return new Promise((resolve, reject) => {
     const headers = { host: url.host, cookie, "x-csrf": "1", "sec-fetch-site": "same-origin" };

@@ -1,10 +1,10 @@
-// Pictures of Keycloak's pages in the product's look, for people: E2E_SCREENSHOTS=folder npm run e2e:keycloak -- -g @screenshots
+// Screenshots of Keycloak's themed pages for visual review: E2E_SCREENSHOTS=folder npm run e2e:keycloak -- -g @screenshots
 import { resolve } from "node:path";
 import type { Page } from "@playwright/test";
-import { enrol, fillLoginForm } from "../support/pages.ts";
+import { enrolOneTimeCode, fillLoginForm } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
 
-/** As the person meant it who ran npm, not from here. */
+/** Relative to the folder in which npm was started. */
 const FOLDER = resolve(process.env["INIT_CWD"] ?? "", process.env["E2E_SCREENSHOTS"] ?? "screenshots");
 const SIZES = [
   { width: 390, height: 844 },
@@ -13,64 +13,64 @@ const SIZES = [
 
 for (const viewport of SIZES)
   for (const colorScheme of ["light", "dark"] as const)
-    test(`Keycloak's pages, ${viewport.width} px wide, ${colorScheme} @screenshots`, async ({
+    test(`Keycloak's pages render in the theme, ${viewport.width} px wide, ${colorScheme} @screenshots`, async ({
       browser,
-      world,
+      system,
       newUser,
     }) => {
-      const { origin } = world.gateway;
+      const { origin } = system.gateway;
       const [user, newcomer] = [await newUser(), await newUser({ requiredActions: ["UPDATE_PASSWORD"] })];
-      const inBrowser = async (): Promise<Page> =>
+      const newPage = async (): Promise<Page> =>
         (await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce" })).newPage();
-      const page = await inBrowser();
-      const shoot = (name: string, of: Page = page) =>
+      const page = await newPage();
+      const takeScreenshot = (name: string, of: Page = page) =>
         of.screenshot({ path: resolve(FOLDER, `${name}-${viewport.width}-${colorScheme}.png`), fullPage: true });
 
       await page.goto(`${origin}/bff/login?acr_values=2`);
-      await shoot("login");
+      await takeScreenshot("login");
       await fillLoginForm(page, { ...user, password: "wrong" });
       await expect(page.getByText(/invalid username or password/i)).toBeVisible();
-      await shoot("wrong-password");
+      await takeScreenshot("wrong-password");
       await fillLoginForm(page, user);
       await expect(page.locator("#kc-totp-secret-qr-code")).toBeVisible();
-      await shoot("enrol");
+      await takeScreenshot("enrolOneTimeCode");
       await page.getByRole("link", { name: /unable to scan/i }).click();
       await expect(page.locator("#kc-totp-secret-key")).toBeVisible();
-      await shoot("enrol-by-hand");
+      await takeScreenshot("enrolOneTimeCode-by-hand");
       await page.goBack();
-      await enrol(page);
+      await enrolOneTimeCode(page);
       await page.waitForURL(`${origin}/**`);
 
-      const first = await inBrowser();
-      await first.goto(`${origin}/bff/login`);
-      await fillLoginForm(first, newcomer);
-      await first.getByLabel("New Password", { exact: true }).fill("short");
-      await first.getByLabel("Confirm password").fill("short");
-      await first.getByRole("button", { name: "Submit" }).click();
-      await expect(first.getByText(/minimum length 12/i)).toBeVisible();
-      await shoot("update-password", first);
+      const passwordPage = await newPage();
+      await passwordPage.goto(`${origin}/bff/login`);
+      await fillLoginForm(passwordPage, newcomer);
+      await passwordPage.getByLabel("New Password", { exact: true }).fill("short");
+      await passwordPage.getByLabel("Confirm password").fill("short");
+      await passwordPage.getByRole("button", { name: "Submit" }).click();
+      await expect(passwordPage.getByText(/minimum length 12/i)).toBeVisible();
+      await takeScreenshot("update-password", passwordPage);
 
-      const later = await inBrowser();
-      await later.goto(`${origin}/bff/login?acr_values=2`);
-      await fillLoginForm(later, user);
-      await later.locator("#otp").fill("000000");
-      await later.getByRole("button", { name: "Log in", exact: true }).click();
-      await expect(later.getByText(/invalid authenticator code/i)).toBeVisible();
-      await shoot("one-time-code", later);
-      await later.goto(`${world.keycloak.issuer}/protocol/openid-connect/auth?client_id=nobody`);
-      await shoot("error", later);
+      const codePage = await newPage();
+      await codePage.goto(`${origin}/bff/login?acr_values=2`);
+      await fillLoginForm(codePage, user);
+      await codePage.locator("#otp").fill("000000");
+      await codePage.getByRole("button", { name: "Log in", exact: true }).click();
+      await expect(codePage.getByText(/invalid authenticator code/i)).toBeVisible();
+      await takeScreenshot("one-time-code", codePage);
+      await codePage.goto(`${system.keycloak.issuer}/protocol/openid-connect/auth?client_id=unknown`);
+      await takeScreenshot("error", codePage);
       await page.goto(`${origin}/bff/login?prompt=login`);
       await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
-      await shoot("login-again");
+      await takeScreenshot("login-again");
 
-      await page.goto(`${world.keycloak.issuer}/account/?referrer=cloakroom`);
+      await page.goto(`${system.keycloak.issuer}/account/?referrer=cloakroom`);
       await expect(page.getByLabel(/last name/i)).toBeVisible();
-      await shoot("account");
-      await page.goto(`${world.keycloak.issuer}/account/account-security/signing-in`);
+      await takeScreenshot("account");
+      await page.goto(`${system.keycloak.issuer}/account/account-security/signing-in`);
       await expect(page.getByRole("heading", { name: /two-factor/i })).toBeVisible();
-      await shoot("account-security");
-      await page.goto(`${world.keycloak.issuer}/account/account-security/device-activity`);
+      await takeScreenshot("account-security");
+      await page.goto(`${system.keycloak.issuer}/account/account-security/device-activity`);
       await expect(page.getByRole("heading", { name: /signed in devices|device/i }).first()).toBeVisible();
-      await shoot("account-devices");
-      for (const each of [page, first, later]) await each.context().close();
+      await takeScreenshot("account-devices");
+      for (const each of [page, passwordPage, codePage]) await each.context().close();
     });

@@ -1,21 +1,21 @@
-// Stronger authentication on demand: level 2 is a one-time code on top of the password.
-import { currentUser, enrol, fillLoginForm, logIn } from "../support/pages.ts";
+// Step-up authentication: level 2 requires a one-time code in addition to the password.
+import { fetchUser, enrolOneTimeCode, fillLoginForm, logIn } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
 import { nextOneTimeCode } from "../support/totp.ts";
 
-test("the first login at level 2 sets up a one-time code, and a later one asks for it", async ({
+test("the first login at level 2 enrols a one-time code, and a later one asks for it", async ({
   page,
   browser,
-  world,
+  system,
   newUser,
 }) => {
   const user = await newUser();
-  const { origin } = world.gateway;
+  const { origin } = system.gateway;
   await page.goto(`${origin}/bff/login?acr_values=2&returnTo=/profile`);
   await fillLoginForm(page, user);
-  const secret = await enrol(page);
+  const secret = await enrolOneTimeCode(page);
   await page.waitForURL(`${origin}/profile`);
-  expect((await currentUser(page)).session?.acr).toBe("2");
+  expect((await fetchUser(page)).session?.acr).toBe("2");
 
   const other = await (await browser.newContext()).newPage();
   await other.goto(`${origin}/bff/login?acr_values=2&returnTo=/profile`);
@@ -26,37 +26,33 @@ test("the first login at level 2 sets up a one-time code, and a later one asks f
   await other.locator("#otp").fill(nextOneTimeCode(secret));
   await other.getByRole("button", { name: "Log in", exact: true }).click();
   await other.waitForURL(`${origin}/profile`);
-  expect((await currentUser(other)).session?.acr).toBe("2");
+  expect((await fetchUser(other)).session?.acr).toBe("2");
   await other.context().close();
 });
 
-test("a step-up in the middle of a session asks for the code only, not for the password", async ({
-  page,
-  world,
-  newUser,
-}) => {
+test("a step-up within a session asks for the code but not for the password", async ({ page, system, newUser }) => {
   const user = await newUser();
-  const { origin } = world.gateway;
+  const { origin } = system.gateway;
   await logIn(page, origin, user);
-  expect((await currentUser(page)).session?.acr).toBe("1");
+  expect((await fetchUser(page)).session?.acr).toBe("1");
   await page.goto(`${origin}/bff/login?acr_values=2&returnTo=/profile`);
-  await enrol(page);
+  await enrolOneTimeCode(page);
   await page.waitForURL(`${origin}/profile`);
-  expect((await currentUser(page)).session?.acr).toBe("2");
+  expect((await fetchUser(page)).session?.acr).toBe("2");
 });
 
-test("the API's demand for level 2 costs a code in the middle of work, and the call is made again as it was typed", async ({
+test("a call that requires level 2 is repeated with what was typed after the one-time code", async ({
   page,
   browser,
-  world,
+  system,
   newUser,
 }) => {
   const user = await newUser();
-  const { origin } = world.gateway;
+  const { origin } = system.gateway;
   const other = await (await browser.newContext()).newPage();
   await other.goto(`${origin}/bff/login?acr_values=2`);
   await fillLoginForm(other, user);
-  const secret = await enrol(other);
+  const secret = await enrolOneTimeCode(other);
   await other.waitForURL(`${origin}/**`);
   await other.context().close();
 
@@ -69,18 +65,18 @@ test("the API's demand for level 2 costs a code in the middle of work, and the c
   await expect(page.getByLabel("Password", { exact: true })).toHaveCount(0);
   await page.locator("#otp").fill(nextOneTimeCode(secret));
   await page.getByRole("button", { name: "Log in", exact: true }).click();
-  const answer = page.getByRole("region", { name: "Response" });
-  await expect(answer).toContainText("half a sentence & moreReceived");
-  await expect(answer).toContainText('"acr": "2"');
+  const responsePanel = page.getByRole("region", { name: "Response" });
+  await expect(responsePanel).toContainText("half a sentence & moreReceived");
+  await expect(responsePanel).toContainText('"acr": "2"');
   await expect(page.getByLabel("Message")).toHaveValue("half a sentence & more");
 });
 
-test("a level that Keycloak does not know is refused in plain words, once, and the session stays as it was", async ({
+test("a step-up to an unknown level shows an error page after one callback and keeps the session's level", async ({
   page,
-  world,
+  system,
   newUser,
 }) => {
-  const { origin } = world.gateway;
+  const { origin } = system.gateway;
   const user = await newUser();
   await logIn(page, origin, user);
   const callbacks: string[] = [];
@@ -93,24 +89,19 @@ test("a level that Keycloak does not know is refused in plain words, once, and t
   expect(callbacks).toHaveLength(1);
   await page.getByRole("link", { name: "Go to the start page" }).click();
   await expect(page.getByRole("banner")).toContainText(user.username);
-  expect((await currentUser(page)).session?.acr).toBe("1");
+  expect((await fetchUser(page)).session?.acr).toBe("1");
 });
 
-test("an ordinary login of somebody with a code generator asks for the password only", async ({
-  page,
-  browser,
-  world,
-  newUser,
-}) => {
+test("a login at level 1 asks an enrolled user for the password only", async ({ page, browser, system, newUser }) => {
   const user = await newUser();
-  const { origin } = world.gateway;
+  const { origin } = system.gateway;
   await page.goto(`${origin}/bff/login?acr_values=2`);
   await fillLoginForm(page, user);
-  await enrol(page);
+  await enrolOneTimeCode(page);
   await page.waitForURL(`${origin}/**`);
 
   const other = await (await browser.newContext()).newPage();
   await logIn(other, origin, user);
-  expect((await currentUser(other)).session?.acr).toBe("1");
+  expect((await fetchUser(other)).session?.acr).toBe("1");
   await other.context().close();
 });

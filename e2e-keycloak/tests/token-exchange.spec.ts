@@ -1,12 +1,12 @@
-// Keycloak's standard token exchange: a token for one API's audience in place of the user's own.
+// Standard token exchange at Keycloak (RFC 8693): the API receives a token for its own audience.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { call, logIn } from "../support/pages.ts";
 import { expect, test } from "../support/test.ts";
-import type { World } from "../support/world.ts";
+import type { SharedSystem } from "../support/shared-system.ts";
 
-function upstreamsOf({ apiUrl }: World): Record<string, string> {
+function upstreamsOf({ apiUrl }: SharedSystem): Record<string, string> {
   const file = join(mkdtempSync(join(tmpdir(), "cloakroom-exchange-")), "upstreams.json");
   const rows = [
     { prefix: "/api", baseUrl: apiUrl },
@@ -18,16 +18,16 @@ function upstreamsOf({ apiUrl }: World): Record<string, string> {
   return { UPSTREAMS: "", UPSTREAMS_FILE: file };
 }
 
-test("a user's token is exchanged for one that the API takes; what Keycloak refuses logs nobody out", async ({
+test("the user's token is exchanged for the API's audience once per lifetime, and a rejected exchange keeps the session", async ({
   page,
-  world,
+  system,
   newUser,
   newGateway,
 }) => {
   const user = await newUser();
   const gateway = await newGateway({
     clientAttributes: { "standard.token.exchange.enabled": "true" },
-    env: upstreamsOf(world),
+    env: upstreamsOf(system),
   });
   await logIn(page, gateway.origin, user);
   const own = await call(page, "/api/protected?message=own");
@@ -38,24 +38,29 @@ test("a user's token is exchanged for one that the API takes; what Keycloak refu
   expect(exchangedUser?.["sub"]).toBe(ownUser?.["sub"]);
   expect(exchangedUser?.["jti"]).not.toBe(ownUser?.["jti"]);
   const again = await call(page, "/api/exchanged/protected?message=again");
-  expect((again.body["user"] as Record<string, unknown>)["jti"], "one exchange for many requests").toBe(
+  expect((again.body["user"] as Record<string, unknown>)["jti"], "jti of a second request").toBe(
     exchangedUser?.["jti"],
   );
 
-  // Optional client scopes come only where they are asked for.
+  // Optional client scopes are granted only on request.
   expect(exchangedUser).not.toHaveProperty("preferred_username");
   const named = await call(page, "/api/named/protected?message=named");
   expect(named.body["user"]).toMatchObject({ sub: ownUser?.["sub"], preferred_username: user.username });
 
-  const refused = await call(page, "/api/unreachable/protected?message=x");
-  expect(refused).toMatchObject({ status: 503, body: { code: "provider_unavailable" } });
+  const rejected = await call(page, "/api/unreachable/protected?message=x");
+  expect(rejected).toMatchObject({ status: 503, body: { code: "provider_unavailable" } });
   expect((await call(page, "/api/protected?message=still")).status).toBe(200);
 });
 
-test("a client that may not exchange gets 503 for that API alone", async ({ page, world, newUser, newGateway }) => {
-  const gateway = await newGateway({ env: upstreamsOf(world) });
+test("a client without the exchange permission gets a 503 for the exchanged API only", async ({
+  page,
+  system,
+  newUser,
+  newGateway,
+}) => {
+  const gateway = await newGateway({ env: upstreamsOf(system) });
   await logIn(page, gateway.origin, await newUser());
-  const refused = await call(page, "/api/exchanged/protected?message=x");
-  expect(refused).toMatchObject({ status: 503, body: { code: "provider_unavailable" } });
+  const rejected = await call(page, "/api/exchanged/protected?message=x");
+  expect(rejected).toMatchObject({ status: 503, body: { code: "provider_unavailable" } });
   expect((await call(page, "/api/protected?message=still")).status).toBe(200);
 });

@@ -1,18 +1,18 @@
-// A web server that is not ours: an attacker's page, and a place that stolen data would be sent to.
+// An attacker's web server: one page for any path, and a record of the paths that were requested.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export type ForeignSite = {
-  /** Another site than the gateway's, as browsers see it. */
+export type AttackerSite = {
+  /** Another site than the gateway's. */
   readonly crossSite: string;
-  /** The gateway's own site, but another origin: a sibling that was taken over. */
+  /** The gateway's site, but another origin: a compromised sibling. */
   readonly sameSite: string;
-  /** Paths that were asked for. */
+  /** Paths of all requests, in order. */
   readonly received: readonly string[];
   stop: () => Promise<void>;
 };
 
-export async function startForeignSite(): Promise<ForeignSite> {
+export async function startAttackerSite(): Promise<AttackerSite> {
   const received: string[] = [];
   const server = createServer((req, res) => {
     received.push(req.url ?? "");

@@ -1,4 +1,4 @@
-// What axe finds on a page, in both colour schemes and at both widths.
+// axe on a page, in light and dark, on a phone and on a desktop.
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, type Page } from "@playwright/test";
 
@@ -9,40 +9,44 @@ const VIEWS = [
   { width: 1280, height: 900, colorScheme: "light" },
 ] as const;
 
-/** Also that nothing is wider than the screen: to read by scrolling sideways is no reading (WCAG 1.4.10). */
-export async function expectAccessible(page: Page, what: string): Promise<void> {
+/**
+ * No axe violation and no horizontal scrolling (WCAG 1.4.10), as soft assertions.
+ * @param state names the page's state in a failure
+ */
+export async function expectAccessible(page: Page, state: string): Promise<void> {
   for (const { width, height, colorScheme } of VIEWS) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.evaluate(untilColoursRest);
-    const found = (await violationsOn(page)).map(({ id, nodes }) => ({
+    await page.evaluate(finishColorTransitions);
+    const violations = (await violationsOn(page)).map(({ id, nodes }) => ({
       id,
       at: nodes.map(({ target }) => String(target)),
     }));
-    expect.soft(found, `${what}, ${width} px wide, ${colorScheme}`).toEqual([]);
+    expect.soft(violations, `${state}, ${width} px wide, ${colorScheme}`).toEqual([]);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    expect.soft(overflow, `${what}, ${width} px wide: pixels beyond the edge`).toBeLessThanOrEqual(0);
+    expect.soft(overflow, `${state}, ${width} px wide: horizontal overflow in px`).toBeLessThanOrEqual(0);
   }
 }
 
-/** Colours on their way from one scheme to the other have a contrast that nobody gets to see for long. */
-async function untilColoursRest(): Promise<void> {
-  // An inherited colour reaches one more level of the document with every frame: one quiet frame is not the end.
+/** Runs in the page: axe would measure the contrast of a color in transition between two schemes. */
+async function finishColorTransitions(): Promise<void> {
+  // An inherited color reaches one more level of the document per frame: a single frame without transitions is not
+  // the end.
   for (let quietFrames = 0; quietFrames < 3;) {
     await new Promise(requestAnimationFrame);
-    const moving = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
-    for (const transition of moving) transition.finish();
-    quietFrames = moving.length === 0 ? quietFrames + 1 : 0;
+    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+    for (const transition of transitions) transition.finish();
+    quietFrames = transitions.length === 0 ? quietFrames + 1 : 0;
   }
 }
 
 type Violations = { id: string; nodes: { target: unknown }[] }[];
 type WithAxe = { axe?: { run: (where: Document, options: object) => Promise<{ violations: Violations }> } };
 
-/** The builder brings axe into the page; once it is there, another look costs a quarter. */
+/** AxeBuilder injects axe into the page; further runs use the injected copy and take a quarter of the time. */
 async function violationsOn(page: Page): Promise<Violations> {
-  const isThere = await page.evaluate(() => (window as WithAxe).axe !== undefined);
-  if (!isThere) return (await new AxeBuilder({ page }).setLegacyMode().analyze()).violations;
+  const isInjected = await page.evaluate(() => (window as WithAxe).axe !== undefined);
+  if (!isInjected) return (await new AxeBuilder({ page }).setLegacyMode().analyze()).violations;
   return page.evaluate(async () => {
     const { violations } = await (window as WithAxe).axe!.run(document, { resultTypes: ["violations"] });
     return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ target }) => ({ target })) }));

@@ -1,13 +1,13 @@
-// What a browser shows of itself while a test runs: console lines, errors of scripts, violations of the CSP.
+// Records what a browser exposes during a test: console lines, script errors, CSP violations and addresses.
 import { expect, type BrowserContext, type ConsoleMessage, type Page } from "@playwright/test";
-import type { Haystack } from "./secrets.ts";
+import type { SearchedText } from "./secrets.ts";
 
-export type Watch = {
-  /** Each line with the values that were logged: their text shows only the beginning of a long one. */
+export type BrowserRecord = {
+  /** Each line with the logged values in full: Chromium shortens long ones in the line's text. */
   readonly console: Promise<string>[];
   readonly scriptErrors: string[];
   readonly violations: Violation[];
-  /** Addresses of every request and every page, fragments included. */
+  /** The address of every request and every document, fragments included. */
   readonly addresses: Set<string>;
 };
 
@@ -15,39 +15,39 @@ export type Violation = { directive: string; blocked: string; page: string };
 
 const BINDING = "reportViolation";
 
-export async function watch(context: BrowserContext): Promise<Watch> {
-  const seen: Watch = { console: [], scriptErrors: [], violations: [], addresses: new Set() };
-  context.on("console", (message) => seen.console.push(wholeLine(message)));
-  context.on("weberror", (error) => seen.scriptErrors.push(String(error.error())));
-  context.on("request", (request) => seen.addresses.add(request.url()));
-  context.on("page", (page) => page.on("framenavigated", (frame) => seen.addresses.add(frame.url())));
-  await context.exposeBinding(BINDING, (_source, violation: Violation) => void seen.violations.push(violation));
+export async function recordBrowser(context: BrowserContext): Promise<BrowserRecord> {
+  const record: BrowserRecord = { console: [], scriptErrors: [], violations: [], addresses: new Set() };
+  context.on("console", (message) => record.console.push(wholeLine(message)));
+  context.on("weberror", (error) => record.scriptErrors.push(String(error.error())));
+  context.on("request", (request) => record.addresses.add(request.url()));
+  context.on("page", (page) => page.on("framenavigated", (frame) => record.addresses.add(frame.url())));
+  await context.exposeBinding(BINDING, (_source, violation: Violation) => void record.violations.push(violation));
   await context.addInitScript((binding) => {
     document.addEventListener("securitypolicyviolation", (event) => {
       const report = (window as unknown as Record<string, (violation: object) => void>)[binding];
       report?.({ directive: event.effectiveDirective, blocked: event.blockedURI, page: event.documentURI });
     });
   }, BINDING);
-  return seen;
+  return record;
 }
 
 async function wholeLine(message: ConsoleMessage): Promise<string> {
-  // A page that was left has taken its values along.
+  // The values of a page that was left are gone.
   const values = message.args().map((value) => value.jsonValue().catch(() => "gone"));
   return JSON.stringify([message.type(), message.text(), await Promise.all(values)]);
 }
 
-/** Everything that a script of the page could read, and everything on it. */
-export async function haystacksOfPage(page: Page): Promise<Haystack[]> {
-  let haystacks: Haystack[] = [];
-  // A navigation in progress discards the document that is being read: the next one is read instead.
+/** Everything that a script of the page can read, and its document; nothing for a page of another origin. */
+export async function textsOfPage(page: Page, origin: string): Promise<SearchedText[]> {
+  let texts: SearchedText[] = [];
+  // A navigation in progress discards the document while it is read; the next one is read instead.
   await expect(async () => {
-    haystacks = await readPage(page);
+    texts = page.url().startsWith(origin) ? await readPage(page) : [];
   }).toPass({ timeout: 15_000 });
-  return haystacks;
+  return texts;
 }
 
-async function readPage(page: Page): Promise<Haystack[]> {
+async function readPage(page: Page): Promise<SearchedText[]> {
   const readable = await page.evaluate(async () => {
     const cacheNames = typeof caches === "undefined" ? [] : await caches.keys();
     const databases = typeof indexedDB === "undefined" ? [] : await indexedDB.databases();
@@ -64,22 +64,22 @@ async function readPage(page: Page): Promise<Haystack[]> {
     ]);
   });
   const path = new URL(page.url()).pathname;
-  // A callback that failed stays in the address bar, with the code that the provider put there.
+  // A failed callback keeps its address, which contains the code.
   const text = path === "/bff/callback" ? readable.replaceAll(page.url(), "") : readable;
   return [
-    { where: `storage, cookies and history that scripts of ${path} can read`, text },
-    { where: `document of ${path}`, text: await page.content() },
+    { location: `storage, cookies and history that scripts of ${path} can read`, text },
+    { location: `document of ${path}`, text: await page.content() },
   ];
 }
 
-/** @param origin the gateway's: the provider's own addresses are its own business, and so is the way back from it */
-export async function haystacksOfWatch(seen: Watch, origin: string): Promise<Haystack[]> {
-  const ours = [...seen.addresses].filter(
+/** @param origin of the gateway; addresses of other origins and callbacks are not searched */
+export async function textsOfRecord(record: BrowserRecord, origin: string): Promise<SearchedText[]> {
+  const ours = [...record.addresses].filter(
     (address) => address.startsWith(origin) && !address.includes("/bff/callback"),
   );
   return [
-    ...(await Promise.all(seen.console)).map((text) => ({ where: "console", text })),
-    ...seen.scriptErrors.map((text) => ({ where: "error of a script", text })),
-    ...ours.map((text) => ({ where: "address", text })),
+    ...(await Promise.all(record.console)).map((text) => ({ location: "console", text })),
+    ...record.scriptErrors.map((text) => ({ location: "script error", text })),
+    ...ours.map((text) => ({ location: "address", text })),
   ];
 }

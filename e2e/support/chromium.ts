@@ -1,8 +1,8 @@
-// Which Chromium is started, and how: the machine's own where there is one, else the one that Playwright brings.
+// Launch options for Chromium: the installed one (CHROMIUM, default /usr/bin/chromium), else Playwright's.
 import { existsSync } from "node:fs";
 import type { LaunchOptions } from "@playwright/test";
 
-/** Chromium takes only the last --disable-features: these are Playwright's own, which ours replaces. */
+/** Chromium applies only the last --disable-features; ours replaces Playwright's, so its features are repeated here. */
 const DISABLED_BY_PLAYWRIGHT = [
   "AvoidUnnecessaryBeforeUnloadCheckSync",
   "DestroyProfileOnBrowserClose",
@@ -19,14 +19,14 @@ const DISABLED_BY_PLAYWRIGHT = [
   "PreconnectToSearch",
 ];
 
-/** Pages behind the address bar that nobody sees here, drawn anew for every browser: a fifth of the suite's time. */
+/** Chromium renders these hidden pages for every new browser, which takes a fifth of the suite's time. */
 const ADDRESS_BAR_PAGES = ["WebUIOmniboxPopup", "WebUIOmniboxFullPopup", "WebUIOmniboxAimPopup"];
 
-export function chromiumLaunch(): LaunchOptions {
+export function chromiumLaunchOptions(): LaunchOptions {
   const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
   return {
     args: [
-      // Chromium's sandbox refuses to start for root; for everybody else it stays on.
+      // Chromium's sandbox does not start for root.
       ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
       "--disable-gpu",
       "--disable-background-networking",

@@ -1,5 +1,5 @@
-// A Redis that can be frozen, crash and come back with what it had stored: an append-only file, written at once. The
-// process crashes and never the machine, so nothing waits for the disk: a slow one would be an outage of its own.
+// A Redis with an append-only file: it can hang, crash and restart without loss of data. Writes are not synced to the
+// disk, since only the process crashes and a slow disk would be a second outage.
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +8,15 @@ import { freePort } from "../../demo/src/free-port.ts";
 
 export type DurableRedis = {
   readonly url: string;
-  /** Connections stay open and nothing answers. */
-  freeze: () => void;
-  thaw: () => void;
+  /** SIGSTOP: connections stay open and commands get no reply. */
+  pause: () => void;
+  resume: () => void;
+  /** SIGKILL. */
   crash: () => Promise<void>;
-  startAgain: () => Promise<void>;
-  /** Everything that was ever written to it, deleted since or not. */
-  written: () => Promise<string>;
+  /** Starts again on the same port with the data written before. */
+  restart: () => Promise<void>;
+  /** @returns the append-only file: every write ever made, deleted keys included */
+  readWrites: () => Promise<string>;
   stop: () => Promise<void>;
 };
 
@@ -25,11 +27,11 @@ export async function startDurableRedis(): Promise<DurableRedis> {
   let server = await startRedisServer({ port, args });
   return {
     url: server.url,
-    freeze: () => server.pause(),
-    thaw: () => server.resume(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     crash: () => server.kill(),
-    startAgain: async () => void (server = await startRedisServer({ port, args })),
-    written: async () => {
+    restart: async () => void (server = await startRedisServer({ port, args })),
+    readWrites: async () => {
       const files = await readdir(folder, { recursive: true, withFileTypes: true });
       const texts = files
         .filter((file) => file.isFile())

@@ -1,38 +1,35 @@
-// What a failed test leaves in the output: a machine that only keeps the text must still tell where the login stopped.
+// Prints what a failed test needs for a diagnosis to stdout, for CI machines that keep only the text.
 import type { BrowserContext } from "@playwright/test";
 import type { TestSystem } from "./system.ts";
 
-type Since = { exchanges: number; logChars: number };
+type Offsets = { exchanges: number; logChars: number };
 
-export const nowOf = (system: TestSystem): Since => ({
+export const currentOffsets = (system: TestSystem): Offsets => ({
   exchanges: system.exchanges.length,
   logChars: system.gateway.output().length,
 });
 
-/** Every open page as a reader would hear it, what the gateway answered, and what it wrote, since the test began. */
+/** Prints each open page as an ARIA snapshot, and the gateway's responses and log lines since `start`. */
 export async function printFailure(
   system: TestSystem,
   contexts: readonly BrowserContext[],
-  since: Since,
+  start: Offsets,
 ): Promise<void> {
   const pages = contexts.flatMap((context) => context.pages());
-  const seen = await Promise.all(
+  const snapshots = await Promise.all(
     pages.map(async (page) => {
       const content = await page
         .locator("body")
         .ariaSnapshot({ timeout: 2_000 })
-        .catch(() => "(the page does not answer)");
+        .catch(() => "(no snapshot within 2 s)");
       return `-- page ${withoutQuery(page.url())}\n${content}`;
     }),
   );
-  const answers = system.exchanges
-    .slice(since.exchanges)
+  const responses = system.exchanges
+    .slice(start.exchanges)
     .map(({ method, url, status }) => `${method} ${withoutQuery(url)} ${status}`);
-  console.log(
-    [...seen, "-- answers", ...answers, "-- the gateway's log", system.gateway.output().slice(since.logChars)].join(
-      "\n",
-    ),
-  );
+  const logLines = system.gateway.output().slice(start.logChars);
+  console.log([...snapshots, "-- responses", ...responses, "-- gateway log", logLines].join("\n"));
 }
 
 const withoutQuery = (address: string): string => address.replace(/\?.*/s, "?…");

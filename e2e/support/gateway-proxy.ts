@@ -1,5 +1,5 @@
-// A tap on the wire between browsers and the gateway: passes everything on as it is and writes down what came back.
-// Playwright's own events do not show a redirect's body, an answer that was cut or a page that was left; this does.
+// A recording reverse proxy between browsers and the gateway, WebSockets included. Unlike Playwright's events it records
+// the bodies of redirects, truncated responses, and responses to pages that have been left.
 import { createServer, request, ServerResponse, type IncomingMessage } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Readable } from "node:stream";
@@ -7,33 +7,36 @@ import { brotliDecompressSync, constants, gunzipSync } from "node:zlib";
 
 export type Exchange = {
   method: string;
-  /** Path and query, as the browser asked. */
+  /** Path and query. */
   url: string;
-  /** The browser's own header fields: all but the cookie, which is where a session id belongs. */
+  /** All header fields except Cookie, where the session id belongs. */
   requestHeaders: string;
   status: number;
   headers: [name: string, value: string][];
-  /** Decompressed; of a body that is still on its way, what has come so far. */
+  /** Decompressed; the part received so far while the response is in flight. */
   body: () => string;
 };
 
-export type Tap = {
+export type GatewayProxy = {
   readonly port: number;
   readonly exchanges: readonly Exchange[];
   stop: () => Promise<void>;
 };
 
-const maxBodyBytes = 4 * 1024 * 1024;
+const maxRecordedBytes = 4 * 1024 * 1024;
 
-/** @param onLogoutToken told each that the provider sends to the gateway */
-export async function startTap(gatewayPort: number, onLogoutToken?: (token: string) => void): Promise<Tap> {
+/** @param onLogoutToken called with each logout token that the provider sends to the gateway */
+export async function startGatewayProxy(
+  gatewayPort: number,
+  onLogoutToken?: (token: string) => void,
+): Promise<GatewayProxy> {
   const exchanges: Exchange[] = [];
-  // More than the gateway takes: the refusal must be its own.
+  // Above the gateway's limit, so that the gateway is what rejects a request.
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
     if (onLogoutToken !== undefined && req.url === "/bff/backchannel-logout") readLogoutToken(req, onLogoutToken);
-    passOn({ req, res, gatewayPort, exchanges });
+    forward({ req, res, gatewayPort, exchanges });
   });
-  // Node no longer counts them among its connections.
+  // closeAllConnections() does not include upgraded connections.
   const webSockets = new Set<Socket>();
   server.on("upgrade", (req, connection) => {
     const socket = connection as Socket;
@@ -44,10 +47,10 @@ export async function startTap(gatewayPort: number, onLogoutToken?: (token: stri
     webSockets.add(socket);
     socket.once("close", () => webSockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    passOn({ req, res, gatewayPort, exchanges, socket });
+    forward({ req, res, gatewayPort, exchanges, socket });
   });
-  // Longer than the gateway's, whose Keep-Alive field is passed on: else the tap closes a connection that its user was
-  // promised, just as the next request is sent on it.
+  // Longer than the timeout in the gateway's Keep-Alive header, which the proxy forwards: a shorter one would close a
+  // connection that the browser may still use.
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -62,23 +65,23 @@ export async function startTap(gatewayPort: number, onLogoutToken?: (token: stri
   };
 }
 
-type Passing = {
+type Forwarding = {
   req: IncomingMessage;
   res: ServerResponse;
   gatewayPort: number;
   exchanges: Exchange[];
-  /** Of a WebSocket's handshake. */
+  /** Set for a WebSocket handshake. */
   socket?: Socket;
 };
 
-function passOn({ req, res, gatewayPort, exchanges, socket }: Passing): void {
+function forward({ req, res, gatewayPort, exchanges, socket }: Forwarding): void {
   const { method = "GET", url = "/" } = req;
-  // A connection each: a kept one could be closed by the gateway just as the next request is sent on it.
+  // One connection per request: the gateway could close a pooled one while the next request is sent.
   const options = { host: "127.0.0.1", port: gatewayPort, method, path: url, headers: req.rawHeaders, agent: false };
-  const begin = (answer: IncomingMessage, body: Readable): void => {
-    const status = answer.statusCode ?? 502;
-    const headers = pairs(answer.rawHeaders);
-    const encoding = answer.headers["content-encoding"];
+  const begin = (response: IncomingMessage, body: Readable): void => {
+    const status = response.statusCode ?? 502;
+    const headers = pairs(response.rawHeaders);
+    const encoding = response.headers["content-encoding"];
     exchanges.push({
       method,
       url,
@@ -88,30 +91,30 @@ function passOn({ req, res, gatewayPort, exchanges, socket }: Passing): void {
       body: collect(body, encoding),
     });
     res.sendDate = false;
-    res.writeHead(status, answer.statusMessage, answer.rawHeaders);
+    res.writeHead(status, response.statusMessage, response.rawHeaders);
   };
-  const onward = request(options, (answer) => {
-    begin(answer, answer);
-    answer.pipe(res);
-    answer.on("error", () => res.destroy());
+  const upstream = request(options, (response) => {
+    begin(response, response);
+    response.pipe(res);
+    response.on("error", () => res.destroy());
   });
-  // What the browser sees of a gateway that is gone: a connection that ends.
-  onward.on("error", () => res.destroy());
-  res.on("close", () => onward.destroy());
+  // Without a gateway the browser gets a closed connection and no response.
+  upstream.on("error", () => res.destroy());
+  res.on("close", () => upstream.destroy());
   if (socket === undefined) {
-    req.pipe(onward);
+    req.pipe(upstream);
     return;
   }
-  onward.once("upgrade", (answer, inner, head) => {
+  upstream.once("upgrade", (response, inner, head) => {
     inner.on("error", () => inner.destroy());
     inner.unshift(head);
-    begin(answer, inner);
+    begin(response, inner);
     res.flushHeaders();
     socket.pipe(inner).pipe(socket);
     socket.once("close", () => inner.destroy());
     inner.once("close", () => socket.end());
   });
-  onward.end();
+  upstream.end();
 }
 
 function readLogoutToken(req: IncomingMessage, onLogoutToken: (token: string) => void): void {
@@ -128,18 +131,18 @@ function collect(body: Readable, encoding: string | undefined): () => string {
   let bytes = 0;
   body.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes <= maxBodyBytes) chunks.push(chunk);
+    if (bytes <= maxRecordedBytes) chunks.push(chunk);
   });
   return () => decoded(Buffer.concat(chunks), encoding);
 }
 
-/** Of a body that is still on its way, what has come so far. */
+/** Decompresses a body that may be incomplete. */
 function decoded(body: Buffer, encoding: string | undefined): string {
   if (body.length === 0 || encoding === undefined) return body.toString("utf8");
   if (encoding === "br")
     return brotliDecompressSync(body, { finishFlush: constants.BROTLI_OPERATION_FLUSH }).toString("utf8");
   if (encoding === "gzip") return gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }).toString("utf8");
-  throw new Error(`The tap cannot read content-encoding ${encoding}: teach it, or nothing in there is searched.`);
+  throw new Error(`content-encoding ${encoding} is not supported: its body could not be searched.`);
 }
 
 function headersToSearch(req: IncomingMessage): string {

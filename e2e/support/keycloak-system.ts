@@ -1,18 +1,23 @@
-// The same system with a real Keycloak in it: one Keycloak for all workers, everything else a worker's own.
+// The system under test with a real Keycloak: all workers share the Keycloak, each has its own gateway, API and Redis.
 import { randomBytes } from "node:crypto";
 import { startResourceApi } from "../../demo/src/api/start-api.ts";
 import { freePort } from "../../demo/src/free-port.ts";
 import { gatewayEnv } from "../../demo/src/gateway-env.ts";
 import { startGateway } from "../../demo/src/gateway-process.ts";
 import type { UserInput } from "../../demo/src/provider/types.ts";
-import { createClient, createUser, providerSessions, type TestClient } from "../../e2e-keycloak/support/realm-parts.ts";
-import { world as readWorld } from "../../e2e-keycloak/support/world.ts";
+import {
+  createClient,
+  createUser,
+  listProviderSessions,
+  type TestClient,
+} from "../../e2e-keycloak/support/realm-fixtures.ts";
+import { readSharedSystem } from "../../e2e-keycloak/support/shared-system.ts";
 import { keycloakAdmin, type KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
 import { API_AUDIENCE } from "../../scripts/keycloak/realm.ts";
 import { startDurableRedis } from "./durable-redis.ts";
-import { startProviderWire, type ProviderWire } from "./provider-wire.ts";
-import { USUAL_ACCESS_TOKEN_SECONDS, type TestProvider, type TestSystem } from "./system.ts";
-import { startTap, type Tap } from "./tap.ts";
+import { startGatewayProxy, type GatewayProxy } from "./gateway-proxy.ts";
+import { startProviderProxy, type ProviderProxy } from "./provider-proxy.ts";
+import { DEFAULT_ACCESS_TOKEN_SECONDS, type TestProvider, type TestSystem } from "./system.ts";
 
 export async function startKeycloakSystem(): Promise<TestSystem> {
   const stops: (() => Promise<void>)[] = [];
@@ -20,66 +25,81 @@ export async function startKeycloakSystem(): Promise<TestSystem> {
     for (const each of stops.splice(0).reverse()) await each();
   };
   try {
-    return { ...(await startParts(stops)), stop };
+    return { ...(await startComponents(stops)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts(stops: (() => Promise<void>)[]): Promise<Omit<TestSystem, "stop">> {
-  const kept = <T extends { stop: () => Promise<void> }>(part: T): T => {
-    stops.push(part.stop);
-    return part;
+async function startComponents(stops: (() => Promise<void>)[]): Promise<Omit<TestSystem, "stop">> {
+  const stoppedLater = <T extends { stop: () => Promise<void> }>(component: T): T => {
+    stops.push(component.stop);
+    return component;
   };
-  const { keycloak, spaRoot } = readWorld();
+  const { keycloak, spaRoot } = readSharedSystem();
   const admin = keycloakAdmin(keycloak);
   const [gatewayPort, managementPort] = [await freePort(), await freePort()];
-  const redis = kept(await startDurableRedis());
-  const wire = kept(await startProviderWire(keycloak.origin));
-  const tap = kept(await startTap(gatewayPort, (token) => wire.issued.logoutTokens.push(token)));
-  const origin = `http://localhost:${tap.port}`;
+  const redis = stoppedLater(await startDurableRedis());
+  const providerProxy = stoppedLater(await startProviderProxy(keycloak.origin));
+  const proxy = stoppedLater(
+    await startGatewayProxy(gatewayPort, (token) => providerProxy.issued.logoutTokens.push(token)),
+  );
+  const origin = `http://localhost:${proxy.port}`;
   const client = await createClient(admin, origin, {
-    "access.token.lifespan": String(USUAL_ACCESS_TOKEN_SECONDS),
+    "access.token.lifespan": String(DEFAULT_ACCESS_TOKEN_SECONDS),
   });
-  wire.issued.clientSecrets.push(client.secret);
-  const api = kept(
+  providerProxy.issued.clientSecrets.push(client.secret);
+  const api = stoppedLater(
     await startResourceApi({ port: 0, issuer: keycloak.issuer, audience: API_AUDIENCE, recordRequests: true }),
   );
   const masterKey = randomBytes(32).toString("base64url");
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
-  const address = { publicOrigin: origin, port: gatewayPort, managementPort };
-  const parts = { issuer: keycloak.issuer, apiUrl: api.url, clientSecret: client.secret, redisUrl: redis.url, spaRoot };
-  const gateway = kept(
+  const gateway = stoppedLater(
     await startGateway({
       env: {
-        ...gatewayEnv({ ...address, ...parts }),
-        ...{ OIDC_CLIENT_ID: client.clientId, OIDC_INTERNAL_URL: wire.origin },
+        ...gatewayEnv({
+          ...{ publicOrigin: origin, port: gatewayPort, managementPort, issuer: keycloak.issuer },
+          ...{ apiUrl: api.url, clientSecret: client.secret, redisUrl: redis.url, spaRoot },
+        }),
+        ...{ OIDC_CLIENT_ID: client.clientId, OIDC_INTERNAL_URL: providerProxy.origin },
         ...{ SECRET_KEYS: masterKey, LOG_LEVEL: "debug" },
       },
       managementOrigin,
       readyWithinMs: 60_000,
     }),
   );
-  const provider = providerOf({ issuer: keycloak.issuer, admin, client, wire, tap });
-  return { origin, gatewayPort, managementOrigin, api, gateway, redis, provider, exchanges: tap.exchanges, masterKey };
+  const provider = testProvider({ issuer: keycloak.issuer, admin, client, providerProxy, gatewayProxy: proxy });
+  return {
+    ...{ origin, gatewayPort, managementOrigin, api, gateway, redis, provider },
+    ...{ exchanges: proxy.exchanges, masterKey },
+  };
 }
 
-type ProviderParts = { issuer: string; admin: KeycloakAdmin; client: TestClient; wire: ProviderWire; tap: Tap };
+type ProviderDependencies = {
+  issuer: string;
+  admin: KeycloakAdmin;
+  client: TestClient;
+  providerProxy: ProviderProxy;
+  gatewayProxy: GatewayProxy;
+};
 
-function providerOf({ issuer, admin, client, wire, tap }: ProviderParts): TestProvider {
-  const { count, resetCounts, down, up } = wire;
+function testProvider({ issuer, admin, client, providerProxy, gatewayProxy }: ProviderDependencies): TestProvider {
+  const { count, resetCounts, down, up } = providerProxy;
   return {
     ...{ issuer, count, resetCounts, down, up },
-    // Codes as the browser brought them: of some logins the gateway never gets to see one.
-    issuedTokens: () => ({ ...wire.issued, codes: [...new Set([...wire.issued.codes, ...codesOn(tap)])] }),
+    // Codes of callbacks too: some logins are abandoned before the gateway redeems theirs.
+    issuedTokens: () => ({
+      ...providerProxy.issued,
+      codes: [...new Set([...providerProxy.issued.codes, ...callbackCodes(gatewayProxy)])],
+    }),
     async endSession(sub) {
-      const ended = (await providerSessions(admin, { id: sub })).length;
+      const ended = (await listProviderSessions(admin, { id: sub })).length;
       await admin.send("POST", `/demo/users/${sub}/logout`);
       return ended;
     },
     addUser: (user) => addUser(admin, user),
-    async issueAccessTokensFor(seconds) {
+    async setAccessTokenLifetime(seconds) {
       const [registration] = await admin.get<{ id: string; attributes: Record<string, string> }[]>(
         `/demo/clients?clientId=${client.clientId}`,
       );
@@ -90,9 +110,9 @@ function providerOf({ issuer, admin, client, wire, tap }: ProviderParts): TestPr
   };
 }
 
-async function addUser(admin: KeycloakAdmin, { username, password, name = username, ...wishes }: UserInput) {
+async function addUser(admin: KeycloakAdmin, { username, password, name = username, ...rest }: UserInput) {
   const [firstName = username, ...lastNames] = name.split(" ");
-  const { roles = ["user"], department = "engineering", email = `${username}@example.com` } = wishes;
+  const { roles = ["user"], department = "engineering", email = `${username}@example.com` } = rest;
   const groups = ["/engineering", ...(roles.includes("admin") ? ["/administrators"] : [])];
   const { id } = await createUser(admin, {
     ...{ username, password, firstName, lastName: lastNames.join(" ") || username },
@@ -101,11 +121,11 @@ async function addUser(admin: KeycloakAdmin, { username, password, name = userna
   return { sub: id, username, name, email, roles, department };
 }
 
-function codesOn({ exchanges }: Tap): string[] {
+function callbackCodes({ exchanges }: GatewayProxy): string[] {
   return exchanges.flatMap(({ url }) => {
     const [path, query] = url.split("?");
     const code = path === "/bff/callback" ? new URLSearchParams(query).get("code") : null;
-    // What a test makes up is shorter.
+    // Codes that tests invent are shorter.
     return code !== null && code.length >= 32 ? [code] : [];
   });
 }

@@ -1,10 +1,10 @@
-// Calls that the test makes in the page's own name, as a script of the app would.
+// Requests with the headers of the app: by a script of the page, and outside the browser with a stolen cookie.
 import type { APIRequestContext, APIResponse, Page } from "@playwright/test";
 
-export type Answer = { status: number; body: unknown };
+export type JsonResponse = { status: number; body: unknown };
 
-/** @returns status 0 where no answer came */
-export function call(page: Page, path: string, init: { method?: string } = {}): Promise<Answer> {
+/** Sends a request as a script of the page. @returns status 0 on a network error or a body that is not JSON */
+export function call(page: Page, path: string, init: { method?: string } = {}): Promise<JsonResponse> {
   return page.evaluate(
     async ([address, options]) => {
       try {
@@ -18,8 +18,8 @@ export function call(page: Page, path: string, init: { method?: string } = {}): 
   );
 }
 
-/** Somebody who holds a cookie and no browser: sends what the app would send. */
-export function replay(request: APIRequestContext, url: string, cookie: string): Promise<APIResponse> {
+/** Sends a GET request with a copied session cookie, outside any browser. */
+export function requestWithCookie(request: APIRequestContext, url: string, cookie: string): Promise<APIResponse> {
   return request.get(url, {
     headers: { cookie, accept: "application/json", "x-csrf": "1", origin: new URL(url).origin },
   });

@@ -1,24 +1,24 @@
-// What a person does on the provider's pages: the embedded provider's, or Keycloak's where that is the one under test.
+// The provider's pages as a user operates them: the embedded provider's, or Keycloak's.
 import { expect, type Page } from "@playwright/test";
-import { WORLD_VARIABLE } from "../../e2e-keycloak/support/world.ts";
-import { enrol } from "../../e2e-keycloak/support/pages.ts";
+import { SHARED_SYSTEM_VARIABLE } from "../../e2e-keycloak/support/shared-system.ts";
+import { enrolOneTimeCode } from "../../e2e-keycloak/support/pages.ts";
 
 export type Credentials = { username: string; password: string };
 
 type ProviderPages = {
-  /** The form of the login page, for requests without a browser; its first group is where it is sent. */
+  /** Matches the login form in HTML; group 1 is its action. */
   loginForm: RegExp;
-  /** Asked again at a provider that knows who is there. */
-  enterPasswordAgain: (page: Page, person: Credentials) => Promise<void>;
-  expectWrongPassword: (page: Page, person: Credentials) => Promise<void>;
-  /** A tab that waited on the login page while another one logged in. */
-  enterPasswordInWaitingTab: (page: Page, person: Credentials) => Promise<void>;
-  expectSecondStep: (page: Page) => Promise<void>;
-  /** Up to a stronger login, whatever it takes a person who has never done it. */
-  passSecondStep: (page: Page) => Promise<void>;
+  /** On the login page of a user with a session at the provider. */
+  enterPasswordAgain: (page: Page, user: Credentials) => Promise<void>;
+  expectWrongPassword: (page: Page, user: Credentials) => Promise<void>;
+  /** On a login page that was open while the user logged in in another tab. */
+  enterPasswordInWaitingTab: (page: Page, user: Credentials) => Promise<void>;
+  expectSecondFactor: (page: Page) => Promise<void>;
+  /** Passes the second factor; enrols the user first where the provider requires it. */
+  passSecondFactor: (page: Page) => Promise<void>;
 };
 
-export const isOnKeycloak = process.env[WORLD_VARIABLE] !== undefined;
+export const isOnKeycloak = process.env[SHARED_SYSTEM_VARIABLE] !== undefined;
 
 export const usernameField = (page: Page) => page.getByLabel(/Username/);
 export const passwordField = (page: Page) => page.getByLabel("Password", { exact: true });
@@ -41,8 +41,8 @@ const EMBEDDED: ProviderPages = {
     await expect(usernameField(page)).toHaveValue(username);
   },
   enterPasswordInWaitingTab: enterPassword,
-  expectSecondStep: (page) => expect(page.getByLabel("One-time code")).toBeVisible(),
-  async passSecondStep(page) {
+  expectSecondFactor: (page) => expect(page.getByLabel("One-time code")).toBeVisible(),
+  async passSecondFactor(page) {
     await page.getByLabel("One-time code").fill("123456");
     await page.getByRole("button", { name: "Confirm" }).click();
   },
@@ -55,10 +55,10 @@ const KEYCLOAK: ProviderPages = {
     await expect(page.getByText("Invalid username or password.")).toBeVisible();
     await expect(usernameField(page)).toHaveValue(username);
   },
-  // Keycloak's page notices the login by itself and goes on.
+  // A script of Keycloak's login page detects the session and completes the login without input.
   enterPasswordInWaitingTab: async () => undefined,
-  expectSecondStep: (page) => expect(page.getByRole("link", { name: /unable to scan/i })).toBeVisible(),
-  passSecondStep: async (page) => void (await enrol(page)),
+  expectSecondFactor: (page) => expect(page.getByRole("link", { name: /unable to scan/i })).toBeVisible(),
+  passSecondFactor: async (page) => void (await enrolOneTimeCode(page)),
 };
 
 export const providerPages: ProviderPages = isOnKeycloak ? KEYCLOAK : EMBEDDED;

@@ -1,38 +1,37 @@
-// What must never be seen, where one looks for it, and the few places where it belongs.
+// The search for leaked secrets: what counts as a secret, and which parts of an exchange may carry one.
 import type { IssuedTokens } from "../../demo/src/provider/types.ts";
+import type { Exchange } from "./gateway-proxy.ts";
 import type { TestSystem } from "./system.ts";
-import type { Exchange } from "./tap.ts";
 
-/** A string that must not be seen, and what it is. */
-export type Needle = { what: string; text: string };
-/** A place that was searched, and what stood there. */
-export type Haystack = { where: string; text: string };
-export type Leak = { what: string; where: string };
+export type Secret = { kind: string; text: string };
+export type SearchedText = { location: string; text: string };
+export type Leak = { kind: string; location: string };
 
 export const SESSION_COOKIE = "__Host-Http-session";
 
-/** Whole tokens, and of a JWT also what is secret in it on its own: claims can be shown, the signed form cannot. */
-export function needlesOf(system: Pick<TestSystem, "provider" | "masterKey" | "exchanges">): Needle[] {
+/** Every token, code, client secret and session id that the system has issued so far, and the master key. */
+export function listSecrets(system: Pick<TestSystem, "provider" | "masterKey" | "exchanges">): Secret[] {
   const issued = system.provider.issuedTokens();
-  const tokens = (Object.keys(issued) as (keyof IssuedTokens)[]).flatMap((list) =>
-    issued[list].flatMap((token) => partsOf({ what: list, text: token })),
+  const tokens = (Object.keys(issued) as (keyof IssuedTokens)[]).flatMap((kind) =>
+    issued[kind].flatMap((text) => withJwtParts({ kind, text })),
   );
-  const sessionIds = sessionIdsOf(system.exchanges).map((text) => ({ what: "session id", text }));
-  return [...tokens, ...sessionIds, { what: "master key", text: system.masterKey }];
+  const sessionIds = sessionIdsOf(system.exchanges).map((text) => ({ kind: "session id", text }));
+  return [...tokens, ...sessionIds, { kind: "master key", text: system.masterKey }];
 }
 
-function partsOf({ what, text }: Needle): Needle[] {
+/** Adds payload and signature of a JWT as secrets of their own. Its decoded claims are not secret. */
+function withJwtParts({ kind, text }: Secret): Secret[] {
   const [, payload, signature] = text.split(".");
-  // Three parts alone make no JWT: Keycloak's codes have as many, and they are no secrets on their own.
-  if (!text.startsWith("eyJ") || payload === undefined || signature === undefined) return [{ what, text }];
+  // Keycloak's authorization codes also consist of three parts, which are not secret individually.
+  if (!text.startsWith("eyJ") || payload === undefined || signature === undefined) return [{ kind, text }];
   return [
-    { what, text },
-    { what: `${what} (payload)`, text: payload },
-    { what: `${what} (signature)`, text: signature },
+    { kind, text },
+    { kind: `${kind} (payload)`, text: payload },
+    { kind: `${kind} (signature)`, text: signature },
   ];
 }
 
-/** Every session id that the gateway ever handed out, as the wire saw it. */
+/** Every session id in a Set-Cookie header of the gateway. */
 export function sessionIdsOf(exchanges: readonly Exchange[]): string[] {
   return exchanges.flatMap(({ headers }) =>
     headers.flatMap(([name, value]) => {
@@ -45,37 +44,37 @@ export function sessionIdsOf(exchanges: readonly Exchange[]): string[] {
 const isSessionCookie = (name: string, value: string): boolean =>
   name.toLowerCase() === "set-cookie" && value.startsWith(`${SESSION_COOKIE}=`);
 
-export function findLeaks(needles: readonly Needle[], haystacks: readonly Haystack[]): Leak[] {
-  return haystacks.flatMap(({ where, text }) =>
-    needles.filter((needle) => text.includes(needle.text)).map(({ what }) => ({ what, where })),
+export function findLeaks(secrets: readonly Secret[], texts: readonly SearchedText[]): Leak[] {
+  return texts.flatMap(({ location, text }) =>
+    secrets.filter((secret) => text.includes(secret.text)).map(({ kind }) => ({ kind, location })),
   );
 }
 
-/** An exchange as places to search, less what belongs where it stands. */
-export function haystacksOf(exchange: Exchange, needles: readonly Needle[]): Haystack[] {
+/** The parts of an exchange, without the secrets that the protocol puts there. */
+export function textsOfExchange(exchange: Exchange, secrets: readonly Secret[]): SearchedText[] {
   const { method, url, requestHeaders, status, headers } = exchange;
   const path = url.split("?")[0] ?? "";
   const name = `${method} ${path} ${status}`;
-  // A redirect to the provider's logout: no script can read where it leads (docs/decisions/0009).
-  const isOnTheWay = ["/bff/logout", "/bff/logout/provider"].includes(path) && status === 303;
-  // The provider hands the code over in the browser's address bar: that is the protocol (OIDC Core 1.0 §3.1.2.5).
-  const codes = path === "/bff/callback" ? needles.filter(({ what }) => what === "codes") : [];
+  // The redirect to the provider's logout may carry the ID token: scripts cannot read its Location (docs/decisions/0009).
+  const isLogoutRedirect = ["/bff/logout", "/bff/logout/provider"].includes(path) && status === 303;
+  // The provider returns the code in the query of the callback (OpenID Connect Core 1.0, section 3.1.2.5).
+  const codes = path === "/bff/callback" ? secrets.filter(({ kind }) => kind === "codes") : [];
   return [
-    { where: `request URL of ${name}`, text: codes.reduce((text, code) => text.replace(code.text, ""), url) },
-    { where: `request headers of ${name}`, text: requestHeaders },
+    { location: `request URL of ${name}`, text: codes.reduce((text, code) => text.replace(code.text, ""), url) },
+    { location: `request headers of ${name}`, text: requestHeaders },
     ...headers.map(([header, value]) => ({
-      where: `header ${header} of ${name}`,
+      location: `header ${header} of ${name}`,
       text: isSessionCookie(header, value) ? value.slice(value.indexOf(";")) : withoutHint(header, value),
     })),
-    { where: `body of ${name}`, text: exchange.body() },
+    { location: `body of ${name}`, text: exchange.body() },
   ];
 
   function withoutHint(header: string, value: string): string {
-    return isOnTheWay && header.toLowerCase() === "location" ? withoutIdTokenHint(value) : value;
+    return isLogoutRedirect && header.toLowerCase() === "location" ? withoutIdTokenHint(value) : value;
   }
 }
 
-/** The one documented exception: one ID token, and only in this one parameter. */
+/** Removes one JWT, and only from this parameter. */
 function withoutIdTokenHint(text: string): string {
   return text.replace(/([?&]id_token_hint=)[\w.-]+/, "$1");
 }

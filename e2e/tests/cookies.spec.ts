@@ -1,18 +1,18 @@
-// The cookies as Chromium keeps them.
-import { replay } from "../support/calls.ts";
-import { logInByHand } from "../support/people.ts";
+// The cookies as Chromium stores them.
+import { requestWithCookie } from "../support/page-requests.ts";
+import { logInThroughUi } from "../support/users.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
 import { passwordField, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
-test("Chromium keeps the session id in one host-only, HttpOnly, Secure, Strict cookie", async ({
+test("the session id is stored in one host-only, HttpOnly, Secure, SameSite=Strict cookie", async ({
   page,
-  person,
+  user,
   context,
   system,
 }) => {
   await page.goto("/");
-  await logInByHand(page, person);
+  await logInThroughUi(page, user);
   const cookies = (await context.cookies(system.origin)).filter(({ name }) => !name.includes("-login-"));
   expect(cookies).toHaveLength(1);
   expect(cookies[0]).toMatchObject({
@@ -28,7 +28,7 @@ test("Chromium keeps the session id in one host-only, HttpOnly, Secure, Strict c
   const lifeSeconds = cookies[0]!.expires - Date.now() / 1000;
   expect(lifeSeconds).toBeGreaterThan(8 * 3600 - 60);
   expect(lifeSeconds).toBeLessThan(8 * 3600 + 60);
-  // Playwright shows a domain for host-only cookies, too: whether one was asked for, only the wire tells.
+  // Playwright reports a domain for host-only cookies too: only Set-Cookie shows that none was set.
   const setCookies = system.exchanges.flatMap(({ headers }) =>
     headers.filter(([name]) => name.toLowerCase() === "set-cookie").map(([, value]) => value.toLowerCase()),
   );
@@ -36,7 +36,7 @@ test("Chromium keeps the session id in one host-only, HttpOnly, Secure, Strict c
   expect(setCookies.filter((value) => !value.startsWith("__host-http-"))).toEqual([]);
 });
 
-test("Chromium keeps a login attempt in a Lax cookie of its own, for minutes", async ({ page, context, system }) => {
+test("a login attempt is stored in its own SameSite=Lax cookie for 15 minutes", async ({ page, context, system }) => {
   await page.goto("/");
   await page.getByRole("banner").getByRole("link", { name: "Log in" }).click();
   await expect(passwordField(page)).toBeVisible();
@@ -55,22 +55,22 @@ test("Chromium keeps a login attempt in a Lax cookie of its own, for minutes", a
   expect(lifeSeconds).toBeLessThan(901);
 });
 
-test("scripts of the app see no cookie, also while logged in", async ({ loggedIn, person }) => {
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  expect(await loggedIn.evaluate(() => document.cookie)).toBe("");
-  const readable = await loggedIn.evaluate(async () => {
+test("scripts of the app can read no cookie while logged in", async ({ loggedInPage, user }) => {
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  expect(await loggedInPage.evaluate(() => document.cookie)).toBe("");
+  const readable = await loggedInPage.evaluate(async () => {
     const store = (window as unknown as { cookieStore: { getAll: () => Promise<unknown[]> } }).cookieStore;
     return store.getAll();
   });
   expect(readable).toEqual([]);
 });
 
-test("scripts of the app cannot plant or replace the session cookie", async ({ loggedIn, context, system, person }) => {
-  await loggedIn.goto("/");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+test("scripts of the app cannot set or replace the session cookie", async ({ loggedInPage, context, system, user }) => {
+  await loggedInPage.goto("/");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
   const before = await context.cookies(system.origin);
-  await loggedIn.evaluate(() => {
+  await loggedInPage.evaluate(() => {
     document.cookie = "__Host-Http-session=planted; Secure; Path=/";
     document.cookie = "__Host-Http-session=planted; Secure; Path=/bff";
     document.cookie = "__Host-Http-session=; Max-Age=0; Secure; Path=/";
@@ -78,22 +78,22 @@ test("scripts of the app cannot plant or replace the session cookie", async ({ l
   expect(await context.cookies(system.origin)).toEqual(before);
 });
 
-test("a login over an older login gives the browser a new session id, and the old one is worth nothing", async ({
+test("a second login issues a new session id and ends the old session", async ({
   context,
-  loggedIn,
-  person,
+  loggedInPage,
+  user,
   system,
   request,
 }) => {
   const idOf = async () => (await context.cookies(system.origin)).find(({ name }) => name === SESSION_COOKIE)!.value;
   const before = await idOf();
   const withOldCookie = () =>
-    replay(request, `${system.origin}/api/protected?message=x`, `${SESSION_COOKIE}=${before}`);
+    requestWithCookie(request, `${system.origin}/api/protected?message=x`, `${SESSION_COOKIE}=${before}`);
   expect((await withOldCookie()).status()).toBe(200);
-  // In Chromium, because the Strict cookie of the old session does not come along on the way back from the provider.
-  await loggedIn.goto("/bff/login?prompt=login&returnTo=/profile");
-  await providerPages.enterPasswordAgain(loggedIn, person);
-  await expect(loggedIn).toHaveURL("/profile");
+  // In a browser: the redirect back from the provider is cross-site and does not carry the Strict cookie.
+  await loggedInPage.goto("/bff/login?prompt=login&returnTo=/profile");
+  await providerPages.enterPasswordAgain(loggedInPage, user);
+  await expect(loggedInPage).toHaveURL("/profile");
   expect(await idOf()).not.toBe(before);
   expect((await withOldCookie()).status()).toBe(401);
 });

@@ -1,62 +1,62 @@
-// A foreign page in the same browser tries to act in the person's name: nothing happens, and it learns nothing.
+// Cross-origin attacks by a page in the user's browser: CSRF, cross-origin reads, framing, window references.
 import type { Page } from "@playwright/test";
 import type { ApiRequest } from "../../demo/src/api/start-api.ts";
-import { call } from "../support/calls.ts";
-import { startForeignSite, type ForeignSite } from "../support/foreign-site.ts";
-import type { Person } from "../support/people.ts";
+import { call } from "../support/page-requests.ts";
+import { startAttackerSite, type AttackerSite } from "../support/attacker-site.ts";
+import type { TestUser } from "../support/users.ts";
 import { passwordField } from "../support/provider-pages.ts";
 import { expect, test as base } from "../support/test.ts";
 
-const test = base.extend<{ foreign: ForeignSite }>({
-  foreign: async ({ browserName: _browser }, use) => {
-    const site = await startForeignSite();
+const test = base.extend<{ attacker: AttackerSite }>({
+  attacker: async ({ browserName: _browser }, use) => {
+    const site = await startAttackerSite();
     await use(site);
     await site.stop();
   },
 });
 
 const SITES = [
-  { who: "a page of another site", where: "crossSite" },
-  // Here the Strict cookie does come along: only the gateway's own check stands in the way.
-  { who: "a page of a sibling origin", where: "sameSite" },
+  { origin: "a cross-site page", site: "crossSite" },
+  // The browser sends the Strict cookie with its requests, so only the gateway's CSRF check rejects them.
+  { origin: "a same-site page of another origin", site: "sameSite" },
 ] as const;
 
-test.beforeEach(async ({ loggedIn, person }) => {
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+test.beforeEach(async ({ loggedInPage, user }) => {
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
 });
 
-for (const { who, where } of SITES) {
-  test(`${who} that loads the gateway's addresses in every way moves nothing and reads nothing`, async ({
-    loggedIn,
+for (const { origin, site } of SITES) {
+  test(`${origin} cannot read a response of the gateway, reach the API or change a cookie`, async ({
+    loggedInPage,
     context,
-    person,
-    foreign,
+    user,
+    attacker,
     system,
   }) => {
     const cookies = await context.cookies(system.origin);
     const apiCalls = system.api.requests.length;
     const evil = await context.newPage();
-    await evil.goto(foreign[where]);
-    const learned = await tryEverything(evil, system.origin);
-    expect(learned).toEqual(learned.map(({ how }) => ({ how, learned: "nothing" })));
+    await evil.goto(attacker[site]);
+    const attempts = await attemptReads(evil, system.origin);
+    expect(attempts).toEqual(attempts.map(({ attempt }) => ({ attempt, result: "nothing" })));
 
-    expect(requestsOf(person, system.api.requests.slice(apiCalls))).toEqual([]);
+    expect(requestsOf(user, system.api.requests.slice(apiCalls))).toEqual([]);
     expect(await context.cookies(system.origin)).toEqual(cookies);
-    expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({
+    expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({
       status: 200,
-      body: { user: { sub: person.sub } },
+      body: { user: { sub: user.sub } },
     });
   });
 
-  test(`${who} that posts a form to the logout gets a refusal, and the person stays logged in`, async ({
-    loggedIn,
+  test(`a logout form posted by ${origin} is rejected with 403, and the user stays logged in`, async ({
+    loggedInPage,
     context,
-    foreign,
+    attacker,
     system,
   }) => {
     const evil = await context.newPage();
-    await evil.goto(foreign[where]);
+    await evil.goto(attacker[site]);
     const [response] = await Promise.all([
       evil.waitForResponse(`${system.origin}/bff/logout`),
       evil.evaluate((action) => {
@@ -67,12 +67,12 @@ for (const { who, where } of SITES) {
     ]);
     expect(response.status()).toBe(403);
     await expect(evil.getByRole("heading", { name: "We stopped this request" })).toBeVisible();
-    expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({ status: 200 });
+    expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({ status: 200 });
   });
 
-  test(`${who} that frames the app sees an empty frame`, async ({ context, foreign, system, person }) => {
+  test(`${origin} cannot frame any page of the gateway`, async ({ context, attacker, system, user }) => {
     const evil = await context.newPage();
-    await evil.goto(foreign[where]);
+    await evil.goto(attacker[site]);
     for (const path of ["/", "/profile", "/logged-out", "/bff/user", "/bff/login"]) {
       await evil.evaluate(
         (src) =>
@@ -83,57 +83,58 @@ for (const { who, where } of SITES) {
           }),
         system.origin + path,
       );
-      // Chromium's own error page, in place of ours.
+      // Chromium shows its error page in the frame.
       await expect.poll(() => evil.frames()[1]?.url(), path).toBe("chrome-error://chromewebdata/");
-      await expect(evil.frameLocator("iframe").locator("body")).not.toContainText(person.name);
+      await expect(evil.frameLocator("iframe").locator("body")).not.toContainText(user.name);
     }
   });
 
-  test(`${who} that opens the app in a window loses hold of it`, async ({ context, foreign, system, person }) => {
+  test(`${origin} that opens the app in a window keeps no reference to it`, async ({
+    context,
+    attacker,
+    system,
+    user,
+  }) => {
     const evil = await context.newPage();
-    await evil.goto(foreign[where]);
+    await evil.goto(attacker[site]);
     const [opened] = await Promise.all([
       context.waitForEvent("page"),
       evil.evaluate((url) => {
         (window as unknown as { opened: unknown }).opened = window.open(url);
       }, `${system.origin}/profile`),
     ]);
-    await expect(opened.getByRole("banner")).toContainText(person.name);
+    await expect(opened.getByRole("banner")).toContainText(user.name);
     expect(await opened.evaluate(() => window.opener)).toBeNull();
-    const isGone = () => evil.evaluate(() => (window as unknown as { opened: Window | null }).opened?.closed ?? true);
-    await expect.poll(isGone).toBe(true);
+    const isClosed = () => evil.evaluate(() => (window as unknown as { opened: Window | null }).opened?.closed ?? true);
+    await expect.poll(isClosed).toBe(true);
   });
 }
 
-test("markup that somebody managed to put into the app's own page calls no API and logs nobody out", async ({
-  loggedIn,
-  person,
+test("markup injected into the app's page cannot call the API, since it sends no CSRF header", async ({
+  loggedInPage,
+  user,
   system,
 }) => {
   const apiCalls = system.api.requests.length;
-  const loaded = await loggedIn.evaluate(async () => {
+  const loaded = await loggedInPage.evaluate(async () => {
     const image = new Promise((resolve) => {
       const node = new Image();
       node.onload = () => resolve("loaded");
-      node.onerror = () => resolve("refused");
+      node.onerror = () => resolve("rejected");
       node.src = "/api/protected?message=x";
     });
-    const answers = await Promise.all([fetch("/api/protected?message=x"), fetch("/api/upload", { method: "POST" })]);
-    return [await image, ...answers.map(({ status }) => status)];
+    const responses = await Promise.all([fetch("/api/protected?message=x"), fetch("/api/upload", { method: "POST" })]);
+    return [await image, ...responses.map(({ status }) => status)];
   });
-  expect(loaded).toEqual(["refused", 403, 403]);
-  expect(requestsOf(person, system.api.requests.slice(apiCalls))).toEqual([]);
-  expect(await call(loggedIn, "/bff/user")).toMatchObject({ status: 200, body: { user: { sub: person.sub } } });
+  expect(loaded).toEqual(["rejected", 403, 403]);
+  expect(requestsOf(user, system.api.requests.slice(apiCalls))).toEqual([]);
+  expect(await call(loggedInPage, "/bff/user")).toMatchObject({ status: 200, body: { user: { sub: user.sub } } });
 });
 
-test("a link of another site may start a login, which is the person's own to finish", async ({
-  newBrowser,
-  foreign,
-  system,
-}) => {
+test("a cross-site link to the login shows the provider's login page", async ({ newBrowser, attacker, system }) => {
   const { context } = await newBrowser();
   const page = await context.newPage();
-  await page.goto(foreign.crossSite);
+  await page.goto(attacker.crossSite);
   await page.evaluate((href) => {
     const link = Object.assign(document.createElement("a"), { href, textContent: "Your prize" });
     document.body.append(link);
@@ -142,12 +143,16 @@ test("a link of another site may start a login, which is the person's own to fin
   await expect(passwordField(page)).toBeVisible();
 });
 
-test("a link of another site cannot choose where a login leads", async ({ newBrowser, foreign, system }) => {
+test("a login with a return path to another origin or to a gateway route is rejected with 400", async ({
+  newBrowser,
+  attacker,
+  system,
+}) => {
   const { context } = await newBrowser();
   const page = await context.newPage();
   for (const returnTo of [
-    foreign.crossSite,
-    `//${new URL(foreign.crossSite).host}/`,
+    attacker.crossSite,
+    `//${new URL(attacker.crossSite).host}/`,
     "/\\evil.example",
     "/bff/logout",
   ]) {
@@ -159,46 +164,47 @@ test("a link of another site cannot choose where a login leads", async ({ newBro
 });
 
 /** Excludes requests of other users: one of an earlier test may complete, and be recorded, during this one. */
-const requestsOf = ({ sub }: Person, requests: readonly ApiRequest[]): ApiRequest[] =>
+const requestsOf = ({ sub }: TestUser, requests: readonly ApiRequest[]): ApiRequest[] =>
   requests.filter((request) => request.sub === sub || request.sub === undefined);
 
-type Learned = { how: string; learned: string };
+type Attempt = { attempt: string; result: string };
 
-/** @returns for each way of asking what the page could tell about the answer */
-function tryEverything(page: Page, origin: string): Promise<Learned[]> {
+/** Sends requests to the gateway in many ways from a foreign page. @returns what the page can read of each response */
+function attemptReads(page: Page, origin: string): Promise<Attempt[]> {
   return page.evaluate(async (gateway) => {
-    const patienceMs = 2_000;
-    const element = (how: string, tag: string, attributes: Record<string, string>) =>
-      new Promise<{ how: string; learned: string }>((resolve) => {
+    const timeoutMs = 2_000;
+    const tryElement = (attempt: string, tag: string, attributes: Record<string, string>) =>
+      new Promise<{ attempt: string; result: string }>((resolve) => {
         const node = document.createElement(tag);
-        node.addEventListener("error", () => resolve({ how, learned: "nothing" }));
-        // A frame always says that it has loaded; what is in it is for the test of framing.
-        node.addEventListener("load", () => resolve({ how, learned: tag === "iframe" ? "nothing" : "it loaded" }));
+        node.addEventListener("error", () => resolve({ attempt, result: "nothing" }));
+        // A frame fires load for an error page too; another test asserts its content.
+        node.addEventListener("load", () => resolve({ attempt, result: tag === "iframe" ? "nothing" : "loaded" }));
         for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
         document.body.append(node);
-        setTimeout(() => resolve({ how, learned: "nothing" }), patienceMs);
+        setTimeout(() => resolve({ attempt, result: "nothing" }), timeoutMs);
       });
-    const fetched = async (how: string, path: string, init: RequestInit) => {
-      const learned = await fetch(gateway + path, { credentials: "include", ...init }).then(
-        async (answer) => (answer.type === "opaque" || answer.type === "opaqueredirect" ? "nothing" : answer.text()),
+    const tryFetch = async (attempt: string, path: string, init: RequestInit) => {
+      const result = await fetch(gateway + path, { credentials: "include", ...init }).then(
+        async (response) =>
+          response.type === "opaque" || response.type === "opaqueredirect" ? "nothing" : response.text(),
         () => "nothing",
       );
-      return { how, learned };
+      return { attempt, result };
     };
-    const listened = (how: string, source: EventTarget, close: () => void) =>
-      new Promise<{ how: string; learned: string }>((resolve) => {
-        const done = (learned: string) => {
+    const tryListen = (attempt: string, source: EventTarget, close: () => void) =>
+      new Promise<{ attempt: string; result: string }>((resolve) => {
+        const done = (result: string) => {
           close();
-          resolve({ how, learned });
+          resolve({ attempt, result });
         };
-        for (const name of ["open", "message"]) source.addEventListener(name, () => done(`it said ${name}`));
+        for (const name of ["open", "message"]) source.addEventListener(name, () => done(`received ${name}`));
         source.addEventListener("error", () => done("nothing"));
       });
-    const posted = (how: string, path: string) => {
+    const tryForm = (attempt: string, path: string) => {
       const target = `frame-${path}`;
       const form = Object.assign(document.createElement("form"), { method: "post", action: gateway + path, target });
       document.body.append(form);
-      const frame = element(how, "iframe", { name: target, src: "about:blank" });
+      const frame = tryElement(attempt, "iframe", { name: target, src: "about:blank" });
       form.submit();
       return frame;
     };
@@ -211,26 +217,26 @@ function tryEverything(page: Page, origin: string): Promise<Learned[]> {
       "/api/events",
     ];
     const attempts = paths.flatMap((path) => [
-      element(`img ${path}`, "img", { src: gateway + path }),
-      element(`script ${path}`, "script", { src: gateway + path }),
-      element(`style sheet ${path}`, "link", { rel: "stylesheet", href: gateway + path }),
-      element(`prefetch ${path}`, "link", { rel: "prefetch", href: gateway + path }),
-      element(`iframe ${path}`, "iframe", { src: gateway + path }),
-      fetched(`fetch ${path}`, path, { mode: "cors" }),
-      fetched(`fetch with X-CSRF ${path}`, path, { mode: "cors", headers: { "X-CSRF": "1" } }),
-      fetched(`fetch no-cors ${path}`, path, { mode: "no-cors" }),
-      fetched(`post no-cors ${path}`, path, { mode: "no-cors", method: "POST", body: "logout=yes" }),
-      fetched(`post with X-CSRF ${path}`, path, { mode: "cors", method: "POST", headers: { "X-CSRF": "1" } }),
+      tryElement(`img ${path}`, "img", { src: gateway + path }),
+      tryElement(`script ${path}`, "script", { src: gateway + path }),
+      tryElement(`style sheet ${path}`, "link", { rel: "stylesheet", href: gateway + path }),
+      tryElement(`prefetch ${path}`, "link", { rel: "prefetch", href: gateway + path }),
+      tryElement(`iframe ${path}`, "iframe", { src: gateway + path }),
+      tryFetch(`fetch ${path}`, path, { mode: "cors" }),
+      tryFetch(`fetch with X-CSRF ${path}`, path, { mode: "cors", headers: { "X-CSRF": "1" } }),
+      tryFetch(`fetch no-cors ${path}`, path, { mode: "no-cors" }),
+      tryFetch(`post no-cors ${path}`, path, { mode: "no-cors", method: "POST", body: "logout=yes" }),
+      tryFetch(`post with X-CSRF ${path}`, path, { mode: "cors", method: "POST", headers: { "X-CSRF": "1" } }),
     ]);
     const events = new EventSource(`${gateway}/api/events`, { withCredentials: true });
     const socket = new WebSocket(`${gateway.replace("http", "ws")}/api/socket`);
     navigator.sendBeacon(`${gateway}/bff/logout`, new Blob(["x"], { type: "text/plain" }));
     return Promise.all([
       ...attempts,
-      listened("EventSource /api/events", events, () => events.close()),
-      listened("WebSocket /api/socket", socket, () => socket.close()),
-      posted("form /bff/logout", "/bff/logout"),
-      posted("form /api/upload", "/api/upload"),
+      tryListen("EventSource /api/events", events, () => events.close()),
+      tryListen("WebSocket /api/socket", socket, () => socket.close()),
+      tryForm("form /bff/logout", "/bff/logout"),
+      tryForm("form /api/upload", "/api/upload"),
     ]);
   }, origin);
 }

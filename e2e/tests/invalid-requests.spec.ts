@@ -1,28 +1,28 @@
-// Wrong, forged and oversized input in a real browser: a clear answer, nobody gains or loses a session, and one log line
-// says why.
-import { call } from "../support/calls.ts";
-import { loginUpToCallback } from "../support/people.ts";
+// Invalid, forged and oversized requests: a clear error page, no session created or ended, and a log line with the
+// reason.
+import { call } from "../support/page-requests.ts";
+import { obtainCallbackUrl } from "../support/users.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
 import { expect, test } from "../support/test.ts";
 
-const logged = (output: string, event: string) =>
+const logLinesOf = (output: string, event: string) =>
   output
     .split("\n")
     .filter((line) => line.includes(`"event":"${event}"`))
     .map((line) => JSON.parse(line) as { reason: string });
 
-const SENSELESS_CALLBACKS = [
-  { what: "without anything", query: "", reason: "there is no state" },
+const INVALID_CALLBACKS = [
+  { what: "without parameters", query: "", reason: "there is no state" },
   { what: "without a code", query: "?state=x", reason: "there is neither code nor error" },
   { what: "without a state", query: "?code=x", reason: "there is no state" },
   { what: "with two states", query: "?code=x&state=a&state=b", reason: "a parameter is given twice" },
-  { what: "with a state of nobody's", query: "?code=x&state=y", reason: "not of a login that this browser has" },
+  { what: "with an unknown state", query: "?code=x&state=y", reason: "not of a login that this browser has" },
   {
-    what: "with an error for a state of nobody's",
+    what: "with an error and an unknown state",
     query: "?error=x&state=y",
     reason: "not of a login that this browser",
   },
-  { what: "with a state far too long", query: `?state=${"x".repeat(8_000)}&code=x`, reason: "not of a login" },
+  { what: "with a state of 8,000 characters", query: `?state=${"x".repeat(8_000)}&code=x`, reason: "not of a login" },
   {
     what: "with twenty parameters",
     query: `?${Array.from({ length: 20 }, (_, at) => `p${at}=x`).join("&")}`,
@@ -30,19 +30,19 @@ const SENSELESS_CALLBACKS = [
   },
 ];
 
-test("a callback that is incomplete, doubled, too long or nobody's is refused in plain words", async ({
+test("a callback with missing, repeated, oversized or unknown parameters gets an error page with a retry link", async ({
   page,
   context,
   system,
 }) => {
-  for (const { what, query, reason } of SENSELESS_CALLBACKS) {
-    const before = logged(system.gateway.output(), "login_failed").length;
+  for (const { what, query, reason } of INVALID_CALLBACKS) {
+    const before = logLinesOf(system.gateway.output(), "login_failed").length;
     const response = await page.goto(`/bff/callback${query}`);
     expect(response!.status(), what).toBe(400);
     await expect(page.getByRole("heading", { name: "The login was not completed" }), what).toBeVisible();
     await expect(page.getByRole("link", { name: "Try again" }), what).toBeVisible();
     const reasons = () =>
-      logged(system.gateway.output(), "login_failed")
+      logLinesOf(system.gateway.output(), "login_failed")
         .slice(before)
         .map((line) => line.reason);
     await expect.poll(reasons, what).toEqual([expect.stringContaining(reason)]);
@@ -50,80 +50,80 @@ test("a callback that is incomplete, doubled, too long or nobody's is refused in
   expect(await context.cookies()).toEqual([]);
 });
 
-test("a callback that makes no sense takes no session away", async ({ loggedIn, person }) => {
-  await loggedIn.goto("/bff/callback?code=x&state=y");
-  await expect(loggedIn).toHaveURL("/");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await loggedIn.goto("/bff/callback?state=y");
-  await expect(loggedIn.getByRole("heading", { name: "The login was not completed" })).toBeVisible();
-  await loggedIn.getByRole("link", { name: "Go to the start page" }).click();
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+test("an invalid callback keeps the session", async ({ loggedInPage, user }) => {
+  await loggedInPage.goto("/bff/callback?code=x&state=y");
+  await expect(loggedInPage).toHaveURL("/");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  await loggedInPage.goto("/bff/callback?state=y");
+  await expect(loggedInPage.getByRole("heading", { name: "The login was not completed" })).toBeVisible();
+  await loggedInPage.getByRole("link", { name: "Go to the start page" }).click();
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
 });
 
-test("a state that was changed on its way is refused, and the true one is still good", async ({
+test("a callback with a forged state is rejected, and the original one still succeeds", async ({
   context,
   page,
   system,
-  person,
+  user,
 }) => {
-  const address = new URL(await loginUpToCallback(context, system, person));
+  const address = new URL(await obtainCallbackUrl(context, system, user));
   const state = address.searchParams.get("state")!;
   const forged = new URL(address);
   forged.searchParams.set("state", state.slice(0, -2) + (state.endsWith("AA") ? "BB" : "AA"));
   await page.goto(forged.href);
   await expect(page.getByRole("heading", { name: "The login was not completed" })).toBeVisible();
   await page.goto(address.href);
-  await expect(page.getByRole("banner")).toContainText(person.name);
+  await expect(page.getByRole("banner")).toContainText(user.name);
 });
 
-const WRONG_COOKIES = [
-  { what: "changed by one letter", change: (id: string) => (id.startsWith("A") ? "B" : "A") + id.slice(1) },
-  { what: "cut short", change: (id: string) => id.slice(0, 20) },
-  { what: "of four thousand letters", change: (id: string) => id.repeat(90) },
-  { what: "that says something else", change: () => "../../etc/passwd" },
+const INVALID_SESSION_IDS = [
+  { what: "one character changed", change: (id: string) => (id.startsWith("A") ? "B" : "A") + id.slice(1) },
+  { what: "truncated", change: (id: string) => id.slice(0, 20) },
+  { what: "about 4,000 characters", change: (id: string) => id.repeat(90) },
+  { what: "a path", change: () => "../../etc/passwd" },
 ];
 
-test("a session cookie that was changed, cut or made up opens nothing and breaks nothing", async ({
-  loggedIn,
+test("a modified, truncated or invented session cookie selects no session, and the real one still works", async ({
+  loggedInPage,
   context,
   system,
-  person,
+  user,
 }) => {
   const [cookie] = (await context.cookies(system.origin)).filter(({ name }) => name === SESSION_COOKIE);
-  for (const { what, change } of WRONG_COOKIES) {
+  for (const { what, change } of INVALID_SESSION_IDS) {
     await context.addCookies([{ ...cookie!, value: change(cookie!.value) }]);
-    await loggedIn.goto("/profile");
-    await expect(loggedIn.getByRole("main").getByRole("link", { name: "Log in" }), what).toBeVisible();
-    expect(await call(loggedIn, "/api/protected?message=x"), what).toMatchObject({ status: 401 });
+    await loggedInPage.goto("/profile");
+    await expect(loggedInPage.getByRole("main").getByRole("link", { name: "Log in" }), what).toBeVisible();
+    expect(await call(loggedInPage, "/api/protected?message=x"), what).toMatchObject({ status: 401 });
   }
   await context.addCookies([cookie!]);
-  await loggedIn.reload();
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+  await loggedInPage.reload();
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
 });
 
-test("a request with more cookies than fit is refused, and the browser is not shut out for good", async ({
-  loggedIn,
+test("a request with oversized cookies gets a 431, and succeeds after they are removed", async ({
+  loggedInPage,
   context,
   system,
-  person,
+  user,
 }) => {
-  const junk = Array.from({ length: 6 }, (_, at) => ({
+  const oversized = Array.from({ length: 6 }, (_, at) => ({
     name: `junk-${at}`,
     value: "x".repeat(3_500),
     url: system.origin,
   }));
-  await context.addCookies(junk);
-  expect((await loggedIn.goto("/profile"))!.status()).toBe(431);
-  for (const { name } of junk) await context.clearCookies({ name });
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+  await context.addCookies(oversized);
+  expect((await loggedInPage.goto("/profile"))!.status()).toBe(431);
+  for (const { name } of oversized) await context.clearCookies({ name });
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
 });
 
-test("a login with parameters that nobody needs, or twice, is refused before the provider is asked", async ({
+test("a login with an unknown, repeated or invalid parameter is rejected before a pushed authorization request", async ({
   page,
   system,
 }) => {
-  const asked = system.provider.count("par");
+  const before = system.provider.count("par");
   for (const query of [
     "?returnTo=/a&returnTo=/b",
     "?redirect_uri=http://evil.example",
@@ -134,18 +134,15 @@ test("a login with parameters that nobody needs, or twice, is refused before the
     expect([query, response!.status()]).toEqual([query, 400]);
     await expect(page.getByRole("heading", { name: "This did not work" })).toBeVisible();
   }
-  expect(system.provider.count("par")).toBe(asked);
+  expect(system.provider.count("par")).toBe(before);
 });
 
-test("a browser that opens another loopback name is led to the right one", async ({ page, system }) => {
+test("a request for 127.0.0.1 is redirected to localhost with path and query", async ({ page, system }) => {
   await page.goto(`${system.origin.replace("localhost", "127.0.0.1")}/profile?x=y`);
   await expect(page).toHaveURL(`${system.origin}/profile?x=y`);
 });
 
-test("an address that leads nowhere is a page with a way on, and a missing file is no page", async ({
-  page,
-  request,
-}) => {
+test("an unknown path shows a not-found page, and a missing file gets a 404", async ({ page, request }) => {
   await page.goto("/no/such/page");
   await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
   await page.getByRole("link", { name: "Go to the start" }).click();
@@ -153,7 +150,11 @@ test("an address that leads nowhere is a page with a way on, and a missing file 
   expect((await request.get("/assets/no-such-file.js")).status()).toBe(404);
 });
 
-test("an app whose gateway never answers says so in the end", async ({ page, context, person }) => {
+test("the app reports an unknown session when the gateway never responds, and recovers when it does", async ({
+  page,
+  context,
+  user,
+}) => {
   await context.route("**/bff/user", () => undefined);
   await page.goto("/profile");
   await expect(page.getByText("Still waiting for your session")).toBeVisible();
@@ -161,12 +162,12 @@ test("an app whose gateway never answers says so in the end", async ({ page, con
     timeout: 30_000,
   });
   await context.unroute("**/bff/user");
-  // The page also tries again by itself, and may do so just now.
-  const hasHealed = page.getByRole("main").getByRole("link", { name: "Log in" });
+  // The page also retries by itself, so the button may be gone.
+  const loginLink = page.getByRole("main").getByRole("link", { name: "Log in" });
   await page
     .getByRole("button", { name: "Try again" })
     .click({ timeout: 2_000 })
     .catch(() => undefined);
-  await expect(hasHealed).toBeVisible({ timeout: 45_000 });
-  await expect(page.locator("body")).not.toContainText(person.name);
+  await expect(loginLink).toBeVisible({ timeout: 45_000 });
+  await expect(page.locator("body")).not.toContainText(user.name);
 });

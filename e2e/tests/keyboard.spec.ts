@@ -1,24 +1,24 @@
-// The whole way from login to logout without a mouse.
+// Keyboard operation from login to logout.
 import type { Locator, Page } from "@playwright/test";
 import { usernameField } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
-test("a person logs in, works and logs out with the keyboard alone", async ({ page, person }) => {
-  await page.goto("/call?message=by+hand");
+test("login, an API call and logout work with the keyboard alone, with a visible focus", async ({ page, user }) => {
+  await page.goto("/call?message=keyboard");
   await tabTo(page, page.getByRole("banner").getByRole("link", { name: "Log in" }));
   await page.keyboard.press("Enter");
-  // The provider's page puts the cursor where it belongs.
+  // The provider's login page focuses its first field.
   await expect(usernameField(page)).toBeFocused();
-  await page.keyboard.type(person.username);
+  await page.keyboard.type(user.username);
   await page.keyboard.press("Tab");
-  await page.keyboard.type(person.password);
+  await page.keyboard.type(user.password);
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("banner")).toContainText(person.name);
+  await expect(page.getByRole("banner")).toContainText(user.name);
 
   await tabTo(page, page.getByRole("link", { name: "Profile" }));
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL("/profile");
-  // Where one is now is told by the heading.
+  // A navigation moves the focus to the heading.
   await expect(page.getByRole("heading", { level: 1, name: "Profile" })).toBeFocused();
   await tabTo(page, page.getByRole("link", { name: "Call the API" }), "Shift+Tab");
   await page.keyboard.press("Enter");
@@ -34,9 +34,9 @@ test("a person logs in, works and logs out with the keyboard alone", async ({ pa
   await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
 });
 
-test("the first Tab leads past the navigation", async ({ page }) => {
+test("the first Tab focuses the skip link, which moves the focus past the navigation", async ({ page }) => {
   await page.goto("/profile");
-  // Complete: the heading alone is there before the session is known.
+  // The heading alone is shown before the session is known.
   await expect(page.getByRole("main").getByRole("link", { name: "Log in" })).toBeVisible();
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
@@ -46,7 +46,7 @@ test("the first Tab leads past the navigation", async ({ page }) => {
   await expect(page.getByRole("main").getByRole("link", { name: "Log in" })).toBeFocused();
 });
 
-/** Everything on the way must show that it has the focus. */
+/** Presses Tab until the target is focused, and asserts a visible focus on every element before it. */
 async function tabTo(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Tab"): Promise<void> {
   await expect(target).toBeVisible();
   for (let presses = 0; presses < 30; presses++) {
@@ -58,8 +58,8 @@ async function tabTo(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Ta
       const isMarked = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
       return isMarked ? null : active.outerHTML;
     });
-    expect(unmarked, "an element that does not show its focus").toBeNull();
+    expect(unmarked, "focused element without outline or shadow").toBeNull();
     if (await target.evaluate((element) => element === document.activeElement)) return;
   }
-  throw new Error(`${String(target)} is not reached by ${key}`);
+  throw new Error(`${String(target)} is not focused after 30 × ${key}`);
 }

@@ -1,14 +1,14 @@
-// Several tabs and several people at once: nobody clobbers another's login, nobody sees another's data.
+// Several tabs of one browser, and several users: concurrent logins succeed, and every tab shows the current user only.
 import type { Page } from "@playwright/test";
-import { call } from "../support/calls.ts";
-import { logInQuietly, newPerson } from "../support/people.ts";
+import { call } from "../support/page-requests.ts";
+import { logInByHttp, createUser } from "../support/users.ts";
 import { enterPassword, passwordField, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
 for (const count of [2, 5])
-  test(`${count} tabs that log in at once and finish in reverse order are all logged in`, async ({
+  test(`${count} tabs with concurrent logins, completed in reverse order, are all logged in`, async ({
     context,
-    person,
+    user,
     system,
   }) => {
     const tabs: Page[] = [];
@@ -21,10 +21,10 @@ for (const count of [2, 5])
     }
     for (const [at, tab] of [...tabs.entries()].reverse()) {
       await tab.bringToFront();
-      if (at === count - 1) await enterPassword(tab, person);
-      else await providerPages.enterPasswordInWaitingTab(tab, person);
+      if (at === count - 1) await enterPassword(tab, user);
+      else await providerPages.enterPasswordInWaitingTab(tab, user);
       await expect(tab).toHaveURL(`/call?message=tab-${at}`);
-      await expect(tab.getByRole("banner")).toContainText(person.name);
+      await expect(tab.getByRole("banner")).toContainText(user.name);
     }
     for (const [at, tab] of tabs.entries()) {
       await tab.bringToFront();
@@ -34,39 +34,39 @@ for (const count of [2, 5])
     expect(system.provider.count("refresh-token-reuse")).toBe(0);
   });
 
-test("a tab that was open during the login shows the person as well", async ({ context, system, person }) => {
-  const bystander = await context.newPage();
-  await bystander.goto("/profile");
-  await expect(bystander.getByRole("heading", { name: "Profile" })).toBeVisible();
+test("an open tab shows the user after a login in another tab", async ({ context, system, user }) => {
+  const openTab = await context.newPage();
+  await openTab.goto("/profile");
+  await expect(openTab.getByRole("heading", { name: "Profile" })).toBeVisible();
   const tab = await context.newPage();
-  await logInQuietly(context, system, person);
+  await logInByHttp(context, system, user);
   await tab.goto("/");
-  await expect(tab.getByRole("banner")).toContainText(person.name);
-  await expect(bystander.getByRole("heading", { name: "Claims" })).toBeVisible();
+  await expect(tab.getByRole("banner")).toContainText(user.name);
+  await expect(openTab.getByRole("heading", { name: "Claims" })).toBeVisible();
 });
 
-test("two people in two browsers never see each other's data, however their calls interleave", async ({
+test("concurrent calls of two users in two browsers return only the caller's own data", async ({
   system,
   newBrowser,
 }) => {
   const pages: { page: Page; sub: string; name: string }[] = [];
   for (const department of ["engineering", "sales"]) {
-    const person = await newPerson(system, { department });
+    const user = await createUser(system, { department });
     const { context } = await newBrowser();
-    await logInQuietly(context, system, person);
+    await logInByHttp(context, system, user);
     const page = await context.newPage();
     await page.goto("/profile");
-    await expect(page.getByRole("banner")).toContainText(person.name);
-    pages.push({ page, sub: person.sub, name: person.name });
+    await expect(page.getByRole("banner")).toContainText(user.name);
+    pages.push({ page, sub: user.sub, name: user.name });
   }
   const rounds = Array.from({ length: 20 }, (_, round) => round);
-  const seen = await Promise.all(
+  const subsByPage = await Promise.all(
     pages.map(async ({ page }) => {
-      const answers = await Promise.all(rounds.map((round) => call(page, `/api/protected?message=${round}`)));
-      return answers.map(({ body }) => (body as { user?: { sub?: string } }).user?.sub);
+      const responses = await Promise.all(rounds.map((round) => call(page, `/api/protected?message=${round}`)));
+      return responses.map(({ body }) => (body as { user?: { sub?: string } }).user?.sub);
     }),
   );
-  expect(seen).toEqual(pages.map(({ sub }) => rounds.map(() => sub)));
+  expect(subsByPage).toEqual(pages.map(({ sub }) => rounds.map(() => sub)));
   for (const [at, { page }] of pages.entries()) {
     const other = pages[1 - at]!;
     await page.reload();
@@ -76,45 +76,46 @@ test("two people in two browsers never see each other's data, however their call
   }
 });
 
-test("a person who logs in where another one was takes over nothing of theirs", async ({
+test("a login of another user in the same browser shows no data of the previous user", async ({
   context,
-  loggedIn,
+  loggedInPage,
   system,
-  person,
+  user,
 }) => {
-  const next = await newPerson(system);
-  await loggedIn.goto("/");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  // The provider's session ends behind the gateway's back, as when somebody logs out of another application.
+  const next = await createUser(system);
+  await loggedInPage.goto("/");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  // The provider's session ends without a notice to the gateway.
   await context.clearCookies({ domain: "127.0.0.1" });
-  await logInQuietly(context, system, next);
-  await loggedIn.goto("/profile");
-  await expect(loggedIn.getByRole("banner")).toContainText(next.name);
-  await expect(loggedIn.locator("body")).not.toContainText(person.sub);
+  await logInByHttp(context, system, next);
+  // The page reloads by itself when it learns of the new user, which would interrupt a navigation of the test.
+  await expect(loggedInPage.getByRole("banner")).toContainText(next.name);
+  await loggedInPage.goto("/profile");
+  await expect(loggedInPage.getByRole("table", { name: "Claims" })).toContainText(next.sub);
+  await expect(loggedInPage.locator("body")).not.toContainText(user.sub);
 });
 
-for (const next of ["another person", "the same person"] as const)
+for (const next of ["another user", "the same user"] as const)
   for (const path of ["/profile", "/call", "/"])
-    test(`a tab on ${path} follows when ${next} logs in in a second tab`, async ({
+    test(`a tab on ${path} shows the current user after a login of ${next} in a second tab`, async ({
       context,
-      loggedIn,
+      loggedInPage,
       system,
-      person,
+      user,
     }) => {
-      const people = { "another person": () => newPerson(system), "the same person": () => Promise.resolve(person) };
-      const newcomer = await people[next]();
-      const heard = context.waitForEvent("response", (response) => response.url().endsWith("/bff/events"));
-      await loggedIn.goto(path);
-      await heard;
-      await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-      // The provider asks again who it is: its own session has ended, for instance by a logout in another application.
+      const nextUser = next === "another user" ? await createUser(system) : user;
+      const subscribed = context.waitForEvent("response", (response) => response.url().endsWith("/bff/events"));
+      await loggedInPage.goto(path);
+      await subscribed;
+      await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+      // Without its own session the provider asks for the password.
       await context.clearCookies({ domain: "127.0.0.1" });
       const second = await context.newPage();
       await second.goto("/bff/login");
-      await enterPassword(second, newcomer);
-      await expect(second.getByRole("banner")).toContainText(newcomer.name);
-      await expect(loggedIn.getByRole("banner")).toContainText(newcomer.name);
-      await expect(loggedIn.getByText("Your session was ended")).toHaveCount(0);
-      if (next === "another person") await expect(loggedIn.locator("body")).not.toContainText(person.name);
-      expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({ status: 200 });
+      await enterPassword(second, nextUser);
+      await expect(second.getByRole("banner")).toContainText(nextUser.name);
+      await expect(loggedInPage.getByRole("banner")).toContainText(nextUser.name);
+      await expect(loggedInPage.getByText("Your session was ended")).toHaveCount(0);
+      if (next === "another user") await expect(loggedInPage.locator("body")).not.toContainText(user.name);
+      expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({ status: 200 });
     });

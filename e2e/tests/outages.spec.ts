@@ -1,79 +1,80 @@
-// Bad weather: whatever breaks, nobody is logged out by it, the page says what is the matter, and all of it heals.
+// Outages of provider, Redis, gateway and network: sessions survive, the page reports the outage and recovers by itself.
 import type { BrowserContext, Page } from "@playwright/test";
-import { call, replay } from "../support/calls.ts";
+import { call, requestWithCookie } from "../support/page-requests.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
 import { enterPassword } from "../support/provider-pages.ts";
-import { USUAL_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
+import { DEFAULT_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";
 
-const sessionIn = async (context: BrowserContext) =>
+const sessionIdIn = async (context: BrowserContext) =>
   (await context.cookies()).find(({ name }) => name === SESSION_COOKIE)?.value;
-const trouble = (page: Page) => page.getByRole("region", { name: "We cannot check your session right now" });
-const unreachable = (page: Page) => page.getByRole("region", { name: "Cloakroom cannot be reached" });
-const offline = (page: Page) => page.getByRole("region", { name: "You are offline" });
-const answer = (page: Page) => page.getByRole("region", { name: "Response" });
+const sessionUnknownNotice = (page: Page) =>
+  page.getByRole("region", { name: "We cannot check your session right now" });
+const gatewayUnreachableNotice = (page: Page) => page.getByRole("region", { name: "Cloakroom cannot be reached" });
+const offlineNotice = (page: Page) => page.getByRole("region", { name: "You are offline" });
+const responsePanel = (page: Page) => page.getByRole("region", { name: "Response" });
 const send = (page: Page) => page.getByRole("button", { name: "Send" }).click();
 
-// Pages and gateway retry with exponential backoff.
+// Page and gateway retry with exponential backoff.
 test.setTimeout(120_000);
 
-test.beforeEach(async ({ loggedIn, person }) => {
-  await loggedIn.goto("/call");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
+test.beforeEach(async ({ loggedInPage, user }) => {
+  await loggedInPage.goto("/call");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
 });
 
-test.describe("the provider is down", () => {
+test.describe("provider outage", () => {
   test.afterEach(async ({ system }) => {
-    await system.provider.issueAccessTokensFor(USUAL_ACCESS_TOKEN_SECONDS);
+    await system.provider.setAccessTokenLifetime(DEFAULT_ACCESS_TOKEN_SECONDS);
     await system.provider.up();
   });
 
-  test("the person goes on working while the access token lives", async ({ page, person, system }) => {
-    // The API has met the provider's keys by now, as it has in any system that runs.
+  test("API calls succeed during a provider outage until the access token expires", async ({ page, user, system }) => {
+    // The API caches the provider's keys on its first request.
     await send(page);
-    await expect(answer(page)).toContainText("probeReceived");
+    await expect(responsePanel(page)).toContainText("probeReceived");
     await system.provider.down();
     await page.getByLabel("Message").fill("still working");
     await send(page);
-    await expect(answer(page)).toContainText("still workingReceived");
+    await expect(responsePanel(page)).toContainText("still workingReceived");
     await page.getByRole("link", { name: "Profile" }).click();
-    await expect(page.getByRole("table", { name: "Claims" })).toContainText(person.sub);
+    await expect(page.getByRole("table", { name: "Claims" })).toContainText(user.sub);
   });
 
-  test("an access token that cannot be renewed is a 503 and not a logout, and work goes on when it can", async ({
+  test("a refresh that fails during a provider outage is a 503, keeps the session and succeeds after the outage", async ({
     page,
     context,
-    person,
+    user,
     system,
   }) => {
-    await system.provider.issueAccessTokensFor(3);
+    await system.provider.setAccessTokenLifetime(3);
     await context.clearCookies({ name: SESSION_COOKIE });
     await logInBySso(context, system.origin);
     await page.reload();
-    await expect(page.getByRole("banner")).toContainText(person.name);
-    const before = await sessionIn(context);
-    // So that the API has the provider's keys: it would have a 503 of its own, without a request id.
+    await expect(page.getByRole("banner")).toContainText(user.name);
+    const before = await sessionIdIn(context);
+    // The API caches the provider's keys: without them it would send a 503 of its own.
     expect(await call(page, "/api/protected?message=x")).toMatchObject({ status: 200 });
     await system.provider.down();
     await expect
       .poll(() => call(page, "/api/protected?message=x"), { timeout: 20_000 })
       .toMatchObject({ status: 503, body: { code: "provider_unavailable", requestId: expect.any(String) } });
     await send(page);
-    await expect(answer(page)).toContainText("The login service cannot be reached right now");
-    await expect(answer(page)).toContainText("Trying again");
-    await expect(page.getByRole("banner")).toContainText(person.name);
-    expect(await sessionIn(context)).toBe(before);
+    await expect(responsePanel(page)).toContainText("The login service cannot be reached right now");
+    await expect(responsePanel(page)).toContainText("Trying again");
+    await expect(page.getByRole("banner")).toContainText(user.name);
+    expect(await sessionIdIn(context)).toBe(before);
 
     await system.provider.up();
-    // By itself: the page tries again.
-    await expect(answer(page)).toContainText("probeReceived", { timeout: 45_000 });
-    expect(await sessionIn(context)).toBe(before);
+    // The page retries without user input.
+    await expect(responsePanel(page)).toContainText("probeReceived", { timeout: 45_000 });
+    expect(await sessionIdIn(context)).toBe(before);
     expect(system.provider.count("refresh-token-reuse")).toBe(0);
   });
 
-  test("a login gets a page that says so and leads on once the provider is back", async ({
+  test("a login during a provider outage shows an error page with status 503, whose retry link works after the outage", async ({
     newBrowser,
-    person,
+    user,
     request,
     system,
   }) => {
@@ -94,96 +95,91 @@ test.describe("the provider is down", () => {
     const loginStatus = async () => (await request.get(`${system.origin}/bff/login`, { maxRedirects: 0 })).status();
     await expect.poll(loginStatus, { timeout: 30_000 }).toBe(303);
     await page.getByRole("link", { name: "Try again" }).click();
-    await enterPassword(page, person);
+    await enterPassword(page, user);
     await expect(page).toHaveURL("/profile");
   });
 
-  test("a logout ends the session here and says that the provider could not be told", async ({
+  test("a logout during a provider outage ends the session and warns about the provider's session", async ({
     page,
     context,
     system,
     request,
   }) => {
-    const cookie = `${SESSION_COOKIE}=${await sessionIn(context)}`;
+    const cookie = `${SESSION_COOKIE}=${await sessionIdIn(context)}`;
     await system.provider.down();
     await page.getByRole("button", { name: "Log out", exact: true }).click();
     await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
     await expect(page.getByText("You may still be logged in there")).toBeVisible();
-    expect(await sessionIn(context)).toBeUndefined();
-    expect((await replay(request, `${system.origin}/api/protected?message=x`, cookie)).status()).toBe(401);
+    expect(await sessionIdIn(context)).toBeUndefined();
+    expect((await requestWithCookie(request, `${system.origin}/api/protected?message=x`, cookie)).status()).toBe(401);
   });
 });
 
-test.describe("Redis", () => {
-  test("that is frozen is a 503 and not a logout, and the page heals by itself", async ({
+test.describe("Redis outage", () => {
+  test("requests while Redis hangs get a 503, the session is kept and the page recovers by itself", async ({
     page,
     context,
-    person,
+    user,
     system,
   }) => {
-    const before = await sessionIn(context);
-    system.redis.freeze();
+    const before = await sessionIdIn(context);
+    system.redis.pause();
     try {
-      await page.getByLabel("Message").fill("typed meanwhile");
+      await page.getByLabel("Message").fill("typed during the outage");
       await send(page);
-      await expect(answer(page)).toContainText("The gateway cannot look up your session right now");
-      await expect(trouble(page)).toBeVisible();
+      await expect(responsePanel(page)).toContainText("The gateway cannot look up your session right now");
+      await expect(sessionUnknownNotice(page)).toBeVisible();
       expect(await call(page, "/bff/user")).toMatchObject({ status: 503, body: { code: "store_unavailable" } });
-      expect(await sessionIn(context)).toBe(before);
+      expect(await sessionIdIn(context)).toBe(before);
     } finally {
-      system.redis.thaw();
+      system.redis.resume();
     }
-    await expect(trouble(page)).toHaveCount(0, { timeout: 45_000 });
-    await expect(answer(page)).toContainText("typed meanwhileReceived", { timeout: 45_000 });
-    await expect(page.getByRole("banner")).toContainText(person.name);
-    expect(await sessionIn(context)).toBe(before);
+    await expect(sessionUnknownNotice(page)).toHaveCount(0, { timeout: 45_000 });
+    await expect(responsePanel(page)).toContainText("typed during the outageReceived", { timeout: 45_000 });
+    await expect(page.getByRole("banner")).toContainText(user.name);
+    expect(await sessionIdIn(context)).toBe(before);
   });
 
-  test("that is frozen while a page is opened delays it and shows nobody else's session", async ({
+  test("a page opened while Redis hangs shows an outage notice and no login link, then the user's data", async ({
     page,
-    person,
+    user,
     system,
   }) => {
-    system.redis.freeze();
+    system.redis.pause();
     try {
       await page.goto("/profile");
-      await expect(trouble(page)).toBeVisible();
+      await expect(sessionUnknownNotice(page)).toBeVisible();
       await expect(page.getByText("This page appears as soon as your session can be checked.")).toBeVisible();
       await expect(page.getByRole("link", { name: "Log in" })).toHaveCount(0);
     } finally {
-      system.redis.thaw();
+      system.redis.resume();
     }
-    await expect(page.getByRole("table", { name: "Claims" })).toContainText(person.sub, { timeout: 45_000 });
+    await expect(page.getByRole("table", { name: "Claims" })).toContainText(user.sub, { timeout: 45_000 });
   });
 
-  test("that is frozen during a logout leaves nobody believing it was done", async ({
+  test("a logout while Redis hangs is reported as failed and succeeds when it is repeated", async ({
     page,
     context,
-    person,
+    user,
     system,
   }) => {
-    system.redis.freeze();
+    system.redis.pause();
     try {
       await page.getByRole("button", { name: "Log out", exact: true }).click();
       await expect(page.getByRole("region", { name: "You are NOT logged out" })).toBeVisible();
-      expect(await sessionIn(context)).toBeDefined();
+      expect(await sessionIdIn(context)).toBeDefined();
     } finally {
-      system.redis.thaw();
+      system.redis.resume();
     }
-    await expect(page.getByRole("banner")).toContainText(person.name);
+    await expect(page.getByRole("banner")).toContainText(user.name);
     await expect.poll(async () => (await call(page, "/bff/user")).status).toBe(200);
     await page.getByRole("button", { name: "Try to log out again" }).click();
     await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
-    expect(await sessionIn(context)).toBeUndefined();
+    expect(await sessionIdIn(context)).toBeUndefined();
   });
 
-  test("that crashes and comes back with its data leaves everybody logged in", async ({
-    page,
-    context,
-    person,
-    system,
-  }) => {
-    const before = await sessionIn(context);
+  test("sessions survive a crash and restart of Redis", async ({ page, context, user, system }) => {
+    const before = await sessionIdIn(context);
     await system.redis.crash();
     try {
       await expect
@@ -191,66 +187,66 @@ test.describe("Redis", () => {
         .toMatchObject({ status: 503, body: { code: "store_unavailable" } });
       expect(await call(page, "/bff/user")).toMatchObject({ status: 503, body: { code: "store_unavailable" } });
     } finally {
-      await system.redis.startAgain();
+      await system.redis.restart();
     }
     await expect
       .poll(() => call(page, "/api/protected?message=x"), { timeout: 45_000 })
-      .toMatchObject({ status: 200, body: { user: { sub: person.sub } } });
-    expect(await sessionIn(context)).toBe(before);
+      .toMatchObject({ status: 200, body: { user: { sub: user.sub } } });
+    expect(await sessionIdIn(context)).toBe(before);
   });
 });
 
-test.describe("the gateway", () => {
-  test("that crashes and is started again knows every session, and the open page heals by itself", async ({
+test.describe("gateway restart", () => {
+  test("sessions survive a crash of the gateway, and an open page recovers by itself", async ({
     page,
     context,
-    person,
+    user,
     system,
   }) => {
-    const before = await sessionIn(context);
+    const before = await sessionIdIn(context);
     await page.getByLabel("Message").fill("typed before the crash");
     await system.gateway.kill("SIGKILL");
     await send(page);
-    await expect(answer(page)).toContainText("There is no connection");
-    await expect(unreachable(page)).toBeVisible();
+    await expect(responsePanel(page)).toContainText("There is no connection");
+    await expect(gatewayUnreachableNotice(page)).toBeVisible();
     await system.gateway.restart();
-    await expect(unreachable(page)).toHaveCount(0, { timeout: 45_000 });
-    await expect(page.getByRole("banner")).toContainText(person.name);
-    await answer(page).getByRole("button", { name: "Try again" }).click();
-    await expect(answer(page)).toContainText("typed before the crashReceived");
-    expect(await sessionIn(context)).toBe(before);
+    await expect(gatewayUnreachableNotice(page)).toHaveCount(0, { timeout: 45_000 });
+    await expect(page.getByRole("banner")).toContainText(user.name);
+    await responsePanel(page).getByRole("button", { name: "Try again" }).click();
+    await expect(responsePanel(page)).toContainText("typed before the crashReceived");
+    expect(await sessionIdIn(context)).toBe(before);
   });
 
-  test("that is restarted in order answers the calls that are on their way", async ({ page, person, system }) => {
-    const onItsWay = call(page, "/api/slow?ms=1000");
-    // Asked later and answered: the slow one has arrived.
+  test("a graceful restart completes the requests in flight", async ({ page, user, system }) => {
+    const inFlight = call(page, "/api/slow?ms=1000");
+    // Sent later and already completed: the gateway has received the slow request.
     expect(await call(page, "/bff/user")).toMatchObject({ status: 200 });
     await system.gateway.restart();
-    expect(await onItsWay).toMatchObject({ status: 200, body: { waitedMs: 1000 } });
+    expect(await inFlight).toMatchObject({ status: 200, body: { waitedMs: 1000 } });
     await page.reload();
-    await expect(page.getByRole("banner")).toContainText(person.name);
+    await expect(page.getByRole("banner")).toContainText(user.name);
   });
 });
 
-test("the network that is gone is said calmly, and what was typed goes out when it is back", async ({
+test("a page without network shows a notice, keeps what was typed and sends it once it is online", async ({
   page,
   context,
-  person,
+  user,
 }) => {
   await page.getByLabel("Message").fill("sent later");
   await context.setOffline(true);
-  await expect(offline(page)).toBeVisible();
+  await expect(offlineNotice(page)).toBeVisible();
   await send(page);
-  await expect(answer(page)).toContainText("There is no connection");
-  await expect(page.getByRole("banner")).toContainText(person.name);
+  await expect(responsePanel(page)).toContainText("There is no connection");
+  await expect(page.getByRole("banner")).toContainText(user.name);
   await context.setOffline(false);
-  await expect(offline(page).or(unreachable(page))).toHaveCount(0);
-  await answer(page).getByRole("button", { name: "Try again" }).click();
-  await expect(answer(page)).toContainText("sent laterReceived");
+  await expect(offlineNotice(page).or(gatewayUnreachableNotice(page))).toHaveCount(0);
+  await responsePanel(page).getByRole("button", { name: "Try again" }).click();
+  await expect(responsePanel(page)).toContainText("sent laterReceived");
 });
 
-/** The provider still knows the browser: it sends it back without a question. */
+/** Single sign-on: the provider has a session of this browser and asks for no password. */
 async function logInBySso(context: BrowserContext, origin: string): Promise<void> {
-  const back = await context.request.get(`${origin}/bff/login`);
-  expect(back.url()).toBe(`${origin}/`);
+  const home = await context.request.get(`${origin}/bff/login`);
+  expect(home.url()).toBe(`${origin}/`);
 }

@@ -1,36 +1,36 @@
-// What the profile tells a person about themselves and their session.
-import { call } from "../support/calls.ts";
+// The profile page: claims and session times.
+import { call } from "../support/page-requests.ts";
 import { expect, test } from "../support/test.ts";
 
-/** Limits are told as a distance from now, so that two answers differ by the time between them. */
+/** The gateway reports limits relative to now: two responses differ by the time between them. */
 const TOLERANCE_MS = 60_000;
 
-type Told = {
+type UserResponse = {
   user: Record<string, unknown>;
   session: { createdAt: string; idleExpiresAt: string; expiresAt: string };
 };
 
-test("the profile shows every claim and the session's times, as the gateway tells them", async ({
-  loggedIn,
-  person,
+test("the profile shows every claim and the session's times from the gateway's response", async ({
+  loggedInPage,
+  user,
 }) => {
-  await loggedIn.goto("/profile");
-  const claims = loggedIn.getByRole("table", { name: "Claims" });
-  await expect(claims).toContainText(person.sub);
-  const { user, session } = (await call(loggedIn, "/bff/user")).body as Told;
+  await loggedInPage.goto("/profile");
+  const claims = loggedInPage.getByRole("table", { name: "Claims" });
+  await expect(claims).toContainText(user.sub);
+  const { user: claimsOfUser, session } = (await call(loggedInPage, "/bff/user")).body as UserResponse;
   const shown = await claims.getByRole("rowheader").allTextContents();
-  expect(shown.toSorted()).toEqual(Object.keys(user).toSorted());
-  for (const claim of [person.name, person.email, ...person.roles]) await expect(claims).toContainText(claim);
+  expect(shown.toSorted()).toEqual(Object.keys(claimsOfUser).toSorted());
+  for (const claim of [user.name, user.email, ...user.roles]) await expect(claims).toContainText(claim);
 
-  const section = loggedIn.getByRole("region", { name: "Session", exact: true });
+  const section = loggedInPage.getByRole("region", { name: "Session", exact: true });
   const timeOf = async (label: string) => {
-    const entry = section.locator("dl > div").filter({ has: loggedIn.getByText(label, { exact: true }) });
+    const entry = section.locator("dl > div").filter({ has: loggedInPage.getByText(label, { exact: true }) });
     return Date.parse((await entry.locator("time").getAttribute("datetime")) ?? "");
   };
   expect(await timeOf("Logged in")).toBe(Date.parse(session.createdAt));
-  for (const [label, told] of [
+  for (const [label, expected] of [
     ["Ends when unused", session.idleExpiresAt],
     ["Ends in any case", session.expiresAt],
   ] as const)
-    expect(Math.abs((await timeOf(label)) - Date.parse(told)), label).toBeLessThan(TOLERANCE_MS);
+    expect(Math.abs((await timeOf(label)) - Date.parse(expected)), label).toBeLessThan(TOLERANCE_MS);
 });

@@ -1,28 +1,32 @@
-// What a role opens and what it does not: the app is polite, the API decides.
-import { call } from "../support/calls.ts";
-import { logInQuietly, newPerson } from "../support/people.ts";
+// Roles: the app hides what a role does not allow, the API enforces it.
+import { call } from "../support/page-requests.ts";
+import { logInByHttp, createUser } from "../support/users.ts";
 import { expect, test } from "../support/test.ts";
 
-test("a person without the role sees no way to the admin page, and on it why it stays shut", async ({
-  loggedIn,
-  person,
+test("a user without the role admin has no link to the admin page and gets a 403 with the reason on it", async ({
+  loggedInPage,
+  user,
 }) => {
-  await loggedIn.goto("/");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await expect(loggedIn.getByRole("link", { name: "Admin" })).toHaveCount(0);
-  await loggedIn.goto("/admin");
-  await expect(loggedIn.getByText("this page needs the role admin")).toBeVisible();
-  const answer = loggedIn.getByRole("region", { name: "The API’s response" });
-  await expect(answer).toContainText("Your account does not have the role admin.");
-  await expect(answer).toContainText("403");
-  // Nothing is wrong with the session.
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  expect(await call(loggedIn, "/api/protected?message=x")).toMatchObject({ status: 200 });
+  await loggedInPage.goto("/");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  await expect(loggedInPage.getByRole("link", { name: "Admin" })).toHaveCount(0);
+  await loggedInPage.goto("/admin");
+  await expect(loggedInPage.getByText("this page needs the role admin")).toBeVisible();
+  const responsePanel = loggedInPage.getByRole("region", { name: "The API’s response" });
+  await expect(responsePanel).toContainText("Your account does not have the role admin.");
+  await expect(responsePanel).toContainText("403");
+  // The session is not affected.
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({ status: 200 });
 });
 
-test("an administrator is shown the way and the API's answer", async ({ context, page, system }) => {
-  const admin = await newPerson(system, { roles: ["user", "admin"] });
-  await logInQuietly(context, system, admin);
+test("an administrator has a link to the admin page and gets the API's response on it", async ({
+  context,
+  page,
+  system,
+}) => {
+  const admin = await createUser(system, { roles: ["user", "admin"] });
+  await logInByHttp(context, system, admin);
   await page.goto("/");
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Admin" }).click();
   await expect(page).toHaveURL("/admin");
@@ -30,7 +34,7 @@ test("an administrator is shown the way and the API's answer", async ({ context,
   await expect(page.getByText("this page needs the role")).toHaveCount(0);
 });
 
-test("nobody is asked to log in, and told what for, on a page that needs a login", async ({ page }) => {
+test("the admin page asks an anonymous user to log in and states its purpose", async ({ page }) => {
   await page.goto("/admin");
   await expect(page.getByText("It is for administrators.")).toBeVisible();
   await expect(page.getByRole("main").getByRole("link", { name: "Log in" })).toBeVisible();
@@ -40,25 +44,34 @@ for (const { department, status, text } of [
   { department: "engineering", status: 200, text: "The lift will be out of order on Friday." },
   { department: "sales", status: 403, text: "Only the engineering department may see this." },
 ])
-  test(`the API answers somebody of the ${department} department with ${status}`, async ({ context, page, system }) => {
-    await logInQuietly(context, system, await newPerson(system, { department }));
+  test(`the API responds with ${status} to a user of the ${department} department`, async ({
+    context,
+    page,
+    system,
+  }) => {
+    await logInByHttp(context, system, await createUser(system, { department }));
     await page.goto("/call?resource=department");
     await page.getByRole("button", { name: "Send" }).click();
-    const answer = page.getByRole("region", { name: "Response" });
-    await expect(answer).toContainText(text);
-    await expect(answer).toContainText(String(status));
+    const responsePanel = page.getByRole("region", { name: "Response" });
+    await expect(responsePanel).toContainText(text);
+    await expect(responsePanel).toContainText(String(status));
   });
 
-test("a person who forges the role in the app gains nothing", async ({ loggedIn, person, context, system }) => {
+test("a user who forges the role admin in the browser gets a 403 from the API", async ({
+  loggedInPage,
+  user,
+  context,
+  system,
+}) => {
   await context.route("**/bff/user", async (route) => {
-    // Fetched by the test: Chromium's own Sec-Fetch-Site is missing, Origin stands in for it.
+    // Playwright's fetch sends no Sec-Fetch-Site: the gateway checks Origin instead.
     const response = await route.fetch({ headers: { ...route.request().headers(), origin: system.origin } });
     const body = (await response.json()) as { user: { roles: string[] } };
     await route.fulfill({ response, json: { ...body, user: { ...body.user, roles: ["user", "admin"] } } });
   });
-  await loggedIn.goto("/admin");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await expect(loggedIn.getByText("The API sends this response to administrators only.")).toBeVisible();
-  await expect(loggedIn.getByRole("region", { name: "The API’s response" })).toContainText("403");
-  await expect(loggedIn.locator("body")).not.toContainText("You are an administrator.");
+  await loggedInPage.goto("/admin");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  await expect(loggedInPage.getByText("The API sends this response to administrators only.")).toBeVisible();
+  await expect(loggedInPage.getByRole("region", { name: "The API’s response" })).toContainText("403");
+  await expect(loggedInPage.locator("body")).not.toContainText("You are an administrator.");
 });

@@ -1,55 +1,55 @@
-// The API wants more than a password (RFC 9470): the app takes the person through it and loses nothing.
+// Step-up authentication (RFC 9470): the API demands a stronger login, and the app repeats the call after it.
 import type { Page } from "@playwright/test";
-import { call } from "../support/calls.ts";
+import { call } from "../support/page-requests.ts";
 import { SESSION_COOKIE } from "../support/secrets.ts";
 import { providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 
-const answer = (page: Page) => page.getByRole("region", { name: "Response" });
-const history = (page: Page) => page.getByRole("region", { name: "Last calls" }).getByRole("listitem");
-const confirm = (page: Page) => answer(page).getByRole("link", { name: "Confirm that it is you" });
+const responsePanel = (page: Page) => page.getByRole("region", { name: "Response" });
+const callHistory = (page: Page) => page.getByRole("region", { name: "Last calls" }).getByRole("listitem");
+const stepUpLink = (page: Page) => responsePanel(page).getByRole("link", { name: "Confirm that it is you" });
 
-test.beforeEach(async ({ loggedIn, person }) => {
-  await loggedIn.goto("/call");
-  await expect(loggedIn.getByRole("banner")).toContainText(person.name);
-  await loggedIn.getByLabel("Resource").selectOption({ label: "/api/confidential" });
-  await loggedIn.getByLabel("Message").fill("typed & kept");
-  await loggedIn.getByRole("button", { name: "Send" }).click();
-  await expect(answer(loggedIn)).toContainText("Please confirm that it is you");
+test.beforeEach(async ({ loggedInPage, user }) => {
+  await loggedInPage.goto("/call");
+  await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  await loggedInPage.getByLabel("Resource").selectOption({ label: "/api/confidential" });
+  await loggedInPage.getByLabel("Message").fill("typed & kept");
+  await loggedInPage.getByRole("button", { name: "Send" }).click();
+  await expect(responsePanel(loggedInPage)).toContainText("Please confirm that it is you");
 });
 
-test("a person confirms with a second step, and the call is made again with what was typed", async ({
+test("a step-up login with a second factor repeats the call with what was typed", async ({
   page,
-  person,
+  user,
   context,
   system,
 }) => {
-  await expect(answer(page)).toContainText("You stay logged in, and what you typed is kept.");
-  await expect(page.getByRole("banner")).toContainText(person.name);
-  await confirm(page).click();
-  await providerPages.passSecondStep(page);
-  await expect(answer(page)).toContainText("typed & keptReceived");
-  await expect(answer(page)).toContainText('"acr": "2"');
+  await expect(responsePanel(page)).toContainText("You stay logged in, and what you typed is kept.");
+  await expect(page.getByRole("banner")).toContainText(user.name);
+  await stepUpLink(page).click();
+  await providerPages.passSecondFactor(page);
+  await expect(responsePanel(page)).toContainText("typed & keptReceived");
+  await expect(responsePanel(page)).toContainText('"acr": "2"');
   await expect(page.getByLabel("Message")).toHaveValue("typed & kept");
   await expect(page.getByLabel("Resource")).toHaveValue("confidential");
-  await expect(page.getByRole("banner")).toContainText(person.name);
-  await expect(history(page)).toHaveCount(1);
-  // Strong enough for a while: the next call needs nothing.
+  await expect(page.getByRole("banner")).toContainText(user.name);
+  await expect(callHistory(page)).toHaveCount(1);
+  // The next call within max_age needs no step-up.
   await page.getByLabel("Message").fill("and again");
   await page.getByRole("button", { name: "Send" }).click();
-  await expect(answer(page)).toContainText("and againReceived");
+  await expect(responsePanel(page)).toContainText("and againReceived");
   expect((await context.cookies(system.origin)).filter(({ name }) => name === SESSION_COOKIE)).toHaveLength(1);
 
   await page.reload();
   await expect(page.getByLabel("Message")).toHaveValue("typed & kept");
-  await expect(answer(page)).toContainText("Nothing sent yet");
+  await expect(responsePanel(page)).toContainText("Nothing sent yet");
 });
 
-test("a person who turns back at the second step is logged in as before", async ({ page, person }) => {
-  await confirm(page).click();
-  await providerPages.expectSecondStep(page);
+test("a user who returns from the second factor is still logged in at the original level", async ({ page, user }) => {
+  await stepUpLink(page).click();
+  await providerPages.expectSecondFactor(page);
   await page.goBack();
-  await expect(page.getByRole("banner")).toContainText(person.name);
+  await expect(page.getByRole("banner")).toContainText(user.name);
   expect(await call(page, "/api/protected?message=x")).toMatchObject({ status: 200 });
   expect(await call(page, "/api/confidential?message=x")).toMatchObject({
     status: 401,
@@ -57,9 +57,9 @@ test("a person who turns back at the second step is logged in as before", async 
   });
 });
 
-test("a link of somebody else's cannot make the page send anything", async ({ page, person }) => {
+test("a link with the repeat parameter sends no request", async ({ page, user }) => {
   await page.goto("/call?message=planted&repeat=1");
-  await expect(page.getByRole("banner")).toContainText(person.name);
+  await expect(page.getByRole("banner")).toContainText(user.name);
   await expect(page).toHaveURL("/call?message=planted");
-  await expect(answer(page)).toContainText("Nothing sent yet");
+  await expect(responsePanel(page)).toContainText("Nothing sent yet");
 });

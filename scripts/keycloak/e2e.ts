@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { WORLD_VARIABLE, type World } from "../../e2e-keycloak/support/world.ts";
+import { SHARED_SYSTEM_VARIABLE, type SharedSystem } from "../../e2e-keycloak/support/shared-system.ts";
 import { bin, ROOT } from "../bin.ts";
 import { countLine, NOTHING, playwrightCount, skippedTests, sumOf, type Count } from "../counts.ts";
 import { ensureChromium, ensureRedis } from "../prerequisites.ts";
@@ -50,14 +50,14 @@ async function main(): Promise<Count> {
   if ("failed" in system) return system;
   try {
     const counts: Count[] = [];
-    for (const suite of SUITES) if (!isStopping) counts.push(await runSuite(suite, system.world, chromium));
+    for (const suite of SUITES) if (!isStopping) counts.push(await runSuite(suite, system.shared, chromium));
     return isStopping ? sumOf([...counts, { ...NOTHING, failed: 1 }]) : sumOf(counts);
   } finally {
     await system.stop();
   }
 }
 
-async function runSuite(suite: string, world: World, chromium: string): Promise<Count> {
+async function runSuite(suite: string, shared: SharedSystem, chromium: string): Promise<Count> {
   console.log(`\n${suite}, on Keycloak`);
   const report = join(scratch, `${suite}.json`);
   const options = ["test", "--reporter=list,json", "--pass-with-no-tests", ...process.argv.slice(2)];
@@ -69,7 +69,7 @@ async function runSuite(suite: string, world: World, chromium: string): Promise<
       PATH: pathWithOurNode(),
       CHROMIUM: chromium,
       PLAYWRIGHT_JSON_OUTPUT_FILE: report,
-      [WORLD_VARIABLE]: JSON.stringify(world),
+      [SHARED_SYSTEM_VARIABLE]: JSON.stringify(shared),
     },
   });
   for (const line of skippedTests(report)) console.log(`  skipped: ${line}`);

@@ -1,7 +1,7 @@
 // The whole system on a real Keycloak: Redis, Keycloak, the resource API and the gateway of the realm's own client.
 import { randomBytes } from "node:crypto";
 import { launchGateway } from "../../e2e-keycloak/support/gateways.ts";
-import type { World } from "../../e2e-keycloak/support/world.ts";
+import type { SharedSystem } from "../../e2e-keycloak/support/shared-system.ts";
 import { freePort } from "../../demo/src/free-port.ts";
 import { startRedisServer } from "../../demo/src/redis-server.ts";
 import { startApiProcess } from "./api-process.ts";
@@ -15,7 +15,7 @@ export type SystemOptions = {
   onKeycloakText?: (text: string) => void;
 };
 
-export type SystemOnKeycloak = { world: World; stop: () => Promise<void> };
+export type SystemOnKeycloak = { shared: SharedSystem; stop: () => Promise<void> };
 
 /** @throws KeycloakUnavailable; what had been started is stopped again */
 export async function startSystemOnKeycloak(options: SystemOptions): Promise<SystemOnKeycloak> {
@@ -24,7 +24,7 @@ export async function startSystemOnKeycloak(options: SystemOptions): Promise<Sys
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
   };
   try {
-    return { world: await startParts(options, stops), stop };
+    return { shared: await startParts(options, stops), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -34,7 +34,7 @@ export async function startSystemOnKeycloak(options: SystemOptions): Promise<Sys
 async function startParts(
   { spaRoot, logFile, say, onKeycloakText }: SystemOptions,
   stops: (() => Promise<void>)[],
-): Promise<World> {
+): Promise<SharedSystem> {
   const secret = () => randomBytes(24).toString("base64url");
   const port = await freePort();
   const origin = `http://localhost:${port}`;

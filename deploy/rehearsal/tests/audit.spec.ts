@@ -1,7 +1,7 @@
 // npm run audit on the real logs of Keycloak and gateway.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { createUser } from "../../../e2e-keycloak/support/realm-parts.ts";
+import { createUser } from "../../../e2e-keycloak/support/realm-fixtures.ts";
 import { fillLoginForm, logOut } from "../../../e2e-keycloak/support/pages.ts";
 import type { AuditEvent } from "../../../scripts/audit/audit-event.ts";
 import { expect, test } from "../fixtures.ts";

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createUser } from "../../../e2e-keycloak/support/realm-parts.ts";
-import { currentUser, fillLoginForm, logIn } from "../../../e2e-keycloak/support/pages.ts";
+import { createUser } from "../../../e2e-keycloak/support/realm-fixtures.ts";
+import { fetchUser, fillLoginForm, logIn } from "../../../e2e-keycloak/support/pages.ts";
 import { expect, test } from "../fixtures.ts";
 
 type Keys = { certificate: string; key: string };
@@ -25,7 +25,7 @@ test("a restore into an empty system brings back users, passwords and secrets, b
   const { folder, publicOrigin, keycloakOrigin } = rehearsal.installation;
   const user = await createUser(rehearsal.admin(), { department: "operations" });
   await logIn(page, publicOrigin, user);
-  const before = await currentUser(page);
+  const before = await fetchUser(page);
 
   const keys = newKeys(folder, "backup");
   const backup = rehearsal.runScript("backup.sh", [], { BACKUP_CERTIFICATE: keys.certificate });
@@ -84,7 +84,7 @@ test("a restore into an empty system brings back users, passwords and secrets, b
   await rehearsal.startServices();
 
   await test.step("sessions from before the backup are gone", async () => {
-    expect((await currentUser(page)).user).toBeNull();
+    expect((await fetchUser(page)).user).toBeNull();
     await page.goto(`${publicOrigin}/bff/login`);
     expect(new URL(page.url()).origin).toBe(keycloakOrigin);
     await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
@@ -93,7 +93,7 @@ test("a restore into an empty system brings back users, passwords and secrets, b
   await test.step("the user logs in with the old password and has the same subject", async () => {
     await fillLoginForm(page, user);
     await page.waitForURL(`${publicOrigin}/**`);
-    const after = await currentUser(page);
+    const after = await fetchUser(page);
     expect(after.user).toMatchObject({
       department: "operations",
       sub: before.user?.["sub"] as string,
