@@ -71,8 +71,8 @@ test("a user cannot change their own department, even with a manipulated request
   await page.getByRole("button", { name: "Save" }).click();
   const response = await saved;
   expect(response.request().postData()).toContain('"department":["engineering"]');
-  const kept = await admin.get<{ attributes: Record<string, string[]> }>(`/demo/users/${user.id}`);
-  expect(kept.attributes["department"]).toEqual(["sales"]);
+  const stored = await admin.get<{ attributes: Record<string, string[]> }>(`/demo/users/${user.id}`);
+  expect(stored.attributes["department"]).toEqual(["sales"]);
 });
 
 test("a role removed from a user is missing from the next access token", async ({

@@ -28,13 +28,13 @@ test("the browser holds no token of Keycloak in storage, cookies or URLs of the 
   system,
   newUser,
 }) => {
-  const seen: string[] = [];
-  page.on("request", (request) => seen.push(request.url()));
+  const requestUrls: string[] = [];
+  page.on("request", (request) => requestUrls.push(request.url()));
   await logIn(page, system.gateway.origin, await newUser());
-  const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
+  const stored = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
   const cookies = await page.context().cookies(system.gateway.origin);
   // Every encoded JWT begins with eyJ.
-  for (const text of [kept, ...seen.filter((url) => url.startsWith(system.gateway.origin))])
+  for (const text of [stored, ...requestUrls.filter((url) => url.startsWith(system.gateway.origin))])
     expect(text).not.toContain("eyJ");
   // Keycloak stores JWTs in its own cookies, on its own paths.
   for (const { path, value } of cookies) if (path === "/") expect(value).not.toContain("eyJ");

@@ -121,8 +121,8 @@ test("a user disabled in Keycloak is logged out at the next refresh", async ({ p
   const gateway = await newGateway({ clientAttributes: { "access.token.lifespan": "5" } });
   await logIn(page, gateway.origin, user);
   expect((await call(page, "/api/protected?message=probe")).status).toBe(200);
-  const kept = await admin.get<Record<string, unknown>>(`/demo/users/${user.id}`);
-  await admin.send("PUT", `/demo/users/${user.id}`, { ...kept, enabled: false });
+  const stored = await admin.get<Record<string, unknown>>(`/demo/users/${user.id}`);
+  await admin.send("PUT", `/demo/users/${user.id}`, { ...stored, enabled: false });
   await expect
     .poll(async () => (await call(page, "/api/protected?message=probe")).status, { timeout: 30_000 })
     .toBe(401);

@@ -3,9 +3,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export type AttackerSite = {
-  /** Another site than the gateway's. */
+  /** An origin on another site than the gateway's. */
   readonly crossSite: string;
-  /** The gateway's site, but another origin: a compromised sibling. */
+  /** Another origin on the gateway's site, e.g. a compromised sibling. */
   readonly sameSite: string;
   /** Paths of all requests, in order. */
   readonly received: readonly string[];

@@ -74,12 +74,12 @@ async function readPage(page: Page): Promise<SearchedText[]> {
 
 /** @param origin of the gateway; addresses of other origins and callbacks are not searched */
 export async function textsOfRecord(record: BrowserRecord, origin: string): Promise<SearchedText[]> {
-  const ours = [...record.addresses].filter(
+  const gatewayAddresses = [...record.addresses].filter(
     (address) => address.startsWith(origin) && !address.includes("/bff/callback"),
   );
   return [
     ...(await Promise.all(record.console)).map((text) => ({ location: "console", text })),
     ...record.scriptErrors.map((text) => ({ location: "script error", text })),
-    ...ours.map((text) => ({ location: "address", text })),
+    ...gatewayAddresses.map((text) => ({ location: "address", text })),
   ];
 }

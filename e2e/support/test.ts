@@ -35,7 +35,7 @@ type Allowed = { leaks?: true; violations?: true; scriptErrors?: RegExp };
 
 type WorkerFixtures = {
   system: TestSystem;
-  /** Up to where exchanges and log have been searched. */
+  /** Offsets in exchanges and log: everything before them has been searched. */
   searched: { exchanges: number; logChars: number };
 };
 

@@ -77,14 +77,14 @@ test.describe("at 320 px", () => {
       page
         .locator(selector)
         .first()
-        .evaluate((element, wanted) => {
+        .evaluate((element, searched) => {
           const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
           for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
-            const at = node.textContent?.indexOf(wanted) ?? -1;
+            const at = node.textContent?.indexOf(searched) ?? -1;
             if (at < 0) continue;
             const range = document.createRange();
             range.setStart(node, at);
-            range.setEnd(node, at + wanted.length);
+            range.setEnd(node, at + searched.length);
             return range.getClientRects().length;
           }
           return 0;

@@ -16,7 +16,7 @@ test("Chromium blocks inline scripts, event handlers and javascript: URLs inject
     await route.fulfill({ response, body: (await response.text()).replace("</body>", injected) });
   });
   await page.goto("/profile");
-  // The app renders all the same.
+  // The app itself still renders.
   await expect(page.getByRole("heading", { level: 1, name: "Profile" })).toBeVisible();
   await page.getByRole("link", { name: "Click me" }).click();
   await expect

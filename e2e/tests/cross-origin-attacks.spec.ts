@@ -36,9 +36,9 @@ for (const { origin, site } of SITES) {
   }) => {
     const cookies = await context.cookies(system.origin);
     const apiCalls = system.api.requests.length;
-    const evil = await context.newPage();
-    await evil.goto(attacker[site]);
-    const attempts = await attemptReads(evil, system.origin);
+    const attackerPage = await context.newPage();
+    await attackerPage.goto(attacker[site]);
+    const attempts = await attemptReads(attackerPage, system.origin);
     expect(attempts).toEqual(attempts.map(({ attempt }) => ({ attempt, result: "nothing" })));
 
     expect(requestsOf(user, system.api.requests.slice(apiCalls))).toEqual([]);
@@ -55,26 +55,26 @@ for (const { origin, site } of SITES) {
     attacker,
     system,
   }) => {
-    const evil = await context.newPage();
-    await evil.goto(attacker[site]);
+    const attackerPage = await context.newPage();
+    await attackerPage.goto(attacker[site]);
     const [response] = await Promise.all([
-      evil.waitForResponse(`${system.origin}/bff/logout`),
-      evil.evaluate((action) => {
+      attackerPage.waitForResponse(`${system.origin}/bff/logout`),
+      attackerPage.evaluate((action) => {
         const form = Object.assign(document.createElement("form"), { method: "post", action });
         document.body.append(form);
         form.submit();
       }, `${system.origin}/bff/logout`),
     ]);
     expect(response.status()).toBe(403);
-    await expect(evil.getByRole("heading", { name: "We stopped this request" })).toBeVisible();
+    await expect(attackerPage.getByRole("heading", { name: "We stopped this request" })).toBeVisible();
     expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({ status: 200 });
   });
 
   test(`${origin} cannot frame any page of the gateway`, async ({ context, attacker, system, user }) => {
-    const evil = await context.newPage();
-    await evil.goto(attacker[site]);
+    const attackerPage = await context.newPage();
+    await attackerPage.goto(attacker[site]);
     for (const path of ["/", "/profile", "/logged-out", "/bff/user", "/bff/login"]) {
-      await evil.evaluate(
+      await attackerPage.evaluate(
         (src) =>
           new Promise((resolve) => {
             const frame = Object.assign(document.createElement("iframe"), { src });
@@ -84,8 +84,8 @@ for (const { origin, site } of SITES) {
         system.origin + path,
       );
       // Chromium shows its error page in the frame.
-      await expect.poll(() => evil.frames()[1]?.url(), path).toBe("chrome-error://chromewebdata/");
-      await expect(evil.frameLocator("iframe").locator("body")).not.toContainText(user.name);
+      await expect.poll(() => attackerPage.frames()[1]?.url(), path).toBe("chrome-error://chromewebdata/");
+      await expect(attackerPage.frameLocator("iframe").locator("body")).not.toContainText(user.name);
     }
   });
 
@@ -95,17 +95,18 @@ for (const { origin, site } of SITES) {
     system,
     user,
   }) => {
-    const evil = await context.newPage();
-    await evil.goto(attacker[site]);
+    const attackerPage = await context.newPage();
+    await attackerPage.goto(attacker[site]);
     const [opened] = await Promise.all([
       context.waitForEvent("page"),
-      evil.evaluate((url) => {
+      attackerPage.evaluate((url) => {
         (window as unknown as { opened: unknown }).opened = window.open(url);
       }, `${system.origin}/profile`),
     ]);
     await expect(opened.getByRole("banner")).toContainText(user.name);
     expect(await opened.evaluate(() => window.opener)).toBeNull();
-    const isClosed = () => evil.evaluate(() => (window as unknown as { opened: Window | null }).opened?.closed ?? true);
+    const isClosed = () =>
+      attackerPage.evaluate(() => (window as unknown as { opened: Window | null }).opened?.closed ?? true);
     await expect.poll(isClosed).toBe(true);
   });
 }

@@ -63,7 +63,7 @@ test("a tour of the whole app leaks no token, code, key or session id to browser
   await expect(page.getByRole("heading", { name: "You are logged out" })).toBeVisible();
   await page.goto("/bff/callback?code=forged&state=forged");
 
-  // The search has secrets of every kind and texts to search.
+  // Guards against a vacuous search: secrets of every kind exist, and so do texts to search.
   const secrets = listSecrets(system);
   const kinds = new Set(secrets.map((secret) => secret.kind));
   for (const kind of ["accessTokens", "refreshTokens", "idTokens", "logoutTokens", "codes", "clientSecrets"])
