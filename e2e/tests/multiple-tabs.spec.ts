@@ -85,11 +85,11 @@ test("a login of another user in the same browser shows no data of the previous 
   const next = await createUser(system);
   await loggedInPage.goto("/");
   await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+  // An open page would react to the end of its session, possibly by a reload that interrupts the navigation below.
+  await loggedInPage.goto("about:blank");
   // The provider's session ends without a notice to the gateway.
   await context.clearCookies({ domain: "127.0.0.1" });
   await logInByHttp(context, system, next);
-  // The page reloads by itself when it learns of the new user, which would interrupt a navigation of the test.
-  await expect(loggedInPage.getByRole("banner")).toContainText(next.name);
   await loggedInPage.goto("/profile");
   await expect(loggedInPage.getByRole("table", { name: "Claims" })).toContainText(next.sub);
   await expect(loggedInPage.locator("body")).not.toContainText(user.sub);

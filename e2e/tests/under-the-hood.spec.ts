@@ -23,7 +23,7 @@ test("the page finds a token in the browser's storage", async ({ loggedInPage, u
   await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
   const search = loggedInPage.getByRole("region", { name: "What this browser can see" });
   await expect(search).toContainText("No token found");
-  const jwt = [{ alg: "RS256" }, { sub: "user" }].map((part) => btoa(JSON.stringify(part))).join(".");
+  const jwt = [{ alg: "RS256" }, { sub: "alice" }].map((part) => btoa(JSON.stringify(part))).join(".");
   await loggedInPage.evaluate((text) => localStorage.setItem("token", text), `${jwt}.c2lnbmF0dXJl`);
   await loggedInPage.getByRole("button", { name: "Look again" }).click();
   await expect(search).toContainText("Something that looks like a token is in 1 place of");
