@@ -1,6 +1,6 @@
 // .github/ and the files beside it agree with the repository: npm scripts, permissions, time limits, the version of Node.
 import { spawnSync } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -78,6 +78,12 @@ describe("issue forms", () => {
     });
     expect(stdout.toString().trim()).toBe(".github/ISSUE_TEMPLATE/config.yml");
   });
+});
+
+it("the debugger's launch configurations start programs that exist", () => {
+  const programs = [...read(".vscode/launch.json").matchAll(/"program": "\$\{workspaceFolder\}\/([^"]+)"/g)];
+  expect(programs.length).toBeGreaterThan(1);
+  for (const [, program = ""] of programs) expect(existsSync(join(ROOT, program)), program).toBe(true);
 });
 
 describe("the version of Node", () => {
