@@ -110,6 +110,14 @@ test.describe("at 320 px", () => {
     expect(overflowing).toEqual([]);
   });
 
+  test("a notice at 320 px covers at most a third of the screen", async ({ page, loggedInPage, context }) => {
+    await loggedInPage.goto("/call");
+    await context.setOffline(true);
+    const notice = page.getByRole("region", { name: "You are offline" });
+    await expect(notice).toBeInViewport();
+    expect((await notice.boundingBox())?.height).toBeLessThanOrEqual(568 / 3);
+  });
+
   test("the menu at 320 px opens, navigates, closes on Escape and contains the logout button", async ({
     page,
     loggedInPage,

@@ -55,7 +55,6 @@ function CheckErrorNotice({ error, state: { auth, isChecking } }: CheckErrorNoti
       }
     >
       <p>
-        {isOffline ? "There is no connection to Cloakroom. " : ""}
         {auth.kind !== "anonymous" && "An outage does not log you out. "}
         This page retries automatically.
       </p>
