@@ -35,6 +35,12 @@ test.describe("display names", () => {
     });
 });
 
+test("a page is rendered despite a malformed percent-encoding in the fragment", async ({ page }) => {
+  await page.goto("/under-the-hood#%E0%A4%A");
+  await expect(page.getByRole("heading", { level: 1, name: "Under the hood" })).toBeVisible();
+  await expect(page.getByText(/No token found in/)).toBeVisible();
+});
+
 test.describe("at 320 px", () => {
   test.use({ viewport: { width: 320, height: 568 } });
 
@@ -112,6 +118,7 @@ test.describe("at 320 px", () => {
 
   test("a notice at 320 px covers at most a third of the screen", async ({ page, loggedInPage, context }) => {
     await loggedInPage.goto("/call");
+    await expect(page.getByLabel("Message")).toBeVisible();
     await context.setOffline(true);
     const notice = page.getByRole("region", { name: "You are offline" });
     await expect(notice).toBeInViewport();

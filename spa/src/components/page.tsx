@@ -41,7 +41,7 @@ function useNavigationFocus(headingRef: React.RefObject<HTMLHeadingElement | nul
   const { key, hash } = useLocation();
   const navigationType = useNavigationType();
   useEffect(() => {
-    const target = hash === "" ? null : document.getElementById(decodeURIComponent(hash.slice(1)));
+    const target = hash === "" ? null : document.getElementById(hash.slice(1));
     target?.scrollIntoView();
     if (isFirstPage) {
       isFirstPage = false;
