@@ -1,8 +1,8 @@
 // Lint, types and format: all three run, also when the first one finds something.
 import { spawnSync } from "node:child_process";
-import { bin } from "./bin.ts";
+import { bin } from "@cloakroom/testkit/bin.ts";
 
-const WORKSPACES = ["bff", "demo", "spa", "e2e", "deploy", "e2e-keycloak"];
+const WORKSPACES = ["bff", "packages/testing", "demo", "spa", "e2e", "e2e-keycloak", "deploy", "testkit", "tools"];
 
 export type CheckResult = { name: string; passed: boolean };
 

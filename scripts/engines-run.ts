@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bin, ROOT } from "./bin.ts";
-import { playwrightCount, type Count } from "./counts.ts";
-import { ensureFirefox, ensureWebKitDriver, ensureXvfb, ProgramMissing } from "./prerequisites.ts";
+import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
+import { playwrightCount, type Count } from "@cloakroom/testkit/counts.ts";
+import { ensureFirefox, ensureWebKitDriver, ensureXvfb, ProgramMissing } from "@cloakroom/testkit/prerequisites.ts";
 
 /** More than the run takes on a busy machine: only a runner that hangs meets it. */
 const timeoutMs = 10 * 60_000;

@@ -1,8 +1,8 @@
 // The scenarios alone: npm run e2e:engines; one engine: -- --engine webkit; other options go to Playwright.
-import { buildSpa } from "../demo/src/launcher/spa-build.ts";
-import { countLine } from "./counts.ts";
+import { buildSpa } from "@cloakroom/demo/launcher/spa-build.ts";
+import { countLine } from "@cloakroom/testkit/counts.ts";
 import { runEngines } from "./engines-run.ts";
-import { ensureChromium, ensureRedis } from "./prerequisites.ts";
+import { ensureChromium, ensureRedis } from "@cloakroom/testkit/prerequisites.ts";
 
 /** Engines are Playwright projects. One argument each: Playwright takes all that follow `--project` for projects. */
 function playwrightOptions([first, ...rest]: readonly string[]): string[] {

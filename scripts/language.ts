@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BANNED, EXEMPT, EXEMPT_TEXT } from "./banned-words.ts";
 import type { Ban, Scope } from "./banned-words.ts";
-import { ROOT } from "./bin.ts";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
 
 export type Finding = { file: string; line: number; found: string; ban: Ban };
 

@@ -5,13 +5,21 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { bin, ROOT } from "./bin.ts";
+import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
 import { runChecks } from "./check.ts";
-import { atLeastOneFailure, countLine, NOTHING, playwrightCount, readReport, sumOf, vitestCount } from "./counts.ts";
-import type { Count } from "./counts.ts";
-import { COUNT_FILE_VARIABLE } from "./keycloak/e2e-count.ts";
+import {
+  atLeastOneFailure,
+  countLine,
+  NOTHING,
+  playwrightCount,
+  readReport,
+  sumOf,
+  vitestCount,
+} from "@cloakroom/testkit/counts.ts";
+import type { Count } from "@cloakroom/testkit/counts.ts";
+import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/keycloak/e2e-count.ts";
 import { runEngines } from "./engines-run.ts";
-import { ensureCaddy, ensureChromium, ensureRedis, ProgramMissing } from "./prerequisites.ts";
+import { ensureCaddy, ensureChromium, ensureRedis, ProgramMissing } from "@cloakroom/testkit/prerequisites.ts";
 
 /** More than both suites may take by themselves, a start on a busy machine and the first fetch of Keycloak. */
 const keycloakTimeoutMs = 30 * 60_000;
@@ -82,13 +90,13 @@ function runPlaywright(env: NodeJS.ProcessEnv): Count {
 
 /** Both suites, then the composed system: its TLS proxy, audit view, backup and restore. */
 function runOnKeycloak(env: NodeJS.ProcessEnv): Count[] {
-  return [join("keycloak", "e2e.ts"), "rehearsal.ts"].map((script) => runCounted(env, script));
+  return ["scripts/keycloak/e2e.ts", "deploy/rehearsal.ts"].map((script) => runCounted(env, script));
 }
 
 /** Where there is no Java or no Maven it says so and counts as skipped, never as passed. */
 function runCounted(env: NodeJS.ProcessEnv, script: string): Count {
   const report = join(reports, `${basename(script)}.json`);
-  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", script)], {
+  const { status } = spawnSync(process.execPath, [join(ROOT, script)], {
     env: { ...env, [COUNT_FILE_VARIABLE]: report },
     stdio: "inherit",
     timeout: keycloakTimeoutMs,

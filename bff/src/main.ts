@@ -2,22 +2,22 @@
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
-import { configWarnings } from "./config-warnings.ts";
-import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { configWarnings } from "./config/warnings.ts";
+import { ConfigError, loadConfig, type Config } from "./config/config.ts";
 
-import { createManagementServer } from "./http/management.ts";
-import { createMetrics } from "./http/metrics.ts";
+import { createManagementServer } from "./management/management-server.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { SERVER_OPTIONS } from "./http/server-options.ts";
-import { guardServer } from "./http/socket-answers.ts";
-import { checkSpaRoot } from "./http/spa.ts";
-import { listen, ListenError } from "./listen.ts";
-import { createSharedLogDestination } from "./log-destination.ts";
-import { createLog, type Log } from "./log.ts";
-import { createMemoryStore } from "./memory-store.ts";
-import { redisErrorCode, redisErrorText } from "./redis-errors.ts";
-import { createRedisStore } from "./redis.ts";
-import type { Store } from "./store.ts";
-import { answerSupervisor, isSupervised, isSupervisor, supervise } from "./workers.ts";
+import { guardServer } from "./http/server-events.ts";
+import { checkSpaRoot } from "./http/spa-files.ts";
+import { listen, ListenError } from "./http/listen.ts";
+import { createSharedLogDestination } from "./logging/log-destination.ts";
+import { createLog, type Log } from "./logging/log.ts";
+import { createMemoryStore } from "./store/memory-store.ts";
+import { redisErrorCode, redisErrorText } from "./store/redis/redis-errors.ts";
+import { createRedisStore } from "./store/redis/redis-store.ts";
+import type { Store } from "./store/store.ts";
+import { answerSupervisor, isSupervised, isSupervisor, supervise } from "./cluster.ts";
 
 const config = readConfigOrExit();
 const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);

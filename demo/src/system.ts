@@ -1,12 +1,12 @@
 // The whole system on one machine: Redis, provider, resource API and the gateway, started and stopped together.
 import { randomBytes } from "node:crypto";
 import { startResourceApi, type ApiOptions, type ResourceApi } from "./api/start-api.ts";
-import { freePort } from "./free-port.ts";
-import { clientRegistration, gatewayEnv } from "./gateway-env.ts";
-import { startGateway, type GatewayOptions, type GatewayProcess } from "./gateway-process.ts";
-import { startProvider } from "./provider/start-provider.ts";
-import type { ProviderHandle, ProviderOptions } from "./provider/types.ts";
-import { findRedisBinary, startRedisServer, type RedisServer } from "./redis-server.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { clientRegistration, gatewayEnv } from "@cloakroom/testing/gateway-env.ts";
+import { startGateway, type GatewayOptions, type GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
+import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
+import type { ProviderHandle, ProviderOptions } from "@cloakroom/testing/provider/types.ts";
+import { findRedisBinary, startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 
 export type SystemOptions = {
   /** 0 or absent: a free one. */

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import { freePort } from "../src/free-port.ts";
-import type { ProviderHandle } from "../src/provider/types.ts";
-import { logIn, startTestProvider } from "./provider-client.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import type { ProviderHandle } from "@cloakroom/testing/provider/types.ts";
+import { logIn, startTestProvider } from "@cloakroom/testing/provider-client.ts";
 
 const main = fileURLToPath(new URL("../src/api/main.ts", import.meta.url));
 let child: ChildProcess | undefined;

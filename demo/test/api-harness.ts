@@ -1,7 +1,7 @@
 // A provider and an API that trusts it, and the requests tests send to it.
 import { startResourceApi, type ApiOptions, type ResourceApi } from "../src/api/start-api.ts";
-import type { ProviderHandle, User } from "../src/provider/types.ts";
-import { startTestProvider } from "./provider-client.ts";
+import type { ProviderHandle, User } from "@cloakroom/testing/provider/types.ts";
+import { startTestProvider } from "@cloakroom/testing/provider-client.ts";
 
 export type Harness = {
   provider: ProviderHandle;

@@ -1,8 +1,8 @@
 import { createHmac, createPublicKey, type JsonWebKey } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { User } from "../src/provider/types.ts";
+import type { User } from "@cloakroom/testing/provider/types.ts";
 import { knownUser, startHarness, type Harness } from "./api-harness.ts";
-import { logIn } from "./provider-client.ts";
+import { logIn } from "@cloakroom/testing/provider-client.ts";
 
 let harness: Harness;
 let alice: User;

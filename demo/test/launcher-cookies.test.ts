@@ -5,7 +5,7 @@ import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { freePort } from "../src/free-port.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
 import { launch } from "../src/launcher/launch.ts";
 
 test("npm start serves browsers that store no Secure cookie over http, whatever the environment says", async () => {

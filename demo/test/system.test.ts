@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, onTestFinished, test } from "vitest";
-import { freePort, isPortTaken } from "../src/free-port.ts";
-import { GatewayStartError, startGateway } from "../src/gateway-process.ts";
-import { startRedisServer } from "../src/redis-server.ts";
+import { freePort, isPortTaken } from "@cloakroom/testing/free-port.ts";
+import { GatewayStartError, startGateway } from "@cloakroom/testing/gateway-process.ts";
+import { startRedisServer } from "@cloakroom/testing/redis-server.ts";
 import { startSystem, type System, type SystemOptions } from "../src/system.ts";
 
 const gatewayEntry = fileURLToPath(new URL("./fake-gateway.ts", import.meta.url));

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { startSystem, type System } from "../src/system.ts";
-import { formBrowser, type FormBrowser } from "./form-browser.ts";
-import { ALICE } from "./provider-client.ts";
+import { formBrowser, type FormBrowser } from "@cloakroom/testing/form-browser.ts";
+import { ALICE } from "@cloakroom/testing/provider-client.ts";
 
 let system: System | undefined;
 let spaRoot: string | undefined;

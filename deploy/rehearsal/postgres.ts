@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findPostgres } from "../../scripts/prerequisites.ts";
+import { findPostgres } from "@cloakroom/testkit/prerequisites.ts";
 import { composedEnvironment } from "./compose-file.ts";
 import { startProcess, type RunningProcess } from "./process.ts";
 

@@ -1,7 +1,7 @@
 // Child process with an explicit environment, a readiness check with a timeout, and SIGKILL after a stop timeout.
 import { spawn } from "node:child_process";
 import { setTimeout as wait } from "node:timers/promises";
-import { tether } from "../../demo/src/tether.ts";
+import { tether } from "@cloakroom/testing/tether.ts";
 
 export type RunningProcess = {
   /** stdout and stderr, at most the last 8,000,000 characters. */

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { GatewayProcess } from "../../demo/src/gateway-process.ts";
-import { keycloakAdmin, type KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
+import type { GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
+import { keycloakAdmin, type KeycloakAdmin } from "@cloakroom/testkit/keycloak/admin.ts";
 import type { RunningProcess } from "./process.ts";
 import {
   bootstrapAdmin,

@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { findOnPath } from "../../scripts/prerequisites.ts";
+import { findOnPath } from "@cloakroom/testkit/prerequisites.ts";
 import { respondsOk, startProcess, type RunningProcess } from "./process.ts";
 
 const CADDYFILE = join(import.meta.dirname, "..", "tls", "Caddyfile");

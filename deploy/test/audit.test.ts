@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { providerSessionName } from "../../bff/src/session/session.ts";
-import { nameOfSession, parseLine } from "../../scripts/audit/audit-event.ts";
-import { createTimeline } from "../../scripts/audit/timeline.ts";
+import { providerSessionName } from "@cloakroom/gateway/src/session/session.ts";
+import { nameOfSession, parseLine } from "../audit/audit-event.ts";
+import { createTimeline } from "../audit/timeline.ts";
 
 const SID = "4f1c8e9a-0d6e-4f55-9f1b-6f0b4f2d7a11";
 const USER = "9a6d1f0e-1111-4222-8333-444455556666";
@@ -141,11 +141,7 @@ describe("npm run audit", () => {
   const run = (args: string[], input: string) =>
     spawnSync(
       process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        join(import.meta.dirname, "..", "..", "scripts", "audit", "main.ts"),
-        ...args,
-      ],
+      ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../audit/main.ts"), ...args],
       { input, encoding: "utf8" },
     );
   const input = [gateway({ event: "login_completed", subject: USER }), "noise", login].join("\n");

@@ -4,8 +4,8 @@ import { BlockList } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { SETTINGS } from "../../bff/src/settings.ts";
-import { KEYCLOAK_VERSION } from "../../scripts/keycloak/version.ts";
+import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
+import { KEYCLOAK_VERSION } from "@cloakroom/testkit/keycloak/version.ts";
 import { composedEnvironment, interpolate } from "../rehearsal/compose-file.ts";
 
 type Service = {
@@ -286,7 +286,7 @@ describe("Dockerfiles", () => {
   it("copy the package.json of every workspace, which npm ci requires", () => {
     const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { workspaces: string[] };
     for (const file of ["bff/Dockerfile", "demo/Dockerfile"])
-      for (const workspace of workspaces)
+      for (const workspace of workspaces.flatMap(foldersOf))
         expect(readFileSync(join(root, file), "utf8")).toContain(`COPY ${workspace}/package.json ${workspace}/`);
   });
 
@@ -307,11 +307,21 @@ describe("Dockerfiles", () => {
 
   it("copy every file that the API imports from outside its folder", () => {
     const imports = readdirSync(join(root, "demo/src/api")).flatMap((file) =>
-      [...readFileSync(join(root, "demo/src/api", file), "utf8").matchAll(/from "\.\.\/([^"]+)"/g)].map(
-        ([, path]) => path,
-      ),
+      [
+        ...readFileSync(join(root, "demo/src/api", file), "utf8").matchAll(
+          /from "(?:\.\.|@cloakroom\/(\w+))\/([^"]+)"/g,
+        ),
+      ].map(([, name, path]) => `${name === undefined ? "demo" : `packages/${name}`}/src/${path}`),
     );
     const dockerfile = readFileSync(join(root, "demo/Dockerfile"), "utf8");
-    for (const path of new Set(imports)) expect(dockerfile).toContain(`COPY demo/src/${path} demo/src/${path}`);
+    expect(imports.length).toBeGreaterThan(0);
+    for (const path of new Set(imports)) expect(dockerfile).toContain(`COPY ${path} ${path}`);
   });
 });
+
+/** `packages/*` → its folders. */
+function foldersOf(workspace: string): string[] {
+  if (!workspace.endsWith("/*")) return [workspace];
+  const folder = workspace.slice(0, -2);
+  return readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+}

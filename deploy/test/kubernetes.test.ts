@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadConfig } from "../../bff/src/config.ts";
-import { SETTINGS } from "../../bff/src/settings.ts";
-import { bin, ROOT } from "../../scripts/bin.ts";
-import { KEYCLOAK_VERSION } from "../../scripts/keycloak/version.ts";
+import { loadConfig } from "@cloakroom/gateway/src/config/config.ts";
+import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
+import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
+import { KEYCLOAK_VERSION } from "@cloakroom/testkit/keycloak/version.ts";
 import { generateSecrets } from "../compose/secrets.ts";
 import {
   baseManifests,
@@ -216,7 +216,7 @@ describe("references between manifests", () => {
   it("probes use paths that the programs serve", () => {
     const source = (file: string) => readFileSync(join(ROOT, file), "utf8");
     const servesPath: Record<string, (path: string) => boolean> = {
-      gateway: (path) => source("bff/src/http/management.ts").includes(`case "${path}"`),
+      gateway: (path) => source("bff/src/management/management-server.ts").includes(`case "${path}"`),
       api: (path) => source("demo/src/api/open-routes.ts").includes(`router.get("${path}"`),
       keycloak: (path) => ["/health/started", "/health/live", "/health/ready"].includes(path),
     };

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { loadConfig } from "../../bff/src/config.ts";
+import { loadConfig } from "@cloakroom/gateway/src/config/config.ts";
 
 let root: string;
 beforeEach(() => (root = mkdtempSync(join(tmpdir(), "cloakroom-secrets-"))));

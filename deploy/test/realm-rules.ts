@@ -1,5 +1,5 @@
 // Security rules for the Keycloak realm. Each rule holds for the shipped realm and fails for a weaker one.
-import { SETTINGS } from "../../bff/src/settings.ts";
+import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
 
 type Mapper = { name: string; protocolMapper: string; config: Record<string, string> };
 export type Execution = {

@@ -1,7 +1,7 @@
 // Checks the realm against the security rules, and the rules against realms with one weakness each.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { placeholdersOf, REALM_FILE, renderRealm, requireRealmValues } from "../../scripts/keycloak/realm.ts";
+import { placeholdersOf, REALM_FILE, renderRealm, requireRealmValues } from "@cloakroom/testkit/keycloak/realm.ts";
 import { RULES, type Realm } from "./realm-rules.ts";
 
 const text = readFileSync(REALM_FILE, "utf8");

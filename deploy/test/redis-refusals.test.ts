@@ -6,11 +6,11 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { connectRedis, type RedisClient } from "../../bff/src/redis-connection.ts";
-import { openStream } from "../../bff/test/support/open-stream.ts";
-import { testKeys } from "../../bff/test/support/sessions.ts";
-import { startWorld, userOf, type World } from "../../bff/test/support/world.ts";
-import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
+import { connectRedis, type RedisClient } from "@cloakroom/gateway/src/store/redis/redis-connection.ts";
+import { openStream } from "@cloakroom/testkit/open-stream.ts";
+import { testKeys } from "@cloakroom/testkit/stored-session.ts";
+import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 import { APP_ID, redisUsers } from "../compose/secrets.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloakroom-refusals-"));
@@ -60,7 +60,7 @@ async function errorCounts(): Promise<Record<string, number>> {
 }
 
 async function runSessionsCommand(...args: string[]): Promise<void> {
-  const child = spawn(process.execPath, [join(ROOT, "bff", "src", "admin.ts"), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "bff", "src", "cli", "sessions.ts"), ...args], {
     env: {
       PATH: process.env["PATH"] ?? "",
       OIDC_ISSUER: world.provider.issuer,

@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { applicationId } from "../../bff/src/application-id.ts";
-import { connectRedis } from "../../bff/src/redis-connection.ts";
-import { createRedisStore } from "../../bff/src/redis.ts";
-import { createSessions } from "../../bff/src/session/sessions.ts";
-import { createUserSessions } from "../../bff/src/session/user-sessions.ts";
-import { startRedisServer, type RedisServer } from "../../demo/src/redis-server.ts";
+import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
+import { connectRedis } from "@cloakroom/gateway/src/store/redis/redis-connection.ts";
+import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
+import { createSessions } from "@cloakroom/gateway/src/session/sessions.ts";
+import { createUserSessions } from "@cloakroom/gateway/src/session/user-sessions.ts";
+import { startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 import { APP_ID, REDIS_COMMANDS, redisUsers } from "../compose/secrets.ts";
 
 const application = applicationId(APP_ID);

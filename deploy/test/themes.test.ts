@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { REALM_FILE, THEMES_FOLDER } from "../../scripts/keycloak/realm.ts";
+import { REALM_FILE, THEMES_FOLDER } from "@cloakroom/testkit/keycloak/realm.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const read = (...path: string[]) => readFileSync(join(root, ...path), "utf8");

@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort } from "../../demo/src/free-port.ts";
-import { startGateway, type GatewayProcess } from "../../demo/src/gateway-process.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { startGateway, type GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
 import { findCaddy, startTlsProxy, type TlsProxy } from "../rehearsal/tls.ts";
 
 const caddy = findCaddy();

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { freePort } from "../../demo/src/free-port.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
 
 const script = join(import.meta.dirname, "..", "keycloak", "update-client.sh");
 let folder: string;

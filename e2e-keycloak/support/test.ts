@@ -1,9 +1,13 @@
 // The test function of this suite: the shared system, Keycloak's admin API, and users and gateways per test.
 import { test as base } from "@playwright/test";
-import { keycloakAdmin, type KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
-import { startGatewayWithOwnClient, type GatewayOptions, type TestGateway } from "./gateways.ts";
-import { createUser, type TestUser, type UserOptions } from "./realm-fixtures.ts";
-import { readSharedSystem, type SharedSystem } from "./shared-system.ts";
+import { keycloakAdmin, type KeycloakAdmin } from "@cloakroom/testkit/keycloak/admin.ts";
+import {
+  startGatewayWithOwnClient,
+  type GatewayOptions,
+  type TestGateway,
+} from "@cloakroom/testkit/keycloak/gateways.ts";
+import { createUser, type TestUser, type UserOptions } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
+import { readSharedSystem, type SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 
 type Fixtures = {
   system: SharedSystem;

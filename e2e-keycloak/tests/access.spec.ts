@@ -1,5 +1,5 @@
 // Authorization in the resource API by the claims of Keycloak's access tokens.
-import { call, logIn } from "../support/pages.ts";
+import { call, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("the API receives an access token for its audience with roles and department, and no unneeded claims", async ({

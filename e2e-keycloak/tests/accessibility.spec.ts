@@ -1,6 +1,6 @@
 // Accessibility of Keycloak's themed pages: axe in light and dark, on a phone and on a desktop.
-import { expectAccessible } from "../../e2e/support/axe.ts";
-import { enrolOneTimeCode, fillLoginForm } from "../support/pages.ts";
+import { expectAccessible } from "@cloakroom/testkit/axe.ts";
+import { enrolOneTimeCode, fillLoginForm } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("axe reports no violation on the one-time code pages", async ({ page, browser, system, newUser }) => {

@@ -1,5 +1,5 @@
 // Keycloak's account console, and the links between it and the app.
-import { call, logIn } from "../support/pages.ts";
+import { call, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a device signed out in the account console is logged out of the gateway", async ({

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { randomBytes } from "node:crypto";
-import { fetchUser, fillLoginForm, logIn } from "../support/pages.ts";
+import { fetchUser, fillLoginForm, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
 
 test("ui_locales sets the language of the login page", async ({ page, system }) => {

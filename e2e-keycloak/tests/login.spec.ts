@@ -1,7 +1,14 @@
 // Login at Keycloak.
 import { randomBytes } from "node:crypto";
-import { call, fetchUser, fillLoginForm, logIn, submitRejected, submitWrongPassword } from "../support/pages.ts";
-import { generatePassword } from "../support/realm-fixtures.ts";
+import {
+  call,
+  fetchUser,
+  fillLoginForm,
+  logIn,
+  submitRejected,
+  submitWrongPassword,
+} from "@cloakroom/testkit/keycloak/pages.ts";
+import { generatePassword } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a login provides name, email, role, department and authentication level to the app", async ({ page, system }) => {

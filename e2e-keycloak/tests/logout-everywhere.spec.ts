@@ -1,8 +1,8 @@
 // Logging out everywhere at the gateway and at Keycloak, through the realm's client for it, which is disabled by default.
-import { call, logIn } from "../support/pages.ts";
-import { listProviderSessions } from "../support/realm-fixtures.ts";
+import { call, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
+import { listProviderSessions } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
-import type { SharedSystem } from "../support/shared-system.ts";
+import type { SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 
 const SESSIONS_CLIENT = "cloakroom-sessions";
 

@@ -1,7 +1,7 @@
 // Logout at the gateway and at Keycloak: each notifies the other.
 import type { Page } from "@playwright/test";
-import { call, fetchUser, logIn, logOut } from "../support/pages.ts";
-import { listProviderSessions } from "../support/realm-fixtures.ts";
+import { call, fetchUser, logIn, logOut } from "@cloakroom/testkit/keycloak/pages.ts";
+import { listProviderSessions } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a logout ends Keycloak's session, so that the next login asks for a password", async ({

@@ -1,8 +1,8 @@
 // Misconfiguration: /readyz and the log name the setting, and a login shows an error page.
-import { fillLoginForm } from "../support/pages.ts";
-import { launchGateway } from "../support/gateways.ts";
-import { createClient } from "../support/realm-fixtures.ts";
-import { freePort } from "../../demo/src/free-port.ts";
+import { fillLoginForm } from "@cloakroom/testkit/keycloak/pages.ts";
+import { launchGateway } from "@cloakroom/testkit/keycloak/gateways.ts";
+import { createClient } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
 import { expect, test } from "../support/test.ts";
 
 async function readyzOf(managementOrigin: string): Promise<string> {

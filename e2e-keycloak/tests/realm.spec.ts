@@ -1,9 +1,9 @@
 // Security settings of the realm, tested by requests to Keycloak.
 import { createHash, randomBytes } from "node:crypto";
-import { fillLoginForm, submitWrongPassword } from "../support/pages.ts";
-import { createClient } from "../support/realm-fixtures.ts";
+import { fillLoginForm, submitWrongPassword } from "@cloakroom/testkit/keycloak/pages.ts";
+import { createClient } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
-import type { SharedSystem } from "../support/shared-system.ts";
+import type { SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 
 const CALLBACK_ORIGIN = "http://localhost:9";
 

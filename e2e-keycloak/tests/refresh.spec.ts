@@ -1,9 +1,9 @@
 // Refresh with token rotation: Keycloak ends the session on reuse of a refresh token.
 import { readFileSync } from "node:fs";
-import { call, logIn } from "../support/pages.ts";
-import type { TestUser } from "../support/realm-fixtures.ts";
+import { call, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
+import type { TestUser } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
-import type { SharedSystem } from "../support/shared-system.ts";
+import type { SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 
 test("concurrent requests succeed across several token expiries without reuse of a refresh token", async ({
   page,

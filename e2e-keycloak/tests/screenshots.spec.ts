@@ -1,7 +1,7 @@
 // Screenshots of Keycloak's themed pages for visual review: E2E_SCREENSHOTS=folder npm run e2e:keycloak -- -g @screenshots
 import { resolve } from "node:path";
 import type { Page } from "@playwright/test";
-import { enrolOneTimeCode, fillLoginForm } from "../support/pages.ts";
+import { enrolOneTimeCode, fillLoginForm } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
 
 /** Relative to the folder in which npm was started. */

@@ -1,6 +1,6 @@
 // Single sign-on and single logout of two applications: two gateways, two clients, one Keycloak.
-import { call, fetchUser, logIn, logOut } from "../support/pages.ts";
-import { listProviderSessions } from "../support/realm-fixtures.ts";
+import { call, fetchUser, logIn, logOut } from "@cloakroom/testkit/keycloak/pages.ts";
+import { listProviderSessions } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a user logged in to one application logs in to the other without a password", async ({

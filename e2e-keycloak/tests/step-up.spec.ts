@@ -1,7 +1,7 @@
 // Step-up authentication: level 2 requires a one-time code in addition to the password.
-import { fetchUser, enrolOneTimeCode, fillLoginForm, logIn } from "../support/pages.ts";
+import { fetchUser, enrolOneTimeCode, fillLoginForm, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
-import { nextOneTimeCode } from "../support/totp.ts";
+import { nextOneTimeCode } from "@cloakroom/testkit/keycloak/totp.ts";
 
 test("the first login at level 2 enrols a one-time code, and a later one asks for it", async ({
   page,

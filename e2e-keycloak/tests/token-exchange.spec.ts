@@ -2,9 +2,9 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { call, logIn } from "../support/pages.ts";
+import { call, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../support/test.ts";
-import type { SharedSystem } from "../support/shared-system.ts";
+import type { SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 
 function upstreamsOf({ apiUrl }: SharedSystem): Record<string, string> {
   const file = join(mkdtempSync(join(tmpdir(), "cloakroom-exchange-")), "upstreams.json");

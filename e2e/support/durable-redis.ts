@@ -3,8 +3,8 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startRedisServer } from "../../demo/src/redis-server.ts";
-import { freePort } from "../../demo/src/free-port.ts";
+import { startRedisServer } from "@cloakroom/testing/redis-server.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
 
 export type DurableRedis = {
   readonly url: string;

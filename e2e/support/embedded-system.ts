@@ -1,8 +1,8 @@
 // The system under test with the embedded provider: gateway, resource API and Redis, with a recording proxy in front.
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../demo/src/free-port.ts";
-import { startSystem, type System } from "../../demo/src/system.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { startSystem, type System } from "@cloakroom/demo/system.ts";
 import { startDurableRedis } from "./durable-redis.ts";
 import { startGatewayProxy } from "./gateway-proxy.ts";
 import type { TestProvider, TestSystem } from "./system.ts";

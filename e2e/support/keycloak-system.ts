@@ -1,19 +1,19 @@
 // The system under test with a real Keycloak: all workers share the Keycloak, each has its own gateway, API and Redis.
 import { randomBytes } from "node:crypto";
-import { startResourceApi } from "../../demo/src/api/start-api.ts";
-import { freePort } from "../../demo/src/free-port.ts";
-import { gatewayEnv } from "../../demo/src/gateway-env.ts";
-import { startGateway } from "../../demo/src/gateway-process.ts";
-import type { UserInput } from "../../demo/src/provider/types.ts";
+import { startResourceApi } from "@cloakroom/demo/api/start-api.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { gatewayEnv } from "@cloakroom/testing/gateway-env.ts";
+import { startGateway } from "@cloakroom/testing/gateway-process.ts";
+import type { UserInput } from "@cloakroom/testing/provider/types.ts";
 import {
   createClient,
   createUser,
   listProviderSessions,
   type TestClient,
-} from "../../e2e-keycloak/support/realm-fixtures.ts";
-import { readSharedSystem } from "../../e2e-keycloak/support/shared-system.ts";
-import { keycloakAdmin, type KeycloakAdmin } from "../../scripts/keycloak/admin.ts";
-import { API_AUDIENCE } from "../../scripts/keycloak/realm.ts";
+} from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
+import { readSharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
+import { keycloakAdmin, type KeycloakAdmin } from "@cloakroom/testkit/keycloak/admin.ts";
+import { API_AUDIENCE } from "@cloakroom/testkit/keycloak/realm.ts";
 import { startDurableRedis } from "./durable-redis.ts";
 import { startGatewayProxy, type GatewayProxy } from "./gateway-proxy.ts";
 import { startProviderProxy, type ProviderProxy } from "./provider-proxy.ts";

@@ -1,7 +1,7 @@
 // The provider's pages as a user operates them: the embedded provider's, or Keycloak's.
 import { expect, type Page } from "@playwright/test";
-import { SHARED_SYSTEM_VARIABLE } from "../../e2e-keycloak/support/shared-system.ts";
-import { enrolOneTimeCode } from "../../e2e-keycloak/support/pages.ts";
+import { SHARED_SYSTEM_VARIABLE } from "@cloakroom/testkit/keycloak/shared-system.ts";
+import { enrolOneTimeCode } from "@cloakroom/testkit/keycloak/pages.ts";
 
 export type Credentials = { username: string; password: string };
 

@@ -1,9 +1,9 @@
 // A reverse proxy between gateway and Keycloak: counts requests by endpoint, records the issued tokens, and can be taken
 // down. It gives a Keycloak system the counters and records that the embedded provider has built in.
 import { request, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Counted } from "../../demo/src/provider/counters.ts";
-import type { IssuedTokens } from "../../demo/src/provider/types.ts";
-import { listen } from "../../demo/src/listener.ts";
+import type { Counted } from "@cloakroom/testing/provider/counters.ts";
+import type { IssuedTokens } from "@cloakroom/testing/provider/types.ts";
+import { listen } from "@cloakroom/testing/listener.ts";
 
 export type ProviderProxy = {
   readonly origin: string;

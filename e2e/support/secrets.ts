@@ -1,5 +1,5 @@
 // The search for leaked secrets: what counts as a secret, and which parts of an exchange may carry one.
-import type { IssuedTokens } from "../../demo/src/provider/types.ts";
+import type { IssuedTokens } from "@cloakroom/testing/provider/types.ts";
 import type { Exchange } from "./gateway-proxy.ts";
 import type { TestSystem } from "./system.ts";
 

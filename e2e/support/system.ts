@@ -1,6 +1,6 @@
 // The interface of the system under test, the same for the embedded provider and for Keycloak.
-import type { System } from "../../demo/src/system.ts";
-import type { ProviderHandle, User, UserInput } from "../../demo/src/provider/types.ts";
+import type { System } from "@cloakroom/demo/system.ts";
+import type { ProviderHandle, User, UserInput } from "@cloakroom/testing/provider/types.ts";
 import type { DurableRedis } from "./durable-redis.ts";
 import type { Exchange } from "./gateway-proxy.ts";
 

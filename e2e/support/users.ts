@@ -1,7 +1,7 @@
 // Test users, and two ways to log one in: through the UI, and by HTTP requests where the login is not under test.
 import { randomBytes } from "node:crypto";
 import { expect, type APIResponse, type BrowserContext, type Page } from "@playwright/test";
-import type { User, UserInput } from "../../demo/src/provider/types.ts";
+import type { User, UserInput } from "@cloakroom/testing/provider/types.ts";
 import { enterPassword, providerPages, type Credentials } from "./provider-pages.ts";
 import type { TestSystem } from "./system.ts";
 

@@ -4,13 +4,13 @@ import { spawn } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { SHARED_SYSTEM_VARIABLE, type SharedSystem } from "../../e2e-keycloak/support/shared-system.ts";
-import { bin, ROOT } from "../bin.ts";
-import { countLine, NOTHING, playwrightCount, skippedTests, sumOf, type Count } from "../counts.ts";
-import { ensureChromium, ensureRedis } from "../prerequisites.ts";
-import { keycloakDistribution, KeycloakUnavailable } from "./distribution.ts";
-import { COUNT_FILE_VARIABLE } from "./e2e-count.ts";
-import { startSystemOnKeycloak } from "./system.ts";
+import { SHARED_SYSTEM_VARIABLE, type SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
+import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
+import { countLine, NOTHING, playwrightCount, skippedTests, sumOf, type Count } from "@cloakroom/testkit/counts.ts";
+import { ensureChromium, ensureRedis } from "@cloakroom/testkit/prerequisites.ts";
+import { keycloakDistribution, KeycloakUnavailable } from "@cloakroom/testkit/keycloak/distribution.ts";
+import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/keycloak/e2e-count.ts";
+import { startSystemOnKeycloak } from "@cloakroom/testkit/keycloak/system.ts";
 
 /** The first is what also runs on the embedded provider. */
 const SUITES = ["e2e", "e2e-keycloak"];

@@ -1,5 +1,5 @@
 // Prints the realm with its values from the environment: npm run -s realm > demo-realm.json
-import { renderRealm } from "./realm.ts";
+import { renderRealm } from "@cloakroom/testkit/keycloak/realm.ts";
 
 try {
   process.stdout.write(renderRealm(process.env));

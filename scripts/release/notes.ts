@@ -1,7 +1,7 @@
 // npm run release:notes -- VERSION: prints the section of a release; exits 1 where CHANGELOG.md has none.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../bin.ts";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { releaseNotes } from "./changelog.ts";
 
 const version = process.argv[2] ?? "";

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bin, ROOT } from "../bin.ts";
+import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
 import { releaseChangelog } from "./changelog.ts";
 
 const CHANGELOG = join(ROOT, "CHANGELOG.md");

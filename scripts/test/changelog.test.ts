@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "../bin.ts";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { releaseChangelog, releaseNotes, sectionsWithoutCompatibility } from "../release/changelog.ts";
 
 const unreleased =

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { BANNED } from "../banned-words.ts";
-import { ROOT } from "../bin.ts";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { checkLanguage, findBannedWords, isExempt } from "../language.ts";
 
 const phrases = BANNED.flatMap(({ scope, phrases: list }) => list.map((phrase) => ({ scope, phrase })));

@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { ROOT } from "../bin.ts";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
 
 type Step = { uses?: string; run?: string; with?: Record<string, unknown> };
 type Job = {

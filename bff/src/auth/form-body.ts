@@ -1,7 +1,7 @@
 // A small form body, read with a limit: the only body that the gateway itself ever parses.
 import type { IncomingMessage } from "node:http";
 import { GatewayError } from "../errors.ts";
-import type { SendingObserver } from "../in-flight.ts";
+import type { SendingObserver } from "../lib/in-flight.ts";
 
 /** A provider sends its few hundred bytes at once; whoever does not is holding a connection. */
 const MAX_BODY_MS = 5_000;

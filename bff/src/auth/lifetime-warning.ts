@@ -1,6 +1,6 @@
 // What only a login shows: lifetimes of the provider that our own settings cannot keep to. Said once for each.
-import type { Log } from "../log.ts";
-import type { TokenLife } from "../store.ts";
+import type { Log } from "../logging/log.ts";
+import type { TokenLife } from "../store/store.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 
 type Parts = { sessionIdleMs: number; log: Pick<Log, "warn"> };

@@ -2,8 +2,8 @@
 // remembers travels sealed inside `state`, so nothing is stored for attempts that never come back, any number of tabs
 // can log in at once, and a state is only good in the browser that it was made for (RFC 9700 §4.7).
 import { randomBytes } from "node:crypto";
-import type { SealerFactory } from "../sealing.ts";
-import type { SessionKey } from "../store.ts";
+import type { SealerFactory } from "../lib/encryption.ts";
+import type { SessionKey } from "../store/store.ts";
 
 /** How long a person may take at the provider. */
 export const LOGIN_ATTEMPT_SECONDS = 900;

@@ -1,7 +1,7 @@
 // The query of /bff/login: an allow-list with a shape for each value. Whatever else reached the provider would let a
 // link choose what the user is asked for (nextjs-auth0 returnTo injection, CVE-2025-67716).
 import { GatewayError } from "../errors.ts";
-import { LOGIN_SHAPES } from "../login-shapes.ts";
+import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
 import { returnPath } from "./return-path.ts";
 
 export type LoginParameters = {

@@ -1,9 +1,9 @@
 // How a browser gets from our logout to the provider's without a script ever seeing the ID token that names the session
 // there (`id_token_hint`, OIDC RP-Initiated Logout 1.0 §2): it travels sealed in an HttpOnly cookie for one request.
 import type { Context } from "koa";
-import type { SealerFactory } from "../sealing.ts";
+import type { SealerFactory } from "../lib/encryption.ts";
 import { cookieValue, LOGOUT_COOKIE, logoutCookieAttributes } from "../session/cookies.ts";
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider/provider.ts";
 
 export const PROVIDER_LOGOUT_PATH = "/bff/logout/provider";
 

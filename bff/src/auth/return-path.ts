@@ -1,5 +1,5 @@
 // Where a login may lead to: a path of our own origin and nothing that a browser could read as more than that.
-import { routeClass } from "../paths.ts";
+import { routeClass } from "../lib/paths.ts";
 
 /** Long enough for a page with its query; the sealed state that carries it must fit into a URL. */
 const MAX_LENGTH = 1_024;

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Session } from "../session/session.ts";
 import { deviceName } from "./device-name.ts";
-import type { IdTokenClaims } from "./id-token.ts";
+import type { IdTokenClaims } from "../provider/id-token.ts";
 
 /** Claims about the token or the protocol: no business of the app, and `sid` would help to forge a logout. */
 const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([

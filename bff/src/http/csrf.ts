@@ -2,12 +2,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../logging/log.ts";
 import { headerOf } from "./fetch-metadata.ts";
-import { handshakeOf } from "./handshake.ts";
-import type { Metrics } from "./metrics.ts";
+import { handshakeOf } from "./websocket-handshake.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { rawPath } from "./request-state.ts";
-import { routeClass } from "../paths.ts";
+import { routeClass } from "../lib/paths.ts";
 
 /**
  * `fetch`: our app's own calls. `form`: a form of ours may send it too. `handshake`: a WebSocket's, which can carry no

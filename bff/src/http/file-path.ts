@@ -1,5 +1,5 @@
 // What a request path says about a file of the app: its decoded name, and whether the file is a hidden one.
-import { isBelow } from "../paths.ts";
+import { isBelow } from "../lib/paths.ts";
 
 /** RFC 8615: only at the root of an origin. */
 export const WELL_KNOWN = ".well-known";

@@ -2,7 +2,7 @@
 // a browser a second set of cookies without Secure, under other names. Everything behind it knows the real ones only.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
-import { parseCookieHeader } from "../session/cookie-header.ts";
+import { parseCookieHeader } from "../lib/cookie-header.ts";
 import { COOKIE_PREFIX, insecureCookiePrefix } from "../session/cookies.ts";
 
 /**

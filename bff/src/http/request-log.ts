@@ -1,11 +1,11 @@
 // One line for every request, written when its answer has ended, whichever way it ended.
 import type { Context, Next } from "koa";
-import type { Config } from "../config.ts";
-import type { Log } from "../log.ts";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../logging/log.ts";
 import { clientAddress } from "./client-address.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { rawPath, requestState } from "./request-state.ts";
-import { routeClass } from "../paths.ts";
+import { routeClass } from "../lib/paths.ts";
 
 /** Longer paths are cut in the log: whoever sends them chose them to fill it. */
 const MAX_LOGGED_PATH = 512;

@@ -2,9 +2,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type { ErrorCode } from "../errors.ts";
-import type { SecurityEvent } from "../log.ts";
-import type { WaitingRequest } from "./shedding.ts";
-import type { WebSocketEnd } from "./metrics.ts";
+import type { SecurityEvent } from "../logging/log.ts";
+import type { WaitingRequest } from "./waiting-request.ts";
+import type { WebSocketEnd } from "../metrics/metrics.ts";
 
 export type WebSocketUse = {
   /** From the browser. */
@@ -26,7 +26,7 @@ export type RequestState = {
   securityEvent?: SecurityEvent;
   /** Once it has become a WebSocket: counts on until that is closed. */
   webSocket?: Readonly<WebSocketUse>;
-  /** Its place among the requests that wait; see shedding.ts. */
+  /** Its place among the requests that wait; see load-shedding.ts. */
   waiting?: WaitingRequest;
   /** A validated return path: the error page offers to try again for it. */
   returnPath?: string;

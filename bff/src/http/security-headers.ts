@@ -1,10 +1,10 @@
 // The headers that every answer carries, computed once. Lists are flat (name, value, …), as writeHead takes them.
 import type { ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
-import type { Config } from "../config.ts";
-import { isThisMachine } from "../host.ts";
+import type { Config } from "../config/config.ts";
+import { isThisMachine } from "../lib/host.ts";
 import { requestState } from "./request-state.ts";
-import { routeClass } from "../paths.ts";
+import { routeClass } from "../lib/paths.ts";
 
 export type HeaderList = readonly string[];
 

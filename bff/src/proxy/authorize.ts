@@ -1,14 +1,14 @@
 // May this request go to that upstream, and with which bearer? The one place where a session is spent.
 import type { IncomingMessage } from "node:http";
-import type { TokenTarget, UpstreamConfig } from "../config.ts";
+import type { TokenTarget, UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { whenAtHand, type Eventually } from "../eventually.ts";
+import { whenAtHand, type Eventually } from "../lib/maybe-promise.ts";
 import type { RequestState } from "../http/request-state.ts";
-import type { WaitingQuotas } from "../http/shedding.ts";
+import type { WaitingQuotas } from "../http/load-shedding.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
-import { CODE_OF_END } from "../session/end-codes.ts";
+import { CODE_OF_END } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
-import type { SessionKey } from "../store.ts";
+import type { SessionKey } from "../store/store.ts";
 import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
 import { isDue, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";

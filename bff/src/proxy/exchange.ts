@@ -3,13 +3,19 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import type { Duplex, Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { GatewayError } from "../errors.ts";
-import { endAnswer, isUploading } from "../http/unread-body.ts";
-import type { Address } from "./address.ts";
-import type { Connection, TracedHandler, Traces } from "./connection.ts";
-import { flushSoon } from "../http/flush-head.ts";
-import type { UpstreamOutcome } from "./tally.ts";
-import { isConnectFault, isRepeatable, isStaleConnection, outcomeOf, upstreamError } from "./upstream-fault.ts";
-import type { Upstream } from "./upstreams.ts";
+import { endAnswer, isUploading } from "../http/early-response.ts";
+import type { Address } from "../upstream/upstream-server.ts";
+import type { Connection, TracedHandler, Traces } from "../upstream/connection.ts";
+import { flushSoon } from "../http/flush-headers.ts";
+import type { UpstreamOutcome } from "../upstream/upstream-stats.ts";
+import {
+  isConnectFault,
+  isRepeatable,
+  isStaleConnection,
+  outcomeOf,
+  upstreamError,
+} from "../upstream/upstream-errors.ts";
+import type { Upstream } from "../upstream/upstreams.ts";
 
 export type Exchange = {
   request: IncomingMessage;

@@ -1,27 +1,27 @@
 // /api: which upstream, may this request go there, and then its way there and back.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { whenAtHand, type Eventually } from "../eventually.ts";
+import { whenAtHand, type Eventually } from "../lib/maybe-promise.ts";
 import { clientAddress } from "../http/client-address.ts";
-import { handshakeOf } from "../http/handshake.ts";
-import { isBelow } from "../paths.ts";
+import { handshakeOf } from "../http/websocket-handshake.ts";
+import { isBelow } from "../lib/paths.ts";
 import { hasBody, rawPath, requestState, type RequestState } from "../http/request-state.ts";
-import { CODE_OF_END } from "../session/end-codes.ts";
-import type { EndReason } from "../store.ts";
+import { CODE_OF_END } from "../session/end-reasons.ts";
+import type { EndReason } from "../store/store.ts";
 import { answerHeaders } from "../http/security-headers.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../logging/log.ts";
 import type { Authorize, Authorized } from "./authorize.ts";
 import { exchange } from "./exchange.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
-import type { OpenAnswers } from "./open-answers.ts";
+import { requestHeaders, responseHeaders } from "../headers/forwarded-headers.ts";
+import type { OpenAnswers } from "./open-responses.ts";
 import { requestBody } from "./request-body.ts";
 import { stepUpDemand } from "./step-up.ts";
-import type { WebSocketRequest } from "./upgrade.ts";
-import { isRepeatable } from "./upstream-fault.ts";
-import { findUpstream, upstreamTarget, type Upstream } from "./upstreams.ts";
-import { createUrlMapper } from "./upstream-urls.ts";
+import type { WebSocketRequest } from "./websocket/upgrade.ts";
+import { isRepeatable } from "../upstream/upstream-errors.ts";
+import { findUpstream, upstreamTarget, type Upstream } from "../upstream/upstreams.ts";
+import { createUrlMapper } from "../headers/upstream-urls.ts";
 
 export type ForwardingParts = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;

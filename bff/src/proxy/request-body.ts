@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { GatewayError } from "../errors.ts";
-import type { SendingObserver } from "../in-flight.ts";
+import type { SendingObserver } from "../lib/in-flight.ts";
 
 /** A browser that sends nothing for this long holds an upstream's connection for nothing (slow POST). */
 const STALLED_SENDER_MS = 60_000;

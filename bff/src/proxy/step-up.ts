@@ -3,8 +3,8 @@
 // speaks to whoever holds the token, and the browser does not.
 import type { IncomingHttpHeaders } from "node:http";
 import { GatewayError } from "../errors.ts";
-import { LOGIN_SHAPES } from "../login-shapes.ts";
-import type { UpstreamConfig } from "../upstream-config.ts";
+import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
+import type { UpstreamConfig } from "../config/upstreams.ts";
 
 const STEP_UP_ERROR = "insufficient_user_authentication";
 

@@ -1,5 +1,5 @@
 // The gateway's cookies: names, attributes, and which value of a `Cookie` header counts.
-import { parseCookieHeader } from "./cookie-header.ts";
+import { parseCookieHeader } from "../lib/cookie-header.ts";
 
 /** The prefix of RFC 10017 §6.1.3.2 includes `__Host-`: browsers that enforce it take no such cookie from a sibling host. */
 export const SESSION_COOKIE = "__Host-Http-session";

@@ -1,6 +1,6 @@
 // By what sessions are found together: the provider's session that they came from, and their user.
 import { hash } from "node:crypto";
-import type { IndexName } from "../store.ts";
+import type { IndexName } from "../store/store.ts";
 import type { Session } from "./session.ts";
 
 /** Users are told apart by both: a subject alone belongs to nobody (OIDC Core 1.0 §5.7). */

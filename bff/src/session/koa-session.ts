@@ -4,7 +4,7 @@ import type Koa from "koa";
 import type { Context, Middleware } from "koa";
 import session from "koa-session";
 import { GatewayError } from "../errors.ts";
-import type { EndReason, SessionTimes, TokenLife } from "../store.ts";
+import type { EndReason, SessionTimes, TokenLife } from "../store/store.ts";
 import { sessionCookieAttributes, sessionIdFrom, SESSION_COOKIE } from "./cookies.ts";
 import { newSessionId, sessionKeyOf, type Session } from "./session.ts";
 import type { FoundSession, Sessions } from "./sessions.ts";

@@ -1,6 +1,6 @@
 // A session: who is logged in, since when and how strongly. Never a token.
 import { hash, randomBytes } from "node:crypto";
-import type { SessionKey } from "../store.ts";
+import type { SessionKey } from "../store/store.ts";
 
 export type Session = {
   /** Public handle: shown to the user, useless as a cookie. */
@@ -35,7 +35,7 @@ export function sessionKeyOf(sessionId: string): SessionKey {
   return hash("sha256", sessionId, "base64url");
 }
 
-/** What the log calls the provider's session: its sid stays inside, and scripts/audit makes the same of Keycloak's log. */
+/** What the log calls the provider's session: its sid stays inside, and deploy/audit makes the same of Keycloak's log. */
 export function providerSessionName(providerSid: string | undefined): string | undefined {
   return providerSid === undefined ? undefined : hash("sha256", providerSid, "base64url").slice(0, 12);
 }

@@ -1,8 +1,8 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
-import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
-import { whenAtHand, type Eventually } from "../eventually.ts";
-import { createInFlight, type InFlight } from "../in-flight.ts";
-import type { Log } from "../log.ts";
+import { BoundedMap, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
+import { whenAtHand, type Eventually } from "../lib/maybe-promise.ts";
+import { createInFlight, type InFlight } from "../lib/in-flight.ts";
+import type { Log } from "../logging/log.ts";
 import {
   ALL_SESSIONS,
   LOGIN_TAKES_AT_MOST_MS,
@@ -12,9 +12,9 @@ import {
   type Store,
   type StoredSession,
   type TokenLife,
-} from "../store.ts";
-import { endEverything } from "./end-everything.ts";
-import { createEnding } from "./ending.ts";
+} from "../store/store.ts";
+import { endEverything } from "./end-all-sessions.ts";
+import { createEnding } from "./end-session.ts";
 import { indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
 import { earliestTimeOf, parseSession, sessionKeyOf, type Session } from "./session.ts";
 

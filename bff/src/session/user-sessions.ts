@@ -1,6 +1,6 @@
 // The sessions of one user: listed, and ended together.
-import { TOMBSTONE_MS, type EndReason, type SessionKey, type SessionTimes, type Store } from "../store.ts";
-import type { EndSession } from "./ending.ts";
+import { TOMBSTONE_MS, type EndReason, type SessionKey, type SessionTimes, type Store } from "../store/store.ts";
+import type { EndSession } from "./end-session.ts";
 import { askedToEnd, userIndex, type UserName } from "./indexes.ts";
 import { parseSession, type Session } from "./session.ts";
 

@@ -1,6 +1,6 @@
 // The gateway's own access tokens, for upstreams with token mode `client`: one for each target, shared by all.
-import type { TokenTarget } from "../upstream-config.ts";
-import { keepToken, type KeptToken } from "./kept-token.ts";
+import type { TokenTarget } from "../config/upstreams.ts";
+import { keepToken, type KeptToken } from "./cached-token.ts";
 import type { TokenGrant } from "./token-set.ts";
 
 type FetchToken = (target: TokenTarget) => Promise<TokenGrant>;

@@ -1,9 +1,9 @@
 // A user's access token exchanged for one that another audience takes (RFC 8693). Kept in memory only, for one session,
 // for one access token of it: a refresh, and with it the end of the session, leaves nothing that could be used.
-import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
-import type { SessionKey } from "../store.ts";
-import type { TokenTarget } from "../upstream-config.ts";
-import { keepToken, type KeptToken } from "./kept-token.ts";
+import { BoundedMap, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
+import type { SessionKey } from "../store/store.ts";
+import type { TokenTarget } from "../config/upstreams.ts";
+import { keepToken, type KeptToken } from "./cached-token.ts";
 import type { TokenGrant } from "./token-set.ts";
 
 export type ExchangeToken = (accessToken: string, target: TokenTarget) => Promise<TokenGrant>;

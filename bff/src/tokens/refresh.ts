@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { EndReason, SessionKey, Store } from "../store.ts";
-import { createLateSaves, type LateSaves } from "./late-saves.ts";
+import type { Log } from "../logging/log.ts";
+import type { EndReason, SessionKey, Store } from "../store/store.ts";
+import { createLateSaves, type LateSaves } from "./pending-writes.ts";
 import { tokenLifeOf, tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 

@@ -1,6 +1,6 @@
 // The tokens of one session and the two moments that matter: when to renew them, and until when they can be used.
 
-import type { Store, TokenLife } from "../store.ts";
+import type { Store, TokenLife } from "../store/store.ts";
 
 /** What the provider granted, in our words: no wire names, no relative times. */
 export type TokenGrant = {

@@ -1,7 +1,7 @@
 // Where token sets are kept: sealed under a key that needs the session id itself, so that a dump of Redis together
 // with the master key is still useless without the browsers' cookies.
-import { BoundedMap, REMEMBERED_SESSIONS } from "../bounded-map.ts";
-import type { SealerFactory } from "../sealing.ts";
+import { BoundedMap, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
+import type { SealerFactory } from "../lib/encryption.ts";
 import type { TokenSet } from "./token-set.ts";
 
 export type Vault = {

@@ -2,10 +2,15 @@
 import { hash, randomUUID } from "node:crypto";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { testBrowser, type TestBrowser } from "../support/browser.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { breakSignature, startHostileProvider, unsigned, type HostileProvider } from "../support/hostile-provider.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import {
+  breakSignature,
+  startHostileProvider,
+  unsigned,
+  type HostileProvider,
+} from "@cloakroom/testkit/hostile-provider.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 
 let redis: TestRedis;
 let provider: HostileProvider;

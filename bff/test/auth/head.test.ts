@@ -2,9 +2,9 @@
 import { request } from "undici";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOGOUT_COOKIE } from "../../src/session/cookies.ts";
-import { testBrowser } from "../support/browser.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
+import { testBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 
 let provider: HostileProvider;
 let gateway: TestGateway;

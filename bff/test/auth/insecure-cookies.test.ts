@@ -1,12 +1,12 @@
 // INSECURE_COOKIES=loopback, in two kinds of browser: one that stores Secure cookies over http, and WebKit, which does not.
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config/config.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
-import { testBrowser, type TestBrowser } from "../support/browser.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
-import { userOf } from "../support/world.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { userOf } from "@cloakroom/testkit/system.ts";
 
 let provider: HostileProvider;
 let gateway: TestGateway;

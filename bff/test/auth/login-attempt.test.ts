@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createLoginAttempts, LOGIN_ATTEMPT_SECONDS } from "../../src/auth/login-attempt.ts";
-import { sealersOf, testKeys } from "../support/sessions.ts";
+import { sealersOf, testKeys } from "@cloakroom/testkit/stored-session.ts";
 
 const attempt = { startedAtMs: Date.now(), returnPath: "/profile" };
 

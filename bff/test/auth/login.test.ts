@@ -1,6 +1,6 @@
 // Logging in, against a real provider, over two instances that share one Redis.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startWorld, userOf, type World } from "../support/world.ts";
+import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -200,7 +200,7 @@ describe("a login is refused", () => {
   it("by silence where nobody is logged in and prompt=none was asked for", async () => {
     const browser = world.browser();
     const start = await browser.navigate("/bff/login?prompt=none&returnTo=/quiet");
-    const { formBrowser } = await import("../../../demo/test/form-browser.ts");
+    const { formBrowser } = await import("@cloakroom/testing/form-browser.ts");
     const back = await formBrowser({ stopAt: /\/bff\/callback/ }).open(start.headers.get("location")!);
     const response = await browser.navigate(back.url);
     expect(response.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/quiet`);

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { oncePerLogoutToken } from "../../src/auth/logout-replay.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { createMemoryStore } from "../../src/memory-store.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
 
 const unavailable = () => new GatewayError("store_unavailable");
 

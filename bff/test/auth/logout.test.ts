@@ -1,9 +1,9 @@
 // Logging out: first here and for good, then at the provider.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { createProvider } from "../../src/auth/provider.ts";
-import { startGateway } from "../support/gateway.ts";
-import { silentLog } from "../support/sessions.ts";
-import { startWorld, userOf, type World } from "../support/world.ts";
+import { createProvider } from "../../src/provider/provider.ts";
+import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { silentLog } from "@cloakroom/testkit/stored-session.ts";
+import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 // I1: after a whole life of a session, with faults, no secret is in the log, in an answer, in a metric or in Redis.
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { startWorld, type World } from "../support/world.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 const seen: string[] = [];

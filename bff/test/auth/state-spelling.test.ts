@@ -1,11 +1,11 @@
 // K11: one login attempt has one state, spelled in one way. A second spelling would open the attempt a second time.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeBase64Url } from "../../src/base64url.ts";
+import { decodeBase64Url } from "../../src/lib/base64url.ts";
 import { createVault } from "../../src/tokens/vault.ts";
-import { testBrowser, type TestBrowser } from "../support/browser.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
-import { expiredTokens, sealersOf, testKeys } from "../support/sessions.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { expiredTokens, sealersOf, testKeys } from "@cloakroom/testkit/stored-session.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { settingsTables } from "../../../scripts/settings-table.ts";
-import { upstreamsTable } from "../../../scripts/upstreams-table.ts";
-import { parseUpstreams } from "../../src/upstream-config.ts";
+import { settingsTables } from "../../scripts/settings-table.ts";
+import { upstreamsTable } from "../../scripts/upstreams-table.ts";
+import { parseUpstreams } from "../../src/config/upstreams.ts";
 
 it("settings.md lists every setting with its default and meaning (npm run docs:tables writes it)", () => {
   const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/settings.md"), "utf8");

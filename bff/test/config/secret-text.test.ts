@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ConfigError, loadConfig, type Config } from "../../src/config.ts";
+import { ConfigError, loadConfig, type Config } from "../../src/config/config.ts";
 
 const KEY = Buffer.from("0123456789abcdef0123456789ABCDEF").toString("base64url");
 const OTHER_KEY = Buffer.from("ABCDEF0123456789abcdef0123456789").toString("base64url");

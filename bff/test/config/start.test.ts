@@ -6,13 +6,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
-import { freePort } from "../../../demo/src/free-port.ts";
-import { createRedisStore } from "../../src/redis.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
-import { startHostileProvider } from "../support/hostile-provider.ts";
-import { startRedis } from "../support/redis.ts";
-import { expiredTokens, storeSession, testApplication, testKeys } from "../support/sessions.ts";
-import { openSocket, startSocketUpstream } from "../support/web-socket.ts";
+import { startHostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { startRedis } from "@cloakroom/testkit/test-redis.ts";
+import { expiredTokens, storeSession, testApplication, testKeys } from "@cloakroom/testkit/stored-session.ts";
+import { openSocket, startSocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
 
 async function start(env: Record<string, string>) {
   const [port, management] = [await freePort(), await freePort()];

@@ -3,10 +3,10 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { passedThrough } from "../../../demo/src/gateway-env.ts";
-import { ConfigError, loadConfig } from "../../src/config.ts";
-import { parseUpstreams } from "../../src/upstream-config.ts";
-import { UPSTREAM_ROW } from "../../src/upstream-row.ts";
+import { passedThrough } from "@cloakroom/testing/gateway-env.ts";
+import { ConfigError, loadConfig } from "../../src/config/config.ts";
+import { parseUpstreams } from "../../src/config/upstreams.ts";
+import { UPSTREAM_ROW } from "../../src/config/upstream-row.ts";
 
 const good = {
   OIDC_ISSUER: "http://localhost:8080/realms/demo",

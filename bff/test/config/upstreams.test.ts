@@ -3,8 +3,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseUpstreams } from "../../src/upstream-config.ts";
-import { testAuthority } from "../support/certificates.ts";
+import { parseUpstreams } from "../../src/config/upstreams.ts";
+import { testAuthority } from "@cloakroom/testkit/certificates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloakroom-upstreams-"));
 const fileOf = (name: string, text: string): string => {

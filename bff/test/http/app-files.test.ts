@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sendRaw, type RawAnswer } from "../proxy/gateway.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 const PAGE = "<!doctype html><title>app</title>";
 const SECRET = "canary-of-a-hidden-file";

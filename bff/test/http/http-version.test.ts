@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createManagementServer } from "../../src/http/management.ts";
+import { createManagementServer } from "../../src/management/management-server.ts";
 import { sendRaw, startUpstream, type TestUpstream } from "../proxy/gateway.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 let gateway: TestGateway;
 let upstream: TestUpstream;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sendRaw, startUpstream, type RawAnswer, type TestUpstream } from "../proxy/gateway.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 const CLIENT = { issuer: "https://id.test", clientId: "app", clientSecret: "a-client-secret-of-the-tests" };
 const PAGE = "<!doctype html><title>app</title>";

@@ -1,6 +1,6 @@
 // The one log line that is not written by the log library says what the library would have said.
 import { expect, it } from "vitest";
-import { createLog, type RequestLine } from "../../src/log.ts";
+import { createLog, type RequestLine } from "../../src/logging/log.ts";
 
 const usual: RequestLine = {
   requestId: "fc706d0c-1b53-4662-ac7b-043710a88445",

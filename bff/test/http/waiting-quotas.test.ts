@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createInFlightTable } from "../../src/in-flight.ts";
-import type { TestBrowser } from "../support/browser.ts";
-import { startWorld, type World } from "../support/world.ts";
+import { createInFlightTable } from "../../src/lib/in-flight.ts";
+import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 /** Requests that the upstream has not answered yet. */

@@ -1,6 +1,6 @@
 // Who may go where, and with whose token: decided before the upstream is asked.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startWorld, type World } from "../support/world.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 // Frame heads are read right however the bytes arrive.
 import { expect, test } from "vitest";
-import { closeFrame, createFrameReader } from "../../src/proxy/frames.ts";
+import { closeFrame, createFrameReader } from "../../src/proxy/websocket/frames.ts";
 
 function frame(opcode: number, payloadBytes: number, isMasked: boolean): Buffer {
   const head = Buffer.alloc(14);

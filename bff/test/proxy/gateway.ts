@@ -4,24 +4,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { BlockList, connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import Koa, { type Middleware } from "koa";
 import { afterEach } from "vitest";
-import type { Config, UpstreamConfig } from "../../src/config.ts";
+import type { Config, UpstreamConfig } from "../../src/config/config.ts";
 import { csrf } from "../../src/http/csrf.ts";
-import { errorAnswer, reportLateError } from "../../src/http/error-answer.ts";
-import { frontGuard } from "../../src/http/front-guard.ts";
-import { createMetrics, type Metrics } from "../../src/http/metrics.ts";
-import { oneAtATime } from "../../src/http/one-at-a-time.ts";
+import { errorAnswer, reportLateError } from "../../src/http/error-response.ts";
+import { frontGuard } from "../../src/http/request-validation.ts";
+import { createMetrics, type Metrics } from "../../src/metrics/metrics.ts";
+import { oneAtATime } from "../../src/http/pipelining-guard.ts";
 import { requestLog } from "../../src/http/request-log.ts";
 import { securityHeaders } from "../../src/http/security-headers.ts";
 import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
-import { guardServer } from "../../src/http/socket-answers.ts";
-import { spa } from "../../src/http/spa.ts";
-import { createLog } from "../../src/log.ts";
+import { guardServer } from "../../src/http/server-events.ts";
+import { spa } from "../../src/http/spa-files.ts";
+import { createLog } from "../../src/logging/log.ts";
 import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
-import { sampleUpstream } from "../../src/proxy/tally.ts";
-import { createTunnels, type Tunnels } from "../../src/proxy/tunnels.ts";
-import { webSocketForwarding, type WebSocketParts } from "../../src/proxy/upgrade.ts";
-import { closeUpstreams, createUpstreams, type Upstream } from "../../src/proxy/upstreams.ts";
-import { parseUpstreams } from "../../src/upstream-config.ts";
+import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
+import { webSocketForwarding, type WebSocketParts } from "../../src/proxy/websocket/upgrade.ts";
+import { closeUpstreams, createUpstreams, sampleUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
+import { parseUpstreams } from "../../src/config/upstreams.ts";
 
 export const BEARER = "canary-access-token";
 

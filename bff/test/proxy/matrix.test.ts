@@ -5,8 +5,8 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { exchange } from "../../src/proxy/exchange.ts";
-import { closeUpstreams, createUpstreams } from "../../src/proxy/upstreams.ts";
-import { parseUpstreams } from "../../src/upstream-config.ts";
+import { closeUpstreams, createUpstreams } from "../../src/upstream/upstreams.ts";
+import { parseUpstreams } from "../../src/config/upstreams.ts";
 import {
   appRequest,
   eventually,

@@ -1,7 +1,7 @@
 // Tokens for one upstream's audience: a user's by exchange, the gateway's own by client credentials.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { TestBrowser } from "../support/browser.ts";
-import { startWorld, type World } from "../support/world.ts";
+import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import type { ServerResponse } from "node:http";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import type { Dispatcher } from "undici";
 import { expect, test, vi } from "vitest";
-import { Connection } from "../../src/proxy/connection.ts";
-import { boundedReads } from "../../src/proxy/upstream-reads.ts";
+import { Connection } from "../../src/upstream/connection.ts";
+import { boundedReads } from "../../src/upstream/read-limits.ts";
 import { appRequest, kept, startGateway, startUpstream } from "./gateway.ts";
 
 const BODY = Buffer.alloc(8_000_000, "x");

@@ -1,13 +1,18 @@
 // WebSockets of real sessions, over two instances that share one Redis: who may open one, and that its end closes it.
 import { hash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { createRedisStore } from "../../src/redis.ts";
+import type { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
-import { testBrowser, type TestBrowser } from "../support/browser.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { startHostileProvider, type HostileProvider } from "../support/hostile-provider.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { openSocket, startSocketUpstream, type Opened, type SocketUpstream } from "../support/web-socket.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import {
+  openSocket,
+  startSocketUpstream,
+  type Opened,
+  type SocketUpstream,
+} from "@cloakroom/testkit/web-socket-client.ts";
 
 let redis: TestRedis;
 let provider: HostileProvider;

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
-import type { EndReason } from "../../src/store.ts";
-import { testAuthority } from "../support/certificates.ts";
-import { openSocket, startSocketUpstream, type SocketUpstream } from "../support/web-socket.ts";
+import type { EndReason } from "../../src/store/store.ts";
+import { testAuthority } from "@cloakroom/testkit/certificates.ts";
+import { openSocket, startSocketUpstream, type SocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
 import {
   appRequest,
   BEARER,

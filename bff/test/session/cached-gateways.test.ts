@@ -1,10 +1,10 @@
 // The session cache through two real gateways on one Redis: what users and operators see of it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { createRedisStore } from "../../src/redis.ts";
+import type { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
-import { HEARD_WITHIN_MS } from "../../src/store.ts";
-import type { TestBrowser } from "../support/browser.ts";
-import { startWorld, type World } from "../support/world.ts";
+import { HEARD_WITHIN_MS } from "../../src/store/store.ts";
+import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -4,11 +4,11 @@ import { EventEmitter, once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
-import { createMemoryStore } from "../../src/memory-store.ts";
-import { createEventStreams } from "../../src/session/event-streams.ts";
-import { createLiveConnections } from "../../src/session/live-connections.ts";
-import { STREAMS_PER_SESSION, STREAMS_PER_USER } from "../../src/session/stream-places.ts";
-import { silentLog } from "../support/sessions.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createEventStreams } from "../../src/session/live/event-streams.ts";
+import { createLiveConnections } from "../../src/session/live/live-connections.ts";
+import { STREAMS_PER_SESSION, STREAMS_PER_USER } from "../../src/session/live/event-stream-quota.ts";
+import { silentLog } from "@cloakroom/testkit/stored-session.ts";
 
 const newKey = () => randomBytes(32).toString("base64url");
 const closing: (() => unknown)[] = [];

@@ -1,10 +1,10 @@
 // How often the store hears that a session is in use.
 import { expect, it } from "vitest";
-import { REMEMBERED_SESSIONS } from "../../src/bounded-map.ts";
-import { createMemoryStore } from "../../src/memory-store.ts";
+import { REMEMBERED_SESSIONS } from "../../src/lib/fifo-cache.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
 import { createSessions } from "../../src/session/sessions.ts";
-import { silentLog, storeSession } from "../support/sessions.ts";
+import { silentLog, storeSession } from "@cloakroom/testkit/stored-session.ts";
 
 function openSessions() {
   const memory = createMemoryStore();

@@ -3,12 +3,12 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { configWarnings } from "../../src/config-warnings.ts";
+import { configWarnings } from "../../src/config/warnings.ts";
 import { tokenLifeOf, tokenSetFrom } from "../../src/tokens/token-set.ts";
-import { testBrowser, type TestBrowser } from "../support/browser.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { startHostileProvider, without, type HostileProvider } from "../support/hostile-provider.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 
 /** Until the first access token, which lives for a second, has to be renewed. */
 const PATIENTLY = { timeout: 10_000 };

@@ -1,13 +1,13 @@
 // Connections that stay open are told once when their session ends, whichever instance ends it and whatever Redis does.
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createMemoryStore } from "../../src/memory-store.ts";
-import { createRedisStore } from "../../src/redis.ts";
-import { createLiveConnections, type LiveConnections } from "../../src/session/live-connections.ts";
-import type { EndReason, SessionLimits, Store } from "../../src/store.ts";
-import { startCluster } from "../support/redis-cluster.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { silentLog, testApplication } from "../support/sessions.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
+import { createLiveConnections, type LiveConnections } from "../../src/session/live/live-connections.ts";
+import type { EndReason, SessionLimits, Store } from "../../src/store/store.ts";
+import { startCluster } from "@cloakroom/testkit/single-node-cluster.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import { silentLog, testApplication } from "@cloakroom/testkit/stored-session.ts";
 
 const newKey = () => randomBytes(32).toString("base64url");
 const record = (key: string) => ({ key, session: '{"n":1}', tokens: "sealed-1", idleMs: 60_000, maxMs: 120_000 });

@@ -1,8 +1,8 @@
 // I5 and I8: no outage signs anyone out, and everything heals without a restart.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startGateway } from "../support/gateway.ts";
-import { startWorld, userOf, type World } from "../support/world.ts";
+import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 // SESSIONS_PER_USER: never more sessions of a user than that, and the oldest goes first.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { TestBrowser } from "../support/browser.ts";
-import { startWorld, userOf, type World } from "../support/world.ts";
+import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
 
 const LIMIT = 3;
 let world: World;

@@ -1,8 +1,8 @@
 // A user's own sessions: listed by a public handle, ended one by one or all, and never anybody else's.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sessionKeyOf } from "../../src/session/session.ts";
-import type { TestBrowser } from "../support/browser.ts";
-import { startWorld, userOf, type World } from "../support/world.ts";
+import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -1,14 +1,14 @@
 // I9: two applications on one Redis. Every action of one application is tried on what belongs to the other.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { createRedisStore } from "../../src/redis.ts";
-import { ALL_SESSIONS } from "../../src/store.ts";
+import type { createRedisStore } from "../../src/store/redis/redis-store.ts";
+import { ALL_SESSIONS } from "../../src/store/store.ts";
 import { runAdmin } from "../support/admin.ts";
-import { openStream } from "../support/open-stream.ts";
-import { startTwoApplications, withCookiesOf, type TwoApplications } from "../support/two-applications.ts";
-import { atProvider, userOf } from "../support/world.ts";
-import { testBrowser, type TestBrowser } from "../support/browser.ts";
-import type { TestGateway } from "../support/gateway.ts";
+import { openStream } from "@cloakroom/testkit/open-stream.ts";
+import { startTwoApplications, withCookiesOf, type TwoApplications } from "@cloakroom/testkit/two-applications.ts";
+import { atProvider, userOf } from "@cloakroom/testkit/system.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import type { TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 type RedisStore = ReturnType<typeof createRedisStore>;
 const storeOf = ({ store }: TestGateway) => store as RedisStore;

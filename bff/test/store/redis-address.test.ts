@@ -1,6 +1,6 @@
 // K3, K7: one parser of REDIS_URL, for the check at the start and for the connection.
 import { describe, expect, it } from "vitest";
-import { parseRedisUrl, type RedisAddress } from "../../src/redis-address.ts";
+import { parseRedisUrl, type RedisAddress } from "../../src/config/redis-address.ts";
 
 const single: RedisAddress = {
   topology: "single",

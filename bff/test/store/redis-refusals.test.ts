@@ -5,12 +5,17 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { freePort } from "../../../demo/src/free-port.ts";
-import { applicationId } from "../../src/application-id.ts";
-import type { RedisAccess } from "../../src/redis-connection.ts";
-import { redisErrorCode, redisErrorText } from "../../src/redis-errors.ts";
-import { createRedisStore } from "../../src/redis.ts";
-import { startTopology, writeTlsFiles, type RunningTopology, type TlsFiles } from "../support/redis-topologies.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { applicationId } from "../../src/lib/application-id.ts";
+import type { RedisAccess } from "../../src/config/redis-access.ts";
+import { redisErrorCode, redisErrorText } from "../../src/store/redis/redis-errors.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
+import {
+  startTopology,
+  writeTlsFiles,
+  type RunningTopology,
+  type TlsFiles,
+} from "@cloakroom/testkit/redis-topologies.ts";
 
 const PASSWORD = "the-real-password";
 const WRONG = "not-the-password";

@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it, type TestContext } from "vitest";
-import { applicationId } from "../../src/application-id.ts";
-import type { RedisAccess } from "../../src/redis-connection.ts";
-import { redisErrorText } from "../../src/redis-errors.ts";
-import { createRedisStore } from "../../src/redis.ts";
+import { applicationId } from "../../src/lib/application-id.ts";
+import type { RedisAccess } from "../../src/config/redis-access.ts";
+import { redisErrorText } from "../../src/store/redis/redis-errors.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import {
   startTopology,
   writeTlsFiles,
@@ -16,7 +16,7 @@ import {
   type Tls,
   type TlsFiles,
   type TopologyOptions,
-} from "../support/redis-topologies.ts";
+} from "@cloakroom/testkit/redis-topologies.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cloakroom-tls-"));
 let files: TlsFiles;

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const ADMIN = join(import.meta.dirname, "../../src/admin.ts");
+const ADMIN = join(import.meta.dirname, "../../src/cli/sessions.ts");
 
 export async function runAdmin(args: readonly string[], env: Record<string, string>) {
   const child = spawn(process.execPath, [ADMIN, ...args], { env: { PATH: process.env["PATH"] ?? "", ...env } });

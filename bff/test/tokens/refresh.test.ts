@@ -1,8 +1,8 @@
 // Spending a refresh token: several gateways (each its own refresh and connection) on one real Redis.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRedisStore } from "../../src/redis.ts";
-import { createAccessTokenFor } from "../../src/tokens/access-token-for.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
+import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import {
   createRefresh,
   type RefreshOutcome,
@@ -10,10 +10,17 @@ import {
   type SpendingSession,
   type SpendRefreshToken,
 } from "../../src/tokens/refresh.ts";
-import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
+import { createRefreshTurns } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { expiredTokens, sealersOf, silentLog, storeSession, testApplication, testKeys } from "../support/sessions.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import {
+  expiredTokens,
+  sealersOf,
+  silentLog,
+  storeSession,
+  testApplication,
+  testKeys,
+} from "@cloakroom/testkit/stored-session.ts";
 
 let redis: TestRedis;
 let stores: Awaited<ReturnType<typeof connect>>[];

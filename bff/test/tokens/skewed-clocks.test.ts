@@ -1,16 +1,23 @@
 // Instances whose clocks are up to a minute apart spend the tokens that each other stored: on one real Redis, by its clock.
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { createRedisStore } from "../../src/redis.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
-import { createAccessTokenFor } from "../../src/tokens/access-token-for.ts";
+import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import { createRefresh, type SpendingSession } from "../../src/tokens/refresh.ts";
-import { createRefreshTurns } from "../../src/tokens/refresh-turns.ts";
+import { createRefreshTurns } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { isDue, tokenSetFrom } from "../../src/tokens/token-set.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-import { expiredTokens, sealersOf, silentLog, storeSession, testApplication, testKeys } from "../support/sessions.ts";
-import { startWorld } from "../support/world.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import {
+  expiredTokens,
+  sealersOf,
+  silentLog,
+  storeSession,
+  testApplication,
+  testKeys,
+} from "@cloakroom/testkit/stored-session.ts";
+import { startWorld } from "@cloakroom/testkit/system.ts";
 
 let redis: TestRedis;
 let store: Awaited<ReturnType<typeof connect>>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createVault } from "../../src/tokens/vault.ts";
-import { expiredTokens, sealersOf, testKeys } from "../support/sessions.ts";
+import { expiredTokens, sealersOf, testKeys } from "@cloakroom/testkit/stored-session.ts";
 
 const tokens = expiredTokens();
 

@@ -1,6 +1,6 @@
 // The resource API: usable with any OpenID Provider, alone (main.ts) or inside the demo and tests.
 import Koa from "koa";
-import { listen } from "../listener.ts";
+import { listen } from "@cloakroom/testing/listener.ts";
 import { accessTokenVerifier } from "./access-token.ts";
 import { bearer } from "./bearer.ts";
 import type { OpenStreams } from "./events.ts";

@@ -1,5 +1,5 @@
 // What a person reads once everything runs.
-import { DEMO_USERS } from "../provider/users.ts";
+import { DEMO_USERS } from "@cloakroom/testing/provider/users.ts";
 import type { System } from "../system.ts";
 
 export function banner({ origin, provider, api, redis }: System, isDev: boolean): string {

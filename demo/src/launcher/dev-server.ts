@@ -2,8 +2,8 @@
 import { watch } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { GATEWAY_PATH_PATTERN } from "../../../bff/src/paths.ts";
-import type { GatewayProcess } from "../gateway-process.ts";
+import { GATEWAY_PATH_PATTERN } from "@cloakroom/gateway/src/lib/paths.ts";
+import type { GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
 import { SPA_FOLDER, viteFolder } from "./spa-build.ts";
 
 /** Only what is used of it: Vite belongs to the SPA, which is not ours to import. */

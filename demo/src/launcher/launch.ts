@@ -1,7 +1,7 @@
 // Starts everything in order, says what runs where, and stops it again whatever happens.
-import { freePort } from "../free-port.ts";
-import { passedThrough } from "../gateway-env.ts";
-import { GatewayStartError } from "../gateway-process.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { passedThrough } from "@cloakroom/testing/gateway-env.ts";
+import { GatewayStartError } from "@cloakroom/testing/gateway-process.ts";
 import { startSystem, type System, type SystemOptions } from "../system.ts";
 import { banner } from "./banner.ts";
 import { restartOnChange, startViteServer } from "./dev-server.ts";

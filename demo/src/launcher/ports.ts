@@ -1,5 +1,5 @@
 // Which ports the launcher uses, and one clear line for each that it cannot have.
-import { freePort, isPortTaken } from "../free-port.ts";
+import { freePort, isPortTaken } from "@cloakroom/testing/free-port.ts";
 
 export type PortPlan = { gateway: number; management: number; provider: number; api: number };
 

@@ -1,8 +1,13 @@
 // Whether the Redis that a person named in REDIS_URL is there: said before anything is started, with the cure.
 import { setTimeout as wait } from "node:timers/promises";
-import { applicationId } from "../../../bff/src/application-id.ts";
-import { isRefusal, NO_RESPONSE, redisErrorCode, redisErrorText } from "../../../bff/src/redis-errors.ts";
-import { createRedisStore } from "../../../bff/src/redis.ts";
+import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
+import {
+  isRefusal,
+  NO_RESPONSE,
+  redisErrorCode,
+  redisErrorText,
+} from "@cloakroom/gateway/src/store/redis/redis-errors.ts";
+import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
 
 /** A server that is just starting, or Sentinels that have to be asked, may take a moment. */
 const PATIENCE_MS = 4_000;

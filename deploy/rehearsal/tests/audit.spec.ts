@@ -1,13 +1,13 @@
 // npm run audit on the real logs of Keycloak and gateway.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { createUser } from "../../../e2e-keycloak/support/realm-fixtures.ts";
-import { fillLoginForm, logOut } from "../../../e2e-keycloak/support/pages.ts";
-import type { AuditEvent } from "../../../scripts/audit/audit-event.ts";
+import { createUser } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
+import { fillLoginForm, logOut } from "@cloakroom/testkit/keycloak/pages.ts";
+import type { AuditEvent } from "../../audit/audit-event.ts";
 import { expect, test } from "../fixtures.ts";
 
 const WRONG_PASSWORD = "not-the-password-of-this-user";
-const AUDIT = join(import.meta.dirname, "..", "..", "..", "scripts", "audit", "main.ts");
+const AUDIT = join(import.meta.dirname, "../../audit/main.ts");
 
 test("the audit view shows a wrong password, a login and a logout in order and as one provider session", async ({
   page,

@@ -1,5 +1,5 @@
 // Change of the public origin: Keycloak imports a realm once, so update-client.sh applies the new origin at its next start.
-import { fillLoginForm } from "../../../e2e-keycloak/support/pages.ts";
+import { fillLoginForm } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../fixtures.ts";
 
 type Client = {

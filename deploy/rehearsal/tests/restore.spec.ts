@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createUser } from "../../../e2e-keycloak/support/realm-fixtures.ts";
-import { fetchUser, fillLoginForm, logIn } from "../../../e2e-keycloak/support/pages.ts";
+import { createUser } from "@cloakroom/testkit/keycloak/realm-fixtures.ts";
+import { fetchUser, fillLoginForm, logIn } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../fixtures.ts";
 
 type Keys = { certificate: string; key: string };

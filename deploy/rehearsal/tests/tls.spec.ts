@@ -1,5 +1,5 @@
 // The system behind the TLS proxy: login, HSTS, forwarded addresses, event streams and WebSockets.
-import { call, fillLoginForm, logIn, logOut } from "../../../e2e-keycloak/support/pages.ts";
+import { call, fillLoginForm, logIn, logOut } from "@cloakroom/testkit/keycloak/pages.ts";
 import { expect, test } from "../fixtures.ts";
 
 const HSTS = "strict-transport-security";

@@ -1,6 +1,6 @@
 // The demo app as the scenarios use it: page texts, element names and user actions.
 import { expect } from "@playwright/test";
-import { DEMO_USERS } from "../../../demo/src/provider/users.ts";
+import { DEMO_USERS } from "@cloakroom/testing/provider/users.ts";
 import type { Tab, Target } from "./browser.ts";
 
 export const TEXT = {

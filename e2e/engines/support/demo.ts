@@ -1,6 +1,6 @@
 // The program behind `npm start`, on free ports.
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../../demo/src/free-port.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
 import { waitForLine, startProgram } from "./program.ts";
 
 export type Demo = {

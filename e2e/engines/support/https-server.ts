@@ -1,7 +1,7 @@
 // HTTPS servers on loopback with certificates of a test authority, and a reverse proxy handler for them.
 import { request, type RequestListener } from "node:http";
 import { createServer } from "node:https";
-import { testAuthority, type TestAuthority } from "../../../bff/test/support/certificates.ts";
+import { testAuthority, type TestAuthority } from "@cloakroom/testkit/certificates.ts";
 
 export const newAuthority = (): TestAuthority => testAuthority("CA of the engine tests");
 

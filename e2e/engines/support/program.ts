@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { tether } from "../../../demo/src/tether.ts";
+import { tether } from "@cloakroom/testing/tether.ts";
 
 export type Program = {
   readonly child: ChildProcess;

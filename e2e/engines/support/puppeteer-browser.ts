@@ -1,7 +1,7 @@
 // Drives Chromium by CDP and Firefox by WebDriver BiDi, through Puppeteer: Playwright needs BiDi commands that Firefox
 // ESR does not implement.
 import { launch, type BrowserContext, type ElementHandle, type LaunchOptions, type Page } from "puppeteer-core";
-import { tether } from "../../../demo/src/tether.ts";
+import { tether } from "@cloakroom/testing/tether.ts";
 import { fieldOfLabel, type Browser, type Engine, type Tab, type Target } from "./browser.ts";
 
 export const startChromium = (executablePath: string): Promise<Engine> =>

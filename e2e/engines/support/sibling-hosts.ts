@@ -4,9 +4,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../../demo/src/free-port.ts";
-import { startSystem, type System } from "../../../demo/src/system.ts";
-import { SPA_DIST } from "../../../demo/src/launcher/spa-build.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { startSystem, type System } from "@cloakroom/demo/system.ts";
+import { SPA_DIST } from "@cloakroom/demo/launcher/spa-build.ts";
 import { forwardTo, newAuthority, startHttps } from "./https-server.ts";
 
 export type SiblingHosts = {

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../../demo/src/free-port.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
 import { fieldOfLabel, type Browser, type Engine, type Tab, type Target } from "./browser.ts";
 import { waitForLine, startProgram, waitUntil } from "./program.ts";
 import { isReady, newSession, type Element, type WebDriverSession } from "./webdriver.ts";

@@ -11,9 +11,9 @@ import {
   LOG_IN,
   TEXT,
 } from "../support/app.ts";
-import { EXPLANATIONS } from "../../../bff/src/errors.ts";
-import { SPA_DIST } from "../../../demo/src/launcher/spa-build.ts";
-import { startSystem } from "../../../demo/src/system.ts";
+import { EXPLANATIONS } from "@cloakroom/gateway/src/errors.ts";
+import { SPA_DIST } from "@cloakroom/demo/launcher/spa-build.ts";
+import { startSystem } from "@cloakroom/demo/system.ts";
 import { expect, test } from "../support/test.ts";
 
 test("a login from the front page creates a session that survives a reload", async ({ tab, demo }) => {

@@ -1,0 +1,231 @@
+// npm run sessions -w bff: the administrator lists and ends sessions, with the gateway's own settings and store.
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { deleteUnnamedKeys, explainNothingFound } from "./list-applications.ts";
+import { HELP, parseAdminArguments, UsageError, type AdminCommand } from "./sessions-arguments.ts";
+import { createKeycloakSessions } from "../provider/keycloak-sessions.ts";
+import { ConfigError, loadConfig, type Config } from "../config/config.ts";
+import { GatewayError } from "../errors.ts";
+import { createLog, type Log } from "../logging/log.ts";
+import type { RedisClient } from "../store/redis/redis-connection.ts";
+import { isRefusal, NO_RESPONSE, redisErrorCode, redisErrorText } from "../store/redis/redis-errors.ts";
+import { createRedisStore } from "../store/redis/redis-store.ts";
+import type { UserName } from "../session/indexes.ts";
+import { untilAllHeard } from "../store/session-cache.ts";
+import { createSessions, type Sessions } from "../session/sessions.ts";
+import { createUserSessions, type UserSession } from "../session/user-sessions.ts";
+import type { Store } from "../store/store.ts";
+
+/** Nobody waits in a browser for it: a slow answer is better than none. */
+const COMMAND_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** These do not pass by themselves. */
+
+type Parts = {
+  config: Config;
+  store: Store & { client: RedisClient };
+  sessions: Sessions;
+  log: Log;
+  progress: Progress;
+};
+/** What can be said of a command that broke off or found nothing. */
+type Progress = { isConnected: boolean; ended: number; found: number };
+
+// Not by itself: deadlines that were kept still have their timers.
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { command, application } = parseAdminArguments(args);
+    if (command.kind === "help") return say(HELP);
+    const settings = loadConfig();
+    const config =
+      application === undefined ? settings : { ...settings, application: { id: application, isDerived: false } };
+    if (config.redisUrl === undefined)
+      throw new ConfigError([
+        "REDIS_URL is not set: sessions in a gateway's own process end with it and no other way.",
+      ]);
+    note(`Application: ${config.application.id}${config.application.isDerived ? " (derived from the settings)" : ""}`);
+    return await withStore(config, config.redisUrl, (parts) => runAndExplain(command, parts));
+  } catch (error) {
+    if (error instanceof UsageError) return complain(2, `${error.message}\nSee: npm run sessions -w bff -- --help`);
+    if (error instanceof ConfigError)
+      return complain(78, error.message.replace("The gateway cannot start", "Not done"));
+    throw error;
+  }
+}
+
+async function withStore(config: Config, url: string, work: (parts: Parts) => Promise<number>): Promise<number> {
+  // Lines of the log are for who collects them; what was asked for goes to stdout alone.
+  const log = createLog("info", pino.destination({ dest: 2, sync: true }));
+  let reported: unknown;
+  const onError = (error: unknown) => {
+    // A command that times out after a refused connection must not hide the refusal.
+    if (redisErrorCode(error) !== NO_RESPONSE) reported = error;
+  };
+  const { redisConfirmReplicas: confirmReplicas, redisAccess: access } = config;
+  const store = createRedisStore({
+    ...{ url, application: config.application.id, timeoutMs: COMMAND_TIMEOUT_MS, access, confirmReplicas, onError },
+  });
+  const { sessionIdleMs, sessionMaxMs } = config;
+  const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
+  const progress = { isConnected: false, ended: 0, found: 0 };
+  try {
+    await untilItAnswers(() => store.check());
+    progress.isConnected = true;
+    // Ending twice does no harm, and its other connections may not be there yet.
+    return await untilItAnswers(() => work({ config, store, sessions, log, progress }));
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return complain(1, `${progressInWords(progress)} ${errorInWords(reported)}`);
+  } finally {
+    await store.close();
+  }
+}
+
+function progressInWords({ isConnected, ended }: Progress): string {
+  if (!isConnected) return "Nothing was ended:";
+  return ended === 0 ? "Not done, or not all of it:" : `${sessionsInWords(ended)} ended, not all of them:`;
+}
+
+/** @throws GatewayError store_unavailable */
+async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
+  const giveUpAtMs = performance.now() + CONNECT_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isRefused = error instanceof GatewayError && isRefusal(redisErrorCode(error.cause));
+      if (!(error instanceof GatewayError) || isRefused || performance.now() > giveUpAtMs) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+type Command = Exclude<AdminCommand, { kind: "help" }>;
+
+/** A command that addresses the wrong application must not look like one that had nothing to do. */
+async function runAndExplain(command: Command, parts: Parts): Promise<number> {
+  const { config, store, progress } = parts;
+  const code = await run(command, parts);
+  if (progress.found > 0) return code;
+  const explanation = await explainNothingFound({ application: config.application, store });
+  if (explanation.text !== undefined) note(explanation.text);
+  return Math.max(code, explanation.code);
+}
+
+async function run(command: Command, parts: Parts): Promise<number> {
+  const { config, store, sessions, log, progress } = parts;
+  const issuer = ("issuer" in command ? command.issuer : undefined) ?? config.provider.issuer;
+  const application = config.application.id;
+  const issuedAtSeconds = Math.floor(store.nowMs() / 1000);
+  switch (command.kind) {
+    case "count":
+      progress.found = await countSessions(store);
+      return say(`${progress.found}\n`);
+    case "list": {
+      const { list } = createUserSessions({ store, end: sessions.end });
+      const found = await list({ issuer, subject: command.subject });
+      progress.found = found.length;
+      const asLine = command.json ? asJson : asText;
+      const lines = found.map((each) => asLine(each, store.nowMs())).join("");
+      return say(lines || (command.json ? "" : "no sessions\n"));
+    }
+    case "end-user": {
+      const { subject } = command;
+      const count = await sessions.endAll({ kind: "user", issuer, subject, issuedAtSeconds }, "revoked");
+      log.security("admin_ended_sessions", { application, reason: "end-user", subject, count });
+      await acknowledge(count, parts);
+      return await endAtProvider({ issuer, subject }, parts);
+    }
+    case "end-provider-session": {
+      const { providerSid } = command;
+      const count = await sessions.endAll({ kind: "provider-session", issuer, providerSid }, "revoked");
+      log.security("admin_ended_sessions", { application, reason: "end-provider-session", count });
+      return await acknowledge(count, parts);
+    }
+    case "end-all": {
+      await sessions.endEverything("revoked", (more) => (progress.ended += more));
+      log.security("admin_ended_sessions", { application, reason: "end-all", count: progress.ended });
+      return await acknowledge(progress.ended, parts);
+    }
+    case "delete-old-format":
+      progress.found = await deleteUnnamedKeys(store.client);
+      log.security("admin_ended_sessions", { reason: command.kind, count: progress.found });
+      return say(`${progress.found} keys deleted\n`);
+  }
+}
+
+/** Once it is said, no instance accepts them any more, from its memory either (I2). Waited for once, not for each. */
+async function acknowledge(count: number, { config, progress }: Parts): Promise<0> {
+  progress.found = count;
+  if (config.sessionCacheMs > 0) await untilAllHeard();
+  return say(`${sessionsInWords(count)} ended\n`);
+}
+
+/** The gateway's own are over by then: whatever Keycloak says, nobody is let in with one of them. */
+async function endAtProvider(user: UserName, { config, log }: Pick<Parts, "config" | "log">): Promise<number> {
+  if (config.keycloakAdmin === undefined || user.issuer !== config.provider.issuer) return 0;
+  try {
+    await createKeycloakSessions(config.provider, config.keycloakAdmin).endOfUser(user);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return complain(1, `The user's sessions at Keycloak were not ended: ${error.reason ?? error.code}.`);
+  }
+  log.security("provider_sessions_ended", { subject: user.subject });
+  return say("the user's sessions at Keycloak ended\n");
+}
+
+async function countSessions(store: Store): Promise<number> {
+  const keys = new Set<string>();
+  for await (const batch of store.listAll()) for (const key of batch) keys.add(key);
+  return keys.size;
+}
+
+function timesOf({ session, usedAgoMs, idleExpiresInMs, expiresInMs }: UserSession, nowMs: number) {
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return {
+    id: session.handle,
+    device: session.device ?? null,
+    createdAt: iso(session.createdAtMs),
+    lastUsedAt: usedAgoMs === undefined ? null : iso(nowMs - usedAgoMs),
+    idleExpiresAt: iso(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
+    expiresAt: iso(nowMs + expiresInMs),
+  };
+}
+
+function asJson(each: UserSession, nowMs: number): string {
+  return `${JSON.stringify(timesOf(each, nowMs))}\n`;
+}
+
+function asText(each: UserSession, nowMs: number): string {
+  const { id, device, createdAt, lastUsedAt, idleExpiresAt } = timesOf(each, nowMs);
+  return `${id}  since ${createdAt}  used ${lastUsedAt ?? "unknown"}  until ${idleExpiresAt}  ${device ?? "unknown device"}\n`;
+}
+
+function sessionsInWords(count: number): string {
+  return count === 1 ? "1 session" : `${count} sessions`;
+}
+
+function errorInWords(error: unknown): string {
+  const code = redisErrorCode(error);
+  if (code === "NOPERM")
+    return "Redis refused it (NOPERM): its user may not. Looking through all sessions needs `scan`, see docs/guides/manage-sessions.md.";
+  if (isRefusal(code)) return `${redisErrorText(error)}.`;
+  return `${redisErrorText(error)}. Then repeat the command: ending a session twice does no harm.`;
+}
+
+function say(text: string): 0 {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** On stderr: stdout has only what was asked for. */
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function complain(code: number, text: string): number {
+  process.stderr.write(`${text.trimEnd()}\n`);
+  return code;
+}

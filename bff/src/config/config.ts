@@ -1,0 +1,291 @@
+// Environment → frozen Config. The only reader of process.env; every fault is reported, all in one message.
+import type { BlockList } from "node:net";
+import { isLoopbackUrl } from "../lib/host.ts";
+import { deriveApplicationId, type Application } from "../lib/application-id.ts";
+import { cleanText, readValueFile } from "./setting-text.ts";
+import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
+import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
+import { findUnknownSettings } from "./unknown-settings.ts";
+import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
+
+export type { TokenTarget, UpstreamConfig } from "./upstreams.ts";
+
+export type ProviderConfig = Readonly<{
+  issuer: string;
+  internalUrl: string | undefined;
+  clientId: string;
+  clientSecret: string;
+  scope: string;
+  resource: string | undefined;
+  idTokenAlg: string;
+  rolesClaim: string;
+  responseIssRequired: boolean;
+  timeoutMs: number;
+  /** Over all instances; 0: no limit. */
+  refreshesPerSecond: number;
+}>;
+
+export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: string }>;
+
+export type Config = Readonly<{
+  production: boolean;
+  application: Application;
+  publicOrigin: string;
+  /** Whether browsers reach us over TLS: decides HSTS. */
+  secureOrigin: boolean;
+  /** Whether browsers that store no Secure cookie over http get cookies without it; on http loopback only. */
+  insecureCookies: boolean;
+  listen: Readonly<{ host: string; port: number }>;
+  management: Readonly<{ host: string; port: number }>;
+  provider: ProviderConfig;
+  /** Undefined: sessions at the provider are ended by the browser alone. */
+  keycloakAdmin: KeycloakAdminConfig | undefined;
+  postLogoutPath: string;
+  /** The provider's page for the user's own account. */
+  accountUrl: string | undefined;
+  redisUrl: string | undefined;
+  redisTimeoutMs: number;
+  /** Undefined: as the topology has it. */
+  redisConfirmReplicas: number | undefined;
+  redisAccess: RedisAccess;
+  /** Newest first; the old ones still open what they sealed. */
+  secretKeys: readonly Uint8Array[];
+  sessionIdleMs: number;
+  sessionMaxMs: number;
+  /** 0: no limit. */
+  sessionsPerUser: number;
+  maxEventStreams: number;
+  /** 0: no session is kept in memory. */
+  sessionCacheMs: number;
+  upstreams: readonly UpstreamConfig[];
+  spaRoot: string | undefined;
+  trustedProxies: BlockList;
+  /** Requests that may wait for their responses: in all, of one session, of one client address. */
+  waitingLimits: WaitingLimits;
+  maxConnections: number;
+  /** Processes that share the listener. */
+  workers: number;
+  drainMs: number;
+  logLevel: string;
+  /** One sentence for each variable that looks like a setting and has no effect. */
+  warnings: readonly string[];
+}>;
+
+export type WaitingLimits = Readonly<{ maxWaiting: number; maxPerSession: number; maxPerAddress: number }>;
+
+/** HTTP/1.1, to one origin. */
+const CONNECTIONS_OF_A_BROWSER = 6;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Values = { [N in SettingName]?: SettingValue<N> };
+
+/** All faults of a configuration: each line names the setting, the rule and the cure. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(
+      `The gateway cannot start: ${faults.length === 1 ? "one setting is" : `${faults.length} settings are`} wrong.\n` +
+        faults.map((fault) => `  - ${fault}`).join("\n"),
+    );
+    this.faults = faults;
+  }
+}
+
+/** @throws ConfigError with every fault at once; no value of a secret appears in it. */
+export function loadConfig(env: Environment = process.env): Config {
+  const faults: string[] = [];
+  const values = readSettings(env, faults);
+  const upstreams = readUpstreams(values, faults);
+  const redisAccess = readRedisAccess(values, faults);
+  const unknown = findUnknownSettings(env);
+  faults.push(
+    ...unknown.faults,
+    ...environmentFaults(env),
+    ...crossFaults(values, env),
+    ...keycloakFaults(values, env),
+  );
+  const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
+  if (
+    faults.length > 0 ||
+    PUBLIC_ORIGIN === undefined ||
+    OIDC_ISSUER === undefined ||
+    OIDC_CLIENT_ID === undefined ||
+    OIDC_CLIENT_SECRET === undefined ||
+    SECRET_KEYS === undefined
+  )
+    throw new ConfigError(faults);
+  return deepFreeze({
+    production: env["NODE_ENV"] === "production",
+    application: application(values.APP_ID, [OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_ORIGIN]),
+    publicOrigin: PUBLIC_ORIGIN,
+    secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
+    insecureCookies: values.INSECURE_COOKIES === "loopback",
+    listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
+    management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
+    provider: {
+      issuer: OIDC_ISSUER,
+      internalUrl: values.OIDC_INTERNAL_URL,
+      clientId: OIDC_CLIENT_ID,
+      clientSecret: OIDC_CLIENT_SECRET,
+      scope: values.OIDC_SCOPE ?? "",
+      resource: values.OIDC_RESOURCE,
+      idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
+      rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
+      responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
+      timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
+      refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
+    },
+    keycloakAdmin: keycloakAdmin(values),
+    postLogoutPath: values.POST_LOGOUT_PATH ?? "",
+    accountUrl: values.ACCOUNT_URL,
+    redisUrl: values.REDIS_URL,
+    redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
+    redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,
+    redisAccess,
+    secretKeys: SECRET_KEYS,
+    sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
+    sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
+    sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
+    maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
+    sessionCacheMs: (values.SESSION_CACHE_SECONDS ?? 0) * 1000,
+    upstreams,
+    spaRoot: values.SPA_ROOT,
+    trustedProxies: values.TRUSTED_PROXIES as BlockList,
+    waitingLimits: waitingLimits(values),
+    maxConnections: values.MAX_CONNECTIONS ?? 0,
+    workers: values.WORKERS ?? 1,
+    drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
+    logLevel: values.LOG_LEVEL ?? "",
+    warnings: unknown.warnings,
+  });
+}
+
+function application(id: Values["APP_ID"], [issuer, clientId, publicOrigin]: [string, string, string]): Application {
+  if (id !== undefined) return { id, isDerived: false };
+  return { id: deriveApplicationId({ issuer, clientId, publicOrigin }), isDerived: true };
+}
+
+/** One session, or one address without a session, cannot use up what all share. */
+function waitingLimits(values: Values): WaitingLimits {
+  const maxWaiting = values.MAX_WAITING_REQUESTS ?? 0;
+  const shareOf = (part: number) => Math.max(CONNECTIONS_OF_A_BROWSER, Math.floor(maxWaiting / part));
+  return {
+    maxWaiting,
+    maxPerSession: values.MAX_WAITING_PER_SESSION ?? shareOf(4),
+    maxPerAddress: values.MAX_WAITING_PER_ADDRESS ?? shareOf(2),
+  };
+}
+
+function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: clientId, KEYCLOAK_ADMIN_CLIENT_SECRET: clientSecret } = values;
+  return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
+}
+
+/** Also where the value is refused: then that is the only fault to report. */
+function isSet(env: Environment, name: SettingName): boolean {
+  return [env[name], env[`${name}_FILE`]].some((value) => value !== undefined && value !== "");
+}
+
+function keycloakFaults(values: Values, env: Environment): string[] {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
+  if (isSet(env, "KEYCLOAK_ADMIN_CLIENT_ID") !== isSet(env, "KEYCLOAK_ADMIN_CLIENT_SECRET"))
+    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET belong together. Set both or neither."];
+  if (id === undefined) return [];
+  const faults: string[] = [];
+  if (id === values.OIDC_CLIENT_ID)
+    faults.push(
+      "KEYCLOAK_ADMIN_CLIENT_ID must be another client than OIDC_CLIENT_ID: tokens of that one go to upstreams. Register one for this alone.",
+    );
+  if (realm !== undefined && !/\/realms\/[^/]+$/.test(realm))
+    faults.push("KEYCLOAK_ADMIN_CLIENT_ID needs an OIDC_ISSUER that is a realm of Keycloak (…/realms/name). Unset it.");
+  return faults;
+}
+
+function readSettings(env: Environment, faults: string[]): Values {
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    const raw = readRaw(name, setting, env, faults);
+    if (raw === undefined) continue;
+    const parsed = setting.schema.safeParse(raw);
+    if (parsed.success) values[name] = parsed.data;
+    else
+      for (const issue of parsed.error.issues) faults.push(`${name} ${issue.message}. It means: ${setting.meaning}.`);
+  }
+  return values as Values;
+}
+
+function readRaw(name: string, setting: Setting, env: Environment, faults: string[]): string | undefined {
+  // Empty means unset: compose files pass `${NAME:-}` on.
+  const direct = env[name] === "" ? undefined : env[name];
+  const file = setting.secret === true && env[`${name}_FILE`] !== "" ? env[`${name}_FILE`] : undefined;
+  if (direct !== undefined && file !== undefined) {
+    faults.push(`${name} and ${name}_FILE are both set. Keep one.`);
+    return undefined;
+  }
+  if (file !== undefined || direct !== undefined) {
+    const value = file === undefined ? cleanText(direct ?? "") : readValueFile(file.trim());
+    if ("text" in value) return value.text;
+    faults.push(`${file === undefined ? name : `${name}_FILE`} ${value.fault}.`);
+    return undefined;
+  }
+  if (setting.default === undefined && setting.required === true) {
+    const cure = setting.secret === true ? `Set ${name} or ${name}_FILE` : `Set ${name}`;
+    faults.push(`${name} is required. ${cure}: ${setting.meaning}.${name === "SECRET_KEYS" ? KEY_RECIPE : ""}`);
+  }
+  return setting.default;
+}
+
+const KEY_RECIPE = " Make one with: node -p \"require('node:crypto').randomBytes(32).toString('base64url')\"";
+
+function readUpstreams(values: Values, faults: string[]): UpstreamConfig[] {
+  const { upstreams, faults: found } = parseUpstreams(values.UPSTREAMS, values.UPSTREAMS_FILE);
+  faults.push(...found);
+  return upstreams;
+}
+
+/** Variables that are not ours but would undo what we promise. */
+function environmentFaults(env: Environment): string[] {
+  const faults: string[] = [];
+  if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
+    faults.push("NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off. Unset it; use NODE_EXTRA_CA_CERTS.");
+  if (env["NODE_DEBUG"] !== undefined && env["NODE_DEBUG"] !== "")
+    faults.push("NODE_DEBUG prints cookies, sessions and bearer tokens. Unset it; use LOG_LEVEL=debug.");
+  if (/ioredis|\*/.test(env["DEBUG"] ?? ""))
+    faults.push("DEBUG makes the Redis client print its password. Unset it; use LOG_LEVEL=debug.");
+  return faults;
+}
+
+/** Rules between settings. */
+function crossFaults(values: Values, env: Environment): string[] {
+  const faults: string[] = [];
+  const origin = values.PUBLIC_ORIGIN;
+  const loopback = origin !== undefined && isLoopbackUrl(origin);
+  if (origin?.startsWith("http:") === true && !loopback)
+    faults.push("PUBLIC_ORIGIN must be https unless its host is loopback: browsers drop Secure cookies over http.");
+  if (values.INSECURE_COOKIES === "loopback" && origin !== undefined && !(loopback && origin.startsWith("http:")))
+    faults.push(
+      "INSECURE_COOKIES may be loopback only while PUBLIC_ORIGIN is http on a loopback host: over https every browser stores Secure cookies. Unset it.",
+    );
+  if (values.OIDC_ISSUER?.startsWith("http:") === true && origin !== undefined && !loopback)
+    faults.push("OIDC_ISSUER may be http only while PUBLIC_ORIGIN is loopback. Put TLS in front of the provider.");
+  if (env["NODE_ENV"] === "production" && !isSet(env, "REDIS_URL"))
+    faults.push(
+      "REDIS_URL is required when NODE_ENV=production: without it sessions live in one process and die with it.",
+    );
+  if ((values.WORKERS ?? 1) > 1 && !isSet(env, "REDIS_URL"))
+    faults.push("WORKERS above 1 needs REDIS_URL: without it every process would know sessions of its own only.");
+  if (values.PORT !== 0 && values.PORT === values.MANAGEMENT_PORT)
+    faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics are not for the public listener.");
+  const idle = values.SESSION_IDLE_SECONDS;
+  const max = values.SESSION_MAX_SECONDS;
+  if (idle !== undefined && max !== undefined && idle > max)
+    faults.push("SESSION_IDLE_SECONDS must not exceed SESSION_MAX_SECONDS: the idle limit could never be reached.");
+  return faults;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value))
+    if (typeof part === "object" && part !== null && !ArrayBuffer.isView(part)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,176 @@
+// The built SPA. Read once at the start and answered from memory: no file is opened for a request, so there is no
+// path to climb out of, no descriptor to leak, and a build that is replaced on disk cannot mix with the one served.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { extname, join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import type { Context, Next } from "koa";
+import { GatewayError } from "../errors.ts";
+import { headerOf, isNavigation } from "./fetch-metadata.ts";
+import { decodePath, isHiddenPath, isPagePath } from "./file-path.ts";
+import { rawPath } from "./request-state.ts";
+import { routeClass } from "../lib/paths.ts";
+
+/** A build is a few megabytes; more is a wrong folder, and would be the gateway's memory. */
+const MAX_TOTAL_BYTES = 128 * 1024 * 1024;
+/** Below this a compressed answer is not smaller on the wire. */
+const MIN_COMPRESSED_BYTES = 1_024;
+const ALLOW = ["GET", "HEAD"];
+const MANAGEMENT_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics"]);
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".json": "application/json; charset=utf-8",
+  ".webmanifest": "application/manifest+json; charset=utf-8",
+  ".map": "application/json; charset=utf-8",
+  ".svg": "image/svg+xml; charset=utf-8",
+  ".txt": "text/plain; charset=utf-8",
+  ".xml": "application/xml; charset=utf-8",
+  ".wasm": "application/wasm",
+  ".png": "image/png",
+  ".jpg": "image/jpeg",
+  ".jpeg": "image/jpeg",
+  ".gif": "image/gif",
+  ".webp": "image/webp",
+  ".avif": "image/avif",
+  ".ico": "image/x-icon",
+  ".woff": "font/woff",
+  ".woff2": "font/woff2",
+  ".pdf": "application/pdf",
+};
+
+type Encoding = "br" | "gzip";
+type StaticFile = {
+  body: Buffer;
+  etag: string;
+  type: string;
+  cacheControl: string;
+  compressed: ReadonlyMap<Encoding, Buffer>;
+};
+
+/** @returns one sentence that names the setting and the cure, or undefined where the folder can be served. */
+export function checkSpaRoot(root: string | undefined): string | undefined {
+  if (root === undefined) return undefined;
+  try {
+    if (statSync(join(root, "index.html")).isFile()) return undefined;
+  } catch {
+    // Said below.
+  }
+  return "SPA_ROOT must name a folder with an index.html. Build the SPA first or correct the path.";
+}
+
+/** @throws Error where checkSpaRoot would have said why. */
+export function spa({ root }: { root: string | undefined }) {
+  const files = root === undefined ? new Map<string, StaticFile>() : readFiles(root);
+  const index = files.get("/index.html");
+  if (root !== undefined && index === undefined) throw new Error(checkSpaRoot(root) ?? "SPA_ROOT has no index.html.");
+  return function serveSpa(ctx: Context, next: Next): Promise<void> {
+    const target = ctx.req.url ?? "";
+    if (routeClass(target) !== "spa") return next();
+    if (ctx.req.method !== "GET" && ctx.req.method !== "HEAD")
+      throw new GatewayError("method_not_allowed", { allow: ALLOW, reason: "static files are only read" });
+    const path = rawPath(target);
+    // They live on the management listener: a probe that asks here must not find an app that looks healthy.
+    if (MANAGEMENT_PATHS.has(path) || isHiddenPath(path)) throw new GatewayError("not_found");
+    const name = decodePath(path);
+    const file = files.get(name) ?? (isPagePath(name, isNavigation(ctx.req)) ? index : undefined);
+    if (file === undefined) throw new GatewayError("not_found");
+    send(ctx, file);
+    return Promise.resolve();
+  };
+}
+
+function send(ctx: Context, { body, etag, type, cacheControl, compressed }: StaticFile): void {
+  const { res } = ctx;
+  res.setHeader("ETag", etag);
+  res.setHeader("Cache-Control", cacheControl);
+  if (compressed.size > 0) res.setHeader("Vary", "Accept-Encoding");
+  if (isUnchanged(headerOf(ctx.req, "if-none-match"), etag)) {
+    ctx.status = 304;
+    return;
+  }
+  const encoding = chooseEncoding(headerOf(ctx.req, "accept-encoding"), compressed);
+  ctx.status = 200;
+  ctx.body = (encoding === undefined ? undefined : compressed.get(encoding)) ?? body;
+  if (encoding !== undefined) res.setHeader("Content-Encoding", encoding);
+  res.setHeader("Content-Type", type);
+}
+
+/** Weak comparison (RFC 9110 §13.1.2). */
+function isUnchanged(ifNoneMatch: string | undefined, etag: string): boolean {
+  return ifNoneMatch?.split(",").some((tag) => `W/${tag.trim().replace(/^W\//, "")}` === etag) === true;
+}
+
+function chooseEncoding(accepted: string | undefined, compressed: StaticFile["compressed"]): Encoding | undefined {
+  if (accepted === undefined) return undefined;
+  const names = accepted.split(",").map((part) => part.trim());
+  return (["br", "gzip"] as const).find((name) => compressed.has(name) && names.includes(name));
+}
+
+function readFiles(root: string): Map<string, StaticFile> {
+  const files = new Map<string, StaticFile>();
+  let totalBytes = 0;
+  const visit = (folder: string, urlPath: string, above: readonly string[]): void => {
+    // A symbolic link to a folder above would be followed without end.
+    const realFolder = realpathSync(folder);
+    if (above.includes(realFolder)) return;
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      const url = `${urlPath}/${name}`;
+      // Other dot files are never part of a build, but .git and .env may lie beside it (ASVS 13.4.1).
+      if (isHiddenPath(url)) continue;
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats?.isDirectory() === true) visit(path, url, [...above, realFolder]);
+      // Undefined: a symbolic link that leads nowhere.
+      if (stats?.isFile() !== true) continue;
+      totalBytes += stats.size;
+      if (totalBytes > MAX_TOTAL_BYTES) throw new Error("SPA_ROOT holds more than 128 MB. Name the build's folder.");
+      files.set(url, readFile(path, url));
+    }
+  };
+  visit(root, "", []);
+  return files;
+}
+
+function readFile(path: string, url: string): StaticFile {
+  const body = readFileSync(path);
+  const type = typeOf(path, body);
+  return {
+    body,
+    type,
+    // Weak, because the compressed forms share it.
+    etag: `W/"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
+    // Vite puts a hash of the content into these names; everything else keeps its name and must be asked for again.
+    cacheControl: url.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+    compressed: isText(type) && body.length >= MIN_COMPRESSED_BYTES ? compress(body) : new Map(),
+  };
+}
+
+/** Files without an extension are JSON by their content: apple-app-site-association, /.well-known/webauthn. */
+function typeOf(path: string, body: Buffer): string {
+  const extension = extname(path).toLowerCase();
+  const isJson = extension === "" && isJsonText(body);
+  return TYPES[isJson ? ".json" : extension] ?? "application/octet-stream";
+}
+
+function isJsonText(body: Buffer): boolean {
+  try {
+    return /^\s*[[{]/.test(body.toString("latin1", 0, 100)) && JSON.parse(body.toString()) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function isText(type: string): boolean {
+  return type.includes("charset") || type === "application/wasm";
+}
+
+function compress(body: Buffer): Map<Encoding, Buffer> {
+  return new Map([
+    ["br", brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } })],
+    ["gzip", gzipSync(body, { level: 9 })],
+  ]);
+}

@@ -1,0 +1,98 @@
+// How the gateway's own calls reach the provider: no redirects, no reused connection, by its internal address, and with
+// bounds on time and size of every response.
+import { Agent, Client, Pool, fetch as undiciFetch } from "undici";
+import { shaped } from "../lib/undici-client-shape.ts";
+import { checkedTokenResponse, MAX_RESPONSE_BYTES, readBody } from "./provider-response.ts";
+
+export type ProviderFetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Node's own default, made explicit: a larger head fails the request. */
+const MAX_HEADER_BYTES = 16_384;
+/** Statuses that a Response accepts no body for. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+const clientOf = (origin: URL, options: object): Client => shaped(new Client(origin, options));
+
+/**
+ * Without keep-alive a request never meets a connection that the provider is just closing: for a refresh that would
+ * leave unknown whether the refresh token was spent.
+ */
+export function createProviderFetch(config: { issuer: string; internalUrl: string | undefined; timeoutMs: number }) {
+  const dispatcher = new Agent({
+    factory: (origin, options) => new Pool(origin, { ...(options as Pool.Options), factory: clientOf }),
+    pipelining: 0,
+    connect: { timeout: Math.min(config.timeoutMs, 3_000) },
+    headersTimeout: config.timeoutMs,
+    bodyTimeout: config.timeoutMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // On the wire: compressed input may grow without end and decode to nothing.
+    maxResponseSize: MAX_RESPONSE_BYTES,
+  });
+  const publicOrigin = new URL(config.issuer).origin;
+  const internal = config.internalUrl?.replace(/\/$/, "");
+  return async function fetchFromProvider(url: string, init: RequestInit): Promise<Response> {
+    const parsed = new URL(url);
+    const target =
+      internal !== undefined && parsed.origin === publicOrigin ? internal + parsed.pathname + parsed.search : url;
+    const isTooLarge = new AbortController();
+    // From the request to the last byte of the body: a slow drip is cut off as well.
+    const signals = [AbortSignal.timeout(config.timeoutMs), isTooLarge.signal, init.signal ?? []].flat();
+    const headers = new Headers(init.headers);
+    headers.set("accept-encoding", "identity");
+    const options = {
+      ...init,
+      headers: [...headers],
+      signal: AbortSignal.any(signals),
+      redirect: "manual",
+      dispatcher,
+    };
+    const response = await undiciFetch(target, options as Parameters<typeof undiciFetch>[1]);
+    try {
+      return await boundedResponse(response as unknown as Response, isTokenRequest(init));
+    } catch (error) {
+      isTooLarge.abort();
+      throw error;
+    }
+  };
+}
+
+function isTokenRequest({ body }: RequestInit): boolean {
+  return body instanceof URLSearchParams && body.has("grant_type");
+}
+
+/** The response with its whole body in memory. @throws OversizedResponseError | UnusableTokensError */
+async function boundedResponse(response: Response, isTokenResponse: boolean): Promise<Response> {
+  const { status, headers } = response;
+  const body = await readBody(response.body as unknown as AsyncIterable<Uint8Array> | null);
+  if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers: [...headers] });
+  const checked = isTokenResponse && status === 200 ? checkedTokenResponse(body) : body;
+  return new Response(new Uint8Array(checked), { status, headers: [...headers] });
+}
+
+const NEVER_SENT = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+]);
+
+/** @returns the code of a fault that came before anything was sent, or undefined where it may have been sent. */
+export function neverSentCode(error: unknown): string | undefined {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const code = "code" in current ? current.code : undefined;
+    if (typeof code === "string" && NEVER_SENT.has(code)) return code;
+    if (current instanceof AggregateError) {
+      const codes = current.errors.map(neverSentCode);
+      if (codes.every((each) => each !== undefined)) return codes[0];
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,121 @@
+// Access tokens for one upstream's audience: our own by client credentials, a user's by token exchange (RFC 8693).
+import { hash } from "node:crypto";
+import * as oidc from "openid-client";
+import { GatewayError } from "../errors.ts";
+import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
+import type { TokenGrant } from "../tokens/token-set.ts";
+import type { TokenTarget } from "../config/upstreams.ts";
+import { isAnswer, throwUnavailable, wordOf } from "./provider-errors.ts";
+
+const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
+
+type Parts = {
+  connect: () => Promise<{ configuration: oidc.Configuration }>;
+  /** `resource` of requests that name no target. */
+  defaultTarget: TokenTarget;
+};
+
+export type ProviderTokens = {
+  /** A token of our own, for upstreams with token mode `client`. @throws GatewayError provider_unavailable */
+  clientCredentials(target: TokenTarget): Promise<TokenGrant>;
+  /** @throws GatewayError forbidden (the provider does not let this user) | provider_unavailable */
+  exchangeToken(accessToken: string, target: TokenTarget): Promise<TokenGrant>;
+};
+
+export function createProviderTokens({ connect, defaultTarget }: Parts): ProviderTokens {
+  // One of its own: exchanges that fail must not keep sessions from being renewed.
+  const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
+  /** @param key whose failures these are: one target's, or one user's at one target */
+  const ask = async (
+    key: string,
+    request: (configuration: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
+  ): Promise<TokenGrant> => {
+    const { configuration } = await connect();
+    if (breaker.isOpen(key))
+      throw new GatewayError("provider_unavailable", { reason: "the provider has just failed several times" });
+    try {
+      const response = await request(configuration);
+      breaker.report(key, true);
+      return grantOf(response);
+    } catch (error) {
+      breaker.report(key, error instanceof GatewayError || isAnswer(error));
+      throw error;
+    }
+  };
+  return {
+    clientCredentials: (target) =>
+      ask(JSON.stringify(target), (configuration) => {
+        const parameters = Object.keys(target).length === 0 ? defaultTarget : target;
+        return oidc.clientCredentialsGrant(configuration, { ...parameters });
+      }).catch((error: unknown) => (error instanceof GatewayError ? rethrow(error) : throwUnavailable(error))),
+    exchangeToken: (accessToken, target) =>
+      ask(`${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`, async (configuration) => {
+        requireExchange(configuration, target);
+        const response = await oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE, {
+          ...target,
+          subject_token: accessToken,
+          subject_token_type: ACCESS_TOKEN,
+          requested_token_type: ACCESS_TOKEN,
+        });
+        requireAccessToken(response, target);
+        return response;
+      }).catch((error: unknown) => throwExchangeFault(error, target)),
+  };
+}
+
+export function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
+  return {
+    accessToken: response.access_token,
+    refreshToken: response.refresh_token,
+    idToken: response.id_token,
+    expiresInSeconds: response.expires_in,
+    scope: response.scope,
+    refreshExpiresInSeconds: refreshExpiresIn(response["refresh_expires_in"]),
+  };
+}
+
+/** 0: an offline token, which does not run out (Keycloak). provider-response.ts has checked the number. */
+function refreshExpiresIn(seconds: unknown): number | undefined {
+  return typeof seconds === "number" && seconds > 0 ? seconds : undefined;
+}
+
+function rethrow(error: GatewayError): never {
+  throw error;
+}
+
+/** Said here, because providers answer `unsupported_grant_type` for that as well as for a client without permission. */
+function requireExchange(configuration: oidc.Configuration, target: TokenTarget): void {
+  const offered = configuration.serverMetadata().grant_types_supported;
+  if (offered !== undefined && !offered.includes(TOKEN_EXCHANGE))
+    throw new GatewayError("provider_unavailable", {
+      reason: `a token for ${nameOf(target)} needs token exchange (RFC 8693), which the provider does not offer. Switch it on there, or remove the key from the upstream's row`,
+    });
+}
+
+/** RFC 8693 §2.2.1: the answer may hold another kind of token, which is no bearer. */
+function requireAccessToken(response: oidc.TokenEndpointResponse, target: TokenTarget): void {
+  const type = response["issued_token_type"];
+  const isAccess = type === undefined || type === ACCESS_TOKEN || type === "urn:ietf:params:oauth:token-type:jwt";
+  if (!isAccess)
+    throw new GatewayError("provider_unavailable", {
+      reason: `the provider answered the exchange for ${nameOf(target)} with something that is no access token`,
+    });
+}
+
+function throwExchangeFault(error: unknown, target: TokenTarget): never {
+  if (error instanceof GatewayError) throw error;
+  if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) throwUnavailable(error);
+  const reason = `the provider refused a token for ${nameOf(target)}: ${wordOf(error.error)}`;
+  if (error.error === "access_denied") throw new GatewayError("forbidden", { cause: error, reason });
+  // Not the user's doing: nobody is logged out for it (I5), and the log says what to look at.
+  throw new GatewayError("provider_unavailable", {
+    cause: error,
+    reason: `${reason}. Compare audience, resource and scope of the upstream's row with what the client of OIDC_CLIENT_ID may exchange there`,
+  });
+}
+
+/** From the configuration, so it may be logged. */
+function nameOf({ audience, resource, scope }: TokenTarget): string {
+  return audience ?? resource ?? `scope ${scope ?? ""}`;
+}

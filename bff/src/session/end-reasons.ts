@@ -1,0 +1,13 @@
+// What a browser is told whose session has ended.
+import type { ErrorCode } from "../errors.ts";
+import type { EndReason } from "../store/store.ts";
+
+export const CODE_OF_END: Readonly<Record<EndReason, ErrorCode>> = {
+  logout: "session_revoked",
+  replaced: "session_revoked",
+  provider_logout: "session_revoked",
+  revoked: "session_revoked",
+  limit: "session_revoked",
+  refresh_rejected: "session_expired",
+  expired: "session_expired",
+};

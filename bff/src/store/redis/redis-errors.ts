@@ -1,0 +1,133 @@
+// What an error of the Redis client means: one code, and one sentence with the cure. ioredis and Redis wrap the cause
+// in several ways, so every caller asks here.
+import type { RedisServer } from "../../config/redis-address.ts";
+
+/** No reply within REDIS_TIMEOUT_MS, or a connection that closed without saying why. */
+export const NO_RESPONSE = "NO_RESPONSE";
+
+/** Found by `diagnoseRedis`. */
+export class RedisConnectionError extends Error {
+  override readonly name = "RedisConnectionError";
+  readonly code: string;
+  readonly server: RedisServer;
+  /** Without the cause: an error reply of ioredis carries the command, and AUTH the password. */
+  constructor(code: string, server: RedisServer) {
+    super(code);
+    this.code = code;
+    this.server = server;
+  }
+}
+
+/** Redis puts its code first in the text; there is nothing else to decide on. */
+const REPLY_CODES: ReadonlySet<string> = new Set([
+  "WRONGPASS",
+  "NOAUTH",
+  "NOPERM",
+  "NOPROTO",
+  "LOADING",
+  "READONLY",
+  "NOREPLICAS",
+  "OOM",
+  "MASTERDOWN",
+  "CLUSTERDOWN",
+  "MISCONF",
+  "BUSY",
+  "TRYAGAIN",
+]);
+
+/** Replies that have no code of their own (`ERR …`), as Redis 6.2 to 8 and Valkey word them. */
+const REPLY_TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/^ERR This instance has cluster support disabled/, "NOT_A_CLUSTER"],
+  [/^ERR unknown command '?`?sentinel/i, "NOT_A_SENTINEL"],
+  [/^ERR (DB index is out of range|invalid DB index|SELECT is not allowed)/, "NO_SUCH_DATABASE"],
+  [/^ERR No such master with that name/, "UNKNOWN_MASTER"],
+  [/^ERR max number of clients reached/, "TOO_MANY_CLIENTS"],
+  [/^ERR AUTH .*without any password configured/, "WRONGPASS"],
+  [/^(MOVED|ASK) \d+ /, "IS_A_CLUSTER"],
+];
+
+const SYSTEM_CODE = /^(E[A-Z_]+|ERR_(TLS|SSL)_[A-Z0-9_]+|[A-Z_]*(CERT|CRL|CA|SIGNATURE|SIGNED)[A-Z_]*)$/;
+
+/** @returns a code that contains no secret, NO_RESPONSE where the error does not tell */
+export function redisErrorCode(error: unknown): string {
+  for (const each of causesOf(error)) {
+    if (each instanceof RedisConnectionError) return each.code;
+    const code = "code" in each ? String(each.code) : "";
+    if (SYSTEM_CODE.test(code)) return code;
+    const [word = ""] = each.message.split(" ", 1);
+    if (REPLY_CODES.has(word)) return word;
+    const known = REPLY_TEXTS.find(([text]) => text.test(each.message));
+    if (known !== undefined) return known[1];
+  }
+  return NO_RESPONSE;
+}
+
+/** The error, then what it wraps: `cause`, ioredis's `lastNodeError` and `previousErrors`, an AggregateError's errors. */
+function* causesOf(error: unknown, depth = 0): Generator<Error> {
+  if (!(error instanceof Error) || depth > 5) return;
+  yield error;
+  yield* causesOf(error.cause, depth + 1);
+  if ("lastNodeError" in error) yield* causesOf(error.lastNodeError, depth + 1);
+  const inner: unknown[] = "errors" in error && Array.isArray(error.errors) ? error.errors : [];
+  const previous: unknown[] =
+    "previousErrors" in error && Array.isArray(error.previousErrors) ? error.previousErrors : [];
+  for (const each of [...inner, ...previous]) yield* causesOf(each, depth + 1);
+}
+
+/** @returns whether the server responded and refused: waiting does not help, the configuration has to change */
+export function isRefusal(code: string): boolean {
+  return REFUSED.has(code);
+}
+
+const REFUSED: ReadonlySet<string> = new Set([
+  "WRONGPASS",
+  "NOAUTH",
+  "NOPERM",
+  "NOT_A_CLUSTER",
+  "NOT_A_SENTINEL",
+  "NO_SUCH_DATABASE",
+  "UNKNOWN_MASTER",
+  "IS_A_CLUSTER",
+]);
+
+const TEXTS: Readonly<Record<string, string>> = {
+  WRONGPASS: "The server refuses the user or password of REDIS_URL. Correct them; % in a password is written %25",
+  NOAUTH: "The server demands a password and REDIS_URL contains none. Add it",
+  NOPERM: "The user of REDIS_URL lacks a permission. Compare its ACL with docs/guides/redis.md",
+  ENOTFOUND: "A host name of REDIS_URL is unknown to DNS. Correct the name",
+  EAI_AGAIN: "DNS does not respond. Check the resolver of this machine",
+  ECONNREFUSED: "No process listens at the address. Start Redis or correct REDIS_URL",
+  ECONNRESET: "The server closed the connection. If its port expects TLS, use rediss://",
+  ETIMEDOUT: "No connection in time. Check the firewall, and whether the port speaks TLS if REDIS_URL says rediss://",
+  NOT_A_CLUSTER: "The server is not a Cluster. Use redis:// or rediss://",
+  IS_A_CLUSTER: "The server belongs to a Cluster. Use redis+cluster:// or rediss+cluster://",
+  NOT_A_SENTINEL: "The server is no Sentinel. Name the Sentinels' port (26379), or use redis:// or rediss://",
+  UNKNOWN_MASTER: "The Sentinels monitor no master of that name. Correct the path of REDIS_URL",
+  NO_SUCH_DATABASE: "The server has no database of that number. Correct it or raise `databases`",
+  TOO_MANY_CLIENTS: "The server has reached its connection limit. Raise `maxclients`",
+  LOADING: "The server is loading its data. The gateway retries",
+  MISCONF: "The server cannot write to its disk and refuses writes. Free space or repair the disk",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "The certificate does not name this address. Use the name that it contains; a Cluster must announce it (cluster-announce-hostname, cluster-preferred-endpoint-type hostname), a Sentinel too (resolve-hostnames, announce-hostnames)",
+  CERT_HAS_EXPIRED: "The certificate of the server has expired. Renew it",
+  CERT_NOT_YET_VALID: "The certificate of the server is not valid yet. Check both clocks",
+  NO_RESPONSE: "No response in time. Start Redis or correct REDIS_URL",
+};
+
+const UNTRUSTED = "The certificate of the server is not signed by a trusted CA. Name the CA in REDIS_CA_FILE";
+const NO_TLS = "The TLS handshake failed. Check whether the port speaks TLS and demands a client certificate";
+
+/** One sentence of cause and cure, for the log, readiness and the command line. */
+export function redisErrorText(error: unknown): string {
+  const code = redisErrorCode(error);
+  const text =
+    TEXTS[code] ??
+    (code === "EPROTO" || code.startsWith("ERR_SSL_")
+      ? NO_TLS
+      : /CERT|SIGN|CA_|CRL/.test(code)
+        ? UNTRUSTED
+        : undefined);
+  const server = [...causesOf(error)].find((each) => each instanceof RedisConnectionError)?.server;
+  const where = server === undefined ? "" : `${server.host}:${server.port}: `;
+  return `${where}${text ?? "Redis cannot be used"} (${code})`;
+}

@@ -1,0 +1,198 @@
+// The Lua of the session store. Each script is one atomic decision on one slot; time is always Redis's own, so
+// instances whose clocks differ agree on every limit.
+import type { RefreshClaim } from "../store.ts";
+
+const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)\n";
+
+/*
+ * Fields of a session hash:
+ * s  koa-session JSON      t  sealed token set     v  token version
+ * x  absolute end, ms      i  idle limit, ms
+ * o  owner of the refresh lease (still there after the lease ran out: the outcome is unknown)    l  end of lease, ms
+ * r  when its tokens can be spent or renewed no more, ms    w  how long that was when they were stored, ms
+ * a  when it was last said to be in use, ms
+ * c  when somebody first found that lease run out, ms
+ * e  the end of the sealed token set: random, and another one whenever the set is
+ */
+export const SCRIPTS = {
+  /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms, token life ms or ''. */
+  createSession: {
+    numberOfKeys: 2,
+    lua: `${NOW}
+if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
+redis.call('HSET', KEYS[1], 's', ARGV[1], 't', ARGV[2], 'v', 1, 'i', ARGV[3], 'x', now + ARGV[4])
+redis.call('HSET', KEYS[1], 'a', now, 'e', string.sub(ARGV[2], -24))
+local left = math.min(ARGV[3], ARGV[4])
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'r', now + ARGV[5], 'w', ARGV[5])
+  left = math.min(left, ARGV[5])
+end
+redis.call('PEXPIRE', KEYS[1], left)
+return 1`,
+  },
+  /** KEYS session. */
+  slideSession: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 'i', 'x', 'r')
+if not r[1] then return 0 end
+local left = math.min(tonumber(r[1]), tonumber(r[2]) - now, tonumber(r[3] or r[2]) - now)
+if left <= 0 then redis.call('DEL', KEYS[1]) return 0 end
+redis.call('HSET', KEYS[1], 'a', now)
+redis.call('PEXPIRE', KEYS[1], left)
+return 1`,
+  },
+  /** KEYS session. Returns s, t, v, idle left ms, absolute left ms, unused for ms. */
+  readWithTimes: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 's', 't', 'v', 'x', 'a')
+if not r[1] then return nil end
+local unused = r[5] and now - tonumber(r[5])
+return {r[1], r[2], r[3], redis.call('PTTL', KEYS[1]), tonumber(r[4]) - now, unused}`,
+  },
+  /** KEYS session. Returns idle left ms, absolute left ms, idle limit ms. */
+  limitsOfSession: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 'x', 'i', 'w')
+if not r[1] then return nil end
+return {redis.call('PTTL', KEYS[1]), tonumber(r[1]) - now, math.min(tonumber(r[2]), tonumber(r[3] or r[2]))}`,
+  },
+  /**
+   * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone comes first: it also bars a
+   * late create. A user that may not publish ends sessions all the same: those who listen look again by themselves.
+   * Where it is there already it is written again: replicas confirm writes, and whoever asks again wants to know.
+   */
+  endSession: {
+    numberOfKeys: 2,
+    lua: `
+if not redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX') then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+local s = redis.call('HGET', KEYS[1], 's')
+redis.call('DEL', KEYS[1])
+if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end
+return s`,
+  },
+  /**
+   * KEYS session. ARGV owner, token version, lease ms, grace ms. A lease that ran out is not taken at once: whoever
+   * held it may have a result in hand that the store was not there to take. The first to find it only leaves a note.
+   */
+  claimRefresh: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+local r = redis.call('HMGET', KEYS[1], 'v', 'o', 'l', 's', 't', 'c')
+if not r[1] then return {'gone'} end
+if r[1] ~= ARGV[2] then return {'changed', r[4], r[5], r[1]} end
+local lease = tonumber(r[3] or '0') - now
+if r[2] and r[2] ~= ARGV[1] and lease > 0 then return {'busy', lease} end
+if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then
+  if not r[6] then redis.call('HSET', KEYS[1], 'c', now) end
+  local grace = tonumber(ARGV[4]) - (now - tonumber(r[6] or now))
+  if grace > 0 then return {'busy', grace} end
+end
+redis.call('HDEL', KEYS[1], 'c')
+redis.call('HSET', KEYS[1], 'o', ARGV[1], 'l', now + ARGV[3])
+if r[2] and r[2] ~= ARGV[1] then return {'claimed', 1} end
+return {'claimed', 0}`,
+  },
+  /** KEYS session. ARGV owner, lease ms. */
+  renewRefresh: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'l', now + ARGV[2])
+redis.call('HDEL', KEYS[1], 'c')
+return 1`,
+  },
+  /**
+   * KEYS session. ARGV owner, tokens, token life ms, '' or 'unchanged'. The owner is the fence: a paused holder that
+   * lost its lease writes nothing. Renewing tokens is no use of the session: its limits stay what they were.
+   */
+  saveTokens: {
+    numberOfKeys: 1,
+    lua: `${NOW}
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 't', ARGV[2], 'e', string.sub(ARGV[2], -24))
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('HDEL', KEYS[1], 'o', 'l', 'c')
+if ARGV[3] == 'unchanged' then return 1 end
+redis.call('HDEL', KEYS[1], 'r', 'w')
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'r', now + ARGV[3], 'w', ARGV[3]) end
+local r = redis.call('HMGET', KEYS[1], 'i', 'x', 'r', 'a')
+local idle = r[4] and tonumber(r[4]) + tonumber(r[1]) or now + redis.call('PTTL', KEYS[1])
+redis.call('PEXPIRE', KEYS[1], math.max(1, math.min(idle, tonumber(r[2]), tonumber(r[3] or r[2])) - now))
+return 1`,
+  },
+  /** KEYS session. ARGV owner, 'unspent' | 'unknown'. */
+  releaseRefresh: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
+if ARGV[2] == 'unspent' then redis.call('HDEL', KEYS[1], 'o', 'l', 'c') else redis.call('HSET', KEYS[1], 'l', 0) end
+return 1`,
+  },
+  /** KEYS next turn. ARGV interval ms, longest wait ms. Returns whether it was taken, ms until it comes. */
+  refreshTurn: {
+    numberOfKeys: 1,
+    lua: `
+local t = redis.call('TIME') local now = t[1] * 1000 + t[2] / 1000
+local turn = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local wait = math.ceil(turn - now)
+if turn - now > tonumber(ARGV[2]) then return {0, wait} end
+redis.call('SET', KEYS[1], string.format('%.3f', turn + tonumber(ARGV[1])), 'PX', wait + 60000)
+return {1, wait}`,
+  },
+  /** KEYS one-time value. ARGV owner, lease ms. Its content is the owner of the lease, or '1' once it is used. */
+  claimOnce: {
+    numberOfKeys: 1,
+    lua: `
+local v = redis.call('GET', KEYS[1])
+if v == '1' then return 'used' end
+if v and v ~= ARGV[1] then return 'busy' end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'claimed'`,
+  },
+  /** KEYS one-time value. ARGV owner. */
+  releaseClaim: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`,
+  },
+  /** KEYS index, closed marker. ARGV session key, max ms, issued at s. */
+  addToIndex: {
+    numberOfKeys: 2,
+    lua: `${NOW}
+local closed = redis.call('GET', KEYS[2])
+if closed and (closed == '*' or tonumber(ARGV[3]) <= tonumber(closed)) then return 0 end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1`,
+  },
+  /** KEYS index, closed marker. ARGV issued at s or '*', ttl ms. */
+  closeIndex: {
+    numberOfKeys: 2,
+    lua: `
+local closed = redis.call('GET', KEYS[2])
+if not closed or (closed ~= '*' and (ARGV[1] == '*' or tonumber(ARGV[1]) > tonumber(closed))) then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+end
+return redis.call('ZRANGE', KEYS[1], 0, -1)`,
+  },
+} as const;
+
+export type ScriptName = keyof typeof SCRIPTS;
+
+/** What `claimRefresh` returns. */
+export function parseClaim(reply: unknown): RefreshClaim {
+  const [kind, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  if (kind === "claimed") return { kind, afterUnknown: first === 1 };
+  if (kind === "busy") return { kind, leaseMs: Number(first) };
+  if (kind === "changed")
+    return {
+      kind,
+      stored: { session: String(first), tokens: String(second), tokenVersion: Number(third) },
+    };
+  return { kind: "gone" };
+}

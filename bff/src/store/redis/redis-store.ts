@@ -1,0 +1,265 @@
+// The session store in Redis, for one application: every command. Names come from redis-names.ts.
+import type { ApplicationId } from "../../lib/application-id.ts";
+import { Cluster } from "ioredis";
+import type { RedisAccess } from "../../config/redis-access.ts";
+import { BoundedMap, REMEMBERED_SESSIONS } from "../../lib/fifo-cache.ts";
+import { createDeadline } from "../deadline.ts";
+import { GatewayError } from "../../errors.ts";
+import { followRedisClock } from "./redis-clock.ts";
+import { hearRedisChanges } from "./redis-invalidations.ts";
+import { connectRedis, diagnoseConnection, gatherWrites, type RedisClient } from "./redis-connection.ts";
+import { createErrorReporter } from "./redis-diagnosis.ts";
+import { redisErrorCode } from "./redis-errors.ts";
+import { createRedisNames } from "./redis-names.ts";
+import { clusterFault, evictionFault } from "./redis-server-checks.ts";
+import { createConfirmedScripts } from "./redis-replicas.ts";
+import { scanNames } from "./redis-scan.ts";
+import { createScriptRunner } from "./redis-script-runner.ts";
+import { parseClaim, type ScriptName } from "./redis-scripts.ts";
+import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
+import {
+  ACKNOWLEDGED,
+  endReasonFrom,
+  TOMBSTONE_MS,
+  type ChangeFeed,
+  type EndListener,
+  type OneTimeClaim,
+  type SessionKey,
+  type Store,
+  type StoredSession,
+} from "../store.ts";
+
+type Options = {
+  url: string;
+  timeoutMs: number;
+  /** Part of every name that the store uses (I9). */
+  application: ApplicationId;
+  access?: RedisAccess | undefined;
+  /** See REDIS_CONFIRM_REPLICAS. */
+  confirmReplicas?: number | undefined;
+  /** Told of every change, so that the log says when the store went and came back. */
+  onStatus?: (status: "ready" | "lost") => void;
+  onError?: (error: unknown) => void;
+};
+
+export function createRedisStore(options: Options): Store & { client: RedisClient } {
+  const client = connectRedis(options);
+  const names = createRedisNames(options.application);
+  const run = createScriptRunner(client);
+  /** ioredis says "ready" once more of a connection that it is closing already. */
+  const isReady = () => client.status === "ready" && (client instanceof Cluster || client.stream.writable);
+  const errors = createErrorReporter({
+    isReady,
+    diagnose: () => diagnoseConnection(options),
+    onError: options.onError,
+  });
+  client.on("close", () => options.onStatus?.("lost"));
+  // Without a listener ioredis prints connection errors, address and all, to stderr.
+  client.on("error", errors.report);
+
+  const inTime = createDeadline(options.timeoutMs);
+  const gather = gatherWrites(client);
+  const attempt = async <T>(command: () => Promise<T>): Promise<T> => {
+    try {
+      gather();
+      return await inTime(command());
+    } catch (error) {
+      // Without a connection the error of the connection is reported, once and not with every command.
+      if (isReady()) options.onError?.(error);
+      throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });
+    }
+  };
+  const clock = followRedisClock({ client, attempt, name: names.clock });
+  client.on("ready", () => {
+    if (!isReady()) return;
+    errors.clear();
+    options.onStatus?.("ready");
+  });
+  const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
+    attempt(() => run(name, keys, args));
+  const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
+    (await script(name, keys, ...args)) === 1;
+
+  const confirmed = createConfirmedScripts({ ...options, replicas: options.confirmReplicas });
+  /** Written so that a failover should not lose it; where no replica has it in time, it is only said. */
+  const lasting = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
+    if (confirmed === undefined) return { reply: await script(name, keys, ...args), isConfirmed: true };
+    const written = await attempt(() => confirmed.run(name, keys, args));
+    if (!written.isConfirmed) options.onError?.(new Error("NOREPLICAS"));
+    return written;
+  };
+  /** Written so that a failover cannot lose it. @throws GatewayError store_unavailable where no replica has it in time */
+  const certain = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
+    const { reply, isConfirmed } = await lasting(name, keys, ...args);
+    if (!isConfirmed) throw new GatewayError("store_unavailable", { reason: "no replica has confirmed it yet" });
+    return reply;
+  };
+
+  /** Redis is asked every time; what is already here need not come once more. */
+  const lastRead = new BoundedMap<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
+
+  const listeners = new Set<EndListener>();
+  /** Only once somebody listens: a command line that ends sessions needs no second connection. */
+  let subscriber: RedisSubscriber | undefined;
+  let mayTell = true;
+  const tellGap = (): void => {
+    for (const { onGap } of listeners) onGap();
+  };
+  // Its other connection may be back first: whoever looked then asked in vain.
+  client.on("ready", () => (subscriber?.isListening() === true ? tellGap() : undefined));
+  const startListening = () =>
+    createRedisSubscriber({
+      ...options,
+      channel: names.endedChannel,
+      onMessage(message) {
+        const [key = "", reason] = message.split(" ");
+        if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, endReasonFrom(reason));
+      },
+      onListening() {
+        tellGap();
+        // What a script may not tell it keeps to itself: ending sessions matters more. So it is tried here, by nobody's end.
+        attempt(() => client.publish(names.endedChannel, "-")).then(
+          () => (mayTell = true),
+          (error: unknown) => (mayTell = !isRefused(error)),
+        );
+      },
+    });
+  const feeds: ChangeFeed[] = [];
+
+  return {
+    client,
+    nowMs: clock.nowMs,
+    setBackAtMs: clock.setBackAtMs,
+    async read(key) {
+      const known = lastRead.get(key);
+      if (known !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === known.end)
+        return known.stored;
+      const [session, tokens, version, end] = await attempt(() => client.hmget(names.session(key), "s", "t", "v", "e"));
+      lastRead.delete(key);
+      if (typeof session !== "string" || typeof tokens !== "string") return undefined;
+      const stored = { session, tokens, tokenVersion: Number(version) };
+      if (typeof end === "string") lastRead.set(key, { end, stored });
+      return stored;
+    },
+    async readWithTimes(key) {
+      const reply = await script("readWithTimes", [names.session(key)]);
+      if (!Array.isArray(reply)) return undefined;
+      const [session, tokens, version, idle, left, used] = reply;
+      return {
+        session: String(session),
+        tokens: String(tokens),
+        tokenVersion: Number(version),
+        idleExpiresInMs: Number(idle),
+        expiresInMs: Number(left),
+        usedAgoMs: typeof used === "number" ? Math.max(0, used) : undefined,
+      };
+    },
+    async limitsOf(key) {
+      const reply = await script("limitsOfSession", [names.session(key)]);
+      if (!Array.isArray(reply)) return undefined;
+      const [idleExpiresInMs, expiresInMs, idleMs] = reply.map(Number) as [number, number, number];
+      return { idleExpiresInMs, expiresInMs, idleMs };
+    },
+    async create({ key, session, tokens, idleMs, maxMs, tokenLife = "unknown" }) {
+      const keys = [names.session(key), names.tombstone(key)];
+      const limits = [idleMs, maxMs, typeof tokenLife === "number" ? tokenLife : ""];
+      return (await lasting("createSession", keys, session, tokens, ...limits)).reply === 1;
+    },
+    async slide(key) {
+      await script("slideSession", [names.session(key)]);
+    },
+    async end(key, reason) {
+      lastRead.delete(key);
+      const keys = [names.session(key), names.tombstone(key)];
+      const args = [reason, TOMBSTONE_MS, names.endedChannel, `${key} ${reason}`];
+      // What nobody waits to be told of, as the session that a login replaces, is no reason to fail.
+      const session = ACKNOWLEDGED.has(reason)
+        ? await certain("endSession", keys, ...args)
+        : (await lasting("endSession", keys, ...args)).reply;
+      return typeof session === "string" ? session : undefined;
+    },
+    async endReason(key) {
+      const reason = await attempt(() => client.get(names.tombstone(key)));
+      return reason === null ? undefined : endReasonFrom(reason);
+    },
+    onSessionEnd(listener) {
+      listeners.add(listener);
+      subscriber ??= startListening();
+      return () => void listeners.delete(listener);
+    },
+    listenFault: () =>
+      subscriber === undefined || (subscriber.isListening() && mayTell) ? undefined : deafness(names.aclPattern),
+
+    claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
+      parseClaim(await script("claimRefresh", [names.session(key)], owner, tokenVersion, leaseMs, graceMs)),
+    renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [names.session(key)], owner, leaseMs),
+    async saveTokens(key, owner, tokens, tokenLife = "unchanged") {
+      const life = tokenLife === "unknown" ? "" : tokenLife;
+      return (await lasting("saveTokens", [names.session(key)], owner, tokens, life)).reply === 1;
+    },
+    async releaseRefresh(key, owner, outcome) {
+      await script("releaseRefresh", [names.session(key)], owner, outcome);
+    },
+    async refreshTurn({ intervalMs, longestMs }) {
+      const [taken, waitMs] = (await script("refreshTurn", [names.refreshTurns], intervalMs, longestMs)) as number[];
+      return { isTaken: taken === 1, waitMs: Number(waitMs) };
+    },
+
+    addToIndex: (name, { key, maxMs, issuedAtSeconds }) =>
+      holds("addToIndex", [names.index(name), names.closed(name)], key, maxMs, issuedAtSeconds),
+    async removeFromIndex(name, key) {
+      await attempt(() => client.zrem(names.index(name), key));
+    },
+    listIndex: (name) => attempt(() => client.zrange(names.index(name), "0", "-1")),
+    async closeIndex(name, { issuedAtSeconds, ttlMs }) {
+      const keys = await certain("closeIndex", [names.index(name), names.closed(name)], issuedAtSeconds ?? "*", ttlMs);
+      return Array.isArray(keys) ? keys.map(String) : [];
+    },
+    async isClosed(name, issuedAtSeconds) {
+      const closed = await attempt(() => client.get(names.closed(name)));
+      return closed !== null && (closed === "*" || issuedAtSeconds <= Number(closed));
+    },
+    async *listAll() {
+      for await (const found of scanNames(client, attempt, names.anySession))
+        yield found.map(names.keyOfSession).filter((key) => key !== undefined);
+    },
+    markUsed: async (purpose, hash, ttlMs) =>
+      (await attempt(() => client.set(names.used(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
+    claimOnce: async (purpose, hash, { owner, leaseMs }) =>
+      (await script("claimOnce", [names.used(purpose, hash)], owner, leaseMs)) as OneTimeClaim,
+    completeClaim: async (purpose, hash, ttlMs) =>
+      void (await attempt(() => client.set(names.used(purpose, hash), "1", "PX", ttlMs))),
+    releaseClaim: async (purpose, hash, owner) =>
+      void (await script("releaseClaim", [names.used(purpose, hash)], owner)),
+
+    hearChanges(listener) {
+      const feed = hearRedisChanges({ ...options, client, names }, listener);
+      feeds.push(feed);
+      return feed;
+    },
+
+    async check() {
+      await clock.untilKnown();
+      const [memory, cluster] = await attempt(() => Promise.all([client.info("memory"), client.info("cluster")]));
+      return evictionFault(memory) ?? (client instanceof Cluster ? undefined : clusterFault(cluster));
+    },
+    async close() {
+      clock.close();
+      subscriber?.close();
+      for (const feed of feeds) feed.close();
+      client.disconnect();
+      confirmed?.close();
+    },
+  };
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && redisErrorCode(error.cause) === "NOPERM";
+}
+
+function deafness(channels: string): string {
+  return (
+    "instances cannot tell each other that a session has ended, so its open streams are closed half a minute late. If " +
+    `Redis is there, allow the user of REDIS_URL the channels &${channels} and the commands publish and subscribe`
+  );
+}

@@ -1,0 +1,72 @@
+// One address of an upstream: its connections, how busy it is, and whether it has failed lately.
+import { buildConnector, Pool } from "undici";
+import { createBreaker, type Breaker } from "../lib/circuit-breaker.ts";
+import type { UpstreamConfig } from "../config/config.ts";
+import type { Log } from "../logging/log.ts";
+import { shaped } from "../lib/undici-client-shape.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { boundedReads } from "./read-limits.ts";
+import { ConnectionPool, type Connections } from "./connection-pool.ts";
+
+export type Address = {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly pool: Connections;
+  readonly breaker: Breaker;
+  /** What became of an attempt; says so when the address stops or begins to work. */
+  report(isAlive: boolean, error?: Error): void;
+  /** Requests that it has not finished answering. */
+  inFlight: number;
+};
+
+export type AddressLog = Pick<Log, "info" | "warn">;
+
+/** Larger answer heads are an upstream's mistake: 502. */
+const MAX_HEADER_BYTES = 32_768;
+/** Shorter than the 5 s after which Node, uvicorn and others close an idle connection under us. */
+const KEEP_ALIVE_MS = 4_000;
+
+/** A pool knows one origin: whatever a target says, the bearer cannot leave for another host (I6). */
+export function createAddress(config: UpstreamConfig, baseUrl: string, log: AddressLog): Address {
+  const { origin } = new URL(baseUrl);
+  const pool = createPool(config, origin);
+  const failuresToOpen = config.breakerFailures === 0 ? Infinity : config.breakerFailures;
+  const breaker = createBreaker({ failuresToOpen, probeEveryMs: config.breakerOpenMs });
+  // One of several is left alone at its first failure; balancer.ts says how.
+  const failuresToTell = config.baseUrls.length > 1 ? 1 : failuresToOpen;
+  const report = (isAlive: boolean, error?: Error): void => {
+    const before = breaker.failures();
+    breaker.report(isAlive);
+    const line = { upstream: config.prefix, url: origin };
+    if (isAlive && before >= failuresToTell) log.info("an address of an upstream works again", line);
+    else if (!isAlive && before + 1 === failuresToTell)
+      log.warn("an address of an upstream is left alone for a while", { ...line, error });
+  };
+  return { origin, pool, breaker, report, inFlight: 0 };
+}
+
+function createPool({ connectTimeoutMs, tls, http2, maxConnections, ...timeouts }: UpstreamConfig, origin: string) {
+  const connect = { timeout: connectTimeoutMs, ...tls };
+  const options = {
+    headersTimeout: timeouts.headersTimeoutMs,
+    bodyTimeout: timeouts.bodyIdleTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // One answer at a time on a connection: a confused upstream can only confuse itself.
+    pipelining: 1,
+    allowH2: http2,
+  };
+  if (!http2)
+    return new ConnectionPool(origin, {
+      ...options,
+      connect: buildConnector({ ...connect, ...boundedReads(new URL(origin).protocol), allowH2: false }),
+      maxConnections: maxConnections === 0 ? Infinity : maxConnections,
+    });
+  return new Pool(origin, {
+    ...options,
+    factory: (url, given) => shaped(new Connection(url, given as ConnectionOptions)),
+    connect: { ...connect, preferH2: true },
+    // One connection carries all requests; how many run at once is bounded in balancer.ts.
+    connections: null,
+  });
+}

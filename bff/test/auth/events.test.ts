@@ -1,0 +1,143 @@
+// GET /bff/events over two instances on one Redis: every tab hears how its session ends, and nobody else's does.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
+import { openStream } from "@cloakroom/testkit/open-stream.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ instances: 2, env: { SESSION_IDLE_SECONDS: "600" } });
+});
+afterAll(() => world.stop());
+
+const json = { accept: "application/json" };
+const ended = (text: string) => /event: session-ended\ndata: (.+)\n/.exec(text)?.[1];
+
+describe("GET /bff/events", () => {
+  it("tells every tab on every instance that the session was logged out, and ends", async () => {
+    const [here, there] = world.gateways;
+    const [browser, other] = [world.browser("alice", here), world.browser("admin", here)];
+    await browser.login();
+    await other.login();
+    const tabs = await Promise.all([here!, here!, there!, there!].map((at) => openStream(browser, at, "/bff/events")));
+    const others = await openStream(other, there!, "/bff/events");
+    expect(tabs.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(tabs[0]!.headers).toMatchObject({
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+      "x-content-type-options": "nosniff",
+    });
+    await browser.fetch("/bff/logout", { method: "POST", headers: json });
+    await expect.poll(() => tabs.map((tab) => tab.outcome()), { timeout: 5_000 }).toEqual(tabs.map(() => "complete"));
+    expect(new Set(tabs.map((tab) => ended(tab.text())))).toEqual(
+      new Set(['{"reason":"logout","code":"session_revoked"}']),
+    );
+    expect([others.outcome(), ended(others.text())]).toEqual([undefined, undefined]);
+    others.leave();
+  });
+
+  it("tells a tab that was ended from another browser so", async () => {
+    const [here, there] = world.gateways;
+    const [laptop, phone] = [world.browser("alice", here), world.browser("alice", there)];
+    await laptop.login();
+    await phone.login();
+    const tab = await openStream(phone, there!, "/bff/events");
+    await laptop.fetch("/bff/sessions", { method: "DELETE" });
+    await expect.poll(() => ended(tab.text())).toBe('{"reason":"revoked","code":"session_revoked"}');
+  });
+
+  it.each([
+    ["that ended before", "logout"],
+    ["that never was", "expired"],
+  ])("tells a browser with the cookie of a session %s at once", async (_which, reason) => {
+    const [here] = world.gateways;
+    const sessionId = newSessionId();
+    if (reason === "logout") await here!.store.end(sessionKeyOf(sessionId), "logout");
+    const tab = await openStream({ cookies: new Map([[SESSION_COOKIE, sessionId]]) }, here!, "/bff/events");
+    await expect.poll(() => ended(tab.text())).toContain(`"reason":"${reason}"`);
+    await expect.poll(() => tab.outcome()).toBe("complete");
+  });
+
+  it("answers 401 to nobody: an EventSource does not ask again", async () => {
+    const tab = await openStream({ cookies: new Map() }, world.gateway, "/bff/events");
+    await expect.poll(() => tab.text()).toContain('"code":"session_missing"');
+    expect(tab.status).toBe(401);
+  });
+
+  it.each([
+    ["from another site", { "sec-fetch-site": "cross-site" }],
+    ["from a sibling host", { "sec-fetch-site": "same-site" }],
+    ["as no event stream and without X-CSRF", { accept: "*/*" }],
+  ])("is refused %s", async (_how, headers) => {
+    const browser = world.browser();
+    await browser.login();
+    expect((await openStream(browser, world.gateway, "/bff/events", headers)).status).toBe(403);
+  });
+
+  it("keeps no session alive", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const key = sessionKeyOf(browser.cookies.get(SESSION_COOKIE)!);
+    const { store } = world.gateway;
+    await expect.poll(async () => (await store.readWithTimes(key))!.usedAgoMs).toBeGreaterThan(500);
+    const before = (await store.readWithTimes(key))!;
+    const readAtMs = performance.now();
+    const tab = await openStream(browser, world.gateway, "/bff/events");
+    await expect.poll(() => tab.text()).toContain("retry:");
+    await browser.fetch("/bff/user");
+    // Compared with the time that has passed: on a busy machine a slide could be older than `before` was.
+    const passedMs = performance.now() - readAtMs;
+    const after = (await store.readWithTimes(key))!;
+    expect(after.usedAgoMs).toBeGreaterThan(before.usedAgoMs! + passedMs - 100);
+    expect(after.idleExpiresInMs).toBeLessThan(before.idleExpiresInMs - passedMs + 100);
+    tab.leave();
+  });
+
+  it("shows nothing that would help a thief (I1)", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const sessionId = browser.cookies.get(SESSION_COOKIE)!;
+    const tab = await openStream(browser, world.gateway, "/bff/events");
+    await browser.fetch("/bff/logout", { method: "POST", headers: json });
+    await expect.poll(() => tab.outcome()).toBe("complete");
+    const seen = tab.text() + JSON.stringify(tab.headers);
+    expect(seen).not.toContain(sessionId);
+    expect(seen).not.toContain(sessionKeyOf(sessionId));
+  });
+
+  it("holds no place while the store is away, and asks its browser to come again until there is news (I5, I8)", async () => {
+    const browser = world.browser();
+    await browser.login();
+    const before = await openStream(browser, world.gateway, "/bff/events");
+    await expect.poll(() => before.text()).toContain("retry:");
+    await world.redis.kill();
+    await expect.poll(async () => (await browser.fetch("/bff/user")).status).toBe(503);
+    const strangers = Array.from({ length: 20 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
+    const during = await Promise.all(
+      [browser, ...strangers].map((each) => openStream(each, world.gateway, "/bff/events")),
+    );
+    await expect.poll(() => during.map((tab) => tab.outcome())).toEqual(during.map(() => "complete"));
+    for (const { status, text, headers } of during) {
+      expect([status, headers["set-cookie"]]).toEqual([200, undefined]);
+      expect(text()).toMatch(/^retry: [3-8]\d{3}\n\n$/);
+    }
+    expect(before.outcome()).toBeUndefined();
+    await world.redis.start();
+    await expect.poll(async () => (await browser.fetch("/bff/user")).status, { timeout: 10_000 }).toBe(200);
+    const after = await openStream(browser, world.gateway, "/bff/events");
+    await browser.fetch("/bff/logout", { method: "POST", headers: json });
+    await expect
+      .poll(() => [before, after].map((tab) => ended(tab.text())), { timeout: 10_000 })
+      .toEqual([expect.stringContaining('"reason":"logout"'), expect.stringContaining('"reason":"logout"')]);
+  });
+
+  it("streams of sessions that nobody has take nobody's place", async () => {
+    const small = await startWorld({ env: { MAX_EVENT_STREAMS: "1" } });
+    const strangers = Array.from({ length: 5 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
+    const tabs = await Promise.all(strangers.map((each) => openStream(each, small.gateway, "/bff/events")));
+    expect(tabs.map(({ status }) => status)).toEqual(tabs.map(() => 200));
+    await small.stop();
+  });
+});

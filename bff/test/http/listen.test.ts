@@ -1,0 +1,98 @@
+// Each listener names its own settings when its address cannot be used, in one process and in several.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { listenFault } from "../../src/http/listen.ts";
+import { testKeys } from "@cloakroom/testkit/stored-session.ts";
+
+const taken = createServer();
+let takenPort: string;
+beforeAll(async () => {
+  taken.listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  takenPort = String((taken.address() as AddressInfo).port);
+});
+afterAll(() => void taken.close());
+
+async function run(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+  const [port, management] = [await freePort(), await freePort()];
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts")], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      PORT: String(port),
+      MANAGEMENT_PORT: String(management),
+      PUBLIC_ORIGIN: `http://localhost:${port}`,
+      OIDC_ISSUER: "http://127.0.0.1:1",
+      OIDC_CLIENT_ID: "cloakroom-test",
+      OIDC_CLIENT_SECRET: "a-client-secret-for-tests",
+      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+      ...env,
+    },
+  });
+  let output = "";
+  child.stdout.on("data", (text: Buffer) => (output += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (output += text.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, output };
+}
+
+const reasonsIn = (output: string): unknown[] => [
+  ...new Set(
+    output
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as { msg: string; reason?: string })
+      .flatMap(({ msg, reason }) => (msg === "cannot listen" ? [reason] : [])),
+  ),
+];
+
+const processes: [name: string, env: Record<string, string>][] = [
+  ["one process", {}],
+  ["several processes", { WORKERS: "2", REDIS_URL: "redis://127.0.0.1:1" }],
+];
+
+describe.each(processes)("in %s", (_name, common) => {
+  test.each<[setting: string, env: () => Record<string, string>, rule: RegExp]>([
+    ["HOST", () => ({ HOST: "nowhere.invalid" }), /^HOST "nowhere\.invalid" is a name that cannot be resolved/],
+    ["HOST", () => ({ HOST: "203.0.113.1" }), /^HOST "203\.0\.113\.1" is not an address of this machine/],
+    ["PORT", () => ({ PORT: takenPort }), /^PORT \d+ is taken by another process\. Stop that one, or set another PORT/],
+    [
+      "MANAGEMENT_HOST",
+      () => ({ MANAGEMENT_HOST: "nowhere.invalid" }),
+      /^MANAGEMENT_HOST "nowhere\.invalid" is a name that cannot be resolved/,
+    ],
+    [
+      "MANAGEMENT_HOST",
+      () => ({ MANAGEMENT_HOST: "203.0.113.1" }),
+      /^MANAGEMENT_HOST "203\.0\.113\.1" is not an address of this machine/,
+    ],
+    [
+      "MANAGEMENT_PORT",
+      () => ({ MANAGEMENT_PORT: takenPort }),
+      /^MANAGEMENT_PORT \d+ is taken by another process\. Stop that one, or set another MANAGEMENT_PORT/,
+    ],
+  ])(
+    "a wrong %s ends the process with one sentence about it",
+    async (_setting, env, rule) => {
+      const { code, output } = await run({ ...common, ...env() });
+      expect(code).toBe(1);
+      expect(reasonsIn(output)).toEqual([expect.stringMatching(rule)]);
+    },
+    60_000,
+  );
+});
+
+// Root may bind every port, so the process cannot show these everywhere.
+test.each([
+  ["EACCES", { host: "0.0.0.0", port: 443 }, /PORT 443 is not allowed for this user \(EACCES\)\. Set one from 1024 up/],
+  ["EAFNOSUPPORT", { host: "::1", port: 3000 }, /HOST "::1" is not an address of this machine/],
+  ["EMFILE", { host: "::1", port: 3000 }, /HOST "::1" with .*PORT 3000 cannot be used \(EMFILE\)/],
+])("%s names the setting of its own listener", (code, address, rule) => {
+  expect(listenFault(code, address, "")).toMatch(rule);
+  expect(listenFault(code, address, "")).not.toContain("MANAGEMENT_");
+  expect(listenFault(code, address, "MANAGEMENT_")).toMatch(rule);
+  expect(listenFault(code, address, "MANAGEMENT_")).toMatch(/^MANAGEMENT_/);
+});

@@ -1,0 +1,149 @@
+// Overload: bounded, refused quickly, and no reason to stay logged in.
+import { once } from "node:events";
+import { connect, type AddressInfo, type Socket } from "node:net";
+import { createServer, type ServerResponse } from "node:http";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { openSocket, startSocketUpstream, type SocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+
+let world: World;
+let sockets: SocketUpstream;
+/** Requests that the upstream has not answered yet. */
+const held: ServerResponse[] = [];
+const upstream = createServer((request, response) => {
+  if (request.url?.startsWith("/stream") === true)
+    response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+  else held.push(response);
+});
+
+beforeAll(async () => {
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  sockets = await startSocketUpstream();
+  world = await startWorld({
+    upstreams: () => [
+      { prefix: "/api", baseUrl: url, maxConnections: 50 },
+      { prefix: "/api/socket", baseUrl: sockets.origin, webSocket: true },
+    ],
+    env: { MAX_WAITING_REQUESTS: "5", MAX_CONNECTIONS: "40" },
+  });
+});
+afterAll(async () => {
+  await world.stop();
+  sockets.stop();
+  upstream.closeAllConnections();
+  upstream.close();
+});
+
+const answerHeld = () => held.splice(0).forEach((response) => response.end("{}"));
+
+it("refuses what comes beyond the bound at once, still ends sessions, and goes on when it is over", async () => {
+  const [browser, leaver, other] = [world.browser(), world.browser(), world.browser("admin")];
+  for (const each of [browser, leaver, other]) await each.login();
+  const cookie = browser.cookies.get(SESSION_COOKIE);
+  const waiting = Array.from({ length: 5 }, () => browser.fetch("/api/slow"));
+  await expect.poll(() => held.length).toBe(5);
+
+  for (const path of ["/api/more", "/bff/user"]) {
+    const refused = await browser.fetch(path);
+    expect(refused.status, path).toBe(503);
+    expect(refused.headers.get("retry-after"), path).toMatch(/^\d+$/);
+    expect(await refused.json()).toMatchObject({ code: "overloaded" });
+    expect(refused.headers.getSetCookie()).toEqual([]);
+  }
+  expect(held).toHaveLength(5);
+  expect((await leaver.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } })).status).toBe(
+    200,
+  );
+  const sub = world.provider.user("admin")!.sub;
+  const body = new URLSearchParams({ logout_token: await world.provider.logoutToken({ aud: "cloakroom", sub }) });
+  const told = await fetch(`${world.gateway.origin}/bff/backchannel-logout`, { method: "POST", body });
+  expect(told.status).toBe(200);
+
+  answerHeld();
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  expect((await browser.fetch("/bff/user")).status).toBe(200);
+  expect(browser.cookies.get(SESSION_COOKIE)).toBe(cookie);
+  expect((await other.fetch("/bff/user").then((answer) => answer.json())) as object).toMatchObject({ user: null });
+});
+
+it("counts no stream that has begun: they may be many", async () => {
+  const browser = world.browser();
+  await browser.login();
+  const left = new AbortController();
+  const cookie = `${SESSION_COOKIE}=${browser.cookies.get(SESSION_COOKIE)}`;
+  const { host } = new URL(world.gateway.config.publicOrigin);
+  const headers = { host, cookie, accept: "text/event-stream", "sec-fetch-site": "same-origin" };
+  const { request } = await import("undici");
+  const streams: Awaited<ReturnType<typeof request>>[] = [];
+  for (let open = 0; open < 12; open++)
+    streams.push(await request(`${world.gateway.origin}/api/stream`, { headers, signal: left.signal }));
+  expect(streams.map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 12 }, () => 200));
+  expect((await browser.fetch("/bff/user")).status).toBe(200);
+  for (const { body } of streams) body.on("error", () => undefined).destroy();
+  left.abort();
+});
+
+it("counts no WebSocket that is open: they may be many as well", async () => {
+  const browser = world.browser();
+  await browser.login();
+  const { host } = new URL(world.gateway.config.publicOrigin);
+  const address = { port: Number(new URL(world.gateway.origin).port), host };
+  const headers = { cookie: `${SESSION_COOKIE}=${browser.cookies.get(SESSION_COOKIE)}` };
+  const opened = [];
+  for (let open = 0; open < 12; open++) opened.push(await openSocket(address, "/api/socket", { headers }));
+  expect((await browser.fetch("/bff/user")).status).toBe(200);
+  for (const { socket, closed } of opened) {
+    socket.close();
+    await closed;
+  }
+});
+
+it.each([
+  ["a form that anybody may send", "/bff/backchannel-logout", false],
+  ["an upload of one user", "/api/upload", true],
+])("counts none that waits for its own browser: %s, slowly", async (_what, path, isLoggedIn) => {
+  const [browser, slow] = [world.browser(), world.browser()];
+  for (const each of [browser, slow]) await each.login();
+  const { host } = new URL(world.gateway.config.publicOrigin);
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    `Host: ${host}`,
+    "Content-Type: application/x-www-form-urlencoded",
+    "Content-Length: 500",
+    ...(isLoggedIn ? ["X-CSRF: 1", "Sec-Fetch-Site: same-origin"] : []),
+    ...(isLoggedIn ? [`Cookie: ${SESSION_COOKIE}=${slow.cookies.get(SESSION_COOKIE)}`] : []),
+  ];
+  const { port } = new URL(world.gateway.origin);
+  const senders: Socket[] = [];
+  for (let count = 1; count <= 12; count++) {
+    const sender = connect(Number(port), "127.0.0.1").on("error", () => undefined);
+    senders.push(sender);
+    sender.write(`${lines.join("\r\n")}\r\n\r\nl`);
+    // One after the other: what has come and was not looked at yet waits for us.
+    if (isLoggedIn) await expect.poll(() => held.length).toBe(count);
+    expect((await browser.fetch("/bff/user")).status).toBe(200);
+  }
+  for (const sender of senders) sender.destroy();
+  answerHeld();
+});
+
+it("holds so many connections and no more, and says so", async () => {
+  const { port } = new URL(world.gateway.origin);
+  const sockets = Array.from({ length: 60 }, () => connect(Number(port), "127.0.0.1").on("error", () => undefined));
+  await expect
+    .poll(() => sockets.filter(({ destroyed, closed }) => destroyed || closed).length)
+    .toBeGreaterThanOrEqual(20);
+  expect(world.gateway.log.filter((line) => line.includes("MAX_CONNECTIONS"))).toHaveLength(1);
+  for (const socket of sockets) socket.destroy();
+  await expect
+    .poll(() =>
+      fetch(world.gateway.origin).then(
+        (answer) => answer.status,
+        () => 0,
+      ),
+    )
+    .toBeGreaterThan(0);
+});

@@ -1,0 +1,93 @@
+// Requests that are sent ahead on a connection, which no browser does: what they may hold, and for how long.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { connect, type AddressInfo, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+
+let world: World;
+/** Answers of the upstream that are still open, by their path. */
+const open = new Map<ServerResponse, string>();
+const upstream = createServer((request, response) => {
+  open.set(response, request.url ?? "");
+  response.once("close", () => open.delete(response));
+});
+
+beforeAll(async () => {
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const baseUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  world = await startWorld({
+    upstreams: () => [{ prefix: "/api", baseUrl, token: "none" }],
+    env: { MAX_EVENT_STREAMS: "10" },
+  });
+});
+afterAll(async () => {
+  await world.stop();
+  upstream.closeAllConnections();
+  upstream.close();
+});
+
+const target = () => ({ port: Number(new URL(world.gateway.origin).port), host: "127.0.0.1" });
+const requestFor = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: ${new URL(world.gateway.config.publicOrigin).host}\r\nSec-Fetch-Site: same-origin\r\nX-CSRF: 1\r\n` +
+  `Cookie: ${SESSION_COOKIE}=${randomBytes(32).toString("base64url")}\r\n\r\n`;
+
+/** Sends them all at once, and leaves when the upstream has been asked for the first. */
+async function sendAndLeave(paths: readonly string[]): Promise<void> {
+  const socket = connect(target());
+  await once(socket, "connect");
+  socket.write(paths.map(requestFor).join(""));
+  await expect.poll(() => [...open.values()]).toContain(paths[0]!.slice("/api".length));
+  // Answered behind all of them, so they have been read.
+  expect(await statusOf("/bff/user")).toBe("200");
+  socket.destroy();
+}
+
+async function statusOf(path: string): Promise<string> {
+  const socket = connect(target());
+  socket.write(requestFor(path));
+  const [head] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  return head.toString().split(" ", 2)[1]!;
+}
+
+function read(socket: Socket): () => string {
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  return () => text;
+}
+
+it("event streams asked for behind an open answer take no place after their browser has left", async () => {
+  await sendAndLeave(["/api/slow", ...Array.from({ length: 12 }, () => "/bff/events")]);
+  expect(await statusOf("/bff/events")).toBe("200");
+});
+
+it("no upstream is asked for an answer that its browser left before its turn", async () => {
+  await sendAndLeave(["/api/first", "/api/second", "/api/third"]);
+  await expect.poll(() => [...open.values()]).toEqual([]);
+});
+
+it("a request that was sent ahead is answered in its turn", async () => {
+  const socket = connect(target());
+  const text = read(socket);
+  socket.write(requestFor("/api/a") + requestFor("/bff/user") + requestFor("/api/b"));
+  await expect.poll(() => [...open.values()]).toEqual(["/a"]);
+  for (const response of open.keys()) response.end("first");
+  await expect.poll(() => [...open.values()]).toEqual(["/b"]);
+  for (const response of open.keys()) response.end("third");
+  await expect.poll(text).toMatch(/first[\s\S]+"user":null[\s\S]+third/);
+  socket.destroy();
+});
+
+it("a connection that sends ahead without end is closed", async () => {
+  const socket = connect(target());
+  socket.on("error", () => {}).write(requestFor("/api/slow") + requestFor("/bff/user").repeat(40));
+  await once(socket.resume(), "close");
+  await expect.poll(() => [...open.values()]).toEqual([]);
+  expect(world.gateway.events("request_rejected").map(({ reason }) => reason)).toEqual([
+    "too many requests sent ahead",
+  ]);
+});

@@ -1,0 +1,26 @@
+// The development server selects by a pattern what the gateway selects by a function: both must agree.
+import { expect, test } from "vitest";
+import { GATEWAY_PATH_PATTERN, routeClass } from "../../src/lib/paths.ts";
+
+test.each([
+  ["/api", "api"],
+  ["/api/", "api"],
+  ["/api?x", "api"],
+  ["/api/x?y", "api"],
+  ["/bff", "bff"],
+  ["/bff?x", "bff"],
+  ["/bff/user", "bff"],
+  ["/", "spa"],
+  ["/api-keys", "spa"],
+  ["/apis", "spa"],
+  ["/bffoo", "spa"],
+  ["/bff-settings?x=/bff/", "spa"],
+  ["/API", "spa"],
+  ["/BFF/user", "spa"],
+  ["/api%2fx", "spa"],
+  ["/src/api/x.ts", "spa"],
+  ["/x?/api/", "spa"],
+])("%s is served as %s, in development too", (target, route) => {
+  expect(routeClass(target)).toBe(route);
+  expect(new RegExp(GATEWAY_PATH_PATTERN).test(target)).toBe(route !== "spa");
+});

@@ -1,0 +1,106 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { createManagementServer } from "../../src/management/management-server.ts";
+import { createMetrics } from "../../src/metrics/metrics.ts";
+import type { ReadinessCheck } from "../../src/metrics/dependency-check.ts";
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+async function start(checks: ReadinessCheck[], isDraining = () => false) {
+  const metrics = createMetrics();
+  const server = createManagementServer({ application: "shop", metrics, checks, isDraining, checkTimeoutMs: 50 });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { metrics, get: (path: string, method = "GET") => fetch(`http://127.0.0.1:${port}${path}`, { method }) };
+}
+
+const ok: ReadinessCheck = { name: "store", check: async () => ({ status: "ok" }) };
+
+test("is alive whatever its checks say", async () => {
+  const { get } = await start([{ name: "store", check: async () => ({ status: "failed" }) }]);
+  expect((await get("/livez")).status).toBe(200);
+});
+
+test("is ready while nothing has failed, and says what is degraded", async () => {
+  const degraded: ReadinessCheck = {
+    name: "provider",
+    check: async () => ({ status: "degraded", detail: "OIDC_ISSUER does not answer." }),
+  };
+  const { get } = await start([ok, degraded]);
+  const answer = await get("/readyz");
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toEqual({
+    status: "degraded",
+    application: "shop",
+    checks: { store: { status: "ok" }, provider: { status: "degraded", detail: "OIDC_ISSUER does not answer." } },
+  });
+});
+
+test.each([
+  ["says so", async () => ({ status: "failed", detail: "REDIS_URL does not answer." }) as const],
+  ["never answers", () => new Promise<never>(() => {})],
+  ["throws", () => Promise.reject(new Error("redis://:canary-password@host"))],
+])("is not ready when a check %s", async (_name, check) => {
+  const { get } = await start([ok, { name: "store", check }]);
+  const answer = await get("/readyz");
+  expect(answer.status).toBe(503);
+  const text = await answer.text();
+  expect(JSON.parse(text)).toMatchObject({ status: "failed" });
+  expect(text).not.toContain("canary");
+});
+
+test("is not ready while it drains, so that no new requests come", async () => {
+  const { get } = await start([ok], () => true);
+  expect((await get("/readyz")).status).toBe(503);
+  expect((await get("/livez")).status).toBe(200);
+});
+
+test("shows counters without values that a browser chose", async () => {
+  const { get, metrics } = await start([]);
+  metrics.request({ route: "api", method: "BREW", status: 418, durationMs: 5, code: undefined });
+  metrics.request({ route: "api", method: "GET", status: 503, durationMs: 5, code: "store_unavailable" });
+  metrics.refresh("rejected");
+  metrics.login("completed");
+  const text = await (await get("/metrics")).text();
+  expect(text).toContain('cloakroom_requests_total{route="api",method="other",status="4xx"} 1');
+  expect(text).toContain('cloakroom_errors_total{code="store_unavailable"} 1');
+  expect(text).toContain('cloakroom_refreshes_total{outcome="rejected"} 1');
+  expect(text).toContain('cloakroom_logins_total{outcome="completed"} 1');
+  expect(text).toContain("cloakroom_nodejs_eventloop_lag_seconds");
+});
+
+test("answers nothing else, and no other method", async () => {
+  const { get } = await start([]);
+  for (const path of ["/", "/readyz/x", "/metrics/..", "/debug", "/bff/user"])
+    expect((await get(path)).status).toBe(404);
+  expect((await get("/livez", "POST")).status).toBe(405);
+  expect(await (await get("/readyz", "HEAD")).text()).toBe("");
+});
+
+test("counts how long requests took, in buckets that include those below, and no WebSocket", async () => {
+  const { get, metrics } = await start([ok]);
+  const finished = { route: "api", method: "GET", code: undefined } as const;
+  for (const durationMs of [5, 5.1, 40, 61_000]) metrics.request({ ...finished, status: 200, durationMs });
+  metrics.request({ ...finished, status: 101, durationMs: 3_600_000 });
+  const text = await (await get("/metrics")).text();
+  const valueOf = (series: string) =>
+    text
+      .split("\n")
+      .find((line) => line.startsWith(`cloakroom_request_duration_seconds_${series} `))
+      ?.split(" ")[1];
+  const bucket = (le: string) => valueOf(`bucket{le="${le}",route="api"}`);
+  expect(["0.005", "0.01", "0.05", "60", "+Inf"].map(bucket)).toEqual(["1", "2", "3", "3", "4"]);
+  expect(valueOf('count{route="api"}')).toBe("4");
+  expect(Number(valueOf('sum{route="api"}'))).toBeCloseTo(61.0501);
+  expect(text).toContain('cloakroom_requests_total{route="api",method="GET",status="1xx"} 1');
+  expect(text).toContain("# TYPE cloakroom_request_duration_seconds histogram");
+});

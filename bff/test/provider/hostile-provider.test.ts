@@ -1,0 +1,304 @@
+// Every relying-party module of the OpenID Foundation suite that concerns us, under the same id, against a provider
+// that lies in that one point; and the findings F1 to F4.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { testBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import {
+  breakSignature,
+  startHostileProvider,
+  unsigned,
+  without,
+  type HostileProvider,
+  type Lies,
+} from "@cloakroom/testkit/hostile-provider.ts";
+import { startRedis } from "@cloakroom/testkit/test-redis.ts";
+
+let provider: HostileProvider;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  provider = await startHostileProvider();
+  gateway = await startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}` } });
+});
+afterAll(async () => {
+  await gateway.stop();
+  await provider.stop();
+});
+afterEach(() => {
+  provider.lies = {};
+});
+
+async function outcome(lies: Lies, query = ""): Promise<{ status: number; loggedIn: boolean }> {
+  provider.lies = lies;
+  const browser = testBrowser(gateway.origin);
+  const { status } = await browser.login(query);
+  const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: unknown };
+  return { status, loggedIn: user !== null };
+}
+const now = () => Math.floor(Date.now() / 1000);
+
+describe("accepts", () => {
+  it.each<[string, Lies]>([
+    ["oidcc-client-test", {}],
+    ["oidcc-client-test-idtoken-sig-rs256", {}],
+    ["fapi2 valid-aud-as-array", { claims: (claims) => ({ ...claims, aud: [claims["aud"]] }) }],
+    ["fapi2 token-endpoint-response-without-expires_in", { token: without("expires_in") }],
+    ["fapi2 token-type-case-insensitivity", { token: (token) => ({ ...token, token_type: "bEARER" }) }],
+    ["azp of ours", { claims: (claims) => ({ ...claims, azp: claims["aud"] }) }],
+    ["no at_hash", { claims: without("at_hash") }],
+    ["clock 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
+    ["expired within the tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
+  ])("%s", async (_id, lies) => {
+    expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });
+  });
+
+  it("oidcc-client-test-client-secret-basic, with the callback's address from the configuration (F11b)", async () => {
+    await outcome({});
+    const { body, authorization } = provider.lastTokenRequest();
+    expect(authorization).toMatch(/^Basic /);
+    expect(body.has("client_secret")).toBe(false);
+    expect(body.get("redirect_uri")).toBe(`${gateway.config.publicOrigin}/bff/callback`);
+    expect(body.get("code_verifier")).toMatch(/^[\w-]{43}$/);
+  });
+
+  it("oidcc-client-test-signing-key-rotation, and F3: twice within a minute", { timeout: 30_000 }, async () => {
+    expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
+    await provider.rotate();
+    expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
+    await provider.rotate();
+    expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
+  });
+
+  it("oidcc-client-test-signing-key-rotation-just-before-signing", { timeout: 30_000 }, async () => {
+    expect(await outcome({ rotateBeforeSigning: true })).toEqual({ status: 303, loggedIn: true });
+  });
+});
+
+describe("refuses", () => {
+  it.each<[string, Lies]>([
+    ["oidcc-client-test-invalid-iss", { claims: (claims) => ({ ...claims, iss: `${claims["iss"] as string}1` }) }],
+    ["oidcc-client-test-missing-sub", { claims: without("sub") }],
+    ["F4: an empty sub", { claims: (claims) => ({ ...claims, sub: "" }) }],
+    ["oidcc-client-test-invalid-aud", { claims: (claims) => ({ ...claims, aud: `${claims["aud"] as string}1` }) }],
+    ["fapi2 invalid-missing-aud", { claims: without("aud") }],
+    ["fapi2 invalid-secondary-aud", { claims: (claims) => ({ ...claims, aud: [claims["aud"], "other"] }) }],
+    [
+      "F4: a further audience with our azp",
+      { claims: (claims) => ({ ...claims, aud: [claims["aud"], "other"], azp: claims["aud"] }) },
+    ],
+    ["F4: azp of another client", { claims: (claims) => ({ ...claims, azp: "other" }) }],
+    ["oidcc-client-test-missing-iat", { claims: without("iat") }],
+    ["F4: iat ten years ahead", { claims: (claims) => ({ ...claims, iat: now() + 315_360_000 }) }],
+    ["fapi2 invalid-missing-exp", { claims: without("exp") }],
+    ["fapi2 invalid-expired-exp", { claims: (claims) => ({ ...claims, exp: now() - 360 }) }],
+    ["oidcc-client-test-invalid-sig-rs256 (F1)", { idToken: breakSignature }],
+    ["F1: a foreign key", { foreignKey: true }],
+    ["oidcc-client-test-idtoken-sig-none (F2)", { idToken: unsigned("none") }],
+    ["F2: a genuine key of another algorithm", { header: () => ({ alg: "ES256", kid: "es256" }) }],
+    ["F2: nOnE", { idToken: unsigned("nOnE") }],
+    ["oidcc-client-test-invalid-sig-hs256", { idToken: unsigned("HS256") }],
+    [
+      "a key of the token's own (jwk header)",
+      { foreignKey: true, header: (header) => ({ ...header, jwk: { kty: "RSA", n: "x", e: "AQAB" } }) },
+    ],
+    [
+      "oidcc-client-test-nonce-invalid",
+      { claims: (claims) => ({ ...claims, nonce: `${claims["nonce"] as string}x` }) },
+    ],
+    ["fapi2 invalid-missing-nonce", { claims: without("nonce") }],
+    [
+      "oidcc-client-test-invalid-athash (F4)",
+      { claims: (claims) => ({ ...claims, at_hash: "wrongwrongwrongwrong12" }) },
+    ],
+    ["no ID token", { token: without("id_token") }],
+  ])("%s", async (_id, lies) => {
+    expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false });
+  });
+
+  it.each<[string, Lies]>([
+    [
+      "fapi2 invalid-authorization-response-iss",
+      { answer: (answer) => ({ ...answer, iss: `${answer["iss"] as string}1` }) },
+    ],
+    ["fapi2 remove-authorization-response-iss", { answer: without("iss") }],
+    [
+      "fapi2 ensure-authorization-response-with-invalid-state-fails",
+      { answer: (answer) => ({ ...answer, state: `${answer["state"] as string}x` }) },
+    ],
+    ["fapi2 ensure-authorization-response-with-invalid-missing-state-fails", { answer: without("state") }],
+    ["no code", { answer: without("code") }],
+    [
+      "an error",
+      {
+        answer: (answer) => ({
+          ...without("code")(answer),
+          error: "access_denied",
+          error_description: "<script>alert(1)</script>",
+        }),
+      },
+    ],
+  ])("%s, without asking the token endpoint", async (_id, lies) => {
+    const before = provider.counts.token;
+    expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false });
+    expect(provider.counts.token).toBe(before);
+  });
+
+  it("ASVS 9.1.3: never fetches a key that the token points to", async () => {
+    const trap = `${provider.issuer}/trap`;
+    const header: Lies["header"] = (honest) => ({ ...honest, kid: "unknown", jku: trap, x5u: trap });
+    expect((await outcome({ header, foreignKey: true })).loggedIn).toBe(false);
+    expect(provider.counts.trap).toBe(0);
+  }, 30_000);
+
+  it("ASVS 6.8.4: a login below the acr that was asked for", async () => {
+    expect(await outcome({}, "?acr_values=2")).toEqual({ status: 403, loggedIn: false });
+    expect(await outcome({ claims: (claims) => ({ ...claims, acr: "2" }) }, "?acr_values=2")).toEqual({
+      status: 303,
+      loggedIn: true,
+    });
+  });
+
+  it("ASVS 7.6.1: a login that is older than max_age", async () => {
+    const stale: Lies = { claims: (claims) => ({ ...claims, auth_time: now() - 3_600 }) };
+    expect(await outcome(stale, "?max_age=60")).toEqual({ status: 400, loggedIn: false });
+    expect(await outcome({}, "?max_age=60")).toEqual({ status: 303, loggedIn: true });
+  });
+});
+
+describe("a provider whose metadata or keys are new to the gateway", () => {
+  const header: Lies["header"] = () => ({ alg: "RS256" });
+  it.each<[string, Lies, boolean]>([
+    ["accepted: oidcc-client-test-kid-absent-single-jwks", { header, jwks: (keys) => keys.map(without("kid")) }, true],
+    [
+      "refused: oidcc-client-test-kid-absent-multiple-jwks",
+      { header, jwks: (keys) => [...keys, { ...keys[0]!, kid: "second" }] },
+      false,
+    ],
+    [
+      "refused: F2, none, where the metadata offers it",
+      {
+        idToken: unsigned("none"),
+        metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["RS256", "none"] }),
+      },
+      false,
+    ],
+    [
+      "refused: F4, no iss in the answer, where the metadata does not promise one",
+      {
+        answer: without("iss"),
+        metadata: without("authorization_response_iss_parameter_supported"),
+      },
+      false,
+    ],
+  ])("is %s", async (_id, lies, accepted) => {
+    const other = await startHostileProvider();
+    other.lies = lies;
+    const fresh = await startGateway(other);
+    const browser = testBrowser(fresh.origin);
+    expect((await browser.login()).status).toBe(accepted ? 303 : 400);
+    await fresh.stop();
+    await other.stop();
+  });
+});
+
+describe("at discovery", () => {
+  it.each<[string, Lies["metadata"]]>([
+    [
+      "oidcc-client-test-discovery-issuer-mismatch",
+      (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}INVALID` }),
+    ],
+    ["a final slash more", (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}/` })],
+  ])("refuses %s", async (_id, metadata) => {
+    const other = await startHostileProvider();
+    other.lies = { metadata: metadata! };
+    const misled = await startGateway(other);
+    const response = await testBrowser(misled.origin).navigate("/bff/login");
+    expect(response.status).toBe(503);
+    expect(other.counts.authorize).toBe(0);
+    await misled.stop();
+    await other.stop();
+  });
+});
+
+describe("errors of the provider", () => {
+  it("are never shown as markup (CVE-2021-32702), nor logged in the provider's words", async () => {
+    provider.lies = {
+      answer: (answer) => ({
+        ...without("code")(answer),
+        error: "<script>alert(1)</script>",
+        error_description: "<img src=x>",
+      }),
+    };
+    const response = await testBrowser(gateway.origin).login();
+    const page = await response.text();
+    expect(page).not.toContain("<script>alert");
+    expect(page).not.toContain("<img");
+    expect(gateway.log.join("")).not.toContain("alert(1)");
+  });
+});
+
+describe("at a refresh", () => {
+  it.each<[string, Lies]>([
+    ["oidcc-client-test-refresh-token-invalid-sub (F4)", { claims: (claims) => ({ ...claims, sub: "mallory" }) }],
+    [
+      "oidcc-client-test-refresh-token-invalid-issuer",
+      { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) },
+    ],
+    ["another client's ID token (aud)", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
+    [
+      "one more audience",
+      { claims: (claims) => ({ ...claims, aud: [claims["aud"], "another-client"], azp: claims["aud"] }) },
+    ],
+    ["another client's ID token (azp)", { claims: (claims) => ({ ...claims, azp: "another-client" }) }],
+    ["the hash of another access token", { claims: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }],
+    ["a broken signature", { idToken: breakSignature }],
+  ])("ends the session: %s", async (_id, lies) => {
+    // Good for so short that the first request has to renew it.
+    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    provider.lies = lies;
+    expect((await browser.fetch("/api/x")).status).toBe(401);
+    expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
+    expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toMatch(/ID token refused/);
+  });
+
+  it.each<[string, Lies]>([
+    ["another issuer", { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) }],
+    ["another client", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
+  ])("ID tokens of %s are answers: the circuit breaker stays closed for other sessions", async (_whose, lies) => {
+    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+    const browsers = Array.from({ length: 6 }, () => testBrowser(gateway.origin));
+    for (const browser of browsers) await browser.login();
+    const [healthy, ...others] = browsers;
+    provider.lies = lies;
+    // One after the other, without a success between them.
+    for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(401);
+    provider.lies = {};
+    const before = provider.counts.token;
+    expect((await healthy!.fetch("/api/x")).status).toBe(404);
+    expect(provider.counts.token).toBe(before + 1);
+  });
+
+  it("a session of another issuer ends without its refresh token being shown to the one that is set now", async () => {
+    const redis = await startRedis();
+    const env = { UPSTREAMS: `/api=${provider.issuer}` };
+    const before = await startGateway({ ...provider, redisUrl: redis.url, env });
+    const next = await startHostileProvider();
+    const { publicOrigin } = before.config;
+    const after = await startGateway({ ...next, redisUrl: redis.url, publicOrigin, env });
+    try {
+      provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+      const browser = testBrowser(before.origin);
+      await browser.login();
+      browser.useInstance(after.origin);
+      expect((await browser.fetch("/api/x")).status).toBe(401);
+      expect(next.counts.token).toBe(0);
+      expect(after.events("refresh_rejected").at(-1)?.["reason"]).toBe("the session is of another issuer");
+      expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
+    } finally {
+      await Promise.all([before.stop(), after.stop()]);
+      await Promise.all([next.stop(), redis.stop()]);
+    }
+  });
+});

@@ -1,0 +1,140 @@
+// A provider that is down is left alone, and found again (R-15: at most one probe a second and instance).
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createBreaker } from "../../src/lib/circuit-breaker.ts";
+import { createKeyedBreaker } from "../../src/lib/keyed-circuit-breaker.ts";
+import { testBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+
+describe("the breaker", () => {
+  it("opens after the third failure in a row, lets one call a second through, and closes with the first answer", () => {
+    let nowMs = 0;
+    const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => nowMs });
+    for (let failure = 1; failure <= 3; failure++) {
+      expect(breaker.isOpen(), `before failure ${failure}`).toBe(false);
+      breaker.report(false);
+    }
+    expect(breaker.isOpen()).toBe(true);
+    nowMs = 1_000;
+    expect([breaker.isOpen(), breaker.isOpen()], "one probe").toEqual([false, true]);
+    breaker.report(false);
+    nowMs = 2_000;
+    expect(breaker.isOpen()).toBe(false);
+    breaker.report(true);
+    expect([breaker.isOpen(), breaker.isOpen()]).toEqual([false, false]);
+  });
+
+  it("does not open for failures with answers between them", () => {
+    const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 });
+    for (let round = 0; round < 5; round++) {
+      breaker.report(false);
+      breaker.report(false);
+      breaker.report(true);
+    }
+    expect(breaker.isOpen()).toBe(false);
+  });
+});
+
+describe("the keyed breaker", () => {
+  const options = { failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 };
+
+  it("opens for one key that fails three times, and for that key only", () => {
+    const breaker = createKeyedBreaker(options);
+    for (let failure = 0; failure < 10; failure++) breaker.report("alice", false);
+    expect([breaker.isOpen("alice"), breaker.isOpen("bob")]).toEqual([true, false]);
+    breaker.report("alice", true);
+    expect(breaker.isOpen("alice")).toBe(false);
+  });
+
+  it("opens for all keys once three different ones have failed, and closes with one success", () => {
+    const breaker = createKeyedBreaker(options);
+    for (const key of ["alice", "bob", "carol"]) {
+      expect(breaker.isOpen("dave")).toBe(false);
+      breaker.report(key, false);
+    }
+    expect(breaker.isOpen("dave")).toBe(true);
+    breaker.report("dave", true);
+    breaker.report("alice", false);
+    expect(breaker.isOpen("dave")).toBe(false);
+  });
+});
+
+describe("a provider whose responses for one user cannot be used", () => {
+  type Members = Record<string, unknown>;
+  let provider: HostileProvider;
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    provider = await startHostileProvider({ beside: (_request, response) => void response.end("{}") });
+    gateway = await startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up` } });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await provider.stop();
+  });
+  const login = async (sub: string) => {
+    provider.lies = {
+      claims: (honest) => ({ ...honest, sub }),
+      token: (honest) => ({ ...honest, refresh_token: sub, expires_in: 0 }),
+    };
+    const browser = testBrowser(gateway.origin);
+    expect((await browser.login()).status).toBe(303);
+    return browser;
+  };
+
+  it.each<[string, (honest: Members) => Members]>([
+    ["an access token of 40 kB", (honest) => ({ ...honest, access_token: "x".repeat(40_000) })],
+    ["token_type DPoP", (honest) => ({ ...honest, token_type: "DPoP" })],
+    ["2 MB", (honest) => ({ ...honest, padding: "x".repeat(2_000_000) })],
+    ["no access token", without("access_token")],
+    ["a list", () => [] as unknown as Members],
+  ])("renews the sessions of all others: %s", async (_name, broken) => {
+    const [mallory, ...others] = [await login("mallory"), await login("alice"), await login("bob")];
+    let ofMallory = 0;
+    provider.lies = {
+      token(honest) {
+        const sub = provider.lastTokenRequest().body.get("refresh_token");
+        const response = { ...honest, id_token: undefined, refresh_token: sub };
+        if (sub !== "mallory") return response;
+        ofMallory += 1;
+        return broken(response);
+      },
+    };
+    const startedMs = performance.now();
+    for (let request = 0; request < 8; request++) expect((await mallory.fetch("/api/x")).status).toBe(503);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    expect(ofMallory).toBeLessThanOrEqual(3 + Math.ceil(seconds));
+    for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(200);
+  });
+});
+
+describe("a provider that answers 500", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ lifetimes: { accessTokenSeconds: 4 } });
+  });
+  afterAll(() => world.stop());
+
+  it("is asked by few of the requests that need it, and every session survives", async () => {
+    const browsers = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const browser = world.browser();
+        await browser.login();
+        return browser;
+      }),
+    );
+    world.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
+    for (const browser of browsers)
+      await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(503);
+    const before = world.provider.count("token");
+    const startedMs = performance.now();
+    for (let round = 0; round < 20; round++)
+      for (const answer of await Promise.all(browsers.map((browser) => browser.fetch("/api/x"))))
+        expect(answer.status).toBe(503);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    expect(world.provider.count("token") - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+    world.provider.faults.clear();
+    for (const browser of browsers)
+      await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(200);
+  }, 60_000);
+});

@@ -1,0 +1,182 @@
+// A wrong setting is one sentence that names it: in /readyz before anybody logs in, and in the log when somebody tries.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import * as oidc from "openid-client";
+import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
+import type { ProviderHandle } from "@cloakroom/testing/provider/types.ts";
+import { refreshFault } from "../../src/provider/provider-errors.ts";
+import { testBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+
+const CLIENT = { clientId: "cloakroom", clientSecret: "a-client-secret-of-the-tests" };
+const json = "application/json";
+
+let provider: ProviderHandle;
+const gateways: TestGateway[] = [];
+
+beforeAll(async () => {
+  provider = await startProvider({ port: 0, passwordCost: 1_024 });
+});
+afterAll(() => provider.stop());
+afterEach(async () => {
+  provider.faults.clear();
+  for (const gateway of gateways.splice(0)) await gateway.stop();
+});
+
+async function gatewayWith(options: Partial<typeof CLIENT & { issuer: string }>): Promise<TestGateway> {
+  const gateway = await startGateway({ issuer: provider.issuer, ...CLIENT, ...options });
+  gateways.push(gateway);
+  return gateway;
+}
+
+async function registered(gateway: TestGateway, origin = gateway.config.publicOrigin): Promise<TestGateway> {
+  await provider.addClient({ ...CLIENT, redirectUris: [`${origin}/bff/callback`] });
+  return gateway;
+}
+
+/** The reason in the log of a login that was turned away. */
+async function refusedLogin(gateway: TestGateway): Promise<string> {
+  const response = await testBrowser(gateway.origin).navigate("/bff/login");
+  expect(response.status).toBe(503);
+  expect(await response.text()).not.toContain("OIDC_");
+  return gateway.log.join("\n");
+}
+
+describe("before anybody logs in, /readyz says", () => {
+  it("that the client secret is wrong, and the log says it for a login", async () => {
+    const gateway = await registered(await gatewayWith({ clientSecret: "this-is-another-client-secret" }));
+    const { status, detail } = await gateway.readiness("provider");
+    expect(status).toBe("failed");
+    expect(detail).toMatch(/^the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET\. Copy both/);
+    const log = await refusedLogin(gateway);
+    expect(log).toContain("OIDC_CLIENT_SECRET");
+    expect(log).not.toContain("this-is-another-client-secret");
+  });
+
+  it("that the redirect URI is not registered, and is ready once it is", async () => {
+    const gateway = await registered(await gatewayWith({}), "http://localhost:9");
+    const { status, detail } = await gateway.readiness("provider");
+    expect(status).toBe("failed");
+    expect(detail).toMatch(/does not know our redirect URI\. Register PUBLIC_ORIGIN/);
+    expect(await refusedLogin(gateway)).toContain("PUBLIC_ORIGIN");
+    await registered(gateway);
+    await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
+  }, 30_000);
+
+  it("that the realm does not exist", async () => {
+    const gateway = await gatewayWith({ issuer: `${provider.issuer}/realms/nowhere` });
+    const { status, detail } = await gateway.readiness("provider");
+    expect(status).toBe("failed");
+    expect(detail).toMatch(/^OIDC_ISSUER names no realm .* \(404\)\. Correct the setting or import the realm$/);
+  });
+
+  it("that the provider is still starting", async () => {
+    const gateway = await registered(await gatewayWith({}));
+    provider.faults.set({ endpoint: "discovery", status: 503 });
+    const { detail } = await gateway.readiness("provider");
+    expect(detail).toMatch(/^OIDC_ISSUER does not answer with a discovery document.*finished starting\?$/);
+    provider.faults.clear();
+    await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
+  }, 30_000);
+
+  // In the words of Keycloak, which has one error code for all of them, and of the specifications.
+  it.each([
+    ["OIDC_CLIENT_SECRET", 401, { error: "invalid_request", error_description: "Authentication failed." }],
+    ["PUBLIC_ORIGIN", 400, { error: "invalid_request", error_description: "Invalid parameter: redirect_uri" }],
+    ["OIDC_SCOPE", 400, { error: "invalid_scope", error_description: "Invalid scopes: openid nonsense" }],
+    ["OIDC_RESOURCE", 400, { error: "invalid_target", error_description: "unknown to me" }],
+    ["Standard flow", 400, { error: "unauthorized_client", error_description: "not for you" }],
+  ])("%s, where the provider answers %i %o", async (setting, status, answer) => {
+    const gateway = await registered(await gatewayWith({}));
+    provider.faults.set({ endpoint: "par", status, contentType: json, body: JSON.stringify(answer) });
+    const { detail = "" } = await gateway.readiness("provider");
+    expect(detail).toContain(setting);
+    expect(detail).not.toContain(answer.error_description);
+  });
+
+  it("no setting where the refusal is about none of ours", async () => {
+    const gateway = await registered(await gatewayWith({}));
+    const body = JSON.stringify({ error: "invalid_request", error_description: "Invalid parameter: prompt OIDC" });
+    provider.faults.set({ endpoint: "par", status: 400, contentType: json, body });
+    expect(await gateway.readiness("provider")).toEqual({
+      status: "failed",
+      detail: "the provider answered invalid_request",
+    });
+  });
+});
+
+it("pushes no request of its own once one was taken", async () => {
+  const gateway = await registered(await gatewayWith({}));
+  await gateway.readiness("provider");
+  provider.resetCounts();
+  for (let n = 0; n < 3; n++) expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+  expect(provider.count("par")).toBe(0);
+});
+
+describe("where the clocks differ", () => {
+  const now = () => Math.floor(Date.now() / 1000);
+  it("by 20 s: logins work, and /readyz says it before they do not", async () => {
+    const hostile = await startHostileProvider();
+    const gateway = await gatewayWith(hostile);
+    hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + 20 }) };
+    expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+    expect(await gateway.readiness("clock")).toMatchObject({
+      status: "degraded",
+      detail: expect.stringMatching(/(19|20) s ahead of ours, and logins are refused beyond the 30 s/),
+    });
+    await hostile.stop();
+  });
+
+  it.each([
+    ["600 s ahead of ours", 600],
+    ["86400 s behind ours", -86_400],
+  ])(
+    "%s: the login is refused with the cure in the log, and /readyz says it until they agree",
+    async (words, ahead) => {
+      const hostile = await startHostileProvider();
+      const gateway = await gatewayWith(hostile);
+      expect(await gateway.readiness("clock")).toEqual({ status: "ok" });
+      hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + ahead, exp: now() + ahead + 300 }) };
+      expect((await testBrowser(gateway.origin).login()).status).toBe(400);
+      // To the second that passed while the token was on its way.
+      const sentence = new RegExp(
+        words.replace(/^\d+/, (seconds) => `(${seconds}|${Number(seconds) + Math.sign(-ahead)})`),
+      );
+      const { status, detail } = await gateway.readiness("clock");
+      expect(status).toBe("degraded");
+      expect(detail).toMatch(sentence);
+      expect(detail).toMatch(/Set both by NTP$/);
+      expect(gateway.events("login_failed").at(-1)?.["reason"]).toMatch(sentence);
+      hostile.lies = {};
+      expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+      expect(await gateway.readiness("clock")).toEqual({ status: "ok" });
+      await hostile.stop();
+    },
+  );
+});
+
+describe("at a refresh", () => {
+  it("a client that is refused by a challenge spent nothing: RFC 6749 §5.2 has it instead of a body", () => {
+    const response = new Response(null, { status: 401 });
+    const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
+    expect(refreshFault(challenged)).toMatchObject({
+      kind: "unspent",
+      reason: expect.stringContaining("OIDC_CLIENT_SECRET"),
+    });
+  });
+
+  it("a client that is refused costs nobody the session", async () => {
+    const { startWorld } = await import("@cloakroom/testkit/system.ts");
+    const world = await startWorld({ lifetimes: { accessTokenSeconds: 2 } });
+    const browser = world.browser();
+    await browser.login();
+    const { clientId } = CLIENT;
+    const known = { redirectUris: [`${world.gateway.config.publicOrigin}/bff/callback`] };
+    await world.provider.addClient({ clientId, clientSecret: "changed-by-an-administrator", ...known });
+    await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(503);
+    for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
+    await world.provider.addClient({ ...CLIENT, ...known });
+    await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(200);
+    await world.stop();
+  }, 40_000);
+});

@@ -1,0 +1,109 @@
+// What an API still sends when the session that asked for it ends, over two instances on one Redis.
+import { once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { sessionKeyOf } from "../../src/session/session.ts";
+import { openStream } from "@cloakroom/testkit/open-stream.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+
+let world: World;
+let upstream: Server;
+/** The upstream's open answers by their path. */
+const open = new Map<string, ServerResponse>();
+
+beforeAll(async () => {
+  upstream = createServer((request, response) => {
+    const path = request.url ?? "";
+    open.set(path, response);
+    response.once("close", () => open.delete(path));
+    if (path.startsWith("/events"))
+      response.writeHead(200, { "content-type": "text/event-stream" }).write("data: 1\n\n");
+    else if (path.startsWith("/download")) response.writeHead(200, { "content-length": "1000000" }).write("part");
+    else if (path.startsWith("/lines")) response.writeHead(200, { "content-type": "text/plain" }).write("line\n");
+    else response.end("short");
+  });
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const baseUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  world = await startWorld({
+    instances: 2,
+    upstreams: () => [
+      { prefix: "/api", baseUrl },
+      { prefix: "/api/open", baseUrl: `${baseUrl}/events`, token: "none" },
+    ],
+  });
+});
+afterAll(async () => {
+  upstream.closeAllConnections();
+  upstream.close();
+  await world.stop();
+});
+
+it.each([
+  ["an event stream", "/events?a"],
+  ["a long download", "/download?a"],
+  ["an answer of unknown length", "/lines?a"],
+])("%s is cut on every instance when its session ends on one, and the API is told to stop", async (_what, path) => {
+  const [here, there] = world.gateways;
+  const browser = world.browser("alice", here);
+  await browser.login();
+  const streams = await Promise.all([
+    openStream(browser, here!, `/api${path}1`),
+    openStream(browser, there!, `/api${path}2`),
+  ]);
+  await expect.poll(() => streams.map((stream) => stream.text() !== "")).toEqual([true, true]);
+  const endedAtMs = performance.now();
+  expect((await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } })).status).toBe(
+    200,
+  );
+  await expect.poll(() => streams.map((stream) => stream.outcome()), { timeout: 5_000 }).toEqual(["cut", "cut"]);
+  // The issue's bound is a second; twice that is for a machine that does other things too.
+  expect(performance.now() - endedAtMs).toBeLessThan(2_000);
+  await expect.poll(() => [open.has(`${path}1`), open.has(`${path}2`)]).toEqual([false, false]);
+  expect(there!.log.join("\n")).toContain("the session ended while its answer was open: logout");
+});
+
+it("another session's stream and one that needs no session stay open", async () => {
+  const [here, there] = world.gateways;
+  const [leaving, staying] = [world.browser("alice", here), world.browser("alice", there)];
+  await leaving.login();
+  await staying.login();
+  const ended = await openStream(leaving, there!, "/api/events?leaving");
+  const kept = await openStream(staying, there!, "/api/events?staying");
+  const nobodys = await openStream(leaving, there!, "/api/open?nobody");
+  await leaving.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+  await expect.poll(() => ended.outcome()).toBe("cut");
+  open.get("/events?staying")!.write("data: 2\n\n");
+  open.get("/events?nobody")!.write("data: 2\n\n");
+  await expect.poll(() => [kept.text(), nobodys.text()].map((text) => text.includes("data: 2"))).toEqual([true, true]);
+  kept.leave();
+  nobodys.leave();
+});
+
+it("a session that the store ends without any request of its own cuts its streams", async () => {
+  const [here, there] = world.gateways;
+  const browser = world.browser("admin", here);
+  await browser.login();
+  const stream = await openStream(browser, there!, "/api/events?backchannel");
+  await expect.poll(() => stream.text()).toContain("data: 1");
+  await here!.store.end(sessionKeyOf(browser.cookies.get(SESSION_COOKIE)!), "provider_logout");
+  await expect.poll(() => stream.outcome()).toBe("cut");
+});
+
+it("a stream stays open over an outage of the store (I5)", async () => {
+  const [here] = world.gateways;
+  const browser = world.browser("alice", here);
+  await browser.login();
+  const stream = await openStream(browser, here!, "/api/events?outage");
+  await world.redis.kill();
+  await expect.poll(async () => (await browser.fetch("/api/short")).status).toBe(503);
+  open.get("/events?outage")!.write("data: during\n\n");
+  await expect.poll(() => stream.text()).toContain("during");
+  await world.redis.start();
+  await expect.poll(async () => (await browser.fetch("/api/short")).status, { timeout: 10_000 }).toBe(200);
+  expect(stream.outcome()).toBeUndefined();
+  await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+  await expect.poll(() => stream.outcome(), { timeout: 5_000 }).toBe("cut");
+});

@@ -1,0 +1,102 @@
+// REDIS_CONFIRM_REPLICAS: what is acknowledged is on a replica, also where it is asked for again.
+import { once } from "node:events";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { sessionKeyOf } from "../../src/session/session.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+
+let world: World;
+let replica: TestRedis;
+let client: Redis;
+
+beforeAll(async () => {
+  world = await startWorld({ instances: 2, env: { REDIS_CONFIRM_REPLICAS: "1", REDIS_TIMEOUT_MS: "1000" } });
+  replica = await startRedis();
+  client = new Redis(replica.url);
+  await once(client, "ready");
+  await client.replicaof("127.0.0.1", new URL(world.redis.url).port);
+});
+beforeEach(async () => {
+  await expect.poll(() => client.info("replication"), { timeout: 15_000 }).toContain("master_link_status:up");
+});
+afterAll(async () => {
+  client.disconnect();
+  await world.stop();
+  await replica.stop();
+});
+
+const json = { accept: "application/json" };
+
+it("I2: a logout that no replica has is not acknowledged when it is asked for again, at whatever instance", async () => {
+  const browser = world.browser();
+  await browser.login();
+  const sessionId = browser.cookies.get(SESSION_COOKIE)!;
+  const logOut = (index: number) => {
+    browser.useInstance(world.gateways[index]!.origin);
+    return browser.fetch("/bff/logout", { method: "POST", headers: json });
+  };
+  replica.pause();
+  try {
+    for (const index of [0, 0, 1]) expect((await logOut(index)).status).toBe(503);
+    expect(browser.cookies.get(SESSION_COOKIE)).toBe(sessionId);
+  } finally {
+    replica.resume();
+  }
+  await expect.poll(async () => (await logOut(1)).status, { timeout: 15_000 }).toBe(200);
+  expect(await client.exists(`cloakroom:test:{${sessionKeyOf(sessionId)}}:session`)).toBe(0);
+});
+
+it("I2: neither is the end of one session from another browser, and a second try ends it for good", async () => {
+  const [mine, lost] = [world.browser(), world.browser()];
+  for (const browser of [mine, lost]) await browser.login();
+  const { session } = (await (await lost.fetch("/bff/user")).json()) as { session: { id: string } };
+  const revoke = async (index: number) => {
+    mine.useInstance(world.gateways[index]!.origin);
+    return (await mine.fetch(`/bff/sessions/${session.id}`, { method: "DELETE", headers: json })).status;
+  };
+  replica.pause();
+  try {
+    for (const index of [0, 0, 1]) expect(await revoke(index)).toBe(503);
+    expect((await lost.fetch("/api/x")).status).toBe(401);
+  } finally {
+    replica.resume();
+  }
+  await expect.poll(() => revoke(1), { timeout: 15_000 }).toBe(204);
+  expect(await client.exists(`cloakroom:test:{${sessionKeyOf(lost.cookies.get(SESSION_COOKIE)!)}}:session`)).toBe(0);
+});
+
+it("I2: neither is a back-channel logout", async () => {
+  const browser = world.browser("admin");
+  await browser.login();
+  const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: { sub: string } };
+  const token = await world.provider.logoutToken({ aud: "cloakroom", sub: user.sub });
+  const tell = (index: number) =>
+    fetch(`${world.gateways[index]!.origin}/bff/backchannel-logout`, {
+      method: "POST",
+      body: new URLSearchParams({ logout_token: token }),
+    });
+  replica.pause();
+  try {
+    for (const index of [0, 0, 1, 1]) expect((await tell(index)).status).toBe(503);
+  } finally {
+    replica.resume();
+  }
+  await expect.poll(async () => (await tell(0)).status, { timeout: 15_000 }).toBe(200);
+});
+
+it("a login that takes the place of a session succeeds while no replica answers", async () => {
+  const browser = world.browser();
+  await browser.login();
+  const before = browser.cookies.get(SESSION_COOKIE)!;
+  replica.pause();
+  try {
+    await browser.login();
+  } finally {
+    replica.resume();
+  }
+  expect(browser.cookies.get(SESSION_COOKIE)).not.toBe(before);
+  expect((await browser.fetch("/api/x")).status).toBe(200);
+  expect(await world.gateway.store.endReason(sessionKeyOf(before))).toBe("replaced");
+});

@@ -1,0 +1,190 @@
+// The clock that all instances share: the store's, as each of them knows it.
+import { once } from "node:events";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { connectRedis } from "../../src/store/redis/redis-connection.ts";
+import { createRedisStore } from "../../src/store/redis/redis-store.ts";
+import { createSessions } from "../../src/session/sessions.ts";
+import { createStoreClock } from "../../src/store/store-clock.ts";
+import { startCluster } from "@cloakroom/testkit/single-node-cluster.ts";
+import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import { silentLog, storeSession, testApplication } from "@cloakroom/testkit/stored-session.ts";
+
+const HOUR_MS = 3_600_000;
+/** Further apart than any machine is slow. */
+const NEAR_MS = 60_000;
+
+/** A process's own clock is off by so much from now on; Redis is another process. */
+function setLocalClock(offMs: number): void {
+  vi.restoreAllMocks();
+  const real = Date.now;
+  vi.spyOn(Date, "now").mockImplementation(() => real() + offMs);
+}
+afterEach(() => void vi.restoreAllMocks());
+
+describe("the clock of the Redis store", () => {
+  it("is Redis's own on every instance, however far their clocks are off, and whenever they are set", async () => {
+    const redis = await startRedis();
+    const redisMs = Date.now();
+    const stores = [HOUR_MS, -HOUR_MS].map((offMs) => {
+      setLocalClock(offMs);
+      return createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
+    });
+    for (const [at, store] of stores.entries())
+      await expect.poll(() => Math.abs(store.nowMs() - redisMs), { message: `store ${at}` }).toBeLessThan(NEAR_MS);
+    setLocalClock(5 * HOUR_MS);
+    for (const { nowMs } of stores) expect(Math.abs(nowMs() - redisMs)).toBeLessThan(NEAR_MS);
+    await Promise.all(stores.map((store) => store.close()));
+    await redis.stop();
+  });
+
+  it("goes on while Redis is away, and is our own where Redis never was there", async () => {
+    const redis = await startRedis();
+    const redisMs = Date.now();
+    setLocalClock(HOUR_MS);
+    const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 500 });
+    await expect.poll(() => Math.abs(store.nowMs() - redisMs)).toBeLessThan(NEAR_MS);
+    await redis.kill();
+    await expect(store.check()).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(Math.abs(store.nowMs() - redisMs)).toBeLessThan(NEAR_MS);
+
+    const other = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 500 });
+    expect(Math.abs(other.nowMs() - redisMs - HOUR_MS)).toBeLessThan(NEAR_MS);
+    await Promise.all([store.close(), other.close()]);
+    await redis.stop();
+  });
+
+  it("is that of one node for all instances under Cluster", async () => {
+    const cluster = await startCluster(3);
+    const redisMs = Date.now();
+    setLocalClock(HOUR_MS);
+    const stores = Array.from({ length: 8 }, () =>
+      createRedisStore({ application: testApplication, url: cluster.url, timeoutMs: 1_000 }),
+    );
+    await Promise.all(stores.map((store) => vi.waitFor(() => store.check(), { timeout: 10_000 })));
+    for (const { nowMs } of stores) expect(Math.abs(nowMs() - redisMs)).toBeLessThan(NEAR_MS);
+    const wasAsked = async (node: TestRedis): Promise<boolean> => {
+      const client = connectRedis({ url: node.url, timeoutMs: 1_000 });
+      await once(client, "ready");
+      const statistics = await client.info("commandstats");
+      client.disconnect();
+      return statistics.includes("cmdstat_time");
+    };
+    expect((await Promise.all(cluster.nodes.map(wasAsked))).filter(Boolean)).toHaveLength(1);
+    await Promise.all(stores.map((store) => store.close()));
+    await cluster.stop();
+  }, 60_000);
+
+  it("decides which sessions the end of all of them means: one that an instance behind has just begun", async () => {
+    const redis = await startRedis();
+    const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
+    await expect.poll(() => store.check().catch(String)).toBeUndefined();
+    const sessions = createSessions({ store, log: silentLog, sessionIdleMs: HOUR_MS, sessionMaxMs: HOUR_MS });
+    const { key } = await storeSession(store);
+    setLocalClock(-HOUR_MS);
+    await sessions.endEverything("revoked", () => undefined);
+    expect(await store.read(key)).toBeUndefined();
+    await store.close();
+    await redis.stop();
+  });
+});
+
+/** A store that answers after so long, half of it on the way there, by a clock that is so far ahead of the monotonic one. */
+function measuredBy() {
+  let monotonicMs = 1_000;
+  let localMs = 5;
+  const store = { aheadMs: 1_000_000, thereMs: 1, backMs: 1 };
+  const clock = createStoreClock({
+    monotonicMs: () => monotonicMs,
+    localMs: () => localMs,
+    async askMs() {
+      monotonicMs += store.thereMs;
+      const answerMs = monotonicMs + store.aheadMs;
+      monotonicMs += store.backMs;
+      return answerMs;
+    },
+  });
+  return {
+    clock,
+    store,
+    pass: (ms: number) => void (monotonicMs += ms),
+    setLocalClock: (ms: number) => void (localMs = ms),
+    /** Zero where it is exactly the store's. */
+    errorMs: () => clock.nowMs() - (monotonicMs + store.aheadMs),
+  };
+}
+
+describe("the clock of a store", () => {
+  it("is our own before it was asked, and owes nothing to that afterwards", async () => {
+    const { clock, setLocalClock: setOwn, errorMs, pass } = measuredBy();
+    expect([clock.isKnown(), clock.nowMs()]).toEqual([false, 5]);
+    await clock.measure();
+    setOwn(999_999_999);
+    pass(3_000);
+    expect([clock.isKnown(), errorMs()]).toEqual([true, 0]);
+  });
+
+  it("keeps a quick answer of before where a slow one says less", async () => {
+    const { clock, store, pass, errorMs } = measuredBy();
+    await clock.measure();
+    pass(5_000);
+    Object.assign(store, { thereMs: 2, backMs: 400 });
+    await clock.measure();
+    expect(errorMs()).toBe(0);
+  });
+
+  it("takes a slow answer once the quick one is so old that the clocks may have parted by more", async () => {
+    const { clock, store, pass, errorMs } = measuredBy();
+    await clock.measure();
+    pass(HOUR_MS);
+    Object.assign(store, { thereMs: 2, backMs: 12 });
+    await clock.measure();
+    expect(errorMs()).toBe(-5);
+  });
+
+  it.each([-30_000, 30_000])("follows a store whose clock is set, or another one in its place: %i ms", async (byMs) => {
+    const { clock, store, pass, errorMs } = measuredBy();
+    await clock.measure();
+    pass(5_000);
+    Object.assign(store, { aheadMs: store.aheadMs + byMs, thereMs: 300, backMs: 300 });
+    await clock.measure();
+    expect(errorMs()).toBe(0);
+  });
+
+  it("tells since when it has been set back, and not of a step forward or a small one", async () => {
+    const { clock, store, pass } = measuredBy();
+    for (const byMs of [0, 60_000, -1_500]) {
+      Object.assign(store, { aheadMs: store.aheadMs + byMs });
+      await clock.measure();
+      expect(clock.setBackAtMs()).toBe(-Infinity);
+    }
+    Object.assign(store, { aheadMs: store.aheadMs - 30_000 });
+    pass(5_000);
+    await clock.measure();
+    const noticedMs = clock.nowMs();
+    pass(5_000);
+    await clock.measure();
+    expect(Math.abs(clock.setBackAtMs() - noticedMs)).toBeLessThan(10);
+  });
+
+  it("was not set back where only the answer of before had said little", async () => {
+    const { clock, store, errorMs } = measuredBy();
+    // It looks as if it were four seconds further ahead.
+    Object.assign(store, { thereMs: 8_000, backMs: 0 });
+    await clock.measure();
+    Object.assign(store, { thereMs: 1, backMs: 1 });
+    await clock.measure();
+    expect([errorMs(), clock.setBackAtMs()]).toEqual([0, -Infinity]);
+  });
+
+  it("goes on by what it knows where the store does not answer", async () => {
+    let isDown = false;
+    const clock = createStoreClock({
+      monotonicMs: () => 0,
+      askMs: async () => (isDown ? Promise.reject(new Error("down")) : 77),
+    });
+    await clock.measure();
+    isDown = true;
+    await expect(clock.measure()).rejects.toThrow("down");
+    expect(clock.nowMs()).toBe(77);
+  });
+});

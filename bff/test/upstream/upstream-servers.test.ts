@@ -1,0 +1,434 @@
+// Several addresses, addresses that fail, connections that grow old, and requests that wait for a connection.
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
+import { describe, expect, test } from "vitest";
+import { createBreaker } from "../../src/lib/circuit-breaker.ts";
+import type { Address } from "../../src/upstream/upstream-server.ts";
+import { createBalancer } from "../../src/upstream/balancer.ts";
+import {
+  appRequest,
+  eventually,
+  fetchApi,
+  kept,
+  startGateway,
+  startRawUpstream,
+  startUpstream,
+  type TestGateway,
+  type TestUpstream,
+} from "../proxy/gateway.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/** Held until let go: a request that takes as long as the test wants. */
+async function slowUpstream(): Promise<TestUpstream & { held: ServerResponse[] }> {
+  const held: ServerResponse[] = [];
+  return { ...(await startUpstream((_request, response) => void held.push(response))), held };
+}
+
+async function back(upstream: TestUpstream): Promise<void> {
+  upstream.server.listen(upstream.port, "127.0.0.1");
+  await once(upstream.server, "listening");
+}
+
+const tallyOf = (gateway: TestGateway) => gateway.upstreams[0]!.tally;
+const statusOf = async (gateway: TestGateway, path = "/api/x", init?: RequestInit) =>
+  (await fetchApi(gateway, path, init)).status;
+
+describe("several addresses of one upstream", () => {
+  const startTwo = async (override: object = {}) => {
+    const [one, two] = [await startUpstream(), await startUpstream()];
+    kept(one);
+    kept(two);
+    const baseUrls = [`${one.origin}/v1`, `${two.origin}/v1`];
+    const gateway = kept(await startGateway({ upstreams: `/api=${one.origin}`, override: { baseUrls, ...override } }));
+    return { one, two, gateway };
+  };
+
+  test("share the requests, each with its own Host and the same base path", async () => {
+    const { one, two, gateway } = await startTwo();
+    for (let round = 0; round < 10; round++) expect(await statusOf(gateway)).toBe(200);
+    expect([one.arrived.length, two.arrived.length]).toEqual([5, 5]);
+    for (const upstream of [one, two])
+      expect(upstream.arrived[0]).toMatchObject({ url: "/v1/x", headers: { host: new URL(upstream.origin).host } });
+  });
+
+  test("the one with fewer open requests is asked first", async () => {
+    const [slow, fast] = [kept(await slowUpstream()), kept(await startUpstream())];
+    const baseUrls = [slow.origin, fast.origin];
+    const gateway = kept(await startGateway({ upstreams: `/api=${slow.origin}`, override: { baseUrls } }));
+    const waiting: Promise<number>[] = [];
+    while (slow.held.length === 0) {
+      waiting.push(statusOf(gateway));
+      await eventually(() => slow.held.length + fast.arrived.length === waiting.length, "it arrives");
+    }
+    const before = fast.arrived.length;
+    for (let round = 0; round < 6; round++) expect(await statusOf(gateway)).toBe(200);
+    expect([slow.held.length, fast.arrived.length - before]).toEqual([1, 6]);
+    for (const response of slow.held) response.end("ok");
+    await Promise.all(waiting);
+  });
+
+  test("one that is down costs no reader an answer, is left alone, and comes back by itself", async () => {
+    const { one, two, gateway } = await startTwo({ breakerOpenMs: 50 });
+    one.stop();
+    for (let round = 0; round < 6; round++) expect(await statusOf(gateway)).toBe(200);
+    expect(two.arrived).toHaveLength(6);
+    expect(tallyOf(gateway).retries).toBeGreaterThanOrEqual(1);
+    await back(one);
+    let asked = 0;
+    while (one.arrived.length === 0 && asked++ < 2_000) expect(await statusOf(gateway)).toBe(200);
+    expect(one.arrived.length).toBeGreaterThan(0);
+  });
+
+  test("one that is down is asked once in a period, not by every request", async () => {
+    const { one, gateway } = await startTwo({ breakerOpenMs: 3_600_000 });
+    one.stop();
+    for (let round = 0; round < 20; round++) expect(await statusOf(gateway)).toBe(200);
+    expect(tallyOf(gateway).retries).toBe(1);
+  });
+
+  test("a write to one that is down is told, and not sent a second time", async () => {
+    const { one, two, gateway } = await startTwo({ breakerOpenMs: 3_600_000 });
+    one.stop();
+    const statuses = [];
+    for (let round = 0; round < 4; round++)
+      statuses.push(await statusOf(gateway, "/api/x", { method: "POST", body: "a" }));
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 200, 200, 502]);
+    expect(two.arrived).toHaveLength(3);
+    expect(tallyOf(gateway).retries).toBe(0);
+  });
+
+  test("with all of them down it is 502 until they are given up, then 503 at once, and heals", async () => {
+    const { one, two, gateway } = await startTwo({ breakerFailures: 2, breakerOpenMs: 200 });
+    one.stop();
+    two.stop();
+    const seen: number[] = [];
+    while (seen.at(-1) !== 503 && seen.length < 20) seen.push(await statusOf(gateway));
+    expect(seen.slice(0, -1).every((status) => status === 502)).toBe(true);
+    expect(seen.length).toBeGreaterThan(1);
+    expect(seen.at(-1)).toBe(503);
+    expect(tallyOf(gateway).retries, "one for each request that was tried").toBeLessThan(seen.length);
+    await back(two);
+    await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
+  });
+
+  test("a redirect of one into another is a redirect into the upstream", async () => {
+    const target = kept(await startUpstream());
+    const upstream = kept(
+      await startUpstream(
+        (_request, response) => void response.writeHead(302, { Location: `${target.origin}/y` }).end(),
+      ),
+    );
+    const override = { baseUrls: [upstream.origin, target.origin] };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    const locations = new Set<string | null>();
+    for (let round = 0; round < 4; round++) locations.add((await fetchApi(gateway, "/api/x")).headers.get("location"));
+    expect(locations).toEqual(new Set(["/api/y", null]));
+  });
+});
+
+describe("an address that cannot be connected to", () => {
+  test("is left alone after the configured failures: 503 with Retry-After and no attempt, and heals", async () => {
+    const upstream = await startUpstream();
+    const override = { breakerFailures: 3, breakerOpenMs: 300 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    upstream.stop();
+    for (let round = 0; round < 3; round++) expect(await statusOf(gateway)).toBe(502);
+    const refused = await fetchApi(gateway, "/api/x");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    const text = await refused.text();
+    expect(JSON.parse(text)).toMatchObject({ code: "upstream_unavailable" });
+    expect(text).not.toContain(String(upstream.port));
+    expect(gateway.lines.find((line) => line["status"] === 503)).toMatchObject({
+      code: "upstream_unavailable",
+      reason: expect.stringContaining("left alone"),
+    });
+    await back(upstream);
+    kept(upstream);
+    await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
+    expect(tallyOf(gateway).unavailable).toBeGreaterThan(0);
+    const told = gateway.lines.filter((line) => line["url"] === upstream.origin).map((line) => line["msg"]);
+    expect(told, "said once, not for every request").toEqual([
+      "an address of an upstream is left alone for a while",
+      "an address of an upstream works again",
+    ]);
+    for (let round = 0; round < 5; round++) expect(await statusOf(gateway)).toBe(200);
+  });
+
+  test("lets exactly one request ask in each period, also when many come at once", async () => {
+    const upstream = await startUpstream();
+    const override = { breakerFailures: 1, breakerOpenMs: 3_600_000 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    upstream.stop();
+    expect(await statusOf(gateway)).toBe(502);
+    const many = await Promise.all(Array.from({ length: 20 }, () => statusOf(gateway)));
+    expect(many.every((status) => status === 503)).toBe(true);
+  });
+
+  test("works again for all as soon as it can be connected to, however long the answer takes", async () => {
+    const upstream = await slowUpstream();
+    const override = { breakerFailures: 1, breakerOpenMs: 200 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    upstream.stop();
+    expect(await statusOf(gateway)).toBe(502);
+    await back(upstream);
+    kept(upstream);
+    const arrived = once(upstream.server, "request").then(() => "arrived");
+    const slow: Promise<number>[] = [];
+    do slow.push(statusOf(gateway));
+    while ((await Promise.race([slow.at(-1), arrived])) !== "arrived");
+    const more = [statusOf(gateway), statusOf(gateway)];
+    await eventually(() => upstream.held.length >= 3, "the others arrive before the first is answered");
+    for (const response of upstream.held) response.end("ok");
+    expect(await Promise.all(more)).toEqual([200, 200]);
+    await Promise.all(slow);
+  });
+
+  test("answers of the API open nothing, whatever their status; only the row may say otherwise", async () => {
+    const upstream = kept(await startUpstream((_request, response) => void response.writeHead(503).end()));
+    const gateway = kept(
+      await startGateway({ upstreams: `/api=${upstream.origin}`, override: { breakerFailures: 2 } }),
+    );
+    for (let round = 0; round < 6; round++) expect(await statusOf(gateway)).toBe(503);
+    expect(upstream.arrived).toHaveLength(6);
+    const override = { breakerFailures: 2, breakerOpenMs: 3_600_000, breakerStatuses: [503] };
+    const counting = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    for (let round = 0; round < 6; round++) expect(await statusOf(counting)).toBe(503);
+    expect(upstream.arrived).toHaveLength(8);
+  });
+
+  test("many answers of the API at the same moment open nothing either", async () => {
+    // One at a time the next connection would close the breaker again.
+    const upstream = kept(await slowUpstream());
+    const override = { breakerFailures: 2, breakerOpenMs: 3_600_000 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    const many = Array.from({ length: 8 }, () => statusOf(gateway));
+    await eventually(() => upstream.held.length === 8, "all arrive before one is answered");
+    for (const response of upstream.held) response.writeHead(503).end();
+    expect(new Set(await Promise.all(many))).toEqual(new Set([503]));
+    const more = Array.from({ length: 4 }, () => statusOf(gateway));
+    await eventually(() => upstream.held.length === 12, "the API is still asked");
+    for (const response of upstream.held.slice(8)) response.end("ok");
+    expect(await Promise.all(more)).toEqual([200, 200, 200, 200]);
+  });
+
+  test("slow answers and connections that are cut open nothing: a browser could cause those", async () => {
+    const upstream = kept(
+      await startRawUpstream(
+        (socket, head) => void (head.includes("/cut") ? socket.resetAndDestroy() : socket.write(OK)),
+      ),
+    );
+    const override = { breakerFailures: 1, breakerOpenMs: 3_600_000 };
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
+    for (let round = 0; round < 5; round++) {
+      expect(await statusOf(gateway, "/api/cut", { method: "POST" })).toBe(502);
+      expect(await statusOf(gateway)).toBe(200);
+    }
+  });
+});
+
+describe("a connection that the upstream has given up", () => {
+  /** Answers the first request on each connection, and resets the connection when a second one comes. */
+  const startForgetful = async (onSecond: (socket: Socket) => void) => {
+    const seen = new WeakSet<object>();
+    const heads: string[] = [];
+    const upstream = kept(
+      await startRawUpstream((socket, head) => {
+        heads.push(head.split(" HTTP")[0] ?? "");
+        if (seen.has(socket)) return onSecond(socket);
+        seen.add(socket);
+        return void socket.write(OK);
+      }),
+    );
+    return { ...upstream, heads };
+  };
+  const reset = (socket: Socket) => void socket.resetAndDestroy();
+
+  test.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])("%s without a body is sent once more", async (method) => {
+    const upstream = await startForgetful(reset);
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+    expect(await statusOf(gateway, "/api/1")).toBe(200);
+    expect(await statusOf(gateway, "/api/2", { method })).toBe(200);
+    expect(upstream.heads).toEqual(["GET /1", `${method} /2`, `${method} /2`]);
+    expect(tallyOf(gateway)).toMatchObject({ complete: 2, retries: 1, unreachable: 0 });
+  });
+
+  test.each([
+    ["POST without a body", { method: "POST" }],
+    ["PATCH without a body", { method: "PATCH" }],
+    ["PUT with a body", { method: "PUT", body: "a" }],
+  ])("%s is never sent twice", async (_name, init) => {
+    const upstream = await startForgetful(reset);
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+    expect(await statusOf(gateway, "/api/1")).toBe(200);
+    expect(await statusOf(gateway, "/api/2", init)).toBe(502);
+    expect(upstream.heads).toEqual(["GET /1", `${init.method} /2`]);
+  });
+
+  test("a request that breaks its second connection too is not sent a third time", async () => {
+    const upstream = kept(
+      await startRawUpstream(
+        (socket, _head, count) => void (count === 1 ? socket.write(OK) : socket.resetAndDestroy()),
+      ),
+    );
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+    expect(await statusOf(gateway, "/api/1")).toBe(200);
+    expect(await statusOf(gateway, "/api/2")).toBe(502);
+    expect(upstream.connections()).toBe(2);
+    expect(tallyOf(gateway).retries).toBe(1);
+  });
+
+  test("a request that breaks a fresh connection is not sent again: it may be its own fault", async () => {
+    let asked = 0;
+    const upstream = kept(
+      await startRawUpstream((socket) => {
+        asked++;
+        socket.resetAndDestroy();
+      }),
+    );
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+    expect(await statusOf(gateway)).toBe(502);
+    expect(asked).toBe(1);
+  });
+
+  test.each([
+    ["one byte of an answer", "H"],
+    ["an interim answer", "HTTP/1.1 103 Early Hints\r\n\r\n"],
+    ["half a head", "HTTP/1.1 200 OK\r\nContent-"],
+  ])("after %s nothing is sent again", async (_name, bytes) => {
+    const upstream = await startForgetful((socket) => {
+      socket.write(bytes, () => setImmediate(() => socket.destroySoon()));
+    });
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+    expect(await statusOf(gateway, "/api/1")).toBe(200);
+    expect(await statusOf(gateway, "/api/2")).toBe(502);
+    expect(upstream.heads).toEqual(["GET /1", "GET /2"]);
+  });
+
+  test("a browser that has left is not asked for a second time", async () => {
+    let second: Socket | undefined;
+    const upstream = await startForgetful((socket) => void (second = socket));
+    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+    expect(await statusOf(gateway, "/api/1")).toBe(200);
+    const browser = connect(gateway.port, "127.0.0.1");
+    browser.write(appRequest(gateway, "GET /api/2"));
+    await eventually(() => second !== undefined, "the second request arrives");
+    browser.destroy();
+    await eventually(() => tallyOf(gateway).browser_left === 1, "the browser has left");
+    second!.destroy();
+    expect(await statusOf(gateway, "/api/3")).toBe(200);
+    expect(upstream.heads).toEqual(["GET /1", "GET /2", "GET /3"]);
+    expect(tallyOf(gateway).retries).toBe(0);
+  });
+});
+
+describe("more requests than connections", () => {
+  const startFull = async (override: object) => {
+    const upstream = kept(await slowUpstream());
+    const gateway = kept(
+      await startGateway({ upstreams: `/api=${upstream.origin}`, override: { maxConnections: 2, ...override } }),
+    );
+    return { upstream, gateway };
+  };
+  const queued = (gateway: TestGateway) => gateway.upstreams[0]!.balancer.queued();
+
+  test("the rest waits, in order, and beyond the limit it is 503 at once", async () => {
+    const { upstream, gateway } = await startFull({ maxQueued: 2, queueTimeoutMs: 60_000 });
+    const answers: Promise<number>[] = [];
+    for (let at = 1; at <= 4; at++) {
+      answers.push(statusOf(gateway, `/api/${at}`));
+      await eventually(() => upstream.held.length + queued(gateway) === at, "it is in or waits");
+    }
+    const refused = await fetchApi(gateway, "/api/5");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await refused.json()).toMatchObject({ code: "upstream_unavailable" });
+    for (let answered = 0; answered < 4; answered++) {
+      await eventually(() => upstream.held.length > answered, "the next one arrives");
+      upstream.held[answered]!.end("ok");
+    }
+    expect(await Promise.all(answers)).toEqual([200, 200, 200, 200]);
+    expect(upstream.arrived.slice(2).map(({ url }) => url)).toEqual(["/3", "/4"]);
+    expect(tallyOf(gateway)).toMatchObject({ complete: 4, unavailable: 1 });
+    expect(gateway.upstreams[0]!.addresses[0]!.inFlight).toBe(0);
+  });
+
+  test("who waits too long gets 503, and who leaves gives up his place", async () => {
+    const { upstream, gateway } = await startFull({ maxQueued: 1, queueTimeoutMs: 100 });
+    const held = [statusOf(gateway, "/api/1"), statusOf(gateway, "/api/2")];
+    await eventually(() => upstream.held.length === 2, "both connections are taken");
+    expect(await statusOf(gateway, "/api/3")).toBe(503);
+    const browser = connect(gateway.port, "127.0.0.1");
+    browser.write(appRequest(gateway, "GET /api/4"));
+    await eventually(() => queued(gateway) === 1, "it waits");
+    browser.destroy();
+    await eventually(() => queued(gateway) === 0, "it waits no more");
+    for (const response of upstream.held) response.end("ok");
+    expect(await Promise.all(held)).toEqual([200, 200]);
+    expect(upstream.arrived.map(({ url }) => url).toSorted()).toEqual(["/1", "/2"]);
+  });
+
+  test("another upstream is not held up", async () => {
+    const { upstream, gateway: _full } = await startFull({});
+    const other = kept(await startUpstream());
+    const gateway = kept(
+      await startGateway({
+        upstreams: `/api=${upstream.origin},/api/other=${other.origin}`,
+        override: { maxConnections: 1, maxQueued: 0 },
+      }),
+    );
+    const first = statusOf(gateway, "/api/1");
+    await eventually(() => upstream.held.length === 1, "the only connection is taken");
+    expect(await statusOf(gateway, "/api/2")).toBe(503);
+    expect(await statusOf(gateway, "/api/other/x")).toBe(200);
+    upstream.held[0]!.end("ok");
+    expect(await first).toBe(200);
+  });
+});
+
+test("a write asks after an address that was down only where no reader does", () => {
+  let nowMs = 0;
+  const address = (origin: string): Address => {
+    const breaker = createBreaker({ failuresToOpen: 5, probeEveryMs: 100, now: () => nowMs });
+    return { origin, breaker, report: breaker.report, inFlight: 0, pool: undefined as never };
+  };
+  const [up, down] = [address("http://up"), address("http://down")];
+  const rules = { maxConnections: 0, maxQueued: 0, queueTimeoutMs: 1, breakerFailures: 5 };
+  const balancer = createBalancer([up, down], rules, () => {});
+  const takenBy = (isRepeatable: boolean) => {
+    const taken = balancer.take(isRepeatable)!;
+    balancer.release(taken);
+    return taken.origin;
+  };
+  down.breaker.report(false);
+  nowMs = 100;
+  expect([takenBy(false), takenBy(false)]).toEqual(["http://up", "http://up"]);
+  expect([takenBy(true), takenBy(true)].toSorted(), "one reader asks").toEqual(["http://down", "http://up"]);
+  nowMs = 399;
+  expect([takenBy(false), takenBy(false)].toSorted(), "nobody else came").toEqual(["http://down", "http://up"]);
+});
+
+test("the metrics say what became of requests, and how each address does", async () => {
+  const [up, down] = [kept(await startUpstream()), await startUpstream()];
+  down.stop();
+  const override = { breakerFailures: 1, breakerOpenMs: 3_600_000 };
+  const gateway = kept(await startGateway({ upstreams: `/api=${up.origin},/api/down=${down.origin}`, override }));
+  expect([await statusOf(gateway), await statusOf(gateway, "/api/down"), await statusOf(gateway, "/api/down")]).toEqual(
+    [200, 502, 503],
+  );
+  const text = await gateway.metrics.scrape();
+  for (const line of [
+    `cloakroom_upstream_requests_total{upstream="/api",outcome="complete"} 1`,
+    `cloakroom_upstream_requests_total{upstream="/api/down",outcome="unreachable"} 1`,
+    `cloakroom_upstream_requests_total{upstream="/api/down",outcome="unavailable"} 1`,
+    `cloakroom_upstream_retries_total{upstream="/api"} 0`,
+    `cloakroom_upstream_in_flight{upstream="/api",address="${up.origin}"} 0`,
+    `cloakroom_upstream_connections{upstream="/api",address="${up.origin}"} 1`,
+    `cloakroom_upstream_left_alone{upstream="/api",address="${up.origin}"} 0`,
+    `cloakroom_upstream_left_alone{upstream="/api/down",address="${down.origin}"} 1`,
+  ])
+    expect(text.split("\n")).toContain(line);
+  expect(await gateway.metrics.scrape(), "asking again counts nothing twice").toContain(
+    `cloakroom_upstream_requests_total{upstream="/api",outcome="complete"} 1\n`,
+  );
+});

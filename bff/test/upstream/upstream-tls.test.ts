@@ -1,0 +1,87 @@
+// Upstreams over TLS: whose certificates are believed, under which name, and with which of our own.
+import { once } from "node:events";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { describe, expect, test } from "vitest";
+import { testAuthority, type TestCertificate } from "@cloakroom/testkit/certificates.ts";
+import { fetchApi, kept, startGateway } from "../proxy/gateway.ts";
+
+const authority = testAuthority();
+const stranger = testAuthority("another CA");
+
+async function startTls(certificate: TestCertificate, options: object = {}) {
+  const arrived: { authorization: string | undefined; peer: string | undefined }[] = [];
+  const server: Server = createServer({ ...certificate, ...options }, (request, response) => {
+    const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+    arrived.push({ authorization: request.headers.authorization, peer: subject?.CN as string | undefined });
+    response.end("over TLS");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return kept({
+    origin: `https://127.0.0.1:${port}`,
+    arrived,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+}
+
+const gatewayTo = async (origin: string, tls: object | undefined, override: object = {}) =>
+  kept(await startGateway({ upstreams: `/api=${origin}`, override: { tls, ...override } }));
+
+describe("an upstream over TLS", () => {
+  test("is believed by its own CA and the configured name, and gets the bearer", async () => {
+    const upstream = await startTls(authority.issue("orders.test"));
+    const gateway = await gatewayTo(upstream.origin, { ca: authority.cert, servername: "orders.test" });
+    for (let round = 0; round < 3; round++) {
+      const answer = await fetchApi(gateway, "/api/x");
+      expect([answer.status, await answer.text()]).toEqual([200, "over TLS"]);
+    }
+    expect(upstream.arrived[0]?.authorization).toMatch(/^Bearer /);
+  });
+
+  test.each<[string, object | undefined]>([
+    ["nobody's CA is configured", undefined],
+    ["another CA is configured", { ca: stranger.cert, servername: "orders.test" }],
+    ["its certificate is for another name", { ca: authority.cert, servername: "stock.test" }],
+    ["no name is configured and the address is not in it", { ca: authority.cert }],
+  ])("is not spoken to when %s: 502, and no bearer has left", async (_case, tls) => {
+    const upstream = await startTls(authority.issue("orders.test"));
+    const gateway = await gatewayTo(upstream.origin, tls);
+    const answer = await fetchApi(gateway, "/api/x");
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject({ code: "upstream_unreachable" });
+    expect(upstream.arrived).toEqual([]);
+    const failed = gateway.lines.find((line) => line["msg"] === "request failed");
+    expect(JSON.stringify(failed)).toMatch(/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/);
+  });
+
+  test("counts as one that cannot be connected to", async () => {
+    const upstream = await startTls(authority.issue("orders.test"));
+    const gateway = await gatewayTo(upstream.origin, { ca: stranger.cert }, { breakerFailures: 2 });
+    const statuses = [];
+    for (let round = 0; round < 3; round++) statuses.push((await fetchApi(gateway, "/api/x")).status);
+    expect(statuses).toEqual([502, 502, 503]);
+  });
+
+  test("that asks for a certificate gets ours, and nobody else's is good enough", async () => {
+    const upstream = await startTls(authority.issue("orders.test"), {
+      ca: authority.cert,
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+    const trust = { ca: authority.cert, servername: "orders.test" };
+    const gateway = await gatewayTo(upstream.origin, { ...trust, ...authority.issue("gateway.test") });
+    expect((await fetchApi(gateway, "/api/x")).status).toBe(200);
+    expect(upstream.arrived[0]?.peer).toBe("gateway.test");
+    const without = await gatewayTo(upstream.origin, trust);
+    expect((await fetchApi(without, "/api/x")).status).toBe(502);
+    const foreign = await gatewayTo(upstream.origin, { ...trust, ...stranger.issue("gateway.test") });
+    expect((await fetchApi(foreign, "/api/x")).status).toBe(502);
+    expect(upstream.arrived).toHaveLength(1);
+  });
+});

@@ -1,0 +1,20 @@
+// The system that scripts/keycloak/e2e.ts has started for all tests, passed in one environment variable as JSON.
+import type { AdminCredentials } from "./start-keycloak.ts";
+
+export type SharedSystem = {
+  keycloak: { origin: string; issuer: string; admin: AdminCredentials; logFile: string };
+  redisUrl: string;
+  apiUrl: string;
+  spaRoot: string;
+  /** The gateway with the realm's own client. */
+  gateway: { origin: string; managementOrigin: string; clientSecret: string };
+  passwords: { alice: string; admin: string };
+};
+
+export const SHARED_SYSTEM_VARIABLE = "CLOAKROOM_E2E_SYSTEM";
+
+export function readSharedSystem(): SharedSystem {
+  const text = process.env[SHARED_SYSTEM_VARIABLE];
+  if (text === undefined) throw new Error("Run these tests with: node scripts/keycloak/e2e.ts");
+  return JSON.parse(text) as SharedSystem;
+}

@@ -1,0 +1,198 @@
+// Real Redis in every form that REDIS_URL can name: one server, a server watched by a Sentinel, a Cluster of one node;
+// each with or without TLS and credentials, at any loopback address.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { findRedisBinary, startRedisServer } from "@cloakroom/testing/redis-server.ts";
+import { tether } from "@cloakroom/testing/tether.ts";
+import { testAuthority } from "./certificates.ts";
+
+export type Topology = "single" | "sentinel" | "cluster";
+/** "mutual": the server demands a client certificate. */
+export type Tls = "plain" | "tls" | "mutual";
+export type Credentials = { username?: string; password: string };
+
+export type TopologyOptions = {
+  topology: Topology;
+  tls: Tls;
+  /** How the servers are named in the URL and announced. */
+  host: "127.0.0.1" | "[::1]" | "localhost";
+  credentials?: Credentials;
+  /** The Sentinel's own. */
+  sentinelPassword?: string;
+};
+
+export type RunningTopology = {
+  /** Scheme, hosts and path, without credentials. */
+  url: (userInfo?: string) => string;
+  /** host:port of what the URL names. */
+  server: string;
+  stop: () => Promise<void>;
+};
+
+export const MASTER = "main";
+
+export type TlsFiles = {
+  ca: string;
+  cert: string;
+  key: string;
+  namedCert: string;
+  namedKey: string;
+  strangerCa: string;
+  otherCert: string;
+  otherKey: string;
+};
+
+/** One CA, a certificate for 127.0.0.1 and ::1, one for the name localhost alone, and one for another host name. */
+export function writeTlsFiles(folder: string): TlsFiles {
+  const authority = testAuthority();
+  const own = authority.issue("127.0.0.1", "::1");
+  const named = authority.issue("localhost");
+  const other = authority.issue("redis.test");
+  const file = (name: string, content: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  return {
+    ca: file("ca.pem", authority.cert),
+    cert: file("cert.pem", own.cert),
+    key: file("key.pem", own.key),
+    namedCert: file("named-cert.pem", named.cert),
+    namedKey: file("named-key.pem", named.key),
+    strangerCa: file("stranger.pem", testAuthority("another CA").cert),
+    otherCert: file("other-cert.pem", other.cert),
+    otherKey: file("other-key.pem", other.key),
+  };
+}
+
+export async function startTopology(options: TopologyOptions, tlsFiles: TlsFiles): Promise<RunningTopology> {
+  const files =
+    options.host === "localhost" ? { ...tlsFiles, cert: tlsFiles.namedCert, key: tlsFiles.namedKey } : tlsFiles;
+  const folder = mkdtempSync(join(tmpdir(), "cloakroom-topology-"));
+  const { topology, tls, host } = options;
+  const [port, tlsPort, busPort] = [await freePort(), await freePort(), await freePort()];
+  const bare = host.replace(/[[\]]/g, "");
+  const args = ["--dir", folder, "--bind", "127.0.0.1", "::1", ...tlsArguments(tls, tlsPort, files)];
+  if (topology === "cluster") args.push(...clusterArguments(options, bare, busPort));
+  const server = await startRedisServer({ port, args });
+  await withClient(port, async (client) => {
+    if (topology === "cluster") await client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    if (options.credentials !== undefined) await protect(client, options.credentials);
+  });
+  const named = tls === "plain" ? port : tlsPort;
+  const sentinel =
+    topology === "sentinel" ? await startSentinel(options, { folder, host: bare, port: named, files }) : undefined;
+  const address = `${host}:${sentinel?.port ?? named}`;
+  const plus = topology === "single" ? "" : `+${topology}`;
+  const path = topology === "sentinel" ? `/${MASTER}` : "";
+  return {
+    url: (userInfo = userInfoOf(options.credentials)) =>
+      `${tls === "plain" ? "redis" : "rediss"}${plus}://${userInfo}${address}${path}`,
+    server: address.replace(/[[\]]/g, ""),
+    async stop() {
+      await sentinel?.stop();
+      await server.kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function userInfoOf(credentials: Credentials | undefined): string {
+  if (credentials === undefined) return "";
+  return `${encodeURIComponent(credentials.username ?? "")}:${encodeURIComponent(credentials.password)}@`;
+}
+
+function tlsArguments(tls: Tls, port: number, files: TlsFiles): string[] {
+  if (tls === "plain") return [];
+  const clients = tls === "mutual" ? "yes" : "no";
+  return Object.entries({
+    "tls-port": String(port),
+    "tls-cert-file": files.cert,
+    "tls-key-file": files.key,
+    "tls-ca-cert-file": files.ca,
+    "tls-auth-clients": clients,
+  }).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+function clusterArguments({ tls, host }: TopologyOptions, bare: string, busPort: number): string[] {
+  const announced =
+    host === "localhost"
+      ? ["--cluster-announce-hostname", host, "--cluster-preferred-endpoint-type", "hostname"]
+      : ["--cluster-announce-ip", bare];
+  const tlsCluster = tls === "plain" ? [] : ["--tls-cluster", "yes"];
+  return ["--cluster-enabled", "yes", "--cluster-port", String(busPort), ...tlsCluster, ...announced];
+}
+
+async function protect(client: Redis, { username, password }: Credentials): Promise<void> {
+  if (username === undefined) await client.config("SET", "requirepass", password);
+  else {
+    await client.call("ACL", "SETUSER", username, "on", `>${password}`, "~*", "&*", "+@all");
+    await client.call("ACL", "SETUSER", "default", "off");
+  }
+}
+
+async function withClient(port: number, work: (client: Redis) => Promise<void>): Promise<void> {
+  const client = new Redis({ port });
+  client.on("error", () => undefined);
+  await once(client, "ready");
+  await work(client);
+  client.disconnect();
+}
+
+type Watched = { folder: string; host: string; port: number; files: TlsFiles };
+
+async function startSentinel(
+  { tls, credentials, sentinelPassword }: TopologyOptions,
+  { folder, host, port: masterPort, files }: Watched,
+): Promise<{ port: number; stop: () => Promise<void> }> {
+  const port = await freePort();
+  const text = (value: string): string => `"${value.replaceAll(/["\\]/g, (found) => `\\${found}`)}"`;
+  const listener =
+    tls === "plain"
+      ? [`port ${port}`]
+      : [
+          "port 0",
+          `tls-port ${port}`,
+          "tls-replication yes",
+          `tls-cert-file ${files.cert}`,
+          `tls-key-file ${files.key}`,
+          `tls-ca-cert-file ${files.ca}`,
+          `tls-auth-clients ${tls === "mutual" ? "yes" : "no"}`,
+        ];
+  const file = join(folder, "sentinel.conf");
+  writeFileSync(
+    file,
+    [
+      ...listener,
+      "bind 127.0.0.1 ::1",
+      `logfile ${join(folder, "sentinel.log")}`,
+      "sentinel resolve-hostnames yes",
+      "sentinel announce-hostnames yes",
+      `sentinel monitor ${MASTER} ${host} ${masterPort} 1`,
+      ...(credentials?.username === undefined ? [] : [`sentinel auth-user ${MASTER} ${credentials.username}`]),
+      ...(credentials === undefined ? [] : [`sentinel auth-pass ${MASTER} ${text(credentials.password)}`]),
+      ...(sentinelPassword === undefined ? [] : [`requirepass ${text(sentinelPassword)}`]),
+    ].join("\n"),
+  );
+  const child = spawn(findRedisBinary() ?? "redis-server", [file, "--sentinel"], {
+    stdio: "ignore",
+    detached: true,
+    env: {},
+  });
+  const ended = once(child, "exit");
+  await once(child, "spawn");
+  const untie = tether(child.pid ?? 0);
+  return {
+    port,
+    stop: async () => {
+      child.kill("SIGKILL");
+      await ended;
+      untie();
+    },
+  };
+}

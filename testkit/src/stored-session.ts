@@ -1,0 +1,47 @@
+// A session in a store, without a login: for tests that begin where a login ends.
+import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
+import { createSealerFactory, type SealerFactory } from "@cloakroom/gateway/src/lib/encryption.ts";
+import { createVault, type Vault } from "@cloakroom/gateway/src/tokens/vault.ts";
+import { newSessionId, sessionKeyOf } from "@cloakroom/gateway/src/session/session.ts";
+import type { Store } from "@cloakroom/gateway/src/store/store.ts";
+import type { SpendingSession } from "@cloakroom/gateway/src/tokens/refresh.ts";
+import type { TokenSet } from "@cloakroom/gateway/src/tokens/token-set.ts";
+
+export const testKeys = [
+  Buffer.from("0123456789abcdef0123456789abcdef"),
+  Buffer.from("fedcba9876543210fedcba9876543210"),
+];
+/** APP_ID of the gateways that tests start: so tests can read and write what they store. */
+export const testApplication = applicationId("test");
+export const sealersOf = (keys: readonly Uint8Array[]): SealerFactory => createSealerFactory(keys, testApplication);
+export const silentLog = { debug() {}, info() {}, warn() {}, error() {}, security() {}, request() {}, flush() {} };
+
+export const expiredTokens = (refreshToken = "refresh-1"): TokenSet => ({
+  accessToken: "access-1",
+  refreshToken,
+  idToken: "id-1",
+  scope: "openid",
+  refreshAtMs: Date.now() - 2_000,
+  usableUntilMs: Date.now() - 1_000,
+});
+
+export async function storeSession(
+  store: Store,
+  tokens: TokenSet = expiredTokens(),
+  vault: Vault = createVault(sealersOf(testKeys)),
+): Promise<SpendingSession> {
+  const sessionId = newSessionId();
+  const key = sessionKeyOf(sessionId);
+  const session = {
+    handle: "handle",
+    issuer: "https://provider.test",
+    subject: "alice",
+    user: { sub: "alice" },
+    roles: [],
+    createdAtMs: Date.now(),
+    issuedAtSeconds: Math.floor(Date.now() / 1000),
+  };
+  const sealed = vault.seal(tokens, sessionId);
+  await store.create({ key, session: JSON.stringify(session), tokens: sealed, idleMs: 60_000, maxMs: 60_000 });
+  return { sessionId, key, handle: "handle", issuer: session.issuer, subject: "alice", tokens, tokenVersion: 1 };
+}

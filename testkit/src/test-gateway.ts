@@ -1,0 +1,93 @@
+// A real gateway in this process, on a port of its own, with a log that can be searched.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createApp } from "@cloakroom/gateway/src/app.ts";
+import { loadConfig, type Config } from "@cloakroom/gateway/src/config/config.ts";
+import { createMetrics } from "@cloakroom/gateway/src/metrics/metrics.ts";
+import type { CheckResult } from "@cloakroom/gateway/src/metrics/dependency-check.ts";
+import { SERVER_OPTIONS } from "@cloakroom/gateway/src/http/server-options.ts";
+import { guardServer } from "@cloakroom/gateway/src/http/server-events.ts";
+import { createLog } from "@cloakroom/gateway/src/logging/log.ts";
+import { createMemoryStore } from "@cloakroom/gateway/src/store/memory-store.ts";
+import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
+import type { Store } from "@cloakroom/gateway/src/store/store.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { testApplication, testKeys } from "./stored-session.ts";
+
+export type TestGateway = {
+  origin: string;
+  config: Config;
+  store: Store;
+  /** Every log line so far. */
+  log: string[];
+  /** Security events by name. */
+  events(name: string): Record<string, unknown>[];
+  /** What /readyz says about one of its checks. */
+  readiness(name: string): Promise<CheckResult>;
+  stop(): Promise<void>;
+};
+
+type Options = {
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  redisUrl?: string;
+  /** Another instance of the same gateway: same public origin, other listener. */
+  publicOrigin?: string;
+  env?: Record<string, string>;
+};
+
+export async function startGateway(options: Options): Promise<TestGateway> {
+  const port = await freePort();
+  const config = loadConfig({
+    PUBLIC_ORIGIN: options.publicOrigin ?? `http://localhost:${port}`,
+    PORT: String(port),
+    APP_ID: testApplication,
+    OIDC_ISSUER: options.issuer,
+    OIDC_CLIENT_ID: options.clientId,
+    OIDC_CLIENT_SECRET: options.clientSecret,
+    OIDC_TIMEOUT_SECONDS: "3",
+    SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+    LOG_LEVEL: "debug",
+    ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
+    ...options.env,
+  });
+  const lines: string[] = [];
+  const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
+  const store = await openStore(config);
+  const metrics = createMetrics();
+  const { handle, close, readiness, webSockets } = createApp({ config, store, log, metrics });
+  const server = createServer(SERVER_OPTIONS, (request, response) => void handle(request, response));
+  guardServer(server, { config, log, handle });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    origin: `http://localhost:${(server.address() as AddressInfo).port}`,
+    config,
+    store,
+    log: lines,
+    events: (name) =>
+      lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line["event"] === name),
+    readiness: async (name) => readiness.find((each) => each.name === name)!.check(),
+    async stop() {
+      await webSockets.closeAll();
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+      await Promise.all([close(), store.close()]);
+    },
+  };
+}
+
+async function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config): Promise<Store> {
+  if (redisUrl === undefined) return createMemoryStore();
+  const store = createRedisStore({
+    url: redisUrl,
+    application: application.id,
+    timeoutMs: redisTimeoutMs,
+    confirmReplicas: redisConfirmReplicas,
+  });
+  await new Promise((ready) => store.client.once("ready", ready));
+  return store;
+}

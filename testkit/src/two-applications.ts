@@ -1,0 +1,104 @@
+// Two applications, each a real gateway with a client of its own, that share one Redis, one provider and their users.
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
+import type { ProviderHandle } from "@cloakroom/testing/provider/types.ts";
+import { testBrowser, type TestBrowser } from "./browser.ts";
+import { startGateway, type TestGateway } from "./test-gateway.ts";
+import { startRedis } from "./test-redis.ts";
+import { atProvider } from "./system.ts";
+
+export type TestUser = { username: string; sub: string };
+
+export type TwoApplications = {
+  shop: TestGateway;
+  other: TestGateway;
+  provider: ProviderHandle;
+  redisUrl: string;
+  clientIds: { shop: string; other: string };
+  /** Environment of the command line for one of them. */
+  settingsOf(gateway: TestGateway): Record<string, string>;
+  newUser(): Promise<TestUser>;
+  login(user: TestUser, at: TestGateway): Promise<TestBrowser>;
+  /** How many requests reached the API that both forward to. */
+  forwarded(): number;
+  stop(): Promise<void>;
+};
+
+type Options = {
+  keys: "equal" | "different";
+  /** Undefined: derived from the settings. */
+  ids?: { shop: string; other: string };
+};
+
+const SECRET = "a-client-secret-of-the-tests";
+const newKey = () => randomBytes(32).toString("base64url");
+
+export async function startTwoApplications({ keys, ids }: Options): Promise<TwoApplications> {
+  let forwarded = 0;
+  const api = createServer((_request, response) => {
+    forwarded += 1;
+    response.end("{}");
+  }).listen(0, "127.0.0.1");
+  await once(api, "listening");
+  const redis = await startRedis();
+  const provider = await startProvider({ port: 0, passwordCost: 1_024 });
+  const clientIds = { shop: "shop", other: "shop-2" };
+  const key = newKey();
+  const settings = new Map<TestGateway, Record<string, string>>();
+  const start = async (name: "shop" | "other"): Promise<TestGateway> => {
+    const env = {
+      APP_ID: ids?.[name] ?? "",
+      SECRET_KEYS: keys === "equal" ? key : newKey(),
+      SESSIONS_PER_USER: "2",
+      UPSTREAMS: `/api=http://127.0.0.1:${(api.address() as AddressInfo).port}`,
+    };
+    const client = { clientId: clientIds[name], clientSecret: SECRET };
+    const gateway = await startGateway({ issuer: provider.issuer, ...client, redisUrl: redis.url, env });
+    const { publicOrigin } = gateway.config;
+    await provider.addClient({
+      ...client,
+      redirectUris: [`${publicOrigin}/bff/callback`],
+      postLogoutRedirectUris: [`${publicOrigin}/`],
+      // No address for back-channel logout: the tests send its tokens.
+    });
+    settings.set(gateway, {
+      ...{ ...env, PUBLIC_ORIGIN: publicOrigin, OIDC_ISSUER: provider.issuer, OIDC_CLIENT_ID: clientIds[name] },
+      ...{ OIDC_CLIENT_SECRET: SECRET, REDIS_URL: redis.url },
+    });
+    return gateway;
+  };
+  const [shop, other] = [await start("shop"), await start("other")];
+  return {
+    ...{ shop, other, provider, clientIds, redisUrl: redis.url },
+    settingsOf: (gateway) => settings.get(gateway)!,
+    async newUser() {
+      const username = `user-${randomUUID()}`;
+      const { sub } = await provider.addUser({ username, password: `${username}-demo-password` });
+      return { username, sub };
+    },
+    async login({ username }, at) {
+      const browser = testBrowser(at.origin, atProvider(username), at.config.publicOrigin);
+      const { status } = await browser.login();
+      if (status !== 303) throw new Error(`${username} could not log in: ${status}`);
+      return browser;
+    },
+    forwarded: () => forwarded,
+    async stop() {
+      await Promise.all([shop.stop(), other.stop()]);
+      await provider.stop();
+      await redis.stop();
+      api.closeAllConnections();
+      api.close();
+    },
+  };
+}
+
+/** A browser with the cookies of `browser`, as a copied cookie jar would have them, that talks to another application. */
+export function withCookiesOf(browser: TestBrowser, at: TestGateway): TestBrowser {
+  const thief = testBrowser(at.origin, undefined, at.config.publicOrigin);
+  for (const [name, value] of browser.cookies) thief.cookies.set(name, value);
+  return thief;
+}

@@ -1,0 +1,11 @@
+// The floor for Node: http and undici's dispatch with nothing between them.
+import type { Contestant } from "../contestant.ts";
+import { startNode } from "../start-process.ts";
+
+export const bare: Contestant = {
+  id: "bare",
+  name: "bare http + undici",
+  about: "Node's `http` and undici's `dispatch`: no session, no rules, no log, a bearer of its own",
+  start: (world, port) =>
+    startNode({ name: "bare", file: "tools/bench/servers/bare-proxy.ts", port, env: { UPSTREAM: world.upstream } }),
+};

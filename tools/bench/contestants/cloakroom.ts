@@ -1,0 +1,85 @@
+// The gateway as it ships, every rule on: with its session cache, with a Redis read per request, with two workers.
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
+import { Missing, type Contestant } from "../contestant.ts";
+import { startNode } from "../start-process.ts";
+
+type Variant = {
+  id: string;
+  name: string;
+  about: string;
+  /** The setting that makes the difference. */
+  needs?: string;
+  env: Record<string, string>;
+  file?: string;
+};
+
+function variant({ id, name, about, needs, env, file = "bff/src/main.ts" }: Variant): Contestant {
+  return {
+    id,
+    name,
+    about,
+    login: { path: "/bff/login", callbackPath: "/bff/callback" },
+    headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
+    start: async (world, port) => {
+      if (needs !== undefined && !(needs in SETTINGS)) throw new Missing(`this build has no setting ${needs}`);
+      return startNode({
+        name: id,
+        file,
+        port,
+        env: {
+          MANAGEMENT_PORT: String(await freePort()),
+          PUBLIC_ORIGIN: `http://localhost:${port}`,
+          OIDC_ISSUER: world.issuer,
+          OIDC_CLIENT_ID: world.client.clientId,
+          OIDC_CLIENT_SECRET: world.client.clientSecret,
+          SECRET_KEYS: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url"),
+          REDIS_URL: world.redis.url,
+          UPSTREAMS: `/api=${world.upstream}`,
+          DRAIN_SECONDS: "0",
+          ...env,
+        },
+      });
+    },
+  };
+}
+
+export const cloakroomCached = variant({
+  id: "cloakroom-cache",
+  name: "Cloakroom",
+  about: "as it ships: session cache, emptied by Redis' notifications",
+  needs: "SESSION_CACHE_SECONDS",
+  env: {},
+});
+
+export const cloakroomReading = variant({
+  id: "cloakroom",
+  name: "Cloakroom, Redis read",
+  about: "the session cache off: Redis is asked on every request",
+  env: { SESSION_CACHE_SECONDS: "0" },
+});
+
+export const cloakroomWorkers = variant({
+  id: "cloakroom-workers",
+  name: "Cloakroom, 2 workers",
+  about: "as it ships, two processes on one port",
+  needs: "WORKERS",
+  env: { WORKERS: "2" },
+});
+
+/** Another checkout's gateway, e.g. a worktree's bff/src/main.ts: what a change costs or saves, in the same run. */
+export const cloakroomOther: readonly Contestant[] =
+  process.env["BENCH_OTHER"] === undefined
+    ? []
+    : [
+        variant({
+          id: "cloakroom-other",
+          name: "Cloakroom (other)",
+          about: "the gateway named by BENCH_OTHER",
+          env:
+            process.env["BENCH_OTHER_CACHE"] === undefined
+              ? {}
+              : { SESSION_CACHE_SECONDS: process.env["BENCH_OTHER_CACHE"] },
+          file: process.env["BENCH_OTHER"],
+        }),
+      ];

@@ -1,0 +1,24 @@
+// What people write today: koa, koa-session with everything as JSON in Redis, http-proxy-middleware.
+import type { Contestant } from "../contestant.ts";
+import { startNode } from "../start-process.ts";
+
+export const tutorial: Contestant = {
+  id: "tutorial",
+  name: "tutorial gateway",
+  about:
+    "koa, koa-session with everything as JSON in Redis, openid-client, http-proxy-middleware; no log, no CSRF rule",
+  login: { path: "/login", callbackPath: "/callback" },
+  start: (world, port) =>
+    startNode({
+      name: "tutorial",
+      file: "tools/bench/servers/tutorial-gateway.ts",
+      port,
+      env: {
+        UPSTREAM: world.upstream,
+        REDIS_URL: world.redis.url,
+        ISSUER: world.issuer,
+        CLIENT_ID: world.client.clientId,
+        CLIENT_SECRET: world.client.clientSecret,
+      },
+    }),
+};

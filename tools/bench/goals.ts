@@ -1,0 +1,72 @@
+// What was promised beside what was measured.
+import type { Results } from "./results.ts";
+import type { Row } from "./rounds.ts";
+import { median, ratios } from "./statistics.ts";
+
+type Goal = { promise: string; bound: number; isAtMost: boolean; measured: number | undefined };
+
+const CONNECTIONS = 32;
+
+export function goals(results: Results): string[] {
+  const measured = all(results).filter((goal): goal is Goal & { measured: number } => Number.isFinite(goal.measured));
+  if (measured.length === 0) return [];
+  return [
+    "| goal | | measured | |",
+    "|---|--:|--:|---|",
+    ...measured.map(({ promise, bound, isAtMost, measured: value }) => {
+      const isReached = isAtMost ? value <= bound : value >= bound;
+      return `| ${promise} | ${isAtMost ? "≤" : "≥"} ${bound} | ${value.toFixed(2)} | ${isReached ? "reached" : "**not reached**"} |`;
+    }),
+    "",
+  ];
+}
+
+function all(results: Results): Goal[] {
+  const { streams, bodies, scaling, overload } = results;
+  const of = (id: string, against: string, value: (row: Row) => number): number | undefined => {
+    const [rows, floor] = [rowsOf(results, id), rowsOf(results, against)];
+    return rows === undefined || floor === undefined ? undefined : median(ratios(rows, floor, value));
+  };
+  const atMost = (promise: string, bound: number, value: number | undefined): Goal => ({
+    ...{ promise, bound, isAtMost: true, measured: value },
+  });
+  const atLeast = (promise: string, bound: number, value: number | undefined): Goal => ({
+    ...{ promise, bound, isAtMost: false, measured: value },
+  });
+  const cached = "cloakroom-cache";
+  const body = bodies?.get(cached);
+  const calm = overload?.[0]?.row.p99Ms;
+  const worst = overload?.slice(1, -1).map(({ row }) => row.p99Ms);
+  return [
+    atMost("CPU per request with the session cache, bare = 1", 1.15, of(cached, "bare", cpu)),
+    atMost("CPU per request with a Redis read on each, bare = 1", 2, of("cloakroom", "bare", cpu)),
+    atMost(
+      "p99, bare = 1",
+      1.3,
+      of(cached, "bare", (row) => row.p99Ms),
+    ),
+    atLeast("requests/s, tutorial gateway = 1", 4, of(cached, "tutorial", throughput)),
+    atLeast("requests/s, mod_auth_openidc in shared memory = 1", 2, of(cached, "apache-shm", throughput)),
+    atMost("CPU per request, oauth2-proxy = 1", 1, of(cached, "oauth2-proxy", cpu)),
+    atLeast(
+      "requests/s of two workers, one = 1",
+      1.8,
+      ratio(scaling?.two.requestsPerSecond, scaling?.one.requestsPerSecond),
+    ),
+    atMost("kB per idle event stream", 20, ratio(streams?.get(cached)?.bytesPerStream, 1000)),
+    atMost("MB growth, 100 MB down", 64, ratio(body?.down.growthBytes, 1e6)),
+    atMost("MB growth, 100 MB up", 64, ratio(body?.up.growthBytes, 1e6)),
+    atMost("p99 in bad weather, calm = 1", 2, worst === undefined ? undefined : ratio(Math.max(...worst), calm)),
+  ];
+}
+
+function rowsOf({ measured }: Results, id: string): readonly Row[] | undefined {
+  return measured.find(({ contestant }) => contestant.id === id)?.rows.get(CONNECTIONS);
+}
+
+function ratio(value: number | undefined, to: number | undefined): number | undefined {
+  return value === undefined || to === undefined ? undefined : value / to;
+}
+
+const throughput = (row: Row): number => row.requests / row.seconds;
+const cpu = (row: Row): number => row.cpuMicrosecondsPerRequest;

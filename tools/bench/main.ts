@@ -1,0 +1,139 @@
+// npm run bench: the gateway beside a bare proxy and its established alternatives, in one run on one upstream.
+// Tables go to standard output, and with --write into docs/development/performance.md.
+import { CONTESTANTS } from "./contestants/all.ts";
+import { Missing, type Contestant, type Running } from "./contestant.ts";
+import { findLoad } from "./load.ts";
+import { checkForwarding, logIn, untilItLogsIn } from "./login.ts";
+import { measureLogins } from "./measure-logins.ts";
+import { measureBodies, measureStreams } from "./memory.ts";
+import { readOptions } from "./options.ts";
+import { measureOverload } from "./overload.ts";
+import { report, writeTables } from "./report.ts";
+import type { Results } from "./results.ts";
+import { measureRounds, type Measured } from "./rounds.ts";
+import { measureScaling } from "./scaling.ts";
+import type { World } from "./contestant.ts";
+import { createWorld, PEOPLE } from "./world.ts";
+
+if (process.platform !== "linux") throw new Error("the benchmark reads CPU time and memory from /proc: it needs Linux");
+const options = readOptions();
+const startedAt = Date.now();
+const contestants = CONTESTANTS.filter(({ id }) => options.only?.includes(id) ?? true);
+const load = findLoad();
+const world = await createWorld(contestants);
+const results: Results = { load: load.name, upstream: world.upstreamName, measured: [], missing: [] };
+// What was started ends with us.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
+try {
+  const measured = await startAll();
+  results.measured = measured;
+  say("rounds of load");
+  await measureRounds(measured, world, load, options);
+  say("logins");
+  results.logins = new Map();
+  for (const { contestant, running } of measured)
+    await attempt(contestant, async () => {
+      results.logins?.set(contestant.id, await measureLogins(contestant, running, options.loginSeconds));
+    });
+  for (const { running } of measured) await running.stop();
+  say("memory");
+  results.streams = new Map();
+  results.bodies = new Map();
+  for (const { contestant } of options.isShort ? measured.slice(0, 2) : measured) await measureFresh(contestant);
+  if (!options.isShort) await measureGateways();
+  const tables = report(results, { ...options, minutes: (Date.now() - startedAt) / 60_000 });
+  console.log(tables);
+  if (options.isWriting) writeTables(tables);
+} finally {
+  await world.stop();
+}
+
+async function startAll(): Promise<Measured[]> {
+  const all: Measured[] = [];
+  for (const contestant of contestants) {
+    say(contestant.name);
+    await attempt(contestant, async () => {
+      const { running, heads } = await start(contestant, world, options.sessions);
+      all.push({ contestant, running, heads, rows: new Map() });
+    });
+  }
+  return all;
+}
+
+/** Started, able to log people in, and seen to forward for them and for nobody else. */
+async function start(
+  contestant: Contestant,
+  at: World,
+  sessions: number,
+): Promise<Omit<Measured, "contestant" | "rows">> {
+  const running = await contestant.start(at, at.ports.get(contestant.id) ?? 0);
+  try {
+    await untilItLogsIn(contestant, running);
+    const heads: Record<string, string>[] = [];
+    for (const person of PEOPLE.slice(0, sessions)) heads.push(await logIn(contestant, running, person));
+    for (const head of heads) await checkForwarding(contestant, running, head);
+    return { running, heads };
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+/** One that cannot be had or fails is named in the table; the others are measured all the same. */
+async function attempt({ name }: Contestant, measure: () => Promise<void>): Promise<void> {
+  try {
+    await measure();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`${name}: ${error instanceof Missing ? reason : String((error as Error).stack)}`);
+    results.missing.push({ name, reason });
+  }
+}
+
+/** Two processes of its own: neither measure sees what the other left behind. */
+async function measureFresh(contestant: Contestant): Promise<void> {
+  await fresh(contestant, world.bodiesUpstream, async (running, head) => {
+    results.streams?.set(
+      contestant.id,
+      await measureStreams({ contestant, running, headers: head, load }, options.idleStreams),
+    );
+  });
+  await fresh(contestant, world.bodiesUpstream, async (running, head) => {
+    results.bodies?.set(contestant.id, await measureBodies({ contestant, running, headers: head, load }));
+  });
+}
+
+async function measureGateways(): Promise<void> {
+  const byId = (wanted: string) => contestants.find(({ id }) => id === wanted);
+  const [one, two] = [byId("cloakroom-cache"), byId("cloakroom-workers")];
+  if (one === undefined) return;
+  say("bad weather");
+  await fresh(one, world.bodiesUpstream, async (running, head) => {
+    results.overload = await measureOverload({ running, heads: [head], world, load, seconds: options.seconds });
+  });
+  if (two === undefined) return;
+  say("two workers");
+  results.scaling = await measureScaling([one, two], async (contestant, measure) =>
+    fresh(contestant, world.upstream, async (running, head) => measure({ running, heads: [head], load, world })),
+  );
+}
+
+async function fresh(
+  contestant: Contestant,
+  upstream: string,
+  measure: (running: Running, head: Record<string, string>) => Promise<void>,
+): Promise<void> {
+  await attempt(contestant, async () => {
+    const { running, heads } = await start(contestant, { ...world, upstream }, 1);
+    try {
+      await measure(running, heads[0] ?? {});
+    } finally {
+      await running.stop();
+    }
+  });
+}
+
+function say(what: string): void {
+  console.error(`${((Date.now() - startedAt) / 1000).toFixed(0).padStart(5)} s  ${what}`);
+}

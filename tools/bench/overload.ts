@@ -1,0 +1,42 @@
+// What good traffic notices of bad: its p99 while readers do not read and sockets say nothing.
+import { holdConnections, type Held } from "./held-connections.ts";
+import type { Load } from "./load.ts";
+import { openFilesLimit, processTree, residentBytes } from "./processes.ts";
+import { measureOnce, type Measured, type Row } from "./rounds.ts";
+import type { World } from "./contestant.ts";
+
+export type OverloadRow = { name: string; row: Row; residentBytes: number };
+
+type Parts = Pick<Measured, "running" | "heads"> & { world: World; load: Load; seconds: number };
+
+export async function measureOverload({ running, heads, world, load, seconds }: Parts): Promise<OverloadRow[]> {
+  const pids = processTree(running.pid);
+  const rows: OverloadRow[] = [];
+  const measure = async (name: string): Promise<void> => {
+    const row = await measureOnce({ running, heads }, world, load, { connections: 32, seconds });
+    rows.push({ name, row, residentBytes: residentBytes(pids) });
+  };
+  const during = async (name: (held: Held) => string, held: Held): Promise<void> => {
+    await measure(name(held));
+    await held.release();
+  };
+  await measureOnce({ running, heads }, world, load, { connections: 32, seconds });
+  await measure("nobody else");
+  const idle = { count: Math.min(10_000, openFilesLimit() - 1_000) };
+  await during(({ open }) => `${open} sockets that say nothing`, await holdConnections(running, idle));
+  const { "x-csrf": csrf = "1", ...head } = heads[0] ?? {};
+  const slow = {
+    count: 2_000,
+    path: "/api/download?bytes=10000000",
+    headers: { ...head, "x-csrf": csrf },
+    isReading: false,
+  };
+  await during(({ open }) => `${open} downloads of 10 MB that nobody reads`, await holdConnections(running, slow));
+  const unfinished = { count: 2_000, path: "/api/upload", headers: slow.headers, announcedBytes: 1_000_000 };
+  await during(
+    ({ open }) => `${open} uploads of 1 MB of which one byte comes`,
+    await holdConnections(running, unfinished),
+  );
+  await measure("nobody any more");
+  return rows;
+}

@@ -1,0 +1,67 @@
+// Alternating rounds of load: everybody is measured at every level in every round, so that a machine whose speed
+// drifts treats all alike.
+import type { Contestant, Running } from "./contestant.ts";
+import type { Load, LoadResult } from "./load.ts";
+import { cpuMicroseconds, processTree, residentBytes } from "./processes.ts";
+import type { World } from "./contestant.ts";
+
+export type Row = LoadResult & {
+  cpuMicrosecondsPerRequest: number;
+  redisMicrosecondsPerRequest: number;
+  residentBytes: number;
+};
+export type Measured = {
+  contestant: Contestant;
+  running: Running;
+  /** Heads of those who are logged in. */
+  heads: readonly Record<string, string>[];
+  /** By number of connections, one for each round. */
+  rows: Map<number, Row[]>;
+};
+type Plan = { connections: readonly number[]; rounds: number; seconds: number };
+
+export async function measureRounds(all: readonly Measured[], world: World, load: Load, plan: Plan): Promise<void> {
+  const { connections, rounds, seconds } = plan;
+  for (const each of all) await warmUp(each, load, seconds);
+  for (const count of connections)
+    for (let round = 0; round < rounds; round++)
+      for (const each of rotated(all, round)) {
+        const row = await measureOnce(each, world, load, { connections: count, seconds });
+        each.rows.set(count, [...(each.rows.get(count) ?? []), row]);
+      }
+}
+
+/** Another one begins each round: what comes before a measurement is part of it. */
+function rotated<T>(all: readonly T[], round: number): readonly T[] {
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
+}
+
+/** V8 compiles in the background for the first ten thousands of requests, and that is CPU time of the process too. */
+const WARM_REQUESTS = 40_000;
+const MAX_WARM_ROUNDS = 4;
+
+async function warmUp({ running, heads }: Measured, load: Load, seconds: number): Promise<void> {
+  let requests = 0;
+  for (let round = 0; round < MAX_WARM_ROUNDS && requests < WARM_REQUESTS; round++) {
+    const order = { origin: running.origin, path: "/api/protected", heads, connections: 32, seconds };
+    requests += (await load.run(order)).requests;
+  }
+}
+
+export async function measureOnce(
+  { running, heads }: Pick<Measured, "running" | "heads">,
+  { redis }: Pick<World, "redis">,
+  load: Load,
+  { connections, seconds }: { connections: number; seconds: number },
+): Promise<Row> {
+  const pids = processTree(running.pid);
+  const before = { own: cpuMicroseconds(pids), redis: cpuMicroseconds([redis.pid]) };
+  const result = await load.run({ origin: running.origin, path: "/api/protected", heads, connections, seconds });
+  return {
+    ...result,
+    cpuMicrosecondsPerRequest: (cpuMicroseconds(pids) - before.own) / result.requests,
+    redisMicrosecondsPerRequest: (cpuMicroseconds([redis.pid]) - before.redis) / result.requests,
+    residentBytes: residentBytes(pids),
+  };
+}

@@ -1,0 +1,62 @@
+// Two workers against one. A small machine's load, API and Redis need the CPU that a second worker would use, so each
+// worker is stopped and continued to have the same share of a core in both cases: what limits is the gateway alone.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Contestant } from "./contestant.ts";
+import type { Load } from "./load.ts";
+import { cpuMicroseconds, processTree } from "./processes.ts";
+import type { Measured } from "./rounds.ts";
+import type { World } from "./contestant.ts";
+
+export type ScalingRow = { name: string; requestsPerSecond: number; cores: number[] };
+export type Scaling = { shareOfCore: number; one: ScalingRow; two: ScalingRow };
+
+type Parts = Pick<Measured, "running" | "heads"> & { load: Load; world: World };
+type Fresh = (contestant: Contestant, measure: (parts: Parts) => Promise<void>) => Promise<void>;
+
+const SHARE = 0.3;
+const PERIOD_MS = 20;
+const SECONDS = 5;
+const CONNECTIONS = 128;
+
+export async function measureScaling(
+  pair: readonly [Contestant, Contestant],
+  fresh: Fresh,
+): Promise<Scaling | undefined> {
+  const rows: ScalingRow[] = [];
+  for (const contestant of pair)
+    await fresh(contestant, async (parts) => void rows.push(await measureThrottled(contestant.name, parts)));
+  const [one, two] = rows;
+  return one === undefined || two === undefined ? undefined : { shareOfCore: SHARE, one, two };
+}
+
+async function measureThrottled(name: string, { running, heads, load }: Parts): Promise<ScalingRow> {
+  const order = { origin: running.origin, path: "/api/protected", heads, connections: CONNECTIONS };
+  await load.run({ ...order, seconds: 3 });
+  const pids = processTree(running.pid);
+  const before = pids.map((pid) => cpuMicroseconds([pid]));
+  // The busiest are the workers; a primary that only watches has nothing to be held back from.
+  const release = throttle(pids);
+  const { requests, seconds } = await load.run({ ...order, seconds: SECONDS });
+  await release();
+  const cores = pids.map((pid, index) => (cpuMicroseconds([pid]) - (before[index] ?? 0)) / 1e6 / seconds);
+  return { name, requestsPerSecond: requests / seconds, cores: cores.filter((share) => share > 0.02) };
+}
+
+/** @returns ends it */
+function throttle(pids: readonly number[]): () => Promise<void> {
+  let isRunning = true;
+  const turns = pids.map(async (pid, index) => {
+    // Not all at the same moment.
+    await sleep((index * PERIOD_MS) / pids.length);
+    while (isRunning) {
+      process.kill(pid, "SIGSTOP");
+      await sleep(PERIOD_MS * (1 - SHARE));
+      process.kill(pid, "SIGCONT");
+      await sleep(PERIOD_MS * SHARE);
+    }
+  });
+  return async () => {
+    isRunning = false;
+    await Promise.all(turns);
+  };
+}

@@ -1,0 +1,78 @@
+// Starts one server of the benchmark and waits until it answers; it cannot outlive the benchmark.
+import { fork, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
+import { tether } from "@cloakroom/testing/tether.ts";
+import type { Running } from "./contestant.ts";
+
+const START_MS = 20_000;
+
+type NodeServer = {
+  name: string;
+  /** Path below the root of the repository, or an absolute path. */
+  file: string;
+  port: number;
+  env: Record<string, string>;
+};
+
+/**
+ * BENCH_PROFILE=folder has every Node server write a CPU profile there, for a browser's developer tools.
+ * BENCH_NODE_ARGS, e.g. --perf-basic-prof, goes to each of them.
+ */
+export function startNode({ name, file, port, env }: NodeServer): Promise<Running> {
+  const folder = process.env["BENCH_PROFILE"];
+  const child = fork(resolve(import.meta.dirname, "../..", file), {
+    execArgv: [
+      ...(process.env["BENCH_NODE_ARGS"]?.split(" ") ?? []),
+      ...(folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${join(folder, name)}`]),
+    ],
+    env: { PATH: process.env["PATH"] ?? "", NODE_ENV: "production", ...env, PORT: String(port) },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  return running(child, name, port);
+}
+
+export function startProgram(name: string, command: readonly [string, ...string[]], port: number): Promise<Running> {
+  const [file, ...args] = command;
+  return running(spawn(file, args, { stdio: ["ignore", "ignore", "pipe"] }), name, port);
+}
+
+async function running(child: ChildProcess, name: string, port: number): Promise<Running> {
+  const origin = `http://localhost:${port}`;
+  let complaint = "";
+  child.stderr?.on("data", (text: Buffer) => (complaint = (complaint + text.toString()).slice(-1_000)));
+  const gone = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
+  await once(child, "spawn");
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${name} has no process`);
+  const untie = tether(pid);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const killer = setTimeout(() => child.kill("SIGKILL"), 15_000);
+    await gone;
+    clearTimeout(killer);
+    untie();
+  };
+  const endsAt = Date.now() + START_MS;
+  while (!(await answers(origin))) {
+    if (child.exitCode !== null || Date.now() > endsAt) {
+      await stop();
+      throw new Error(`${name} does not start: ${complaint.trim() || "no answer"}`);
+    }
+    await sleep(50);
+  }
+  return { origin, pid, stop };
+}
+
+/** Any answer will do, also a refusal. */
+async function answers(origin: string): Promise<boolean> {
+  try {
+    const { body } = await request(`${origin}/api/protected`, { headersTimeout: 1_000 });
+    await body.dump();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,68 @@
+// A copy of the repository's sources in which one line can be broken on purpose, and then tested.
+// Packages of the repository resolve to the copy, all others to the installed ones.
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..");
+const COPIED = [
+  "bff",
+  "demo",
+  "deploy",
+  "docs",
+  "packages",
+  "scripts",
+  "testkit",
+  "tools",
+  "README.md",
+  "package.json",
+];
+const PACKAGES = { gateway: "bff", demo: "demo", testing: "packages/testing", testkit: "testkit", tools: "tools" };
+
+/** One deliberate change of the gateway. */
+export type SourceChange = {
+  /** What a build with this change does wrong. */
+  breaks: string;
+  /** Below bff/. */
+  file: string;
+  /** Text that stands in the file exactly once. */
+  find: string;
+  replace: string;
+};
+
+export type BreakableCopy = {
+  folder: string;
+  /** @returns a function that undoes the change. @throws when the text is not in the file exactly once */
+  applyChange: (change: SourceChange) => () => void;
+  remove: () => void;
+};
+
+export function createBreakableCopy(): BreakableCopy {
+  const folder = mkdtempSync(join(tmpdir(), "cloakroom-broken-"));
+  for (const part of [...COPIED, "tsconfig.base.json"])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: (path) => !path.includes("node_modules") });
+  linkModules(join(folder, "node_modules"));
+  return {
+    folder,
+    applyChange: (change) => applyChange(join(folder, "bff", change.file), change),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function linkModules(modules: string): void {
+  mkdirSync(join(modules, "@cloakroom"), { recursive: true });
+  for (const name of readdirSync(join(ROOT, "node_modules")))
+    if (name !== "@cloakroom") symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
+  for (const [name, path] of Object.entries(PACKAGES))
+    symlinkSync(join(modules, "..", path), join(modules, "@cloakroom", name));
+}
+
+function applyChange(path: string, { breaks, find, replace }: SourceChange): () => void {
+  const original = readFileSync(path, "utf8");
+  if (original.split(find).length !== 2) throw new Error(`"${breaks}": its text is not in ${path} exactly once`);
+  writeFileSync(
+    path,
+    original.replace(find, () => replace),
+  );
+  return () => writeFileSync(path, original);
+}

@@ -1,0 +1,209 @@
+// npm run chaos -- --broken: the same scenarios, tiny, against copies of the gateway that are broken on purpose. A
+// checker that stays silent about one of them proves nothing about the whole one.
+import { join } from "node:path";
+import { createBreakableCopy, type SourceChange } from "../breakable-copy.ts";
+import { runScenario, type Scenario } from "./scenario.ts";
+import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
+import { clockSkew } from "./scenarios/clock-skew.ts";
+import { cluster } from "./scenarios/cluster.ts";
+import { instanceKills } from "./scenarios/instance-kills.ts";
+import { liveConnections } from "./scenarios/live-connections.ts";
+import { keyRotation } from "./scenarios/key-rotation.ts";
+import { logoutRaces } from "./scenarios/logout-races.ts";
+import { backchannelLogouts } from "./scenarios/backchannel-logout.ts";
+import { lostHolder } from "./scenarios/lost-holder.ts";
+import { massExpiry } from "./scenarios/mass-expiry.ts";
+import { redisOutages } from "./scenarios/redis-outages.ts";
+import { refreshOutcomes } from "./scenarios/refresh-outcomes.ts";
+import { refreshStorm } from "./scenarios/refresh-storm.ts";
+import { rollingRestart } from "./scenarios/rolling-restart.ts";
+import { sentinelFailover } from "./scenarios/sentinel-failover.ts";
+
+export type BrokenBuild = SourceChange & { scenario: Scenario };
+
+export const BROKEN_BUILDS: readonly BrokenBuild[] = [
+  {
+    breaks: "I4: no lock",
+    file: "src/store/redis/redis-scripts.ts",
+    find: `if r[2] and r[2] ~= ARGV[1] and lease > 0 then return {'busy', lease} end
+if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
+    replace: "if false then",
+    scenario: refreshStorm,
+  },
+  {
+    breaks: "I4: no fencing: a holder that lost its lease still writes",
+    file: "src/store/redis/redis-scripts.ts",
+    find: "if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end\nredis.call('HSET', KEYS[1], 't', ARGV[2], ",
+    replace: "redis.call('HSET', KEYS[1], 't', ARGV[2], ",
+    scenario: lostHolder,
+  },
+  {
+    breaks: "I4: no compare-and-set: a claim with an old token set is taken",
+    file: "src/store/redis/redis-scripts.ts",
+    find: "if r[1] ~= ARGV[2] then return {'changed', r[4], r[5], r[1]} end",
+    replace: "",
+    scenario: refreshStorm,
+  },
+  {
+    breaks: "I4: what Redis could not take is dropped",
+    file: "src/tokens/refresh.ts",
+    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
+    replace: "",
+    scenario: refreshOutcomes,
+  },
+  {
+    breaks: "I4: no ceiling: every early refresh at once",
+    file: "src/tokens/refresh-rate-limiter.ts",
+    find: "if (perSecond === 0) return true;",
+    replace: "if (perSecond !== 0) return true;",
+    scenario: massExpiry,
+  },
+  {
+    breaks: "I2: a logout leaves the session in the store",
+    file: "src/store/redis/redis-scripts.ts",
+    find: "redis.call('DEL', KEYS[1])\nif s then redis.pcall('PUBLISH'",
+    replace: "if s then redis.pcall('PUBLISH'",
+    scenario: logoutRaces,
+  },
+  {
+    breaks: "I2: a late write brings the session back",
+    file: "src/store/redis/redis-store.ts",
+    find: 'await script("slideSession", [names.session(key)]);',
+    replace: `const [s, t] = await client.hmget(names.session(key), "s", "t");
+      await new Promise((later) => setTimeout(later, 300));
+      if (s && t) await client.hset(names.session(key), "s", s, "t", t, "v", "1", "i", "9999999", "x", "9999999999999");`,
+    scenario: logoutRaces,
+  },
+  {
+    breaks: "I2: no tombstone for a provider's session: a logout that overtakes its login is forgotten",
+    file: "src/store/redis/redis-scripts.ts",
+    find: "if closed and (closed == '*' or tonumber(ARGV[3]) <= tonumber(closed)) then return 0 end",
+    replace: "",
+    scenario: backchannelLogouts,
+  },
+  {
+    breaks: "I2: the index forgets sessions",
+    file: "src/store/redis/redis-scripts.ts",
+    find: "redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])",
+    replace: "redis.call('ZADD', KEYS[1], now + ARGV[2], 'somebody')",
+    scenario: logoutRaces,
+  },
+  {
+    breaks: "I2: a logout is acknowledged that no replica has",
+    file: "src/store/redis/redis-store.ts",
+    find: "if (!isConfirmed) throw new GatewayError",
+    replace: "if (isConfirmed === null) throw new GatewayError",
+    scenario: sentinelFailover,
+  },
+  {
+    breaks: "I3: one user's token for everybody",
+    file: "src/tokens/access-token.ts",
+    find: "  const fly = (session: SpendingSession): Promise<AccessTokenResult> => {\n    const { key } = session;",
+    replace: '  const fly = (session: SpendingSession): Promise<AccessTokenResult> => {\n    const key = "everybody";',
+    scenario: refreshStorm,
+  },
+  {
+    breaks: "I5: a store that is down looks like no session (401)",
+    file: "src/store/redis/redis-store.ts",
+    find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
+    replace: "return undefined as never;",
+    scenario: redisOutages,
+  },
+  {
+    breaks: "I5: a key that is missing looks like no session",
+    file: "src/lib/encryption.ts",
+    find: "keys = new Map(masterKeys.map((key) => [keyIdOf(key), key]));",
+    replace: "keys = new Map(masterKeys.slice(0, 1).map((key) => [keyIdOf(key), key]));",
+    scenario: keyRotation,
+  },
+  {
+    breaks: "I5: what meets a Cluster slot that has moved does not follow it",
+    file: "src/store/redis/redis-connection.ts",
+    find: "clusterRetryStrategy: retryStrategy,",
+    replace: "clusterRetryStrategy: retryStrategy, maxRedirections: 0,",
+    scenario: cluster,
+  },
+  {
+    breaks: "I8: a connection to Redis that was cut is not opened again",
+    file: "src/store/redis/redis-connection.ts",
+    find: "retryStrategy: (attempt: number) => Math.min(20 * 2 ** attempt, 500) * (0.75 + Math.random() / 2),",
+    replace: "retryStrategy: () => null,",
+    scenario: redisOutages,
+  },
+  {
+    breaks: "I8: each instance measures by its own clock",
+    file: "src/store/store-clock.ts",
+    find: "nowMs: () => (known === undefined ? localMs() : known.aheadOfMonotonicMs + monotonic()),",
+    replace: "nowMs: () => localMs(),",
+    scenario: clockSkew,
+  },
+  {
+    breaks: "I8: sessions live in the instance",
+    file: "src/main.ts",
+    find: "if (redisUrl === undefined) {",
+    replace: "if (redisUrl !== undefined) {",
+    scenario: instanceKills,
+  },
+  {
+    breaks: "SIGTERM ends at once",
+    file: "src/main.ts",
+    find: "  if (draining) return;\n  draining = true;",
+    replace: "  process.exit(0);",
+    scenario: rollingRestart,
+  },
+  {
+    breaks: "I2: a session in memory is not forgotten when another instance ends it",
+    file: "src/store/session-cache.ts",
+    find: "metrics.sessionChanged();\n      forget(key);",
+    replace: "metrics.sessionChanged();",
+    scenario: cacheInvalidation,
+  },
+  {
+    breaks: "I2: sessions in memory are believed without a proof that no change is missing",
+    file: "src/store/redis/redis-invalidations.ts",
+    find: "return nowMs - provenMs < HEARD_WITHIN_MS;",
+    replace: "return true;",
+    scenario: cacheInvalidation,
+  },
+  {
+    breaks: "I2: a WebSocket outlives its session",
+    file: "src/proxy/websocket/upgrade.ts",
+    find: "            close(CODE_OF_END[reason]);",
+    replace: "",
+    scenario: liveConnections,
+  },
+  {
+    breaks: "I2: instances are not told of ends",
+    file: "src/store/redis/redis-scripts.ts",
+    find: "if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end",
+    replace: "",
+    scenario: liveConnections,
+  },
+  {
+    breaks: "I2: what ended while nobody could listen is not looked for",
+    file: "src/session/live/live-connections.ts",
+    find: "onGap: () => void lookAtAll()",
+    replace: "onGap: () => undefined",
+    scenario: liveConnections,
+  },
+  {
+    breaks: "I5: an outage closes WebSockets and event streams",
+    file: "src/session/live/live-connections.ts",
+    find: "lookAgainIn(key, LOOK_AGAIN_AFTER_FAULT_MS * (0.5 + Math.random()));",
+    replace: 'finish(key, "expired");',
+    scenario: liveConnections,
+  },
+];
+
+/** @returns whether the scenario noticed, and what it saw first. @throws for a build that does not even start */
+export async function isNoticed(build: BrokenBuild): Promise<{ noticed: boolean; how: string }> {
+  const copy = createBreakableCopy();
+  try {
+    copy.applyChange(build);
+    const { violations } = await runScenario(build.scenario, "tiny", { entry: join(copy.folder, "bff/src/main.ts") });
+    const [first] = violations;
+    return { noticed: first !== undefined, how: first === undefined ? "" : `${first.invariant}: ${first.what}` };
+  } finally {
+    copy.remove();
+  }
+}

@@ -1,0 +1,29 @@
+// A broken build whose text is not in the source any more breaks nothing, and proves nothing about the test it names.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { BROKEN_BUILDS } from "../../chaos/broken.ts";
+import { ALL_MUTANTS } from "../all-mutants.ts";
+
+const bff = join(import.meta.dirname, "../../../bff");
+const source = (file: string) => (existsSync(join(bff, file)) ? readFileSync(join(bff, file), "utf8") : "");
+
+describe("every build that is broken on purpose", () => {
+  it.each([
+    ...ALL_MUTANTS.map(({ breaks, file, find }) => ({ breaks, file, find })),
+    ...BROKEN_BUILDS.map(({ breaks, file, find }) => ({ breaks: `${breaks} (chaos)`, file, find })),
+  ])("changes one place of the gateway as it is: $breaks", ({ file, find }) => {
+    expect(source(file).split(find).length - 1, file).toBe(1);
+  });
+
+  it("names tests that exist", () => {
+    const named = new Set(ALL_MUTANTS.flatMap(({ tests }) => tests));
+    expect([...named].filter((test) => !existsSync(join(bff, test)))).toEqual([]);
+  });
+
+  it("is in the list that is run", () => {
+    const lists = readdirSync(join(import.meta.dirname, "..")).filter((file) => file.endsWith("mutants.ts"));
+    const listing = readFileSync(join(import.meta.dirname, "../all-mutants.ts"), "utf8");
+    expect(lists.filter((file) => file !== "all-mutants.ts" && !listing.includes(`"./${file}"`))).toEqual([]);
+  });
+});

@@ -1,0 +1,92 @@
+// Ways to break WebSockets on purpose; see mutants.ts.
+import type { Mutant } from "./mutants.ts";
+
+const WIRE = ["test/proxy/websocket.test.ts"];
+const SESSIONS = ["test/proxy/websocket-session.test.ts"];
+
+export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "WebSocket: a foreign Origin opens one (cross-site hijacking)",
+    file: "src/http/csrf.ts",
+    find: "if (origin !== undefined && origin !== publicOrigin) return",
+    replace: 'if (rule !== "handshake" && origin !== undefined && origin !== publicOrigin) return',
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: no Origin at all is good enough",
+    file: "src/http/csrf.ts",
+    find: 'return origin === undefined ? "a WebSocket without Origin" : "ok";',
+    replace: 'return "ok";',
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: the browser's cookie goes along",
+    file: "src/proxy/websocket/upgrade.ts",
+    find: 'const list = ["sec-websocket-version", "13",',
+    replace: 'const list = ["cookie", headers.cookie ?? "", "sec-websocket-version", "13",',
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: the end of its session is not heard",
+    file: "src/proxy/websocket/upgrade.ts",
+    find: "            close(CODE_OF_END[reason]);",
+    replace: "",
+    tests: SESSIONS,
+  },
+  {
+    breaks: "WebSocket: opened although its session ended during the handshake",
+    file: "src/proxy/websocket/upgrade.ts",
+    find: "if (so.endReason !== undefined) throw",
+    replace: "if (so.endReason === ('' as string)) throw",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: any 101 of an upstream opens a tunnel",
+    file: "src/proxy/websocket/upgrade.ts",
+    find: 'if (head["sec-websocket-accept"] !== accept)',
+    replace: 'if (head["sec-websocket-accept"] === "")',
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: bytes behind the handshake's head are let through",
+    file: "src/http/websocket-handshake.ts",
+    find: "return handshake.hasEarlyBytes ?",
+    replace: "return handshake.hasEarlyBytes === undefined ?",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: a slow reader fills the gateway's memory",
+    file: "src/proxy/websocket/tunnel.ts",
+    find: "chunk.subarray(0, endsAt))) upstream.pause();",
+    replace: "chunk.subarray(0, endsAt))) void 0;",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: our Close frame lands in the middle of another frame",
+    file: "src/proxy/websocket/tunnel.ts",
+    find: "lastFrame !== undefined && down.isAtBoundary() && !hasUpstreamClosed",
+    replace: "lastFrame !== undefined && !hasUpstreamClosed",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: a session that has ended hears on until the end of the connection",
+    file: "src/proxy/websocket/tunnel.ts",
+    find: "chunk.subarray(0, endsAt)",
+    replace: "chunk",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: pongs keep the session alive",
+    file: "src/proxy/websocket/tunnel.ts",
+    find: "else if (opcode < CLOSE) onUse();",
+    replace: "else onUse();",
+    tests: WIRE,
+  },
+  {
+    breaks: "WebSocket: a session may open as many as it likes",
+    file: "src/proxy/websocket/tunnels.ts",
+    find: ">= maxWebSocketsPerSession)",
+    replace: "> Infinity)",
+    tests: WIRE,
+  },
+];
