@@ -5,7 +5,7 @@ import Koa from "koa";
 import { createKeycloakSessions } from "./provider/keycloak-sessions.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
-import { answerHead, callback, login } from "./auth/login.ts";
+import { responseHead, callback, login } from "./auth/login.ts";
 import { backchannelLogout, createBrowserLogout, logout } from "./auth/logout.ts";
 import { createProvider } from "./provider/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
@@ -14,12 +14,12 @@ import { endAllSessions, endOneSession, listSessions } from "./auth/sessions.ts"
 import { user } from "./auth/user.ts";
 import type { Config } from "./config/config.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
-import { entrance } from "./http/koa-handler.ts";
-import { errorAnswer, reportLateError } from "./http/error-response.ts";
-import { frontGuard } from "./http/request-validation.ts";
+import { koaHandler } from "./http/koa-handler.ts";
+import { errorResponse, reportLateError } from "./http/error-response.ts";
+import { requestValidation } from "./http/request-validation.ts";
 import { insecureCookies } from "./http/insecure-cookies.ts";
 import type { Metrics } from "./metrics/metrics.ts";
-import { oneAtATime } from "./http/pipelining-guard.ts";
+import { pipeliningGuard } from "./http/pipelining-guard.ts";
 import type { ReadinessCheck } from "./metrics/dependency-check.ts";
 import { checkAll } from "./management/readiness.ts";
 import { requestLog } from "./http/request-log.ts";
@@ -29,7 +29,7 @@ import { spa } from "./http/spa-files.ts";
 import type { Log } from "./logging/log.ts";
 import { authorizeUpstream } from "./proxy/authorize.ts";
 import { apiForwarding } from "./proxy/forward.ts";
-import { createOpenAnswers } from "./proxy/open-responses.ts";
+import { createOpenResponses } from "./proxy/open-responses.ts";
 import { createTunnels, type Tunnels } from "./proxy/websocket/tunnels.ts";
 import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
 import { closeUpstreams, createUpstreams, sampleUpstream } from "./upstream/upstreams.ts";
@@ -46,7 +46,7 @@ import { createAccessTokenFor } from "./tokens/access-token.ts";
 import { createClientToken } from "./tokens/client-token.ts";
 import { createExchangedToken } from "./tokens/exchanged-token.ts";
 import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
-import { createRefreshTurns } from "./tokens/refresh-rate-limiter.ts";
+import { createRefreshRateLimiter } from "./tokens/refresh-rate-limiter.ts";
 import { createVault } from "./tokens/vault.ts";
 
 export type AppParts = { config: Config; store: Store; log: Log; metrics: Metrics };
@@ -79,10 +79,10 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const keycloak =
     config.keycloakAdmin === undefined ? undefined : createKeycloakSessions(providerConfig, config.keycloakAdmin);
   const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });
-  const { store, read, untilAllHeard } = cache;
+  const { store, read, untilAcknowledged } = cache;
   // What one instance writes down another one compares: by the clock that they share.
   const now = store.nowMs;
-  const sessions = createSessions({ store, read, untilAllHeard, log, sessionIdleMs, sessionMaxMs });
+  const sessions = createSessions({ store, read, untilAcknowledged, log, sessionIdleMs, sessionMaxMs });
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
   const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams, now });
@@ -90,7 +90,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const sealerFor = createSealerFactory(config.secretKeys, config.application.id);
   const vault = createVault(sealerFor);
   const timing = refreshTiming(providerConfig.timeoutMs);
-  const turns = createRefreshTurns({ store, log, perSecond: providerConfig.refreshesPerSecond });
+  const turns = createRefreshRateLimiter({ store, log, perSecond: providerConfig.refreshesPerSecond });
   const refresh = createRefresh({
     store,
     vault,
@@ -98,7 +98,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     spend: provider.refresh,
     endSession: sessions.end,
     onOutcome: metrics.refresh,
-    takeTurn: turns.take,
+    acquireSlot: turns.take,
     timing,
   });
   const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, clock: store });
@@ -152,7 +152,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   };
 
   const upstreams = createUpstreams(config.upstreams, log);
-  const openAnswers = createOpenAnswers(liveConnections);
+  const openResponses = createOpenResponses(liveConnections);
   metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
   const tunnels = createTunnels();
   const forwardWebSocket = webSocketForwarding({
@@ -170,7 +170,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   app.on("error", reportLateError({ log }));
   const session = koaSession(app, { sessions, sessionMaxMs });
   const routes = new Router({ prefix: "/bff", sensitive: true, strict: true })
-    .head(["/login", "/callback", "/logout/provider"], answerHead)
+    .head(["/login", "/callback", "/logout/provider"], responseHead)
     .get("/login", loginGuard({ log, metrics }), session, login(loginParts))
     .get("/callback", session, callback(loginParts))
     .post("/logout", session, logout(logoutParts))
@@ -182,26 +182,26 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
     .delete("/sessions", session, endAllSessions(ownSessions))
     .delete("/sessions/:id", session, endOneSession(ownSessions));
 
-  app.use(errorAnswer({ log, publicOrigin }));
+  app.use(errorResponse({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(shedding(quotas));
   if (config.insecureCookies) app.use(insecureCookies({ publicOrigin }));
-  app.use(frontGuard({ publicOrigin }));
+  app.use(requestValidation({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
-  app.use(apiForwarding({ config, upstreams, authorize, openAnswers, forwardWebSocket, log }));
+  app.use(apiForwarding({ config, upstreams, authorize, openResponses, forwardWebSocket, log }));
   app.use(routes.routes());
   app.use(routes.allowedMethods());
   app.use(spa({ root: config.spaRoot }));
   return {
-    handle: oneAtATime(entrance(app), log),
+    handle: pipeliningGuard(koaHandler(app), log),
     readiness: checks,
     drain: eventStreams.drain,
     webSockets: tunnels,
     settled: refresh.settled,
     close: () => {
       eventStreams.drain();
-      openAnswers.close();
+      openResponses.close();
       liveConnections.close();
       return closeUpstreams(upstreams);
     },

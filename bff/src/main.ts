@@ -8,7 +8,7 @@ import { ConfigError, loadConfig, type Config } from "./config/config.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { SERVER_OPTIONS } from "./http/server-options.ts";
-import { guardServer } from "./http/server-events.ts";
+import { attachServerEvents } from "./http/server-events.ts";
 import { checkSpaRoot } from "./http/spa-files.ts";
 import { listen, ListenError } from "./http/listen.ts";
 import { createSharedLogDestination } from "./logging/log-destination.ts";
@@ -34,7 +34,7 @@ const server = createServer(SERVER_OPTIONS, (request, response) => {
   if (draining) response.setHeader("Connection", "close");
   void handle(request, response);
 });
-guardServer(server, { config, log, handle });
+attachServerEvents(server, { config, log, handle });
 const management = createManagementServer({
   application: config.application.id,
   metrics,

@@ -74,11 +74,11 @@ describe("the gateway's Redis user", () => {
     await store.completeClaim("logout-token", name.hash, 1_000);
     const heard: string[] = [];
     await new Promise<void>((listening) =>
-      store.onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onGap: listening }),
+      store.onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onResubscribe: listening }),
     );
     const states: string[] = [];
     const changed: string[] = [];
-    store.hearChanges!({
+    store.subscribeInvalidations!({
       changed: (key) => changed.push(key),
       anyChanged() {},
       onState: ({ kind }) => states.push(kind),
@@ -150,7 +150,7 @@ describe("the gateway's Redis user", () => {
       () => server.kill(),
     );
     expect(store.listenFault()).toBeUndefined();
-    store.onSessionEnd({ onEnd() {}, onGap() {} });
+    store.onSessionEnd({ onEnd() {}, onResubscribe() {} });
     await expect.poll(() => store.listenFault()).toContain(`&cloakroom:${APP_ID}:*`);
     const key = randomBytes(32).toString("base64url");
     await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });

@@ -7,7 +7,7 @@ import { loadConfig, type Config } from "@cloakroom/gateway/src/config/config.ts
 import { createMetrics } from "@cloakroom/gateway/src/metrics/metrics.ts";
 import type { CheckResult } from "@cloakroom/gateway/src/metrics/dependency-check.ts";
 import { SERVER_OPTIONS } from "@cloakroom/gateway/src/http/server-options.ts";
-import { guardServer } from "@cloakroom/gateway/src/http/server-events.ts";
+import { attachServerEvents } from "@cloakroom/gateway/src/http/server-events.ts";
 import { createLog } from "@cloakroom/gateway/src/logging/log.ts";
 import { createMemoryStore } from "@cloakroom/gateway/src/store/memory-store.ts";
 import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
@@ -59,7 +59,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const metrics = createMetrics();
   const { handle, close, readiness, webSockets } = createApp({ config, store, log, metrics });
   const server = createServer(SERVER_OPTIONS, (request, response) => void handle(request, response));
-  guardServer(server, { config, log, handle });
+  attachServerEvents(server, { config, log, handle });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return {

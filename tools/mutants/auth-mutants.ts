@@ -166,7 +166,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "R-15: a provider that is down is stormed",
     file: "src/lib/circuit-breaker.ts",
-    find: "isOpen: () => failures >= failuresToOpen && !takeProbe(),",
+    find: "isOpen: () => failures >= failuresToOpen && !acquireProbe(),",
     replace: "isOpen: () => false,",
     tests: ["test/provider/provider-breaker.test.ts"],
   },

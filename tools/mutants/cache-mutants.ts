@@ -14,7 +14,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "cache: is believed without a proof that no change is missing (I2)",
     file: "src/store/redis/redis-invalidations.ts",
-    find: "return nowMs - provenMs < HEARD_WITHIN_MS;",
+    find: "return nowMs - provenMs < MAX_STALENESS_MS;",
     replace: "return true;",
     tests,
   },
@@ -105,7 +105,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "cache: a back-channel logout that finds its sessions just ended is acknowledged too early",
     file: "src/session/sessions.ts",
-    find: "if (keys.length === 0) await untilAllHeard();",
+    find: "if (keys.length === 0) await untilAcknowledged();",
     replace: "",
     tests: ["test/session/cached-gateways.test.ts"],
   },

@@ -12,8 +12,8 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "live: an end that was told while the listening connection was cut is never noticed",
     file: "src/session/live/live-connections.ts",
-    find: "onGap: () => void lookAtAll()",
-    replace: "onGap: () => undefined",
+    find: "onResubscribe: () => void lookAtAll()",
+    replace: "onResubscribe: () => undefined",
     tests: ["test/session/live-connections.test.ts"],
   },
   {

@@ -116,14 +116,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I8: a refresh that the store could not take is dropped",
     file: "src/tokens/refresh.ts",
-    find: "parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
+    find: "parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
     replace: "",
     tests: ["test/tokens/refresh.test.ts"],
   },
   {
     breaks: "I8: a spent refresh token is spent again while its successor waits for the store",
     file: "src/tokens/refresh.ts",
-    find: "await lateSaves.settle(session.key);",
+    find: "await pendingWrites.settle(session.key);",
     replace: "",
     tests: ["test/tokens/refresh.test.ts"],
   },

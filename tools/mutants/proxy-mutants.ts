@@ -33,7 +33,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "breaker: an address that is down is asked by every request",
     file: "src/lib/circuit-breaker.ts",
-    find: "failures >= failuresToOpen && !takeProbe()",
+    find: "failures >= failuresToOpen && !acquireProbe()",
     replace: "false",
     tests: ["test/upstream/upstream-servers.test.ts"],
   },
@@ -54,8 +54,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "balance: a write is spent on asking whether an address is back",
     file: "src/upstream/balancer.ts",
-    find: "takeProbe(!isRepeatable)",
-    replace: "takeProbe(false)",
+    find: "acquireProbe(!isRepeatable)",
+    replace: "acquireProbe(false)",
     tests: ["test/upstream/upstream-servers.test.ts"],
   },
   {

@@ -54,14 +54,14 @@ export const REFRESH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: tokens renewed under a key that this instance has not got end the session",
     file: "src/tokens/refresh.ts",
-    find: "return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : SEALED_ELSEWHERE;",
+    find: "return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : KEY_NOT_AVAILABLE;",
     replace: "return NO_TOKENS;",
     tests: ["test/tokens/refresh.test.ts"],
   },
   {
     breaks: "I5: a refusal ends a session that was renewed under a key that this instance has not got",
     file: "src/tokens/refresh.ts",
-    find: "if (!parts.vault.hasKeyOf(stored.tokens)) return SEALED_ELSEWHERE;",
+    find: "if (!parts.vault.hasKeyOf(stored.tokens)) return KEY_NOT_AVAILABLE;",
     replace: "",
     tests: ["test/tokens/refresh.test.ts"],
   },

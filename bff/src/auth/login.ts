@@ -221,7 +221,7 @@ function refused(reason: string): GatewayError {
 }
 
 /** HEAD on login and callback: a link checker or a preview starts no login and spends no state. */
-export function answerHead(ctx: Context): void {
+export function responseHead(ctx: Context): void {
   ctx.status = 200;
   ctx.set("Cache-Control", "no-store");
   ctx.body = "";

@@ -11,7 +11,7 @@ import type { RedisClient } from "../store/redis/redis-connection.ts";
 import { isRefusal, NO_RESPONSE, redisErrorCode, redisErrorText } from "../store/redis/redis-errors.ts";
 import { createRedisStore } from "../store/redis/redis-store.ts";
 import type { UserName } from "../session/indexes.ts";
-import { untilAllHeard } from "../store/session-cache.ts";
+import { untilAcknowledged } from "../store/session-cache.ts";
 import { createSessions, type Sessions } from "../session/sessions.ts";
 import { createUserSessions, type UserSession } from "../session/user-sessions.ts";
 import type { Store } from "../store/store.ts";
@@ -159,7 +159,7 @@ async function run(command: Command, parts: Parts): Promise<number> {
 /** Once it is said, no instance accepts them any more, from its memory either (I2). Waited for once, not for each. */
 async function acknowledge(count: number, { config, progress }: Parts): Promise<0> {
   progress.found = count;
-  if (config.sessionCacheMs > 0) await untilAllHeard();
+  if (config.sessionCacheMs > 0) await untilAcknowledged();
   return say(`${sessionsInWords(count)} ended\n`);
 }
 

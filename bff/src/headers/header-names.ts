@@ -1,5 +1,5 @@
 // Tables of header names that do not cross, and the lookup that decides by them.
-import { BoundedMap } from "../lib/fifo-cache.ts";
+import { FifoCache } from "../lib/fifo-cache.ts";
 
 /** Names, families or words that do not cross, as `name: reason`. */
 export type HeaderRules = Readonly<Record<string, string>>;
@@ -57,7 +57,7 @@ function anyOf(before: string, beginnings: readonly string[]): RegExp {
 
 /** Looks a name up in a FIFO cache first, so that a name costs one lookup after its first use. */
 export function rememberVerdicts(decide: (lowerCaseName: string) => boolean): (lowerCaseName: string) => boolean {
-  const verdicts = new BoundedMap<string, boolean>(REMEMBERED_NAMES);
+  const verdicts = new FifoCache<string, boolean>(REMEMBERED_NAMES);
   return (name) => {
     const known = verdicts.get(name);
     if (known !== undefined) return known;

@@ -8,7 +8,7 @@ import { isSessionCookieLine } from "../session/cookies.ts";
 import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState } from "./request-state.ts";
-import { answerHeaders, pageHeaders } from "./security-headers.ts";
+import { securityHeaderList, pageHeaders } from "./security-headers.ts";
 import { endAnswer, isUploading } from "./early-response.ts";
 
 /** Where people navigate to; errors of everything else are read by programs. */
@@ -49,8 +49,8 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
  * Outermost. Koa's own error handler must never run for what we expect: it removes every header first, the security
  * headers and Set-Cookie among them.
  */
-export function errorAnswer({ log, publicOrigin }: { log: Log; publicOrigin: string }) {
-  const forProblems = [...answerHeaders(publicOrigin), "Content-Type", "application/problem+json; charset=utf-8"];
+export function errorResponse({ log, publicOrigin }: { log: Log; publicOrigin: string }) {
+  const forProblems = [...securityHeaderList(publicOrigin), "Content-Type", "application/problem+json; charset=utf-8"];
   const forPages = [...pageHeaders(publicOrigin, PAGE_STYLE_HASH), "Content-Type", "text/html; charset=utf-8"];
 
   const answer = (ctx: Context, error: GatewayError): void => {

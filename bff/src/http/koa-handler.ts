@@ -8,7 +8,7 @@ import { isBelow } from "../lib/paths.ts";
  * What is left out (a listener on response and socket each, for errors that Node reports as well) takes more memory of
  * an idle event stream than anything else of ours.
  */
-export function entrance(app: Koa) {
+export function koaHandler(app: Koa) {
   const handle = app.callback();
   const chain = compose(app.middleware);
   return function enter(request: IncomingMessage, response: ServerResponse): Promise<void> {

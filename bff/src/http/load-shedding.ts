@@ -6,7 +6,7 @@ import type { Context, Next } from "koa";
 import type { WaitingLimits } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { createInFlight, createInFlightTable, type InFlight } from "../lib/in-flight.ts";
-import { Roll, type Place } from "../lib/linked-list.ts";
+import { LinkedList, type ListNode } from "../lib/linked-list.ts";
 import { isBelow } from "../lib/paths.ts";
 import { clientAddress } from "./client-address.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
@@ -17,8 +17,8 @@ const PAUSE_PER_REQUEST_MS = 0.01;
 
 export type WaitingQuotas = {
   /** @throws GatewayError too_many_requests | overloaded */
-  enter(ctx: Context): Place<WaitingRequest>;
-  leave(place: Place<WaitingRequest>): void;
+  enter(ctx: Context): ListNode<WaitingRequest>;
+  leave(place: ListNode<WaitingRequest>): void;
   /** From here on the request counts for its verified session. @throws GatewayError too_many_requests */
   countForSession(state: RequestState, session: InFlight): void;
 };
@@ -31,7 +31,7 @@ export type WaitingQuotas = {
  */
 export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: BlockList }): WaitingQuotas {
   const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies } = limits;
-  const waiting = new Roll<WaitingRequest>();
+  const waiting = new LinkedList<WaitingRequest>();
   const total = createInFlight();
   const addresses = createInFlightTable();
   let walkedMs = -Infinity;

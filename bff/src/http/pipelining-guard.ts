@@ -10,7 +10,7 @@ export type Handle = (request: IncomingMessage, response: ServerResponse) => Pro
 const MOST_AHEAD = 16;
 
 /** Each request is handed on when its answer is the next one on its connection, or never, where that is closed before. */
-export function oneAtATime(handle: Handle, log: Pick<Log, "security">): Handle {
+export function pipeliningGuard(handle: Handle, log: Pick<Log, "security">): Handle {
   const ahead = new WeakMap<Socket, number>();
   return function handleInTurn(request, response) {
     // Node gives an answer its socket when the one before it has been sent.

@@ -101,7 +101,7 @@ function inspectHostCount(rawHeaders: readonly string[]): Refusal | undefined {
 }
 
 /** @throws GatewayError request_malformed | method_not_allowed */
-export function frontGuard({ publicOrigin }: { publicOrigin: string }) {
+export function requestValidation({ publicOrigin }: { publicOrigin: string }) {
   const matchHost = createHostMatcher(publicOrigin);
   const isLoopback = isLoopbackUrl(publicOrigin);
   const expireDuplicates = createCookieCleanup({ publicOrigin });

@@ -55,7 +55,7 @@ function pageRules(): string[] {
 }
 
 /** For everything that is not a document: API answers and problems. Cache-Control is the writer's to add. */
-export function answerHeaders(publicOrigin: string): HeaderList {
+export function securityHeaderList(publicOrigin: string): HeaderList {
   return ["Content-Security-Policy", ANSWER_CSP, ...commonHeaders(publicOrigin)];
 }
 
@@ -83,7 +83,7 @@ export function setHeaders(response: ServerResponse, list: HeaderList): void {
  * whole head in one go, which costs a third of setting header by header.
  */
 export function securityHeaders({ publicOrigin, provider }: Pick<Config, "publicOrigin" | "provider">) {
-  const forAnswers = answerHeaders(publicOrigin);
+  const forAnswers = securityHeaderList(publicOrigin);
   const forDocuments = documentHeaders(publicOrigin, provider.issuer);
   return function setSecurityHeaders(ctx: Context, next: Next): Promise<void> {
     const route = routeClass(ctx.req.url ?? "");

@@ -6,7 +6,7 @@ import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import { problemOf } from "./error-response.ts";
 import { carryHandshakes } from "./websocket-handshake.ts";
-import { answerHeaders } from "./security-headers.ts";
+import { securityHeaderList } from "./security-headers.ts";
 
 type SocketAnswerParts = { config: { publicOrigin: string }; log: Log };
 
@@ -27,7 +27,7 @@ type ServerParts = SocketAnswerParts & {
 };
 
 /** All of the below: the one call that every listener of the gateway needs. */
-export function guardServer(server: Server, parts: ServerParts): void {
+export function attachServerEvents(server: Server, parts: ServerParts): void {
   boundConnections(server, parts);
   answerClientError(server, parts);
   refuseConnect(server, parts);
@@ -79,7 +79,7 @@ function hasAnswerUnderWay(socket: Duplex): boolean {
 }
 
 function createRefusal(publicOrigin: string, log: Log) {
-  const list = answerHeaders(publicOrigin);
+  const list = securityHeaderList(publicOrigin);
   let fixed =
     "Content-Type: application/problem+json; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n";
   for (let at = 0; at < list.length; at += 2) fixed += `${list[at]}: ${list[at + 1]}\r\n`;

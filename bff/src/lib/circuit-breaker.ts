@@ -13,7 +13,7 @@ export type Breaker = {
    * Whether a call may be made after a failure; at most one in a period gets a yes.
    * @param isReluctant takes it only where nobody else has for another period
    */
-  takeProbe(isReluctant?: boolean): boolean;
+  acquireProbe(isReluctant?: boolean): boolean;
   /** Milliseconds until the next call may ask. */
   restMs(): number;
 };
@@ -28,19 +28,19 @@ export function createBreaker({
 }: BreakerOptions): Breaker {
   let failures = 0;
   let nextProbeMs = 0;
-  const takeProbe = (isReluctant = false): boolean => {
+  const acquireProbe = (isReluctant = false): boolean => {
     if (now() < nextProbeMs + (isReluctant ? probeEveryMs : 0)) return false;
     nextProbeMs = now() + probeEveryMs;
     return true;
   };
   return {
-    isOpen: () => failures >= failuresToOpen && !takeProbe(),
+    isOpen: () => failures >= failuresToOpen && !acquireProbe(),
     report(isAlive) {
       failures = isAlive ? 0 : failures + 1;
       if (failures > 0) nextProbeMs = Math.max(nextProbeMs, now() + probeEveryMs);
     },
     failures: () => failures,
-    takeProbe,
+    acquireProbe,
     restMs: () => Math.max(0, nextProbeMs - now()),
   };
 }

@@ -3,7 +3,7 @@
 /** More sessions than one process serves at a time; of each, a few kilobytes. */
 export const REMEMBERED_SESSIONS = 10_000;
 
-export class BoundedMap<Key, Value> extends Map<Key, Value> {
+export class FifoCache<Key, Value> extends Map<Key, Value> {
   readonly #maxEntries: number;
 
   constructor(maxEntries: number) {

@@ -1,6 +1,6 @@
 // Circuit breaker for requests on behalf of many users: a failure that only one of them causes (tokens that are too
 // large, a broken record at the provider) opens that user's circuit, never the others'.
-import { BoundedMap, REMEMBERED_SESSIONS } from "./fifo-cache.ts";
+import { FifoCache, REMEMBERED_SESSIONS } from "./fifo-cache.ts";
 import { createBreaker, type Breaker, type BreakerOptions } from "./circuit-breaker.ts";
 
 export type KeyedBreaker = {
@@ -12,7 +12,7 @@ export type KeyedBreaker = {
 /** Opens for all once `failuresToOpen` different keys have failed without a success in between. */
 export function createKeyedBreaker(options: BreakerOptions): KeyedBreaker {
   const shared = createBreaker(options);
-  const failing = new BoundedMap<string, Breaker>(REMEMBERED_SESSIONS);
+  const failing = new FifoCache<string, Breaker>(REMEMBERED_SESSIONS);
   return {
     isOpen: (key) => failing.get(key)?.isOpen() === true || shared.isOpen(),
     report(key, isAlive) {

@@ -1,11 +1,11 @@
 // Those who are present: they come and go with every request, in any order, and leave nothing behind.
 
 /** One member's place; given back when it leaves. */
-export type Place<Member extends object> = {
+export type ListNode<Member extends object> = {
   /** Undefined once it has left. */
   member: Member | undefined;
-  before: Place<Member> | undefined;
-  after: Place<Member> | undefined;
+  before: ListNode<Member> | undefined;
+  after: ListNode<Member> | undefined;
 };
 
 /**
@@ -14,9 +14,9 @@ export type Place<Member extends object> = {
  * of young objects finds the whole chain of them, and with it every request since, alive: it takes seven times as long,
  * and all that should have died young fills the heap until a full collection.
  */
-export class Roll<Member extends object> {
-  #first: Place<Member> | undefined = undefined;
-  #last: Place<Member> | undefined = undefined;
+export class LinkedList<Member extends object> {
+  #first: ListNode<Member> | undefined = undefined;
+  #last: ListNode<Member> | undefined = undefined;
   #size = 0;
 
   get size(): number {
@@ -27,8 +27,8 @@ export class Roll<Member extends object> {
     return this.#first?.member;
   }
 
-  join(member: Member): Place<Member> {
-    const place: Place<Member> = { member, before: this.#last, after: undefined };
+  join(member: Member): ListNode<Member> {
+    const place: ListNode<Member> = { member, before: this.#last, after: undefined };
     if (this.#last === undefined) this.#first = place;
     else this.#last.after = place;
     this.#last = place;
@@ -37,7 +37,7 @@ export class Roll<Member extends object> {
   }
 
   /** To leave twice is to leave once. */
-  leave(place: Place<Member>): void {
+  leave(place: ListNode<Member>): void {
     if (place.member === undefined) return;
     const { before, after } = place;
     if (before === undefined) this.#first = after;
@@ -51,10 +51,10 @@ export class Roll<Member extends object> {
   }
 
   /** Whoever is visited may leave meanwhile. */
-  *places(): Generator<Place<Member> & { member: Member }> {
+  *places(): Generator<ListNode<Member> & { member: Member }> {
     for (let place = this.#first; place !== undefined;) {
       const { after } = place;
-      yield place as Place<Member> & { member: Member };
+      yield place as ListNode<Member> & { member: Member };
       place = after;
     }
   }

@@ -7,7 +7,7 @@ export type UntilItWorks<Result> = {
 };
 
 /** @param pauseMs after a failure the next attempt waits for so long: whoever is asked may just be starting */
-export function untilItWorks<Result>(attempt: () => Promise<Result>, pauseMs: number): UntilItWorks<Result> {
+export function memoizeSuccess<Result>(attempt: () => Promise<Result>, pauseMs: number): UntilItWorks<Result> {
   let known: Result | undefined;
   let pending: Promise<Result> | undefined;
   let failed: { error: unknown; untilMs: number } | undefined;

@@ -12,7 +12,7 @@ export type UpstreamSample = {
     inFlight: number;
     connections: number;
     failures: number;
-    isLeftAlone: boolean;
+    isCircuitOpen: boolean;
   }[];
 };
 
@@ -52,7 +52,7 @@ export function watchUpstreams(registry: Registry, sample: () => readonly Upstre
         inFlight.set(labels, each.inFlight);
         connections.set(labels, each.connections);
         failures.set(labels, each.failures);
-        leftAlone.set(labels, each.isLeftAlone ? 1 : 0);
+        leftAlone.set(labels, each.isCircuitOpen ? 1 : 0);
       }
     }
   };

@@ -5,7 +5,7 @@ import * as oidc from "openid-client";
 import type { KeycloakAdminConfig, ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { UserName } from "../session/indexes.ts";
-import { untilItWorks } from "../lib/memoize-success.ts";
+import { memoizeSuccess } from "../lib/memoize-success.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import { refusedResponse, wordOf } from "./provider-errors.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
@@ -60,7 +60,7 @@ export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAd
     if (status !== 404) throw unavailable(refusal(status));
     return true;
   };
-  const proven = untilItWorks(prove, CHECK_PAUSE_MS);
+  const proven = memoizeSuccess(prove, CHECK_PAUSE_MS);
 
   return {
     async endOfUser({ issuer, subject }) {

@@ -6,7 +6,7 @@ import { checkedMetadata } from "./provider-metadata.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
 import { createProviderProbe, keepResult } from "./provider-probe.ts";
-import { untilItWorks } from "../lib/memoize-success.ts";
+import { memoizeSuccess } from "../lib/memoize-success.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 
 type Connection = {
@@ -68,7 +68,7 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
     };
   };
   const probe = createProviderProbe(config, fetch);
-  return Object.assign(untilItWorks(discover, DISCOVERY_PAUSE_MS), { probe, outage: keepResult(probe) });
+  return Object.assign(memoizeSuccess(discover, DISCOVERY_PAUSE_MS), { probe, outage: keepResult(probe) });
 }
 
 /** Basic unless the provider only knows the other one; a bare string would mean client_secret_post. */

@@ -6,7 +6,7 @@ import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
 import type { Log } from "../logging/log.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
-import { untilItWorks } from "../lib/memoize-success.ts";
+import { memoizeSuccess } from "../lib/memoize-success.ts";
 import { createClockDifference } from "./clock-skew.ts";
 import { isLag, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
@@ -118,7 +118,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
   };
   // A wrong secret or redirect URI is found by the first probe instead of the first user. Nobody is sent to this
   // request, and it is gone in a minute; a provider without pushed requests shows it at the first login only.
-  const proveRegistration = untilItWorks(
+  const proveRegistration = memoizeSuccess(
     () =>
       authorizationUrl({
         state: oidc.randomState(),

@@ -2,11 +2,11 @@
 import type { IncomingMessage } from "node:http";
 import type { TokenTarget, UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { whenAtHand, type Eventually } from "../lib/maybe-promise.ts";
+import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { RequestState } from "../http/request-state.ts";
 import type { WaitingQuotas } from "../http/load-shedding.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
-import { CODE_OF_END } from "../session/end-reasons.ts";
+import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
 import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
@@ -25,7 +25,7 @@ export type Authorize = (
   upstream: UpstreamConfig,
   /** Of a request that waits for its response; absent for a use of an open connection. */
   state?: RequestState,
-) => Eventually<Authorized>;
+) => MaybePromise<Authorized>;
 
 type Asked = { upstream: UpstreamConfig; state: RequestState | undefined };
 
@@ -34,7 +34,7 @@ type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 type Parts = {
   sessions: Sessions;
   vault: Vault;
-  accessTokenFor: (session: SpendingSession) => Eventually<AccessTokenResult>;
+  accessTokenFor: (session: SpendingSession) => MaybePromise<AccessTokenResult>;
   clientToken: (target: TokenTarget) => Promise<string>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
@@ -46,8 +46,8 @@ type Parts = {
 /** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
 export function authorizeUpstream(parts: Parts): Authorize {
   const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = parts;
-  const spend = (found: FoundSession, tokens: TokenSet, target: TokenTarget): Eventually<Authorized> =>
-    whenAtHand(accessTokenFor(spendingSession(found, tokens)), (result) => {
+  const spend = (found: FoundSession, tokens: TokenSet, target: TokenTarget): MaybePromise<Authorized> =>
+    mapMaybePromise(accessTokenFor(spendingSession(found, tokens)), (result) => {
       if (result.kind !== "ready") return endOf(found, result);
       sessions.keepAlive(found);
       const { accessToken } = result;
@@ -63,7 +63,7 @@ export function authorizeUpstream(parts: Parts): Authorize {
     // Without a token that could be renewed the session is over: nobody may see it as logged in any more.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
     const reason = result.kind === "signed-out" ? await sessions.endReason(sessionId) : undefined;
-    throw reason === undefined ? tokenError(result) : new GatewayError(CODE_OF_END[reason], { reason });
+    throw reason === undefined ? tokenError(result) : new GatewayError(END_REASON_TO_ERROR_CODE[reason], { reason });
   };
 
   /** Our own token, but only for somebody who is logged in. */
@@ -79,7 +79,7 @@ export function authorizeUpstream(parts: Parts): Authorize {
     sessionId: string | undefined,
     found: FoundSession | undefined,
     { upstream, state }: Asked,
-  ): Eventually<Authorized> => {
+  ): MaybePromise<Authorized> => {
     const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       if (state !== undefined) countForSession(state, found.inFlight);
@@ -97,16 +97,16 @@ export function authorizeUpstream(parts: Parts): Authorize {
   };
   const refuse = async (sessionId: string, fault: string | undefined): Promise<never> => {
     const reason = await sessions.endReason(sessionId);
-    throw new GatewayError(reason === undefined ? "session_expired" : CODE_OF_END[reason], {
+    throw new GatewayError(reason === undefined ? "session_expired" : END_REASON_TO_ERROR_CODE[reason], {
       reason: fault ?? reason ?? "no such session",
     });
   };
 
-  return function authorize(request, upstream, state): Eventually<Authorized> {
+  return function authorize(request, upstream, state): MaybePromise<Authorized> {
     if (upstream.token === "none") return { accessToken: undefined };
     const sessionId = sessionIdFrom(request.headers.cookie);
     if (sessionId === undefined) return admit(undefined, undefined, { upstream, state });
-    return whenAtHand(sessions.find(sessionId), (found) => admit(sessionId, found, { upstream, state }));
+    return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, { upstream, state }));
   };
 }
 

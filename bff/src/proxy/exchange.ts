@@ -30,7 +30,7 @@ export type Exchange = {
   /** What an answer means instead of itself; undefined: it is passed on. */
   refusalOf: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
   /** The head for the browser. */
-  answerHead: (status: number, headers: IncomingHttpHeaders) => string[];
+  responseHead: (status: number, headers: IncomingHttpHeaders) => string[];
   /** The upstream broke off an answer that had begun. */
   onCut: () => void;
   /** See STALLED_READER_MS, which it is where it is not given. */
@@ -162,7 +162,7 @@ class Run implements TracedHandler {
       return;
     }
     const response = this.#response;
-    const head = asked.parts.answerHead(status, headers);
+    const head = asked.parts.responseHead(status, headers);
     if (isUploading(this.#request)) head.push("Connection", "close");
     response.writeHead(status, head);
     const length = headers["content-length"];

@@ -3,19 +3,19 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { whenAtHand, type Eventually } from "../lib/maybe-promise.ts";
+import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { handshakeOf } from "../http/websocket-handshake.ts";
 import { isBelow } from "../lib/paths.ts";
 import { hasBody, rawPath, requestState, type RequestState } from "../http/request-state.ts";
-import { CODE_OF_END } from "../session/end-reasons.ts";
+import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { EndReason } from "../store/store.ts";
-import { answerHeaders } from "../http/security-headers.ts";
+import { securityHeaderList } from "../http/security-headers.ts";
 import type { Log } from "../logging/log.ts";
 import type { Authorize, Authorized } from "./authorize.ts";
 import { exchange } from "./exchange.ts";
 import { requestHeaders, responseHeaders } from "../headers/forwarded-headers.ts";
-import type { OpenAnswers } from "./open-responses.ts";
+import type { OpenResponses } from "./open-responses.ts";
 import { requestBody } from "./request-body.ts";
 import { stepUpDemand } from "./step-up.ts";
 import type { WebSocketRequest } from "./websocket/upgrade.ts";
@@ -27,7 +27,7 @@ export type ForwardingParts = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;
   upstreams: readonly Upstream[];
   authorize: Authorize;
-  openAnswers: Pick<OpenAnswers, "begin">;
+  openResponses: Pick<OpenResponses, "begin">;
   forwardWebSocket: (asked: WebSocketRequest) => Promise<void>;
   log: Log;
 };
@@ -42,10 +42,10 @@ type Admitted = {
 
 /** Answers every path under /api and no other. @throws GatewayError */
 export function apiForwarding(parts: ForwardingParts) {
-  const { config, upstreams, authorize, openAnswers, forwardWebSocket, log } = parts;
+  const { config, upstreams, authorize, openResponses, forwardWebSocket, log } = parts;
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
-  const securityList = answerHeaders(config.publicOrigin);
+  const securityList = securityHeaderList(config.publicOrigin);
   const mapUrl = createUrlMapper(config.publicOrigin, upstreams);
 
   const headOf = ({ request, state, upstream }: Admitted, accessToken: string | undefined, isWithBody: boolean) =>
@@ -61,16 +61,16 @@ export function apiForwarding(parts: ForwardingParts) {
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
 
-  const forward = (admitted: Admitted, { accessToken, sessionKey }: Authorized): Eventually<void> => {
+  const forward = (admitted: Admitted, { accessToken, sessionKey }: Authorized): MaybePromise<void> => {
     const { ctx, request, response, state, upstream } = admitted;
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
     const isWithBody = hasBody(request);
     const target = upstreamTarget(upstream, request.url ?? "");
     const headers = headOf(admitted, accessToken, isWithBody);
-    const answerHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
+    const responseHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined)
-        openAnswers.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
+        openResponses.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
       return securityList.concat(
         responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
       );
@@ -81,11 +81,11 @@ export function apiForwarding(parts: ForwardingParts) {
       state.code = "upstream_unreachable";
       log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
     };
-    const asked = { request, response, upstream, target, headers, refusalOf, answerHead, onCut };
+    const asked = { request, response, upstream, target, headers, refusalOf, responseHead, onCut };
     const handshake = handshakeOf(request);
     if (handshake !== undefined) return forwardWebSocket({ ...asked, handshake, sessionKey, state });
     const free = upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody));
-    return whenAtHand(free ?? upstream.balancer.wait(response), (address) => {
+    return mapMaybePromise(free ?? upstream.balancer.wait(response), (address) => {
       if (address === undefined) return;
       if (request.headers.expect !== undefined) response.writeContinue();
       const { maxBodyBytes } = upstream.config;
@@ -94,7 +94,7 @@ export function apiForwarding(parts: ForwardingParts) {
     });
   };
 
-  return function forwardApi(ctx: Context, next: Next): Eventually<void> {
+  return function forwardApi(ctx: Context, next: Next): MaybePromise<void> {
     const target = ctx.req.url ?? "";
     if (!isBelow(target, "/api")) return next();
     ctx.respond = false;
@@ -108,7 +108,7 @@ export function apiForwarding(parts: ForwardingParts) {
     if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
     const admitted = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
-    return whenAtHand(authorize(ctx.req, upstream.config, admitted.state), (authorized) =>
+    return mapMaybePromise(authorize(ctx.req, upstream.config, admitted.state), (authorized) =>
       forward(admitted, authorized),
     );
   };
@@ -117,6 +117,6 @@ export function apiForwarding(parts: ForwardingParts) {
 /** For the log's line: the browser did not leave, it was put out. */
 function noteCut(ctx: Context, reason: EndReason): void {
   const state = requestState(ctx);
-  state.code = CODE_OF_END[reason];
+  state.code = END_REASON_TO_ERROR_CODE[reason];
   state.reason = `the session ended while its answer was open: ${reason}`;
 }

@@ -11,7 +11,7 @@ export type OpenAnswer = {
   onCut: (reason: EndReason) => void;
 };
 
-export type OpenAnswers = {
+export type OpenResponses = {
   /** To be told of each answer of a session when its head arrives. */
   begin(answer: OpenAnswer, headers: IncomingHttpHeaders): void;
   close(): void;
@@ -22,7 +22,7 @@ const SWEEP_MS = 400;
 /** A body of this length is over before anybody could end its session. */
 const SHORT_BYTES = 65_536;
 
-export function createOpenAnswers(live: Pick<LiveConnections, "add">): OpenAnswers {
+export function createOpenResponses(live: Pick<LiveConnections, "add">): OpenResponses {
   let young: OpenAnswer[] = [];
   let older: OpenAnswer[] = [];
 

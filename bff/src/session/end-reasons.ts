@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { EndReason } from "../store/store.ts";
 
-export const CODE_OF_END: Readonly<Record<EndReason, ErrorCode>> = {
+export const END_REASON_TO_ERROR_CODE: Readonly<Record<EndReason, ErrorCode>> = {
   logout: "session_revoked",
   replaced: "session_revoked",
   provider_logout: "session_revoked",

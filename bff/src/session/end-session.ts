@@ -11,13 +11,13 @@ type Parts = {
   store: Pick<Store, "end" | "removeFromIndex">;
   log: Pick<Log, "security">;
   /** Resolves when no instance can be unaware any more of an end that is stored now. */
-  untilAllHeard: () => Promise<void>;
+  untilAcknowledged: () => Promise<void>;
 };
 
-export function createEnding({ store, log, untilAllHeard }: Parts): EndSession {
+export function createEnding({ store, log, untilAcknowledged }: Parts): EndSession {
   return async function end(key, reason) {
     const json = await store.end(key, reason);
-    const allHeard = ACKNOWLEDGED.has(reason) ? untilAllHeard() : Promise.resolve();
+    const allHeard = ACKNOWLEDGED.has(reason) ? untilAcknowledged() : Promise.resolve();
     const session = json === undefined ? undefined : parseSession(json);
     if (session !== undefined) {
       log.security("session_ended", {

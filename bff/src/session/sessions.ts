@@ -1,6 +1,6 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
-import { BoundedMap, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
-import { whenAtHand, type Eventually } from "../lib/maybe-promise.ts";
+import { FifoCache, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
+import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { createInFlight, type InFlight } from "../lib/in-flight.ts";
 import type { Log } from "../logging/log.ts";
 import {
@@ -29,7 +29,7 @@ export type FoundSession = {
 
 export type Sessions = {
   /** From memory where that is as good as asking the store (session-cache.ts). */
-  find(sessionId: string): Eventually<FoundSession | undefined>;
+  find(sessionId: string): MaybePromise<FoundSession | undefined>;
   findWithTimes(sessionId: string): Promise<(FoundSession & SessionTimes) | undefined>;
   /** Why a session id is no longer good; undefined: it ran out, or never was. */
   endReason(sessionId: string): Promise<EndReason | undefined>;
@@ -54,9 +54,9 @@ export type Sessions = {
 type Parts = {
   store: Store;
   /** For `find`; default: the store itself. */
-  read?: (key: SessionKey) => Eventually<StoredSession | undefined>;
+  read?: (key: SessionKey) => MaybePromise<StoredSession | undefined>;
   /** Resolves when no instance can be unaware any more of an end that is stored now. */
-  untilAllHeard?: () => Promise<void>;
+  untilAcknowledged?: () => Promise<void>;
   log: Log;
   sessionIdleMs: number;
   sessionMaxMs: number;
@@ -68,14 +68,14 @@ type Parts = {
 const MOST_SLIDING_SESSIONS = 100_000;
 
 export function createSessions(parts: Parts): Sessions {
-  const { store, read = store.read, untilAllHeard = () => Promise.resolve(), log } = parts;
+  const { store, read = store.read, untilAcknowledged = () => Promise.resolve(), log } = parts;
   const { sessionIdleMs, sessionMaxMs, monotonicMs } = parts;
   const clock = monotonicMs ?? (() => performance.now());
   /** The idle limit is precise to this: a session may end so much early, never late. */
   const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
-  const remembered = new BoundedMap<string, { found: FoundSession }>(REMEMBERED_SESSIONS);
+  const remembered = new FifoCache<string, { found: FoundSession }>(REMEMBERED_SESSIONS);
   /** Apart from what is remembered: a slide makes every instance read the record again, so no session may slide more often. */
-  const slidAtMs = new BoundedMap<SessionKey, number>(MOST_SLIDING_SESSIONS);
+  const slidAtMs = new FifoCache<SessionKey, number>(MOST_SLIDING_SESSIONS);
 
   const remember = (sessionId: string, stored: StoredSession): FoundSession | undefined => {
     const known = remembered.get(sessionId);
@@ -93,11 +93,13 @@ export function createSessions(parts: Parts): Sessions {
   };
   const keyOf = (sessionId: string) => remembered.get(sessionId)?.found.key ?? sessionKeyOf(sessionId);
 
-  const end = createEnding({ store, log, untilAllHeard });
+  const end = createEnding({ store, log, untilAcknowledged });
 
   return {
     find: (sessionId) =>
-      whenAtHand(read(keyOf(sessionId)), (stored) => (stored === undefined ? undefined : remember(sessionId, stored))),
+      mapMaybePromise(read(keyOf(sessionId)), (stored) =>
+        stored === undefined ? undefined : remember(sessionId, stored),
+      ),
     async findWithTimes(sessionId) {
       const stored = await store.readWithTimes(keyOf(sessionId));
       const found = stored === undefined ? undefined : remember(sessionId, stored);
@@ -138,7 +140,7 @@ export function createSessions(parts: Parts): Sessions {
           : { issuedAtSeconds: undefined, ttlMs: sessionMaxMs };
       const keys = await store.closeIndex(indexOf(target), close);
       // Somebody else may be ending them, and is not done before all have heard (I2).
-      if (keys.length === 0) await untilAllHeard();
+      if (keys.length === 0) await untilAcknowledged();
       const ended = await Promise.all(keys.map((key) => end(key, reason)));
       return ended.filter(Boolean).length;
     },

@@ -1,6 +1,6 @@
 // How long the session store may take, measured fairly: a gateway that was itself held up blames nobody else.
 import { performance } from "node:perf_hooks";
-import { Roll } from "../lib/linked-list.ts";
+import { LinkedList } from "../lib/linked-list.ts";
 
 /** @returns the work's own outcome, or a rejection once the deadline has passed; the work itself goes on */
 export type Deadline = <T>(work: Promise<T>) => Promise<T>;
@@ -17,7 +17,7 @@ const HELD_UP_MS = 25;
  * answers that came in time have not been looked at yet: what waits is given as long again, at most `timeoutMs`.
  */
 export function createDeadline(timeoutMs: number): Deadline {
-  const waiting = new Roll<Waiting>();
+  const waiting = new LinkedList<Waiting>();
   let timer: NodeJS.Timeout | undefined;
 
   const judge = (): void => {

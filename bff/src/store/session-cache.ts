@@ -1,8 +1,8 @@
 // Sessions that this process may answer for without asking the store: read once, kept until anybody changes them, and
 // used only while it is proven that no change is missing (docs/decisions/0013).
-import type { Eventually } from "../lib/maybe-promise.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Log } from "../logging/log.ts";
-import { HEARD_WITHIN_MS, type ChangeFeed, type FeedState, type SessionKey, type Store } from "./store.ts";
+import { MAX_STALENESS_MS, type ChangeFeed, type FeedState, type SessionKey, type Store } from "./store.ts";
 import type { StoredSession } from "./store.ts";
 
 /** How a session was read: from memory; from the store and kept; from the store, for nothing may be kept or believed. */
@@ -12,9 +12,9 @@ export type SessionCache = {
   /** The store for everybody else: what this process writes is forgotten here at once. */
   store: Store;
   /** At hand where it is kept. */
-  read: (key: SessionKey) => Eventually<StoredSession | undefined>;
+  read: (key: SessionKey) => MaybePromise<StoredSession | undefined>;
   /** At once where nobody keeps sessions in memory. */
-  untilAllHeard: typeof untilAllHeard;
+  untilAcknowledged: typeof untilAcknowledged;
   /** Undefined: there is no cache. */
   state(): FeedState | undefined;
 };
@@ -43,7 +43,7 @@ const MOST = { entries: 20_000, characters: 64 * 1024 * 1024 };
 const MARGIN_MS = 5;
 
 export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs }: Parts): SessionCache {
-  if (maxAgeMs === 0 || store.hearChanges === undefined) return withoutCache(store);
+  if (maxAgeMs === 0 || store.subscribeInvalidations === undefined) return withoutCache(store);
   const clock = monotonicMs ?? (() => performance.now());
   const kept = createKept();
   const flights = new Map<SessionKey, Flight>();
@@ -55,7 +55,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     flight.isOvertaken = true;
     flights.delete(key);
   };
-  const feed: ChangeFeed = store.hearChanges({
+  const feed: ChangeFeed = store.subscribeInvalidations({
     changed(key) {
       metrics.sessionChanged();
       forget(key);
@@ -101,27 +101,27 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
   return {
     store: { ...store, end: forgetting(store.end), saveTokens: forgetting(store.saveTokens) },
     read(key) {
-      const isProven = feed.isProven();
+      const isFresh = feed.isFresh();
       const entry = kept.get(key);
       if (entry !== undefined && clock() < entry.untilMs) {
-        metrics.sessionRead(isProven ? "hit" : "bypass");
-        return isProven ? entry.stored : store.read(key);
+        metrics.sessionRead(isFresh ? "hit" : "bypass");
+        return isFresh ? entry.stored : store.read(key);
       }
-      metrics.sessionRead(feed.isHearing() ? "miss" : "bypass");
-      return feed.isHearing() ? readAndKeep(key) : store.read(key);
+      metrics.sessionRead(feed.isConnected() ? "miss" : "bypass");
+      return feed.isConnected() ? readAndKeep(key) : store.read(key);
     },
-    untilAllHeard: () => (feed.state().kind === "impossible" ? Promise.resolve() : untilAllHeard()),
+    untilAcknowledged: () => (feed.state().kind === "impossible" ? Promise.resolve() : untilAcknowledged()),
     state: feed.state,
   };
 }
 
 /** Resolves when no instance can be unaware any more of a change that the store has just acknowledged. */
-export function untilAllHeard(): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, HEARD_WITHIN_MS + MARGIN_MS));
+export function untilAcknowledged(): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, MAX_STALENESS_MS + MARGIN_MS));
 }
 
 function withoutCache(store: Store): SessionCache {
-  return { store, read: store.read, untilAllHeard: () => Promise.resolve(), state: () => undefined };
+  return { store, read: store.read, untilAcknowledged: () => Promise.resolve(), state: () => undefined };
 }
 
 /** Entries up to a number and a size; what was put in first is given up first. */

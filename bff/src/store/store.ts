@@ -55,7 +55,7 @@ export type EndListener = {
   /** A session was ended, here or on another instance. Running out is not told: that is for a timer. */
   onEnd: (key: SessionKey, reason: EndReason) => void;
   /** Ends may have gone unheard until now: whatever matters must be looked at again. */
-  onGap: () => void;
+  onResubscribe: () => void;
 };
 
 /**
@@ -129,7 +129,7 @@ export type Store = {
   /** Deletes the record and leaves a tombstone, in one step. @returns the koa-session JSON that was there. */
   end(key: SessionKey, reason: EndReason): Promise<string | undefined>;
   endReason(key: SessionKey): Promise<EndReason | undefined>;
-  /** Hears of every end on every instance, from the first `onGap` on. Throws nothing. @returns how to stop */
+  /** Hears of every end on every instance, from the first `onResubscribe` on. Throws nothing. @returns how to stop */
   onSessionEnd(listener: EndListener): () => void;
   /** @returns undefined while ends can be told and heard, otherwise one sentence that names the setting and the cure. */
   listenFault(): string | undefined;
@@ -182,7 +182,7 @@ export type Store = {
   releaseClaim(purpose: OneTimePurpose, hash: string, owner: string): Promise<void>;
 
   /** Begins to tell of every change to a session record, by whomever it is made. Absent: the store cannot. */
-  hearChanges?(listener: ChangeListener): ChangeFeed;
+  subscribeInvalidations?(listener: ChangeListener): ChangeFeed;
 
   /** @returns undefined when all is well, otherwise one sentence that names the setting and the cure. */
   check(): Promise<string | undefined>;
@@ -210,12 +210,12 @@ export type FeedState =
 
 export type ChangeFeed = {
   /** Whether changes are heard of: what is read from now on may be kept until one is. */
-  isHearing(): boolean;
+  isConnected(): boolean;
   /**
-   * Whether every change that is longer ago than HEARD_WITHIN_MS has been heard of. To be asked on every request:
+   * Whether every change that is longer ago than MAX_STALENESS_MS has been heard of. To be asked on every request:
    * asking is what keeps the proof coming.
    */
-  isProven(): boolean;
+  isFresh(): boolean;
   state(): FeedState;
   close(): void;
 };
@@ -224,7 +224,7 @@ export type ChangeFeed = {
  * Nobody answers from memory unless it was proven so recently that nothing is missing. So this long after a change was
  * stored nobody can be unaware of it, whatever connection has broken or gone silent since.
  */
-export const HEARD_WITHIN_MS = 100;
+export const MAX_STALENESS_MS = 100;
 
 /** Tombstones outlive every request that could still hold the session's record. */
 export const TOMBSTONE_MS = 24 * 3_600_000;

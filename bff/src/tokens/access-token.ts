@@ -1,13 +1,13 @@
 // An access token for a session, now: the one it has, or the one refresh that everybody in this process shares.
-import type { Eventually } from "../lib/maybe-promise.ts";
-import { createEarlyRefreshes } from "./background-refresh.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
+import { createBackgroundRefresh } from "./background-refresh.ts";
 import type { AccessTokenResult, SpendingSession } from "./refresh.ts";
-import type { RefreshTurns } from "./refresh-rate-limiter.ts";
+import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
 import { isDue, type SharedClock } from "./token-set.ts";
 
 type Parts = {
   refresh: (session: SpendingSession) => Promise<AccessTokenResult>;
-  turns: Pick<RefreshTurns, "freeInMs" | "intervalMs">;
+  turns: Pick<RefreshRateLimiter, "freeInMs" | "intervalMs">;
   /** Longest that a request waits. The refresh goes on without it. */
   waitMs: number;
   clock: SharedClock;
@@ -28,9 +28,9 @@ export function createAccessTokenFor({ refresh, turns, waitMs, clock }: Parts) {
     flights.set(key, flight);
     return flight;
   };
-  const refreshEarly = createEarlyRefreshes({ fly, isFlying: (key) => flights.has(key), turns, now: clock.nowMs });
+  const refreshEarly = createBackgroundRefresh({ fly, isFlying: (key) => flights.has(key), turns, now: clock.nowMs });
 
-  return function accessTokenFor(session: SpendingSession): Eventually<AccessTokenResult> {
+  return function accessTokenFor(session: SpendingSession): MaybePromise<AccessTokenResult> {
     const { tokens } = session;
     if (clock.nowMs() < tokens.usableUntilMs) {
       if (isDue(tokens, clock) && tokens.refreshToken !== undefined) refreshEarly(session);

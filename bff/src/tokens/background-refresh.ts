@@ -3,19 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
 import type { SessionKey } from "../store/store.ts";
 import type { AccessTokenResult, SpendingSession } from "./refresh.ts";
-import type { RefreshTurns } from "./refresh-rate-limiter.ts";
+import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
 
 type Parts = {
   fly: (session: SpendingSession) => Promise<AccessTokenResult>;
   isFlying: (key: SessionKey) => boolean;
-  turns: Pick<RefreshTurns, "freeInMs" | "intervalMs">;
+  turns: Pick<RefreshRateLimiter, "freeInMs" | "intervalMs">;
   now: () => number;
 };
 
 /** After a refresh that led to nothing, the next one in the background waits for so long. */
 const PAUSE_MS = 1_000;
 
-export function createEarlyRefreshes({ fly, isFlying, turns, now }: Parts) {
+export function createBackgroundRefresh({ fly, isFlying, turns, now }: Parts) {
   const waiting = new Map<SessionKey, SpendingSession>();
   const pausedUntilMs = new Map<SessionKey, number>();
   let isServing = false;

@@ -2,7 +2,7 @@
 // This process alone measures its age, and no clock that is set makes it younger.
 import { tokenSetFrom, type TokenGrant } from "./token-set.ts";
 
-export type KeptToken = {
+export type CachedToken = {
   /** @throws what the fetch throws, while there is no token that could be used */
   (): Promise<string>;
   /** The token that is kept is of no use any more. */
@@ -23,7 +23,7 @@ const PAUSE_MS = 1_000;
 
 const OWN_CLOCKS: Clocks = { monotonicMs: () => performance.now(), localMs: () => Date.now() };
 
-export function keepToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks = OWN_CLOCKS): KeptToken {
+export function keepToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks = OWN_CLOCKS): CachedToken {
   const { monotonicMs } = clocks;
   let current: Aging | undefined;
   let flight: Promise<Aging> | undefined;
@@ -45,13 +45,13 @@ export function keepToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks 
     return flight;
   };
   const hasExpired = (): boolean => current !== undefined && current.ageMs() >= current.usableForMs;
-  const keptToken = async (): Promise<string> => {
+  const cachedToken = async (): Promise<string> => {
     if (current === undefined || hasExpired()) return (await renewOnce()).accessToken;
     // A fault in the background is met, and answered for, by whoever needs the token once it is too old.
     if (current.ageMs() >= current.dueAfterMs) renewOnce().catch(() => undefined);
     return current.accessToken;
   };
-  return Object.assign(keptToken, { hasExpired });
+  return Object.assign(cachedToken, { hasExpired });
 }
 
 /** As old as the clock says by which it is older. */

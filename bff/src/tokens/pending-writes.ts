@@ -20,7 +20,7 @@ export type LateSaves = {
 
 type Parts = { store: Pick<Store, "saveTokens">; log: Log; saveMs: number; everyMs: number };
 
-export function createLateSaves({ store, log, saveMs, everyMs }: Parts): LateSaves {
+export function createPendingWrites({ store, log, saveMs, everyMs }: Parts): LateSaves {
   const waiting = new Map<SessionKey, LateSave & { sinceMs: number }>();
   const offering = new Set<Promise<void>>();
 

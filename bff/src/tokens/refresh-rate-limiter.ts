@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../logging/log.ts";
 import type { Store } from "../store/store.ts";
 
-export type RefreshTurns = {
+export type RefreshRateLimiter = {
   /**
    * Waits for the next turn.
    * @returns false where it is too far off: nothing was taken.
@@ -25,7 +25,7 @@ const SAY_EVERY_MS = 60_000;
 type Parts = { store: Pick<Store, "refreshTurn">; log: Pick<Log, "warn">; perSecond: number };
 
 /** @param perSecond 0: no limit, and nobody is asked */
-export function createRefreshTurns({ store, log, perSecond }: Parts): RefreshTurns {
+export function createRefreshRateLimiter({ store, log, perSecond }: Parts): RefreshRateLimiter {
   const intervalMs = perSecond === 0 ? 0 : 1_000 / perSecond;
   let saidAtMs = -Infinity;
   const sayWhatLimits = (waitMs: number): void => {

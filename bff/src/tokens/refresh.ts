@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import type { EndReason, SessionKey, Store } from "../store/store.ts";
-import { createLateSaves, type LateSaves } from "./pending-writes.ts";
+import { createPendingWrites, type LateSaves } from "./pending-writes.ts";
 import { tokenLifeOf, tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 
@@ -49,7 +49,7 @@ export type RefreshParts = {
   log: Log;
   spend: SpendRefreshToken;
   /** Waits until the provider may be asked. @returns false where that is too far off. */
-  takeTurn: () => Promise<boolean>;
+  acquireSlot: () => Promise<boolean>;
   endSession: (key: SessionKey, reason: EndReason) => Promise<boolean>;
   onOutcome?: (outcome: RefreshOutcome["kind"] | "fenced") => void;
   timing: RefreshTiming;
@@ -82,15 +82,15 @@ export type Refresh = {
 
 export function createRefresh(options: RefreshParts): Refresh {
   const { store, vault, log, timing } = options;
-  const lateSaves = createLateSaves({ store, log, saveMs: timing.saveMs, everyMs: timing.pollMs * 4 });
-  const parts: Parts = { ...options, lateSaves };
+  const pendingWrites = createPendingWrites({ store, log, saveMs: timing.saveMs, everyMs: timing.pollMs * 4 });
+  const parts: Parts = { ...options, pendingWrites };
   const running = new Set<Promise<unknown>>();
 
   const refresh = async (session: SpendingSession): Promise<AccessTokenResult> => {
     const owner = randomBytes(12).toString("base64url");
     const { leaseMs, graceMs, pollMs, waitMs } = timing;
     const giveUpAtMs = performance.now() + waitMs;
-    await lateSaves.settle(session.key);
+    await pendingWrites.settle(session.key);
     let current = session;
     while (performance.now() < giveUpAtMs) {
       const { tokenVersion } = current;
@@ -104,7 +104,7 @@ export function createRefresh(options: RefreshParts): Refresh {
         continue;
       }
       const tokens = vault.open(claim.stored.tokens, session.sessionId);
-      if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : SEALED_ELSEWHERE;
+      if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : KEY_NOT_AVAILABLE;
       if (store.nowMs() < tokens.usableUntilMs) return { kind: "ready", accessToken: tokens.accessToken };
       current = { ...session, tokens, tokenVersion: claim.stored.tokenVersion };
     }
@@ -117,12 +117,12 @@ export function createRefresh(options: RefreshParts): Refresh {
   };
   const settled = async (): Promise<void> => {
     await Promise.allSettled(running);
-    await lateSaves.settled();
+    await pendingWrites.settled();
   };
   return Object.assign(tracked, { settled });
 }
 
-type Parts = RefreshParts & { lateSaves: LateSaves };
+type Parts = RefreshParts & { pendingWrites: LateSaves };
 type Lease = { owner: string; claimedAtMs: number; afterUnknown: boolean };
 
 async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Lease): Promise<AccessTokenResult> {
@@ -132,10 +132,10 @@ async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Le
     store.renewRefresh(session.key, lease.owner, timing.leaseMs).catch(() => undefined);
   }, timing.leaseMs / 3);
   try {
-    if (!(await takeTurn(parts, session, lease.owner))) return { kind: "unavailable", retryAfterSeconds: 30 };
+    if (!(await acquireSlot(parts, session, lease.owner))) return { kind: "unavailable", retryAfterSeconds: 30 };
     // A process that stood still or waited since its claim may have lost the lease: ask before anything is spent.
     if (performance.now() - lease.claimedAtMs > timing.leaseMs / 2)
-      if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return BUSY_ELSEWHERE;
+      if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return LEASE_LOST;
     const { refreshToken = "" } = session.tokens;
     const outcome = await parts.spend(refreshToken, { issuer: session.issuer, subject: session.subject });
     parts.onOutcome?.(outcome.kind);
@@ -160,7 +160,11 @@ async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Le
 }
 
 /** Without a turn nothing is spent, and anyone may try again. */
-async function takeTurn({ store, takeTurn: take }: Parts, { key }: SpendingSession, owner: string): Promise<boolean> {
+async function acquireSlot(
+  { store, acquireSlot: take }: Parts,
+  { key }: SpendingSession,
+  owner: string,
+): Promise<boolean> {
   const giveBack = () => store.releaseRefresh(key, owner, "unspent");
   try {
     if (await take()) return true;
@@ -174,8 +178,8 @@ async function takeTurn({ store, takeTurn: take }: Parts, { key }: SpendingSessi
 
 const NO_TOKENS: AccessTokenResult = { kind: "signed-out", reason: "no-tokens" };
 /** I5: another instance has renewed them under a master key that this one has not got yet, or no more. */
-const SEALED_ELSEWHERE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 5 };
-const BUSY_ELSEWHERE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };
+const KEY_NOT_AVAILABLE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 5 };
+const LEASE_LOST: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };
 
 /** The old refresh token is spent: what was got for it is offered to the store until it takes it. */
 async function saveRenewed(parts: Parts, session: SpendingSession, owner: string, grant: TokenGrant) {
@@ -187,7 +191,7 @@ async function saveRenewed(parts: Parts, session: SpendingSession, owner: string
     if (await parts.store.saveTokens(session.key, owner, sealed, life)) return readyWith(tokens);
   } catch (error) {
     // Those who wait get their 503 now; the result is not lost with them.
-    parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life });
+    parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life });
     throw error;
   }
   return afterFence(parts, session, sealed);
@@ -211,7 +215,7 @@ async function keepSuccessor(
     try {
       await store.saveTokens(session.key, owner, sealed);
     } catch (error) {
-      parts.lateSaves.offer({ key: session.key, handle: session.handle, owner, sealed, life: "unchanged" });
+      parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life: "unchanged" });
       throw error;
     }
   }
@@ -238,7 +242,7 @@ async function settleRejected(
   if (stored !== undefined && stored.tokenVersion !== session.tokenVersion) {
     const tokens = parts.vault.open(stored.tokens, session.sessionId);
     if (tokens !== undefined) return readyWith(tokens);
-    if (!parts.vault.hasKeyOf(stored.tokens)) return SEALED_ELSEWHERE;
+    if (!parts.vault.hasKeyOf(stored.tokens)) return KEY_NOT_AVAILABLE;
   }
   parts.log.security("refresh_rejected", {
     session: session.handle,

@@ -1,6 +1,6 @@
 // Where token sets are kept: sealed under a key that needs the session id itself, so that a dump of Redis together
 // with the master key is still useless without the browsers' cookies.
-import { BoundedMap, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
+import { FifoCache, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
 import type { SealerFactory } from "../lib/encryption.ts";
 import type { TokenSet } from "./token-set.ts";
 
@@ -15,7 +15,7 @@ export type Vault = {
 export function createVault(sealerFor: SealerFactory): Vault {
   const sealer = sealerFor("token set");
   /** By their exact ciphertext: the store is still asked, only the decryption is saved. */
-  const opened = new BoundedMap<string, { sealed: string; tokens: TokenSet }>(REMEMBERED_SESSIONS);
+  const opened = new FifoCache<string, { sealed: string; tokens: TokenSet }>(REMEMBERED_SESSIONS);
   return {
     hasKeyOf: (sealed) => sealer.hasKeyOf(sealed),
     seal: (tokens, sessionId) => sealer.seal(JSON.stringify(tokens), sessionId),

@@ -143,7 +143,7 @@ function several(addresses: readonly Address[], max: number, { breakerFailures }
       works ||= isWorking;
       if (address.inFlight >= max) continue;
       // A write would be lost with the attempt: it asks only where no reader comes.
-      if (!isWorking && address.breaker.takeProbe(!isRepeatable)) return address;
+      if (!isWorking && address.breaker.acquireProbe(!isRepeatable)) return address;
       if (isWorking && (best === undefined || address.inFlight < best.inFlight)) best = address;
     }
     if (best !== undefined || works) return best;

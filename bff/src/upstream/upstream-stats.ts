@@ -15,9 +15,9 @@ export type UpstreamOutcome =
   /** The browser's body was too large, or broke off. */
   | "body_refused";
 
-export type Tally = Record<UpstreamOutcome, number> & { retries: number };
+export type UpstreamStats = Record<UpstreamOutcome, number> & { retries: number };
 
-export function createTally(): Tally {
+export function createUpstreamStats(): UpstreamStats {
   return {
     complete: 0,
     upgraded: 0,

@@ -5,13 +5,13 @@ import type { UpstreamSample } from "../metrics/metrics.ts";
 import { createAddress, type Address, type AddressLog } from "./upstream-server.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
 import { requestHeaderFilter } from "../headers/request-header-rules.ts";
-import { createTally, type Tally } from "./upstream-stats.ts";
+import { createUpstreamStats, type UpstreamStats } from "./upstream-stats.ts";
 
 export type Upstream = Readonly<{
   config: UpstreamConfig;
   addresses: readonly Address[];
   balancer: Balancer;
-  tally: Tally;
+  tally: UpstreamStats;
   methods: ReadonlySet<string>;
   /** Scheme, host and port of the first address. */
   origin: string;
@@ -27,7 +27,7 @@ export function createUpstreams(configs: readonly UpstreamConfig[], log: Address
   const upstreams = configs.map((config): Upstream => {
     const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
     const addresses = config.baseUrls.map((baseUrl) => createAddress(config, baseUrl, log));
-    const tally = createTally();
+    const tally = createUpstreamStats();
     return {
       config,
       addresses,
@@ -95,7 +95,7 @@ export function sampleUpstream({ config, addresses, balancer, tally }: Upstream)
       inFlight,
       connections: pool.stats.connected,
       failures: breaker.failures(),
-      isLeftAlone: breaker.restMs() > 0 && breaker.failures() > 0,
+      isCircuitOpen: breaker.restMs() > 0 && breaker.failures() > 0,
     })),
   };
 }

@@ -1,6 +1,6 @@
 // Strict-Transport-Security applies to a host name with all its ports and below it, so a loopback host never gets it.
 import { expect, it } from "vitest";
-import { answerHeaders, documentHeaders, pageHeaders } from "../../src/http/security-headers.ts";
+import { securityHeaderList, documentHeaders, pageHeaders } from "../../src/http/security-headers.ts";
 
 const SEND = true;
 
@@ -38,7 +38,7 @@ const ROWS: readonly (readonly [publicOrigin: string, isSent: boolean])[] = [
 
 it.each(ROWS)("%s: Strict-Transport-Security is sent: %s", (publicOrigin, isSent) => {
   const lists = [
-    answerHeaders(publicOrigin),
+    securityHeaderList(publicOrigin),
     documentHeaders(publicOrigin, "https://provider.example"),
     pageHeaders(publicOrigin, "sha256-x"),
   ];

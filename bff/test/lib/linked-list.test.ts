@@ -2,18 +2,18 @@
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
-import { Roll, type Place } from "../../src/lib/linked-list.ts";
+import { LinkedList, type ListNode } from "../../src/lib/linked-list.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as (options: { type: "minor" | "major" }) => void;
 
 type Guest = { name: string };
-const namesOf = (roll: Roll<Guest>) => [...roll.places()].map(({ member }) => member.name);
+const namesOf = (roll: LinkedList<Guest>) => [...roll.places()].map(({ member }) => member.name);
 
 it("keeps its members in the order of their coming, whoever leaves", () => {
-  const roll = new Roll<Guest>();
+  const roll = new LinkedList<Guest>();
   const places = ["a", "b", "c", "d"].map((name) => roll.join({ name }));
-  const [a, b, , d] = places as [Place<Guest>, Place<Guest>, Place<Guest>, Place<Guest>];
+  const [a, b, , d] = places as [ListNode<Guest>, ListNode<Guest>, ListNode<Guest>, ListNode<Guest>];
   roll.leave(b);
   roll.leave(b);
   expect(namesOf(roll)).toEqual(["a", "c", "d"]);
@@ -24,19 +24,19 @@ it("keeps its members in the order of their coming, whoever leaves", () => {
 });
 
 it("lets the one who is visited leave", () => {
-  const roll = new Roll<Guest>();
+  const roll = new LinkedList<Guest>();
   for (const name of ["a", "b", "c"]) roll.join({ name });
   for (const place of roll.places()) roll.leave(place);
   expect([roll.size, roll.first]).toEqual([0, undefined]);
 });
 
 it("keeps nobody alive who came after its oldest traces: a collection of young objects finds them dead", () => {
-  const roll = new Roll<Guest>();
-  const present: Place<Guest>[] = [];
+  const roll = new LinkedList<Guest>();
+  const present: ListNode<Guest>[] = [];
   const come = (count: number): void => {
     for (; count > 0; count--) {
       present.push(roll.join({ name: "somebody" }));
-      if (present.length > 8) roll.leave(present.shift() as Place<Guest>);
+      if (present.length > 8) roll.leave(present.shift() as ListNode<Guest>);
     }
   };
   // Whoever is present at two collections has grown old, and is dead by the time of the next.

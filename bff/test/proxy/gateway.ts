@@ -6,14 +6,14 @@ import Koa, { type Middleware } from "koa";
 import { afterEach } from "vitest";
 import type { Config, UpstreamConfig } from "../../src/config/config.ts";
 import { csrf } from "../../src/http/csrf.ts";
-import { errorAnswer, reportLateError } from "../../src/http/error-response.ts";
-import { frontGuard } from "../../src/http/request-validation.ts";
+import { errorResponse, reportLateError } from "../../src/http/error-response.ts";
+import { requestValidation } from "../../src/http/request-validation.ts";
 import { createMetrics, type Metrics } from "../../src/metrics/metrics.ts";
-import { oneAtATime } from "../../src/http/pipelining-guard.ts";
+import { pipeliningGuard } from "../../src/http/pipelining-guard.ts";
 import { requestLog } from "../../src/http/request-log.ts";
 import { securityHeaders } from "../../src/http/security-headers.ts";
 import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
-import { guardServer } from "../../src/http/server-events.ts";
+import { attachServerEvents } from "../../src/http/server-events.ts";
 import { spa } from "../../src/http/spa-files.ts";
 import { createLog } from "../../src/logging/log.ts";
 import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
@@ -74,22 +74,22 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));
-  app.use(errorAnswer({ log, publicOrigin }));
+  app.use(errorResponse({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
-  app.use(frontGuard({ publicOrigin }));
+  app.use(requestValidation({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
   const authorize = options.authorize ?? (async () => ({ accessToken: BEARER }));
   const tunnels = createTunnels();
   const live = options.live ?? { add: () => () => {} };
   const { useEveryMs = 0 } = options;
   const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
-  app.use(apiForwarding({ config, upstreams, authorize, openAnswers: { begin() {} }, forwardWebSocket, log }));
+  app.use(apiForwarding({ config, upstreams, authorize, openResponses: { begin() {} }, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spa({ root: options.spaRoot }));
-  const handle = oneAtATime(app.callback(), log);
+  const handle = pipeliningGuard(app.callback(), log);
   server.on("request", (request, response) => void handle(request, response));
-  guardServer(server, { config, log, handle });
+  attachServerEvents(server, { config, log, handle });
   return {
     port,
     host: new URL(publicOrigin).host,

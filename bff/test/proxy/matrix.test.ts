@@ -247,7 +247,7 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
   await new Promise<void>((resolve, reject) => {
     const server = createServer((request, response) => {
       const asked = { request, response, upstream: row!, address: row!.balancer.take(true)!, target: "/", headers: [] };
-      const answer = { body: undefined, refusalOf: () => undefined, answerHead: () => [], stalledReaderMs: 100 };
+      const answer = { body: undefined, refusalOf: () => undefined, responseHead: () => [], stalledReaderMs: 100 };
       exchange({ ...asked, ...answer, onCut: () => {} }).then(resolve, reject);
     });
     server.listen(0, "127.0.0.1", () => {

@@ -199,9 +199,9 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     async (apps) => {
       const heard: string[] = [];
       await expect.poll(() => apps.other.store.listenFault()).toBeUndefined();
-      apps.other.store.onSessionEnd({ onEnd: (key) => heard.push(key), onGap() {} });
+      apps.other.store.onSessionEnd({ onEnd: (key) => heard.push(key), onResubscribe() {} });
       const states: string[] = [];
-      const feed = apps.other.store.hearChanges!({
+      const feed = apps.other.store.subscribeInvalidations!({
         changed: (key) => heard.push(key),
         anyChanged() {},
         onState: ({ kind }) => states.push(kind),

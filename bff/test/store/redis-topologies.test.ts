@@ -83,16 +83,16 @@ async function useEverything({ expect, onTestFinished }: TestContext, options: T
   await store.create({ key, session: '{"n":1}', tokens: "sealed", idleMs: 60_000, maxMs: 60_000 });
   expect(await store.read(key)).toMatchObject({ tokens: "sealed" });
   const heard = new Promise((resolve) =>
-    store.onSessionEnd({ onEnd: (ended) => resolve(ended), onGap: () => undefined }),
+    store.onSessionEnd({ onEnd: (ended) => resolve(ended), onResubscribe: () => undefined }),
   );
   await expect.poll(() => store.listenFault(), { timeout: 10_000 }).toBeUndefined();
   if (options.topology !== "cluster") {
-    const feed = store.hearChanges!({
+    const feed = store.subscribeInvalidations!({
       onState: () => undefined,
       changed: () => undefined,
       anyChanged: () => undefined,
     });
-    await expect.poll(() => feed.isHearing(), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => feed.isConnected(), { timeout: 10_000 }).toBe(true);
   }
   await store.end(key, "logout");
   expect(await heard).toBe(key);

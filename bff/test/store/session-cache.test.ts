@@ -3,13 +3,13 @@ import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startFaultProxy } from "@cloakroom/testkit/fault-proxy.ts";
 import { startSentinelRedis } from "@cloakroom/testkit/redis-sentinel.ts";
-import { hearRedisChanges } from "../../src/store/redis/redis-invalidations.ts";
+import { subscribeRedisInvalidations } from "../../src/store/redis/redis-invalidations.ts";
 import { connectRedis } from "../../src/store/redis/redis-connection.ts";
 import { createRedisNames } from "../../src/store/redis/redis-names.ts";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { createSessionCache, type CacheOutcome, type SessionCache } from "../../src/store/session-cache.ts";
 import { createSessions } from "../../src/session/sessions.ts";
-import { HEARD_WITHIN_MS, type Store } from "../../src/store/store.ts";
+import { MAX_STALENESS_MS, type Store } from "../../src/store/store.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import { silentLog, testApplication } from "@cloakroom/testkit/stored-session.ts";
 
@@ -84,7 +84,12 @@ const cached = async (instance: Instance, key: string) => {
 /** A feed that is believed and tells nothing. */
 const withoutNews = (store: Store): Store => ({
   ...store,
-  hearChanges: () => ({ isHearing: () => true, isProven: () => true, state: () => ({ kind: "hearing" }), close() {} }),
+  subscribeInvalidations: () => ({
+    isConnected: () => true,
+    isFresh: () => true,
+    state: () => ({ kind: "hearing" }),
+    close() {},
+  }),
 });
 
 describe("a session in memory", () => {
@@ -108,7 +113,7 @@ describe("a session in memory", () => {
         instances.map(async (instance) => {
           let askedMs = performance.now();
           while ((await instance.read(key)) !== undefined) {
-            expect(askedMs - endedMs).toBeLessThan(HEARD_WITHIN_MS);
+            expect(askedMs - endedMs).toBeLessThan(MAX_STALENESS_MS);
             await new Promise((turn) => setImmediate(turn));
             askedMs = performance.now();
           }
@@ -206,9 +211,9 @@ describe("when the connection that tells of changes is lost", () => {
     closers.push(() => proxy.stop());
     const instance = await openInstance((store) => ({
       ...store,
-      hearChanges: (listener) => {
+      subscribeInvalidations: (listener) => {
         const url = `redis://127.0.0.1:${proxy.port}`;
-        const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, names }, listener);
+        const feed = subscribeRedisInvalidations({ url, timeoutMs: 300, client: store.client, names }, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -229,9 +234,9 @@ describe("when the connection that tells of changes is lost", () => {
       if (how === "swallowed by a black hole") proxy.blackHole();
       await elsewhere.end(ended, "logout");
       const endedMs = performance.now();
-      for (let askedMs = endedMs; askedMs < endedMs + 3 * HEARD_WITHIN_MS; askedMs = performance.now()) {
+      for (let askedMs = endedMs; askedMs < endedMs + 3 * MAX_STALENESS_MS; askedMs = performance.now()) {
         const found = await instance.read(ended);
-        if (askedMs - endedMs >= HEARD_WITHIN_MS) expect(found).toBeUndefined();
+        if (askedMs - endedMs >= MAX_STALENESS_MS) expect(found).toBeUndefined();
         expect(await instance.read(kept)).toBeDefined();
       }
       proxy.clear();
@@ -274,9 +279,9 @@ describe("when the connection that tells of changes is lost", () => {
     redis.pause();
     const frozenMs = performance.now();
     try {
-      for (let askedMs = frozenMs; askedMs < frozenMs + 5 * HEARD_WITHIN_MS; askedMs = performance.now()) {
+      for (let askedMs = frozenMs; askedMs < frozenMs + 5 * MAX_STALENESS_MS; askedMs = performance.now()) {
         const found = await Promise.resolve(instance.read(key)).catch((error: { code: string }) => error.code);
-        if (askedMs - frozenMs >= HEARD_WITHIN_MS) expect(found).toBe("store_unavailable");
+        if (askedMs - frozenMs >= MAX_STALENESS_MS) expect(found).toBe("store_unavailable");
         else expect([expect.objectContaining({ tokens: "sealed-1" }), "store_unavailable"]).toContainEqual(found);
       }
     } finally {
@@ -294,9 +299,9 @@ describe("a logout", () => {
       closers.push(() => proxy.stop());
       const other = await openInstance((store) => ({
         ...store,
-        hearChanges: (listener) => {
+        subscribeInvalidations: (listener) => {
           const url = `redis://127.0.0.1:${proxy.port}`;
-          const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, names }, listener);
+          const feed = subscribeRedisInvalidations({ url, timeoutMs: 300, client: store.client, names }, listener);
           closers.push(() => feed.close());
           return feed;
         },
@@ -358,9 +363,9 @@ describe("where the store cannot tell of changes", () => {
     await elsewhere.client.call("ACL", "SETUSER", "narrow", "on", `>${password}`, "~*", "+@all", "-client|tracking");
     const instance = await openInstance((store) => ({
       ...store,
-      hearChanges: (listener) => {
+      subscribeInvalidations: (listener) => {
         const url = redis.url.replace("//", `//narrow:${password}@`);
-        const feed = hearRedisChanges({ url, timeoutMs: 300, client: store.client, names }, listener);
+        const feed = subscribeRedisInvalidations({ url, timeoutMs: 300, client: store.client, names }, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -379,8 +384,11 @@ describe("where the store cannot tell of changes", () => {
     closers.push(() => other.stop());
     const instance = await openInstance((store) => ({
       ...store,
-      hearChanges: (listener) => {
-        const feed = hearRedisChanges({ url: other.url, timeoutMs: 300, client: store.client, names }, listener);
+      subscribeInvalidations: (listener) => {
+        const feed = subscribeRedisInvalidations(
+          { url: other.url, timeoutMs: 300, client: store.client, names },
+          listener,
+        );
         closers.push(() => feed.close());
         return feed;
       },
@@ -396,8 +404,8 @@ describe("where the store cannot tell of changes", () => {
     closers.push(() => client.disconnect());
     const states: string[] = [];
     const listener = { changed() {}, anyChanged() {}, onState: ({ kind }: { kind: string }) => states.push(kind) };
-    const feed = hearRedisChanges({ url: redis.url, timeoutMs: 500, client, names }, listener);
+    const feed = subscribeRedisInvalidations({ url: redis.url, timeoutMs: 500, client, names }, listener);
     expect(states).toEqual(["impossible"]);
-    expect([feed.isHearing(), feed.isProven()]).toEqual([false, false]);
+    expect([feed.isConnected(), feed.isFresh()]).toEqual([false, false]);
   });
 });

@@ -304,7 +304,10 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
 
   it("tells everybody who listens of an end, once and with its reason, and of nothing else", async () => {
     const heard: string[] = [];
-    const stop = store().onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onGap() {} });
+    const stop = store().onSessionEnd({
+      onEnd: (ended, reason) => heard.push(`${ended} ${reason}`),
+      onResubscribe() {},
+    });
     const [key, other, idle] = [newKey(), newKey(), newKey()];
     await store().create(record(key));
     await store().create({ ...record(idle), idleMs: 20 });

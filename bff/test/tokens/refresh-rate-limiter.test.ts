@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import { createRefresh, type SpendRefreshToken } from "../../src/tokens/refresh.ts";
-import { createRefreshTurns } from "../../src/tokens/refresh-rate-limiter.ts";
+import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import {
@@ -48,9 +48,9 @@ function provider() {
 
 function gateway(index: number, spend: SpendRefreshToken, { perSecond = 20, waitMs = 5_000 } = {}) {
   const store = stores[index % stores.length]!;
-  const turns = createRefreshTurns({ store, log: silentLog, perSecond });
+  const turns = createRefreshRateLimiter({ store, log: silentLog, perSecond });
   const endSession = async () => true;
-  const parts = { store, vault, log: silentLog, spend, endSession, timing, takeTurn: turns.take };
+  const parts = { store, vault, log: silentLog, spend, endSession, timing, acquireSlot: turns.take };
   return createAccessTokenFor({ refresh: createRefresh(parts), turns, waitMs, clock: store });
 }
 
@@ -108,7 +108,7 @@ describe("the ceiling on refreshes", () => {
     const refresh = createRefresh({
       ...{ store: stores[0]!, vault, log: silentLog, spend, timing },
       endSession: async () => true,
-      takeTurn: async () => false,
+      acquireSlot: async () => false,
     });
     expect(await refresh(session)).toMatchObject({ kind: "unavailable" });
     expect(asked).toHaveLength(0);

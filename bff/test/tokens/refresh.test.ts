@@ -10,7 +10,7 @@ import {
   type SpendingSession,
   type SpendRefreshToken,
 } from "../../src/tokens/refresh.ts";
-import { createRefreshTurns } from "../../src/tokens/refresh-rate-limiter.ts";
+import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import {
@@ -71,14 +71,14 @@ function gateway(
   change: Partial<RefreshTiming> & { perSecond?: number; keys?: Buffer[] } = {},
 ) {
   const store = stores[index % stores.length]!;
-  const turns = createRefreshTurns({ store, log: silentLog, perSecond: change.perSecond ?? 0 });
+  const turns = createRefreshRateLimiter({ store, log: silentLog, perSecond: change.perSecond ?? 0 });
   const ended: string[] = [];
   const refresh = createRefresh({
     store,
     vault: change.keys === undefined ? vault : createVault(sealersOf(change.keys)),
     log: silentLog,
     spend,
-    takeTurn: turns.take,
+    acquireSlot: turns.take,
     timing: { ...timing, ...change },
     endSession: async (key, reason) => {
       ended.push(reason);
@@ -247,7 +247,7 @@ describe("the refresh", () => {
       store,
       vault,
       log: silentLog,
-      takeTurn: async () => true,
+      acquireSlot: async () => true,
       // Offers are far apart: whether a request in between does right must not depend on luck.
       timing: { ...timing, leaseMs: 1, pollMs: 2_000 },
       endSession: async () => false,

@@ -5,7 +5,7 @@ import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
 import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import { createRefresh, type SpendingSession } from "../../src/tokens/refresh.ts";
-import { createRefreshTurns } from "../../src/tokens/refresh-rate-limiter.ts";
+import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { isDue, tokenSetFrom } from "../../src/tokens/token-set.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
@@ -54,9 +54,9 @@ function becomeInstance(offSeconds: number): void {
 
 function gateway() {
   const spent: string[] = [];
-  const turns = createRefreshTurns({ store, log: silentLog, perSecond: 0 });
+  const turns = createRefreshRateLimiter({ store, log: silentLog, perSecond: 0 });
   const refresh = createRefresh({
-    ...{ store, vault, log: silentLog, timing, takeTurn: turns.take, endSession: async () => true },
+    ...{ store, vault, log: silentLog, timing, acquireSlot: turns.take, endSession: async () => true },
     async spend(refreshToken) {
       spent.push(refreshToken);
       const grant = { accessToken: "access-new", refreshToken: "refresh-2", idToken: undefined, scope: undefined };

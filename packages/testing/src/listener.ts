@@ -10,7 +10,7 @@ export type Listener = {
   up: () => Promise<void>;
 };
 
-type Place = {
+type ListNode = {
   host: string;
   port: number;
   /** Takes WebSocket handshakes; absent: they are ordinary requests. */
@@ -19,7 +19,7 @@ type Place = {
 
 const keepAliveTimeoutMs = 75_000;
 
-export async function listen(handler: RequestListener, { host, port, upgrade }: Place): Promise<Listener> {
+export async function listen(handler: RequestListener, { host, port, upgrade }: ListNode): Promise<Listener> {
   const server = createServer(handler);
   // Node hands them over for good, and no longer counts them among its connections.
   const upgraded = new Set<Socket>();

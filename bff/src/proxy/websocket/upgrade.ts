@@ -7,7 +7,7 @@ import { ERRORS, GatewayError, type ErrorCode } from "../../errors.ts";
 import type { Handshake } from "../../http/websocket-handshake.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import type { RequestState } from "../../http/request-state.ts";
-import { CODE_OF_END } from "../../session/end-reasons.ts";
+import { END_REASON_TO_ERROR_CODE } from "../../session/end-reasons.ts";
 import type { LiveConnections } from "../../session/live/live-connections.ts";
 import type { EndReason, SessionKey } from "../../store/store.ts";
 import type { Authorize } from "../authorize.ts";
@@ -64,7 +64,7 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
         ? undefined
         : live.add(sessionKey, (reason) => {
             so.endReason = reason;
-            close(CODE_OF_END[reason]);
+            close(END_REASON_TO_ERROR_CODE[reason]);
           });
     response.once("close", () => {
       giveBack();
@@ -77,7 +77,8 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       return;
     }
     try {
-      if (so.endReason !== undefined) throw new GatewayError(CODE_OF_END[so.endReason], { reason: so.endReason });
+      if (so.endReason !== undefined)
+        throw new GatewayError(END_REASON_TO_ERROR_CODE[so.endReason], { reason: so.endReason });
       if (agreed.socket.destroyed) throw notAWebSocket("the upstream left at once");
       const head = acceptedHead(request, agreed.head);
       response.writeHead(101, [...head, "X-Request-Id", state.requestId]).end();

@@ -1,7 +1,7 @@
 // GET /bff/events below the route: every open stream of this instance, and what it is told of its session.
 import type { ServerResponse } from "node:http";
 import type { EndReason, SessionLimits } from "../../store/store.ts";
-import { CODE_OF_END } from "../end-reasons.ts";
+import { END_REASON_TO_ERROR_CODE } from "../end-reasons.ts";
 import { leadMsOf, type LiveConnections } from "./live-connections.ts";
 import { createStreamPlaces, type Listener } from "./event-stream-quota.ts";
 
@@ -118,7 +118,10 @@ function tellLimits(response: ServerResponse, now: () => number): (limits: Sessi
 }
 
 function sayEnd(response: ServerResponse, reason: EndReason): void {
-  write(response, `retry: ${RETRY_AFTER_END_MS}\n${event("session-ended", { reason, code: CODE_OF_END[reason] })}`);
+  write(
+    response,
+    `retry: ${RETRY_AFTER_END_MS}\n${event("session-ended", { reason, code: END_REASON_TO_ERROR_CODE[reason] })}`,
+  );
   response.end();
 }
 

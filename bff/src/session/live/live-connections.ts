@@ -83,7 +83,7 @@ export function createLiveConnections({ store, log }: Parts): LiveConnections {
     for (let from = 0; from < keys.length && gap === gaps; from += AT_ONCE)
       await Promise.all(keys.slice(from, from + AT_ONCE).map(look));
   };
-  const stopListening = store.onSessionEnd({ onEnd: finish, onGap: () => void lookAtAll() });
+  const stopListening = store.onSessionEnd({ onEnd: finish, onResubscribe: () => void lookAtAll() });
 
   return {
     add(key, onEnd, onLimits) {

@@ -5,7 +5,7 @@ import { Cluster, type Redis } from "ioredis";
 import { createDeadline } from "../deadline.ts";
 import { connectForNotifications, type ConnectionOptions, type RedisClient } from "./redis-connection.ts";
 import type { RedisNames } from "./redis-names.ts";
-import { HEARD_WITHIN_MS, type ChangeFeed, type ChangeListener, type FeedState } from "../store.ts";
+import { MAX_STALENESS_MS, type ChangeFeed, type ChangeListener, type FeedState } from "../store.ts";
 
 type Parts = ConnectionOptions & {
   /** The connection that everything else goes over. What it talks to is what must be heard. */
@@ -15,7 +15,7 @@ type Parts = ConnectionOptions & {
 
 const CHANNEL = "__redis__:invalidate";
 /** Several times within the bound: one late answer is no reason to do without the cache. */
-const ASK_EVERY_MS = HEARD_WITHIN_MS / 5;
+const ASK_EVERY_MS = MAX_STALENESS_MS / 5;
 const RETRY_MS = { first: 500, longest: 30_000 };
 
 const CONNECTING: FeedState = { kind: "silent", reason: "the connection that tells of changes is not there" };
@@ -29,7 +29,7 @@ const IMPOSSIBLE: FeedState = {
  * notifications and proof cannot be lost one without the other, and no second connection has to live for them.
  * A PING that was sent after a change was acknowledged is answered after its notification.
  */
-export function hearRedisChanges(parts: Parts, listener: ChangeListener): ChangeFeed {
+export function subscribeRedisInvalidations(parts: Parts, listener: ChangeListener): ChangeFeed {
   const { client, names } = parts;
   if (client instanceof Cluster) return deaf(listener);
   const connection = connectForNotifications(parts);
@@ -104,12 +104,12 @@ export function hearRedisChanges(parts: Parts, listener: ChangeListener): Change
   client.on("close", reconnect);
 
   return {
-    isHearing: () => state.kind === "hearing",
-    isProven() {
+    isConnected: () => state.kind === "hearing",
+    isFresh() {
       if (state.kind !== "hearing") return false;
       const nowMs = performance.now();
       if (nowMs - askedMs >= ASK_EVERY_MS) ask(nowMs);
-      return nowMs - provenMs < HEARD_WITHIN_MS;
+      return nowMs - provenMs < MAX_STALENESS_MS;
     },
     state: () => state,
     close() {
@@ -162,5 +162,5 @@ function reasonOf(error: unknown): string {
 
 function deaf(listener: ChangeListener): ChangeFeed {
   listener.onState(IMPOSSIBLE);
-  return { isHearing: () => false, isProven: () => false, state: () => IMPOSSIBLE, close: () => undefined };
+  return { isConnected: () => false, isFresh: () => false, state: () => IMPOSSIBLE, close: () => undefined };
 }

@@ -2,11 +2,11 @@
 import type { ApplicationId } from "../../lib/application-id.ts";
 import { Cluster } from "ioredis";
 import type { RedisAccess } from "../../config/redis-access.ts";
-import { BoundedMap, REMEMBERED_SESSIONS } from "../../lib/fifo-cache.ts";
+import { FifoCache, REMEMBERED_SESSIONS } from "../../lib/fifo-cache.ts";
 import { createDeadline } from "../deadline.ts";
 import { GatewayError } from "../../errors.ts";
 import { followRedisClock } from "./redis-clock.ts";
-import { hearRedisChanges } from "./redis-invalidations.ts";
+import { subscribeRedisInvalidations } from "./redis-invalidations.ts";
 import { connectRedis, diagnoseConnection, gatherWrites, type RedisClient } from "./redis-connection.ts";
 import { createErrorReporter } from "./redis-diagnosis.ts";
 import { redisErrorCode } from "./redis-errors.ts";
@@ -96,14 +96,14 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   };
 
   /** Redis is asked every time; what is already here need not come once more. */
-  const lastRead = new BoundedMap<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
+  const lastRead = new FifoCache<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
 
   const listeners = new Set<EndListener>();
   /** Only once somebody listens: a command line that ends sessions needs no second connection. */
   let subscriber: RedisSubscriber | undefined;
   let mayTell = true;
   const tellGap = (): void => {
-    for (const { onGap } of listeners) onGap();
+    for (const { onResubscribe } of listeners) onResubscribe();
   };
   // Its other connection may be back first: whoever looked then asked in vain.
   client.on("ready", () => (subscriber?.isListening() === true ? tellGap() : undefined));
@@ -232,8 +232,8 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     releaseClaim: async (purpose, hash, owner) =>
       void (await script("releaseClaim", [names.used(purpose, hash)], owner)),
 
-    hearChanges(listener) {
-      const feed = hearRedisChanges({ ...options, client, names }, listener);
+    subscribeInvalidations(listener) {
+      const feed = subscribeRedisInvalidations({ ...options, client, names }, listener);
       feeds.push(feed);
       return feed;
     },
