@@ -29,6 +29,8 @@ export type ApiRequest = {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   status: number;
   sub: string | undefined;
+  /** The connection was closed before the response. */
+  aborted: boolean;
 };
 
 export type ResourceApi = {
@@ -70,7 +72,8 @@ function apiApp(options: ApiOptions, open: OpenStreams, requests: ApiRequest[]):
     app.use(async function record(ctx, next) {
       await next();
       const { method, url, headers, status } = ctx;
-      requests.push({ method, url, headers, status, sub: (ctx.state["claims"] as { sub?: string } | undefined)?.sub });
+      const sub = (ctx.state["claims"] as { sub?: string } | undefined)?.sub;
+      requests.push({ method, url, headers, status, sub, aborted: ctx.req.socket.destroyed });
     });
   const openRouter = openRoutes();
   const router = protectedRoutes({ rolesClaim: options.rolesClaim ?? "roles", open });
