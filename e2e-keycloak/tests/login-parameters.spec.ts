@@ -16,7 +16,7 @@ test("login_hint fills in the username", async ({ page, system }) => {
   await expect(page.getByLabel(/username/i)).toHaveValue("user@example.com");
 });
 
-test("prompt=none without a session at Keycloak returns to the app anonymously", async ({ page, system }) => {
+test("prompt=none without a session at Keycloak returns to the app without a login", async ({ page, system }) => {
   await page.goto(`${system.gateway.origin}/bff/login?prompt=none&returnTo=/profile`);
   expect(new URL(page.url()).origin).toBe(system.gateway.origin);
   expect((await fetchUser(page)).user).toBeNull();
@@ -45,7 +45,7 @@ test("prompt=login asks for the password despite a session at Keycloak", async (
   await expect(page.getByLabel("Password", { exact: true })).toBeVisible();
 });
 
-test("max_age asks for the password after a login that is older, and updates authTime", async ({
+test("max_age asks for the password if the login is older, and the new login updates authTime", async ({
   page,
   system,
   newUser,
@@ -53,7 +53,7 @@ test("max_age asks for the password after a login that is older, and updates aut
   const user = await newUser();
   await logIn(page, system.gateway.origin, user);
   const before = (await fetchUser(page)).session?.authTime ?? "";
-  // auth_time has whole seconds: the login must be older than the limit by more than one.
+  // auth_time is in whole seconds: the login must be more than one second older than max_age.
   await expect.poll(() => Date.now() - Date.parse(before), { timeout: 20_000 }).toBeGreaterThan(3_000);
   await page.goto(`${system.gateway.origin}/bff/login?max_age=1&returnTo=/profile`);
   await page.getByLabel("Password", { exact: true }).fill(user.password);

@@ -41,7 +41,7 @@ test("a step-up within a session asks for the code but not for the password", as
   expect((await fetchUser(page)).session?.acr).toBe("2");
 });
 
-test("a call that requires level 2 is repeated with what was typed after the one-time code", async ({
+test("a call that requires level 2 is repeated after the one-time code, with the typed text", async ({
   page,
   browser,
   system,

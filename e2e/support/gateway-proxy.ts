@@ -133,11 +133,11 @@ function collect(body: Readable, encoding: string | undefined): () => string {
     bytes += chunk.length;
     if (bytes <= maxRecordedBytes) chunks.push(chunk);
   });
-  return () => decoded(Buffer.concat(chunks), encoding);
+  return () => decode(Buffer.concat(chunks), encoding);
 }
 
 /** Decompresses a body that may be incomplete. */
-function decoded(body: Buffer, encoding: string | undefined): string {
+function decode(body: Buffer, encoding: string | undefined): string {
   if (body.length === 0 || encoding === undefined) return body.toString("utf8");
   if (encoding === "br")
     return brotliDecompressSync(body, { finishFlush: constants.BROTLI_OPERATION_FLUSH }).toString("utf8");

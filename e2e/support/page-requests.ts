@@ -1,4 +1,4 @@
-// Requests with the headers of the app: by a script of the page, and outside the browser with a stolen cookie.
+// Requests with the app's headers: sent by a script of the page, or outside the browser with a copied cookie.
 import type { APIRequestContext, APIResponse, Page } from "@playwright/test";
 
 export type JsonResponse = { status: number; body: unknown };

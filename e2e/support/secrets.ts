@@ -50,7 +50,7 @@ export function findLeaks(secrets: readonly Secret[], texts: readonly SearchedTe
   );
 }
 
-/** The parts of an exchange, without the secrets that the protocol puts there. */
+/** The searchable parts of an exchange, without the secrets that the protocol requires in them. */
 export function textsOfExchange(exchange: Exchange, secrets: readonly Secret[]): SearchedText[] {
   const { method, url, requestHeaders, status, headers } = exchange;
   const path = url.split("?")[0] ?? "";

@@ -22,6 +22,6 @@ export type TestSystem = Pick<System, "origin" | "gatewayPort" | "managementOrig
   readonly redis: DurableRedis;
   /** Every response of the gateway to a browser, in order. */
   readonly exchanges: readonly Exchange[];
-  /** Known to the tests so that they can search for it. */
+  /** The gateway's master key, searched for like a token. */
   readonly masterKey: string;
 };

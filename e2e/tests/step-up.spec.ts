@@ -18,12 +18,7 @@ test.beforeEach(async ({ loggedInPage, user }) => {
   await expect(responsePanel(loggedInPage)).toContainText("Please confirm that it is you");
 });
 
-test("a step-up login with a second factor repeats the call with what was typed", async ({
-  page,
-  user,
-  context,
-  system,
-}) => {
+test("a step-up login repeats the rejected call with the typed text", async ({ page, user, context, system }) => {
   await expect(responsePanel(page)).toContainText("You stay logged in, and what you typed is kept.");
   await expect(page.getByRole("banner")).toContainText(user.name);
   await stepUpLink(page).click();
@@ -45,7 +40,7 @@ test("a step-up login with a second factor repeats the call with what was typed"
   await expect(responsePanel(page)).toContainText("Nothing sent yet");
 });
 
-test("a user who returns from the second factor is still logged in at the original level", async ({ page, user }) => {
+test("leaving the second factor by the back button keeps the session at its level", async ({ page, user }) => {
   await stepUpLink(page).click();
   await providerPages.expectSecondFactor(page);
   await page.goBack();
@@ -57,7 +52,7 @@ test("a user who returns from the second factor is still logged in at the origin
   });
 });
 
-test("a link with the repeat parameter sends no request", async ({ page, user }) => {
+test("a link with a repeat parameter does not send the call", async ({ page, user }) => {
   await page.goto("/call?message=planted&repeat=1");
   await expect(page.getByRole("banner")).toContainText(user.name);
   await expect(page).toHaveURL("/call?message=planted");

@@ -19,7 +19,7 @@ export const FORGERIES: Readonly<Record<string, Forge>> = {
   "a space inside the name": (name, value) => `a ${name}=${value}`,
 };
 
-/** The forms that an engine without cookie prefixes sends as a cookie of the gateway. */
+/** Forms that an engine without cookie prefixes sends under the gateway's own cookie name. */
 export const EXACT: ReadonlySet<string> = new Set(["the exact name", "an empty name with the pair as its value"]);
 
 /** Browsers send the cookie with the longer path first; a parser that uses the first cookie would select it. */
