@@ -1,4 +1,4 @@
-// npm start and npm run dev: the whole system on one machine, until Ctrl-C.
+// Entry point of npm start and npm run dev: runs the whole system on one machine until Ctrl-C.
 import { launch } from "./launcher/launch.ts";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -9,33 +9,33 @@ if (major < 22 || (major === 22 && minor < 22)) {
   process.exit(1);
 }
 
-const say = (line: string) => void process.stdout.write(`${line}\n`);
-let endRequested: (() => void) | undefined;
-const end = new Promise<"signal" | "gateway">((resolve) => {
-  // npm passes the terminal's Ctrl-C on, so that it arrives twice: the second one means nothing.
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+let onGatewayExit = (): void => undefined;
+const shutdown = new Promise<"signal" | "gateway">((resolve) => {
+  // Ctrl-C arrives twice, from the terminal and from npm; the second one has no effect.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve("signal"));
-  endRequested = () => resolve("gateway");
-  onParentGone(() => resolve("signal"));
+  onGatewayExit = () => resolve("gateway");
+  onParentExit(() => resolve("signal"));
 });
 
 const launched = await launch({
   env: process.env,
   isDev: process.argv.includes("--dev"),
-  say,
-  onEnd: () => endRequested?.(),
+  print,
+  onGatewayExit: () => onGatewayExit(),
 });
 if (launched.kind === "failed") {
   process.stderr.write(`${launched.message}\n`);
   process.exit(1);
 }
-const why = await end;
-say("\nStopping …");
+const cause = await shutdown;
+print("\nStopping …");
 await launched.stop();
-say("Stopped.");
-process.exit(why === "signal" ? 0 : 1);
+print("Stopped.");
+process.exit(cause === "signal" ? 0 : 1);
 
-/** npm passes SIGTERM to the shell between us, and that dies of it without telling us. */
-function onParentGone(callback: () => void): void {
+/** npm sends SIGTERM only to the shell between npm and this process, which exits without forwarding it. */
+function onParentExit(callback: () => void): void {
   if (process.env["npm_lifecycle_event"] === undefined) return;
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -1,6 +1,6 @@
-// The whole system on one machine: Redis, provider, resource API and the gateway, started and stopped together.
+// The system on one machine: Redis, provider, resource API and gateway, started and stopped together.
 import { randomBytes } from "node:crypto";
-import { startResourceApi, type ApiOptions, type ResourceApi } from "./api/start-api.ts";
+import { startResourceApi, type ApiOptions, type ResourceApi } from "./api/start-resource-api.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { clientRegistration, gatewayEnv } from "@cloakroom/testing/gateway-env.ts";
 import { startGateway, type GatewayOptions, type GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
@@ -9,11 +9,11 @@ import type { ProviderHandle, ProviderOptions } from "@cloakroom/testing/provide
 import { findRedisBinary, startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 
 export type SystemOptions = {
-  /** 0 or absent: a free one. */
+  /** Default, and 0: any free port. */
   ports?: { gateway?: number; management?: number; provider?: number; api?: number };
-  /** Where browsers find the gateway, if not on its own port (Vite's dev server stands in front of it). */
+  /** Default: the gateway's own port; another one if a proxy such as Vite's dev server is in front. */
   publicOrigin?: string;
-  /** A URL; `none` for sessions in the gateway's process; absent: REDIS_URL, else a server found on PATH, else none. */
+  /** A URL, or `none` for the memory store. Default: REDIS_URL, else a server started from PATH, else `none`. */
   redis?: string;
   spaRoot?: string;
   provider?: Omit<ProviderOptions, "port" | "clients">;
@@ -25,15 +25,15 @@ export type SystemOptions = {
 };
 
 export type RunningRedis = {
-  /** Undefined: sessions are kept in the gateway's process. */
+  /** Undefined for the memory store. */
   url: string | undefined;
-  /** Only where this system started it. */
+  /** Undefined unless this system has started the server. */
   server: RedisServer | undefined;
 };
 
 export type System = {
   readonly origin: string;
-  /** The gateway's own port: that of `origin` unless something stands in front of it. */
+  /** The gateway's own port, which differs from that of `origin` behind a proxy. */
   readonly gatewayPort: number;
   readonly managementOrigin: string;
   readonly provider: ProviderHandle;
@@ -43,21 +43,21 @@ export type System = {
   stop: () => Promise<void>;
 };
 
-/** @throws GatewayStartError, or the listener's error; what had been started is stopped again */
+/** @throws GatewayStartError, or an error of a listener, after everything started has been stopped */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
   };
   try {
-    return { ...(await startParts(options, stops)), stop };
+    return { ...(await startComponents(options, stops)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts(options: SystemOptions, stops: (() => Promise<void>)[]): Promise<Omit<System, "stop">> {
+async function startComponents(options: SystemOptions, stops: (() => Promise<void>)[]): Promise<Omit<System, "stop">> {
   const { ports = {} } = options;
   const redis = await startRedis(options.redis ?? process.env["REDIS_URL"]);
   if (redis.server !== undefined) stops.push(redis.server.stop);
@@ -68,7 +68,7 @@ async function startParts(options: SystemOptions, stops: (() => Promise<void>)[]
 
   const client = clientRegistration(origin, clientSecret);
   const apiPort = ports.api || (await freePort());
-  // The audience of access tokens names the API by its address, wherever it listens.
+  // The audience of the access tokens.
   const resource = `http://localhost:${apiPort}`;
   const provider = await startProvider({ resource, ...options.provider, port: ports.provider ?? 0, clients: [client] });
   stops.push(provider.stop);

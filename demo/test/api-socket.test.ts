@@ -1,23 +1,23 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { knownUser, startHarness, type Harness } from "./api-harness.ts";
+import { findUser, startApiSystem, type ApiSystem } from "./api-system.ts";
 
-let harness: Harness;
+let system: ApiSystem;
 let alice: string;
 
 beforeAll(async () => {
-  harness = await startHarness();
-  alice = await harness.token(knownUser(harness.provider, "alice"));
+  system = await startApiSystem();
+  alice = await system.token(findUser(system.provider, "alice"));
 });
-afterAll(() => harness.stop());
+afterAll(() => system.stop());
 
 const open = (path: string, token?: string) =>
-  new WebSocket(`${harness.api.url.replace("http", "ws")}${path}`, {
+  new WebSocket(`${system.api.url.replace("http", "ws")}${path}`, {
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   });
 
-test("repeats text with the speaker's name, and bytes as they are", async () => {
+test("the WebSocket echoes text with the user's name and binary messages unchanged", async () => {
   const socket = open("/socket", alice);
   await once(socket, "open");
   socket.send("hello");
@@ -28,20 +28,20 @@ test("repeats text with the speaker's name, and bytes as they are", async () => 
 });
 
 test.each([
-  ["no token", "/socket", () => undefined, 401],
-  ["a token that is none", "/socket", () => "x.y.z", 401],
-  ["another path", "/nowhere", () => alice, 404],
-  ["a path that is no WebSocket", "/protected?message=a", () => alice, 200],
-])("a handshake with %s is answered as any request is", async (_name, path, token, status) => {
+  ["without a token", "/socket", () => undefined, 401],
+  ["with a malformed token", "/socket", () => "x.y.z", 401],
+  ["on an unknown path", "/nowhere", () => alice, 404],
+  ["on a path without WebSocket", "/protected?message=a", () => alice, 200],
+])("a handshake %s gets the response of a plain request", async (_name, path, token, status) => {
   const [, response] = (await once(open(path, token()), "unexpected-response")) as [unknown, { statusCode: number }];
   expect(response.statusCode).toBe(status);
 });
 
-test("going away closes open WebSockets", async () => {
+test("down() closes open WebSockets", async () => {
   const socket = open("/socket", alice);
   await once(socket, "open");
   const closed = once(socket, "close");
-  await harness.api.down();
+  await system.api.down();
   expect((await closed)[0]).toBe(1006);
-  await harness.api.up();
+  await system.api.up();
 });

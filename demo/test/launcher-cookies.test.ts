@@ -1,4 +1,4 @@
-// The launchers let WebKit log in on http://localhost: their gateway sets a second login cookie without Secure.
+// Login cookies of npm start: a copy without Secure for WebKit, which stores no Secure cookie on http://localhost.
 import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
@@ -8,11 +8,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { launch } from "../src/launcher/launch.ts";
 
-test("npm start serves browsers that store no Secure cookie over http, whatever the environment says", async () => {
+test("npm start sets a copy of the login cookie without Secure, also with INSECURE_COOKIES=never in the environment", async () => {
   const spaRoot = mkdtempSync(join(tmpdir(), "cloakroom-"));
   writeFileSync(join(spaRoot, "index.html"), "<!doctype html>");
   const port = await freePort();
-  const said: string[] = [];
+  const printed: string[] = [];
   const launched = await launch({
     env: {
       PORT: String(port),
@@ -23,17 +23,17 @@ test("npm start serves browsers that store no Secure cookie over http, whatever 
       INSECURE_COOKIES: "never",
     },
     isDev: false,
-    say: (line) => said.push(line),
-    onEnd: () => {},
+    print: (line) => printed.push(line),
+    onGatewayExit: () => {},
   });
   if (launched.kind === "failed") throw new Error(launched.message);
   onTestFinished(launched.stop);
-  // Not fetch: Node's sends a Sec-Fetch-Mode of its own.
+  // Node's fetch would send `Sec-Fetch-Mode: cors`.
   const [login] = (await once(get(`http://localhost:${port}/bff/login`), "response")) as [IncomingMessage];
   login.resume();
-  const [real = "", copy = ""] = login.headers["set-cookie"] ?? [];
-  expect(real).toMatch(/^__Host-Http-login-\w+=.*; secure/);
+  const [original = "", copy = ""] = login.headers["set-cookie"] ?? [];
+  expect(original).toMatch(/^__Host-Http-login-\w+=.*; secure/);
   expect(copy).toMatch(new RegExp(`^cloakroom-${port}-login-`));
   expect(copy).not.toMatch(/secure/i);
-  expect(said.join("\n")).toContain("Safari");
+  expect(printed.join("\n")).toContain("Safari");
 });

@@ -1,3 +1,4 @@
+// The system of the demo with a stand-in for the gateway, and the launcher as a process.
 import { spawn } from "node:child_process";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -9,12 +10,12 @@ import { startSystem, type System, type SystemOptions } from "../src/system.ts";
 
 const gatewayEntry = fileURLToPath(new URL("./fake-gateway.ts", import.meta.url));
 let system: System | undefined;
-const closing: Server[] = [];
+const servers: Server[] = [];
 
 afterEach(async () => {
   await system?.stop();
   system = undefined;
-  for (const server of closing.splice(0)) server.close();
+  for (const server of servers.splice(0)) server.close();
 });
 
 async function start(options: SystemOptions = {}): Promise<System> {
@@ -25,7 +26,7 @@ async function start(options: SystemOptions = {}): Promise<System> {
 type Env = Record<string, string | undefined>;
 const envOf = async ({ gatewayPort }: System) => (await (await fetch(`http://127.0.0.1:${gatewayPort}`)).json()) as Env;
 
-test("gives the gateway its settings, fresh secrets, and nothing of our own environment", async () => {
+test("the gateway gets its settings, fresh secrets and no other variable of the environment", async () => {
   process.env["A_SECRET_OF_THE_SHELL"] = "1";
   const running = await start({ spaRoot: "/somewhere", gatewayEnv: { LOG_LEVEL: "debug" } });
   const env = await envOf(running);
@@ -42,7 +43,7 @@ test("gives the gateway its settings, fresh secrets, and nothing of our own envi
   expect(Object.keys(env)).not.toContain("PATH");
 });
 
-test("restarts the gateway with changed settings and keeps what it said before", async () => {
+test("restart() changes settings and keeps the previous output", async () => {
   const running = await start();
   const before = running.gateway.pid();
   await running.gateway.restart({ SESSION_IDLE_SECONDS: "60" });
@@ -55,33 +56,35 @@ test("restarts the gateway with changed settings and keeps what it said before",
   ]);
 });
 
-test("keeps sessions in the gateway's process when told that there is no Redis", async () => {
+test("redis: none starts the gateway with the memory store", async () => {
   const running = await start({ redis: "none" });
   expect(running.redis).toEqual({ url: undefined, server: undefined });
   expect(Object.keys(await envOf(running))).not.toContain("REDIS_URL");
 });
 
-test("a gateway that refuses its settings stops the start with its own words, and nothing is left running", async () => {
+test("a gateway with invalid settings fails the start with its output, and no port stays in use", async () => {
   const ports = { gateway: await freePort(), provider: await freePort(), api: await freePort() };
-  const starting = startSystem({ gatewayEntry, ports, gatewayEnv: { FAKE: "refuses" } });
+  const starting = startSystem({ gatewayEntry, ports, gatewayEnv: { FAKE: "invalid-settings" } });
   await expect(starting).rejects.toThrow(GatewayStartError);
   await expect(starting).rejects.toThrow("one setting is wrong");
   for (const port of Object.values(ports)) expect(await isPortTaken(port)).toBe(false);
 });
 
-test("a gateway that does not get ready says what is missing, in words, and nothing of what it can do without", async () => {
+test("a gateway that does not become ready reports its failed checks, without the degraded ones", async () => {
   const management = await freePort();
   const starting = startGateway({
     entry: gatewayEntry,
-    env: { FAKE: "is not ready", PORT: String(await freePort()), MANAGEMENT_PORT: String(management) },
+    env: { FAKE: "not-ready", PORT: String(await freePort()), MANAGEMENT_PORT: String(management) },
     managementOrigin: `http://127.0.0.1:${management}`,
     readyWithinMs: 3_000,
   });
-  await expect(starting).rejects.toThrow(/The gateway was not ready after 3 s: the store is not there\. Start it$/);
+  await expect(starting).rejects.toThrow(
+    /The gateway was not ready after 3 s: the store cannot be reached\. Start it$/,
+  );
   expect(await isPortTaken(management)).toBe(false);
 });
 
-test("stops everything it started", async () => {
+test("stop() releases the port of every component", async () => {
   const running = await start();
   const redis = running.redis.server;
   const ports = [running.gatewayPort, running.provider.port, running.api.port, ...(redis ? [redis.port] : [])];
@@ -89,7 +92,7 @@ test("stops everything it started", async () => {
   for (const port of ports) expect([port, await isPortTaken(port)]).toEqual([port, false]);
 });
 
-test("a launcher that is killed leaves no gateway and no Redis behind", async () => {
+test("a killed launcher leaves no gateway and no Redis process behind", async () => {
   const script = `
     import { startSystem } from ${JSON.stringify(new URL("../src/system.ts", import.meta.url).href)};
     const { gatewayPort, redis } = await startSystem({ gatewayEntry: ${JSON.stringify(gatewayEntry)} });
@@ -106,7 +109,7 @@ test("a launcher that is killed leaves no gateway and no Redis behind", async ()
   for (const port of ports) await expect.poll(() => isPortTaken(port), { timeout: 5_000 }).toBe(false);
 });
 
-function launcher(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+function runLauncher(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts", import.meta.url))], {
     env: { PATH: process.env["PATH"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -117,14 +120,14 @@ function launcher(env: Record<string, string>): Promise<{ code: number | null; o
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, output })));
 }
 
-test("the launcher names every port that is taken, whose it is and the setting that moves it", async () => {
-  const occupy = (): Promise<number> =>
+test("the launcher reports every port in use with its component and a setting for another port", async () => {
+  const occupyPort = (): Promise<number> =>
     new Promise((resolve) => {
       const server = createServer().listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
-      closing.push(server);
+      servers.push(server);
     });
-  const [gateway, api] = [await occupy(), await occupy()];
-  const { code, output } = await launcher({
+  const [gateway, api] = [await occupyPort(), await occupyPort()];
+  const { code, output } = await runLauncher({
     PORT: String(gateway),
     API_PORT: String(api),
     MANAGEMENT_PORT: String(await freePort()),
@@ -133,39 +136,39 @@ test("the launcher names every port that is taken, whose it is and the setting t
   expect(code).toBe(1);
   const lines = output.trim().split("\n");
   expect(lines.map((line) => line.replace(/PORT=\d+ /g, (setting) => setting.replace(/\d+/, "N")))).toEqual([
-    `Port ${gateway}, for the gateway, is taken. Move it: PORT=N npm start`,
-    `Port ${api}, for the resource API, is taken. Move it: API_PORT=N npm start`,
+    `Port ${gateway} for the gateway is already in use. Use another one: PORT=N npm start`,
+    `Port ${api} for the resource API is already in use. Use another one: API_PORT=N npm start`,
     "All at once: PORT=N API_PORT=N npm start",
   ]);
   for (const line of lines) expect(await isPortTaken(Number(/PORT=(\d+)/.exec(line)?.[1]))).toBe(false);
 });
 
-test("the launcher refuses a port that is none, and one that is given twice", async () => {
-  const twice = String(await freePort());
-  const { code, output } = await launcher({
+test("the launcher rejects an invalid and a duplicate port", async () => {
+  const duplicate = String(await freePort());
+  const { code, output } = await runLauncher({
     PORT: "many",
     MANAGEMENT_PORT: String(await freePort()),
-    PROVIDER_PORT: twice,
-    API_PORT: twice,
+    PROVIDER_PORT: duplicate,
+    API_PORT: duplicate,
   });
   expect(code).toBe(1);
   expect(output).toContain("PORT must be a port number from 1 to 65535, for the gateway.");
-  expect(output).toContain(`Port ${twice} is given to the OpenID Provider and to the resource API.`);
+  expect(output).toContain(`Port ${duplicate} is configured for the OpenID Provider and for the resource API.`);
 });
 
 test.each([
-  ["is not there", "ECONNREFUSED", []],
-  ["refuses the credentials", "NOAUTH", ["--requirepass", "a-password"]],
+  ["that cannot be reached", "ECONNREFUSED", []],
+  ["that rejects the credentials", "NOAUTH", ["--requirepass", "a-password"]],
 ] as const)(
-  "the launcher says in one sentence that the Redis of REDIS_URL %s, without its password",
-  async (_how, code, args) => {
+  "the launcher reports a Redis %s in one line, without the password of REDIS_URL",
+  async (_title, code, args) => {
     const server = args.length === 0 ? undefined : await startRedisServer({ args: [...args] });
     const port = server?.port ?? (await freePort());
     try {
       const env = {
         REDIS_URL: code === "NOAUTH" ? `redis://127.0.0.1:${port}` : `redis://:an@a-password@127.0.0.1:${port}`,
       };
-      const { code: exitCode, output } = await launcher({ ...env, ...(await freePorts()) });
+      const { code: exitCode, output } = await runLauncher({ ...env, ...(await freePorts()) });
       expect(exitCode).toBe(1);
       expect(output.trim().split("\n")).toEqual([expect.stringContaining("REDIS_URL")]);
       for (const part of [`127.0.0.1:${port}`, code]) expect(output).toContain(part);

@@ -217,7 +217,7 @@ describe("references between manifests", () => {
     const source = (file: string) => readFileSync(join(ROOT, file), "utf8");
     const servesPath: Record<string, (path: string) => boolean> = {
       gateway: (path) => source("bff/src/management/management-server.ts").includes(`case "${path}"`),
-      api: (path) => source("demo/src/api/open-routes.ts").includes(`router.get("${path}"`),
+      api: (path) => source("demo/src/api/public-routes.ts").includes(`router.get("${path}"`),
       keycloak: (path) => ["/health/started", "/health/live", "/health/ready"].includes(path),
     };
     for (const [name, serves] of Object.entries(servesPath)) {

@@ -1,6 +1,6 @@
 // The system under test with a real Keycloak: all workers share the Keycloak, each has its own gateway, API and Redis.
 import { randomBytes } from "node:crypto";
-import { startResourceApi } from "@cloakroom/demo/api/start-api.ts";
+import { startResourceApi } from "@cloakroom/demo/api/start-resource-api.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { gatewayEnv } from "@cloakroom/testing/gateway-env.ts";
 import { startGateway } from "@cloakroom/testing/gateway-process.ts";

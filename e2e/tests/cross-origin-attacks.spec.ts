@@ -1,6 +1,6 @@
 // Cross-origin attacks by a page in the user's browser: CSRF, cross-origin reads, framing, window references.
 import type { Page } from "@playwright/test";
-import type { ApiRequest } from "@cloakroom/demo/api/start-api.ts";
+import type { ApiRequest } from "@cloakroom/demo/api/start-resource-api.ts";
 import { call } from "../support/page-requests.ts";
 import { startAttackerSite, type AttackerSite } from "../support/attacker-site.ts";
 import type { TestUser } from "../support/users.ts";

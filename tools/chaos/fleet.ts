@@ -1,7 +1,7 @@
 // Everything that a scenario runs against, real: Redis, the provider, the resource API, the gateway as several
 // processes (each with its own link to Redis that can be disturbed), and a balancer in front of them.
 import { randomBytes } from "node:crypto";
-import { startResourceApi, type ResourceApi } from "@cloakroom/demo/api/start-api.ts";
+import { startResourceApi, type ResourceApi } from "@cloakroom/demo/api/start-resource-api.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { clientRegistration, gatewayEnv } from "@cloakroom/testing/gateway-env.ts";
 import { startGateway, type GatewayProcess } from "@cloakroom/testing/gateway-process.ts";

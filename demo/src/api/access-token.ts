@@ -1,55 +1,56 @@
-// Whether an access token is good: signature, issuer, audience, expiry and type, against the provider's keys.
+// JWT access token validation (RFC 9068 §4): signature, issuer, audience, expiry and type.
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from "jose";
 
-export type AccessTokenRules = {
+export type AccessTokenPolicy = {
   issuer: string;
   audience: string;
-  /** Absent: taken from the issuer's discovery document. */
+  /** Default: `jwks_uri` of the discovery document. */
   jwksUrl?: string;
   /** Accepted `typ` headers: `at+jwt` (RFC 9068), `JWT` for Keycloak. */
   tokenTypes: readonly string[];
 };
 
-export type TokenVerdict =
+export type TokenValidation =
   | { kind: "accepted"; claims: JWTPayload }
-  | { kind: "refused"; reason: string }
-  /** The keys cannot be fetched: nothing is known about the token. */
+  | { kind: "rejected"; reason: string }
+  /** The provider's keys cannot be fetched, so the token cannot be validated. */
   | { kind: "unavailable" };
 
-/** Fixed here, not read from the token: `alg: none` and HMAC with the public key as secret end here. */
+/** Never taken from the token: prevents `alg: none` and HMAC with the public key as secret (algorithm confusion). */
 const ALGORITHMS = ["RS256", "PS256", "ES256"];
 const clockToleranceSeconds = 5;
 const keysTimeoutMs = 5_000;
-/** An unknown `kid` asks the provider again, at most this often. */
+/** At most one fetch of the keys per interval because of an unknown `kid`. */
 const keysCooldownMs = 2_000;
 
-class KeysUnavailable extends Error {
-  override readonly name = "KeysUnavailable";
+class KeysUnavailableError extends Error {
+  override readonly name = "KeysUnavailableError";
 }
 
-export function accessTokenVerifier(rules: AccessTokenRules): (token: string) => Promise<TokenVerdict> {
-  const getKey = providerKeys(rules);
+export function createAccessTokenValidator(policy: AccessTokenPolicy): (token: string) => Promise<TokenValidation> {
+  const getKey = createKeyLookup(policy);
   return async (token) => {
     try {
       const { payload, protectedHeader } = await jwtVerify(token, getKey, {
-        issuer: rules.issuer,
-        audience: rules.audience,
+        issuer: policy.issuer,
+        audience: policy.audience,
         algorithms: ALGORITHMS,
         clockTolerance: clockToleranceSeconds,
         requiredClaims: ["sub", "exp", "iat"],
       });
-      const reason = typeFault(rules.tokenTypes, protectedHeader.typ, payload);
-      return reason === undefined ? { kind: "accepted", claims: payload } : { kind: "refused", reason };
+      const reason = findTypeError(policy.tokenTypes, protectedHeader.typ, payload);
+      return reason === undefined ? { kind: "accepted", claims: payload } : { kind: "rejected", reason };
     } catch (error) {
-      if (error instanceof KeysUnavailable) return { kind: "unavailable" };
-      if (error instanceof errors.JOSEError) return { kind: "refused", reason: reasonOf(error) };
-      // Foreign input that the library stumbles over in its own way is no access token either.
-      return { kind: "refused", reason: "The token is malformed." };
+      if (error instanceof KeysUnavailableError) return { kind: "unavailable" };
+      if (error instanceof errors.JOSEError) return { kind: "rejected", reason: describeError(error) };
+      // Malformed input can make the library throw errors of other classes.
+      return { kind: "rejected", reason: "The token is malformed." };
     }
   };
 }
 
-function providerKeys({ issuer, jwksUrl }: AccessTokenRules): JWTVerifyGetKey {
+/** Discovers the JWKS URL on first use; a failed discovery is retried by the next token. */
+function createKeyLookup({ issuer, jwksUrl }: AccessTokenPolicy): JWTVerifyGetKey {
   let remote: Promise<JWTVerifyGetKey> | undefined;
   const connect = async (): Promise<JWTVerifyGetKey> =>
     createRemoteJWKSet(new URL(jwksUrl ?? (await discoverJwksUrl(issuer))), {
@@ -59,7 +60,6 @@ function providerKeys({ issuer, jwksUrl }: AccessTokenRules): JWTVerifyGetKey {
   return async (header, token) => {
     try {
       remote ??= connect();
-      // A failed discovery must not be remembered: the provider may only be late.
       const keys = await remote.catch((cause: unknown) => {
         remote = undefined;
         throw cause;
@@ -67,7 +67,7 @@ function providerKeys({ issuer, jwksUrl }: AccessTokenRules): JWTVerifyGetKey {
       return await keys(header, token);
     } catch (cause) {
       if (cause instanceof errors.JWKSNoMatchingKey || cause instanceof errors.JWKSMultipleMatchingKeys) throw cause;
-      throw new KeysUnavailable("the provider's keys cannot be fetched", { cause });
+      throw new KeysUnavailableError("the provider's keys cannot be fetched", { cause });
     }
   };
 }
@@ -79,21 +79,21 @@ async function discoverJwksUrl(issuer: string): Promise<string> {
   });
   const document = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
   if (document.issuer !== issuer || typeof document.jwks_uri !== "string")
-    throw new Error("the discovery document is not this issuer's");
+    throw new Error("the discovery document has another issuer or no jwks_uri");
   return document.jwks_uri;
 }
 
-/** Keeps ID, refresh and logout tokens out, which some providers sign with the same keys and the same header. */
-function typeFault(accepted: readonly string[], typ: string | undefined, claims: JWTPayload): string | undefined {
+/** Rejects ID, refresh and logout tokens: some providers sign them with the same keys and the same `typ` header. */
+function findTypeError(accepted: readonly string[], typ: string | undefined, claims: JWTPayload): string | undefined {
   const type = (typ ?? "").toLowerCase().replace(/^application\//, "");
   if (!accepted.some((each) => each.toLowerCase() === type)) return "The token is not an access token.";
-  // Keycloak says in the payload what it is: Bearer, ID, Refresh, Logout.
+  // Keycloak's `typ` claim is Bearer, ID, Refresh or Logout.
   if (typeof claims["typ"] === "string" && claims["typ"] !== "Bearer") return "The token is not an access token.";
   const looksLikeIdToken = "nonce" in claims || "at_hash" in claims || "events" in claims;
   return type !== "at+jwt" && looksLikeIdToken ? "The token is not an access token." : undefined;
 }
 
-function reasonOf(error: errors.JOSEError): string {
+function describeError(error: errors.JOSEError): string {
   if (error instanceof errors.JWTExpired) return "The token has expired.";
   if (error instanceof errors.JWTClaimValidationFailed)
     return error.claim === "aud" ? "The token is for another audience." : `The token's ${error.claim} is not accepted.`;

@@ -1,40 +1,40 @@
-// Who is calling. The answer lives in ctx.state of this one request and nowhere else.
+// Bearer authentication (RFC 6750) and authorization. The claims are kept in ctx.state, for one request only.
 import type { JWTPayload } from "jose";
 import type { Context, Middleware, Next } from "koa";
-import type { TokenVerdict } from "./access-token.ts";
-import { Refusal } from "./problem.ts";
+import type { TokenValidation } from "./access-token.ts";
+import { ProblemError } from "./problem.ts";
 
 const REALM = 'Bearer realm="resource-api"';
 const clockToleranceSeconds = 5;
 
-export function bearer(verify: (token: string) => Promise<TokenVerdict>): Middleware {
+export function requireBearer(validate: (token: string) => Promise<TokenValidation>): Middleware {
   return async function requireBearer(ctx: Context, next: Next) {
     const [scheme = "", token = "", rest] = ctx.get("authorization").split(" ");
-    // RFC 6750 §3.1: who showed no token is told how to ask, not what was wrong.
+    // A request without a token gets a challenge without an error code (RFC 6750 §3.1).
     if (scheme.toLowerCase() !== "bearer")
-      throw new Refusal(401, "token_missing", "Send an access token.", { "www-authenticate": REALM });
-    const verdict: TokenVerdict =
-      rest === undefined ? await verify(token) : { kind: "refused", reason: "The token is malformed." };
-    if (verdict.kind === "unavailable")
-      throw new Refusal(503, "keys_unavailable", "The provider's keys cannot be fetched at the moment.", {
+      throw new ProblemError(401, "token_missing", "Send an access token.", { "www-authenticate": REALM });
+    const validation: TokenValidation =
+      rest === undefined ? await validate(token) : { kind: "rejected", reason: "The token is malformed." };
+    if (validation.kind === "unavailable")
+      throw new ProblemError(503, "keys_unavailable", "The provider's keys cannot be fetched at the moment.", {
         "retry-after": "2",
       });
-    if (verdict.kind === "refused")
-      throw new Refusal(401, "invalid_token", verdict.reason, {
-        "www-authenticate": `${REALM}, error="invalid_token", error_description="${verdict.reason}"`,
+    if (validation.kind === "rejected")
+      throw new ProblemError(401, "invalid_token", validation.reason, {
+        "www-authenticate": `${REALM}, error="invalid_token", error_description="${validation.reason}"`,
       });
-    ctx.state["claims"] = verdict.claims;
+    ctx.state["claims"] = validation.claims;
     await next();
   };
 }
 
 export function claimsOf(ctx: Context): JWTPayload {
   const claims = ctx.state["claims"] as JWTPayload | undefined;
-  if (claims === undefined) throw new Error("a route that needs a user is open");
+  if (claims === undefined) throw new Error("the route is not behind requireBearer");
   return claims;
 }
 
-/** @param path a claim's name; dots reach into objects, as in `realm_access.roles` */
+/** @param path a claim name; dots separate members of nested objects, as in `realm_access.roles` */
 export function rolesAt(claims: JWTPayload, path: string): readonly string[] {
   let value: unknown = claims;
   for (const name of path.split("."))
@@ -45,11 +45,11 @@ export function rolesAt(claims: JWTPayload, path: string): readonly string[] {
   return Array.isArray(value) ? value.filter((role) => typeof role === "string") : [];
 }
 
-/** How strongly and how freshly the user must have logged in. */
-export type Strength = { level: number; maxAgeSeconds: number };
+/** Minimum authentication level (`acr`) and maximum age of the login (`auth_time`). */
+export type StepUpPolicy = { level: number; maxAgeSeconds: number };
 
-/** @throws Refusal that says which login would do (RFC 9470 §3) */
-export function requireStrength(ctx: Context, { level, maxAgeSeconds }: Strength): void {
+/** @throws ProblemError 401 with the required `acr_values` and `max_age` (RFC 9470 §3) */
+export function requireStepUp(ctx: Context, { level, maxAgeSeconds }: StepUpPolicy): void {
   const { acr, auth_time: authTime } = claimsOf(ctx);
   const isStrong = /^\d$/.test(String(acr)) && Number(acr) >= level;
   const isFresh = typeof authTime === "number" && Date.now() / 1000 - authTime <= maxAgeSeconds + clockToleranceSeconds;
@@ -57,16 +57,16 @@ export function requireStrength(ctx: Context, { level, maxAgeSeconds }: Strength
   const detail = isStrong
     ? "Your login is too long ago for this."
     : "This needs a second step at the login, such as a one-time code.";
-  throw new Refusal(401, "insufficient_user_authentication", detail, {
+  throw new ProblemError(401, "insufficient_user_authentication", detail, {
     "www-authenticate":
       `${REALM}, error="insufficient_user_authentication", error_description="${detail}", ` +
       `acr_values="${level}", max_age="${maxAgeSeconds}"`,
   });
 }
 
-/** RFC 6750 §3.1: the token is good, its bearer may not. */
-export function insufficient(detail: string): Refusal {
-  return new Refusal(403, "insufficient_scope", detail, {
+/** 403 for a valid token without the required privileges (RFC 6750 §3.1). */
+export function insufficientScope(detail: string): ProblemError {
+  return new ProblemError(403, "insufficient_scope", detail, {
     "www-authenticate": `${REALM}, error="insufficient_scope"`,
   });
 }

@@ -1,9 +1,9 @@
-// Large bodies in both directions, never held in memory.
+// Uploads and downloads of large bodies, streamed without buffering.
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { Context } from "koa";
-import { Refusal } from "./problem.ts";
-import { numberParameter } from "./query.ts";
+import { ProblemError } from "./problem.ts";
+import { numberParameter } from "./query-parameters.ts";
 
 const maxUploadBytes = 4 * 1024 ** 3;
 const maxDownloadBytes = 16 * 1024 ** 3;
@@ -14,18 +14,19 @@ export async function upload(ctx: Context): Promise<void> {
   ctx.body = { bytes, sha256: hash.digest("hex"), contentType: ctx.get("content-type") || null };
 }
 
-export async function countBytes(ctx: Context, each: (chunk: Buffer) => void = () => undefined): Promise<number> {
+/** @throws ProblemError 413 above `maxUploadBytes` */
+export async function countBytes(ctx: Context, onChunk: (chunk: Buffer) => void = () => undefined): Promise<number> {
   let bytes = 0;
   for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxUploadBytes)
-      throw new Refusal(413, "payload_too_large", `At most ${maxUploadBytes} bytes.`, { connection: "close" });
-    each(chunk);
+      throw new ProblemError(413, "payload_too_large", `At most ${maxUploadBytes} bytes.`, { connection: "close" });
+    onChunk(chunk);
   }
   return bytes;
 }
 
-/** Byte i of every download is i modulo this: a reader can check any part without the rest. */
+/** Byte i of every download is i modulo PERIOD, so that a client can verify any range by itself. */
 const PERIOD = 251;
 const BLOCK = Buffer.from(Array.from({ length: PERIOD * 256 }, (_, index) => index % PERIOD));
 
@@ -34,7 +35,7 @@ export function download(ctx: Context): void {
   const range = parseRange(ctx.get("range"), total);
   ctx.set("accept-ranges", "bytes");
   if (range === "unsatisfiable")
-    throw new Refusal(416, "range_not_satisfiable", `There are ${total} bytes.`, {
+    throw new ProblemError(416, "range_not_satisfiable", `The body has ${total} bytes.`, {
       "content-range": `bytes */${total}`,
     });
   const { start, end } = range ?? { start: 0, end: total };
@@ -43,12 +44,12 @@ export function download(ctx: Context): void {
     ctx.set("content-range", `bytes ${start}-${end - 1}/${total}`);
   }
   ctx.type = "application/octet-stream";
-  ctx.body = pattern(start, end);
+  ctx.body = createPatternStream(start, end);
   ctx.length = end - start;
 }
 
-/** Reads only as fast as it is read: the stream's buffer is the back-pressure. */
-function pattern(start: number, end: number): Readable {
+/** Generates bytes on demand, so that backpressure applies. */
+function createPatternStream(start: number, end: number): Readable {
   let position = start;
   return new Readable({
     read() {
@@ -63,7 +64,7 @@ function pattern(start: number, end: number): Readable {
 
 type Range = { start: number; end: number };
 
-/** One range only; several, or nonsense, mean the whole (RFC 9110 §14.2). */
+/** @returns undefined, which means the whole body, for several ranges or an invalid header (RFC 9110 §14.2) */
 function parseRange(header: string, total: number): Range | "unsatisfiable" | undefined {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header) ?? [];
   if (first === "" && last === "") return undefined;

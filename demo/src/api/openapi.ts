@@ -1,17 +1,26 @@
-// The API's description (OpenAPI 3.1). A test compares its paths with what the API answers.
-
-import { AUTH_ERRORS, components, echo, json, open, problem, query, response, wholeNumber } from "./openapi-parts.ts";
+// OpenAPI 3.1 document. A test compares it with the routes.
+import {
+  AUTH_ERRORS,
+  components,
+  echo,
+  json,
+  problem,
+  publicOperation,
+  query,
+  response,
+  wholeNumber,
+} from "./openapi-components.ts";
 
 const streams = {
   "/events": {
     get: {
       operationId: "streamEvents",
       tags: ["Streams"],
-      summary: "Numbered server-sent events, until the reader leaves",
+      summary: "Numbered server-sent events until the client disconnects",
       parameters: [
         query("intervalMs", { ...wholeNumber(10, 60_000), default: 1_000 }, "Milliseconds between two events"),
-        query("count", wholeNumber(1, 1_000_000), "Ends after so many events"),
-        { name: "Last-Event-ID", in: "header", schema: { type: "integer" }, description: "Goes on after this number" },
+        query("count", wholeNumber(1, 1_000_000), "Number of events after which the stream ends"),
+        { name: "Last-Event-ID", in: "header", schema: { type: "integer" }, description: "Resumes after this number" },
       ],
       responses: {
         200: { description: "The stream", content: { "text/event-stream": { schema: { type: "string" } } } },
@@ -24,10 +33,10 @@ const streams = {
     get: {
       operationId: "socket",
       tags: ["Streams"],
-      summary: "A WebSocket that repeats what it is told and says who said it",
+      summary: "WebSocket echo that prefixes text messages with the user's name",
       responses: {
         101: { description: "The WebSocket is open" },
-        426: problem("Not asked for as a WebSocket"),
+        426: problem("Not a WebSocket handshake"),
         ...AUTH_ERRORS,
       },
     },
@@ -36,11 +45,11 @@ const streams = {
     post: {
       operationId: "upload",
       tags: ["Bodies and headers"],
-      summary: "Counts and hashes a body of any size without keeping it",
+      summary: "Counts and hashes a body of any size without storing it",
       requestBody: { required: true, content: { "*/*": { schema: { type: "string", format: "binary" } } } },
       responses: {
         200: {
-          description: "What arrived",
+          description: "Size and hash of the body",
           content: json({
             type: "object",
             required: ["bytes", "sha256", "contentType"],
@@ -60,16 +69,16 @@ const streams = {
     get: {
       operationId: "download",
       tags: ["Bodies and headers"],
-      summary: "Streams as many bytes as wanted; byte i is i modulo 251",
+      summary: "Streams the requested number of bytes; byte i is i modulo 251",
       parameters: [
-        query("bytes", wholeNumber(0, 16 * 1024 ** 3), "How many", true),
+        query("bytes", wholeNumber(0, 16 * 1024 ** 3), "Number of bytes", true),
         { name: "Range", in: "header", schema: { type: "string" }, description: "One byte range" },
       ],
       responses: {
-        200: { description: "All of them", content: { "application/octet-stream": {} } },
-        206: { description: "The range", content: { "application/octet-stream": {} } },
+        200: { description: "The whole body", content: { "application/octet-stream": {} } },
+        206: { description: "The requested range", content: { "application/octet-stream": {} } },
         400: response("BadRequest"),
-        416: problem("The range lies outside"),
+        416: problem("The range is outside of the body"),
         ...AUTH_ERRORS,
       },
     },
@@ -78,11 +87,11 @@ const streams = {
     get: {
       operationId: "slow",
       tags: ["Streams"],
-      summary: "Answers after a while",
+      summary: "Responds after a delay",
       parameters: [query("ms", wholeNumber(0, 120_000), "Milliseconds to wait", true)],
       responses: {
         200: {
-          description: "Waited",
+          description: "The time waited",
           content: json({ type: "object", properties: { waitedMs: { type: "integer" } } }),
         },
         400: response("BadRequest"),
@@ -99,14 +108,14 @@ const streams = {
   },
 };
 
-const decisions = {
+const authorization = {
   "/protected": {
     get: {
       operationId: "protected",
-      tags: ["Decisions"],
-      summary: "Answers a message and says who asked",
+      tags: ["Authorization"],
+      summary: "Returns the message and the caller's claims",
       parameters: [
-        query("message", { type: "string", minLength: 1, maxLength: 200 }, "Comes back with Received added", true),
+        query("message", { type: "string", minLength: 1, maxLength: 200 }, "Returned with Received appended", true),
       ],
       responses: {
         200: {
@@ -125,11 +134,11 @@ const decisions = {
   "/admin": {
     get: {
       operationId: "admin",
-      tags: ["Decisions"],
-      summary: "Only for the role admin",
+      tags: ["Authorization"],
+      summary: "Requires the role admin",
       responses: {
         200: {
-          description: "Welcome",
+          description: "The roles of the caller",
           content: json({
             type: "object",
             properties: { message: { type: "string" }, roles: { type: "array", items: { type: "string" } } },
@@ -143,10 +152,11 @@ const decisions = {
   "/confidential": {
     get: {
       operationId: "confidential",
-      tags: ["Decisions"],
-      summary: "Only for a login with a second factor, at most 15 minutes ago; other logins are told so (RFC 9470)",
+      tags: ["Authorization"],
+      summary:
+        "Requires a second factor at most 15 minutes ago; other logins get 401 with the required level (RFC 9470)",
       parameters: [
-        query("message", { type: "string", minLength: 1, maxLength: 200 }, "Comes back with Received added", true),
+        query("message", { type: "string", minLength: 1, maxLength: 200 }, "Returned with Received appended", true),
       ],
       responses: {
         200: {
@@ -165,8 +175,8 @@ const decisions = {
   "/department": {
     get: {
       operationId: "department",
-      tags: ["Decisions"],
-      summary: "Only for the department engineering",
+      tags: ["Authorization"],
+      summary: "Requires the department engineering",
       responses: {
         200: {
           description: "The department's notice",
@@ -188,21 +198,25 @@ export const openApiDocument = {
     title: "Resource API",
     version: "0.1.0",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
-    description: "A protected service: every request carries the access token of the user it is made for.",
+    description: "A protected API: every request carries an access token of the user on whose behalf it is made.",
   },
   servers: [{ url: "/" }],
   security: [{ bearer: [] }],
-  tags: [{ name: "Decisions" }, { name: "Streams" }, { name: "Bodies and headers" }, { name: "Open" }],
+  tags: [{ name: "Authorization" }, { name: "Streams" }, { name: "Bodies and headers" }, { name: "Public" }],
   paths: {
-    ...decisions,
+    ...authorization,
     ...streams,
     "/health": {
-      get: open("health", "Whether the API runs", json({ type: "object", properties: { status: { const: "ok" } } })),
+      get: publicOperation(
+        "health",
+        "Whether the API runs",
+        json({ type: "object", properties: { status: { const: "ok" } } }),
+      ),
     },
-    "/openapi.json": { get: open("openapi", "This description", json({ type: "object" })) },
-    "/docs": { get: open("docs", "This description as Swagger UI", { "text/html": {} }) },
-    "/redoc": { get: open("redoc", "This description as ReDoc", { "text/html": {} }) },
-    "/favicon.ico": { get: open("favicon", "The icon", { "image/svg+xml": {} }) },
+    "/openapi.json": { get: publicOperation("openapi", "This document", json({ type: "object" })) },
+    "/docs": { get: publicOperation("docs", "This document in Swagger UI", { "text/html": {} }) },
+    "/redoc": { get: publicOperation("redoc", "This document in ReDoc", { "text/html": {} }) },
+    "/favicon.ico": { get: publicOperation("favicon", "The icon", { "image/svg+xml": {} }) },
   },
   components,
 } as const;

@@ -1,6 +1,6 @@
-// Environment → options of the API; every fault at once.
+// Environment variables → options of the API. Reports all invalid settings at once.
 import { z } from "zod";
-import type { ApiOptions } from "./start-api.ts";
+import type { ApiOptions } from "./start-resource-api.ts";
 
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
 
@@ -17,7 +17,7 @@ const SETTINGS = {
   API_JWKS_URL: httpUrl.optional(),
   API_ROLES_CLAIM: z
     .string()
-    .regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects, e.g. realm_access.roles")
+    .regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots separate nested members, e.g. realm_access.roles")
     .default("roles"),
   API_TOKEN_TYPES: z
     .string()
@@ -26,14 +26,15 @@ const SETTINGS = {
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Outcome = { settings: ApiOptions } | { faults: string[] };
+type LoadedSettings = { settings: ApiOptions } | { errors: string[] };
 
-export function apiOptionsFromEnvironment(env: Environment): Outcome {
+/** Empty values count as unset. */
+export function loadApiSettings(env: Environment): LoadedSettings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
   const parsed = z.object(SETTINGS).safeParse(given);
   if (!parsed.success)
     return {
-      faults: parsed.error.issues.map(({ path, message }) => {
+      errors: parsed.error.issues.map(({ path, message }) => {
         const name = path.join(".");
         return given[name] === undefined ? `${name} is required: the provider's issuer.` : `${name} ${message}.`;
       }),

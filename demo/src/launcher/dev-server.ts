@@ -1,4 +1,4 @@
-// Development: Vite with hot reload in front, the gateway behind it and restarted when its sources change.
+// Development mode: Vite's dev server proxies to the gateway, which is restarted when its sources change.
 import { watch } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -6,14 +6,14 @@ import { GATEWAY_PATH_PATTERN } from "@cloakroom/gateway/src/lib/paths.ts";
 import type { GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
 import { SPA_FOLDER, viteFolder } from "./spa-build.ts";
 
-/** Only what is used of it: Vite belongs to the SPA, which is not ours to import. */
+/** The part of Vite's API that is used here: Vite is a dependency of the SPA only. */
 type Vite = {
   createServer(config: object): Promise<{ listen(): Promise<unknown>; close(): Promise<void> }>;
 };
 
 export type DevServer = { stop: () => Promise<void> };
 
-/** Host and Origin stay as the browser sent them: to the gateway it must look as if nothing stood in between. */
+/** Forwards Host and Origin unchanged: the gateway checks them against its public origin. */
 export async function startViteServer(port: number, gatewayPort: number): Promise<DevServer> {
   const vite = (await import(pathToFileURL(join(viteFolder(), "dist/node/index.js")).href)) as Vite;
   const listenersBefore = process.listeners("SIGTERM");
@@ -31,38 +31,38 @@ export async function startViteServer(port: number, gatewayPort: number): Promis
     },
   });
   await server.listen();
-  // Vite ends the process on SIGTERM by itself, before our other parts have been stopped.
+  // Vite exits the process on SIGTERM, before the other components have stopped.
   for (const listener of process.listeners("SIGTERM"))
     if (!listenersBefore.includes(listener)) process.off("SIGTERM", listener);
   return { stop: () => server.close() };
 }
 
 const GATEWAY_SOURCES = fileURLToPath(new URL("../../../bff/src", import.meta.url));
-const settleMs = 150;
+const debounceMs = 150;
 
-/** Not `node --watch`: its supervisor would outlive a launcher that is killed. */
-export function restartOnChange(gateway: GatewayProcess, say: (line: string) => void): DevServer {
+/** Replaces `node --watch`, whose supervisor process would outlive a killed launcher. */
+export function restartOnChange(gateway: GatewayProcess, print: (line: string) => void): DevServer {
   let timer: NodeJS.Timeout | undefined;
-  let running = Promise.resolve();
+  let pending = Promise.resolve();
   const restart = () => {
-    running = running.then(async () => {
-      say("The gateway's sources changed: restarting it …");
+    pending = pending.then(async () => {
+      print("The gateway's sources have changed, restarting it …");
       await gateway.restart().then(
-        () => say("The gateway runs again."),
-        // What it said has been shown as it said it.
-        () => say("The gateway did not start. It waits for the next change."),
+        () => print("The gateway has restarted."),
+        // Its output has been printed already.
+        () => print("The gateway did not start. It will be restarted at the next change."),
       );
     });
   };
   const watcher = watch(GATEWAY_SOURCES, { recursive: true }, () => {
     clearTimeout(timer);
-    timer = setTimeout(restart, settleMs);
+    timer = setTimeout(restart, debounceMs);
   });
   return {
     stop: async () => {
       clearTimeout(timer);
       watcher.close();
-      await running;
+      await pending;
     },
   };
 }

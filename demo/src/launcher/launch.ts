@@ -1,13 +1,13 @@
-// Starts everything in order, says what runs where, and stops it again whatever happens.
+// Launcher: checks ports and Redis, builds the SPA, starts the system and stops it in reverse order.
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { passedThrough } from "@cloakroom/testing/gateway-env.ts";
 import { GatewayStartError } from "@cloakroom/testing/gateway-process.ts";
 import { startSystem, type System, type SystemOptions } from "../system.ts";
-import { banner } from "./banner.ts";
+import { formatBanner } from "./banner.ts";
+import { checkRedis } from "./check-redis.ts";
 import { restartOnChange, startViteServer } from "./dev-server.ts";
-import { readableLine } from "./gateway-lines.ts";
+import { formatLogLine } from "./format-log-line.ts";
 import { planPorts, type PortPlan } from "./ports.ts";
-import { redisFault } from "./redis-fault.ts";
 import { buildSpa, SPA_DIST } from "./spa-build.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,70 +15,70 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export type LaunchOptions = {
   env: Environment;
   isDev: boolean;
-  say: (line: string) => void;
-  /** The gateway ended by itself: there is nothing left to show. */
-  onEnd: () => void;
+  print: (line: string) => void;
+  /** Called when the gateway has exited unexpectedly, except in development mode. */
+  onGatewayExit: () => void;
 };
 
 export type Launched = { kind: "running"; stop(): Promise<void> } | { kind: "failed"; message: string };
 
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const { env, isDev, say } = options;
+  const { env, isDev, print } = options;
   const command = isDev ? "npm run dev" : "npm start";
   const planned = await planPorts(env, command);
-  if (planned.kind === "refused") return { kind: "failed", message: planned.lines.join("\n") };
+  if (planned.kind === "rejected") return { kind: "failed", message: planned.messages.join("\n") };
   const redisUrl = env["REDIS_URL"] ?? "";
-  const fault = redisUrl === "" ? undefined : await redisFault(redisUrl, command);
-  if (fault !== undefined) return { kind: "failed", message: fault };
+  const redisError = redisUrl === "" ? undefined : await checkRedis(redisUrl, command);
+  if (redisError !== undefined) return { kind: "failed", message: redisError };
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
   };
   try {
-    if (!isDev && env["SPA_ROOT"] === undefined) await buildSpa(say);
-    const lines = lineHolder(options);
-    const system = await startSystem(await systemOptions(options, planned.ports, lines.take));
+    if (!isDev && env["SPA_ROOT"] === undefined) await buildSpa(print);
+    const log = bufferGatewayLog(options);
+    const system = await startSystem(await systemOptions(options, planned.ports, log.write));
     stops.push(system.stop);
-    lines.release();
-    if (isDev) await startDevelopment({ system, port: planned.ports.gateway, say, stops });
-    say(banner(system, isDev));
+    log.flush();
+    if (isDev) await startDevelopment({ system, port: planned.ports.gateway, print, stops });
+    print(formatBanner(system, isDev));
     return { kind: "running", stop };
   } catch (error) {
     await stop();
-    return { kind: "failed", message: readableFailure(error as Error) };
+    return { kind: "failed", message: formatStartError(error as Error) };
   }
 }
 
-function readableFailure(error: Error): string {
+function formatStartError(error: Error): string {
   if (!(error instanceof GatewayStartError)) return error.message;
   return error.message
     .split("\n")
-    .map((line) => readableLine(line, true))
+    .map((line) => formatLogLine(line, true))
     .join("\n");
 }
 
-/** Holds the gateway's lines back until it runs: if it does not, the failure shows them all. */
-function lineHolder({ env, say }: LaunchOptions): { take: (line: string) => void; release: () => void } {
+/** Buffers the gateway's log until it has started: if it does not start, the error message contains all lines. */
+function bufferGatewayLog({ env, print }: LaunchOptions): { write: (line: string) => void; flush: () => void } {
   const showsAll = (env["LOG_LEVEL"] ?? "") !== "";
   const show = (line: string) => {
-    const readable = readableLine(line, showsAll);
-    if (readable !== undefined) say(readable);
+    const text = formatLogLine(line, showsAll);
+    if (text !== undefined) print(text);
   };
-  let held: string[] | undefined = [];
+  let buffer: string[] | undefined = [];
   return {
-    take: (line) => {
-      if (held === undefined) show(line);
-      else held.push(line);
+    write: (line) => {
+      if (buffer === undefined) show(line);
+      else buffer.push(line);
     },
-    release: () => {
-      held?.forEach(show);
-      held = undefined;
+    flush: () => {
+      buffer?.forEach(show);
+      buffer = undefined;
     },
   };
 }
 
 async function systemOptions(
-  { env, isDev, say, onEnd }: LaunchOptions,
+  { env, isDev, print, onGatewayExit }: LaunchOptions,
   ports: PortPlan,
   onGatewayLine: (line: string) => void,
 ): Promise<SystemOptions> {
@@ -89,17 +89,17 @@ async function systemOptions(
     gatewayEnv: { ...passedThrough(env), INSECURE_COOKIES: "loopback" },
     ...(isDev ? {} : { spaRoot: SPA_DIST }),
     onGatewayLine,
-    onGatewayExit: (how) => {
-      say(`The gateway ended by itself (${how}).`);
-      if (!isDev) onEnd();
+    onGatewayExit: (status) => {
+      print(`The gateway exited unexpectedly (${status}).`);
+      if (!isDev) onGatewayExit();
     },
   };
 }
 
-type Development = { system: System; port: number; say: (line: string) => void; stops: (() => Promise<void>)[] };
+type Development = { system: System; port: number; print: (line: string) => void; stops: (() => Promise<void>)[] };
 
-async function startDevelopment({ system, port, say, stops }: Development): Promise<void> {
+async function startDevelopment({ system, port, print, stops }: Development): Promise<void> {
   const vite = await startViteServer(port, system.gatewayPort);
   stops.push(vite.stop);
-  stops.push(restartOnChange(system.gateway, say).stop);
+  stops.push(restartOnChange(system.gateway, print).stop);
 }

@@ -1,4 +1,4 @@
-// Builds the SPA where its build is older than its sources.
+// Builds the SPA if a source is newer than the build.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
@@ -12,10 +12,10 @@ const ROOT = dirname(SPA_FOLDER);
 
 const SOURCES = ["src", "public", "index.html", "vite.config.ts", "package.json", "tsconfig.json"];
 
-/** @throws Error with the builder's own words */
-export async function buildSpa(say: (line: string) => void): Promise<void> {
-  if (isFresh()) return;
-  say("Building the app …");
+/** @throws Error with Vite's output */
+export async function buildSpa(print: (line: string) => void): Promise<void> {
+  if (isUpToDate()) return;
+  print("Building the app …");
   const child = spawn(process.execPath, [viteBinary(), "build"], {
     cwd: SPA_FOLDER,
     stdio: ["ignore", "pipe", "pipe"],
@@ -23,22 +23,22 @@ export async function buildSpa(say: (line: string) => void): Promise<void> {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (output += text.toString()));
   const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`The app could not be built.\n${output.trim()}`);
+  if (code !== 0) throw new Error(`The app's build failed.\n${output.trim()}`);
 }
 
-function isFresh(): boolean {
-  const built = newest(join(SPA_DIST, "index.html"));
+function isUpToDate(): boolean {
+  const built = lastModifiedMs(join(SPA_DIST, "index.html"));
   const sources = [...SOURCES.map((name) => join(SPA_FOLDER, name)), join(ROOT, "package-lock.json")];
-  return built > 0 && Math.max(...sources.map(newest)) < built;
+  return built > 0 && Math.max(...sources.map(lastModifiedMs)) < built;
 }
 
-/** @returns the latest change at or below this path in milliseconds; 0 where there is nothing */
-function newest(path: string): number {
+/** @returns the latest modification time at or below this path in milliseconds; 0 if it does not exist */
+function lastModifiedMs(path: string): number {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return 0;
   if (!stats.isDirectory()) return stats.mtimeMs;
-  // The folder's own time tells of a deleted file.
-  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+  // The folder's own modification time changes when a file is deleted.
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => lastModifiedMs(join(path, name))));
 }
 
 export function viteFolder(): string {

@@ -1,4 +1,4 @@
-// What needs no token: health, the icon, and the documentation with everything it loads from our own disk.
+// Routes without a token: health, icon, and the API documentation with its assets, served from node_modules.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -9,7 +9,7 @@ import { openApiDocument } from "./openapi.ts";
 const resolve = createRequire(import.meta.url).resolve;
 const swaggerFolder = dirname(resolve("swagger-ui-dist/package.json"));
 
-/** Both pages set inline styles by script; neither may load or send anything elsewhere. */
+/** Same-origin resources only, except for inline styles, which both documentation pages set by script. */
 const DOCS_CSP = [
   "default-src 'none'",
   "script-src 'self'",
@@ -49,15 +49,15 @@ const ASSETS: Record<string, Asset> = {
   },
 };
 
-/** ReDoc's footer asks a CDN for its logo: a page that is served locally must not call home. */
+/** Without the logo that ReDoc's footer loads from a CDN, which the CSP forbids. */
 function redocScript(): string {
   const script = readFileSync(resolve("redoc/bundles/redoc.standalone.js"), "utf8");
   return script.replaceAll(/https:\/\/cdn\.redoc\.ly\/redoc\/[\w.-]+\.svg/g, "data:,");
 }
 
-export function openRoutes(): Router {
+export function publicRoutes(): Router {
   const router = new Router({ strict: true, sensitive: true });
-  const loaded = new Map<string, Buffer | string>();
+  const cache = new Map<string, Buffer | string>();
   router.get("/health", (ctx) => {
     ctx.body = { status: "ok" };
   });
@@ -68,8 +68,8 @@ export function openRoutes(): Router {
   router.get("/redoc", (ctx) => page(ctx, { folder: "redoc", script: "redoc.standalone.js" }));
   for (const [path, asset] of Object.entries(ASSETS))
     router.get(path, (ctx) => {
-      const content = loaded.get(path) ?? asset.load();
-      loaded.set(path, content);
+      const content = cache.get(path) ?? asset.load();
+      cache.set(path, content);
       ctx.set("content-type", `${asset.type}; charset=utf-8`);
       ctx.set("cache-control", "max-age=3600");
       ctx.body = content;
@@ -79,7 +79,7 @@ export function openRoutes(): Router {
 
 type DocsPage = { folder: string; script: string; style?: string };
 
-/** Addresses are relative, so that the page also works behind a prefix. */
+/** URLs are relative, so that the page works behind a path prefix. */
 function page(ctx: Context, { folder, script, style }: DocsPage): void {
   ctx.set("content-security-policy", DOCS_CSP);
   ctx.type = "html";

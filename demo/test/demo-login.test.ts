@@ -1,3 +1,4 @@
+// Smoke test of the whole demo: login, API request, token refresh and back-channel logout.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +15,7 @@ afterEach(async () => {
   if (spaRoot !== undefined) await rm(spaRoot, { recursive: true });
 });
 
-const SCRIPT = {
+const FETCH_HEADERS = {
   accept: "application/json",
   "x-csrf": "1",
   "sec-fetch-site": "same-origin",
@@ -23,10 +24,10 @@ const SCRIPT = {
 };
 
 const protectedStatus = async (browser: FormBrowser, { origin }: System) =>
-  (await browser.open(`${origin}/api/protected?message=probe`, { headers: SCRIPT })).status;
+  (await browser.open(`${origin}/api/protected?message=probe`, { headers: FETCH_HEADERS })).status;
 
 test.each([undefined, "none"])(
-  "logs in, calls the API, renews, and loses the session at the provider (Redis: %s)",
+  "the demo logs in, calls the API, refreshes tokens and ends the session by back-channel logout (Redis: %s)",
   async (redis) => {
     spaRoot = await mkdtemp(join(tmpdir(), "spa-"));
     await writeFile(join(spaRoot, "index.html"), "<!doctype html><title>The app</title>");
@@ -42,20 +43,20 @@ test.each([undefined, "none"])(
     expect([back.url, back.status]).toEqual([`${started.origin}/profile`, 200]);
     expect(back.html).toContain("The app");
 
-    const answer = await browser.open(`${started.origin}/api/protected?message=probe`, { headers: SCRIPT });
-    // The token's audience is the API's own address, wherever it listens.
+    const response = await browser.open(`${started.origin}/api/protected?message=probe`, { headers: FETCH_HEADERS });
+    // The audience is the API's URL.
     const aud = `http://localhost:${new URL(started.api.url).port}`;
-    expect(JSON.parse(answer.html)).toMatchObject({
+    expect(JSON.parse(response.html)).toMatchObject({
       message: "probeReceived",
       user: { preferred_username: "alice", aud },
     });
 
-    // Two requests more than a token's life apart need two tokens; the poll is the clock.
-    const renewals = async () => [
+    // Polls until the access token, which is valid for 3 s, has been refreshed.
+    const refreshed = async () => [
       await protectedStatus(browser, started),
       started.provider.count("token:refresh_token") > 0,
     ];
-    await expect.poll(renewals, { timeout: 10_000, interval: 200 }).toEqual([200, true]);
+    await expect.poll(refreshed, { timeout: 10_000, interval: 200 }).toEqual([200, true]);
     expect(started.provider.count("refresh-token-reuse")).toBe(0);
 
     expect(await started.provider.endSession(started.provider.user("alice")?.sub ?? "")).toBe(1);

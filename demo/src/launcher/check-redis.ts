@@ -1,4 +1,4 @@
-// Whether the Redis that a person named in REDIS_URL is there: said before anything is started, with the cure.
+// Checks that the Redis in REDIS_URL can be used, before anything starts.
 import { setTimeout as wait } from "node:timers/promises";
 import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
 import {
@@ -9,10 +9,10 @@ import {
 } from "@cloakroom/gateway/src/store/redis/redis-errors.ts";
 import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
 
-/** A server that is just starting, or Sentinels that have to be asked, may take a moment. */
-const PATIENCE_MS = 4_000;
-/** The server responds; the gateway reports what it lacks. */
-const LEFT_TO_THE_GATEWAY: ReadonlySet<string> = new Set([
+/** Covers a server that is starting and a Sentinel look-up. */
+const checkTimeoutMs = 4_000;
+/** Errors of a server that responds; the gateway's readiness check reports them. */
+const REPORTED_BY_GATEWAY: ReadonlySet<string> = new Set([
   "NOPERM",
   "LOADING",
   "READONLY",
@@ -20,26 +20,28 @@ const LEFT_TO_THE_GATEWAY: ReadonlySet<string> = new Set([
   "CLUSTERDOWN",
 ]);
 
-/** @returns undefined where it answers; also for what is no address of a Redis: that is the gateway's to say */
-export async function redisFault(url: string, command: string): Promise<string | undefined> {
+/**
+ * @returns the error message; undefined if Redis can be used, or if the URL is malformed, which the gateway reports
+ */
+export async function checkRedis(url: string, command: string): Promise<string | undefined> {
   let reported: unknown;
-  // A command that times out after a refused connection must not hide the refusal.
+  // A command that times out after a connection error must not replace the more specific error.
   const onError = (error: unknown) => (reported = redisErrorCode(error) === NO_RESPONSE ? reported : error);
   const store = openStore(url, onError);
   if (store === undefined) return undefined;
-  const giveUpAtMs = performance.now() + PATIENCE_MS;
-  const answers = () =>
+  const deadlineMs = performance.now() + checkTimeoutMs;
+  const isAvailable = () =>
     store.check().then(
       () => true,
       () => false,
     );
   try {
-    while (!(await answers())) {
+    while (!(await isAvailable())) {
       const code = redisErrorCode(reported);
-      if (LEFT_TO_THE_GATEWAY.has(code)) return undefined;
-      if (isRefusal(code)) return unusable(url, reported);
-      if (performance.now() > giveUpAtMs)
-        return `${unusable(url, reported)} Or unset REDIS_URL, for ${command} needs none.`;
+      if (REPORTED_BY_GATEWAY.has(code)) return undefined;
+      if (isRefusal(code)) return errorMessage(url, reported);
+      if (performance.now() > deadlineMs)
+        return `${errorMessage(url, reported)} Or unset REDIS_URL: ${command} works without it.`;
       await wait(50);
     }
     return undefined;
@@ -56,8 +58,8 @@ function openStore(url: string, onError: (error: unknown) => void): ReturnType<t
   }
 }
 
-function unusable(url: string, error: unknown): string {
-  return `The Redis at ${hostsOf(url)} that REDIS_URL names cannot be used. ${redisErrorText(error)}.`;
+function errorMessage(url: string, error: unknown): string {
+  return `The Redis at ${hostsOf(url)} (REDIS_URL) cannot be used. ${redisErrorText(error)}.`;
 }
 
 /** Without user and password. */

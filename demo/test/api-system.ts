@@ -1,18 +1,18 @@
-// A provider and an API that trusts it, and the requests tests send to it.
-import { startResourceApi, type ApiOptions, type ResourceApi } from "../src/api/start-api.ts";
+// A provider and a resource API that accepts its tokens.
+import { startResourceApi, type ApiOptions, type ResourceApi } from "../src/api/start-resource-api.ts";
 import type { ProviderHandle, User } from "@cloakroom/testing/provider/types.ts";
 import { startTestProvider } from "@cloakroom/testing/provider-client.ts";
 
-export type Harness = {
+export type ApiSystem = {
   provider: ProviderHandle;
   api: ResourceApi;
-  /** An access token such as the provider issues, with these members changed. */
+  /** An access token like the provider's, with overridden claims and header parameters. */
   token: (user: User, claims?: Record<string, unknown>, header?: Record<string, unknown>) => Promise<string>;
-  call: (path: string, token?: string, init?: RequestInit) => Promise<Response>;
+  fetch: (path: string, token?: string, init?: RequestInit) => Promise<Response>;
   stop: () => Promise<void>;
 };
 
-export async function startHarness(options: Partial<ApiOptions> = {}): Promise<Harness> {
+export async function startApiSystem(options: Partial<ApiOptions> = {}): Promise<ApiSystem> {
   const provider = await startTestProvider();
   const api = await startResourceApi({ port: 0, issuer: provider.issuer, recordRequests: true, ...options });
   return {
@@ -20,7 +20,7 @@ export async function startHarness(options: Partial<ApiOptions> = {}): Promise<H
     api,
     token: (user, claims, header) => {
       const nowSeconds = Math.floor(Date.now() / 1000);
-      const good = {
+      const defaults = {
         iss: provider.issuer,
         aud: provider.resource,
         sub: user.sub,
@@ -31,9 +31,9 @@ export async function startHarness(options: Partial<ApiOptions> = {}): Promise<H
         roles: user.roles,
         department: user.department,
       };
-      return provider.sign({ ...good, ...claims }, { typ: "at+jwt", ...header });
+      return provider.sign({ ...defaults, ...claims }, { typ: "at+jwt", ...header });
     },
-    call: (path, token, init = {}) =>
+    fetch: (path, token, init = {}) =>
       fetch(`${api.url}${path}`, {
         ...init,
         headers: {
@@ -48,7 +48,7 @@ export async function startHarness(options: Partial<ApiOptions> = {}): Promise<H
   };
 }
 
-export function knownUser(provider: ProviderHandle, name: string): User {
+export function findUser(provider: ProviderHandle, name: string): User {
   const user = provider.user(name);
   if (user === undefined) throw new Error(`no user ${name}`);
   return user;

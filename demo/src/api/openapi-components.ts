@@ -1,4 +1,4 @@
-// What the API's description is made of: shared answers, schemas and the security scheme.
+// Shared parts of the OpenAPI document: responses, schemas, security scheme and helpers.
 
 export const json = (schema: object) => ({ "application/json": { schema } });
 export const problem = (description: string) => ({
@@ -22,16 +22,16 @@ export const wholeNumber = (minimum: number, maximum: number) => ({ type: "integ
 export const echo = (operationId: string) => ({
   operationId,
   tags: ["Bodies and headers"],
-  summary: "Says what arrived here, without the token itself",
+  summary: "Returns the request as received, without the token",
   responses: {
     200: { description: "The request as seen by the API", content: json({ $ref: "#/components/schemas/Echo" }) },
     ...AUTH_ERRORS,
   },
 });
 
-export const open = (operationId: string, summary: string, content: object) => ({
+export const publicOperation = (operationId: string, summary: string, content: object) => ({
   operationId,
-  tags: ["Open"],
+  tags: ["Public"],
   summary,
   security: [],
   responses: { 200: { description: "OK", content } },
@@ -46,7 +46,7 @@ const schemas = {
       type: { type: "string" },
       title: { type: "string" },
       status: { type: "integer" },
-      code: { type: "string", description: "Stable name of the refusal" },
+      code: { type: "string", description: "Stable error code" },
       detail: { type: "string" },
     },
   },
@@ -78,14 +78,14 @@ export const components = {
     },
   },
   responses: {
-    BadRequest: problem("A parameter is missing, given twice or out of bounds"),
+    BadRequest: problem("A parameter is missing, repeated or out of bounds"),
     Unauthorized: {
-      ...problem("No token, or one that is not accepted"),
+      ...problem("No token, or an invalid one"),
       headers: { "WWW-Authenticate": { schema: { type: "string" }, description: "RFC 6750 §3" } },
     },
-    Forbidden: problem("The token is good, but its bearer may not"),
+    Forbidden: problem("The token is valid but lacks the required privileges"),
     ProviderUnavailable: {
-      ...problem("The provider's keys cannot be fetched, so nothing can be said about the token"),
+      ...problem("The provider's keys cannot be fetched, so the token cannot be validated"),
       headers: { "Retry-After": { schema: { type: "integer" } } },
     },
   },

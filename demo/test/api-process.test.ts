@@ -1,3 +1,4 @@
+// The stand-alone resource API as a process.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -17,7 +18,7 @@ afterEach(async () => {
   await provider?.stop();
 });
 
-function startAlone(env: Record<string, string>): { output: () => string; child: ChildProcess } {
+function startApiProcess(env: Record<string, string>): { output: () => string; child: ChildProcess } {
   const started = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [started.stdout, started.stderr])
@@ -26,26 +27,26 @@ function startAlone(env: Record<string, string>): { output: () => string; child:
   return { output: () => output, child: started };
 }
 
-test("alone it names every wrong setting at once and does not start", async () => {
-  const alone = startAlone({ API_PORT: "many", API_ROLES_CLAIM: "a..b" });
-  const [code] = (await once(alone.child, "exit")) as [number];
+test("the API reports all invalid settings at once and exits with 1", async () => {
+  const apiProcess = startApiProcess({ API_PORT: "many", API_ROLES_CLAIM: "a..b" });
+  const [code] = (await once(apiProcess.child, "exit")) as [number];
   expect(code).toBe(1);
-  for (const name of ["API_ISSUER", "API_PORT", "API_ROLES_CLAIM"]) expect(alone.output()).toContain(name);
+  for (const name of ["API_ISSUER", "API_PORT", "API_ROLES_CLAIM"]) expect(apiProcess.output()).toContain(name);
 });
 
-test("alone it takes the provider's tokens, hashes 200 MB in little memory and stops on SIGTERM", async () => {
+test("the API accepts the provider's tokens, hashes 200 MB with constant memory and stops on SIGTERM", async () => {
   provider = await startTestProvider();
   const port = await freePort();
-  const alone = startAlone({ API_PORT: String(port), API_ISSUER: provider.issuer });
-  await expect.poll(alone.output, { timeout: 10_000 }).toContain("Resource API on");
+  const apiProcess = startApiProcess({ API_PORT: String(port), API_ISSUER: provider.issuer });
+  await expect.poll(apiProcess.output, { timeout: 10_000 }).toContain("Resource API listening on");
   const { tokens } = await logIn(provider);
 
   const chunk = Buffer.alloc(1024 * 1024, 7);
   const hash = createHash("sha256");
-  let left = 200;
+  let remainingChunks = 200;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (left-- === 0) return controller.close();
+      if (remainingChunks-- === 0) return controller.close();
       hash.update(chunk);
       controller.enqueue(new Uint8Array(chunk));
     },
@@ -58,10 +59,10 @@ test("alone it takes the provider's tokens, hashes 200 MB in little memory and s
   } as RequestInit);
   expect(await response.json()).toMatchObject({ bytes: 200 * 1024 * 1024, sha256: hash.digest("hex") });
   if (process.platform === "linux") {
-    const peakKb = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${alone.child.pid}/status`, "utf8"))?.[1];
+    const peakKb = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${apiProcess.child.pid}/status`, "utf8"))?.[1];
     expect(Number(peakKb)).toBeLessThan(180 * 1024);
   }
-  const ended = once(alone.child, "exit");
-  alone.child.kill("SIGTERM");
+  const ended = once(apiProcess.child, "exit");
+  apiProcess.child.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);
 });

@@ -1,16 +1,17 @@
-// A stream of numbered server-sent events that ends when its reader leaves.
+// Server-sent events: a numbered stream that resumes after Last-Event-ID and ends when the client disconnects.
 import { PassThrough } from "node:stream";
 import type { Context, Middleware } from "koa";
 import { claimsOf } from "./bearer.ts";
-import { numberParameter } from "./query.ts";
+import { numberParameter } from "./query-parameters.ts";
 
 const heartbeatMs = 15_000;
-/** A reader that is this far behind is gone or hostile. */
+/** Slow-client limit: the stream is aborted above it. */
 const maxUnreadBytes = 256 * 1024;
 
+/** Number of open streams, shared with tests. */
 export type OpenStreams = { count: number };
 
-export function events(open: OpenStreams): Middleware {
+export function eventStream(open: OpenStreams): Middleware {
   return function eventStream(ctx: Context) {
     const intervalMs = numberParameter(ctx, "intervalMs", { min: 10, max: 60_000, default: 1_000 });
     const count = numberParameter(ctx, "count", { min: 1, max: 1_000_000, default: 1_000_000 });
@@ -19,7 +20,6 @@ export function events(open: OpenStreams): Middleware {
     ctx.type = "text/event-stream";
     ctx.set("x-accel-buffering", "no");
     ctx.body = stream;
-    // A reader that reconnects says what it saw last.
     let number = Number(/^\d{1,9}$/.exec(ctx.get("last-event-id"))?.[0] ?? 0);
     const lastNumber = number + count;
     const send = () => {
@@ -28,11 +28,11 @@ export function events(open: OpenStreams): Middleware {
       if (number >= lastNumber) stream.end();
       if (stream.writableLength > maxUnreadBytes) stream.destroy();
     };
-    const ticking = setInterval(send, intervalMs);
-    const beating = setInterval(() => stream.write(": still here\n\n"), heartbeatMs);
+    const eventTimer = setInterval(send, intervalMs);
+    const heartbeatTimer = setInterval(() => stream.write(": keep-alive\n\n"), heartbeatMs);
     const stop = () => {
-      clearInterval(ticking);
-      clearInterval(beating);
+      clearInterval(eventTimer);
+      clearInterval(heartbeatTimer);
     };
     open.count += 1;
     stream.once("finish", stop).once("close", () => {

@@ -1,24 +1,24 @@
-// The resource API: usable with any OpenID Provider, alone (main.ts) or inside the demo and tests.
+// The resource API: a Koa server that validates access tokens of any OpenID Provider. Used by main.ts, demo and tests.
 import Koa from "koa";
 import { listen } from "@cloakroom/testing/listener.ts";
-import { accessTokenVerifier } from "./access-token.ts";
-import { bearer } from "./bearer.ts";
-import type { OpenStreams } from "./events.ts";
-import { openRoutes } from "./open-routes.ts";
-import { problems } from "./problem.ts";
-import { protectedRoutes } from "./routes.ts";
-import { answerUpgrade } from "./socket.ts";
+import { createAccessTokenValidator } from "./access-token.ts";
+import { requireBearer } from "./bearer.ts";
+import type { OpenStreams } from "./event-stream.ts";
+import { errorHandler } from "./problem.ts";
+import { protectedRoutes } from "./protected-routes.ts";
+import { publicRoutes } from "./public-routes.ts";
+import { createUpgradeHandler } from "./socket.ts";
 
 export type ApiOptions = {
   issuer: string;
   host?: string;
-  /** 0 takes any free port. */
+  /** Default 8000; 0 for any free port. */
   port?: number;
   audience?: string;
   jwksUrl?: string;
   rolesClaim?: string;
   tokenTypes?: readonly string[];
-  /** Keeps every request for tests; off, because a server must not grow with its traffic. */
+  /** For tests: keeps every request in memory. */
   recordRequests?: boolean;
   onError?: (error: unknown) => void;
 };
@@ -38,6 +38,7 @@ export type ResourceApi = {
   readonly port: number;
   readonly requests: readonly ApiRequest[];
   openEventStreams: () => number;
+  /** Stops listening and closes all connections; `up` listens on the same port again. */
   down: () => Promise<void>;
   up: () => Promise<void>;
   stop: () => Promise<void>;
@@ -45,27 +46,27 @@ export type ResourceApi = {
 
 export async function startResourceApi(options: ApiOptions): Promise<ResourceApi> {
   const requests: ApiRequest[] = [];
-  const open: OpenStreams = { count: 0 };
+  const openStreams: OpenStreams = { count: 0 };
   const host = options.host ?? "127.0.0.1";
-  const app = apiApp(options, open, requests);
-  const answer = app.callback();
-  const { port, down, up } = await listen((req, res) => void answer(req, res), {
+  const app = createApp(options, openStreams, requests);
+  const handleRequest = app.callback();
+  const { port, down, up } = await listen((req, res) => void handleRequest(req, res), {
     host,
     port: options.port ?? 8000,
-    upgrade: answerUpgrade(answer),
+    upgrade: createUpgradeHandler(handleRequest),
   });
   return {
     url: `http://${host}:${port}`,
     port,
     requests,
-    openEventStreams: () => open.count,
+    openEventStreams: () => openStreams.count,
     down,
     up,
     stop: down,
   };
 }
 
-function apiApp(options: ApiOptions, open: OpenStreams, requests: ApiRequest[]): Koa {
+function createApp(options: ApiOptions, openStreams: OpenStreams, requests: ApiRequest[]): Koa {
   const app = new Koa();
   app.on("error", (error: unknown) => options.onError?.(error));
   if (options.recordRequests === true)
@@ -75,14 +76,14 @@ function apiApp(options: ApiOptions, open: OpenStreams, requests: ApiRequest[]):
       const sub = (ctx.state["claims"] as { sub?: string } | undefined)?.sub;
       requests.push({ method, url, headers, status, sub, aborted: ctx.req.socket.destroyed });
     });
-  const openRouter = openRoutes();
-  const router = protectedRoutes({ rolesClaim: options.rolesClaim ?? "roles", open });
-  app.use(problems);
-  app.use(openRouter.routes());
-  app.use(openRouter.allowedMethods());
+  const publicRouter = publicRoutes();
+  const protectedRouter = protectedRoutes({ rolesClaim: options.rolesClaim ?? "roles", openStreams });
+  app.use(errorHandler);
+  app.use(publicRouter.routes());
+  app.use(publicRouter.allowedMethods());
   app.use(
-    bearer(
-      accessTokenVerifier({
+    requireBearer(
+      createAccessTokenValidator({
         issuer: options.issuer,
         audience: options.audience ?? "http://localhost:8000",
         tokenTypes: options.tokenTypes ?? ["at+jwt", "JWT"],
@@ -90,7 +91,7 @@ function apiApp(options: ApiOptions, open: OpenStreams, requests: ApiRequest[]):
       }),
     ),
   );
-  app.use(router.routes());
-  app.use(router.allowedMethods());
+  app.use(protectedRouter.routes());
+  app.use(protectedRouter.allowedMethods());
   return app;
 }
