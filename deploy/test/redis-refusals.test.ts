@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { connectRedis, type RedisClient } from "@cloakroom/gateway/src/store/redis/redis-connection.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
 import { testKeys } from "@cloakroom/testkit/stored-session.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 import { startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 import { APP_ID, redisUsers } from "../compose/secrets.ts";
 
@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "cloakroom-refusals-"));
 const ROOT = join(import.meta.dirname, "..", "..");
 let redis: RedisServer;
 let owner: RedisClient;
-let world: World;
+let system: TestSystem;
 let url: string;
 
 beforeAll(async () => {
@@ -43,10 +43,10 @@ beforeAll(async () => {
   await new Promise((ready) => owner.once("ready", ready));
   // Clears the errors of startRedisServer's readiness check, which is not authenticated.
   await owner.call("CONFIG", "RESETSTAT");
-  world = await startWorld({ env: { REDIS_URL: url, APP_ID } });
+  system = await startTestSystem({ env: { REDIS_URL: url, APP_ID } });
 }, 60_000);
 afterAll(async () => {
-  await world.stop();
+  await system.stop();
   owner.disconnect();
   await redis.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -63,10 +63,10 @@ async function runSessionsCommand(...args: string[]): Promise<void> {
   const child = spawn(process.execPath, [join(ROOT, "bff", "src", "cli", "sessions.ts"), ...args], {
     env: {
       PATH: process.env["PATH"] ?? "",
-      OIDC_ISSUER: world.provider.issuer,
+      OIDC_ISSUER: system.provider.issuer,
       OIDC_CLIENT_ID: "cloakroom",
       OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
-      PUBLIC_ORIGIN: world.gateway.config.publicOrigin,
+      PUBLIC_ORIGIN: system.gateway.config.publicOrigin,
       SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
       REDIS_URL: url,
       APP_ID,
@@ -77,7 +77,7 @@ async function runSessionsCommand(...args: string[]): Promise<void> {
 }
 
 async function loggedIn() {
-  const browser = world.browser();
+  const browser = system.browser();
   await browser.login();
   return browser;
 }
@@ -90,7 +90,7 @@ it.each<[string, () => Promise<unknown>]>([
     "API requests and an open event stream",
     async () => {
       const browser = await loggedIn();
-      const stream = await openStream(browser, world.gateway, "/bff/events");
+      const stream = await openStream(browser, system.gateway, "/bff/events");
       for (let count = 0; count < 3; count++) await browser.fetch("/api/x");
       stream.leave();
     },
@@ -115,11 +115,11 @@ it.each<[string, () => Promise<unknown>]>([
       await runSessionsCommand("end-user", "--subject", subject);
     },
   ],
-  ["a readiness check", () => world.gateway.readiness("store")],
+  ["a readiness check", () => system.gateway.readiness("store")],
 ])("Redis denies no command during %s", async (_what, act) => {
   await owner.call("ACL", "LOG", "RESET");
   await act();
-  await expect.poll(() => world.gateway.store.check().catch(String), { timeout: 10_000 }).toBeUndefined();
+  await expect.poll(() => system.gateway.store.check().catch(String), { timeout: 10_000 }).toBeUndefined();
   expect(await owner.call("ACL", "LOG")).toEqual([]);
   // EVALSHA of a script that is not cached yet: the driver retries with EVAL.
   const { NOSCRIPT: _expected, ...others } = await errorCounts();

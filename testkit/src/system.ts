@@ -1,5 +1,5 @@
-// Everything around the gateway, real: Redis, a provider with rotation and reuse detection, an upstream that tells
-// what it received, and one or more instances of the gateway that share them.
+// Test system: gateway instances with a real Redis, an OpenID Provider with refresh token rotation and reuse detection,
+// and an upstream that records the requests it receives.
 import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,14 +15,14 @@ import { startRedis, type TestRedis } from "./test-redis.ts";
 
 export type Received = { method: string; url: string; authorization: string | undefined; cookie: string | undefined };
 
-export type World = {
+export type TestSystem = {
   redis: TestRedis;
   provider: ProviderHandle;
   gateways: TestGateway[];
   gateway: TestGateway;
-  /** What the upstream received, oldest first. */
+  /** The requests that the upstream received, oldest first. */
   received: Received[];
-  /** A browser whose user logs in with name and password at the provider's own pages. */
+  /** Returns a browser that logs in as `username` (default `alice`) with the provider's login form. */
   browser(username?: string, at?: TestGateway): TestBrowser;
   stop(): Promise<void>;
 };
@@ -31,22 +31,22 @@ type Options = {
   instances?: number;
   lifetimes?: Partial<Lifetimes>;
   env?: Record<string, string>;
-  /** Rows of an upstream table instead of the one row for /api. */
+  /** Rows for UPSTREAMS_FILE. Default: UPSTREAMS with one row for /api. */
   upstreams?: (upstreamUrl: string) => object[];
-  /** What the gateway may exchange its users' tokens for. */
+  /** The audiences that the gateway's client may request in a token exchange (RFC 8693). */
   exchangeAudiences?: string[];
 };
 
 const CLIENT = { clientId: "cloakroom", clientSecret: "a-client-secret-of-the-tests" };
 const password = (username: string) => `${username}-demo-password`;
 
-export async function startWorld({
+export async function startTestSystem({
   instances = 1,
   lifetimes = {},
   env = {},
   upstreams,
   exchangeAudiences,
-}: Options = {}): Promise<World> {
+}: Options = {}): Promise<TestSystem> {
   const received: Received[] = [];
   const upstream = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
@@ -88,7 +88,7 @@ export async function startWorld({
     gateways,
     gateway: gateways[0]!,
     received,
-    browser: (username = "alice", at = gateways[0]!) => testBrowser(at.origin, atProvider(username), publicOrigin),
+    browser: (username = "alice", at = gateways[0]!) => testBrowser(at.origin, loginAtProvider(username), publicOrigin),
     async stop() {
       await Promise.all(gateways.map((gateway) => gateway.stop()));
       await provider.stop();
@@ -106,16 +106,20 @@ function upstreamSettings(url: string, rows: Options["upstreams"]): Record<strin
   return { UPSTREAMS_FILE: file };
 }
 
-/** A person at the provider: logs in where a password is asked for, and comes back to the callback. */
-export function atProvider(username: string): (authorizationUrl: string) => Promise<string> {
-  const person = formBrowser({ stopAt: /\/bff\/callback/ });
+/**
+ * Logs `username` in at the provider. The provider's cookies are kept between calls, so that a later call needs no form.
+ * @returns a function from an authorization URL to the URL of the callback
+ */
+export function loginAtProvider(username: string): (authorizationUrl: string) => Promise<string> {
+  const browser = formBrowser({ stopAt: /\/bff\/callback/ });
   return async (authorizationUrl) => {
-    const page = await person.open(authorizationUrl);
+    const page = await browser.open(authorizationUrl);
     if (page.status === 0) return page.url;
-    return (await person.submit(page, { username, password: password(username) })).url;
+    return (await browser.submit(page, { username, password: password(username) })).url;
   };
 }
 
+/** @returns the `sub` claim of the logged-in user, undefined for an anonymous browser */
 export async function userOf(browser: TestBrowser): Promise<string | undefined> {
   const response = await browser.fetch("/bff/user");
   const { user } = (await response.json()) as { user: { sub: string } | null };

@@ -8,7 +8,7 @@ import type { ProviderHandle } from "@cloakroom/testing/provider/types.ts";
 import { testBrowser, type TestBrowser } from "./browser.ts";
 import { startGateway, type TestGateway } from "./test-gateway.ts";
 import { startRedis } from "./test-redis.ts";
-import { atProvider } from "./system.ts";
+import { loginAtProvider } from "./system.ts";
 
 export type TestUser = { username: string; sub: string };
 
@@ -80,7 +80,7 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
       return { username, sub };
     },
     async login({ username }, at) {
-      const browser = testBrowser(at.origin, atProvider(username), at.config.publicOrigin);
+      const browser = testBrowser(at.origin, loginAtProvider(username), at.config.publicOrigin);
       const { status } = await browser.login();
       if (status !== 303) throw new Error(`${username} could not log in: ${status}`);
       return browser;

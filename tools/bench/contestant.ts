@@ -1,6 +1,6 @@
 // What every contestant tells about itself, and one that cannot be had.
 
-export type World = {
+export type BenchEnvironment = {
   folder: string;
   issuer: string;
   client: { clientId: string; clientSecret: string };
@@ -34,7 +34,7 @@ export type Contestant = {
   /** Event streams that it can hold at all; absent: as many as anybody. */
   maxStreams?: number;
   /** @throws Missing where this machine cannot run it */
-  start: (world: World, port: number) => Promise<Running>;
+  start: (environment: BenchEnvironment, port: number) => Promise<Running>;
 };
 
 /** Named in the table with its reason, and not left out. */

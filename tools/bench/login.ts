@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { formBrowser, type FormBrowser } from "@cloakroom/testing/form-browser.ts";
 import type { Contestant, Running } from "./contestant.ts";
-import type { Person } from "./world.ts";
+import type { Person } from "./environment.ts";
 
 /** @returns a head that a browser of that person would send; without a session for those that know none */
 export async function logIn(

@@ -12,16 +12,16 @@ import { report, writeTables } from "./report.ts";
 import type { Results } from "./results.ts";
 import { measureRounds, type Measured } from "./rounds.ts";
 import { measureScaling } from "./scaling.ts";
-import type { World } from "./contestant.ts";
-import { createWorld, PEOPLE } from "./world.ts";
+import type { BenchEnvironment } from "./contestant.ts";
+import { startBenchEnvironment, PEOPLE } from "./environment.ts";
 
 if (process.platform !== "linux") throw new Error("the benchmark reads CPU time and memory from /proc: it needs Linux");
 const options = readOptions();
 const startedAt = Date.now();
 const contestants = CONTESTANTS.filter(({ id }) => options.only?.includes(id) ?? true);
 const load = findLoad();
-const world = await createWorld(contestants);
-const results: Results = { load: load.name, upstream: world.upstreamName, measured: [], missing: [] };
+const environment = await startBenchEnvironment(contestants);
+const results: Results = { load: load.name, upstream: environment.upstreamName, measured: [], missing: [] };
 // What was started ends with us.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
@@ -29,7 +29,7 @@ try {
   const measured = await startAll();
   results.measured = measured;
   say("rounds of load");
-  await measureRounds(measured, world, load, options);
+  await measureRounds(measured, environment, load, options);
   say("logins");
   results.logins = new Map();
   for (const { contestant, running } of measured)
@@ -46,7 +46,7 @@ try {
   console.log(tables);
   if (options.isWriting) writeTables(tables);
 } finally {
-  await world.stop();
+  await environment.stop();
 }
 
 async function startAll(): Promise<Measured[]> {
@@ -54,7 +54,7 @@ async function startAll(): Promise<Measured[]> {
   for (const contestant of contestants) {
     say(contestant.name);
     await attempt(contestant, async () => {
-      const { running, heads } = await start(contestant, world, options.sessions);
+      const { running, heads } = await start(contestant, environment, options.sessions);
       all.push({ contestant, running, heads, rows: new Map() });
     });
   }
@@ -64,7 +64,7 @@ async function startAll(): Promise<Measured[]> {
 /** Started, able to log people in, and seen to forward for them and for nobody else. */
 async function start(
   contestant: Contestant,
-  at: World,
+  at: BenchEnvironment,
   sessions: number,
 ): Promise<Omit<Measured, "contestant" | "rows">> {
   const running = await contestant.start(at, at.ports.get(contestant.id) ?? 0);
@@ -93,13 +93,13 @@ async function attempt({ name }: Contestant, measure: () => Promise<void>): Prom
 
 /** Two processes of its own: neither measure sees what the other left behind. */
 async function measureFresh(contestant: Contestant): Promise<void> {
-  await fresh(contestant, world.bodiesUpstream, async (running, head) => {
+  await fresh(contestant, environment.bodiesUpstream, async (running, head) => {
     results.streams?.set(
       contestant.id,
       await measureStreams({ contestant, running, headers: head, load }, options.idleStreams),
     );
   });
-  await fresh(contestant, world.bodiesUpstream, async (running, head) => {
+  await fresh(contestant, environment.bodiesUpstream, async (running, head) => {
     results.bodies?.set(contestant.id, await measureBodies({ contestant, running, headers: head, load }));
   });
 }
@@ -109,13 +109,15 @@ async function measureGateways(): Promise<void> {
   const [one, two] = [byId("cloakroom-cache"), byId("cloakroom-workers")];
   if (one === undefined) return;
   say("bad weather");
-  await fresh(one, world.bodiesUpstream, async (running, head) => {
-    results.overload = await measureOverload({ running, heads: [head], world, load, seconds: options.seconds });
+  await fresh(one, environment.bodiesUpstream, async (running, head) => {
+    results.overload = await measureOverload({ running, heads: [head], environment, load, seconds: options.seconds });
   });
   if (two === undefined) return;
   say("two workers");
   results.scaling = await measureScaling([one, two], async (contestant, measure) =>
-    fresh(contestant, world.upstream, async (running, head) => measure({ running, heads: [head], load, world })),
+    fresh(contestant, environment.upstream, async (running, head) =>
+      measure({ running, heads: [head], load, environment }),
+    ),
   );
 }
 
@@ -125,7 +127,7 @@ async function fresh(
   measure: (running: Running, head: Record<string, string>) => Promise<void>,
 ): Promise<void> {
   await attempt(contestant, async () => {
-    const { running, heads } = await start(contestant, { ...world, upstream }, 1);
+    const { running, heads } = await start(contestant, { ...environment, upstream }, 1);
     try {
       await measure(running, heads[0] ?? {});
     } finally {

@@ -2,7 +2,7 @@
 import { loggedIn } from "./login.ts";
 import type { Contestant, Running } from "./contestant.ts";
 import { cpuMicroseconds, processTree } from "./processes.ts";
-import { PEOPLE } from "./world.ts";
+import { PEOPLE } from "./environment.ts";
 
 export type LoginRow = { perSecond: number; cpuMsPerLogin: number };
 

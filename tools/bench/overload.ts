@@ -3,24 +3,24 @@ import { holdConnections, type Held } from "./held-connections.ts";
 import type { Load } from "./load.ts";
 import { openFilesLimit, processTree, residentBytes } from "./processes.ts";
 import { measureOnce, type Measured, type Row } from "./rounds.ts";
-import type { World } from "./contestant.ts";
+import type { BenchEnvironment } from "./contestant.ts";
 
 export type OverloadRow = { name: string; row: Row; residentBytes: number };
 
-type Parts = Pick<Measured, "running" | "heads"> & { world: World; load: Load; seconds: number };
+type Parts = Pick<Measured, "running" | "heads"> & { environment: BenchEnvironment; load: Load; seconds: number };
 
-export async function measureOverload({ running, heads, world, load, seconds }: Parts): Promise<OverloadRow[]> {
+export async function measureOverload({ running, heads, environment, load, seconds }: Parts): Promise<OverloadRow[]> {
   const pids = processTree(running.pid);
   const rows: OverloadRow[] = [];
   const measure = async (name: string): Promise<void> => {
-    const row = await measureOnce({ running, heads }, world, load, { connections: 32, seconds });
+    const row = await measureOnce({ running, heads }, environment, load, { connections: 32, seconds });
     rows.push({ name, row, residentBytes: residentBytes(pids) });
   };
   const during = async (name: (held: Held) => string, held: Held): Promise<void> => {
     await measure(name(held));
     await held.release();
   };
-  await measureOnce({ running, heads }, world, load, { connections: 32, seconds });
+  await measureOnce({ running, heads }, environment, load, { connections: 32, seconds });
   await measure("nobody else");
   const idle = { count: Math.min(10_000, openFilesLimit() - 1_000) };
   await during(({ open }) => `${open} sockets that say nothing`, await holdConnections(running, idle));

@@ -3,7 +3,7 @@
 import type { Contestant, Running } from "./contestant.ts";
 import type { Load, LoadResult } from "./load.ts";
 import { cpuMicroseconds, processTree, residentBytes } from "./processes.ts";
-import type { World } from "./contestant.ts";
+import type { BenchEnvironment } from "./contestant.ts";
 
 export type Row = LoadResult & {
   cpuMicrosecondsPerRequest: number;
@@ -20,13 +20,18 @@ export type Measured = {
 };
 type Plan = { connections: readonly number[]; rounds: number; seconds: number };
 
-export async function measureRounds(all: readonly Measured[], world: World, load: Load, plan: Plan): Promise<void> {
+export async function measureRounds(
+  all: readonly Measured[],
+  environment: BenchEnvironment,
+  load: Load,
+  plan: Plan,
+): Promise<void> {
   const { connections, rounds, seconds } = plan;
   for (const each of all) await warmUp(each, load, seconds);
   for (const count of connections)
     for (let round = 0; round < rounds; round++)
       for (const each of rotated(all, round)) {
-        const row = await measureOnce(each, world, load, { connections: count, seconds });
+        const row = await measureOnce(each, environment, load, { connections: count, seconds });
         each.rows.set(count, [...(each.rows.get(count) ?? []), row]);
       }
 }
@@ -51,7 +56,7 @@ async function warmUp({ running, heads }: Measured, load: Load, seconds: number)
 
 export async function measureOnce(
   { running, heads }: Pick<Measured, "running" | "heads">,
-  { redis }: Pick<World, "redis">,
+  { redis }: Pick<BenchEnvironment, "redis">,
   load: Load,
   { connections, seconds }: { connections: number; seconds: number },
 ): Promise<Row> {

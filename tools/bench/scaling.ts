@@ -5,12 +5,12 @@ import type { Contestant } from "./contestant.ts";
 import type { Load } from "./load.ts";
 import { cpuMicroseconds, processTree } from "./processes.ts";
 import type { Measured } from "./rounds.ts";
-import type { World } from "./contestant.ts";
+import type { BenchEnvironment } from "./contestant.ts";
 
 export type ScalingRow = { name: string; requestsPerSecond: number; cores: number[] };
 export type Scaling = { shareOfCore: number; one: ScalingRow; two: ScalingRow };
 
-type Parts = Pick<Measured, "running" | "heads"> & { load: Load; world: World };
+type Parts = Pick<Measured, "running" | "heads"> & { load: Load; environment: BenchEnvironment };
 type Fresh = (contestant: Contestant, measure: (parts: Parts) => Promise<void>) => Promise<void>;
 
 const SHARE = 0.3;

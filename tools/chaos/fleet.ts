@@ -15,7 +15,7 @@ import { createSealerFactory } from "@cloakroom/gateway/src/lib/encryption.ts";
 import { createVault, type Vault } from "@cloakroom/gateway/src/tokens/vault.ts";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
-import { atProvider } from "@cloakroom/testkit/system.ts";
+import { loginAtProvider } from "@cloakroom/testkit/system.ts";
 import { startBalancer, type Balancer } from "./balancer.ts";
 import { startFaultProxy, type FaultProxy } from "@cloakroom/testkit/fault-proxy.ts";
 import { newHistory, type History } from "./history.ts";
@@ -105,7 +105,7 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
     ),
   );
   const browserOf = (username: string, { port }: Instance) =>
-    testBrowser(`http://127.0.0.1:${port}`, atProvider(username), publicOrigin);
+    testBrowser(`http://127.0.0.1:${port}`, loginAtProvider(username), publicOrigin);
   const balancer = await startBalancer(balancerPort, instances);
   stops.push(balancer.stop);
   const store = createRedisStore({ application: APPLICATION, url: redis.url, timeoutMs: 10_000 });

@@ -8,7 +8,7 @@ import type { SessionKey, StoredSession } from "@cloakroom/gateway/src/store/sto
 import type { TokenSet } from "@cloakroom/gateway/src/tokens/token-set.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { silentLog } from "@cloakroom/testkit/stored-session.ts";
-import { atProvider } from "@cloakroom/testkit/system.ts";
+import { loginAtProvider } from "@cloakroom/testkit/system.ts";
 import type { Fleet, Instance } from "./fleet.ts";
 import { until } from "@cloakroom/testkit/until.ts";
 import type { Answer, EndedBy, Operation } from "./history.ts";
@@ -51,7 +51,7 @@ let number = 0;
 export async function newVisitor(fleet: Fleet, at?: Instance): Promise<Visitor> {
   const name = `visitor-${(number += 1)}`;
   const { sub } = await fleet.provider.addUser({ username: name, password: `${name}-demo-password` });
-  const browser = at === undefined ? testBrowser(fleet.publicOrigin, atProvider(name)) : fleet.browserOf(name, at);
+  const browser = at === undefined ? testBrowser(fleet.publicOrigin, loginAtProvider(name)) : fleet.browserOf(name, at);
   const { status } = await browser.login();
   const sessionId = browser.cookies.get(SESSION_COOKIE);
   if (status !== 303 || sessionId === undefined) throw new Error(`${name} could not log in: ${status}`);

@@ -3,21 +3,21 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2, env: { SESSION_IDLE_SECONDS: "600" } });
+  system = await startTestSystem({ instances: 2, env: { SESSION_IDLE_SECONDS: "600" } });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
 const json = { accept: "application/json" };
 const ended = (text: string) => /event: session-ended\ndata: (.+)\n/.exec(text)?.[1];
 
 describe("GET /bff/events", () => {
   it("tells every tab on every instance that the session was logged out, and ends", async () => {
-    const [here, there] = world.gateways;
-    const [browser, other] = [world.browser("alice", here), world.browser("admin", here)];
+    const [here, there] = system.gateways;
+    const [browser, other] = [system.browser("alice", here), system.browser("admin", here)];
     await browser.login();
     await other.login();
     const tabs = await Promise.all([here!, here!, there!, there!].map((at) => openStream(browser, at, "/bff/events")));
@@ -39,8 +39,8 @@ describe("GET /bff/events", () => {
   });
 
   it("tells a tab that was ended from another browser so", async () => {
-    const [here, there] = world.gateways;
-    const [laptop, phone] = [world.browser("alice", here), world.browser("alice", there)];
+    const [here, there] = system.gateways;
+    const [laptop, phone] = [system.browser("alice", here), system.browser("alice", there)];
     await laptop.login();
     await phone.login();
     const tab = await openStream(phone, there!, "/bff/events");
@@ -52,7 +52,7 @@ describe("GET /bff/events", () => {
     ["that ended before", "logout"],
     ["that never was", "expired"],
   ])("tells a browser with the cookie of a session %s at once", async (_which, reason) => {
-    const [here] = world.gateways;
+    const [here] = system.gateways;
     const sessionId = newSessionId();
     if (reason === "logout") await here!.store.end(sessionKeyOf(sessionId), "logout");
     const tab = await openStream({ cookies: new Map([[SESSION_COOKIE, sessionId]]) }, here!, "/bff/events");
@@ -61,7 +61,7 @@ describe("GET /bff/events", () => {
   });
 
   it("answers 401 to nobody: an EventSource does not ask again", async () => {
-    const tab = await openStream({ cookies: new Map() }, world.gateway, "/bff/events");
+    const tab = await openStream({ cookies: new Map() }, system.gateway, "/bff/events");
     await expect.poll(() => tab.text()).toContain('"code":"session_missing"');
     expect(tab.status).toBe(401);
   });
@@ -71,20 +71,20 @@ describe("GET /bff/events", () => {
     ["from a sibling host", { "sec-fetch-site": "same-site" }],
     ["as no event stream and without X-CSRF", { accept: "*/*" }],
   ])("is refused %s", async (_how, headers) => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    expect((await openStream(browser, world.gateway, "/bff/events", headers)).status).toBe(403);
+    expect((await openStream(browser, system.gateway, "/bff/events", headers)).status).toBe(403);
   });
 
   it("keeps no session alive", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const key = sessionKeyOf(browser.cookies.get(SESSION_COOKIE)!);
-    const { store } = world.gateway;
+    const { store } = system.gateway;
     await expect.poll(async () => (await store.readWithTimes(key))!.usedAgoMs).toBeGreaterThan(500);
     const before = (await store.readWithTimes(key))!;
     const readAtMs = performance.now();
-    const tab = await openStream(browser, world.gateway, "/bff/events");
+    const tab = await openStream(browser, system.gateway, "/bff/events");
     await expect.poll(() => tab.text()).toContain("retry:");
     await browser.fetch("/bff/user");
     // Compared with the time that has passed: on a busy machine a slide could be older than `before` was.
@@ -96,10 +96,10 @@ describe("GET /bff/events", () => {
   });
 
   it("shows nothing that would help a thief (I1)", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const sessionId = browser.cookies.get(SESSION_COOKIE)!;
-    const tab = await openStream(browser, world.gateway, "/bff/events");
+    const tab = await openStream(browser, system.gateway, "/bff/events");
     await browser.fetch("/bff/logout", { method: "POST", headers: json });
     await expect.poll(() => tab.outcome()).toBe("complete");
     const seen = tab.text() + JSON.stringify(tab.headers);
@@ -108,15 +108,15 @@ describe("GET /bff/events", () => {
   });
 
   it("holds no place while the store is away, and asks its browser to come again until there is news (I5, I8)", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    const before = await openStream(browser, world.gateway, "/bff/events");
+    const before = await openStream(browser, system.gateway, "/bff/events");
     await expect.poll(() => before.text()).toContain("retry:");
-    await world.redis.kill();
+    await system.redis.kill();
     await expect.poll(async () => (await browser.fetch("/bff/user")).status).toBe(503);
     const strangers = Array.from({ length: 20 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
     const during = await Promise.all(
-      [browser, ...strangers].map((each) => openStream(each, world.gateway, "/bff/events")),
+      [browser, ...strangers].map((each) => openStream(each, system.gateway, "/bff/events")),
     );
     await expect.poll(() => during.map((tab) => tab.outcome())).toEqual(during.map(() => "complete"));
     for (const { status, text, headers } of during) {
@@ -124,9 +124,9 @@ describe("GET /bff/events", () => {
       expect(text()).toMatch(/^retry: [3-8]\d{3}\n\n$/);
     }
     expect(before.outcome()).toBeUndefined();
-    await world.redis.start();
+    await system.redis.start();
     await expect.poll(async () => (await browser.fetch("/bff/user")).status, { timeout: 10_000 }).toBe(200);
-    const after = await openStream(browser, world.gateway, "/bff/events");
+    const after = await openStream(browser, system.gateway, "/bff/events");
     await browser.fetch("/bff/logout", { method: "POST", headers: json });
     await expect
       .poll(() => [before, after].map((tab) => ended(tab.text())), { timeout: 10_000 })
@@ -134,7 +134,7 @@ describe("GET /bff/events", () => {
   });
 
   it("streams of sessions that nobody has take nobody's place", async () => {
-    const small = await startWorld({ env: { MAX_EVENT_STREAMS: "1" } });
+    const small = await startTestSystem({ env: { MAX_EVENT_STREAMS: "1" } });
     const strangers = Array.from({ length: 5 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
     const tabs = await Promise.all(strangers.map((each) => openStream(each, small.gateway, "/bff/events")));
     expect(tabs.map(({ status }) => status)).toEqual(tabs.map(() => 200));

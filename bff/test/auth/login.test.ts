@@ -1,21 +1,21 @@
 // Logging in, against a real provider, over two instances that share one Redis.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2, env: { ACCOUNT_URL: "https://id.example/account/?referrer=app" } });
+  system = await startTestSystem({ instances: 2, env: { ACCOUNT_URL: "https://id.example/account/?referrer=app" } });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
 const cookieOf = (browser: { cookies: Map<string, string> }) => browser.cookies.get("__Host-Http-session");
 
 describe("a login", () => {
   it("ends on the page it came from, with a session that knows its user", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const response = await browser.login("?returnTo=/profile%3Ftab%3D2");
     expect(response.status).toBe(303);
-    expect(response.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/profile?tab=2`);
+    expect(response.headers.get("location")).toBe(`${system.gateway.config.publicOrigin}/profile?tab=2`);
     const body = (await (await browser.fetch("/bff/user")).json()) as { user: object; session: object };
     expect(body.user).toMatchObject({ name: "Alice Example", roles: ["user"], department: "engineering" });
     expect(body.session).toMatchObject({
@@ -28,7 +28,7 @@ describe("a login", () => {
   });
 
   it("sets exactly the cookie that it should", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const line = browser.setCookies.findLast((each) => each.startsWith("__Host-Http-session="))!;
     const [pair, ...attributes] = line.split("; ");
@@ -46,39 +46,39 @@ describe("a login", () => {
   });
 
   it("shows the provider nothing but what it needs", async () => {
-    const start = await world.browser().navigate("/bff/login?returnTo=/secret-page&login_hint=alice");
+    const start = await system.browser().navigate("/bff/login?returnTo=/secret-page&login_hint=alice");
     const url = new URL(start.headers.get("location")!);
     // Pushed (RFC 9126): the browser carries a reference only.
     expect([...url.searchParams.keys()].toSorted()).toEqual(["client_id", "request_uri"]);
   });
 
   it("gives twenty tabs that start at once their own session each, in whatever order they finish", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const callbacks = await Promise.all(Array.from({ length: 20 }, () => browser.loginAtProvider("?returnTo=/tab")));
     for (const callback of callbacks.toReversed()) {
       const response = await browser.navigate(callback);
-      expect(response.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/tab`);
+      expect(response.headers.get("location")).toBe(`${system.gateway.config.publicOrigin}/tab`);
     }
     expect(await userOf(browser)).toBeDefined();
   });
 
   it("started on one instance finishes on another", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const callback = await browser.loginAtProvider();
-    browser.useInstance(world.gateways[1]!.origin);
+    browser.useInstance(system.gateways[1]!.origin);
     expect((await browser.navigate(callback)).status).toBe(303);
     expect(await userOf(browser)).toBeDefined();
   });
 
   it("opened fifty times at once spends its code once and leads every tab to the page", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const callback = await browser.loginAtProvider("?returnTo=/profile");
-    const before = world.provider.count("token:authorization_code");
+    const before = system.provider.count("token:authorization_code");
     const answers = await Promise.all(Array.from({ length: 50 }, () => browser.navigate(callback)));
     expect(new Set(answers.map((answer) => `${answer.status} ${answer.headers.get("location")}`))).toEqual(
-      new Set([`303 ${world.gateway.config.publicOrigin}/profile`]),
+      new Set([`303 ${system.gateway.config.publicOrigin}/profile`]),
     );
-    expect(world.provider.count("token:authorization_code") - before).toBe(1);
+    expect(system.provider.count("token:authorization_code") - before).toBe(1);
     expect(
       answers.flatMap((answer) => answer.headers.getSetCookie()).filter((line) => line.includes("session=")),
     ).toHaveLength(1);
@@ -86,7 +86,7 @@ describe("a login", () => {
   });
 
   it("F5: begins a session under a new id, whatever id the browser came with", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const planted = "A".repeat(43);
     browser.cookies.set("__Host-Http-session", planted);
     await browser.login();
@@ -95,31 +95,31 @@ describe("a login", () => {
     const first = cookieOf(browser)!;
     await browser.login();
     expect(cookieOf(browser)).not.toBe(first);
-    const thief = world.browser();
+    const thief = system.browser();
     thief.cookies.set("__Host-Http-session", first);
     expect(await userOf(thief)).toBeUndefined();
     expect((await thief.fetch("/api/x")).status).toBe(401);
   });
 
   it("of another user ends the session that was there, though its cookie did not come back with the callback", async () => {
-    const browser = world.browser("alice");
+    const browser = system.browser("alice");
     await browser.login();
     const old = cookieOf(browser)!;
-    const admin = world.browser("admin");
+    const admin = system.browser("admin");
     admin.cookies.set("__Host-Http-session", old);
     const callback = await admin.loginAtProvider();
     admin.cookies.delete("__Host-Http-session");
     await admin.navigate(callback);
-    expect(await userOf(admin)).toBe(world.provider.user("admin")!.sub);
+    expect(await userOf(admin)).toBe(system.provider.user("admin")!.sub);
     expect(await userOf(browser)).toBeUndefined();
   });
 
   it("begins a session that no idle limit keeps beyond its refresh token", async () => {
-    const { refreshTokenSeconds } = world.provider.lifetimes;
-    world.provider.lifetimes.refreshTokenSeconds = 120;
-    const browser = world.browser();
+    const { refreshTokenSeconds } = system.provider.lifetimes;
+    system.provider.lifetimes.refreshTokenSeconds = 120;
+    const browser = system.browser();
     await browser.login();
-    world.provider.lifetimes.refreshTokenSeconds = refreshTokenSeconds;
+    system.provider.lifetimes.refreshTokenSeconds = refreshTokenSeconds;
     const { session } = (await (await browser.fetch("/bff/user")).json()) as { session: { idleExpiresAt: string } };
     expect(Date.parse(session.idleExpiresAt)).toBeLessThanOrEqual(Date.now() + 121_000);
   });
@@ -142,22 +142,22 @@ describe("a login is refused", () => {
     ["a max_age that is none", "?max_age=-1"],
     ["a return path that would add parameters (CVE-2025-67716)", "?returnTo=/x&redirect_uri=https://evil.example"],
   ])("for %s", async (_case, query) => {
-    const response = await world.browser().navigate(`/bff/login${query}`);
+    const response = await system.browser().navigate(`/bff/login${query}`);
     expect(response.status).toBe(400);
     expect(response.headers.get("location")).toBeNull();
   });
 
   it("with the callback of another browser (login CSRF), without asking the provider", async () => {
-    const attacker = world.browser("admin");
+    const attacker = system.browser("admin");
     const callback = await attacker.loginAtProvider();
-    const victim = world.browser("alice");
+    const victim = system.browser("alice");
     await victim.loginAtProvider();
-    const before = world.provider.count("token");
+    const before = system.provider.count("token");
     const response = await victim.navigate(callback);
     expect(response.status).toBe(400);
-    expect(world.provider.count("token")).toBe(before);
+    expect(system.provider.count("token")).toBe(before);
     expect(await userOf(victim)).toBeUndefined();
-    expect(world.gateway.log.some((line) => line.includes("login that this browser has under way"))).toBe(true);
+    expect(system.gateway.log.some((line) => line.includes("login that this browser has under way"))).toBe(true);
   });
 
   it.each([
@@ -167,7 +167,7 @@ describe("a login is refused", () => {
     ["a state of nobody", "?state=abcdefg00000000.AAAAAA.AAAA&code=c"],
     ["a huge query", `?state=${"a".repeat(7_000)}&code=c`],
   ])("when the callback has %s, and nothing is gained", async (_case, query) => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.loginAtProvider();
     const response = await browser.navigate(`/bff/callback${query}`);
     expect(response.status).toBe(400);
@@ -176,49 +176,49 @@ describe("a login is refused", () => {
   });
 
   it.each(["state", "code", "iss"])("when a genuine callback has its %s twice, and nothing is spent", async (name) => {
-    const browser = world.browser();
+    const browser = system.browser();
     const callback = await browser.loginAtProvider();
-    const before = world.provider.count("token");
+    const before = system.provider.count("token");
     const again = new URLSearchParams([[name, new URL(callback).searchParams.get(name) ?? ""]]);
     expect((await browser.navigate(`${callback}&${again.toString()}`)).status).toBe(400);
-    expect(world.provider.count("token")).toBe(before);
+    expect(system.provider.count("token")).toBe(before);
     await browser.navigate(callback);
     expect(await userOf(browser)).toBeDefined();
   });
 
   it("but not complained about when its callback is stale and somebody is logged in", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     for (const query of ["?state=abcdefg00000000.AAAAAA.AAAA&code=c", "?error=access_denied&state=x"]) {
       const response = await browser.navigate(`/bff/callback${query}`);
       expect(response.status).toBe(303);
-      expect(response.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/`);
+      expect(response.headers.get("location")).toBe(`${system.gateway.config.publicOrigin}/`);
     }
     expect(await userOf(browser)).toBeDefined();
   });
 
   it("by silence where nobody is logged in and prompt=none was asked for", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const start = await browser.navigate("/bff/login?prompt=none&returnTo=/quiet");
     const { formBrowser } = await import("@cloakroom/testing/form-browser.ts");
     const back = await formBrowser({ stopAt: /\/bff\/callback/ }).open(start.headers.get("location")!);
     const response = await browser.navigate(back.url);
-    expect(response.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/quiet`);
+    expect(response.headers.get("location")).toBe(`${system.gateway.config.publicOrigin}/quiet`);
     expect(await userOf(browser)).toBeUndefined();
   });
 
   it("in a prefetch quietly, and in a frame or an image loudly", async () => {
-    const prefetch = await world.browser().navigate("/bff/login", { "sec-purpose": "prefetch;prerender" });
+    const prefetch = await system.browser().navigate("/bff/login", { "sec-purpose": "prefetch;prerender" });
     expect(prefetch.status).toBe(204);
     expect(prefetch.headers.getSetCookie()).toEqual([]);
     for (const dest of ["iframe", "image", "script"])
-      expect((await world.browser().navigate("/bff/login", { "sec-fetch-dest": dest })).status).toBe(403);
+      expect((await system.browser().navigate("/bff/login", { "sec-fetch-dest": dest })).status).toBe(403);
   });
 });
 
 describe("many attempts", () => {
   it("never grow what a browser carries beyond a bound, nor what Redis keeps", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     for (let n = 0; n < 40; n++) await browser.navigate("/bff/login");
     expect(browser.cookies.size).toBeLessThanOrEqual(16);
     expect(
@@ -230,7 +230,7 @@ describe("many attempts", () => {
     ["a login", "GET", "/bff/login"],
     ["a logout", "POST", "/bff/logout"],
   ])("%s keeps its response head below nginx's 4 kB with 120 planted login cookies", async (_what, method, path) => {
-    const browser = world.browser();
+    const browser = system.browser();
     for (let n = 0; n < 120; n++)
       browser.cookies.set(`__Host-Http-login-t0${String(n).padStart(5, "0")}0123abcd`, "x".repeat(43));
     const accept = { accept: "text/html" };

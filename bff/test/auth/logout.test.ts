@@ -3,38 +3,38 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { createProvider } from "../../src/provider/provider.ts";
 import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { silentLog } from "@cloakroom/testkit/stored-session.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2 });
+  system = await startTestSystem({ instances: 2 });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
-const logout = (browser: ReturnType<World["browser"]>) =>
+const logout = (browser: ReturnType<TestSystem["browser"]>) =>
   browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
 
 describe("a logout", () => {
   it("ends the session on every instance and leads to the provider, which ends its tokens with its session", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const stolen = browser.cookies.get("__Host-Http-session")!;
-    const revocations = world.provider.count("revocation");
+    const revocations = system.provider.count("revocation");
     const response = await logout(browser);
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ location: `${world.gateway.config.publicOrigin}/bff/logout/provider` });
+    expect(await response.json()).toEqual({ location: `${system.gateway.config.publicOrigin}/bff/logout/provider` });
     const onTheWay = await browser.navigate("/bff/logout/provider", { "sec-fetch-site": "same-origin" });
     expect(onTheWay.status).toBe(303);
     const target = new URL(onTheWay.headers.get("location")!);
-    expect(target.href).toContain(`${world.provider.issuer}/session/end`);
-    expect(target.searchParams.get("post_logout_redirect_uri")).toBe(`${world.gateway.config.publicOrigin}/`);
-    expect(world.provider.issuedTokens().idTokens).toContain(target.searchParams.get("id_token_hint"));
+    expect(target.href).toContain(`${system.provider.issuer}/session/end`);
+    expect(target.searchParams.get("post_logout_redirect_uri")).toBe(`${system.gateway.config.publicOrigin}/`);
+    expect(system.provider.issuedTokens().idTokens).toContain(target.searchParams.get("id_token_hint"));
     // A revocation first would end the user's other sessions at Keycloak, and make an error of this logout there.
-    expect(world.provider.count("revocation")).toBe(revocations);
+    expect(system.provider.count("revocation")).toBe(revocations);
     expect(response.headers.get("clear-site-data")).toContain("cache");
     expect(browser.cookies.has("__Host-Http-session")).toBe(false);
-    for (const gateway of world.gateways) {
-      const thief = world.browser("alice", gateway);
+    for (const gateway of system.gateways) {
+      const thief = system.browser("alice", gateway);
       thief.cookies.set("__Host-Http-session", stolen);
       expect(await userOf(thief)).toBeUndefined();
       const answer = await thief.fetch("/api/x");
@@ -50,7 +50,7 @@ describe("a logout", () => {
     type Metadata = Record<string, unknown>;
     /** Another instance of the application, which has read other metadata of the same provider. */
     const instanceWith = async (change: (honest: Metadata) => Metadata) => {
-      const { provider, redis, gateway } = world;
+      const { provider, redis, gateway } = system;
       const honest = (await (await fetch(`${provider.issuer}/.well-known/openid-configuration`)).json()) as Metadata;
       provider.faults.set({
         endpoint: "discovery",
@@ -92,17 +92,17 @@ describe("a logout", () => {
       ],
     ])("%s", async (_what, change, refusal, expected) => {
       const instance = await instanceWith(change);
-      const browser = world.browser("alice", instance);
+      const browser = system.browser("alice", instance);
       await browser.login();
-      if (refusal !== undefined) world.provider.faults.set({ endpoint: "revocation", status: refusal, body: "{}" });
-      const before = world.provider.count("revocation");
+      if (refusal !== undefined) system.provider.faults.set({ endpoint: "revocation", status: refusal, body: "{}" });
+      const before = system.provider.count("revocation");
       const form = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "text/html" } });
-      expect(form.headers.get("location")).toContain(`${world.provider.issuer}/session/end?`);
-      expect(world.provider.count("revocation")).toBe(before + expected);
+      expect(form.headers.get("location")).toContain(`${system.provider.issuer}/session/end?`);
+      expect(system.provider.count("revocation")).toBe(before + expected);
     });
 
     it("an offline token is revoked, since it outlives the session", async () => {
-      const { config } = world.gateway;
+      const { config } = system.gateway;
       const provider = createProvider({
         config: config.provider,
         log: silentLog,
@@ -117,7 +117,7 @@ describe("a logout", () => {
   });
 
   it("shows no script the ID token: it goes to the provider once, sealed in a cookie", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const response = await logout(browser);
     const [cookie = ""] = response.headers.getSetCookie().filter((line) => line.startsWith("__Host-Http-logout="));
@@ -126,7 +126,7 @@ describe("a logout", () => {
     expect(cookie).toMatch(/httponly/i);
     expect(cookie).toMatch(/samesite=strict/i);
     const seen = JSON.stringify([[...response.headers], await response.text()]);
-    for (const token of world.provider.issuedTokens().idTokens)
+    for (const token of system.provider.issuedTokens().idTokens)
       for (const part of token.split(".").slice(1)) expect(seen).not.toContain(part);
 
     const sealed = browser.cookies.get("__Host-Http-logout")!;
@@ -134,14 +134,14 @@ describe("a logout", () => {
     expect(first.headers.get("location")).toContain("id_token_hint=");
     expect(browser.cookies.has("__Host-Http-logout")).toBe(false);
     const again = await browser.navigate("/bff/logout/provider");
-    expect(again.headers.get("location")).toBe(`${world.gateway.config.publicOrigin}/`);
+    expect(again.headers.get("location")).toBe(`${system.gateway.config.publicOrigin}/`);
     browser.cookies.set("__Host-Http-logout", `${sealed.slice(0, -2)}AA`);
     const tampered = await browser.navigate("/bff/logout/provider");
     expect(tampered.headers.get("location")).not.toContain("id_token_hint");
   });
 
   it("by a form answers 303", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const response = await browser.navigate("/bff/user");
     expect(response.status).toBe(403);
@@ -150,18 +150,18 @@ describe("a logout", () => {
       headers: { accept: "text/html", "content-type": "application/x-www-form-urlencoded", "x-csrf": "" },
     });
     expect(form.status).toBe(303);
-    expect(form.headers.get("location")).toContain(`${world.provider.issuer}/session/end`);
+    expect(form.headers.get("location")).toContain(`${system.provider.issuer}/session/end`);
     expect(await userOf(browser)).toBeUndefined();
   });
 
   it("of nobody is no fault", async () => {
-    const response = await logout(world.browser());
+    const response = await logout(system.browser());
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ location: `${world.gateway.config.publicOrigin}/` });
+    expect(await response.json()).toEqual({ location: `${system.gateway.config.publicOrigin}/` });
   });
 
   it("cannot be triggered from another site, nor by GET", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const foreign = await browser.fetch("/bff/logout", { method: "POST", headers: { "sec-fetch-site": "cross-site" } });
     expect(foreign.status).toBe(403);
@@ -172,39 +172,39 @@ describe("a logout", () => {
   });
 
   it("F6: is not undone by requests that were under way", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const stolen = browser.cookies.get("__Host-Http-session")!;
     const slow = Array.from({ length: 20 }, () => browser.fetch("/api/slow?holdMs=300"));
     const users = Array.from({ length: 20 }, () => browser.fetch("/bff/user"));
-    await expect.poll(() => world.received.filter((each) => each.url.includes("holdMs")).length).toBe(20);
+    await expect.poll(() => system.received.filter((each) => each.url.includes("holdMs")).length).toBe(20);
     await logout(browser);
     const late = await Promise.all([...slow, ...users]);
     for (const response of late) expect(response.headers.getSetCookie()).toEqual([]);
-    const thief = world.browser("alice", world.gateways[1]);
+    const thief = system.browser("alice", system.gateways[1]);
     thief.cookies.set("__Host-Http-session", stolen);
     expect((await thief.fetch("/api/x")).status).toBe(401);
   });
 
   it("ends here also while the provider is down, and says so", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    await world.provider.down();
+    await system.provider.down();
     const response = await logout(browser);
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ location: `${world.gateway.config.publicOrigin}/?provider=unreachable` });
-    await world.provider.up();
+    expect(await response.json()).toEqual({ location: `${system.gateway.config.publicOrigin}/?provider=unreachable` });
+    await system.provider.up();
     expect(await userOf(browser)).toBeUndefined();
   });
 
   it("is a 503 that says so while Redis is down, and the session is kept", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    await world.redis.kill();
+    await system.redis.kill();
     const response = await logout(browser);
     expect(response.status).toBe(503);
     expect(response.headers.getSetCookie()).toEqual([]);
-    await world.redis.start();
+    await system.redis.start();
     await expect.poll(() => userOf(browser).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
   });
 });

@@ -1,15 +1,15 @@
 // I1: after a whole life of a session, with faults, no secret is in the log, in an answer, in a metric or in Redis.
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 const seen: string[] = [];
 let sessionIds: string[] = [];
 
 beforeAll(async () => {
-  world = await startWorld({ lifetimes: { accessTokenSeconds: 2 } });
-  const browser = world.browser();
+  system = await startTestSystem({ lifetimes: { accessTokenSeconds: 2 } });
+  const browser = system.browser();
   const keep = async (response: Response) => {
     const headers = [...response.headers].filter(([name]) => name !== "set-cookie");
     seen.push(JSON.stringify(headers), await response.text());
@@ -21,23 +21,23 @@ beforeAll(async () => {
   const until = (condition: () => Promise<boolean>) => vi.waitUntil(condition, { timeout: 10_000, interval: 100 });
   await until(async () => {
     await keep(await browser.fetch("/api/x"));
-    return world.provider.count("token:refresh_token") > 0;
+    return system.provider.count("token:refresh_token") > 0;
   });
-  world.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
+  system.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
   await until(async () => (await browser.fetch("/api/x")).status === 503);
   await keep(await browser.fetch("/api/x"));
-  world.provider.faults.clear();
+  system.provider.faults.clear();
   await keep(await browser.fetch("/api/x"));
-  await world.redis.kill();
+  await system.redis.kill();
   await keep(await browser.fetch("/api/x"));
-  await world.redis.start();
+  await system.redis.start();
   await keep(await browser.navigate("/bff/callback?code=a-canary-code&state=a-canary-state"));
   await until(async () => (await browser.fetch("/bff/user")).status === 200);
 }, 60_000);
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
 function secrets(): string[] {
-  const { accessTokens, refreshTokens, idTokens, codes, clientSecrets } = world.provider.issuedTokens();
+  const { accessTokens, refreshTokens, idTokens, codes, clientSecrets } = system.provider.issuedTokens();
   const tokens = [...accessTokens, ...refreshTokens, ...idTokens];
   // A token is as good as its last part.
   const signatures = tokens.map((token) => token.split(".").at(-1) ?? "").filter((part) => part.length > 16);
@@ -50,8 +50,8 @@ function leaks(where: string): string[] {
 
 describe("no secret", () => {
   it("is in the log, at its most talkative", () => {
-    expect(world.gateway.log.length).toBeGreaterThan(10);
-    expect(leaks(world.gateway.log.join(""))).toEqual([]);
+    expect(system.gateway.log.length).toBeGreaterThan(10);
+    expect(leaks(system.gateway.log.join(""))).toEqual([]);
   });
 
   it("is in an answer's head or body", () => {
@@ -60,7 +60,7 @@ describe("no secret", () => {
   });
 
   it("is in Redis: neither a token nor an id that would be a cookie", async () => {
-    const redis = new Redis(world.redis.url);
+    const redis = new Redis(system.redis.url);
     const keys = await redis.keys("*");
     expect(keys.length).toBeGreaterThan(2);
     const dump = await Promise.all(
@@ -76,7 +76,7 @@ describe("no secret", () => {
   });
 
   it("would go unnoticed: the search finds what is there", () => {
-    expect(leaks(`x ${world.provider.issuedTokens().refreshTokens[0]} y`)).not.toEqual([]);
+    expect(leaks(`x ${system.provider.issuedTokens().refreshTokens[0]} y`)).not.toEqual([]);
     expect(leaks(`x ${sessionIds[0]} y`)).not.toEqual([]);
   });
 });

@@ -12,31 +12,31 @@ import { runAdmin } from "../support/admin.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
 import { startCluster } from "@cloakroom/testkit/single-node-cluster.ts";
 import { silentLog, storeSession, testApplication, testKeys } from "@cloakroom/testkit/stored-session.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2 });
+  system = await startTestSystem({ instances: 2 });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
 const settings = (): Record<string, string> => ({
-  OIDC_ISSUER: world.provider.issuer,
+  OIDC_ISSUER: system.provider.issuer,
   OIDC_CLIENT_ID: "cloakroom",
   OIDC_CLIENT_SECRET: "a-client-secret-of-the-tests",
   SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-  REDIS_URL: world.redis.url,
+  REDIS_URL: system.redis.url,
   APP_ID: testApplication,
 });
 const admin = (args: readonly string[], env: Record<string, string> = {}) => runAdmin(args, { ...settings(), ...env });
 
 describe("npm run sessions", { timeout: 60_000 }, () => {
   it("lists one user's sessions without a secret, and ends them on every instance", async () => {
-    const [here, there] = world.gateways;
+    const [here, there] = system.gateways;
     const [first, second, other] = [
-      world.browser("alice", here),
-      world.browser("alice", there),
-      world.browser("admin", here),
+      system.browser("alice", here),
+      system.browser("alice", there),
+      system.browser("admin", here),
     ];
     for (const browser of [first, second, other]) await browser.login();
     const subject = (await userOf(first))!;
@@ -66,7 +66,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
   });
 
   it("does not take a user of another issuer for this one", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const subject = (await userOf(browser))!;
     const elsewhere = await admin(["end-user", "--subject", subject, "--issuer", "https://other.test"]);
@@ -75,13 +75,13 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
   });
 
   it("ends the sessions of one session at the provider, also one whose login is still being stored", async () => {
-    const { store } = world.gateway;
+    const { store } = system.gateway;
     const sessions = createSessions({ store, log: silentLog, sessionIdleMs: 60_000, sessionMaxMs: 60_000 });
     const begin = () => {
       const sessionId = newSessionId();
       const session = {
         handle: "handle",
-        issuer: world.provider.issuer,
+        issuer: system.provider.issuer,
         subject: "carol",
         providerSid: "sid-of-carol",
         user: {},
@@ -97,17 +97,17 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
   });
 
   it("ends all sessions, those that no index knows too, and a login that was granted before, but none after", async () => {
-    const { store } = world.gateway;
-    const browser = world.browser();
+    const { store } = system.gateway;
+    const browser = system.browser();
     await browser.login();
     const unknown = await storeSession(store);
-    const late = world.browser("admin");
+    const late = system.browser("admin");
     const count = Number((await admin(["count"])).out);
     expect(count).toBeGreaterThanOrEqual(2);
     const sessions = createSessions({ store, log: silentLog, sessionIdleMs: 60_000, sessionMaxMs: 60_000 });
     const granted = {
       handle: "handle",
-      issuer: world.provider.issuer,
+      issuer: system.provider.issuer,
       subject: "dave",
       user: {},
       roles: [],
@@ -150,7 +150,11 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
 
 describe("the application of a command", { timeout: 120_000 }, () => {
   const openStore = async (application: string) => {
-    const store = createRedisStore({ application: applicationId(application), url: world.redis.url, timeoutMs: 1_000 });
+    const store = createRedisStore({
+      application: applicationId(application),
+      url: system.redis.url,
+      timeoutMs: 1_000,
+    });
     await new Promise((ready) => store.client.once("ready", ready));
     return store;
   };
@@ -181,7 +185,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
   it("stays unknown where the Redis user may not scan, and the command says so", async () => {
     const store = await openStore("shop");
     await store.client.call("ACL", "SETUSER", "no-scan", "on", ">pass", "~*", "&*", "+@all", "-scan");
-    const REDIS_URL = world.redis.url.replace("redis://", "redis://no-scan:pass@");
+    const REDIS_URL = system.redis.url.replace("redis://", "redis://no-scan:pass@");
     const ended = await admin(["end-user", "--subject", "bob", "--app", "shop-3"], { REDIS_URL });
     expect(ended).toMatchObject({ code: 0, out: "0 sessions ended\n" });
     expect(ended.err).toContain("the Redis user may not `scan`");
@@ -270,12 +274,12 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
   });
 
   it("a Redis user that may not look through all sessions", async () => {
-    const owner = createRedisStore({ application: testApplication, url: world.redis.url, timeoutMs: 1_000 });
+    const owner = createRedisStore({ application: testApplication, url: system.redis.url, timeoutMs: 1_000 });
     await new Promise((ready) => owner.client.once("ready", ready));
     const everythingElse = ["on", ">pass", "~*", "&*", "+@all", "-scan"];
     await owner.client.call("ACL", "SETUSER", "narrow", ...everythingElse);
     await owner.close();
-    const url = world.redis.url.replace("redis://", "redis://narrow:pass@");
+    const url = system.redis.url.replace("redis://", "redis://narrow:pass@");
     const result = await admin(["end-all", "--yes"], { REDIS_URL: url });
     expect(result.code).toBe(1);
     expect(result.err).toMatch(/^Not done, or not all of it: Redis refused it \(NOPERM\).*`scan`/m);

@@ -5,9 +5,9 @@ import { createServer, type ServerResponse } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { openSocket, startSocketUpstream, type SocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 let sockets: SocketUpstream;
 /** Requests that the upstream has not answered yet. */
 const held: ServerResponse[] = [];
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await once(upstream, "listening");
   const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   sockets = await startSocketUpstream();
-  world = await startWorld({
+  system = await startTestSystem({
     upstreams: () => [
       { prefix: "/api", baseUrl: url, maxConnections: 50 },
       { prefix: "/api/socket", baseUrl: sockets.origin, webSocket: true },
@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await world.stop();
+  await system.stop();
   sockets.stop();
   upstream.closeAllConnections();
   upstream.close();
@@ -40,7 +40,7 @@ afterAll(async () => {
 const answerHeld = () => held.splice(0).forEach((response) => response.end("{}"));
 
 it("refuses what comes beyond the bound at once, still ends sessions, and goes on when it is over", async () => {
-  const [browser, leaver, other] = [world.browser(), world.browser(), world.browser("admin")];
+  const [browser, leaver, other] = [system.browser(), system.browser(), system.browser("admin")];
   for (const each of [browser, leaver, other]) await each.login();
   const cookie = browser.cookies.get(SESSION_COOKIE);
   const waiting = Array.from({ length: 5 }, () => browser.fetch("/api/slow"));
@@ -57,9 +57,9 @@ it("refuses what comes beyond the bound at once, still ends sessions, and goes o
   expect((await leaver.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } })).status).toBe(
     200,
   );
-  const sub = world.provider.user("admin")!.sub;
-  const body = new URLSearchParams({ logout_token: await world.provider.logoutToken({ aud: "cloakroom", sub }) });
-  const told = await fetch(`${world.gateway.origin}/bff/backchannel-logout`, { method: "POST", body });
+  const sub = system.provider.user("admin")!.sub;
+  const body = new URLSearchParams({ logout_token: await system.provider.logoutToken({ aud: "cloakroom", sub }) });
+  const told = await fetch(`${system.gateway.origin}/bff/backchannel-logout`, { method: "POST", body });
   expect(told.status).toBe(200);
 
   answerHeld();
@@ -70,16 +70,16 @@ it("refuses what comes beyond the bound at once, still ends sessions, and goes o
 });
 
 it("counts no stream that has begun: they may be many", async () => {
-  const browser = world.browser();
+  const browser = system.browser();
   await browser.login();
   const left = new AbortController();
   const cookie = `${SESSION_COOKIE}=${browser.cookies.get(SESSION_COOKIE)}`;
-  const { host } = new URL(world.gateway.config.publicOrigin);
+  const { host } = new URL(system.gateway.config.publicOrigin);
   const headers = { host, cookie, accept: "text/event-stream", "sec-fetch-site": "same-origin" };
   const { request } = await import("undici");
   const streams: Awaited<ReturnType<typeof request>>[] = [];
   for (let open = 0; open < 12; open++)
-    streams.push(await request(`${world.gateway.origin}/api/stream`, { headers, signal: left.signal }));
+    streams.push(await request(`${system.gateway.origin}/api/stream`, { headers, signal: left.signal }));
   expect(streams.map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 12 }, () => 200));
   expect((await browser.fetch("/bff/user")).status).toBe(200);
   for (const { body } of streams) body.on("error", () => undefined).destroy();
@@ -87,10 +87,10 @@ it("counts no stream that has begun: they may be many", async () => {
 });
 
 it("counts no WebSocket that is open: they may be many as well", async () => {
-  const browser = world.browser();
+  const browser = system.browser();
   await browser.login();
-  const { host } = new URL(world.gateway.config.publicOrigin);
-  const address = { port: Number(new URL(world.gateway.origin).port), host };
+  const { host } = new URL(system.gateway.config.publicOrigin);
+  const address = { port: Number(new URL(system.gateway.origin).port), host };
   const headers = { cookie: `${SESSION_COOKIE}=${browser.cookies.get(SESSION_COOKIE)}` };
   const opened = [];
   for (let open = 0; open < 12; open++) opened.push(await openSocket(address, "/api/socket", { headers }));
@@ -105,9 +105,9 @@ it.each([
   ["a form that anybody may send", "/bff/backchannel-logout", false],
   ["an upload of one user", "/api/upload", true],
 ])("counts none that waits for its own browser: %s, slowly", async (_what, path, isLoggedIn) => {
-  const [browser, slow] = [world.browser(), world.browser()];
+  const [browser, slow] = [system.browser(), system.browser()];
   for (const each of [browser, slow]) await each.login();
-  const { host } = new URL(world.gateway.config.publicOrigin);
+  const { host } = new URL(system.gateway.config.publicOrigin);
   const lines = [
     `POST ${path} HTTP/1.1`,
     `Host: ${host}`,
@@ -116,7 +116,7 @@ it.each([
     ...(isLoggedIn ? ["X-CSRF: 1", "Sec-Fetch-Site: same-origin"] : []),
     ...(isLoggedIn ? [`Cookie: ${SESSION_COOKIE}=${slow.cookies.get(SESSION_COOKIE)}`] : []),
   ];
-  const { port } = new URL(world.gateway.origin);
+  const { port } = new URL(system.gateway.origin);
   const senders: Socket[] = [];
   for (let count = 1; count <= 12; count++) {
     const sender = connect(Number(port), "127.0.0.1").on("error", () => undefined);
@@ -131,16 +131,16 @@ it.each([
 });
 
 it("holds so many connections and no more, and says so", async () => {
-  const { port } = new URL(world.gateway.origin);
+  const { port } = new URL(system.gateway.origin);
   const sockets = Array.from({ length: 60 }, () => connect(Number(port), "127.0.0.1").on("error", () => undefined));
   await expect
     .poll(() => sockets.filter(({ destroyed, closed }) => destroyed || closed).length)
     .toBeGreaterThanOrEqual(20);
-  expect(world.gateway.log.filter((line) => line.includes("MAX_CONNECTIONS"))).toHaveLength(1);
+  expect(system.gateway.log.filter((line) => line.includes("MAX_CONNECTIONS"))).toHaveLength(1);
   for (const socket of sockets) socket.destroy();
   await expect
     .poll(() =>
-      fetch(world.gateway.origin).then(
+      fetch(system.gateway.origin).then(
         (answer) => answer.status,
         () => 0,
       ),

@@ -5,9 +5,9 @@ import { createServer, type ServerResponse } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 /** Answers of the upstream that are still open, by their path. */
 const open = new Map<ServerResponse, string>();
 const upstream = createServer((request, response) => {
@@ -19,20 +19,20 @@ beforeAll(async () => {
   upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const baseUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
-  world = await startWorld({
+  system = await startTestSystem({
     upstreams: () => [{ prefix: "/api", baseUrl, token: "none" }],
     env: { MAX_EVENT_STREAMS: "10" },
   });
 });
 afterAll(async () => {
-  await world.stop();
+  await system.stop();
   upstream.closeAllConnections();
   upstream.close();
 });
 
-const target = () => ({ port: Number(new URL(world.gateway.origin).port), host: "127.0.0.1" });
+const target = () => ({ port: Number(new URL(system.gateway.origin).port), host: "127.0.0.1" });
 const requestFor = (path: string) =>
-  `GET ${path} HTTP/1.1\r\nHost: ${new URL(world.gateway.config.publicOrigin).host}\r\nSec-Fetch-Site: same-origin\r\nX-CSRF: 1\r\n` +
+  `GET ${path} HTTP/1.1\r\nHost: ${new URL(system.gateway.config.publicOrigin).host}\r\nSec-Fetch-Site: same-origin\r\nX-CSRF: 1\r\n` +
   `Cookie: ${SESSION_COOKIE}=${randomBytes(32).toString("base64url")}\r\n\r\n`;
 
 /** Sends them all at once, and leaves when the upstream has been asked for the first. */
@@ -87,7 +87,7 @@ it("a connection that sends ahead without end is closed", async () => {
   socket.on("error", () => {}).write(requestFor("/api/slow") + requestFor("/bff/user").repeat(40));
   await once(socket.resume(), "close");
   await expect.poll(() => [...open.values()]).toEqual([]);
-  expect(world.gateway.events("request_rejected").map(({ reason }) => reason)).toEqual([
+  expect(system.gateway.events("request_rejected").map(({ reason }) => reason)).toEqual([
     "too many requests sent ahead",
   ]);
 });

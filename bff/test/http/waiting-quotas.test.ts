@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createInFlightTable } from "../../src/lib/in-flight.ts";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 /** Requests that the upstream has not answered yet. */
 const held: ServerResponse[] = [];
 /** Requests whose whole body the upstream has. */
@@ -24,7 +24,7 @@ beforeAll(async () => {
   upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
   origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
-  world = await startWorld({
+  system = await startTestSystem({
     upstreams: () => [
       { prefix: "/api", baseUrl: origin, maxConnections: 100 },
       { prefix: "/api/open", baseUrl: origin, token: "none", maxConnections: 100 },
@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await world.stop();
+  await system.stop();
   upstream.closeAllConnections();
   upstream.close();
 });
@@ -47,7 +47,7 @@ afterEach(async () => {
 });
 
 const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
-  const browser = world.browser(username);
+  const browser = system.browser(username);
   await browser.login();
   return browser;
 };
@@ -143,7 +143,7 @@ describe("slow requests without a session", () => {
   const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
 
   it("of one address leave room for other addresses and for sessions at the same address", async () => {
-    const [anonymous, user] = [world.browser(), await loggedIn()];
+    const [anonymous, user] = [system.browser(), await loggedIn()];
     const { refused } = await flood(() => anonymous.fetch("/api/open/slow", from("203.0.113.7")), 30);
     await expectTooMany(refused, 20);
     expect((await anonymous.fetch("/api/open/quick", from("203.0.113.8"))).status).toBe(200);
@@ -154,7 +154,7 @@ describe("slow requests without a session", () => {
   });
 
   it("with a cookie of no session are anonymous", async () => {
-    const stranger = world.browser();
+    const stranger = system.browser();
     stranger.cookies.set("__Host-Http-session", "x".repeat(43));
     const { refused } = await flood(() => stranger.fetch("/api/either/slow", from("203.0.113.9")), 12);
     await expectTooMany(refused, 2);
@@ -165,12 +165,12 @@ describe("slow requests without a session", () => {
     for (const user of users)
       expect((await flood(() => user.fetch("/api/slow", from("203.0.113.10")), 5)).refused).toEqual([]);
     expect(held).toHaveLength(15);
-    expect((await world.browser().fetch("/api/open/quick", from("203.0.113.10"))).status).toBe(200);
+    expect((await system.browser().fetch("/api/open/quick", from("203.0.113.10"))).status).toBe(200);
   });
 });
 
 it("the bounds are settings", async () => {
-  const strict = await startWorld({
+  const strict = await startTestSystem({
     upstreams: () => [
       { prefix: "/api", baseUrl: origin, maxConnections: 100 },
       { prefix: "/api/open", baseUrl: origin, token: "none" },

@@ -5,7 +5,7 @@ import { createKeyedBreaker } from "../../src/lib/keyed-circuit-breaker.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 describe("the breaker", () => {
   it("opens after the third failure in a row, lets one call a second through, and closes with the first answer", () => {
@@ -109,31 +109,31 @@ describe("a provider whose responses for one user cannot be used", () => {
 });
 
 describe("a provider that answers 500", () => {
-  let world: World;
+  let system: TestSystem;
   beforeAll(async () => {
-    world = await startWorld({ lifetimes: { accessTokenSeconds: 4 } });
+    system = await startTestSystem({ lifetimes: { accessTokenSeconds: 4 } });
   });
-  afterAll(() => world.stop());
+  afterAll(() => system.stop());
 
   it("is asked by few of the requests that need it, and every session survives", async () => {
     const browsers = await Promise.all(
       Array.from({ length: 6 }, async () => {
-        const browser = world.browser();
+        const browser = system.browser();
         await browser.login();
         return browser;
       }),
     );
-    world.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
+    system.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
     for (const browser of browsers)
       await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(503);
-    const before = world.provider.count("token");
+    const before = system.provider.count("token");
     const startedMs = performance.now();
     for (let round = 0; round < 20; round++)
       for (const answer of await Promise.all(browsers.map((browser) => browser.fetch("/api/x"))))
         expect(answer.status).toBe(503);
     const seconds = (performance.now() - startedMs) / 1_000;
-    expect(world.provider.count("token") - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
-    world.provider.faults.clear();
+    expect(system.provider.count("token") - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+    system.provider.faults.clear();
     for (const browser of browsers)
       await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(200);
   }, 60_000);

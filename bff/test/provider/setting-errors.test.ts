@@ -166,17 +166,17 @@ describe("at a refresh", () => {
   });
 
   it("a client that is refused costs nobody the session", async () => {
-    const { startWorld } = await import("@cloakroom/testkit/system.ts");
-    const world = await startWorld({ lifetimes: { accessTokenSeconds: 2 } });
-    const browser = world.browser();
+    const { startTestSystem } = await import("@cloakroom/testkit/system.ts");
+    const system = await startTestSystem({ lifetimes: { accessTokenSeconds: 2 } });
+    const browser = system.browser();
     await browser.login();
     const { clientId } = CLIENT;
-    const known = { redirectUris: [`${world.gateway.config.publicOrigin}/bff/callback`] };
-    await world.provider.addClient({ clientId, clientSecret: "changed-by-an-administrator", ...known });
+    const known = { redirectUris: [`${system.gateway.config.publicOrigin}/bff/callback`] };
+    await system.provider.addClient({ clientId, clientSecret: "changed-by-an-administrator", ...known });
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(503);
     for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
-    await world.provider.addClient({ ...CLIENT, ...known });
+    await system.provider.addClient({ ...CLIENT, ...known });
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(200);
-    await world.stop();
+    await system.stop();
   }, 40_000);
 });

@@ -1,10 +1,10 @@
 // Who may go where, and with whose token: decided before the upstream is asked.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({
+  system = await startTestSystem({
     upstreams: (baseUrl) => [
       { prefix: "/api", baseUrl },
       { prefix: "/api/open", baseUrl, token: "none" },
@@ -17,8 +17,8 @@ beforeAll(async () => {
     ],
   });
 });
-afterAll(() => world.stop());
-beforeEach(() => void (world.received.length = 0));
+afterAll(() => system.stop());
+beforeEach(() => void (system.received.length = 0));
 
 const subjectOf = (authorization: string | undefined) =>
   authorization === undefined
@@ -34,10 +34,10 @@ describe("without a session", () => {
     ["/api/maybe/x", 200],
     ["/api-not/x", 404],
   ])("%s answers %i", async (path, status) => {
-    const response = await world.browser().fetch(path);
+    const response = await system.browser().fetch(path);
     expect(response.status).toBe(status);
-    expect(world.received).toHaveLength(status === 200 ? 1 : 0);
-    expect(world.received[0]?.authorization).toBeUndefined();
+    expect(system.received).toHaveLength(status === 200 ? 1 : 0);
+    expect(system.received[0]?.authorization).toBeUndefined();
     if (status === 401) {
       expect(response.headers.get("www-authenticate")).toBeTruthy();
       expect(await response.json()).toMatchObject({ code: "session_missing", loginUrl: "/bff/login" });
@@ -46,66 +46,66 @@ describe("without a session", () => {
 
   it("a cookie that is no session of ours is 401 too, and nothing else happens to it", async () => {
     for (const value of ["x", "A".repeat(43), "A".repeat(42), "../../etc", "%00"]) {
-      const browser = world.browser();
+      const browser = system.browser();
       browser.cookies.set("__Host-Http-session", value);
       const response = await browser.fetch("/api/x");
       expect(response.status, value).toBe(401);
       expect(response.headers.getSetCookie(), value).toEqual([]);
     }
-    expect(world.received).toEqual([]);
+    expect(system.received).toEqual([]);
   });
 });
 
 describe("with a session", () => {
   it("each row gets the token it asks for, and never the cookie", async () => {
-    const alice = world.browser();
+    const alice = system.browser();
     await alice.login();
-    const { sub } = world.provider.user("alice")!;
+    const { sub } = system.provider.user("alice")!;
     for (const path of ["/api/x", "/api/open/x", "/api/maybe/x", "/api/own/x"])
       expect((await alice.fetch(path)).status, path).toBe(200);
-    expect(world.received.map(({ authorization }) => subjectOf(authorization))).toEqual([
+    expect(system.received.map(({ authorization }) => subjectOf(authorization))).toEqual([
       sub,
       undefined,
       sub,
       "cloakroom",
     ]);
-    expect(world.received.every(({ cookie }) => cookie === undefined)).toBe(true);
+    expect(system.received.every(({ cookie }) => cookie === undefined)).toBe(true);
   });
 
   it("fetches the gateway's own token once for all", async () => {
-    const alice = world.browser();
+    const alice = system.browser();
     await alice.login();
     await alice.fetch("/api/own/x");
-    const before = world.provider.count("token:client_credentials");
+    const before = system.provider.count("token:client_credentials");
     await Promise.all(Array.from({ length: 30 }, () => alice.fetch("/api/own/x")));
-    expect(world.provider.count("token:client_credentials")).toBe(before);
+    expect(system.provider.count("token:client_credentials")).toBe(before);
   });
 
   it("a role or a scope that is missing is 403, before the upstream is asked", async () => {
-    const [alice, admin] = [world.browser("alice"), world.browser("admin")];
+    const [alice, admin] = [system.browser("alice"), system.browser("admin")];
     await alice.login();
     await admin.login();
-    world.received.length = 0;
+    system.received.length = 0;
     const refused = await alice.fetch("/api/admin/x");
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({ code: "forbidden" });
     expect((await admin.fetch("/api/reports/x")).status).toBe(403);
-    expect(world.received).toEqual([]);
+    expect(system.received).toEqual([]);
     expect((await admin.fetch("/api/admin/x")).status).toBe(200);
     expect((await alice.fetch("/api/mail/x")).status).toBe(200);
   });
 
   it("a role is not got around by another spelling of the path", async () => {
-    const alice = world.browser("alice");
+    const alice = system.browser("alice");
     await alice.login();
-    world.received.length = 0;
+    system.received.length = 0;
     for (const path of ["/api/ADMIN/x", "/api/x/..%2fadmin", "/api//admin", "/api/%61dmin/x", "/api/admin;x/y"])
       expect([400, 403, 404], path).toContain((await alice.fetch(path)).status);
-    expect(world.received).toEqual([]);
+    expect(system.received).toEqual([]);
   });
 
   it("a method that is not allowed is 405 with the allowed ones", async () => {
-    const alice = world.browser();
+    const alice = system.browser();
     await alice.login();
     const response = await alice.fetch("/api/read/x", { method: "POST", body: "x" });
     expect(response.status).toBe(405);

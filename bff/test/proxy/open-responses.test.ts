@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 let upstream: Server;
 /** The upstream's open answers by their path. */
 const open = new Map<string, ServerResponse>();
@@ -27,7 +27,7 @@ beforeAll(async () => {
   upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const baseUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
-  world = await startWorld({
+  system = await startTestSystem({
     instances: 2,
     upstreams: () => [
       { prefix: "/api", baseUrl },
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(async () => {
   upstream.closeAllConnections();
   upstream.close();
-  await world.stop();
+  await system.stop();
 });
 
 it.each([
@@ -46,8 +46,8 @@ it.each([
   ["a long download", "/download?a"],
   ["an answer of unknown length", "/lines?a"],
 ])("%s is cut on every instance when its session ends on one, and the API is told to stop", async (_what, path) => {
-  const [here, there] = world.gateways;
-  const browser = world.browser("alice", here);
+  const [here, there] = system.gateways;
+  const browser = system.browser("alice", here);
   await browser.login();
   const streams = await Promise.all([
     openStream(browser, here!, `/api${path}1`),
@@ -66,8 +66,8 @@ it.each([
 });
 
 it("another session's stream and one that needs no session stay open", async () => {
-  const [here, there] = world.gateways;
-  const [leaving, staying] = [world.browser("alice", here), world.browser("alice", there)];
+  const [here, there] = system.gateways;
+  const [leaving, staying] = [system.browser("alice", here), system.browser("alice", there)];
   await leaving.login();
   await staying.login();
   const ended = await openStream(leaving, there!, "/api/events?leaving");
@@ -83,8 +83,8 @@ it("another session's stream and one that needs no session stay open", async () 
 });
 
 it("a session that the store ends without any request of its own cuts its streams", async () => {
-  const [here, there] = world.gateways;
-  const browser = world.browser("admin", here);
+  const [here, there] = system.gateways;
+  const browser = system.browser("admin", here);
   await browser.login();
   const stream = await openStream(browser, there!, "/api/events?backchannel");
   await expect.poll(() => stream.text()).toContain("data: 1");
@@ -93,15 +93,15 @@ it("a session that the store ends without any request of its own cuts its stream
 });
 
 it("a stream stays open over an outage of the store (I5)", async () => {
-  const [here] = world.gateways;
-  const browser = world.browser("alice", here);
+  const [here] = system.gateways;
+  const browser = system.browser("alice", here);
   await browser.login();
   const stream = await openStream(browser, here!, "/api/events?outage");
-  await world.redis.kill();
+  await system.redis.kill();
   await expect.poll(async () => (await browser.fetch("/api/short")).status).toBe(503);
   open.get("/events?outage")!.write("data: during\n\n");
   await expect.poll(() => stream.text()).toContain("during");
-  await world.redis.start();
+  await system.redis.start();
   await expect.poll(async () => (await browser.fetch("/api/short")).status, { timeout: 10_000 }).toBe(200);
   expect(stream.outcome()).toBeUndefined();
   await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });

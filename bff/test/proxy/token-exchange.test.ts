@@ -1,11 +1,11 @@
 // Tokens for one upstream's audience: a user's by exchange, the gateway's own by client credentials.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({
+  system = await startTestSystem({
     exchangeAudiences: ["orders", "https://stock.test/", "!secrets"],
     upstreams: (baseUrl) => [
       { prefix: "/api", baseUrl },
@@ -20,12 +20,12 @@ beforeAll(async () => {
     ],
   });
 });
-afterAll(() => world.stop());
-beforeEach(() => void (world.received.length = 0));
+afterAll(() => system.stop());
+beforeEach(() => void (system.received.length = 0));
 afterEach(() => {
-  world.provider.faults.clear();
-  world.provider.lifetimes.accessTokenSeconds = 60;
-  delete world.provider.lifetimes.exchangedTokenSeconds;
+  system.provider.faults.clear();
+  system.provider.lifetimes.accessTokenSeconds = 60;
+  delete system.provider.lifetimes.exchangedTokenSeconds;
 });
 
 type Claims = { sub: string; aud: string; scope?: string };
@@ -33,10 +33,10 @@ const claimsOf = (authorization: string | undefined): Claims | undefined =>
   authorization === undefined
     ? undefined
     : (JSON.parse(Buffer.from(authorization.split(".")[1] ?? "", "base64url").toString()) as Claims);
-const lastClaims = () => claimsOf(world.received.at(-1)?.authorization);
-const exchanges = () => world.provider.count("token:exchange");
+const lastClaims = () => claimsOf(system.received.at(-1)?.authorization);
+const exchanges = () => system.provider.count("token:exchange");
 const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
-  const browser = world.browser(username);
+  const browser = system.browser(username);
   await browser.login();
   return browser;
 };
@@ -44,7 +44,7 @@ const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
 describe("a row with an audience", () => {
   it("gets a token for that audience and for the same user; a row without one gets the user's own", async () => {
     const alice = await loggedIn();
-    const { sub } = world.provider.user("alice")!;
+    const { sub } = system.provider.user("alice")!;
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
     expect(lastClaims()).toMatchObject({ sub, aud: "orders" });
     expect((await alice.fetch("/api/stock/1")).status).toBe(200);
@@ -52,7 +52,7 @@ describe("a row with an audience", () => {
     expect((await alice.fetch("/api/less/1")).status).toBe(200);
     expect(lastClaims()).toMatchObject({ sub, scope: "openid" });
     expect((await alice.fetch("/api/x")).status).toBe(200);
-    expect(lastClaims()).toMatchObject({ sub, aud: world.provider.resource });
+    expect(lastClaims()).toMatchObject({ sub, aud: system.provider.resource });
   });
 
   it("is asked for once, however many requests come", async () => {
@@ -73,21 +73,21 @@ describe("a row with an audience", () => {
     );
     for (const [at, name] of ["alice", "admin", "alice"].entries()) {
       const answer = (await (await users[at]!.fetch("/api/orders/1")).json()) as { sub: string };
-      expect(answer.sub).toBe(world.provider.user(name)!.sub);
+      expect(answer.sub).toBe(system.provider.user(name)!.sub);
     }
   });
 
   it("gets no token from before a refresh, however long it would live", async () => {
-    world.provider.lifetimes.accessTokenSeconds = 2;
-    world.provider.lifetimes.exchangedTokenSeconds = 600;
+    system.provider.lifetimes.accessTokenSeconds = 2;
+    system.provider.lifetimes.exchangedTokenSeconds = 600;
     const alice = await loggedIn();
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
-    const first = world.received.at(-1)?.authorization;
+    const first = system.received.at(-1)?.authorization;
     await expect
       .poll(
         async () => {
           expect((await alice.fetch("/api/orders/1")).status).toBe(200);
-          return world.received.at(-1)?.authorization;
+          return system.received.at(-1)?.authorization;
         },
         { timeout: 15_000 },
       )
@@ -98,21 +98,21 @@ describe("a row with an audience", () => {
     const alice = await loggedIn();
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
     await alice.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-    world.received.length = 0;
+    system.received.length = 0;
     expect((await alice.fetch("/api/orders/1")).status).toBe(401);
-    expect(world.received).toEqual([]);
+    expect(system.received).toEqual([]);
   });
 
   it("renews a token that lives shorter than the user's own", async () => {
-    world.provider.lifetimes.exchangedTokenSeconds = 2;
+    system.provider.lifetimes.exchangedTokenSeconds = 2;
     const alice = await loggedIn();
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
-    const first = world.received.at(-1)?.authorization;
+    const first = system.received.at(-1)?.authorization;
     await expect
       .poll(
         async () => {
           expect((await alice.fetch("/api/orders/1")).status).toBe(200);
-          return world.received.at(-1)?.authorization;
+          return system.received.at(-1)?.authorization;
         },
         { timeout: 15_000 },
       )
@@ -120,11 +120,11 @@ describe("a row with an audience", () => {
   });
 
   it("sends nothing for somebody without a session: 401, or no bearer where it is optional", async () => {
-    const nobody = world.browser();
+    const nobody = system.browser();
     const before = exchanges();
     expect((await nobody.fetch("/api/orders/1")).status).toBe(401);
     expect((await nobody.fetch("/api/open/1")).status).toBe(200);
-    expect(world.received.map(({ authorization }) => authorization)).toEqual([undefined]);
+    expect(system.received.map(({ authorization }) => authorization)).toEqual([undefined]);
     expect(exchanges()).toBe(before);
     const alice = await loggedIn();
     await alice.fetch("/api/open/1");
@@ -138,14 +138,14 @@ describe("an exchange that does not work", () => {
     return { status: response.status, ...((await response.json()) as object) };
   };
   const reasonOf = (path: string) =>
-    world.gateway.log
+    system.gateway.log
       .map((line) => JSON.parse(line) as Record<string, unknown>)
       .find((line) => line["msg"] === "request" && line["path"] === path)?.["reason"];
 
   it("refused to this user is 403, and the upstream is not called", async () => {
     const alice = await loggedIn();
     expect(await problemAt(alice, "/api/secrets/1")).toMatchObject({ status: 403, code: "forbidden" });
-    expect(world.received).toEqual([]);
+    expect(system.received).toEqual([]);
     expect(reasonOf("/api/secrets/1")).toMatch(/refused a token for secrets: access_denied/);
   });
 
@@ -153,22 +153,22 @@ describe("an exchange that does not work", () => {
     const alice = await loggedIn();
     expect(await problemAt(alice, "/api/unknown/1")).toMatchObject({ status: 503, code: "provider_unavailable" });
     expect(reasonOf("/api/unknown/1")).toMatch(/refused a token for nobody: invalid_target\. Compare audience/);
-    expect(world.received).toEqual([]);
+    expect(system.received).toEqual([]);
     expect((await alice.fetch("/api/x")).status).toBe(200);
-    const secrets = world.provider.issuedTokens().accessTokens;
-    expect(world.gateway.log.some((line) => secrets.some((secret) => line.includes(secret)))).toBe(false);
+    const secrets = system.provider.issuedTokens().accessTokens;
+    expect(system.gateway.log.some((line) => secrets.some((secret) => line.includes(secret)))).toBe(false);
   });
 
   it("with the provider down is 503; what was exchanged before is used on, and it heals", async () => {
     const [alice, admin] = [await loggedIn("alice"), await loggedIn("admin")];
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
-    world.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
+    system.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
     expect(await problemAt(admin, "/api/orders/1")).toMatchObject({ status: 503, code: "provider_unavailable" });
     expect((await alice.fetch("/api/orders/2")).status).toBe(200);
     expect((await admin.fetch("/api/x")).status).toBe(200);
-    world.provider.faults.clear();
+    system.provider.faults.clear();
     await expect.poll(async () => (await admin.fetch("/api/orders/1")).status, { timeout: 10_000 }).toBe(200);
-    expect(lastClaims()).toMatchObject({ sub: world.provider.user("admin")!.sub, aud: "orders" });
+    expect(lastClaims()).toMatchObject({ sub: system.provider.user("admin")!.sub, aud: "orders" });
   });
 
   it("is not asked for again by every request while it fails", async () => {
@@ -187,9 +187,9 @@ describe("the gateway's own token", () => {
     await alice.fetch("/api/own/1");
     expect(lastClaims()).toMatchObject({ sub: "cloakroom", aud: "https://reports.test/" });
     await alice.fetch("/api/own/plain/1");
-    expect(lastClaims()).toMatchObject({ sub: "cloakroom", aud: world.provider.resource });
-    const before = world.provider.count("token:client_credentials");
+    expect(lastClaims()).toMatchObject({ sub: "cloakroom", aud: system.provider.resource });
+    const before = system.provider.count("token:client_credentials");
     await Promise.all([alice, admin].flatMap((user) => Array.from({ length: 10 }, () => user.fetch("/api/own/1"))));
-    expect(world.provider.count("token:client_credentials")).toBe(before);
+    expect(system.provider.count("token:client_credentials")).toBe(before);
   });
 });

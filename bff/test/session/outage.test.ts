@@ -2,22 +2,22 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ lifetimes: { accessTokenSeconds: 4 } });
+  system = await startTestSystem({ lifetimes: { accessTokenSeconds: 4 } });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
-const nextRefreshDue = async (browser: ReturnType<World["browser"]>) => {
+const nextRefreshDue = async (browser: ReturnType<TestSystem["browser"]>) => {
   // The provider's clock decides: the token set is due when a request makes it refresh.
-  const before = world.provider.count("token:refresh_token");
+  const before = system.provider.count("token:refresh_token");
   await expect
     .poll(
       async () => {
         await browser.fetch("/api/x");
-        return world.provider.count("token:refresh_token");
+        return system.provider.count("token:refresh_token");
       },
       { timeout: 10_000 },
     )
@@ -28,11 +28,11 @@ describe("while Redis is gone", () => {
   it.each(["killed", "frozen"])(
     "%s: 503 with Retry-After everywhere, no cookie touched, healed afterwards",
     async (how) => {
-      const browser = world.browser();
+      const browser = system.browser();
       await browser.login();
       const cookie = browser.cookies.get("__Host-Http-session");
-      if (how === "killed") await world.redis.kill();
-      else world.redis.pause();
+      if (how === "killed") await system.redis.kill();
+      else system.redis.pause();
       for (const path of ["/api/x", "/bff/user"]) {
         const response = await browser.fetch(path);
         expect(response.status, path).toBe(503);
@@ -42,8 +42,8 @@ describe("while Redis is gone", () => {
       }
       const page = await browser.navigate("/bff/login");
       expect([303, 503]).toContain(page.status);
-      if (how === "killed") await world.redis.start();
-      else world.redis.resume();
+      if (how === "killed") await system.redis.start();
+      else system.redis.resume();
       await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(200);
       expect(browser.cookies.get("__Host-Http-session")).toBe(cookie);
     },
@@ -52,18 +52,18 @@ describe("while Redis is gone", () => {
 
 describe("an instance that lacks the master key of another", () => {
   it("answers 503 to the other's sessions, ends none and clears no cookie", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    const { publicOrigin, provider } = world.gateway.config;
+    const { publicOrigin, provider } = system.gateway.config;
     const late = await startGateway({
-      ...{ ...provider, redisUrl: world.redis.url, publicOrigin },
+      ...{ ...provider, redisUrl: system.redis.url, publicOrigin },
       env: { UPSTREAMS: "/api=http://127.0.0.1:1", SECRET_KEYS: randomBytes(32).toString("base64url") },
     });
     browser.useInstance(late.origin);
     const response = await browser.fetch("/api/x");
     expect(response.status).toBe(503);
     expect(response.headers.getSetCookie()).toEqual([]);
-    browser.useInstance(world.gateway.origin);
+    browser.useInstance(system.gateway.origin);
     expect((await browser.fetch("/api/x")).status).toBe(200);
     await late.stop();
   });
@@ -71,16 +71,16 @@ describe("an instance that lacks the master key of another", () => {
 
 describe("while the provider is gone", () => {
   it("keeps serving live tokens, answers 503 for expired ones, and signs nobody out", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     expect((await browser.fetch("/api/x")).status).toBe(200);
-    await world.provider.down();
+    await system.provider.down();
     expect((await browser.fetch("/api/x")).status).toBe(200);
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(503);
     expect(await (await browser.fetch("/api/x")).json()).toMatchObject({ code: "provider_unavailable" });
     expect(await userOf(browser)).toBeDefined();
     expect((await browser.navigate("/bff/login")).status).toBe(503);
-    await world.provider.up();
+    await system.provider.up();
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(200);
   });
 
@@ -89,47 +89,47 @@ describe("while the provider is gone", () => {
     ["answers HTML", { status: 200, body: "<html>busy</html>", contentType: "text/html" }],
     ["cuts the connection before it did anything", { resetBeforeProcessing: true }],
   ])("%s at a refresh: the session survives", async (_how, fault) => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    world.provider.faults.set({ endpoint: "token", ...fault });
+    system.provider.faults.set({ endpoint: "token", ...fault });
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(503);
-    world.provider.faults.clear();
+    system.provider.faults.clear();
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 10_000 }).toBe(200);
-    expect(world.provider.count("refresh-token-reuse")).toBe(0);
+    expect(system.provider.count("refresh-token-reuse")).toBe(0);
   });
 
   it("took the refresh token and cut the connection: one further attempt, then the session ends with its reason", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    world.provider.faults.set({ endpoint: "token", resetAfterProcessing: true, times: 1 });
+    system.provider.faults.set({ endpoint: "token", resetAfterProcessing: true, times: 1 });
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(401);
     expect(await (await browser.fetch("/api/x")).json()).toMatchObject({ code: "session_expired" });
-    const events = world.gateway.events("refresh_rejected");
+    const events = system.gateway.events("refresh_rejected");
     expect(events.at(-1)).toMatchObject({ reason: expect.stringContaining("outcome is unknown") });
-    world.provider.faults.clear();
+    system.provider.faults.clear();
   });
 });
 
 describe("a refresh", () => {
   it("I4: happens once for 100 parallel requests, time after time, and no request fails", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
-    world.provider.resetCounts();
+    system.provider.resetCounts();
     for (let round = 0; round < 3; round++) {
       await nextRefreshDue(browser);
       const answers = await Promise.all(Array.from({ length: 100 }, () => browser.fetch("/api/x")));
       expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
     }
-    expect(world.provider.count("refresh-token-reuse")).toBe(0);
+    expect(system.provider.count("refresh-token-reuse")).toBe(0);
   }, 40_000);
 });
 
 describe("answers", () => {
   it("I3: belong to the user who asked, with two users calling at once", async () => {
-    const [alice, admin] = [world.browser("alice"), world.browser("admin")];
+    const [alice, admin] = [system.browser("alice"), system.browser("admin")];
     await alice.login();
     await admin.login();
-    const expected = { alice: world.provider.user("alice")!.sub, admin: world.provider.user("admin")!.sub };
+    const expected = { alice: system.provider.user("alice")!.sub, admin: system.provider.user("admin")!.sub };
     const answers = await Promise.all(
       Array.from({ length: 200 }, async (_, n) => {
         const [who, browser] = n % 2 === 0 ? (["alice", alice] as const) : (["admin", admin] as const);

@@ -1,17 +1,17 @@
 // SESSIONS_PER_USER: never more sessions of a user than that, and the oldest goes first.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 const LIMIT = 3;
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2, env: { SESSIONS_PER_USER: String(LIMIT) } });
+  system = await startTestSystem({ instances: 2, env: { SESSIONS_PER_USER: String(LIMIT) } });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
 async function loggedIn(username: string, count: number): Promise<TestBrowser[]> {
-  const browsers = Array.from({ length: count }, () => world.browser(username));
+  const browsers = Array.from({ length: count }, () => system.browser(username));
   for (const browser of browsers) expect((await browser.login()).status).toBe(303);
   return browsers;
 }
@@ -24,7 +24,7 @@ it("a login beyond the limit ends the user's oldest session, says why, and touch
   expect(await areLoggedIn(browsers)).toEqual([false, true, true, true]);
   const refused = await browsers[0]!.fetch("/api/x");
   expect([refused.status, await refused.json()]).toMatchObject([401, { code: "session_revoked" }]);
-  expect(world.gateway.events("session_ended").at(-1)).toMatchObject({ reason: "limit" });
+  expect(system.gateway.events("session_ended").at(-1)).toMatchObject({ reason: "limit" });
   expect(await userOf(admin!)).toBeDefined();
 });
 
@@ -45,7 +45,7 @@ it("a session that was logged out counts no more", async () => {
 });
 
 it("20 logins at once, over two instances, leave exactly the limit", async () => {
-  const browsers = Array.from({ length: 20 }, (_, n) => world.browser("alice", world.gateways[n % 2]));
+  const browsers = Array.from({ length: 20 }, (_, n) => system.browser("alice", system.gateways[n % 2]));
   const callbacks = await Promise.all(browsers.map((browser) => browser.loginAtProvider()));
   const answers = await Promise.all(
     browsers.map((browser, n) => browser.navigate(callbacks[n]!, { "sec-fetch-site": "cross-site" })),

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sessionKeyOf } from "../../src/session/session.ts";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 beforeAll(async () => {
-  world = await startWorld({ instances: 2 });
+  system = await startTestSystem({ instances: 2 });
 });
-afterAll(() => world.stop());
+afterAll(() => system.stop());
 
 type Listed = {
   id: string;
@@ -34,7 +34,7 @@ async function handleOf(browser: TestBrowser): Promise<string> {
 }
 /** The whole user logs out, so that each test begins with none. */
 async function loggedIn(username = "alice", count = 1): Promise<TestBrowser[]> {
-  const browsers = Array.from({ length: count }, () => world.browser(username));
+  const browsers = Array.from({ length: count }, () => system.browser(username));
   for (const browser of browsers) expect((await browser.login()).status).toBe(303);
   return browsers;
 }
@@ -68,12 +68,12 @@ describe("the list of sessions", () => {
   });
 
   it("names the device in words and keeps no more of it", async () => {
-    const browser = world.browser();
+    const browser = system.browser();
     const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
     const callback = await browser.loginAtProvider();
     await browser.navigate(callback, { "sec-fetch-site": "cross-site", "user-agent": agent });
     expect((await sessionsOf(browser))[0]).toMatchObject({ current: true, device: "Firefox on Linux" });
-    const stored = await world.gateway.store.read(sessionKeyOf(cookieOf(browser)));
+    const stored = await system.gateway.store.read(sessionKeyOf(cookieOf(browser)));
     expect(stored!.session).not.toContain("Gecko");
   });
 
@@ -82,7 +82,7 @@ describe("the list of sessions", () => {
     const text = await (await first!.fetch("/bff/sessions")).text();
     for (const browser of [first!, second!]) {
       const key = sessionKeyOf(cookieOf(browser));
-      const { session } = (await world.gateway.store.read(key))!;
+      const { session } = (await system.gateway.store.read(key))!;
       const { providerSid } = JSON.parse(session) as { providerSid: string };
       for (const secret of [cookieOf(browser), key, providerSid]) expect(text).not.toContain(secret);
     }
@@ -94,15 +94,15 @@ describe("the list of sessions", () => {
 
   it("keeps no session alive by being asked for", async () => {
     const [browser] = await loggedIn();
-    const before = await world.gateway.store.readWithTimes(sessionKeyOf(cookieOf(browser!)));
+    const before = await system.gateway.store.readWithTimes(sessionKeyOf(cookieOf(browser!)));
     await sessionsOf(browser!);
-    const after = await world.gateway.store.readWithTimes(sessionKeyOf(cookieOf(browser!)));
+    const after = await system.gateway.store.readWithTimes(sessionKeyOf(cookieOf(browser!)));
     expect(after!.idleExpiresInMs).toBeLessThanOrEqual(before!.idleExpiresInMs);
     expect(after!.usedAgoMs).toBeGreaterThanOrEqual(before!.usedAgoMs!);
   });
 
   it("is refused to nobody, to an ended session and to another site", async () => {
-    const nobody = await world.browser().fetch("/bff/sessions");
+    const nobody = await system.browser().fetch("/bff/sessions");
     expect([nobody.status, await nobody.json()]).toMatchObject([401, { code: "session_missing" }]);
     const [ended, other] = await loggedIn("alice", 2);
     await remove(other!, `/bff/sessions/${await handleOf(ended!)}`);
@@ -128,22 +128,22 @@ describe("ending one session", () => {
     expect((await lost!.fetch("/api/x")).status).toBe(200);
     const handle = await handleOf(lost!);
     expect((await remove(mine!, `/bff/sessions/${handle}`)).status).toBe(204);
-    for (const gateway of world.gateways) {
+    for (const gateway of system.gateways) {
       lost!.useInstance(gateway.origin);
       const answer = await lost!.fetch("/api/x");
       expect([answer.status, await answer.json()]).toMatchObject([401, { code: "session_revoked" }]);
       expect(await userOf(lost!)).toBeUndefined();
     }
     expect((await sessionsOf(mine!)).map(({ current }) => current)).toEqual([true]);
-    expect(world.gateway.events("session_ended").at(-1)).toMatchObject({ session: handle, reason: "revoked" });
-    expect(world.gateway.events("session_revoked").at(-1)).toMatchObject({ session: handle });
+    expect(system.gateway.events("session_ended").at(-1)).toMatchObject({ session: handle, reason: "revoked" });
+    expect(system.gateway.events("session_revoked").at(-1)).toMatchObject({ session: handle });
   });
 
   it("has the same outcome when it is asked for again, at whatever instance, and for its user alone", async () => {
     const [mine, lost] = await loggedIn("alice", 2);
     const [admin] = await loggedIn("admin");
     const handle = await handleOf(lost!);
-    for (const { origin } of [...world.gateways, ...world.gateways]) {
+    for (const { origin } of [...system.gateways, ...system.gateways]) {
       mine!.useInstance(origin);
       expect((await remove(mine!, `/bff/sessions/${handle}`)).status).toBe(204);
     }
@@ -163,11 +163,11 @@ describe("ending one session", () => {
     const [alice] = await loggedIn("alice");
     const [admin] = await loggedIn("admin");
     const key = sessionKeyOf(cookieOf(alice!));
-    const issuer = world.provider.issuer;
-    const subject = world.provider.user("admin")!.sub;
+    const issuer = system.provider.issuer;
+    const subject = system.provider.user("admin")!.sub;
     const { userIndex } = await import("../../src/session/indexes.ts");
     const entry = { key, maxMs: 60_000, issuedAtSeconds: Math.floor(Date.now() / 1000) };
-    await world.gateway.store.addToIndex(userIndex({ issuer, subject }), entry);
+    await system.gateway.store.addToIndex(userIndex({ issuer, subject }), entry);
     const handle = await handleOf(alice!);
     expect((await sessionsOf(admin!)).map(({ id }) => id)).not.toContain(handle);
     expect((await remove(admin!, `/bff/sessions/${handle}`)).status).toBe(404);
@@ -194,7 +194,7 @@ describe("ending one session", () => {
     const [mine, lost] = await loggedIn("alice", 2);
     const handle = await handleOf(lost!);
     const slow = Array.from({ length: 10 }, (_, n) => lost!.fetch(`/api/under-way?n=${n}&holdMs=300`));
-    await expect.poll(() => world.received.filter((each) => each.url.includes("under-way")).length).toBe(10);
+    await expect.poll(() => system.received.filter((each) => each.url.includes("under-way")).length).toBe(10);
     await remove(mine!, `/bff/sessions/${handle}`);
     for (const response of await Promise.all(slow)) expect(response.headers.getSetCookie()).toEqual([]);
     expect((await lost!.fetch("/api/x")).status).toBe(401);
@@ -214,12 +214,12 @@ describe("logging out everywhere", () => {
     expect(browsers[0]!.cookies.has("__Host-Http-session")).toBe(false);
     for (const [n, cookie] of cookies.entries()) {
       browsers[n]!.cookies.set("__Host-Http-session", cookie);
-      browsers[n]!.useInstance(world.gateways[1]!.origin);
+      browsers[n]!.useInstance(system.gateways[1]!.origin);
       const refused = await browsers[n]!.fetch("/api/x");
       expect([refused.status, await refused.json()]).toMatchObject([401, { code: "session_revoked" }]);
     }
     expect(await userOf(admin!)).toBeDefined();
-    expect(world.gateway.events("logout_everywhere").at(-1)).toMatchObject({ count: 3 });
+    expect(system.gateway.events("logout_everywhere").at(-1)).toMatchObject({ count: 3 });
   });
 
   it("lets the user log in again at once", async () => {
@@ -231,11 +231,11 @@ describe("logging out everywhere", () => {
 
   it("is a 503 while Redis is down, ends nothing, and works afterwards", async () => {
     const [browser] = await loggedIn();
-    await world.redis.kill();
+    await system.redis.kill();
     const answer = await remove(browser!, "/bff/sessions");
     expect(answer.status).toBe(503);
     expect(answer.headers.getSetCookie()).toEqual([]);
-    await world.redis.start();
+    await system.redis.start();
     await expect.poll(async () => (await remove(browser!, "/bff/sessions")).status, { timeout: 10_000 }).toBe(200);
   });
 });

@@ -6,7 +6,7 @@ import { ALL_SESSIONS } from "../../src/store/store.ts";
 import { runAdmin } from "../support/admin.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
 import { startTwoApplications, withCookiesOf, type TwoApplications } from "@cloakroom/testkit/two-applications.ts";
-import { atProvider, userOf } from "@cloakroom/testkit/system.ts";
+import { loginAtProvider, userOf } from "@cloakroom/testkit/system.ts";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import type { TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
@@ -171,7 +171,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     "a login that was started at one cannot be finished at the other",
     async (apps) => {
       const { username } = await apps.newUser();
-      const browser = testBrowser(apps.shop.origin, atProvider(username), apps.shop.config.publicOrigin);
+      const browser = testBrowser(apps.shop.origin, loginAtProvider(username), apps.shop.config.publicOrigin);
       const callback = new URL(await browser.loginAtProvider());
       const before = apps.provider.count("token");
       const answer = await withCookiesOf(browser, apps.other).navigate(callback.pathname + callback.search);

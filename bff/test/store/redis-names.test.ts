@@ -7,7 +7,7 @@ import { runAdmin } from "../support/admin.ts";
 import { monitorRedis } from "@cloakroom/testkit/redis-monitor.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
 import { testKeys } from "@cloakroom/testkit/stored-session.ts";
-import { startWorld, userOf, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 describe("an application id", () => {
   const registration = {
@@ -85,20 +85,20 @@ describe("the names of two applications", () => {
 });
 
 describe("everything that reaches Redis", { timeout: 120_000 }, () => {
-  let world: World;
+  let system: TestSystem;
   beforeAll(async () => {
     // Every API request renews such a token.
-    world = await startWorld({ lifetimes: { accessTokenSeconds: 1 }, env: { SESSIONS_PER_USER: "2" } });
+    system = await startTestSystem({ lifetimes: { accessTokenSeconds: 1 }, env: { SESSIONS_PER_USER: "2" } });
   });
-  afterAll(() => world.stop());
+  afterAll(() => system.stop());
 
   it("is named for the application, in a scenario with all that it does", async () => {
-    const { gateway, provider, redis } = world;
+    const { gateway, provider, redis } = system;
     const prefix = `cloakroom:${gateway.config.application.id}:`;
     const observer = new Redis(redis.url);
     const monitor = await monitorRedis(redis.url);
 
-    const browsers = [world.browser(), world.browser(), world.browser("admin"), world.browser("admin")] as const;
+    const browsers = [system.browser(), system.browser(), system.browser("admin"), system.browser("admin")] as const;
     for (const browser of browsers) expect((await browser.login()).status).toBe(303);
     const [first, second, third, fourth] = browsers;
     // Stays logged in until the end: a command that finds no session at all may look at other applications.

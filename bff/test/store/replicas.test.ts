@@ -5,36 +5,36 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
-import { startWorld, type World } from "@cloakroom/testkit/system.ts";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-let world: World;
+let system: TestSystem;
 let replica: TestRedis;
 let client: Redis;
 
 beforeAll(async () => {
-  world = await startWorld({ instances: 2, env: { REDIS_CONFIRM_REPLICAS: "1", REDIS_TIMEOUT_MS: "1000" } });
+  system = await startTestSystem({ instances: 2, env: { REDIS_CONFIRM_REPLICAS: "1", REDIS_TIMEOUT_MS: "1000" } });
   replica = await startRedis();
   client = new Redis(replica.url);
   await once(client, "ready");
-  await client.replicaof("127.0.0.1", new URL(world.redis.url).port);
+  await client.replicaof("127.0.0.1", new URL(system.redis.url).port);
 });
 beforeEach(async () => {
   await expect.poll(() => client.info("replication"), { timeout: 15_000 }).toContain("master_link_status:up");
 });
 afterAll(async () => {
   client.disconnect();
-  await world.stop();
+  await system.stop();
   await replica.stop();
 });
 
 const json = { accept: "application/json" };
 
 it("I2: a logout that no replica has is not acknowledged when it is asked for again, at whatever instance", async () => {
-  const browser = world.browser();
+  const browser = system.browser();
   await browser.login();
   const sessionId = browser.cookies.get(SESSION_COOKIE)!;
   const logOut = (index: number) => {
-    browser.useInstance(world.gateways[index]!.origin);
+    browser.useInstance(system.gateways[index]!.origin);
     return browser.fetch("/bff/logout", { method: "POST", headers: json });
   };
   replica.pause();
@@ -49,11 +49,11 @@ it("I2: a logout that no replica has is not acknowledged when it is asked for ag
 });
 
 it("I2: neither is the end of one session from another browser, and a second try ends it for good", async () => {
-  const [mine, lost] = [world.browser(), world.browser()];
+  const [mine, lost] = [system.browser(), system.browser()];
   for (const browser of [mine, lost]) await browser.login();
   const { session } = (await (await lost.fetch("/bff/user")).json()) as { session: { id: string } };
   const revoke = async (index: number) => {
-    mine.useInstance(world.gateways[index]!.origin);
+    mine.useInstance(system.gateways[index]!.origin);
     return (await mine.fetch(`/bff/sessions/${session.id}`, { method: "DELETE", headers: json })).status;
   };
   replica.pause();
@@ -68,12 +68,12 @@ it("I2: neither is the end of one session from another browser, and a second try
 });
 
 it("I2: neither is a back-channel logout", async () => {
-  const browser = world.browser("admin");
+  const browser = system.browser("admin");
   await browser.login();
   const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: { sub: string } };
-  const token = await world.provider.logoutToken({ aud: "cloakroom", sub: user.sub });
+  const token = await system.provider.logoutToken({ aud: "cloakroom", sub: user.sub });
   const tell = (index: number) =>
-    fetch(`${world.gateways[index]!.origin}/bff/backchannel-logout`, {
+    fetch(`${system.gateways[index]!.origin}/bff/backchannel-logout`, {
       method: "POST",
       body: new URLSearchParams({ logout_token: token }),
     });
@@ -87,7 +87,7 @@ it("I2: neither is a back-channel logout", async () => {
 });
 
 it("a login that takes the place of a session succeeds while no replica answers", async () => {
-  const browser = world.browser();
+  const browser = system.browser();
   await browser.login();
   const before = browser.cookies.get(SESSION_COOKIE)!;
   replica.pause();
@@ -98,5 +98,5 @@ it("a login that takes the place of a session succeeds while no replica answers"
   }
   expect(browser.cookies.get(SESSION_COOKIE)).not.toBe(before);
   expect((await browser.fetch("/api/x")).status).toBe(200);
-  expect(await world.gateway.store.endReason(sessionKeyOf(before))).toBe("replaced");
+  expect(await system.gateway.store.endReason(sessionKeyOf(before))).toBe("replaced");
 });

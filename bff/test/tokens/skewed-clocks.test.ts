@@ -17,7 +17,7 @@ import {
   testApplication,
   testKeys,
 } from "@cloakroom/testkit/stored-session.ts";
-import { startWorld } from "@cloakroom/testkit/system.ts";
+import { startTestSystem } from "@cloakroom/testkit/system.ts";
 
 let redis: TestRedis;
 let store: Awaited<ReturnType<typeof connect>>;
@@ -118,20 +118,20 @@ it("tokens from before the clock of Redis was set back are renewed in the backgr
 });
 
 it("a login stores by the clock of Redis until when its tokens can be used, and when it was", async () => {
-  const world = await startWorld({ lifetimes: { accessTokenSeconds: LIFETIME_SECONDS } });
+  const system = await startTestSystem({ lifetimes: { accessTokenSeconds: LIFETIME_SECONDS } });
   try {
     const nowMs = Date.now();
     becomeInstance(-25);
-    const browser = world.browser();
+    const browser = system.browser();
     await browser.login();
     const sessionId = browser.cookies.get(SESSION_COOKIE)!;
-    const stored = (await world.gateway.store.read(sessionKeyOf(sessionId)))!;
+    const stored = (await system.gateway.store.read(sessionKeyOf(sessionId)))!;
     expect(Math.abs(vault.open(stored.tokens, sessionId)!.usableUntilMs - USABLE_MS - nowMs)).toBeLessThan(NEAR_MS);
     const { createdAtMs } = JSON.parse(stored.session) as { createdAtMs: number };
     expect(Math.abs(createdAtMs - nowMs)).toBeLessThan(NEAR_MS);
     const { session } = (await (await browser.fetch("/bff/user")).json()) as { session: Record<string, string> };
     expect(Math.abs(Date.parse(session["expiresAt"]!) - 28_800_000 - nowMs)).toBeLessThan(NEAR_MS);
   } finally {
-    await world.stop();
+    await system.stop();
   }
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Contestant } from "../contestant.ts";
 import { startProgram } from "../start-process.ts";
 import { findProgram, needDebianPackage } from "../tools.ts";
-import type { World } from "../contestant.ts";
+import type { BenchEnvironment } from "../contestant.ts";
 
 const MODULES = "/usr/lib/apache2/modules";
 const LOADED = [
@@ -28,13 +28,13 @@ function variant(cache: "shm" | "redis", about: string): Contestant {
     login: { path: "/api/protected", callbackPath: "/api/oidc-callback" },
     // A stream holds one of its threads for as long as it lives.
     maxStreams: 300,
-    start: (world, port) => {
+    start: (environment, port) => {
       const program = needDebianPackage("apache2", () => findProgram("apache2"));
       needDebianPackage("libapache2-mod-auth-openidc", () => present(join(MODULES, "mod_auth_openidc.so")));
-      const home = join(world.folder, `${id}-${port}`);
+      const home = join(environment.folder, `${id}-${port}`);
       mkdirSync(home, { recursive: true });
       const file = join(home, "apache.conf");
-      writeFileSync(file, [...server(home, port), ...openIdConnect(world, port, cache)].join("\n"));
+      writeFileSync(file, [...server(home, port), ...openIdConnect(environment, port, cache)].join("\n"));
       return startProgram(id, [program, "-DFOREGROUND", "-d", home, "-f", file], port);
     },
   };
@@ -64,22 +64,22 @@ function server(home: string, port: number): string[] {
   ];
 }
 
-function openIdConnect(world: World, port: number, cache: "shm" | "redis"): string[] {
+function openIdConnect(environment: BenchEnvironment, port: number, cache: "shm" | "redis"): string[] {
   return [
-    `OIDCProviderMetadataURL ${world.issuer}/.well-known/openid-configuration`,
-    `OIDCClientID ${world.client.clientId}`,
-    `OIDCClientSecret ${world.client.clientSecret}`,
+    `OIDCProviderMetadataURL ${environment.issuer}/.well-known/openid-configuration`,
+    `OIDCClientID ${environment.client.clientId}`,
+    `OIDCClientSecret ${environment.client.clientSecret}`,
     `OIDCRedirectURI http://localhost:${port}/api/oidc-callback`,
     "OIDCCryptoPassphrase a-passphrase-for-the-bench",
     'OIDCScope "openid profile email"',
     "OIDCPKCEMethod S256",
     `OIDCCacheType ${cache}`,
-    ...(cache === "redis" ? [`OIDCRedisCacheServer 127.0.0.1:${world.redis.port}`] : []),
+    ...(cache === "redis" ? [`OIDCRedisCacheServer 127.0.0.1:${environment.redis.port}`] : []),
     "<Location /api/>",
     "  AuthType openid-connect",
     "  Require valid-user",
     '  RequestHeader set Authorization "Bearer %{OIDC_access_token}e" env=OIDC_access_token',
-    `  ProxyPass ${world.upstream}/ flushpackets=on`,
+    `  ProxyPass ${environment.upstream}/ flushpackets=on`,
     "</Location>",
   ];
 }

@@ -6,6 +6,11 @@ export const bare: Contestant = {
   id: "bare",
   name: "bare http + undici",
   about: "Node's `http` and undici's `dispatch`: no session, no rules, no log, a bearer of its own",
-  start: (world, port) =>
-    startNode({ name: "bare", file: "tools/bench/servers/bare-proxy.ts", port, env: { UPSTREAM: world.upstream } }),
+  start: (environment, port) =>
+    startNode({
+      name: "bare",
+      file: "tools/bench/servers/bare-proxy.ts",
+      port,
+      env: { UPSTREAM: environment.upstream },
+    }),
 };

@@ -21,7 +21,7 @@ function variant({ id, name, about, needs, env, file = "bff/src/main.ts" }: Vari
     about,
     login: { path: "/bff/login", callbackPath: "/bff/callback" },
     headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
-    start: async (world, port) => {
+    start: async (environment, port) => {
       if (needs !== undefined && !(needs in SETTINGS)) throw new Missing(`this build has no setting ${needs}`);
       return startNode({
         name: id,
@@ -30,12 +30,12 @@ function variant({ id, name, about, needs, env, file = "bff/src/main.ts" }: Vari
         env: {
           MANAGEMENT_PORT: String(await freePort()),
           PUBLIC_ORIGIN: `http://localhost:${port}`,
-          OIDC_ISSUER: world.issuer,
-          OIDC_CLIENT_ID: world.client.clientId,
-          OIDC_CLIENT_SECRET: world.client.clientSecret,
+          OIDC_ISSUER: environment.issuer,
+          OIDC_CLIENT_ID: environment.client.clientId,
+          OIDC_CLIENT_SECRET: environment.client.clientSecret,
           SECRET_KEYS: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url"),
-          REDIS_URL: world.redis.url,
-          UPSTREAMS: `/api=${world.upstream}`,
+          REDIS_URL: environment.redis.url,
+          UPSTREAMS: `/api=${environment.upstream}`,
           DRAIN_SECONDS: "0",
           ...env,
         },

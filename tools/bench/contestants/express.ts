@@ -9,18 +9,18 @@ export const express: Contestant = {
   name: "express-openid-connect, Redis",
   about: "version 3 with connect-redis and http-proxy-middleware; packages of their own, no log, no CSRF rule",
   login: { path: "/login", callbackPath: "/callback" },
-  start: async (world, port) => {
+  start: async (environment, port) => {
     needNpmPackages(join(import.meta.dirname, "../express-openid-connect"));
     return startNode({
       name: "express",
       file: "tools/bench/express-openid-connect/server.js",
       port,
       env: {
-        UPSTREAM: world.upstream,
-        REDIS_URL: world.redis.url,
-        ISSUER: world.issuer,
-        CLIENT_ID: world.client.clientId,
-        CLIENT_SECRET: world.client.clientSecret,
+        UPSTREAM: environment.upstream,
+        REDIS_URL: environment.redis.url,
+        ISSUER: environment.issuer,
+        CLIENT_ID: environment.client.clientId,
+        CLIENT_SECRET: environment.client.clientSecret,
       },
     });
   },

@@ -7,11 +7,11 @@ export const nginx: Contestant = {
   id: "nginx",
   name: "nginx, plain proxy",
   about: "Debian's package: no session, a fixed bearer, one worker, its access log on, buffering off as in the others",
-  start: (world, port) => {
+  start: (environment, port) => {
     const http = `
   client_max_body_size 0;
-  access_log ${world.folder}/nginx-access.log combined;
-  upstream api { server ${new URL(world.upstream).host}; keepalive 256; keepalive_requests 100000000; }
+  access_log ${environment.folder}/nginx-access.log combined;
+  upstream api { server ${new URL(environment.upstream).host}; keepalive 256; keepalive_requests 100000000; }
   server {
     listen 127.0.0.1:${port};
     location /api/ {
@@ -24,6 +24,6 @@ export const nginx: Contestant = {
       proxy_read_timeout 600s;
     }
   }`;
-    return startProgram("nginx", nginxCommand({ folder: world.folder, name: `nginx-${port}`, http }), port);
+    return startProgram("nginx", nginxCommand({ folder: environment.folder, name: `nginx-${port}`, http }), port);
   },
 };

@@ -11,14 +11,14 @@ export const oauth2Proxy: Contestant = {
   name: "oauth2-proxy, Redis",
   about: `${VERSION}, built with \`go install\`; it passes the ID token as bearer, its log goes to /dev/null`,
   login: { path: "/oauth2/start", callbackPath: "/oauth2/callback" },
-  start: (world, port) => {
+  start: (environment, port) => {
     const program = needGoProgram("github.com/oauth2-proxy/oauth2-proxy/v7", VERSION);
     const settings = {
       "http-address": `127.0.0.1:${port}`,
       provider: "oidc",
-      "oidc-issuer-url": world.issuer,
-      "client-id": world.client.clientId,
-      "client-secret": world.client.clientSecret,
+      "oidc-issuer-url": environment.issuer,
+      "client-id": environment.client.clientId,
+      "client-secret": environment.client.clientSecret,
       "redirect-url": `http://localhost:${port}/oauth2/callback`,
       "code-challenge-method": "S256",
       scope: "openid profile email",
@@ -27,10 +27,10 @@ export const oauth2Proxy: Contestant = {
       "cookie-secret": randomBytes(16).toString("hex"),
       "cookie-secure": "false",
       "session-store-type": "redis",
-      "redis-connection-url": world.redis.url,
+      "redis-connection-url": environment.redis.url,
       "pass-authorization-header": "true",
       "skip-provider-button": "true",
-      upstream: `${world.upstream}/`,
+      upstream: `${environment.upstream}/`,
     };
     const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
     return startProgram("oauth2-proxy", [program, ...args], port);

@@ -8,17 +8,17 @@ export const tutorial: Contestant = {
   about:
     "koa, koa-session with everything as JSON in Redis, openid-client, http-proxy-middleware; no log, no CSRF rule",
   login: { path: "/login", callbackPath: "/callback" },
-  start: (world, port) =>
+  start: (environment, port) =>
     startNode({
       name: "tutorial",
       file: "tools/bench/servers/tutorial-gateway.ts",
       port,
       env: {
-        UPSTREAM: world.upstream,
-        REDIS_URL: world.redis.url,
-        ISSUER: world.issuer,
-        CLIENT_ID: world.client.clientId,
-        CLIENT_SECRET: world.client.clientSecret,
+        UPSTREAM: environment.upstream,
+        REDIS_URL: environment.redis.url,
+        ISSUER: environment.issuer,
+        CLIENT_ID: environment.client.clientId,
+        CLIENT_SECRET: environment.client.clientSecret,
       },
     }),
 };

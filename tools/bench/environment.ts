@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { startRedisServer } from "@cloakroom/testing/redis-server.ts";
-import { Missing, type Contestant, type Running, type World } from "./contestant.ts";
+import { Missing, type Contestant, type Running, type BenchEnvironment } from "./contestant.ts";
 import { nginxCommand } from "./nginx-config.ts";
 import { startNode, startProgram } from "./start-process.ts";
 
@@ -16,7 +16,7 @@ export const PEOPLE: readonly Person[] = Array.from({ length: 16 }, (_, index) =
   password: `a-password-for-user-${index}`,
 }));
 
-export async function createWorld(contestants: readonly Contestant[]): Promise<World> {
+export async function startBenchEnvironment(contestants: readonly Contestant[]): Promise<BenchEnvironment> {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-bench-"));
   // Apache's workers run as another user.
   chmodSync(folder, 0o755);
