@@ -38,7 +38,10 @@ export function watchUpstreams(registry: Registry, sample: () => readonly Upstre
   const inFlight = gauge("in_flight", "Requests being answered", ["upstream", "address"]);
   const connections = gauge("connections", "Open connections", ["upstream", "address"]);
   const failures = gauge("connect_failures", "Failed connections since the last answer", ["upstream", "address"]);
-  const leftAlone = gauge("left_alone", "1 while the address is left alone because it failed", ["upstream", "address"]);
+  const circuitOpen = gauge("circuit_open", "1 while the circuit of this upstream server is open", [
+    "upstream",
+    "address",
+  ]);
 
   const fill = (): void => {
     requests.reset();
@@ -52,7 +55,7 @@ export function watchUpstreams(registry: Registry, sample: () => readonly Upstre
         inFlight.set(labels, each.inFlight);
         connections.set(labels, each.connections);
         failures.set(labels, each.failures);
-        leftAlone.set(labels, each.isCircuitOpen ? 1 : 0);
+        circuitOpen.set(labels, each.isCircuitOpen ? 1 : 0);
       }
     }
   };

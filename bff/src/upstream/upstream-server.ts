@@ -32,15 +32,15 @@ export function createAddress(config: UpstreamConfig, baseUrl: string, log: Addr
   const pool = createPool(config, origin);
   const failuresToOpen = config.breakerFailures === 0 ? Infinity : config.breakerFailures;
   const breaker = createBreaker({ failuresToOpen, probeEveryMs: config.breakerOpenMs });
-  // One of several is left alone at its first failure; balancer.ts says how.
-  const failuresToTell = config.baseUrls.length > 1 ? 1 : failuresToOpen;
+  // With several servers, the balancer skips one at its first failure.
+  const failuresToLog = config.baseUrls.length > 1 ? 1 : failuresToOpen;
   const report = (isAlive: boolean, error?: Error): void => {
     const before = breaker.failures();
     breaker.report(isAlive);
     const line = { upstream: config.prefix, url: origin };
-    if (isAlive && before >= failuresToTell) log.info("an address of an upstream works again", line);
-    else if (!isAlive && before + 1 === failuresToTell)
-      log.warn("an address of an upstream is left alone for a while", { ...line, error });
+    if (isAlive && before >= failuresToLog) log.info("upstream marked healthy (circuit closed)", line);
+    else if (!isAlive && before + 1 === failuresToLog)
+      log.warn("upstream marked unhealthy (circuit open)", { ...line, error });
   };
   return { origin, pool, breaker, report, inFlight: 0 };
 }

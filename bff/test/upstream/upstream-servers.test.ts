@@ -150,8 +150,8 @@ describe("an address that cannot be connected to", () => {
     expect(tallyOf(gateway).unavailable).toBeGreaterThan(0);
     const told = gateway.lines.filter((line) => line["url"] === upstream.origin).map((line) => line["msg"]);
     expect(told, "said once, not for every request").toEqual([
-      "an address of an upstream is left alone for a while",
-      "an address of an upstream works again",
+      "upstream marked unhealthy (circuit open)",
+      "upstream marked healthy (circuit closed)",
     ]);
     for (let round = 0; round < 5; round++) expect(await statusOf(gateway)).toBe(200);
   });
@@ -424,8 +424,8 @@ test("the metrics say what became of requests, and how each address does", async
     `cloakroom_upstream_retries_total{upstream="/api"} 0`,
     `cloakroom_upstream_in_flight{upstream="/api",address="${up.origin}"} 0`,
     `cloakroom_upstream_connections{upstream="/api",address="${up.origin}"} 1`,
-    `cloakroom_upstream_left_alone{upstream="/api",address="${up.origin}"} 0`,
-    `cloakroom_upstream_left_alone{upstream="/api/down",address="${down.origin}"} 1`,
+    `cloakroom_upstream_circuit_open{upstream="/api",address="${up.origin}"} 0`,
+    `cloakroom_upstream_circuit_open{upstream="/api/down",address="${down.origin}"} 1`,
   ])
     expect(text.split("\n")).toContain(line);
   expect(await gateway.metrics.scrape(), "asking again counts nothing twice").toContain(
