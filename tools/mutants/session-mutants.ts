@@ -109,9 +109,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     tests: ["test/cluster.test.ts"],
   },
   {
-    breaks: "who has left leads to all who came after, and keeps them in memory",
+    breaks: "linked list: a removed node keeps all later nodes in memory",
     file: "src/lib/linked-list.ts",
-    find: "place.after = undefined;",
+    find: "node.next = undefined;",
     replace: "",
     tests: ["test/lib/linked-list.test.ts"],
   },

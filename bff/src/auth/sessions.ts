@@ -10,6 +10,7 @@ import { foundSession } from "../session/koa-session.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { LogoutReader } from "./logout.ts";
 import type { UserSession, UserSessions } from "../session/user-sessions.ts";
+import { isoTime } from "../lib/iso-time.ts";
 
 export type SessionsParts = {
   sessions: Pick<Sessions, "endReason">;
@@ -113,13 +114,9 @@ function describe({ session, ...times }: UserSession, { isCurrent, nowMs }: { is
     id: session.handle,
     current: isCurrent,
     device: session.device ?? null,
-    createdAt: iso(session.createdAtMs),
-    lastUsedAt: usedAgoMs === undefined ? null : iso(nowMs - usedAgoMs),
-    idleExpiresAt: iso(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
-    expiresAt: iso(nowMs + expiresInMs),
+    createdAt: isoTime(session.createdAtMs),
+    lastUsedAt: usedAgoMs === undefined ? null : isoTime(nowMs - usedAgoMs),
+    idleExpiresAt: isoTime(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
+    expiresAt: isoTime(nowMs + expiresInMs),
   };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

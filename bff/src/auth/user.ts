@@ -1,6 +1,7 @@
 // Who is logged in, for the app to ask as often as it likes: asking never keeps a session alive.
 import type { Context } from "koa";
 import { foundSession } from "../session/koa-session.ts";
+import { isoTime } from "../lib/iso-time.ts";
 
 type Parts = {
   /** Where the user manages the account, if the provider has such a page. */
@@ -22,17 +23,13 @@ export function user({ accountUrl, now }: Parts) {
       user: session.user,
       session: {
         id: session.handle,
-        createdAt: iso(session.createdAtMs),
-        idleExpiresAt: iso(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
-        expiresAt: iso(nowMs + expiresInMs),
+        createdAt: isoTime(session.createdAtMs),
+        idleExpiresAt: isoTime(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
+        expiresAt: isoTime(nowMs + expiresInMs),
         acr: session.acr ?? null,
-        authTime: session.authTimeSeconds === undefined ? null : iso(session.authTimeSeconds * 1000),
+        authTime: session.authTimeSeconds === undefined ? null : isoTime(session.authTimeSeconds * 1000),
         ...(accountUrl === undefined ? {} : { accountUrl }),
       },
     };
   };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -15,6 +15,7 @@ import { untilAcknowledged } from "../store/session-cache.ts";
 import { createSessions, type Sessions } from "../session/sessions.ts";
 import { createUserSessions, type UserSession } from "../session/user-sessions.ts";
 import type { Store } from "../store/store.ts";
+import { isoTime } from "../lib/iso-time.ts";
 
 /** Nobody waits in a browser for it: a slow answer is better than none. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -183,14 +184,13 @@ async function countSessions(store: Store): Promise<number> {
 }
 
 function timesOf({ session, usedAgoMs, idleExpiresInMs, expiresInMs }: UserSession, nowMs: number) {
-  const iso = (ms: number) => new Date(ms).toISOString();
   return {
     id: session.handle,
     device: session.device ?? null,
-    createdAt: iso(session.createdAtMs),
-    lastUsedAt: usedAgoMs === undefined ? null : iso(nowMs - usedAgoMs),
-    idleExpiresAt: iso(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
-    expiresAt: iso(nowMs + expiresInMs),
+    createdAt: isoTime(session.createdAtMs),
+    lastUsedAt: usedAgoMs === undefined ? null : isoTime(nowMs - usedAgoMs),
+    idleExpiresAt: isoTime(nowMs + Math.min(idleExpiresInMs, expiresInMs)),
+    expiresAt: isoTime(nowMs + expiresInMs),
   };
 }
 

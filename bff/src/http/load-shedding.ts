@@ -43,12 +43,12 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
     const nowMs = performance.now();
     if (nowMs < walkedMs + waiting.size * PAUSE_PER_REQUEST_MS) return;
     walkedMs = nowMs;
-    for (const place of waiting.places()) {
+    for (const place of waiting.nodes()) {
       const { member } = place;
       const { req } = member.response;
       if (isOver(member)) {
         member.leave();
-        waiting.leave(place);
+        waiting.remove(place);
       } else if (member.owner === undefined && mayBeShed(req)) member.countFor(addressOf(req));
     }
   };
@@ -73,11 +73,11 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
       const member = new WaitingRequest(ctx.res, total);
       if (address !== undefined) member.countFor(address);
       requestState(ctx).waiting = member;
-      return waiting.join(member);
+      return waiting.add(member);
     },
     leave(place) {
       place.member?.leave();
-      waiting.leave(place);
+      waiting.remove(place);
     },
     countForSession({ waiting: member }, session) {
       // It waits for nothing any more, and may have been taken out already.

@@ -1,9 +1,9 @@
-// Strict base64url (RFC 4648 §5, §3.5): one spelling per value.
+// Strict base64url decoding (RFC 4648 §5, §3.5): exactly one encoding per value.
 
 /**
- * `Buffer.from` also takes padding, the other alphabet, line ends and stray bits at the end. With that, one sealed
- * value has many spellings, and a list of used values misses all but one of them (replay).
- * @returns undefined for everything but the canonical spelling.
+ * `Buffer.from` also accepts padding, the standard alphabet, line breaks and non-zero trailing bits. One sealed value
+ * would then have many encodings, and a replay check that compares encodings would miss all but one.
+ * @returns undefined unless `text` is the canonical encoding
  */
 export function decodeBase64Url(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64url");

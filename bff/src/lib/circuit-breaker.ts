@@ -1,26 +1,27 @@
-// Leaves alone what is down: once it has failed a few times in a row, only now and then one call asks whether it is
-// back, and all others are answered here. Nobody waits out a time-out for a result that is known.
+// Circuit breaker: opens after N consecutive failures; while it is open, at most one probe per interval passes
+// (half-open) and every other call fails fast.
 import { performance } from "node:perf_hooks";
 
 export type Breaker = {
-  /** @returns true where the call must not be made now */
+  /** @returns true if the caller must fail fast. While the circuit is open, false lets one half-open probe pass. */
   isOpen(): boolean;
-  /** What became of a call that was made. */
-  report(isAlive: boolean): void;
-  /** Failures since the last sign of life. */
+  /** Records the outcome of a call: a success closes the circuit. */
+  report(isSuccess: boolean): void;
+  /** Consecutive failures since the last success. */
   failures(): number;
   /**
-   * Whether a call may be made after a failure; at most one in a period gets a yes.
-   * @param isReluctant takes it only where nobody else has for another period
+   * Takes the probe of the current interval.
+   * @param isLowPriority takes the probe only after it has been available for one more interval
+   * @returns true if the caller may send the probe; at most once per interval
    */
-  acquireProbe(isReluctant?: boolean): boolean;
-  /** Milliseconds until the next call may ask. */
-  restMs(): number;
+  acquireProbe(isLowPriority?: boolean): boolean;
+  /** Milliseconds until the next probe may be sent. */
+  retryAfterMs(): number;
 };
 
 export type BreakerOptions = { failuresToOpen: number; probeEveryMs: number; now?: () => number };
 
-/** A probe's outcome is not waited for: a browser that leaves in the middle of one blocks nothing. */
+/** A probe is acquired by time, not held: one that is aborted without a report blocks no later probe. */
 export function createBreaker({
   failuresToOpen,
   probeEveryMs,
@@ -28,19 +29,19 @@ export function createBreaker({
 }: BreakerOptions): Breaker {
   let failures = 0;
   let nextProbeMs = 0;
-  const acquireProbe = (isReluctant = false): boolean => {
-    if (now() < nextProbeMs + (isReluctant ? probeEveryMs : 0)) return false;
+  const acquireProbe = (isLowPriority = false): boolean => {
+    if (now() < nextProbeMs + (isLowPriority ? probeEveryMs : 0)) return false;
     nextProbeMs = now() + probeEveryMs;
     return true;
   };
   return {
     isOpen: () => failures >= failuresToOpen && !acquireProbe(),
-    report(isAlive) {
-      failures = isAlive ? 0 : failures + 1;
+    report(isSuccess) {
+      failures = isSuccess ? 0 : failures + 1;
       if (failures > 0) nextProbeMs = Math.max(nextProbeMs, now() + probeEveryMs);
     },
     failures: () => failures,
     acquireProbe,
-    restMs: () => Math.max(0, nextProbeMs - now()),
+    retryAfterMs: () => Math.max(0, nextProbeMs - now()),
   };
 }

@@ -1,8 +1,8 @@
-// The one parser of the request header `Cookie` (RFC 6265bis): request validation and every reader use it. With
-// two parsers an attack is possible: what the guard counts as one cookie, a reader may take for another (K10).
+// Parser of the `Cookie` request header (RFC 6265bis), used by request validation and by every reader. Two parsers that
+// disagree would let a cookie pass validation under one name and be read under another (K10).
 //
-// The npm package `cookie` splits the header the same way, but returns an object in which the first of two equal names
-// hides the second. A duplicate of our own names is the trace of an attack and must stay visible, hence our own parser.
+// The npm package `cookie` splits the header the same way, but returns an object, which drops duplicate names. A
+// duplicate of a gateway cookie indicates an attack (cookie tossing) and must be reported to the caller.
 
 export type Cookie = { name: string; value: string };
 
@@ -22,7 +22,7 @@ export function parseCookieHeader(header: string | undefined): Cookie[] {
   return cookies;
 }
 
-/** Not `String.trim`: that also removes 0xA0 and so makes two names of one. */
+/** `String.trim` also removes 0xA0, so two different names would become equal. */
 function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;

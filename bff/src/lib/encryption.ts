@@ -1,5 +1,6 @@
-// Authenticated encryption under the master keys. Every application, purpose and context derives its own key by HKDF
-// (RFC 5869); the key id in front lets the operator put a new key first while the old ones still open what they sealed.
+// Authenticated encryption (AES-256-GCM) with key rotation. Every application, purpose and context has its own key,
+// derived from a master key by HKDF (RFC 5869). Sealed values begin with the id of their master key: the newest key
+// seals, all configured keys open.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { decodeBase64Url } from "./base64url.ts";
 import type { ApplicationId } from "./application-id.ts";
@@ -10,25 +11,25 @@ const KEY_BYTES = 32;
 const KEY_ID_BYTES = 4;
 
 export type Sealer = {
-  /** @param context mixed into the key and authenticated: what was sealed for one context opens in no other. */
+  /** @param context part of the derived key and of the AAD: `open` fails with any other context */
   seal(plaintext: string, context: string): string;
-  /** @returns undefined for anything that was not sealed for this purpose and context, or by a key that is gone. */
+  /** @returns undefined if the value was modified, sealed for another purpose or context, or its master key is not configured */
   open(sealed: string, context: string): string | undefined;
-  /** Whether the master key that sealed it is one of ours. */
+  /** Whether the master key that sealed the value is configured. */
   hasKeyOf(sealed: string): boolean;
-  /** A secret of 256 bits in base64url that only the holder of the master key and the context can compute. */
+  /** @returns a 256-bit secret in base64url, derived from the master key `keyId`; undefined if that key is not configured */
   derive(label: string, context: string, keyId?: string): string | undefined;
-  /** The key id that `seal` puts in front now. */
+  /** Id of the newest master key, the one that `seal` uses. */
   readonly keyId: string;
 };
 
-/** Makes the sealers of one application: what one application sealed, no other application opens (I9). */
+/** Creates the sealers of one application. They cannot open values of other applications (I9). */
 export type SealerFactory = (purpose: string) => Sealer;
 
 export function createSealerFactory(masterKeys: readonly Uint8Array[], application: ApplicationId): SealerFactory {
-  // JSON keeps the parts apart: no two lists of parts have one label.
+  // JSON encoding makes labels unambiguous: different components never give the same label.
   const labelOf = (...parts: readonly string[]): string => JSON.stringify(["cloakroom", application, ...parts]);
-  /** Tells keys apart without telling anything about them, nor whether another application has the same ones. */
+  /** Derived, so it reveals neither the key nor whether another application uses the same one. */
   const keyIdOf = (key: Uint8Array): string => deriveBytes(key, labelOf("key id"), KEY_ID_BYTES).toString("base64url");
   const keys = new Map(masterKeys.map((key) => [keyIdOf(key), key]));
   const [newest] = masterKeys;
@@ -37,8 +38,8 @@ export function createSealerFactory(masterKeys: readonly Uint8Array[], applicati
   return (purpose) => createSealer({ keys, newest, newestId, purpose, labelOf });
 }
 
-type Parts = {
-  /** By their ids. */
+type SealerKeys = {
+  /** Master keys by key id. */
   keys: ReadonlyMap<string, Uint8Array>;
   newest: Uint8Array;
   newestId: string;
@@ -46,7 +47,7 @@ type Parts = {
   labelOf: (...parts: readonly string[]) => string;
 };
 
-function createSealer({ keys, newest, newestId, purpose, labelOf }: Parts): Sealer {
+function createSealer({ keys, newest, newestId, purpose, labelOf }: SealerKeys): Sealer {
   return {
     keyId: newestId,
     hasKeyOf: (sealed) => keys.has(sealed.slice(0, Math.max(sealed.indexOf("."), 0))),
@@ -74,7 +75,7 @@ function createSealer({ keys, newest, newestId, purpose, labelOf }: Parts): Seal
         const opened = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES));
         return Buffer.concat([opened, decipher.final()]).toString("utf8");
       } catch {
-        // Tampered with, or sealed for another context: the caller cannot do anything with the difference.
+        // Modified, or sealed for another context: callers treat both alike.
         return undefined;
       }
     },

@@ -1,6 +1,6 @@
-// A Map that forgets what was put in first once it is full: for what only saves work and can be had again.
+// FIFO cache: a Map of at most N entries that evicts the oldest one. Only for values that can be computed again.
 
-/** More sessions than one process serves at a time; of each, a few kilobytes. */
+/** Entries of a cache per session, each a few kilobytes: more than the sessions that one process serves at a time. */
 export const REMEMBERED_SESSIONS = 10_000;
 
 export class FifoCache<Key, Value> extends Map<Key, Value> {
@@ -11,7 +11,7 @@ export class FifoCache<Key, Value> extends Map<Key, Value> {
     this.#maxEntries = maxEntries;
   }
 
-  /** What is put in again counts as new. */
+  /** Setting an existing key makes it the newest entry. */
   override set(key: Key, value: Value): this {
     this.delete(key);
     if (this.size >= this.#maxEntries) {

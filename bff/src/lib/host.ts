@@ -1,4 +1,4 @@
-// Host names: whether a Host header names the public origin, and whether a name is a loopback name.
+// Host names: comparison of a Host header with the public origin, and detection of loopback names.
 
 /** `trailing-dot`: the same host to DNS, but another origin to browsers (no cookies, no same-origin requests). */
 export type HostMatch = "same" | "trailing-dot" | "other";
@@ -10,8 +10,8 @@ export type Host = {
 };
 
 /**
- * RFC 3986 §3.2.2 and §3.2.3 without user information and without percent-encoding, which no browser sends in a Host
- * header: a URL parser would accept credentials, paths and other spellings of an IPv4 address here.
+ * RFC 3986 §3.2.2 and §3.2.3 without userinfo and percent-encoding, which browsers never send in a Host header. A URL
+ * parser would also accept credentials, paths and alternative IPv4 notations.
  */
 const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,255})(?::(\d*))?$/i;
 const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -29,14 +29,14 @@ function canonicalAddress(literal: string): string | undefined {
   return URL.canParse(`http://${literal}`) ? new URL(`http://${literal}`).hostname : undefined;
 }
 
-/** Loopback names in the normalized form of parseHost and of URL.hostname. */
+/** @param name normalized by `parseHost` or `URL.hostname` */
 export function isLoopbackName(name: string): boolean {
   return LOOPBACK_NAME.test(name);
 }
 
 /**
- * Names that mean this very machine, in every spelling: more than those that may do without TLS, since what is below
- * localhost (RFC 6761 §6.3) is not resolved to a loopback address everywhere.
+ * Whether `name` refers to this machine, including `*.localhost` (RFC 6761 §6.3) and IPv4-mapped addresses. Wider than
+ * `isLoopbackName`, which decides where TLS may be omitted: some resolvers do not map `*.localhost` to loopback.
  */
 export function isThisMachine(name: string): boolean {
   const withoutDot = name.replace(/\.$/, "");

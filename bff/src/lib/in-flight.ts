@@ -1,12 +1,12 @@
-// In-flight counters of one owner each (a session, a user, a client address): what every quota compares with its limit.
+// In-flight counters, one per owner (session, user, client address). Quotas compare them with their limits.
 
 export type InFlight = {
   count: number;
-  /** Those of them that wait for their own browser's body: no load for others (http/load-shedding.ts). */
+  /** Requests of `count` whose browser is still sending the body; load shedding does not count them. */
   sending: number;
 };
 
-/** Receives from the reader of a request's body whether it waits for the browser to send more of it. */
+/** Called by the reader of a request body when it starts and stops waiting for the browser to send more. */
 export type SendingObserver = { setSending(isSending: boolean): void };
 
 const SWEEP_SIZE = 1_024;
@@ -16,8 +16,8 @@ export function createInFlight(): InFlight {
 }
 
 /**
- * Counters by name. Those that stay idle from one sweep to the next are removed, never one that was just handed out. In
- * batches, for a table that changes with every request would cost more.
+ * Counters by owner name. A sweep removes counters that were idle during the previous sweep as well, so that a counter
+ * just returned by `of` is never removed. It runs once per 1,024 added counters.
  */
 export function createInFlightTable() {
   const counters = new Map<string, InFlight & { wasIdle: boolean }>();

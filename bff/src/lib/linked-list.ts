@@ -1,18 +1,18 @@
-// Those who are present: they come and go with every request, in any order, and leave nothing behind.
+// Doubly linked list: add and remove in constant time, iteration in insertion order.
 
-/** One member's place; given back when it leaves. */
+/** Returned by `add`, passed to `remove`. */
 export type ListNode<Member extends object> = {
-  /** Undefined once it has left. */
+  /** Undefined after removal. */
   member: Member | undefined;
-  before: ListNode<Member> | undefined;
-  after: ListNode<Member> | undefined;
+  previous: ListNode<Member> | undefined;
+  next: ListNode<Member> | undefined;
 };
 
 /**
- * In the order of their coming. In the place of a Set, whose table is replaced every few dozen changes: a replaced table
- * still holds whoever was in it and leads to the next one. Once a first one has grown old in V8's heap, each collection
- * of young objects finds the whole chain of them, and with it every request since, alive: it takes seven times as long,
- * and all that should have died young fills the heap until a full collection.
+ * Used instead of a Set for members that change with every request. A Set replaces its hash table every few dozen
+ * changes, and V8 keeps a link from each replaced table, with its former members, to the next. Once one of these tables
+ * has been promoted to the old generation, every minor collection treats the whole chain as reachable: collections take
+ * seven times as long, and short-lived objects accumulate until a full collection.
  */
 export class LinkedList<Member extends object> {
   #first: ListNode<Member> | undefined = undefined;
@@ -27,35 +27,35 @@ export class LinkedList<Member extends object> {
     return this.#first?.member;
   }
 
-  join(member: Member): ListNode<Member> {
-    const place: ListNode<Member> = { member, before: this.#last, after: undefined };
-    if (this.#last === undefined) this.#first = place;
-    else this.#last.after = place;
-    this.#last = place;
+  add(member: Member): ListNode<Member> {
+    const node: ListNode<Member> = { member, previous: this.#last, next: undefined };
+    if (this.#last === undefined) this.#first = node;
+    else this.#last.next = node;
+    this.#last = node;
     this.#size++;
-    return place;
+    return node;
   }
 
-  /** To leave twice is to leave once. */
-  leave(place: ListNode<Member>): void {
-    if (place.member === undefined) return;
-    const { before, after } = place;
-    if (before === undefined) this.#first = after;
-    else before.after = after;
-    if (after === undefined) this.#last = before;
-    else after.before = before;
-    place.member = undefined;
-    place.before = undefined;
-    place.after = undefined;
+  /** Idempotent. */
+  remove(node: ListNode<Member>): void {
+    if (node.member === undefined) return;
+    const { previous, next } = node;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    node.member = undefined;
+    node.previous = undefined;
+    node.next = undefined;
     this.#size--;
   }
 
-  /** Whoever is visited may leave meanwhile. */
-  *places(): Generator<ListNode<Member> & { member: Member }> {
-    for (let place = this.#first; place !== undefined;) {
-      const { after } = place;
-      yield place as ListNode<Member> & { member: Member };
-      place = after;
+  /** The loop body may remove the current node. */
+  *nodes(): Generator<ListNode<Member> & { member: Member }> {
+    for (let node = this.#first; node !== undefined;) {
+      const { next } = node;
+      yield node as ListNode<Member> & { member: Member };
+      node = next;
     }
   }
 }

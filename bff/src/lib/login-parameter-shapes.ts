@@ -1,4 +1,4 @@
-// What a value that asks for a login may look like: from the query of /bff/login, and from an upstream that demands one.
+// Allowed values of login parameters, from the query of /bff/login and from an upstream's step-up challenge.
 
 export const LOGIN_SHAPES = {
   prompt: /^(none|create|(login|consent|select_account)( (login|consent|select_account)){0,2})$/,

@@ -1,29 +1,31 @@
-// Something that has to succeed once: done when it is first needed, by one caller for all, and again until it succeeds.
+// Single-flight initialization: concurrent callers share one attempt, a success is cached for the life of the process,
+// and a failure is retried after a cool-down.
 
-export type UntilItWorks<Result> = {
-  /** @throws what the last attempt threw */
+export type MemoizedSuccess<Result> = {
+  /** @throws the error of the last attempt; during the cool-down without a new attempt */
   (): Promise<Result>;
+  /** @returns the cached result, undefined before the first success */
   known: () => Result | undefined;
 };
 
-/** @param pauseMs after a failure the next attempt waits for so long: whoever is asked may just be starting */
-export function memoizeSuccess<Result>(attempt: () => Promise<Result>, pauseMs: number): UntilItWorks<Result> {
+/** @param coolDownMs minimum time between a failure and the next attempt */
+export function memoizeSuccess<Result>(attempt: () => Promise<Result>, coolDownMs: number): MemoizedSuccess<Result> {
   let known: Result | undefined;
-  let pending: Promise<Result> | undefined;
+  let inFlight: Promise<Result> | undefined;
   let failed: { error: unknown; untilMs: number } | undefined;
-  const ask = (): Promise<Result> => {
+  const run = (): Promise<Result> => {
     if (known !== undefined) return Promise.resolve(known);
     if (failed !== undefined && performance.now() < failed.untilMs) return Promise.reject(failed.error as Error);
-    pending ??= attempt()
+    inFlight ??= attempt()
       .then(
         (result) => (known = result),
         (error: unknown) => {
-          failed = { error, untilMs: performance.now() + pauseMs };
+          failed = { error, untilMs: performance.now() + coolDownMs };
           throw error;
         },
       )
-      .finally(() => (pending = undefined));
-    return pending;
+      .finally(() => (inFlight = undefined));
+    return inFlight;
   };
-  return Object.assign(ask, { known: () => known });
+  return Object.assign(run, { known: () => known });
 }

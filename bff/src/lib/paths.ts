@@ -1,8 +1,8 @@
-// Questions about raw request paths: is this below that prefix, and which part of the gateway serves it.
+// Matching of raw request paths: prefix by whole segments, and the route class of a request.
 
 export type RouteClass = "api" | "bff" | "spa";
 
-/** Whether the raw target is `prefix` itself or below it, e.g. `/api`, `/api?x`, `/api/x`; case-sensitive. */
+/** Whether `target` is `prefix` or below it: `/api`, `/api?x`, `/api/x`, but not `/apis`. Case-sensitive. */
 export function isBelow(target: string, prefix: string): boolean {
   if (!target.startsWith(prefix)) return false;
   const next = target.charCodeAt(prefix.length);
@@ -10,14 +10,13 @@ export function isBelow(target: string, prefix: string): boolean {
 }
 
 /**
- * The API forwarder, the gateway's own routes, or the app's files. `/api-keys`, `/bff-settings` and `/API` are pages of
- * the app. Routing, CSRF check, security headers, request log and return path use this function, so they cannot
- * disagree.
+ * `api`: forwarded to an upstream; `bff`: a route of the gateway; `spa`: a file or page of the app, such as `/api-keys`
+ * and `/API`. Routing, CSRF check, security headers, request log and return path all use this function.
  */
 export function routeClass(target: string): RouteClass {
   if (isBelow(target, "/api")) return "api";
   return isBelow(target, "/bff") ? "bff" : "spa";
 }
 
-/** The same rule as a regular expression, for development servers that select what they forward by a pattern. */
+/** Matches the route classes `api` and `bff`, for development servers that select forwarded paths by a pattern. */
 export const GATEWAY_PATH_PATTERN = "^/(?:api|bff)(?=[/?]|$)";

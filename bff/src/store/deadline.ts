@@ -26,11 +26,11 @@ export function createDeadline(timeoutMs: number): Deadline {
     const { first } = waiting;
     const lateMs = first === undefined ? 0 : nowMs - first.dueMs;
     const againMs = lateMs > HELD_UP_MS ? nowMs + Math.min(lateMs, timeoutMs) : 0;
-    for (const { member } of waiting.places()) member.dueMs = Math.max(member.dueMs, againMs);
-    for (const place of waiting.places()) {
+    for (const { member } of waiting.nodes()) member.dueMs = Math.max(member.dueMs, againMs);
+    for (const place of waiting.nodes()) {
       const { dueMs, reject } = place.member;
       if (dueMs > nowMs) break;
-      waiting.leave(place);
+      waiting.remove(place);
       reject(new Error(`no answer in ${timeoutMs} ms`));
     }
     watch();
@@ -44,15 +44,15 @@ export function createDeadline(timeoutMs: number): Deadline {
   return <T>(work: Promise<T>) =>
     new Promise<T>((resolve, reject) => {
       const mine = { dueMs: performance.now() + timeoutMs, reject };
-      const place = waiting.join(mine);
+      const place = waiting.add(mine);
       watch();
       work.then(
         (value) => {
-          waiting.leave(place);
+          waiting.remove(place);
           resolve(value);
         },
         (error: unknown) => {
-          waiting.leave(place);
+          waiting.remove(place);
           reject(error as Error);
         },
       );

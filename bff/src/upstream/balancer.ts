@@ -158,9 +158,9 @@ function busy(reason: string): GatewayError {
 }
 
 function leftAlone(addresses: readonly Address[]): GatewayError {
-  const restMs = Math.min(...addresses.map(({ breaker }) => breaker.restMs()));
+  const retryAfterMs = Math.min(...addresses.map(({ breaker }) => breaker.retryAfterMs()));
   return new GatewayError("upstream_unavailable", {
     reason: "the upstream could not be connected to several times in a row and is left alone",
-    retryAfterSeconds: Math.max(1, Math.ceil(restMs / 1000)),
+    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)),
   });
 }

@@ -95,7 +95,7 @@ export function sampleUpstream({ config, addresses, balancer, tally }: Upstream)
       inFlight,
       connections: pool.stats.connected,
       failures: breaker.failures(),
-      isCircuitOpen: breaker.restMs() > 0 && breaker.failures() > 0,
+      isCircuitOpen: breaker.retryAfterMs() > 0 && breaker.failures() > 0,
     })),
   };
 }

@@ -4,6 +4,7 @@ import type { EndReason, SessionLimits } from "../../store/store.ts";
 import { END_REASON_TO_ERROR_CODE } from "../end-reasons.ts";
 import { leadMsOf, type LiveConnections } from "./live-connections.ts";
 import { createStreamPlaces, type Listener } from "./event-stream-quota.ts";
+import { isoTime } from "../../lib/iso-time.ts";
 
 /** All of them take over an answer whose head has not been sent. */
 export type EventStreams = {
@@ -112,7 +113,7 @@ function tellLimits(response: ServerResponse, now: () => number): (limits: Sessi
     if (!isNear && toldEndMs === undefined) return;
     if (isNear && toldEndMs !== undefined && Math.abs(endMs - toldEndMs) < SAME_END_MS) return;
     toldEndMs = isNear ? endMs : undefined;
-    const times = { idleExpiresAt: iso(endMs), expiresAt: iso(nowMs + expiresInMs) };
+    const times = { idleExpiresAt: isoTime(endMs), expiresAt: isoTime(nowMs + expiresInMs) };
     write(response, event(isNear ? "session-expiring" : "session-extended", times));
   };
 }
@@ -133,8 +134,4 @@ function write(response: ServerResponse, text: string): void {
   if (response.writableEnded || response.destroyed) return;
   if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
   else response.write(text);
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }
