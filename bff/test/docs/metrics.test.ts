@@ -1,0 +1,54 @@
+// docs/reference/metrics.md against the metrics that the gateway registers.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { createMetrics } from "../../src/http/metrics.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/metrics.md"), "utf8");
+const rows = [...page.matchAll(/^\| `(cloakroom_\w+)` \| (counter|gauge|histogram) \|(.*?)\| .+ \|$/gm)];
+
+type Sampled = { name: string; type: string; values: { labels: Record<string, unknown> }[] };
+
+/** Every metric with at least one value, so that its labels are visible. Default metrics of prom-client are left out. */
+async function registered(): Promise<Sampled[]> {
+  const metrics = createMetrics();
+  metrics.application("shop");
+  metrics.request({ route: "api", method: "GET", status: 503, durationMs: 1, code: "store_unavailable" });
+  metrics.refresh("renewed");
+  metrics.login("completed");
+  metrics.csrfRejected();
+  metrics.webSocketOpened();
+  metrics.webSocketClosed("browser");
+  metrics.sessionRead("hit");
+  metrics.sessionChanged();
+  metrics.sessionCacheWorks(true);
+  metrics.watchDependencies(async () => ({ status: "ok", checks: { store: { status: "ok" } } }));
+  metrics.watchEventStreams(() => 1);
+  const address = { address: "http://orders", inFlight: 1, connections: 1, failures: 0, isLeftAlone: false };
+  metrics.watchUpstreams(() => [
+    { upstream: "/api", outcomes: { complete: 1 }, retries: 1, queued: 1, addresses: [address] },
+  ]);
+  const sampled = (await metrics.sample()) as Sampled[];
+  return sampled.filter(({ name }) => !/^cloakroom_(nodejs|process)_/.test(name));
+}
+
+it("the metrics reference lists every metric once, with its type", async () => {
+  const listed = rows.map(([, name, type]) => `${name} ${type}`);
+  expect(listed.toSorted()).toEqual((await registered()).map(({ name, type }) => `${name} ${type}`).toSorted());
+});
+
+it("the metrics reference names every label", async () => {
+  const labelsByMetric = new Map(rows.map(([, name, , labels]) => [name, labels ?? ""]));
+  for (const { name, values } of await registered()) {
+    const labels = Object.keys(values[0]?.labels ?? {}).filter((label) => label !== "le");
+    for (const label of labels)
+      expect([name, labelsByMetric.get(name)]).toEqual([name, expect.stringContaining(`\`${label}\``)]);
+  }
+});
+
+it("the alert rules use only metrics that exist", async () => {
+  const names = new Set((await registered()).map(({ name }) => name));
+  const used = [...page.matchAll(/^\s+expr: (.+)$/gm)].flatMap(([, expr = ""]) => expr.match(/cloakroom_\w+/g) ?? []);
+  expect(used.length).toBeGreaterThan(5);
+  expect(used.filter((name) => !names.has(name))).toEqual([]);
+});
