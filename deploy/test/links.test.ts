@@ -55,6 +55,23 @@ describe("Markdown files", () => {
     expect(broken).toEqual([]);
   });
 
+  it("name only source files that exist", () => {
+    // Decision records keep the file names of their date.
+    const pages = files.filter(
+      (file) => /^(README|SECURITY|docs\/.+)\.md$/.test(file) && !/^docs\/decisions\//.test(file),
+    );
+    const named = pages.flatMap((file) =>
+      [...read(file).matchAll(/`((?:[\w.@-]+\/)+[\w.-]+\.(?:tsx?|sh|json|ya?ml|env))`/g)].map(([, path = ""]) => ({
+        file,
+        path,
+      })),
+    );
+    expect(named.length).toBeGreaterThan(50);
+    const exists = (path: string) =>
+      ["", "bff/src", "e2e/engines"].some((folder) => existsSync(join(root, folder, path)));
+    expect(named.filter(({ path }) => !exists(path)).map(({ file, path }) => `${file}: ${path}`)).toEqual([]);
+  });
+
   it("below docs/ are all listed in the index of the documentation", () => {
     const linked = new Set(
       links

@@ -21,7 +21,6 @@ export type LogFields = {
   subject?: string | undefined;
   /** Name of the provider's session, to find what the provider says of it; see providerSessionName. */
   providerSession?: string | undefined;
-  setting?: string | undefined;
   /** Id of the application: instances that disagree on it share nothing. */
   application?: string | undefined;
   url?: string | undefined;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createMetrics } from "../../src/http/metrics.ts";
+import { createMetrics } from "../../src/metrics/metrics.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/metrics.md"), "utf8");
 const rows = [...page.matchAll(/^\| `(cloakroom_\w+)` \| (counter|gauge|histogram) \|(.*?)\| .+ \|$/gm)];
