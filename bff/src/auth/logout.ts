@@ -34,7 +34,7 @@ export type BrowserLogoutParts = Pick<
   "publicOrigin" | "postLogoutPath" | "provider" | "providerLogout" | "sessions" | "vault" | "log"
 >;
 
-/** RFC 9527-style clean-up of what the browser keeps; not "cookies": those of other ports on the host are not ours. */
+/** W3C Clear Site Data. Without "cookies": that would also delete the cookies of other ports on this host. */
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
 /** Who reads the answer: a form's redirect is followed unread, what a script gets must not hold the ID token. */

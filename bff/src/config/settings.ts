@@ -1,5 +1,5 @@
-// Every setting of the gateway: name, shape, default, meaning. config.ts turns them into a Config; the README's
-// table is generated from them.
+// Every setting of the gateway: name, schema, default, meaning. config.ts reads them; docs/reference/settings.md is
+// generated from them (npm run docs:tables).
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/application-id.ts";
 import { port, wholeNumber, httpUrl, origin, issuer, masterKeys, cidrList, text, redisUrl } from "./setting-shapes.ts";
@@ -11,7 +11,7 @@ export type Setting = {
   required?: true;
   /** May also be given as NAME_FILE, a path whose content is the value; never printed. */
   secret?: true;
-  /** One line, with unit and rule; shown in the README. */
+  /** One line, with unit and rule; shown in docs/reference/settings.md. */
   meaning: string;
 };
 

@@ -24,7 +24,7 @@ async function registered(): Promise<Sampled[]> {
   metrics.sessionCacheWorks(true);
   metrics.watchDependencies(async () => ({ status: "ok", checks: { store: { status: "ok" } } }));
   metrics.watchEventStreams(() => 1);
-  const address = { address: "http://orders", inFlight: 1, connections: 1, failures: 0, isLeftAlone: false };
+  const address = { address: "http://orders", inFlight: 1, connections: 1, failures: 0, isCircuitOpen: false };
   metrics.watchUpstreams(() => [
     { upstream: "/api", outcomes: { complete: 1 }, retries: 1, queued: 1, addresses: [address] },
   ]);
