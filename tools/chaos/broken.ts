@@ -154,7 +154,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   {
     breaks: "I2: a session in memory is not forgotten when another instance ends it",
     file: "src/store/session-cache.ts",
-    find: "metrics.sessionChanged();\n      forget(key);",
+    find: "metrics.sessionChanged();\n      invalidate(key);",
     replace: "metrics.sessionChanged();",
     scenario: cacheInvalidation,
   },

@@ -7,7 +7,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "cache: a session that another instance changed is not forgotten (I2)",
     file: "src/store/session-cache.ts",
-    find: "metrics.sessionChanged();\n      forget(key);",
+    find: "metrics.sessionChanged();\n      invalidate(key);",
     replace: "metrics.sessionChanged();",
     tests,
   },
@@ -35,14 +35,14 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "cache: keeps what was read before a change and answered after it (I2)",
     file: "src/store/session-cache.ts",
-    find: "if (!flight.isOvertaken) kept.set",
-    replace: "kept.set",
+    find: "if (!reading.isOvertaken) entries.set",
+    replace: "entries.set",
     tests,
   },
   {
     breaks: "cache: what this instance writes is not forgotten at once",
     file: "src/store/session-cache.ts",
-    find: "end: forgetting(store.end), saveTokens: forgetting(store.saveTokens)",
+    find: "end: invalidating(store.end), saveTokens: invalidating(store.saveTokens)",
     replace: "end: store.end, saveTokens: store.saveTokens",
     tests,
   },

@@ -156,10 +156,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/http", "test/management", "test/lib"],
   },
   {
-    breaks: "I2: a record that is here already is believed without asking Redis",
+    breaks: "I2: a conditional read returns the known record without asking Redis",
     file: "src/store/redis/redis-store.ts",
-    find: 'if (known !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === known.end)',
-    replace: "if (known !== undefined)",
+    find: 'if (revision !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === revision)',
+    replace: "if (revision !== undefined)",
     tests: ["test/store/store-contract.test.ts"],
   },
   {

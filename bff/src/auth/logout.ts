@@ -60,7 +60,7 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
   };
   return async function logOutBrowser(ctx: Context, reader: LogoutReader): Promise<string> {
     const found = foundSession(ctx);
-    const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
+    const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     // First here and for good: whatever happens at the provider, this session is over.
     await endSession(ctx);
     if (found === undefined) await confirmEnd(ctx, sessions);

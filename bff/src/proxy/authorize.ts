@@ -80,9 +80,9 @@ export function authorizeUpstream(parts: Parts): Authorize {
     found: FoundSession | undefined,
     { upstream, state }: Asked,
   ): MaybePromise<Authorized> => {
-    const tokens = found === undefined ? undefined : vault.open(found.stored.tokens, found.sessionId);
+    const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
-      if (state !== undefined) countForSession(state, found.inFlight);
+      if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
       requirePermission(found, tokens, upstream);
       if (upstream.token === "client") return spendOwn(found, tokens, upstream.tokenTarget);
       return spend(found, tokens, upstream.tokenTarget);

@@ -1,7 +1,7 @@
 // What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
-import { FifoCache, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
+import { FifoCache } from "../lib/fifo-cache.ts";
 import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
-import { createInFlight, type InFlight } from "../lib/in-flight.ts";
+import { createInFlightTable, type InFlight } from "../lib/in-flight.ts";
 import type { Log } from "../logging/log.ts";
 import {
   ALL_SESSIONS,
@@ -23,14 +23,14 @@ export type FoundSession = {
   key: SessionKey;
   session: Session;
   stored: StoredSession;
-  /** Its requests in this process that wait. One counter for as long as the session is remembered. */
-  inFlight: InFlight;
 };
 
 export type Sessions = {
   /** From memory where that is as good as asking the store (session-cache.ts). */
   find(sessionId: string): MaybePromise<FoundSession | undefined>;
   findWithTimes(sessionId: string): Promise<(FoundSession & SessionTimes) | undefined>;
+  /** Counts the requests of a session that wait for their responses in this process. */
+  inFlightOf(key: SessionKey): InFlight;
   /** Why a session id is no longer good; undefined: it ran out, or never was. */
   endReason(sessionId: string): Promise<EndReason | undefined>;
   /** Tells the store that the session is in use: at most once in a while, and never waited for. */
@@ -73,40 +73,40 @@ export function createSessions(parts: Parts): Sessions {
   const clock = monotonicMs ?? (() => performance.now());
   /** The idle limit is precise to this: a session may end so much early, never late. */
   const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
-  const remembered = new FifoCache<string, { found: FoundSession }>(REMEMBERED_SESSIONS);
-  /** Apart from what is remembered: a slide makes every instance read the record again, so no session may slide more often. */
+  /** By the record that they were parsed from: an unchanged record is the same object (session-cache.ts). */
+  const parsed = new WeakMap<StoredSession, FoundSession>();
+  const inFlight = createInFlightTable();
+  /** Kept apart from the records: a slide makes every instance read the record again, so its rate must stay bounded. */
   const slidAtMs = new FifoCache<SessionKey, number>(MOST_SLIDING_SESSIONS);
 
-  const remember = (sessionId: string, stored: StoredSession): FoundSession | undefined => {
-    const known = remembered.get(sessionId);
-    if (known !== undefined && known.found.stored.session === stored.session) {
-      // The store was asked; only the parsing and hashing is saved.
-      if (known.found.stored !== stored) known.found = { ...known.found, stored };
-      return known.found;
-    }
+  const foundFrom = (sessionId: string, key: SessionKey, stored: StoredSession): FoundSession | undefined => {
+    const known = parsed.get(stored);
+    if (known !== undefined) return known;
     const session = parseSession(stored.session);
     if (session === undefined) return undefined;
-    const inFlight = known?.found.inFlight ?? createInFlight();
-    const found = { sessionId, key: sessionKeyOf(sessionId), session, stored, inFlight };
-    remembered.set(sessionId, { found });
+    const found = { sessionId, key, session, stored };
+    parsed.set(stored, found);
     return found;
   };
-  const keyOf = (sessionId: string) => remembered.get(sessionId)?.found.key ?? sessionKeyOf(sessionId);
 
   const end = createEnding({ store, log, untilAcknowledged });
 
   return {
-    find: (sessionId) =>
-      mapMaybePromise(read(keyOf(sessionId)), (stored) =>
-        stored === undefined ? undefined : remember(sessionId, stored),
-      ),
+    find(sessionId) {
+      const key = sessionKeyOf(sessionId);
+      return mapMaybePromise(read(key), (stored) =>
+        stored === undefined ? undefined : foundFrom(sessionId, key, stored),
+      );
+    },
     async findWithTimes(sessionId) {
-      const stored = await store.readWithTimes(keyOf(sessionId));
-      const found = stored === undefined ? undefined : remember(sessionId, stored);
+      const key = sessionKeyOf(sessionId);
+      const stored = await store.readWithTimes(key);
+      const found = stored === undefined ? undefined : foundFrom(sessionId, key, stored);
       if (stored === undefined || found === undefined) return undefined;
       const { idleExpiresInMs, expiresInMs, usedAgoMs } = stored;
       return { ...found, idleExpiresInMs, expiresInMs, usedAgoMs };
     },
+    inFlightOf: inFlight.of,
     endReason: (sessionId) => store.endReason(sessionKeyOf(sessionId)),
     keepAlive({ key }) {
       const nowMs = clock();

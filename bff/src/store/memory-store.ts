@@ -68,9 +68,12 @@ export function createMemoryStore(now: () => number = Date.now): Store {
     nowMs: now,
     // Nobody watches it here. What is from the future is noticed all the same.
     setBackAtMs: () => -Infinity,
-    async read(key) {
+    async read(key, known) {
       const record = live(key);
-      return record === undefined ? undefined : { ...record };
+      if (record === undefined) return undefined;
+      const { session, tokens, tokenVersion } = record;
+      if (known?.tokens === tokens && known.tokenVersion === tokenVersion && known.session === session) return known;
+      return { session, tokens, tokenVersion };
     },
     async readWithTimes(key) {
       const record = live(key);

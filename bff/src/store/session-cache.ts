@@ -1,25 +1,28 @@
-// Sessions that this process may answer for without asking the store: read once, kept until anybody changes them, and
-// used only while it is proven that no change is missing (docs/decisions/0013).
+// Cache of session records: the one place in this process that keeps them.
+// With Redis's invalidations connected, an entry answers reads until its record changes (docs/decisions/0013). Without
+// them every read goes to the store, and the entry only saves the transfer of a record that has not changed.
+// An unchanged record is always the same object, so what is derived from it (the parsed session, the decrypted tokens)
+// is kept in a WeakMap by that object and disappears with the entry.
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Log } from "../logging/log.ts";
 import { MAX_STALENESS_MS, type ChangeFeed, type FeedState, type SessionKey, type Store } from "./store.ts";
 import type { StoredSession } from "./store.ts";
 
-/** How a session was read: from memory; from the store and kept; from the store, for nothing may be kept or believed. */
+/** How a session was read: from the cache; from the store, and cached; from the store, because invalidations may be missing. */
 export type CacheOutcome = "hit" | "miss" | "bypass";
 
 export type SessionCache = {
-  /** The store for everybody else: what this process writes is forgotten here at once. */
+  /** The store for all writes: a write through it removes the entry at once. */
   store: Store;
-  /** At hand where it is kept. */
+  /** Synchronous for a cache hit. */
   read: (key: SessionKey) => MaybePromise<StoredSession | undefined>;
-  /** At once where nobody keeps sessions in memory. */
+  /** Resolves at once if no instance answers reads from its cache. */
   untilAcknowledged: typeof untilAcknowledged;
-  /** Undefined: there is no cache. */
+  /** State of the invalidations; undefined if the cache never answers reads. */
   state(): FeedState | undefined;
 };
 
-type Parts = {
+type Dependencies = {
   store: Store;
   log: Pick<Log, "info" | "warn">;
   metrics: {
@@ -27,105 +30,112 @@ type Parts = {
     sessionChanged(): void;
     sessionCacheWorks(works: boolean): void;
   };
-  /** 0: no cache. */
+  /** How long an entry may answer reads; 0: never. */
   maxAgeMs: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   monotonicMs?: () => number;
 };
 
-type Entry = { stored: StoredSession; untilMs: number; size: number };
-/** A read that is under way. `isOvertaken`: its record changed in the meantime, so its answer may be the old one. */
-type Flight = { readers: number; isOvertaken: boolean };
+/** `answersUntilMs` 0: the entry is for conditional reads only. `size` in characters. */
+type Entry = { stored: StoredSession; answersUntilMs: number; size: number };
+/** A read in flight. `isOvertaken`: its record changed meanwhile, so its result may be the previous record. */
+type ReadInFlight = { readers: number; isOvertaken: boolean };
 
-/** More than one process serves at a time; characters of all records together, a byte or two each. */
-const MOST = { entries: 20_000, characters: 64 * 1024 * 1024 };
-/** A timer may fire a moment early, and every clock has its grain. */
+/** The bound of the cache: entries, and characters of all their records (one or two bytes each). */
+const MAX = { entries: 20_000, characters: 64 * 1024 * 1024 };
+/** Timers may fire early by their resolution. */
 const MARGIN_MS = 5;
 
-export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs }: Parts): SessionCache {
-  if (maxAgeMs === 0 || store.subscribeInvalidations === undefined) return withoutCache(store);
-  const clock = monotonicMs ?? (() => performance.now());
-  const kept = createKept();
-  const flights = new Map<SessionKey, Flight>();
+export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs }: Dependencies): SessionCache {
+  const entries = createEntries();
+  const readConditionally = async (key: SessionKey): Promise<StoredSession | undefined> => {
+    const known = entries.get(key)?.stored;
+    const stored = await store.read(key, known);
+    if (stored === undefined) entries.delete(key);
+    else if (stored !== known) entries.set(key, { stored, answersUntilMs: 0, size: sizeOf(stored) });
+    return stored;
+  };
+  if (maxAgeMs === 0 || store.subscribeInvalidations === undefined)
+    return { store, read: readConditionally, untilAcknowledged: () => Promise.resolve(), state: () => undefined };
 
-  const forget = (key: SessionKey): void => {
-    kept.delete(key);
-    const flight = flights.get(key);
-    if (flight === undefined) return;
-    flight.isOvertaken = true;
-    flights.delete(key);
+  const clock = monotonicMs ?? (() => performance.now());
+  const inFlight = new Map<SessionKey, ReadInFlight>();
+  const invalidate = (key: SessionKey): void => {
+    entries.delete(key);
+    const reading = inFlight.get(key);
+    if (reading === undefined) return;
+    reading.isOvertaken = true;
+    inFlight.delete(key);
   };
   const feed: ChangeFeed = store.subscribeInvalidations({
     changed(key) {
       metrics.sessionChanged();
-      forget(key);
+      invalidate(key);
     },
     anyChanged() {
-      kept.clear();
-      for (const flight of flights.values()) flight.isOvertaken = true;
-      flights.clear();
+      entries.clear();
+      for (const reading of inFlight.values()) reading.isOvertaken = true;
+      inFlight.clear();
     },
     onState(state) {
       metrics.sessionCacheWorks(state.kind === "hearing");
-      if (state.kind === "hearing") log.info("sessions are kept in memory: every change of one is heard of");
-      else log.warn("sessions are not kept in memory: the store is asked on every request", { reason: state.reason });
+      if (state.kind === "hearing") log.info("session cache enabled: invalidations connected");
+      else log.warn("session cache bypassed: every request reads from the store", { reason: state.reason });
     },
   });
 
-  const readAndKeep = async (key: SessionKey): Promise<StoredSession | undefined> => {
-    const flight = flights.get(key) ?? { readers: 0, isOvertaken: false };
-    flights.set(key, flight);
-    flight.readers += 1;
+  const readAndCache = async (key: SessionKey): Promise<StoredSession | undefined> => {
+    const reading = inFlight.get(key) ?? { readers: 0, isOvertaken: false };
+    inFlight.set(key, reading);
+    reading.readers += 1;
     const sentMs = clock();
     try {
       const found = await store.readWithTimes(key);
       if (found === undefined) return undefined;
       const { session, tokens, tokenVersion, idleExpiresInMs, expiresInMs } = found;
       const stored = { session, tokens, tokenVersion };
-      const untilMs = sentMs + Math.min(idleExpiresInMs, expiresInMs, maxAgeMs);
-      if (!flight.isOvertaken) kept.set(key, { stored, untilMs, size: session.length + tokens.length });
+      const answersUntilMs = sentMs + Math.min(idleExpiresInMs, expiresInMs, maxAgeMs);
+      if (!reading.isOvertaken) entries.set(key, { stored, answersUntilMs, size: sizeOf(stored) });
       return stored;
     } finally {
-      flight.readers -= 1;
-      if (flight.readers === 0 && flights.get(key) === flight) flights.delete(key);
+      reading.readers -= 1;
+      if (reading.readers === 0 && inFlight.get(key) === reading) inFlight.delete(key);
     }
   };
-  const forgetting =
+  const invalidating =
     <Rest extends unknown[], Result>(write: (key: SessionKey, ...rest: Rest) => Promise<Result>) =>
     async (key: SessionKey, ...rest: Rest): Promise<Result> => {
-      forget(key);
-      // Also where the outcome is unknown, and what was read meanwhile.
-      return write(key, ...rest).finally(() => forget(key));
+      invalidate(key);
+      // Again afterwards: also if the outcome is unknown, and for reads that began meanwhile.
+      return write(key, ...rest).finally(() => invalidate(key));
     };
 
   return {
-    store: { ...store, end: forgetting(store.end), saveTokens: forgetting(store.saveTokens) },
+    store: { ...store, end: invalidating(store.end), saveTokens: invalidating(store.saveTokens) },
     read(key) {
       const isFresh = feed.isFresh();
-      const entry = kept.get(key);
-      if (entry !== undefined && clock() < entry.untilMs) {
+      const entry = entries.get(key);
+      if (entry !== undefined && clock() < entry.answersUntilMs) {
         metrics.sessionRead(isFresh ? "hit" : "bypass");
-        return isFresh ? entry.stored : store.read(key);
+        return isFresh ? entry.stored : readConditionally(key);
       }
       metrics.sessionRead(feed.isConnected() ? "miss" : "bypass");
-      return feed.isConnected() ? readAndKeep(key) : store.read(key);
+      return feed.isConnected() ? readAndCache(key) : readConditionally(key);
     },
     untilAcknowledged: () => (feed.state().kind === "impossible" ? Promise.resolve() : untilAcknowledged()),
     state: feed.state,
   };
 }
 
-/** Resolves when no instance can be unaware any more of a change that the store has just acknowledged. */
+/** Resolves when every instance has either seen a change that the store has just acknowledged, or stopped using its cache. */
 export function untilAcknowledged(): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, MAX_STALENESS_MS + MARGIN_MS));
 }
 
-function withoutCache(store: Store): SessionCache {
-  return { store, read: store.read, untilAcknowledged: () => Promise.resolve(), state: () => undefined };
-}
+const sizeOf = ({ session, tokens }: StoredSession): number => session.length + tokens.length;
 
-/** Entries up to a number and a size; what was put in first is given up first. */
-function createKept() {
+/** FIFO cache, bounded by number and by size. */
+function createEntries() {
   const entries = new Map<SessionKey, Entry>();
   let characters = 0;
   const remove = (key: SessionKey): void => {
@@ -139,7 +149,7 @@ function createKept() {
       entries.set(key, entry);
       characters += entry.size;
       for (const oldest of entries.keys()) {
-        if (entries.size <= MOST.entries && characters <= MOST.characters) break;
+        if (entries.size <= MAX.entries && characters <= MAX.characters) break;
         remove(oldest);
       }
     },

@@ -36,6 +36,8 @@ export type StoredSession = {
   tokens: string;
   /** Counts the token sets of this session; a refresh is a compare-and-set on it. */
   tokenVersion: number;
+  /** Changes with every write of the record, where the store has such a mark: for conditional reads. */
+  revision?: string;
 };
 
 export type SessionTimes = {
@@ -119,7 +121,11 @@ export type Store = {
    */
   setBackAtMs(): number;
 
-  read(key: SessionKey): Promise<StoredSession | undefined>;
+  /**
+   * Reads a record from the store.
+   * @param known what was read before. @returns that same object if the record has not changed since
+   */
+  read(key: SessionKey, known?: StoredSession): Promise<StoredSession | undefined>;
   readWithTimes(key: SessionKey): Promise<(StoredSession & SessionTimes) | undefined>;
   limitsOf(key: SessionKey): Promise<SessionLimits | undefined>;
   /** @returns false where the key exists or was ended before. */

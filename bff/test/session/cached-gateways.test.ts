@@ -87,7 +87,7 @@ describe("two gateways that keep sessions in memory", () => {
     await browser.login();
     await fromMemory(at(browser, 0));
     await clientOf(0).call("CLIENT", "KILL", "TYPE", "pubsub");
-    const lines = () => system.gateway.log.filter((line) => line.includes("not kept in memory"));
+    const lines = () => system.gateway.log.filter((line) => line.includes("session cache bypassed"));
     await expect.poll(() => lines().length).toBe(1);
     expect(await status(browser)).toBe(200);
     await fromMemory(browser);

@@ -346,13 +346,26 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().limitsOf(key)).toBeUndefined();
   });
 
+  it("returns the known record object on a conditional read of an unchanged record, and never a changed one", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const first = await store().read(key);
+    expect(await store().read(key, first)).toBe(first);
+    await store().claimRefresh(key, { owner: "me", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
+    await store().saveTokens(key, "me", "sealed-2");
+    const second = await store().read(key, first);
+    expect(second).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
+    await store().end(key, "logout");
+    expect(await store().read(key, second)).toBeUndefined();
+  });
+
   it("reports no fault", async () => {
     expect(await store().check()).toBeUndefined();
   });
 });
 
 describe("the redis store", () => {
-  it("is never behind another instance, although it fetches a record only once", async () => {
+  it("returns the known record object only while no other instance has changed it", async () => {
     const [mine, theirs] = [
       createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 }),
       stores["redis"]!(),
@@ -360,14 +373,15 @@ describe("the redis store", () => {
     await new Promise((ready) => mine.client.once("ready", ready));
     const key = newKey();
     await theirs.create(record(key));
-    expect(await mine.read(key)).toMatchObject({ tokens: "sealed-1", tokenVersion: 1 });
-    expect(await mine.read(key)).toMatchObject({ tokens: "sealed-1", tokenVersion: 1 });
+    const first = await mine.read(key);
+    expect(first).toMatchObject({ tokens: "sealed-1", tokenVersion: 1 });
+    expect(await mine.read(key, first)).toBe(first);
     await theirs.claimRefresh(key, { owner: "them", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
     await theirs.saveTokens(key, "them", "sealed-2");
-    expect(await mine.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
+    const second = await mine.read(key, first);
+    expect(second).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
     await theirs.end(key, "logout");
-    expect(await mine.read(key)).toBeUndefined();
-    expect(await mine.read(key)).toBeUndefined();
+    expect(await mine.read(key, second)).toBeUndefined();
     await mine.close();
   });
 
@@ -376,9 +390,10 @@ describe("the redis store", () => {
     const key = newKey();
     await store.create(record(key));
     await store.client.hdel(`cloakroom:test:{${key}}:session`, "e");
-    for (let times = 0; times < 3; times++) expect(await store.read(key)).toMatchObject({ tokens: "sealed-1" });
+    const first = await store.read(key);
+    expect(await store.read(key, first)).toMatchObject({ tokens: "sealed-1" });
     await store.client.hset(`cloakroom:test:{${key}}:session`, "t", "sealed-2", "v", 2);
-    expect(await store.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
+    expect(await store.read(key, first)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
   it("refuses a server that would evict sessions", async () => {

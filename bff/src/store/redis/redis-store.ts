@@ -2,7 +2,6 @@
 import type { ApplicationId } from "../../lib/application-id.ts";
 import { Cluster } from "ioredis";
 import type { RedisAccess } from "../../config/redis-access.ts";
-import { FifoCache, REMEMBERED_SESSIONS } from "../../lib/fifo-cache.ts";
 import { createDeadline } from "../deadline.ts";
 import { GatewayError } from "../../errors.ts";
 import { followRedisClock } from "./redis-clock.ts";
@@ -24,9 +23,7 @@ import {
   type ChangeFeed,
   type EndListener,
   type OneTimeClaim,
-  type SessionKey,
   type Store,
-  type StoredSession,
 } from "../store.ts";
 
 type Options = {
@@ -95,9 +92,6 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     return reply;
   };
 
-  /** Redis is asked every time; what is already here need not come once more. */
-  const lastRead = new FifoCache<SessionKey, { end: string; stored: StoredSession }>(REMEMBERED_SESSIONS);
-
   const listeners = new Set<EndListener>();
   /** Only once somebody listens: a command line that ends sessions needs no second connection. */
   let subscriber: RedisSubscriber | undefined;
@@ -130,16 +124,16 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     client,
     nowMs: clock.nowMs,
     setBackAtMs: clock.setBackAtMs,
-    async read(key) {
-      const known = lastRead.get(key);
-      if (known !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === known.end)
-        return known.stored;
-      const [session, tokens, version, end] = await attempt(() => client.hmget(names.session(key), "s", "t", "v", "e"));
-      lastRead.delete(key);
+    async read(key, known) {
+      const revision = known?.revision;
+      if (revision !== undefined && (await attempt(() => client.hget(names.session(key), "e"))) === revision)
+        return known;
+      const [session, tokens, version, mark] = await attempt(() =>
+        client.hmget(names.session(key), "s", "t", "v", "e"),
+      );
       if (typeof session !== "string" || typeof tokens !== "string") return undefined;
       const stored = { session, tokens, tokenVersion: Number(version) };
-      if (typeof end === "string") lastRead.set(key, { end, stored });
-      return stored;
+      return typeof mark === "string" ? { ...stored, revision: mark } : stored;
     },
     async readWithTimes(key) {
       const reply = await script("readWithTimes", [names.session(key)]);
@@ -169,7 +163,6 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
       await script("slideSession", [names.session(key)]);
     },
     async end(key, reason) {
-      lastRead.delete(key);
       const keys = [names.session(key), names.tombstone(key)];
       const args = [reason, TOMBSTONE_MS, names.endedChannel, `${key} ${reason}`];
       // What nobody waits to be told of, as the session that a login replaces, is no reason to fail.
