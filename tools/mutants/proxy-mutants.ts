@@ -135,8 +135,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I6: an upstream's certificate is not checked",
     file: "src/upstream/upstream-server.ts",
-    find: "...tls };",
-    replace: "...tls, rejectUnauthorized: false };",
+    find: "...tls, ...boundedReads",
+    replace: "...tls, rejectUnauthorized: false, ...boundedReads",
     tests: ["test/upstream/upstream-tls.test.ts"],
   },
   {

@@ -129,7 +129,7 @@ export const UPSTREAM_ROW = z.strictObject({
     .optional()
     .meta({ description: "name that the upstream's certificate must carry, where the address has another" }),
   webSocket: flag.default(false).meta({
-    description: "whether WebSockets are forwarded; over HTTP/1.1 only. On in the short form `UPSTREAMS`",
+    description: "whether WebSockets are forwarded. On in the short form `UPSTREAMS`",
   }),
   maxWebSockets: positive(1_000_000)
     .default(10_000)
@@ -141,7 +141,6 @@ export const UPSTREAM_ROW = z.strictObject({
   webSocketMaxLifetimeMs: positive(DAY_MS)
     .default(DAY_MS)
     .meta({ description: "closed after so long in any case; the end of its session closes it sooner" }),
-  http2: flag.default(false).meta({ description: "HTTP/2 where the upstream offers it" }),
 });
 
 export type UpstreamRow = z.output<typeof UPSTREAM_ROW>;

@@ -128,7 +128,17 @@ function keyOf(issue: z.core.$ZodIssue, candidate: unknown): string {
 
 const KEYS = Object.keys(UPSTREAM_ROW.shape);
 
+/** Keys of earlier releases, with the reason for their removal. */
+const REMOVED_KEYS: ReadonlyMap<string, string> = new Map([
+  [
+    "http2",
+    "was removed because some truncated HTTP/2 responses appear complete to undici. Delete it: HTTP/1.1 is used",
+  ],
+]);
+
 function unknownKey(key: string): string {
+  const removal = REMOVED_KEYS.get(key);
+  if (removal !== undefined) return removal;
   const { name, isTypo } = nearestName(key, KEYS);
   return `is not known. ${isTypo ? `Did you mean ${name}? ` : ""}Known are ${KEYS.join(", ")}`;
 }
@@ -169,11 +179,9 @@ function addressFaults(baseUrls: readonly string[]): KeyFault[] {
 }
 
 function transportFaults(row: UpstreamRow): KeyFault[] {
-  if (row.webSocket && row.http2)
-    return [["webSocket", "needs HTTP/1.1, but http2 is true. Give the WebSockets a row of their own"]];
   const isPlain = row.baseUrl.some((baseUrl) => baseUrl.startsWith("http:"));
   if (!isPlain) return [];
-  return (["caFile", "certFile", "keyFile", "serverName", "http2"] as const)
-    .filter((key) => row[key] !== undefined && row[key] !== false)
+  return (["caFile", "certFile", "keyFile", "serverName"] as const)
+    .filter((key) => row[key] !== undefined)
     .map((key) => [key, "is for https, but baseUrl begins with http. Correct baseUrl, or remove it"]);
 }

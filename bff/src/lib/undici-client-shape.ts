@@ -1,22 +1,23 @@
-// Keeps undici's property accesses monomorphic. A client gets three of its properties late, in an order that depends on
-// its first request. With more than four hidden classes, V8's inline caches become megamorphic in functions that run for
-// every request; the cost is in docs/development/performance.md.
+// Workaround: gives all undici clients one hidden class. undici adds two properties of a client after its constructor,
+// so that unused, connecting and connected clients have different hidden classes. With more than four of them in one
+// function V8 stops using inline caches. Effect: docs/development/performance.md; report: docs/development/undici-client-shape.md.
 import { createRequire } from "node:module";
 import type { Client } from "undici";
 
-const LATE = ["kNeedDrain", "kConnecting", "kSocket"] as const;
+/** Names in undici/lib/core/symbols.js, in the order in which undici sets them. */
+const LATE_PROPERTIES = ["kConnecting", "kSocket"] as const;
 
-/** Adds the late properties to a new client, with the value undefined. @returns the client */
+/** Sets the late properties of a new client to undefined, the value that undici reads before it sets them. @returns the client */
 export function shaped<C extends Client>(client: C): C {
   for (const symbol of lateSymbols) Reflect.set(client, symbol, undefined);
   return client;
 }
 
-/** Reads undici's private symbols. If a release moves them, clients work unchanged, only slower. */
+/** @returns no symbols if this undici release has no such internal file: requests then work, at a higher CPU cost */
 function findLateSymbols(): symbol[] {
   try {
     const symbols = createRequire(import.meta.url)("undici/lib/core/symbols.js") as Record<string, unknown>;
-    return LATE.map((name) => symbols[name]).filter((symbol) => typeof symbol === "symbol");
+    return LATE_PROPERTIES.map((name) => symbols[name]).filter((symbol) => typeof symbol === "symbol");
   } catch {
     return [];
   }

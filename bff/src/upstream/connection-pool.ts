@@ -3,13 +3,6 @@ import { errors, type Dispatcher } from "undici";
 import { shaped } from "../lib/undici-client-shape.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 
-/** What an address needs of a pool; undici's own is one as well, and serves HTTP/2. */
-export type Connections = {
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean;
-  destroy(): Promise<void>;
-  readonly stats: { readonly connected: number };
-};
-
 type Options = ConnectionOptions & {
   /** Connections at once; Infinity: no limit. */
   maxConnections: number;
@@ -21,7 +14,7 @@ type Queued = { options: Dispatcher.DispatchOptions; handler: Dispatcher.Dispatc
  * uploads each request visits 4,000 busy clients. It also keeps clients without a socket for ever.
  * Here a request takes the last idle connection, and a connection that loses its socket leaves the pool.
  */
-export class ConnectionPool implements Connections {
+export class ConnectionPool {
   readonly #origin: URL;
   readonly #options: ConnectionOptions;
   readonly #maxConnections: number;

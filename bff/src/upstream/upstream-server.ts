@@ -1,17 +1,15 @@
 // One address of an upstream: its connections, how busy it is, and whether it has failed lately.
-import { buildConnector, Pool } from "undici";
+import { buildConnector } from "undici";
 import { createBreaker, type Breaker } from "../lib/circuit-breaker.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { Log } from "../logging/log.ts";
-import { shaped } from "../lib/undici-client-shape.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
 import { boundedReads } from "./read-limits.ts";
-import { ConnectionPool, type Connections } from "./connection-pool.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 
 export type Address = {
   /** Scheme, host and port. */
   readonly origin: string;
-  readonly pool: Connections;
+  readonly pool: ConnectionPool;
   readonly breaker: Breaker;
   /** What became of an attempt; says so when the address stops or begins to work. */
   report(isAlive: boolean, error?: Error): void;
@@ -45,28 +43,17 @@ export function createAddress(config: UpstreamConfig, baseUrl: string, log: Addr
   return { origin, pool, breaker, report, inFlight: 0 };
 }
 
-function createPool({ connectTimeoutMs, tls, http2, maxConnections, ...timeouts }: UpstreamConfig, origin: string) {
-  const connect = { timeout: connectTimeoutMs, ...tls };
-  const options = {
+function createPool({ connectTimeoutMs, tls, maxConnections, ...timeouts }: UpstreamConfig, origin: string) {
+  const connect = { timeout: connectTimeoutMs, ...tls, ...boundedReads(new URL(origin).protocol), allowH2: false };
+  return new ConnectionPool(origin, {
     headersTimeout: timeouts.headersTimeoutMs,
     bodyTimeout: timeouts.bodyIdleTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     // One answer at a time on a connection: a confused upstream can only confuse itself.
     pipelining: 1,
-    allowH2: http2,
-  };
-  if (!http2)
-    return new ConnectionPool(origin, {
-      ...options,
-      connect: buildConnector({ ...connect, ...boundedReads(new URL(origin).protocol), allowH2: false }),
-      maxConnections: maxConnections === 0 ? Infinity : maxConnections,
-    });
-  return new Pool(origin, {
-    ...options,
-    factory: (url, given) => shaped(new Connection(url, given as ConnectionOptions)),
-    connect: { ...connect, preferH2: true },
-    // One connection carries all requests; how many run at once is bounded in balancer.ts.
-    connections: null,
+    allowH2: false,
+    connect: buildConnector(connect),
+    maxConnections: maxConnections === 0 ? Infinity : maxConnections,
   });
 }

@@ -32,7 +32,6 @@ describe("a row", () => {
       breakerStatuses: [],
       webSocket: false,
       maxWebSocketsPerSession: 20,
-      http2: false,
       tls: undefined,
     });
   });
@@ -69,7 +68,6 @@ describe("a row", () => {
       certFile,
       keyFile,
       serverName: "orders.test",
-      http2: true,
     });
     expect(faults).toEqual([]);
     expect(upstreams[0]?.baseUrls).toEqual(["https://10.0.0.1:8443/v1", "https://10.0.0.2:8443/v1"]);
@@ -135,7 +133,7 @@ describe("a wrong table", () => {
     ],
     ["a number in quotes", { maxBodyBytes: "1" }, /maxBodyBytes must be a whole number from 0 to \d+, without quotes/],
     ["a number that is not whole", { maxConnections: 1.5 }, /maxConnections must be a whole number/],
-    ["a flag in quotes", { http2: "true" }, /http2 must be true or false, without quotes/],
+    ["a flag in quotes", { webSocket: "true" }, /webSocket must be true or false, without quotes/],
     ["a role that is no list", { requiredRoles: "admin" }, /requiredRoles must be a list/],
     ["a time of 0", { connectTimeoutMs: 0 }, /connectTimeoutMs/],
     ["a breaker that counts answers to mistakes", { breakerStatuses: [404] }, /breakerStatuses\[1\]/],
@@ -145,13 +143,8 @@ describe("a wrong table", () => {
       /caFile names a file that cannot be read \(ENOENT\)\. Mount it/,
     ],
     ["a CA for plain http", { baseUrl: "http://a.test", caFile: "x" }, /caFile is for https, but baseUrl begins with/],
-    [
-      "WebSockets over HTTP/2",
-      { baseUrl: "https://a.test", http2: true, webSocket: true },
-      /webSocket needs HTTP\/1\.1/,
-    ],
     ["no room for any WebSocket", { maxWebSockets: 0 }, /maxWebSockets/],
-    ["HTTP/2 without TLS", { baseUrl: "http://a.test", http2: true }, /http2 is for https/],
+    ["the removed key http2", { http2: false }, /http2 was removed because some truncated HTTP\/2 responses/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
   ])("is refused for %s", (_case, change, message) => {
     expect(faultOf(change)).toMatch(message);

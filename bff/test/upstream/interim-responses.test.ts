@@ -1,7 +1,6 @@
 // Interim responses that no request asked for (RFC 9110 §15.2): the upstream has carried the request out, so its final
 // response must reach the browser.
 import { once } from "node:events";
-import { createSecureServer } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer } from "node:tls";
 import { describe, expect, test } from "vitest";
@@ -138,28 +137,6 @@ describe("over TLS", () => {
     const { port } = server.address() as AddressInfo;
     const gateway = kept(await startGateway({ upstreams: `/api=https://127.0.0.1:${port}`, override }));
     expect(await (await fetchApi(gateway, "/api/x")).text()).toBe("done");
-    server.close();
-  });
-
-  test("100 and 103 are ignored on HTTP/2", async () => {
-    const server = createSecureServer(authority.issue("orders.test"));
-    server.on("stream", (stream) => {
-      stream.on("error", () => {});
-      stream.additionalHeaders({ ":status": 100 });
-      stream.additionalHeaders({ ":status": 103, link: "</x>; rel=preload" });
-      stream.respond({ ":status": 200 });
-      stream.end("done");
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    const gateway = kept(
-      await startGateway({ upstreams: `/api=https://127.0.0.1:${port}`, override: { ...override, http2: true } }),
-    );
-    for (const method of ["GET", "POST"])
-      expect(
-        await (await fetchApi(gateway, "/api/x", { method, ...(method === "POST" ? { body: "x" } : {}) })).text(),
-      ).toBe("done");
     server.close();
   });
 });
