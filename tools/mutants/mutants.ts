@@ -135,14 +135,14 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/proxy/authorize.test.ts"],
   },
   {
-    breaks: "F5: the session id survives the login",
+    breaks: "the session id survives the login",
     file: "src/session/koa-session.ts",
     find: "await (ctx.session as unknown as { regenerate(): Promise<void> }).regenerate();",
     replace: "await (ctx.session as unknown as { save(): Promise<void> }).save();",
     tests: ["test/auth/login.test.ts"],
   },
   {
-    breaks: "F11: the gateway answers to any Host",
+    breaks: "the gateway answers to any Host",
     file: "src/http/request-validation.ts",
     find: 'HOST_REFUSALS[matchHost(headers.host ?? "")]',
     replace: 'HOST_REFUSALS[headers.host === undefined ? matchHost("") : "same"]',

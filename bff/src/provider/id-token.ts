@@ -1,4 +1,4 @@
-// What an ID token must say before we believe it: OIDC Core 1.0 §3.1.3.7 and §12.2, completely (finding F4).
+// What an ID token must say before we believe it: OIDC Core 1.0 §3.1.3.7 and §12.2, completely.
 import { hash } from "node:crypto";
 import { errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
@@ -25,7 +25,7 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
     claims = await verify(jwt, {
       issuer: rules.issuer,
       audience: rules.clientId,
-      // Ours, never the provider's list: that one may offer `none` (F2).
+      // Ours, never the provider's list: that one may offer `none`.
       algorithms: [rules.alg],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       requiredClaims: ["iss", "sub", "aud", "exp", "iat"],

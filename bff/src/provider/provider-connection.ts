@@ -52,7 +52,7 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
     const { metadata, ignored } = checkedMetadata(discovered, config.issuer);
     if (ignored.length > 0) onIgnored(ignored);
     const configured = (tolerance: object): oidc.Configuration => {
-      // Pinned here, or the provider's metadata would decide which algorithms are good enough (F2).
+      // Pinned here, or the provider's metadata would decide which algorithms are good enough.
       const rules = { id_token_signed_response_alg: config.idTokenAlg, ...tolerance };
       const made = new oidc.Configuration(metadata, config.clientId, rules, clientAuthentication(config.clientSecret));
       made[oidc.customFetch] = fetch as unknown as oidc.CustomFetch;

@@ -1,5 +1,5 @@
 // The provider's signing keys, and the check of every signature: openid-client does not verify the ID token's in the
-// code flow, and its key cache cannot follow a rotation within a minute (findings F1 and F3).
+// code flow, and its key cache cannot follow a rotation within a minute.
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRemoteJWKSet, customFetch, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import type { JWTPayload, JWTVerifyOptions } from "jose";

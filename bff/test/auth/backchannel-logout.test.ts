@@ -238,7 +238,7 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("F14: is 503 while Redis is down, so that the provider may know, and works again afterwards", async () => {
+  it("is 503 while Redis is down, so that the provider may know, and works again afterwards", async () => {
     const { browser, sid } = await loggedIn();
     await redis.kill();
     const token = await provider.logoutToken({ sid });

@@ -85,7 +85,7 @@ describe("a login", () => {
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("F5: begins a session under a new id, whatever id the browser came with", async () => {
+  it("begins a session under a new id, whatever id the browser came with", async () => {
     const browser = system.browser();
     const planted = "A".repeat(43);
     browser.cookies.set("__Host-Http-session", planted);
@@ -124,7 +124,7 @@ describe("a login", () => {
     expect(Date.parse(session.idleExpiresAt)).toBeLessThanOrEqual(Date.now() + 121_000);
   });
 
-  it("F7: draws ids of 256 random bits", async () => {
+  it("draws ids of 256 random bits", async () => {
     const { newSessionId } = await import("../../src/session/session.ts");
     const ids = Array.from({ length: 20_000 }, newSessionId);
     expect(new Set(ids).size).toBe(ids.length);

@@ -171,7 +171,7 @@ describe("a logout", () => {
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("F6: is not undone by requests that were under way", async () => {
+  it("is not undone by requests that were under way", async () => {
     const browser = system.browser();
     await browser.login();
     const stolen = browser.cookies.get("__Host-Http-session")!;

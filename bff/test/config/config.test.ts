@@ -97,7 +97,7 @@ describe("the configuration", () => {
       /REDIS_SENTINEL_USERNAME needs REDIS_SENTINEL_PASSWORD/,
     ],
     ["certificate checks turned off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, /NODE_TLS_REJECT_UNAUTHORIZED/],
-    ["F9: NODE_DEBUG, which prints sessions and tokens", { NODE_DEBUG: "koa-session:context" }, /NODE_DEBUG/],
+    ["NODE_DEBUG, which prints sessions and tokens", { NODE_DEBUG: "koa-session:context" }, /NODE_DEBUG/],
     ["a proxy range that is none", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
     ["an upstream without a prefix", { UPSTREAMS: "http://localhost:8000" }, /UPSTREAMS row 1/],
     [

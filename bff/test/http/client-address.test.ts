@@ -19,7 +19,7 @@ test.each([
   ["nonsense", "10.0.0.1", "evil\u001b[31m", "10.0.0.1"],
   ["an empty value", "10.0.0.1", "", "10.0.0.1"],
   ["100 kB of commas", "10.0.0.1", ",".repeat(100_000), "10.0.0.1"],
-])("F10: %s", (_name, remoteAddress, forwarded, expected) => {
+])("client address: %s", (_name, remoteAddress, forwarded, expected) => {
   const request = {
     socket: { remoteAddress },
     headers: { "x-forwarded-for": forwarded },

@@ -190,7 +190,7 @@ describe("ending one session", () => {
     },
   );
 
-  it("F6: is not undone by requests of it that were under way", async () => {
+  it("is not undone by requests of it that were under way", async () => {
     const [mine, lost] = await loggedIn("alice", 2);
     const handle = await handleOf(lost!);
     const slow = Array.from({ length: 10 }, (_, n) => lost!.fetch(`/api/under-way?n=${n}&holdMs=300`));

@@ -90,7 +90,7 @@ function gateway(
 }
 
 describe("the refresh", () => {
-  it("F8: spends the refresh token once for 300 parallel requests over three gateways", async () => {
+  it("spends the refresh token once for 300 parallel requests over three gateways", async () => {
     const provider = rotatingProvider(120);
     const gateways = [0, 1, 2].map((n) => gateway(n, provider.spend));
     const session = await storeSession(stores[0]!);
@@ -137,7 +137,7 @@ describe("the refresh", () => {
     expect(provider.spent).toEqual(["refresh-1"]);
   });
 
-  it("F14: ends the session when the provider refuses, with its reason", async () => {
+  it("ends the session when the provider refuses, with its reason", async () => {
     const { refresh, ended, store } = gateway(0, async () => ({ kind: "rejected", reason: "invalid_grant" }));
     const session = await storeSession(store);
     expect(await refresh(session)).toEqual({ kind: "signed-out", reason: "refresh-rejected" });
