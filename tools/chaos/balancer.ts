@@ -1,5 +1,5 @@
-// A round-robin TCP balancer in front of the instances. It knows nothing of HTTP: one connection, one instance; where
-// one refuses the connection the next is tried, as any balancer does.
+// Round-robin TCP load balancer: forwards each connection to the next instance and tries another one if the connection is
+// refused.
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,8 +8,8 @@ import { resetConnection } from "@cloakroom/testkit/fault-proxy.ts";
 export type Target = { port: number; managementOrigin: string };
 
 export type Balancer = {
-  /** From now on instances that say they are not ready get no new connection, as under any orchestrator. */
-  probe: () => void;
+  /** Starts readiness probes: instances that are not ready receive no new connections. */
+  startProbes: () => void;
   stop: () => Promise<void>;
 };
 
@@ -21,20 +21,20 @@ export async function startBalancer(port: number, targets: readonly Target[]): P
   const stopped = new AbortController();
   let turn = 0;
 
-  const inTurn = (): Target[] => {
+  const nextTargets = (): Target[] => {
     turn = (turn + 1) % targets.length;
     const all = [...targets.slice(turn), ...targets.slice(0, turn)];
-    // With nobody ready a refusal is as good as any other.
+    // Instances that are not ready come last: with no ready instance a connection is still attempted.
     return [...all.filter((each) => !notReady.has(each)), ...all.filter((each) => notReady.has(each))];
   };
   const server = createServer((browser) => {
     open.add(browser);
     browser.once("close", () => open.delete(browser));
     browser.on("error", () => undefined);
-    void connectToFirst(inTurn()).then((instance) => {
+    void connectToFirst(nextTargets()).then((instance) => {
       if (instance === undefined || browser.destroyed) return void (instance ?? browser).destroy();
       instance.setNoDelay(true);
-      // A reset is passed on as one: an answer that broke off must not look complete.
+      // Forwards a reset as a reset: an aborted response must not look complete.
       instance.once("error", () => resetConnection(browser));
       browser.once("close", () => instance.destroy());
       browser.pipe(instance);
@@ -44,7 +44,7 @@ export async function startBalancer(port: number, targets: readonly Target[]): P
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
 
-  const watch = async (target: Target): Promise<void> => {
+  const probe = async (target: Target): Promise<void> => {
     while (!stopped.signal.aborted) {
       const isReady = await fetch(`${target.managementOrigin}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
         (response) => response.ok,
@@ -56,7 +56,7 @@ export async function startBalancer(port: number, targets: readonly Target[]): P
     }
   };
   return {
-    probe: () => targets.forEach((target) => void watch(target)),
+    startProbes: () => targets.forEach((target) => void probe(target)),
     stop: async () => {
       stopped.abort();
       for (const socket of open) socket.destroy();

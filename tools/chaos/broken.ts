@@ -1,7 +1,8 @@
-// npm run chaos -- --broken: the same scenarios, tiny, against copies of the gateway that are broken on purpose. A
-// checker that stays silent about one of them proves nothing about the whole one.
+// Mutation test of the checker: runs the scenarios with tiny counts against copies of the gateway that are broken on
+// purpose. The checker must report a violation for each of them.
 import { join } from "node:path";
 import { createBreakableCopy, type SourceChange } from "../breakable-copy.ts";
+import type { Detection } from "./report.ts";
 import { runScenario, type Scenario } from "./scenario.ts";
 import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
 import { clockSkew } from "./scenarios/clock-skew.ts";
@@ -23,7 +24,7 @@ export type BrokenBuild = SourceChange & { scenario: Scenario };
 
 export const BROKEN_BUILDS: readonly BrokenBuild[] = [
   {
-    breaks: "I4: no lock",
+    breaks: "I4: no lease",
     file: "src/store/redis/redis-scripts.ts",
     find: `if r[2] and r[2] ~= ARGV[1] and lease > 0 then return {'busy', lease} end
 if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
@@ -31,28 +32,28 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     scenario: refreshStorm,
   },
   {
-    breaks: "I4: no fencing: a holder that lost its lease still writes",
+    breaks: "I4: no fencing token: an instance that lost its lease still writes",
     file: "src/store/redis/redis-scripts.ts",
     find: "if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end\nredis.call('HSET', KEYS[1], 't', ARGV[2], ",
     replace: "redis.call('HSET', KEYS[1], 't', ARGV[2], ",
     scenario: lostHolder,
   },
   {
-    breaks: "I4: no compare-and-set: a claim with an old token set is taken",
+    breaks: "I4: no compare-and-set: a refresh with an outdated token set is accepted",
     file: "src/store/redis/redis-scripts.ts",
     find: "if r[1] ~= ARGV[2] then return {'changed', r[4], r[5], r[1]} end",
     replace: "",
     scenario: refreshStorm,
   },
   {
-    breaks: "I4: what Redis could not take is dropped",
+    breaks: "I4: a token set that Redis could not store is discarded",
     file: "src/tokens/refresh.ts",
     find: "parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
     replace: "",
     scenario: refreshOutcomes,
   },
   {
-    breaks: "I4: no ceiling: every early refresh at once",
+    breaks: "I4: no rate limit: all background refreshes at once",
     file: "src/tokens/refresh-rate-limiter.ts",
     find: "if (perSecond === 0) return true;",
     replace: "if (perSecond !== 0) return true;",
@@ -66,7 +67,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     scenario: logoutRaces,
   },
   {
-    breaks: "I2: a late write brings the session back",
+    breaks: "I2: a late write restores the session",
     file: "src/store/redis/redis-store.ts",
     find: 'await script("slideSession", [names.session(key)]);',
     replace: `const [s, t] = await client.hmget(names.session(key), "s", "t");
@@ -75,7 +76,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     scenario: logoutRaces,
   },
   {
-    breaks: "I2: no tombstone for a provider's session: a logout that overtakes its login is forgotten",
+    breaks: "I2: no tombstone for a provider's session: a logout that arrives before its login is stored has no effect",
     file: "src/store/redis/redis-scripts.ts",
     find: "if closed and (closed == '*' or tonumber(ARGV[3]) <= tonumber(closed)) then return 0 end",
     replace: "",
@@ -85,60 +86,60 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     breaks: "I2: the index forgets sessions",
     file: "src/store/redis/redis-scripts.ts",
     find: "redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])",
-    replace: "redis.call('ZADD', KEYS[1], now + ARGV[2], 'somebody')",
+    replace: "redis.call('ZADD', KEYS[1], now + ARGV[2], 'another-session')",
     scenario: logoutRaces,
   },
   {
-    breaks: "I2: a logout is acknowledged that no replica has",
+    breaks: "I2: a logout is acknowledged before a replica has it",
     file: "src/store/redis/redis-store.ts",
     find: "if (!isConfirmed) throw new GatewayError",
     replace: "if (isConfirmed === null) throw new GatewayError",
     scenario: sentinelFailover,
   },
   {
-    breaks: "I3: one user's token for everybody",
+    breaks: "I3: one user's token for all users",
     file: "src/tokens/access-token.ts",
     find: "  const fly = (session: SpendingSession): Promise<AccessTokenResult> => {\n    const { key } = session;",
-    replace: '  const fly = (session: SpendingSession): Promise<AccessTokenResult> => {\n    const key = "everybody";',
+    replace: '  const fly = (session: SpendingSession): Promise<AccessTokenResult> => {\n    const key = "all-users";',
     scenario: refreshStorm,
   },
   {
-    breaks: "I5: a store that is down looks like no session (401)",
+    breaks: "I5: an unavailable store is treated as no session (401)",
     file: "src/store/redis/redis-store.ts",
     find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
     replace: "return undefined as never;",
     scenario: redisOutages,
   },
   {
-    breaks: "I5: a key that is missing looks like no session",
+    breaks: "I5: a missing master key is treated as no session",
     file: "src/lib/encryption.ts",
     find: "keys = new Map(masterKeys.map((key) => [keyIdOf(key), key]));",
     replace: "keys = new Map(masterKeys.slice(0, 1).map((key) => [keyIdOf(key), key]));",
     scenario: keyRotation,
   },
   {
-    breaks: "I5: what meets a Cluster slot that has moved does not follow it",
+    breaks: "I5: a command for a moved Cluster slot is not redirected",
     file: "src/store/redis/redis-connection.ts",
     find: "clusterRetryStrategy: retryStrategy,",
     replace: "clusterRetryStrategy: retryStrategy, maxRedirections: 0,",
     scenario: cluster,
   },
   {
-    breaks: "I8: a connection to Redis that was cut is not opened again",
+    breaks: "I8: a closed connection to Redis is not reopened",
     file: "src/store/redis/redis-connection.ts",
     find: "retryStrategy: (attempt: number) => Math.min(20 * 2 ** attempt, 500) * (0.75 + Math.random() / 2),",
     replace: "retryStrategy: () => null,",
     scenario: redisOutages,
   },
   {
-    breaks: "I8: each instance measures by its own clock",
+    breaks: "I8: each instance uses its own clock",
     file: "src/store/store-clock.ts",
     find: "nowMs: () => (known === undefined ? localMs() : known.aheadOfMonotonicMs + monotonic()),",
     replace: "nowMs: () => localMs(),",
     scenario: clockSkew,
   },
   {
-    breaks: "I8: sessions live in the instance",
+    breaks: "I8: sessions are stored in the instance",
     file: "src/main.ts",
     find: "if (redisUrl === undefined) {",
     replace: "if (redisUrl !== undefined) {",
@@ -152,14 +153,14 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     scenario: rollingRestart,
   },
   {
-    breaks: "I2: a session in memory is not forgotten when another instance ends it",
+    breaks: "I2: a cached session is not invalidated when another instance ends it",
     file: "src/store/session-cache.ts",
     find: "metrics.sessionChanged();\n      invalidate(key);",
     replace: "metrics.sessionChanged();",
     scenario: cacheInvalidation,
   },
   {
-    breaks: "I2: sessions in memory are believed without a proof that no change is missing",
+    breaks: "I2: cached sessions are used without proof that no invalidation is missing",
     file: "src/store/redis/redis-invalidations.ts",
     find: "return nowMs - provenMs < MAX_STALENESS_MS;",
     replace: "return true;",
@@ -173,14 +174,14 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
     scenario: liveConnections,
   },
   {
-    breaks: "I2: instances are not told of ends",
+    breaks: "I2: instances are not notified of ended sessions",
     file: "src/store/redis/redis-scripts.ts",
     find: "if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end",
     replace: "",
     scenario: liveConnections,
   },
   {
-    breaks: "I2: what ended while nobody could listen is not looked for",
+    breaks: "I2: sessions that ended while the subscription was down are not checked",
     file: "src/session/live/live-connections.ts",
     find: "onResubscribe: () => void lookAtAll()",
     replace: "onResubscribe: () => undefined",
@@ -195,14 +196,17 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   },
 ];
 
-/** @returns whether the scenario noticed, and what it saw first. @throws for a build that does not even start */
-export async function isNoticed(build: BrokenBuild): Promise<{ noticed: boolean; how: string }> {
+/** Runs the scenario against the broken build. @returns the first violation. @throws when the build does not start */
+export async function runBrokenBuild(build: BrokenBuild): Promise<Pick<Detection, "detected" | "firstViolation">> {
   const copy = createBreakableCopy();
   try {
     copy.applyChange(build);
     const { violations } = await runScenario(build.scenario, "tiny", { entry: join(copy.folder, "bff/src/main.ts") });
     const [first] = violations;
-    return { noticed: first !== undefined, how: first === undefined ? "" : `${first.invariant}: ${first.what}` };
+    return {
+      detected: first !== undefined,
+      firstViolation: first === undefined ? "" : `${first.invariant}: ${first.what}`,
+    };
   } finally {
     copy.remove();
   }

@@ -1,4 +1,4 @@
-// Loaded before the gateway where libfaketime is not installed: its clock is off by so many seconds.
+// Preload script: shifts `Date` by CLOCK_OFFSET_SECONDS. Used where libfaketime is not installed.
 const offsetMs = Number(process.env["CLOCK_OFFSET_SECONDS"]) * 1_000;
 const RealDate = Date;
 

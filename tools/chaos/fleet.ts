@@ -1,5 +1,5 @@
-// Everything that a scenario runs against, real: Redis, the provider, the resource API, the gateway as several
-// processes (each with its own link to Redis that can be disturbed), and a balancer in front of them.
+// The system under test: gateway processes behind a load balancer, with a real Redis, an OpenID Provider and the resource
+// API. Each gateway reaches Redis through a fault proxy of its own.
 import { randomBytes } from "node:crypto";
 import { startResourceApi, type ResourceApi } from "@cloakroom/demo/api/start-resource-api.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
@@ -25,7 +25,7 @@ export type Instance = {
   port: number;
   managementOrigin: string;
   process: GatewayProcess;
-  /** Between this instance and Redis. */
+  /** Fault proxy between this instance and Redis. */
   link: FaultProxy;
 };
 
@@ -36,30 +36,30 @@ export type Fleet<R extends TestRedis = TestRedis> = {
   api: ResourceApi;
   instances: readonly Instance[];
   balancer: Balancer;
-  /** A connection of our own to Redis, past the links: to move a session's clock and to see what is left of one. */
+  /** The harness's own store, connected directly to Redis: changes token expiry and inspects records. */
   store: Store & { client: RedisClient };
-  /** Opens what the instances sealed. */
+  /** Decrypts the token sets that the instances stored. */
   vault: Vault;
   secretKeys: readonly Buffer[];
-  /** After the instances' keys were changed. */
+  /** Sets the master keys of `vault`, after the keys of the instances were changed. */
   useKeys: (keys: readonly Buffer[]) => void;
   history: History;
-  /** A browser that asks this instance, with a user who logs in at the provider's pages. */
+  /** @returns a browser that sends its requests to `at` and logs in with the provider's login form */
   browserOf: (username: string, at: Instance) => TestBrowser;
   stop: () => Promise<void>;
 };
 
 export type FleetOptions = {
-  /** Another build of the gateway: its main.ts. */
+  /** main.ts of another build of the gateway. */
   entry?: string | undefined;
   env?: Record<string, string>;
   startRedis?: () => Promise<TestRedis>;
 };
 
-/** APP_ID of the instances and of the command line. */
+/** APP_ID of the instances and of the sessions command. */
 export const APPLICATION = applicationId("chaos");
 const INSTANCES = 3;
-/** An idle machine answers in one; a loaded one is not what most scenarios are about. */
+/** Generous, so that a busy machine causes no 503. Scenarios that test the timeout set a shorter one. */
 const REDIS_TIMEOUT_MS = 2_000;
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
@@ -68,8 +68,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
   };
   try {
-    const parts = await startParts(options, stops);
-    const fleet: Fleet = { ...parts, stop, useKeys: (keys) => void Object.assign(fleet, keysOf(keys)) };
+    const components = await startComponents(options, stops);
+    const fleet: Fleet = { ...components, stop, useKeys: (keys) => void Object.assign(fleet, keysOf(keys)) };
     return fleet;
   } catch (error) {
     await stop();
@@ -77,7 +77,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   }
 }
 
-async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)[]) {
+async function startComponents(options: FleetOptions, stops: (() => Promise<unknown>)[]) {
   const { entry, env = {} } = options;
   const redis = await (options.startRedis ?? startRedis)();
   stops.push(redis.stop);
@@ -88,7 +88,7 @@ async function startParts(options: FleetOptions, stops: (() => Promise<unknown>)
   const provider = await startProvider({
     port: 0,
     passwordCost: 1_024,
-    // Long: what expires here is decided by the scenario (visitor.ts), not by how slow the machine is.
+    // Long: only the scenario expires tokens (browser.ts), never the duration of a run.
     lifetimes: { accessTokenSeconds: 3_600 },
     clients: [clientRegistration(publicOrigin, clientSecret)],
   });
@@ -129,7 +129,7 @@ function keysOf(secretKeys: readonly Buffer[]): Pick<Fleet, "secretKeys" | "vaul
   return { secretKeys, vault: createVault(createSealerFactory(secretKeys, APPLICATION)) };
 }
 
-type InstanceParts = {
+type InstanceOptions = {
   index: number;
   entry: string | undefined;
   redis: TestRedis;
@@ -140,9 +140,9 @@ type InstanceParts = {
   env: Record<string, string>;
 };
 
-async function startInstance(parts: InstanceParts, stops: (() => Promise<unknown>)[]): Promise<Instance> {
-  const { index, entry, redis, provider, api, publicOrigin, clientSecret, env } = parts;
-  // Several servers that know each other by their ports cannot be reached by other ones.
+async function startInstance(options: InstanceOptions, stops: (() => Promise<unknown>)[]): Promise<Instance> {
+  const { index, entry, redis, provider, api, publicOrigin, clientSecret, env } = options;
+  // Sentinels and Cluster nodes announce their own ports, which bypass a proxy.
   const hasLink = redis.url.startsWith("redis://");
   const link = await startFaultProxy(hasLink ? Number(new URL(redis.url).port) : 1);
   stops.push(link.stop);
@@ -160,7 +160,7 @@ async function startInstance(parts: InstanceParts, stops: (() => Promise<unknown
     },
   });
   stops.push(async () => {
-    // A frozen process takes no other signal.
+    // A stopped process handles no other signal.
     await process.kill("SIGCONT");
     await process.kill("SIGKILL");
   });

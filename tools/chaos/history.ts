@@ -1,33 +1,33 @@
-// What was done and what came of it, written down while it happens and judged afterwards (checker.ts).
+// The recorded history of a scenario: requests, session ends and token requests. checker.ts checks it afterwards.
 
-export type Answer =
+export type RequestResult =
   | {
-      kind: "answered";
+      kind: "response";
       status: number;
-      /** The stable code of a problem. */
+      /** `code` of a problem response (RFC 9457). */
       code: string | undefined;
-      /** Whose answer it is; undefined where the answer does not say. */
+      /** `sub` of the user in the response body; undefined when the body names no user. */
       subject: string | undefined;
       sessionCookie: "untouched" | "set" | "cleared";
     }
-  /** The connection was refused, broke, or stayed silent. */
-  | { kind: "broken"; reason: string };
+  /** Connection refused, reset or timed out. */
+  | { kind: "connection-error"; reason: string };
 
 export type Operation = {
-  /** A name for people; never the session id. */
+  /** A readable name, never the session id. */
   session: string;
-  /** Who the session belongs to. */
+  /** `sub` of the session's user. */
   subject: string;
   what: "api" | "slow" | "user" | "logout" | "log out everywhere";
-  /** An instance, or the balancer. */
+  /** Name of the instance, or "the balancer". */
   where: string;
   startedMs: number;
   endedMs: number;
-  answer: Answer;
+  result: RequestResult;
 };
 
-/** An end that somebody was told about: from then on the session is over for everybody. */
-export type Ending = { session: string; beganMs: number; acknowledgedMs: number; by: EndedBy };
+/** The end of a session. Every request sent after `acknowledgedMs` must be rejected. */
+export type SessionEnd = { session: string; beganMs: number; acknowledgedMs: number; by: EndedBy };
 
 export type EndedBy =
   | "logout"
@@ -37,26 +37,26 @@ export type EndedBy =
   | "idle limit"
   | "absolute limit";
 
-/** What the provider saw of refresh tokens in one stretch of a scenario. */
-export type Spending = {
+/** Token requests that the provider received during one step of a scenario, beside the expected number. */
+export type TokenRequestCount = {
   during: string;
   tokenRequests: number;
   expectedRequests: number;
-  /** Spent tokens that were presented again. */
+  /** Requests with a refresh token that was already used. */
   reuses: number;
   expectedReuses: number;
 };
 
-/** Something that must be so besides, e.g. what Redis holds at the end. */
-export type Claim = { invariant: string; claim: string; holds: boolean };
+/** A further check of a scenario, for example of the content of Redis. */
+export type Assertion = { invariant: string; text: string; holds: boolean };
 
 export type History = {
   readonly operations: Operation[];
-  readonly endings: Ending[];
-  readonly spendings: Spending[];
-  readonly claims: Claim[];
+  readonly sessionEnds: SessionEnd[];
+  readonly tokenRequestCounts: TokenRequestCount[];
+  readonly assertions: Assertion[];
 };
 
 export function newHistory(): History {
-  return { operations: [], endings: [], spendings: [], claims: [] };
+  return { operations: [], sessionEnds: [], tokenRequestCounts: [], assertions: [] };
 }

@@ -1,23 +1,23 @@
-// What stays open of a session, as its browser's page holds it: a WebSocket of the API and a stream of /bff/events, each
-// with how and when it ended.
+// Long-lived connections of a session: a WebSocket to the API and an event stream from /bff/events. Records when and how
+// each one closes.
 import { get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openSocket } from "@cloakroom/testkit/web-socket-client.ts";
 import type { Fleet, Instance } from "./fleet.ts";
-import type { Visitor } from "./visitor.ts";
+import type { ChaosBrowser } from "./browser.ts";
 
 export type LiveConnection = {
   kind: "WebSocket" | "event stream";
-  visitor: Visitor;
+  browser: ChaosBrowser;
   at: Instance;
-  /** Undefined while it is open. `how`: the close code and reason, or the code of the last event. */
+  /** Undefined while the connection is open. `how`: close code and reason, or the code of the last event. */
   end: () => { how: string; atMs: number } | undefined;
-  /** For a WebSocket: what is said comes back. */
+  /** WebSocket: the API echoes a message. Event stream: the connection is open. */
   works: () => Promise<boolean>;
-  leave: () => void;
+  close: () => void;
 };
 
-/** What a page is told whose session somebody has ended. */
+/** How a connection closes after its session was revoked. */
 export const REVOKED: Readonly<Record<LiveConnection["kind"], string>> = {
   WebSocket: "4401 session_revoked",
   "event stream": "session_revoked",
@@ -25,53 +25,54 @@ export const REVOKED: Readonly<Record<LiveConnection["kind"], string>> = {
 
 const ECHO_WITHIN_MS = 10_000;
 
-/** One of each kind at each instance. */
-export async function openEverywhere(fleet: Fleet, visitor: Visitor): Promise<LiveConnection[]> {
+/** Opens a WebSocket and an event stream on every instance. */
+export async function openEverywhere(fleet: Fleet, browser: ChaosBrowser): Promise<LiveConnection[]> {
   return Promise.all(
-    fleet.instances.flatMap((at) => [openWebSocket(fleet, visitor, at), openEventStream(visitor, at)]),
+    fleet.instances.flatMap((at) => [openWebSocket(fleet, browser, at), openEventStream(browser, at)]),
   );
 }
 
-async function openWebSocket({ publicOrigin }: Fleet, visitor: Visitor, at: Instance): Promise<LiveConnection> {
+async function openWebSocket({ publicOrigin }: Fleet, browser: ChaosBrowser, at: Instance): Promise<LiveConnection> {
   const address = { port: at.port, host: new URL(publicOrigin).host };
-  const { cookie = "" } = visitor.headers;
+  const { cookie = "" } = browser.headers;
   const { socket, closed, next } = await openSocket(address, "/api/socket", { headers: { cookie } });
   let end: { how: string; atMs: number } | undefined;
   void closed.then(({ code, reason }) => (end = { how: `${code} ${reason}`.trim(), atMs: performance.now() }));
   return {
-    ...{ kind: "WebSocket", visitor, at },
+    ...{ kind: "WebSocket", browser, at },
     end: () => end,
     works: async () => {
       if (end !== undefined) return false;
       socket.send("hello");
-      const answer = await Promise.race([next(), closed, sleep(ECHO_WITHIN_MS, undefined, { ref: false })]);
-      return Buffer.isBuffer(answer) && answer.toString().endsWith(": hello");
+      const result = await Promise.race([next(), closed, sleep(ECHO_WITHIN_MS, undefined, { ref: false })]);
+      return Buffer.isBuffer(result) && result.toString().endsWith(": hello");
     },
-    leave: () => socket.terminate(),
+    close: () => socket.terminate(),
   };
 }
 
-/** Resolves with its first bytes. */
-function openEventStream(visitor: Visitor, at: Instance): Promise<LiveConnection> {
+/** Resolves when the first bytes arrive. */
+function openEventStream(browser: ChaosBrowser, at: Instance): Promise<LiveConnection> {
   return new Promise((resolve, reject) => {
     let text = "";
     let end: { how: string; atMs: number } | undefined;
     const request = get(
       `http://127.0.0.1:${at.port}/bff/events`,
-      { agent: false, headers: { ...visitor.headers, accept: "text/event-stream" } },
+      { agent: false, headers: { ...browser.headers, accept: "text/event-stream" } },
       (response) => {
-        const over = () => (end ??= { how: /"code":"(\w+)"/.exec(text)?.[1] ?? "silent", atMs: performance.now() });
-        if (response.statusCode !== 200) reject(new Error(`an event stream was answered ${response.statusCode}`));
+        const recordEnd = () =>
+          (end ??= { how: /"code":"(\w+)"/.exec(text)?.[1] ?? "closed without an event", atMs: performance.now() });
+        if (response.statusCode !== 200) reject(new Error(`event stream: status ${response.statusCode}`));
         response.on("data", (chunk: Buffer) => {
           text += chunk.toString();
           resolve({
-            ...{ kind: "event stream", visitor, at },
+            ...{ kind: "event stream", browser, at },
             end: () => end,
             works: () => Promise.resolve(end === undefined),
-            leave: () => request.destroy(),
+            close: () => request.destroy(),
           });
         });
-        response.once("close", over).on("error", () => undefined);
+        response.once("close", recordEnd).on("error", () => undefined);
       },
     );
     request.on("error", reject);

@@ -1,4 +1,4 @@
-// The results as a table, for people, with the conditions under which they were seen.
+// Renders the results as Markdown tables for docs/development/reliability.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
@@ -7,37 +7,37 @@ import type { Result, Size } from "./scenario.ts";
 export function table(results: readonly Result[], size: Size): string {
   return [
     `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}, ` +
-      `${size} counts; 3 instances, balancer, links, Redis, provider and API share the machine.`,
+      `${size} counts; 3 instances, load balancer, links, Redis, provider and API share the machine.`,
     "",
-    "| scenario | checked | not answered 200 | broken invariants | verdict | seen |",
+    "| scenario | checked | not 200 | violations | verdict | details |",
     "|---|--:|--:|--:|---|---|",
     ...results.map(
-      ({ name, checked, failures, violations, seen }) =>
+      ({ name, checked, failures, violations, details }) =>
         `| ${name} | ${checked} | ${failures} | ${violations.length} | ` +
-        `${violations.length === 0 ? "holds" : "**broken**"} | ${seen} |`,
+        `${violations.length === 0 ? "holds" : "**violated**"} | ${details} |`,
     ),
   ].join("\n");
 }
 
-export type Noticed = { breaks: string; scenario: string; noticed: boolean; how: string };
+export type Detection = { breaks: string; scenario: string; detected: boolean; firstViolation: string };
 
-export function brokenTable(results: readonly Noticed[]): string {
+export function brokenTable(results: readonly Detection[]): string {
   return [
-    "| broken build | scenario | verdict | what it saw first |",
+    "| broken build | scenario | verdict | first violation |",
     "|---|---|---|---|",
     ...results.map(
-      ({ breaks, scenario, noticed, how }) =>
-        `| ${breaks} | ${scenario} | ${noticed ? "noticed" : "**survived**"} | ${how} |`,
+      ({ breaks, scenario, detected, firstViolation }) =>
+        `| ${breaks} | ${scenario} | ${detected ? "detected" : "**survived**"} | ${firstViolation} |`,
     ),
   ].join("\n");
 }
 
-/** @param name of the two comments that it is put between */
+/** Replaces the text between the comments `<!-- name -->` and `<!-- end of name -->`. */
 export function writeTable(name: string, text: string): void {
   const file = join(import.meta.dirname, "../../docs/development/reliability.md");
   const page = readFileSync(file, "utf8");
   const [start, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const [from, to] = [page.indexOf(start), page.indexOf(end)];
-  if (from === -1 || to === -1) throw new Error("docs/development/reliability.md has lost its markers");
+  if (from === -1 || to === -1) throw new Error("docs/development/reliability.md lacks the comments of its tables");
   writeFileSync(file, `${page.slice(0, from)}${start}\n${text}\n${page.slice(to)}`);
 }

@@ -1,33 +1,33 @@
-// What a scenario is: something done to a fleet, of a size, whose history is judged when it is over.
-import { check, failuresIn, type Allowed, type Violation } from "./checker.ts";
+// Fault scenario: starts a fleet, runs the scenario and checks the recorded history.
+import { check, countFailures, type Allowed, type Violation } from "./checker.ts";
 import type { TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import type { History } from "./history.ts";
 import { startFleet, type Fleet, type FleetOptions } from "./fleet.ts";
 
-/** `full` for the table in docs/development/reliability.md, `short` for a look, `tiny` as part of the tests. */
+/** `full`: table in docs/development/reliability.md; `short`: quick look; `tiny`: part of `npm test`. */
 export type Size = "full" | "short" | "tiny";
 
 export type Outcome = Allowed & {
-  /** One line for the table: what the counts cannot say. */
-  seen: string;
+  /** One line for the table. */
+  details: string;
 };
 
 export type Scenario<R extends TestRedis = TestRedis> = {
   name: string;
-  /** Settings of the gateways that differ from the fleet's. */
+  /** Gateway settings in addition to those of the fleet. */
   env?: Record<string, string> | ((size: Size) => Record<string, string>);
-  /** Absent: one Redis with a link for each instance. */
+  /** Default: a single Redis server, reached through a fault proxy per instance. */
   startRedis?(): Promise<R>;
   run(fleet: Fleet<R>, size: Size): Promise<Outcome>;
 };
 
 export type Result = {
   name: string;
-  /** Operations, and what must be so besides. */
+  /** Number of operations, token request counts and assertions. */
   checked: number;
   failures: number;
   violations: readonly Violation[];
-  seen: string;
+  details: string;
   seconds: number;
 };
 
@@ -43,9 +43,9 @@ export async function runScenario(
     ...(startRedis === undefined ? {} : { startRedis }),
   });
   try {
-    const { seen, stopped = [], ...allowed } = await runOrStop(() => run(fleet, size));
+    const { details, stopped = [], ...allowed } = await runToEnd(() => run(fleet, size));
     return {
-      ...{ name, seen, checked: countOf(fleet.history), failures: failuresIn(fleet.history) },
+      ...{ name, details, checked: countOf(fleet.history), failures: countFailures(fleet.history) },
       violations: [...check(fleet.history, allowed), ...stopped],
       seconds: (performance.now() - startedMs) / 1000,
     };
@@ -54,14 +54,14 @@ export async function runScenario(
   }
 }
 
-function countOf({ operations, spendings, claims }: History): number {
-  return operations.length + spendings.length + claims.length;
+function countOf({ operations, tokenRequestCounts, assertions }: History): number {
+  return operations.length + tokenRequestCounts.length + assertions.length;
 }
 
 type Run = Outcome & { stopped?: Violation[] };
 
-/** What is waited for in vain, or is not there, is a broken promise too; what was written down until then is judged. */
-async function runOrStop(run: () => Promise<Outcome>): Promise<Run> {
+/** An error of the scenario, for example a timeout, becomes a violation. The history recorded so far is still checked. */
+async function runToEnd(run: () => Promise<Outcome>): Promise<Run> {
   try {
     return await run();
   } catch (error) {
@@ -71,19 +71,24 @@ async function runOrStop(run: () => Promise<Outcome>): Promise<Run> {
 
 function stoppedBy(error: unknown): Run {
   const what = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-  return { unavailable: true, broken: true, seen: "it could not go on", stopped: [{ invariant: "stopped", what }] };
+  return {
+    unavailable: true,
+    connectionErrors: true,
+    details: "scenario stopped by an error",
+    stopped: [{ invariant: "stopped", what }],
+  };
 }
 
-/** Runs so many at once, and so many in all. */
-export async function inParallel(count: number, atOnce: number, run: (index: number) => Promise<unknown>) {
+/** Calls `run` with 0 to `count` - 1, at most `concurrency` calls at a time. */
+export async function inParallel(count: number, concurrency: number, run: (index: number) => Promise<unknown>) {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < count) await run(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, worker));
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
 }
 
-/** A promise and its key. */
+/** @returns a promise and the function that resolves it */
 export function gate(): { opened: Promise<void>; open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: resolve };

@@ -1,4 +1,4 @@
-// The scenarios, by what they are about.
+// All fault scenarios, grouped by subject.
 import type { Scenario } from "./scenario.ts";
 import { backchannelLogouts } from "./scenarios/backchannel-logout.ts";
 import { cacheInvalidation } from "./scenarios/cache-invalidation.ts";
@@ -25,5 +25,5 @@ export const SCENARIOS = {
   sessions: [logoutRaces, cacheInvalidation, liveConnections, backchannelLogouts, logins],
   instances: [instanceKills, rollingRestart, keyRotation, memory],
   redis: [redisOutages, sentinelFailover, cluster],
-  surroundings: [providerOutages, clockSkew],
+  environment: [providerOutages, clockSkew],
 } as const satisfies Record<string, readonly Scenario[]>;

@@ -1,43 +1,43 @@
-// People who ask again and again while something happens to the gateways.
+// Background traffic: users that send requests until the scenario stops them.
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@cloakroom/testkit/until.ts";
+import { waitForStore, type ChaosBrowser } from "./browser.ts";
 import type { Fleet } from "./fleet.ts";
-import { reached, type Visitor } from "./visitor.ts";
 
 export type Traffic = { stop: () => Promise<void> };
 
-type Manner = { pauseMs?: number; what?: readonly ("api" | "user" | "slow")[] };
+type TrafficOptions = { pauseMs?: number; what?: readonly ("api" | "user" | "slow")[] };
 
-/** Every visitor asks the API and who they are, in turn, with a pause after both. */
+/** Each browser sends its requests one after the other. After each round it pauses for 0.5 to 1.5 × `pauseMs`. */
 export function startTraffic(
-  visitors: readonly Pick<Visitor, "get">[],
-  { pauseMs = 0, what = ["api", "user"] }: Manner = {},
+  browsers: readonly Pick<ChaosBrowser, "get">[],
+  { pauseMs = 0, what = ["api", "user"] }: TrafficOptions = {},
 ): Traffic {
   let isStopped = false;
-  const going = visitors.map(async (visitor) => {
+  const running = browsers.map(async (browser) => {
     while (!isStopped) {
-      for (const each of what) await visitor.get(each);
+      for (const each of what) await browser.get(each);
       if (pauseMs > 0) await sleep(pauseMs * (0.5 + Math.random()));
     }
   });
   return {
     stop: async () => {
       isStopped = true;
-      await Promise.all(going);
+      await Promise.all(running);
     },
   };
 }
 
-/** I8, and the end of I5: every session is good on every instance again. */
-export async function healed(fleet: Fleet, visitors: readonly Visitor[], after: string): Promise<void> {
+/** Waits until every instance serves every session again (I8). @throws after the timeout of `until` */
+export async function waitForRecovery(fleet: Fleet, browsers: readonly ChaosBrowser[], after: string): Promise<void> {
   const { instances } = fleet;
-  await reached(fleet);
-  for (const visitor of visitors)
+  await waitForStore(fleet);
+  for (const browser of browsers)
     for (const instance of instances)
-      await until(`${visitor.name} at ${instance.name} is served again after ${after}`, async () => {
-        const answer = await visitor.get("api", instance);
-        // A logout would not heal: the checker tells it better than a time-out does.
-        return answer.kind === "answered" && (answer.status === 200 || answer.status === 401);
+      await until(`${browser.name} at ${instance.name} is served again after ${after}`, async () => {
+        const result = await browser.get("api", instance);
+        // A 401 ends the wait too: the checker reports it with its code, a timeout would hide it.
+        return result.kind === "response" && (result.status === 200 || result.status === 401);
       });
 }
 

@@ -1,57 +1,57 @@
-// kill -9 of random instances under load: connections break, sessions do not.
+// SIGKILL of random instances under load: connections may be aborted, sessions must survive.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Instance } from "../fleet.ts";
 import { type Outcome, type Scenario, type Size } from "../scenario.ts";
-import { healed, percentile, startTraffic } from "../traffic.ts";
-import { newVisitor } from "../visitor.ts";
+import { waitForRecovery, percentile, startTraffic } from "../traffic.ts";
+import { logInNewUser } from "../browser.ts";
 
 const COUNTS = {
-  full: { kills: 100, visitors: 30 },
-  short: { kills: 10, visitors: 10 },
-  tiny: { kills: 3, visitors: 5 },
+  full: { kills: 100, browsers: 30 },
+  short: { kills: 10, browsers: 10 },
+  tiny: { kills: 3, browsers: 5 },
 } as const satisfies Record<Size, object>;
 
 const PAUSE_MS = 100;
-const LONGEST_PAUSE_BETWEEN_KILLS_MS = 300;
+const MAX_PAUSE_BETWEEN_KILLS_MS = 300;
 
 export const instanceKills: Scenario = {
   name: "kill -9 of instances",
   async run(fleet, size): Promise<Outcome> {
-    const { kills, visitors: count } = COUNTS[size];
-    const visitors = await Promise.all(Array.from({ length: count }, () => newVisitor(fleet)));
-    const traffic = startTraffic(visitors, { pauseMs: PAUSE_MS });
+    const { kills, browsers: count } = COUNTS[size];
+    const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
+    const traffic = startTraffic(browsers, { pauseMs: PAUSE_MS });
     const readyAfterMs: number[] = [];
     try {
       await killAtRandom(fleet, kills, readyAfterMs);
     } finally {
       await traffic.stop();
     }
-    await healed(fleet, visitors, "the kills");
-    const broken = fleet.history.operations.filter(({ answer }) => answer.kind === "broken").length;
+    await waitForRecovery(fleet, browsers, "the kills");
+    const aborted = fleet.history.operations.filter(({ result }) => result.kind === "connection-error").length;
     return {
-      broken: true,
-      seen:
-        `${kills} kills under the traffic of ${count} people: ${broken} of their requests broke, no session was lost, ` +
+      connectionErrors: true,
+      details:
+        `${kills} kills under the traffic of ${count} users: ${aborted} requests were aborted, no session was lost, ` +
         `ready again after ${(percentile(readyAfterMs, 0.5) / 1000).toFixed(1)} s (median)`,
     };
   },
 };
 
-/** One always lives; which one dies next, and when, is chance. */
+/** At least one instance stays alive. Which one is killed, and when, is random. */
 async function killAtRandom({ instances }: Fleet, kills: number, readyAfterMs: number[]): Promise<void> {
-  const dead = new Map<Instance, Promise<void>>();
+  const restarting = new Map<Instance, Promise<void>>();
   for (let kill = 0; kill < kills; kill++) {
-    while (dead.size > 1) await Promise.race(dead.values());
-    const alive = instances.filter((each) => !dead.has(each));
+    while (restarting.size > 1) await Promise.race(restarting.values());
+    const alive = instances.filter((each) => !restarting.has(each));
     const victim = alive[Math.floor(Math.random() * alive.length)] as Instance;
     await victim.process.kill("SIGKILL");
     const fromMs = performance.now();
-    const revived = victim.process.restart().then(() => {
+    const restarted = victim.process.restart().then(() => {
       readyAfterMs.push(performance.now() - fromMs);
-      dead.delete(victim);
+      restarting.delete(victim);
     });
-    dead.set(victim, revived);
-    await sleep(Math.random() * LONGEST_PAUSE_BETWEEN_KILLS_MS);
+    restarting.set(victim, restarted);
+    await sleep(Math.random() * MAX_PAUSE_BETWEEN_KILLS_MS);
   }
-  await Promise.all(dead.values());
+  await Promise.all(restarting.values());
 }

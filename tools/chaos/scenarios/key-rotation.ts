@@ -1,62 +1,62 @@
-// The secret keys change while people are logged in, instance by instance: nobody is logged out, and no instance ever
-// meets what another one has sealed with a key that it does not have.
+// Rotation of SECRET_KEYS, instance by instance: no session ends, and no instance reads a token set that is encrypted with a
+// key it does not have.
 import { randomBytes } from "node:crypto";
 import type { Fleet } from "../fleet.ts";
 import { inParallel, type Outcome, type Scenario, type Size } from "../scenario.ts";
-import { healed, startTraffic } from "../traffic.ts";
-import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
+import { waitForRecovery, startTraffic } from "../traffic.ts";
+import { expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
-  full: { rotations: 2, visitors: 10 },
-  short: { rotations: 1, visitors: 5 },
-  tiny: { rotations: 1, visitors: 3 },
+  full: { rotations: 2, browsers: 10 },
+  short: { rotations: 1, browsers: 5 },
+  tiny: { rotations: 1, browsers: 3 },
 } as const satisfies Record<Size, object>;
 
 export const keyRotation: Scenario = {
   name: "rotation of SECRET_KEYS",
   env: { DRAIN_SECONDS: "4" },
   async run(fleet, size): Promise<Outcome> {
-    const { rotations, visitors: count } = COUNTS[size];
-    const visitors = await Promise.all(Array.from({ length: count }, () => newVisitor(fleet)));
-    fleet.balancer.probe();
-    const traffic = startTraffic(visitors, { pauseMs: 50 });
+    const { rotations, browsers: count } = COUNTS[size];
+    const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
+    fleet.balancer.startProbes();
+    const traffic = startTraffic(browsers, { pauseMs: 50 });
     try {
-      for (let rotation = 0; rotation < rotations; rotation++) await rotate(fleet, visitors);
+      for (let rotation = 0; rotation < rotations; rotation++) await rotate(fleet, browsers);
     } finally {
       await traffic.stop();
     }
-    await healed(fleet, visitors, "the rotation");
+    await waitForRecovery(fleet, browsers, "the rotation");
     return {
-      seen:
-        `${rotations} times: a new key added, put in front, the old one dropped, each instance by instance with refreshes ` +
-        "in between: nobody was logged out and not one request failed",
+      details:
+        `${rotations} times: a new key added, moved to the front, the old one removed, instance by instance with refreshes ` +
+        "in between: no session ended and no request failed",
     };
   },
 };
 
-/** Known everywhere first, then in front everywhere, and the old one dropped once nothing is sealed with it any more. */
-async function rotate(fleet: Fleet, visitors: readonly Visitor[]): Promise<void> {
+/** Adds the new key on every instance, moves it to the front, and removes the old key once no token set uses it. */
+async function rotate(fleet: Fleet, browsers: readonly ChaosBrowser[]): Promise<void> {
   const old = fleet.secretKeys;
   const next = randomBytes(32);
   fleet.useKeys([...old, next]);
-  await roll(fleet, visitors, [...old, next]);
-  await roll(fleet, visitors, [next, ...old]);
-  // Every session is sealed again with its next refresh.
-  await inParallel(visitors.length, 5, async (index) => refreshed(fleet, visitors[index] as Visitor));
+  await restartAll(fleet, browsers, [...old, next]);
+  await restartAll(fleet, browsers, [next, ...old]);
+  // A refresh encrypts the token set with the new key.
+  await inParallel(browsers.length, 5, async (index) => refresh(fleet, browsers[index] as ChaosBrowser));
   fleet.useKeys([next]);
-  await roll(fleet, visitors, [next]);
+  await restartAll(fleet, browsers, [next]);
 }
 
-async function roll(fleet: Fleet, visitors: readonly Visitor[], keys: readonly Buffer[]): Promise<void> {
-  const [visitor] = visitors as readonly [Visitor, ...Visitor[]];
+async function restartAll(fleet: Fleet, browsers: readonly ChaosBrowser[], keys: readonly Buffer[]): Promise<void> {
+  const [browser] = browsers as readonly [ChaosBrowser, ...ChaosBrowser[]];
   for (const { process } of fleet.instances) {
     await process.restart({ SECRET_KEYS: keys.map((key) => key.toString("base64url")).join(",") });
-    // While some have the new settings and some the old: sealed by the one, opened by the other.
-    await refreshed(fleet, visitor);
+    // Mixed settings: one instance encrypts, another one decrypts.
+    await refresh(fleet, browser);
   }
 }
 
-async function refreshed(fleet: Fleet, visitor: Visitor): Promise<void> {
-  await expireAccessToken(fleet, visitor);
-  await visitor.get("api");
+async function refresh(fleet: Fleet, browser: ChaosBrowser): Promise<void> {
+  await expireAccessToken(fleet, browser);
+  await browser.get("api");
 }

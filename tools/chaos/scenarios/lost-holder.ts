@@ -1,115 +1,125 @@
-// Whoever holds the refresh lease is killed, frozen, or cut off from Redis in mid-refresh; each has a defined outcome
-// (docs/decisions/0004): exactly one further attempt, and what the lost holder writes late is fenced off.
+// The holder of the refresh lease is killed, frozen, or cut off from Redis during the refresh (docs/decisions/0004): exactly
+// one further attempt follows, and the fencing token rejects the late write of the former holder.
 import { until } from "@cloakroom/testkit/until.ts";
 import { gate, type Outcome, type Scenario } from "../scenario.ts";
 import type { Fleet, Instance } from "../fleet.ts";
-import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
+import { expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const TIMEOUT_SECONDS = 4;
 
-/** What a provider that knows no rotation would answer; ours never issued it. */
-const LATE_ANSWER = {
+/** Token response of a provider without rotation; the test provider never issued these tokens. */
+const LATE_RESPONSE = {
   contentType: "application/json",
   body: JSON.stringify({ access_token: "late", refresh_token: "late", token_type: "Bearer", expires_in: 3_600 }),
 };
 
 export const lostHolder: Scenario = {
   name: "lease holder killed, frozen, cut off",
-  // A lease of four seconds and two, so that its end is soon; see refreshTiming. The log tells of late writes.
+  // A lease of 4 + 2 s, so that it expires soon (see refreshTiming). Late writes are logged at level info.
   env: { OIDC_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS), LOG_LEVEL: "info", REDIS_TIMEOUT_MS: "1000" },
   async run(fleet): Promise<Outcome> {
     const { provider, history } = fleet;
     const [killed, frozen, other] = fleet.instances as readonly [Instance, Instance, Instance];
-    const [unspent, spent, paused, late] = [
-      await newVisitor(fleet),
-      await newVisitor(fleet),
-      await newVisitor(fleet),
-      await newVisitor(fleet),
+    const [unused, used, paused, late] = [
+      await logInNewUser(fleet),
+      await logInNewUser(fleet),
+      await logInNewUser(fleet),
+      await logInNewUser(fleet),
     ] as const;
-    const all = [unspent, spent, paused, late];
-    for (const visitor of all) await expireAccessToken(fleet, visitor);
+    const all = [unused, used, paused, late];
+    for (const browser of all) await expireAccessToken(fleet, browser);
     const before = { tokenRequests: provider.count("token"), reuses: provider.count("refresh-token-reuse") };
     const never = gate();
 
-    // The provider has not looked at the token yet when its spender dies.
-    provider.faults.set({ endpoint: "token", times: 1, processWhen: never.opened });
-    await holding(fleet, unspent, killed);
-    // The provider has taken the token and its answer is on the way.
-    provider.faults.set({ endpoint: "token", times: 1, answerWhen: never.opened });
-    await holding(fleet, spent, killed);
+    // The instance is killed before the provider uses the token.
+    provider.faults.set({ endpoint: "token", times: 1, processAfter: never.opened });
+    await startRefresh(fleet, unused, killed);
+    // The instance is killed after the provider used the token, before the response.
+    provider.faults.set({ endpoint: "token", times: 1, respondAfter: never.opened });
+    await startRefresh(fleet, used, killed);
     await killed.process.kill("SIGKILL");
 
-    // Standing still while the provider has not looked at the token.
-    provider.faults.set({ endpoint: "token", times: 1, processWhen: never.opened });
-    await holding(fleet, paused, frozen);
-    // The result is on its way to Redis, and stays there until others have refreshed.
-    const answered = gate();
-    provider.faults.set({ endpoint: "token", times: 1, status: 200, ...LATE_ANSWER, processWhen: answered.opened });
-    const waiting = await holding(fleet, late, frozen);
+    // The instance is frozen before the provider uses the token.
+    provider.faults.set({ endpoint: "token", times: 1, processAfter: never.opened });
+    await startRefresh(fleet, paused, frozen);
+    // The write of the new token set is held back until another instance has refreshed.
+    const responding = gate();
+    provider.faults.set({
+      endpoint: "token",
+      times: 1,
+      status: 200,
+      ...LATE_RESPONSE,
+      processAfter: responding.opened,
+    });
+    const waiting = await startRefresh(fleet, late, frozen);
     frozen.link.hold();
-    answered.open();
-    await waiting.answer;
+    responding.open();
+    await waiting.result;
     await frozen.process.kill("SIGSTOP");
 
-    for (const visitor of all) await untilDecided(visitor, other);
+    for (const browser of all) await waitForTakeover(browser, other);
     await frozen.process.kill("SIGCONT");
     frozen.link.clear();
     await until("the late write has reached Redis", () =>
       /token set was (stored late|not needed)/.test(frozen.process.output()),
     );
-    history.spendings.push({
-      during: "four lost holders",
+    history.tokenRequestCounts.push({
+      during: "four lost lease holders",
       tokenRequests: provider.count("token") - before.tokenRequests,
       expectedRequests: 2 * all.length,
       reuses: provider.count("refresh-token-reuse") - before.reuses,
-      // The one whose answer died with its spender: the further attempt is the defined one.
+      // The token whose response was lost is sent once more by the further attempt.
       expectedReuses: 1,
     });
     await killed.process.restart();
-    await everywhereOneMoreRefresh(fleet, [unspent, paused, late]);
+    await refreshOnceMore(fleet, [unused, paused, late]);
     return {
-      ...{ unavailable: true, broken: true, ended: new Map([[spent.name, "session_expired"]]) },
-      seen:
-        "token not looked at: kept; token spent, answer lost: one further attempt, refused, session ended with its " +
-        "reason; frozen and resumed: kept; late write: refused",
+      ...{ unavailable: true, connectionErrors: true, ended: new Map([[used.name, "session_expired"]]) },
+      details:
+        "token not used: session kept; token used, response lost: one further attempt, rejected, session ended; " +
+        "frozen and resumed: session kept; late write: rejected",
     };
   },
 };
 
-/** Sends the request that makes this instance the holder, and waits until the provider has it. */
-async function holding({ provider }: Fleet, visitor: Visitor, at: Instance) {
+/** Makes `at` the lease holder: sends a request and waits until the provider receives the refresh. */
+async function startRefresh({ provider }: Fleet, browser: ChaosBrowser, at: Instance) {
   const before = provider.count("token");
-  const answer = visitor.get("api", at);
+  const result = browser.get("api", at);
   await until("the provider has the refresh", () => provider.count("token") > before);
-  return { answer };
+  return { result };
 }
 
-/** The next instance takes over once the lease is over; until then it answers 503. */
-async function untilDecided(visitor: Visitor, at: Instance): Promise<void> {
-  await until(`${visitor.name} gets an answer`, async () => {
-    const answer = await visitor.get("api", at);
-    return answer.kind === "answered" && answer.status !== 503;
+/** Another instance takes over when the lease expires; until then it responds 503. */
+async function waitForTakeover(browser: ChaosBrowser, at: Instance): Promise<void> {
+  await until(`${browser.name} receives a response`, async () => {
+    const result = await browser.get("api", at);
+    return result.kind === "response" && result.status !== 503;
   });
 }
 
-/** What was kept is good for the next refresh too: nothing stale was written over it. */
-async function everywhereOneMoreRefresh(fleet: Fleet, visitors: readonly Visitor[]): Promise<void> {
+/** The stored token set works for the next refresh: no stale write replaced it. */
+async function refreshOnceMore(fleet: Fleet, browsers: readonly ChaosBrowser[]): Promise<void> {
   const { provider, history, instances } = fleet;
   const before = { tokenRequests: provider.count("token"), reuses: provider.count("refresh-token-reuse") };
-  for (const visitor of visitors) {
-    await expireAccessToken(fleet, visitor);
-    await Promise.all(instances.map((instance) => visitor.get("api", instance)));
+  for (const browser of browsers) {
+    await expireAccessToken(fleet, browser);
+    await Promise.all(instances.map((instance) => browser.get("api", instance)));
   }
-  history.spendings.push({
-    during: "the refresh after that",
+  history.tokenRequestCounts.push({
+    during: "the next refresh",
     tokenRequests: provider.count("token") - before.tokenRequests,
-    expectedRequests: visitors.length,
+    expectedRequests: browsers.length,
     reuses: provider.count("refresh-token-reuse") - before.reuses,
     expectedReuses: 0,
   });
-  for (const visitor of visitors) {
-    const answers = await Promise.all(instances.map((instance) => visitor.get("api", instance)));
-    const areGood = answers.every((answer) => answer.kind === "answered" && answer.status === 200);
-    history.claims.push({ invariant: "I4", claim: `${visitor.name} goes on after a lost holder`, holds: areGood });
+  for (const browser of browsers) {
+    const results = await Promise.all(instances.map((instance) => browser.get("api", instance)));
+    const areGood = results.every((result) => result.kind === "response" && result.status === 200);
+    history.assertions.push({
+      invariant: "I4",
+      text: `${browser.name} works after the loss of its lease holder`,
+      holds: areGood,
+    });
   }
 }

@@ -1,9 +1,9 @@
-// What one instance holds in memory with thousands of sessions and open event streams.
+// Resident memory of one instance with thousands of sessions and open event streams.
 import { get, type ClientRequest } from "node:http";
 import type { Instance } from "../fleet.ts";
 import { until } from "@cloakroom/testkit/until.ts";
 import { inParallel, type Outcome, type Scenario, type Size } from "../scenario.ts";
-import { anotherSession, newVisitor, type Visitor } from "../visitor.ts";
+import { addSessionOf, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
   full: { sessions: 10_000, streams: 2_000 },
@@ -16,34 +16,34 @@ export const memory: Scenario = {
   async run(fleet, size): Promise<Outcome> {
     const { sessions: count, streams } = COUNTS[size];
     const instance = fleet.instances[0] as Instance;
-    const user = await newVisitor(fleet);
+    const user = await logInNewUser(fleet);
     await inParallel(500, 20, () => user.get("api", instance));
-    const atFirst = await residentMb(instance);
-    const sessions: Visitor[] = [];
+    const initialMb = await residentMb(instance);
+    const sessions: ChaosBrowser[] = [];
     await inParallel(count, 50, async () => {
-      const visitor = await anotherSession(fleet, user);
-      await visitor.get("api", instance);
-      sessions.push(visitor);
+      const browser = await addSessionOf(fleet, user);
+      await browser.get("api", instance);
+      sessions.push(browser);
     });
-    const withSessions = await residentMb(instance);
+    const sessionsMb = await residentMb(instance);
     const open: Stream[] = [];
     try {
       await inParallel(
         streams,
         50,
-        async (index) => void open.push(await openStream(instance, sessions[index] as Visitor)),
+        async (index) => void open.push(await openStream(instance, sessions[index] as ChaosBrowser)),
       );
-      const withStreams = await residentMb(instance);
+      const streamsMb = await residentMb(instance);
       await inParallel(streams, 50, (index) => sessions[index]?.get("api", instance) ?? Promise.resolve());
-      const alive = open.filter(({ isOpen }) => isOpen()).length;
-      fleet.history.claims.push({
-        ...{ invariant: "I8", holds: alive === streams },
-        claim: `${alive} of ${streams} event streams are open at the same time`,
+      const openCount = open.filter(({ isOpen }) => isOpen()).length;
+      fleet.history.assertions.push({
+        ...{ invariant: "I8", holds: openCount === streams },
+        text: `${openCount} of ${streams} event streams are open at the same time`,
       });
       return {
-        seen:
-          `one instance: ${atFirst} MB resident after its first 500 requests, ${withSessions} MB with ${count} live ` +
-          `sessions that it has served, ${withStreams} MB with ${streams} event streams of theirs open through /api besides`,
+        details:
+          `one instance: ${initialMb} MB resident after its first 500 requests, ${sessionsMb} MB with ${count} live ` +
+          `sessions that it has served, ${streamsMb} MB with ${streams} of their event streams open through /api`,
       };
     } finally {
       for (const { request } of open) request.destroy();
@@ -60,8 +60,8 @@ async function residentMb({ managementOrigin }: Instance): Promise<number> {
 
 type Stream = { request: ClientRequest; isOpen: () => boolean };
 
-/** Resolves with its first event. */
-function openStream({ port }: Instance, { headers }: Visitor): Promise<Stream> {
+/** Resolves when the first event arrives. */
+function openStream({ port }: Instance, { headers }: ChaosBrowser): Promise<Stream> {
   return new Promise((resolve, reject) => {
     const request = get(
       `http://127.0.0.1:${port}/api/events?intervalMs=60000`,

@@ -1,18 +1,18 @@
-// The provider down, slow, answering 500 or HTML, and rotating its keys: whoever has a live token notices nothing,
-// who needs a new one gets 503 and keeps the session, and a rotation costs nobody a login.
+// Provider outages (down, slow, responding 500 or HTML) and key rotation: requests with a live token succeed, those that
+// need a refresh receive 503 and keep the session, and no login fails because of a rotation.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet, Instance } from "../fleet.ts";
 import { until } from "@cloakroom/testkit/until.ts";
 import type { Outcome, Scenario, Size } from "../scenario.ts";
-import { spendingFrom } from "../spending.ts";
-import { healed, startTraffic } from "../traffic.ts";
-import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
+import { countTokenRequests } from "../token-requests.ts";
+import { waitForRecovery, startTraffic } from "../traffic.ts";
+import { expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
-  full: { visitors: 10, refusals: 30, rotations: 3, rotateEveryMs: 10_000 },
-  short: { visitors: 5, refusals: 5, rotations: 1, rotateEveryMs: 6_000 },
-  tiny: { visitors: 3, refusals: 2, rotations: 1, rotateEveryMs: 1_000 },
+  full: { browsers: 10, refusals: 30, rotations: 3, rotateEveryMs: 10_000 },
+  short: { browsers: 5, refusals: 5, rotations: 1, rotateEveryMs: 6_000 },
+  tiny: { browsers: 3, refusals: 2, rotations: 1, rotateEveryMs: 1_000 },
 } as const satisfies Record<Size, object>;
 
 const TIMEOUT_SECONDS = 1;
@@ -27,13 +27,17 @@ const clear = ({ provider }: Fleet) => provider.faults.clear();
 const OUTAGES: readonly Outage[] = [
   { name: "down", begin: ({ provider }) => provider.down(), end: ({ provider }) => provider.up() },
   {
-    name: "slower than its deadline",
+    name: "slower than the deadline",
     begin: ({ provider }) => provider.faults.set({ endpoint: "all", delayMs: TIMEOUT_SECONDS * 1_000 + 200 }),
     end: clear,
   },
-  { name: "answering 500", begin: ({ provider }) => provider.faults.set({ endpoint: "all", status: 500 }), end: clear },
   {
-    name: "answering HTML",
+    name: "responding 500",
+    begin: ({ provider }) => provider.faults.set({ endpoint: "all", status: 500 }),
+    end: clear,
+  },
+  {
+    name: "responding HTML",
     begin: ({ provider }) =>
       provider.faults.set({ endpoint: "all", status: 200, contentType: "text/html", body: "<h1>Sorry</h1>" }),
     end: clear,
@@ -44,62 +48,62 @@ export const providerOutages: Scenario = {
   name: "provider outages",
   env: { OIDC_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS) },
   async run(fleet, size): Promise<Outcome> {
-    const { visitors: count, refusals, rotations, rotateEveryMs } = COUNTS[size];
-    const visitors = await Promise.all(Array.from({ length: count }, () => newVisitor(fleet)));
-    const live = visitors.slice(1);
-    const expired = visitors[0] as Visitor;
-    // The API has to know the provider's keys as well.
-    for (const each of visitors) await each.get("api");
+    const { browsers: count, refusals, rotations, rotateEveryMs } = COUNTS[size];
+    const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
+    const live = browsers.slice(1);
+    const expired = browsers[0] as ChaosBrowser;
+    // The API must fetch the provider's keys before the outage.
+    for (const each of browsers) await each.get("api");
     const traffic = startTraffic(live, { pauseMs: 20 });
     const before = fleet.provider.count("jwks");
     let logins = 0;
     try {
-      for (const outage of OUTAGES) await suffer(fleet, { expired, live, outage, refusals });
+      for (const outage of OUTAGES) await runOutage(fleet, { expired, live, outage, refusals });
       logins = await rotateKeys(fleet, rotations, rotateEveryMs);
     } finally {
       await traffic.stop();
     }
     const ofLive = new Set(live.map(({ name }) => name));
-    const disturbed = fleet.history.operations.filter(
-      ({ session, answer }) => ofLive.has(session) && (answer.kind === "broken" || answer.status !== 200),
+    const failed = fleet.history.operations.filter(
+      ({ session, result }) => ofLive.has(session) && (result.kind === "connection-error" || result.status !== 200),
     );
-    fleet.history.claims.push({
-      ...{ invariant: "I5", holds: disturbed.length === 0 },
-      claim: `${disturbed.length} requests with a live token noticed an outage of the provider`,
+    fleet.history.assertions.push({
+      ...{ invariant: "I5", holds: failed.length === 0 },
+      text: `${failed.length} requests with a live token failed during an outage of the provider`,
     });
     return {
       unavailable: true,
-      seen:
-        `${OUTAGES.map(({ name }) => name).join(", ")}: whoever had a live token noticed nothing, the others got 503 and kept ` +
-        `their session; keys rotated ${rotations} times, every ${rotateEveryMs / 1000} s and the old ones dropped at once: ` +
-        `${logins} logins, none failed, the keys fetched ${fleet.provider.count("jwks") - before} times by three instances`,
+      details:
+        `${OUTAGES.map(({ name }) => name).join(", ")}: requests with a live token succeeded, others received 503 and kept ` +
+        `their session; keys rotated ${rotations} times, every ${rotateEveryMs / 1000} s, old ones removed at once: ` +
+        `${logins} logins, none failed, keys fetched ${fleet.provider.count("jwks") - before} times by three instances`,
     };
   },
 };
 
-type Suffering = { expired: Visitor; live: readonly Visitor[]; outage: Outage; refusals: number };
+type OutageRun = { expired: ChaosBrowser; live: readonly ChaosBrowser[]; outage: Outage; refusals: number };
 
-async function suffer(fleet: Fleet, { expired, live, outage, refusals }: Suffering): Promise<void> {
+async function runOutage(fleet: Fleet, { expired, live, outage, refusals }: OutageRun): Promise<void> {
   const { history } = fleet;
   await outage.begin(fleet);
   await expireAccessToken(fleet, expired);
   const from = history.operations.length;
-  await until(`${refusals} refusals while the provider is ${outage.name}`, async () => {
+  await until(`${refusals} responses of 503 while the provider is ${outage.name}`, async () => {
     await Promise.all(fleet.instances.map((instance) => expired.get("api", instance)));
-    const refused = history.operations
+    const rejected = history.operations
       .slice(from)
-      .filter(({ session, answer }) => session === expired.name && answer.kind === "answered" && answer.status === 503);
-    return refused.length >= refusals;
+      .filter(({ session, result }) => session === expired.name && result.kind === "response" && result.status === 503);
+    return rejected.length >= refusals;
   });
   await outage.end(fleet);
-  await healed(fleet, [expired, ...live], `the provider was ${outage.name}`);
-  const spent = spendingFrom(fleet, `after it was ${outage.name}`);
+  await waitForRecovery(fleet, [expired, ...live], `the provider was ${outage.name}`);
+  const expectTokenRequests = countTokenRequests(fleet, `after it was ${outage.name}`);
   await expireAccessToken(fleet, expired);
   for (const instance of fleet.instances) await expired.get("api", instance);
-  spent({ requests: 1 });
+  expectTokenRequests({ requests: 1 });
 }
 
-/** @returns how many logins there were meanwhile */
+/** @returns the number of logins during the rotations */
 async function rotateKeys(fleet: Fleet, rotations: number, everyMs: number): Promise<number> {
   const { provider, history, instances } = fleet;
   let logins = 0;
@@ -108,9 +112,9 @@ async function rotateKeys(fleet: Fleet, rotations: number, everyMs: number): Pro
     while (!isOver) {
       logins += 1;
       const status = await loginAt(fleet, instance);
-      history.claims.push({
+      history.assertions.push({
         ...{ invariant: "failed", holds: status === 303 },
-        claim: `a login while the keys are rotated is answered ${status}`,
+        text: `a login while the keys are rotated responds ${status}`,
       });
     }
   });

@@ -1,24 +1,25 @@
-// Redis killed and restarted, frozen, unreachable, slow, cut off, full, read-only, loading, refusing us, each under
-// traffic: 200 or 503, nobody is logged out, a frozen one costs nobody more than half a second, and everything heals.
+// Redis outages under traffic: killed and restarted, frozen, unreachable, slow, connections closed, full, read-only, loading,
+// rejecting the gateway. Requests receive 200 or 503, no session ends, a frozen Redis delays a response by at most half a
+// second, and every instance recovers.
 import type { Redis } from "ioredis";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import type { Fleet } from "../fleet.ts";
 import { until } from "@cloakroom/testkit/until.ts";
 import type { Outcome, Scenario, Size } from "../scenario.ts";
-import { healed, percentile, startTraffic } from "../traffic.ts";
-import { expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
+import { waitForRecovery, percentile, startTraffic } from "../traffic.ts";
+import { expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
-  full: { visitors: 20, repeats: 3, refusals: 50, frozenRefusals: 400, junk: 5_000 },
-  short: { visitors: 6, repeats: 1, refusals: 5, frozenRefusals: 20, junk: 5_000 },
-  tiny: { visitors: 3, repeats: 1, refusals: 2, frozenRefusals: 4, junk: 2_500 },
+  full: { browsers: 20, repeats: 3, refusals: 50, frozenRefusals: 400, junk: 5_000 },
+  short: { browsers: 6, repeats: 1, refusals: 5, frozenRefusals: 20, junk: 5_000 },
+  tiny: { browsers: 3, repeats: 1, refusals: 2, frozenRefusals: 4, junk: 2_500 },
 } as const satisfies Record<Size, object>;
 
 const REDIS_TIMEOUT_MS = 400;
-/** What a 503 may take while Redis is frozen (p99). */
-const LONGEST_REFUSAL_MS = 500;
-/** Of each key when it starts: long enough to be seen loading. */
+/** Limit for the duration of a 503 while Redis is frozen (p99). */
+const MAX_UNAVAILABLE_MS = 500;
+/** Delay per key while Redis loads, so that the LOADING state lasts long enough to be observed. */
 const LOAD_DELAY_US = 400;
 
 type Outage = {
@@ -27,8 +28,8 @@ type Outage = {
   end: (fleet: Fleet) => Promise<unknown> | void;
 };
 
-const onLinks = (weather: "blackHole" | "clear" | "reset") => (fleet: Fleet) =>
-  fleet.instances.forEach(({ link }) => link[weather]());
+const onLinks = (fault: "blackHole" | "clear" | "reset") => (fleet: Fleet) =>
+  fleet.instances.forEach(({ link }) => link[fault]());
 const configure = (name: string, value: string) => (fleet: Fleet) => serverOf(fleet).config("SET", name, value);
 
 const OUTAGES: readonly Outage[] = [
@@ -47,7 +48,7 @@ const OUTAGES: readonly Outage[] = [
     end: (fleet) => serverOf(fleet).call("REPLICAOF", "NO", "ONE"),
   },
   {
-    name: "refusing us",
+    name: "rejecting the gateway",
     async begin(fleet) {
       await configure("requirepass", "another")(fleet);
       onLinks("reset")(fleet);
@@ -61,85 +62,85 @@ export const redisOutages: Scenario = {
   env: { REDIS_TIMEOUT_MS: String(REDIS_TIMEOUT_MS) },
   startRedis: () => startRedis(["--key-load-delay", String(LOAD_DELAY_US)]),
   async run(fleet, size): Promise<Outcome> {
-    const { visitors: count, repeats, refusals, frozenRefusals, junk } = COUNTS[size];
-    const visitors = await Promise.all(Array.from({ length: count }, () => newVisitor(fleet)));
-    const traffic = startTraffic(visitors, { pauseMs: size === "full" ? 20 : 0 });
+    const { browsers: count, repeats, refusals, frozenRefusals, junk } = COUNTS[size];
+    const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
+    const traffic = startTraffic(browsers, { pauseMs: size === "full" ? 20 : 0 });
     const frozenMs: number[] = [];
     try {
       for (let repeat = 0; repeat < repeats; repeat++) {
         for (const outage of OUTAGES) {
           const isFrozen = outage.name === "frozen";
-          const took = await suffer(fleet, { visitors, outage, refusals: isFrozen ? frozenRefusals : refusals });
+          const took = await runOutage(fleet, { browsers, outage, refusals: isFrozen ? frozenRefusals : refusals });
           if (isFrozen) frozenMs.push(...took);
         }
         fleet.instances.forEach(({ link }) => link.reset());
-        await healed(fleet, visitors, "its connections were cut");
+        await waitForRecovery(fleet, browsers, "its connections were closed");
       }
-      await loading(fleet, visitors, junk);
+      await restartWithManyKeys(fleet, browsers, junk);
     } finally {
       await traffic.stop();
     }
     const p99 = percentile(frozenMs, 0.99);
     if (size === "full")
-      fleet.history.claims.push({
-        ...{ invariant: "I5", holds: p99 <= LONGEST_REFUSAL_MS },
-        claim: `a 503 for a frozen Redis comes after ${p99.toFixed(0)} ms, at most ${LONGEST_REFUSAL_MS} ms (p99)`,
+      fleet.history.assertions.push({
+        ...{ invariant: "I5", holds: p99 <= MAX_UNAVAILABLE_MS },
+        text: `a 503 while Redis is frozen takes ${p99.toFixed(0)} ms, at most ${MAX_UNAVAILABLE_MS} ms (p99)`,
       });
     return {
       unavailable: true,
-      seen:
-        `${repeats} times ${OUTAGES.map(({ name }) => name).join(", ")}, connections cut; once loading: 503 while it lasted, ` +
-        `for logins too, all sessions went on afterwards; ${frozenMs.length} answers for a frozen one: p99 ${p99.toFixed(0)} ms`,
+      details:
+        `${repeats} times ${OUTAGES.map(({ name }) => name).join(", ")}, connections closed; once loading: 503 meanwhile, ` +
+        `for logins too, all sessions continued afterwards; ${frozenMs.length} responses while frozen: p99 ${p99.toFixed(0)} ms`,
     };
   },
 };
 
-type Suffering = { visitors: readonly Visitor[]; outage: Outage; refusals: number };
+type OutageRun = { browsers: readonly ChaosBrowser[]; outage: Outage; refusals: number };
 
-/** @returns how long each 503 took, in milliseconds */
-async function suffer(fleet: Fleet, { visitors, outage, refusals }: Suffering): Promise<number[]> {
+/** @returns the duration of each 503, in milliseconds */
+async function runOutage(fleet: Fleet, { browsers, outage, refusals }: OutageRun): Promise<number[]> {
   const { history } = fleet;
-  // One needs a refresh during the outage: its token must not be spent twice, nor be lost. Where reads still work, it
-  // is the one who is refused.
-  const [refreshing] = visitors;
+  // One session needs a refresh during the outage: its token must not be used twice or lost. Where reads still work, only
+  // this session receives 503.
+  const [refreshing] = browsers;
   if (refreshing !== undefined) await expireAccessToken(fleet, refreshing);
   await outage.begin(fleet);
   const fromMs = performance.now();
-  const isRefused = ({ startedMs, answer }: (typeof history.operations)[number]) =>
-    startedMs >= fromMs && answer.kind === "answered" && answer.status === 503;
+  const isUnavailable = ({ startedMs, result }: (typeof history.operations)[number]) =>
+    startedMs >= fromMs && result.kind === "response" && result.status === 503;
   const from = history.operations.length;
-  await until(`${refusals} refusals while Redis is ${outage.name}`, () => {
-    return history.operations.slice(from).filter(isRefused).length >= refusals;
+  await until(`${refusals} responses of 503 while Redis is ${outage.name}`, () => {
+    return history.operations.slice(from).filter(isUnavailable).length >= refusals;
   });
-  await loginIsRefused(fleet, outage.name);
+  await assertLoginUnavailable(fleet, outage.name);
   await outage.end(fleet);
-  const refused = history.operations.slice(from).filter(isRefused);
-  await healed(fleet, visitors, `Redis was ${outage.name}`);
+  const refused = history.operations.slice(from).filter(isUnavailable);
+  await waitForRecovery(fleet, browsers, `Redis was ${outage.name}`);
   return refused.map(({ startedMs, endedMs }) => endedMs - startedMs);
 }
 
-/** A login that cannot be stored is a 503 of ours, and gets no session cookie. */
-async function loginIsRefused({ publicOrigin, history }: Fleet, outage: string): Promise<void> {
+/** A login that cannot be stored responds 503 and sets no session cookie. */
+async function assertLoginUnavailable({ publicOrigin, history }: Fleet, outage: string): Promise<void> {
   const browser = testBrowser(publicOrigin, async () => `${publicOrigin}/bff/callback?code=none&state=none`);
   const { status } = await browser.navigate("/bff/login");
   const isWithoutCookie = browser.cookies.get("__Host-Http-session") === undefined;
-  history.claims.push({
+  history.assertions.push({
     ...{ invariant: "I5", holds: (status === 303 || status === 503) && isWithoutCookie },
-    claim: `a login begins or is 503 while Redis is ${outage}: ${status}`,
+    text: `a login begins or is 503 while Redis is ${outage}: ${status}`,
   });
 }
 
-/** It says LOADING to everybody until it has read what it had kept. */
-async function loading(fleet: Fleet, visitors: readonly Visitor[], junk: number): Promise<void> {
+/** Restarts Redis with many keys: it rejects commands with LOADING until it has read them. */
+async function restartWithManyKeys(fleet: Fleet, browsers: readonly ChaosBrowser[], junk: number): Promise<void> {
   const filling = serverOf(fleet).pipeline();
   for (let index = 0; index < junk; index++) filling.set(`junk-${index}`, "1");
   await filling.exec();
   await fleet.redis.kill();
   await fleet.redis.start();
-  await healed(fleet, visitors, "Redis was loading");
+  await waitForRecovery(fleet, browsers, "Redis was loading");
 }
 
-/** Past the links, by the connection that looks into Redis for the scenario. */
+/** The harness's own connection, which bypasses the fault proxies. */
 function serverOf({ store }: Fleet<TestRedis>): Redis {
   return store.client as Redis;
 }

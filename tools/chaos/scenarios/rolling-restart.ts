@@ -1,33 +1,33 @@
-// SIGTERM to one instance after the other under load, behind a balancer that asks for readiness: no request fails,
-// neither on a new connection nor on one that is kept open, and none that takes long.
+// Rolling restart: SIGTERM to one instance after the other under load, behind a load balancer with readiness probes. No
+// request fails, on new connections, on keep-alive connections, or while it takes long.
 import { type Outcome, type Scenario, type Size } from "../scenario.ts";
-import { healed, startTraffic } from "../traffic.ts";
-import { keptOpen, newVisitor } from "../visitor.ts";
+import { waitForRecovery, startTraffic } from "../traffic.ts";
+import { withKeepAlive, logInNewUser } from "../browser.ts";
 
 const COUNTS = {
-  full: { rounds: 4, visitors: 20 },
-  short: { rounds: 1, visitors: 8 },
-  tiny: { rounds: 1, visitors: 4 },
+  full: { rounds: 4, browsers: 20 },
+  short: { rounds: 1, browsers: 8 },
+  tiny: { rounds: 1, browsers: 4 },
 } as const satisfies Record<Size, object>;
 
 export const rollingRestart: Scenario = {
   name: "rolling restart",
   async run(fleet, size): Promise<Outcome> {
-    const { rounds, visitors: count } = COUNTS[size];
-    const visitors = await Promise.all(Array.from({ length: count }, () => newVisitor(fleet)));
-    fleet.balancer.probe();
+    const { rounds, browsers: count } = COUNTS[size];
+    const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
+    fleet.balancer.startProbes();
     const traffic = [
-      startTraffic(visitors, { pauseMs: 50 }),
-      // Their connections are never idle for long, as a browser's that polls.
-      startTraffic(visitors.map((each) => keptOpen(fleet, each))),
-      startTraffic(visitors.slice(0, 3), { what: ["slow"] }),
+      startTraffic(browsers, { pauseMs: 50 }),
+      // Keep-alive connections that are never idle for long, like those of a polling browser.
+      startTraffic(browsers.map((each) => withKeepAlive(fleet, each))),
+      startTraffic(browsers.slice(0, 3), { what: ["slow"] }),
     ];
     try {
       for (let round = 0; round < rounds; round++) for (const { process } of fleet.instances) await process.restart();
     } finally {
       await Promise.all(traffic.map((each) => each.stop()));
     }
-    await healed(fleet, visitors, "the restarts");
-    return { seen: `${rounds * fleet.instances.length} restarts: not one request failed` };
+    await waitForRecovery(fleet, browsers, "the restarts");
+    return { details: `${rounds * fleet.instances.length} restarts: no request failed` };
   },
 };

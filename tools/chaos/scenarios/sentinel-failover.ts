@@ -1,16 +1,16 @@
-// The master dies under traffic and a Sentinel chooses another: what was acknowledged before is true afterwards (a
-// logout above all), and everybody goes on without a restart.
+// Sentinel failover under traffic: the master is killed and a replica is promoted. Acknowledged writes survive, above all
+// logouts, and every instance recovers without a restart.
 import type { Fleet, Instance } from "../fleet.ts";
 import { startSentinelRedis, type SentinelRedis } from "@cloakroom/testkit/redis-sentinel.ts";
 import { inParallel, type Outcome, type Scenario, type Size } from "../scenario.ts";
-import { spendingFrom } from "../spending.ts";
-import { healed, percentile, startTraffic } from "../traffic.ts";
-import { anotherSession, expireAccessToken, newVisitor, type Visitor } from "../visitor.ts";
+import { countTokenRequests } from "../token-requests.ts";
+import { waitForRecovery, percentile, startTraffic } from "../traffic.ts";
+import { addSessionOf, expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
-  full: { failovers: 5, visitors: 10, logouts: 30 },
-  short: { failovers: 2, visitors: 5, logouts: 10 },
-  tiny: { failovers: 1, visitors: 3, logouts: 4 },
+  full: { failovers: 5, browsers: 10, logouts: 30 },
+  short: { failovers: 2, browsers: 5, logouts: 10 },
+  tiny: { failovers: 1, browsers: 3, logouts: 4 },
 } as const satisfies Record<Size, object>;
 
 export const sentinelFailover: Scenario<SentinelRedis> = {
@@ -18,79 +18,87 @@ export const sentinelFailover: Scenario<SentinelRedis> = {
   startRedis: startSentinelRedis,
   env: { REDIS_TIMEOUT_MS: "400" },
   async run(fleet, size): Promise<Outcome> {
-    const { failovers, visitors: count, logouts } = COUNTS[size];
-    const visitors = await Promise.all(Array.from({ length: count }, () => newVisitor(fleet)));
-    const traffic = startTraffic(visitors, { pauseMs: 20 });
+    const { failovers, browsers: count, logouts } = COUNTS[size];
+    const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
+    const traffic = startTraffic(browsers, { pauseMs: 20 });
     const outagesMs: number[] = [];
-    const refused: number[] = [];
+    const unacknowledged: number[] = [];
     try {
       for (let failover = 0; failover < failovers; failover++) {
-        outagesMs.push(await justBefore(fleet, visitors, logouts));
+        outagesMs.push(await failOverAfterWrites(fleet, browsers, logouts));
         await fleet.redis.start();
-        refused.push(await unconfirmed(fleet, visitors[0] as Visitor, logouts));
+        unacknowledged.push(await failOverWithoutReplicas(fleet, browsers[0] as ChaosBrowser, logouts));
         await fleet.redis.start();
       }
     } finally {
       await traffic.stop();
     }
-    const sum = refused.reduce((total, each) => total + each, 0);
+    const sum = unacknowledged.reduce((total, each) => total + each, 0);
     return {
       unavailable: true,
-      seen:
-        `${2 * failovers} masters killed, another one after ${(percentile(outagesMs, 0.5) / 1000).toFixed(1)} s (median): ` +
-        `${failovers * logouts} logouts, logins and refreshes acknowledged just before are true afterwards; of ` +
-        `${failovers * logouts} logouts while the replicas stood still ${sum} were answered 503, and no acknowledged one came undone`,
+      details:
+        `${2 * failovers} masters killed, failover after ${(percentile(outagesMs, 0.5) / 1000).toFixed(1)} s (median): ` +
+        `${failovers * logouts} logouts, logins and refreshes acknowledged just before are valid afterwards; of ` +
+        `${failovers * logouts} logouts while the replicas were frozen ${sum} responded 503, and no acknowledged one was undone`,
     };
   },
 };
 
-/** @returns how long there was no master, in milliseconds */
-async function justBefore(fleet: Fleet<SentinelRedis>, visitors: readonly Visitor[], logouts: number): Promise<number> {
-  const [first] = visitors as readonly [Visitor, ...Visitor[]];
-  const leaving = await Promise.all(Array.from({ length: logouts }, () => anotherSession(fleet, first)));
-  const spent = spendingFrom(fleet, "the failover");
-  for (const each of visitors) await expireAccessToken(fleet, each);
-  const newcomer = await newVisitor(fleet);
-  await Promise.all(visitors.map((each) => each.get("api")));
-  await logOutAll(fleet, leaving);
+/** @returns the time without a master, in milliseconds */
+async function failOverAfterWrites(
+  fleet: Fleet<SentinelRedis>,
+  browsers: readonly ChaosBrowser[],
+  logouts: number,
+): Promise<number> {
+  const [first] = browsers as readonly [ChaosBrowser, ...ChaosBrowser[]];
+  const ending = await Promise.all(Array.from({ length: logouts }, () => addSessionOf(fleet, first)));
+  const expectTokenRequests = countTokenRequests(fleet, "the failover");
+  for (const each of browsers) await expireAccessToken(fleet, each);
+  const newUser = await logInNewUser(fleet);
+  await Promise.all(browsers.map((each) => each.get("api")));
+  await logOut(fleet, ending);
   const outageMs = await fleet.redis.failOver();
-  const all = [...visitors, newcomer];
-  await healed(fleet, all, "the failover");
-  await lookEverywhere(fleet, leaving);
-  // One login, and each refresh once: a refreshed token set that was lost would be spent again.
+  const all = [...browsers, newUser];
+  await waitForRecovery(fleet, all, "the failover");
+  await requestEverywhere(fleet, ending);
+  // One login and one refresh per session: a lost token set would be refreshed again.
   for (const each of all) await expireAccessToken(fleet, each);
   await Promise.all(all.map((each) => each.get("api")));
-  spent({ requests: 1 + visitors.length + all.length });
+  expectTokenRequests({ requests: 1 + browsers.length + all.length });
   return outageMs;
 }
 
 /**
- * The replicas stand still, so that nothing reaches them any more, and then one of them becomes the master.
- * @returns how many logouts were not acknowledged
+ * Freezes the replicas, so that they receive no further writes, and then promotes one of them.
+ * @returns the number of logouts that were not acknowledged
  */
-async function unconfirmed(fleet: Fleet<SentinelRedis>, user: Visitor, logouts: number): Promise<number> {
-  const leaving = await Promise.all(Array.from({ length: logouts }, () => anotherSession(fleet, user)));
+async function failOverWithoutReplicas(
+  fleet: Fleet<SentinelRedis>,
+  user: ChaosBrowser,
+  logouts: number,
+): Promise<number> {
+  const ending = await Promise.all(Array.from({ length: logouts }, () => addSessionOf(fleet, user)));
   await fleet.redis.pauseReplicas();
-  const answers = await logOutAll(fleet, leaving);
+  const results = await logOut(fleet, ending);
   await fleet.redis.kill();
   fleet.redis.resumeReplicas();
-  await healed(fleet, [user], "a failover to a replica that had stood still");
-  const acknowledged = leaving.filter((_, index) => answers[index]);
-  await lookEverywhere(fleet, acknowledged);
-  return leaving.length - acknowledged.length;
+  await waitForRecovery(fleet, [user], "a failover to a replica that was frozen");
+  const acknowledged = ending.filter((_, index) => results[index]);
+  await requestEverywhere(fleet, acknowledged);
+  return ending.length - acknowledged.length;
 }
 
-/** @returns of each whether it was acknowledged */
-async function logOutAll({ instances }: Fleet, leaving: readonly Visitor[]): Promise<boolean[]> {
+/** @returns for each session whether its logout was acknowledged */
+async function logOut({ instances }: Fleet, ending: readonly ChaosBrowser[]): Promise<boolean[]> {
   return Promise.all(
-    leaving.map(async (each, index) => {
-      const answer = await each.logout(instances[index % instances.length] as Instance);
-      return answer.kind === "answered" && answer.status === 200;
+    ending.map(async (each, index) => {
+      const result = await each.logout(instances[index % instances.length] as Instance);
+      return result.kind === "response" && result.status === 200;
     }),
   );
 }
 
-async function lookEverywhere({ instances }: Fleet, ended: readonly Visitor[]): Promise<void> {
+async function requestEverywhere({ instances }: Fleet, ended: readonly ChaosBrowser[]): Promise<void> {
   await inParallel(ended.length, 10, async (index) => {
     for (const instance of instances) await ended[index]?.get("api", instance);
   });

@@ -1,4 +1,4 @@
-// Every chaos scenario of this kind with counts that are tiny; `npm run chaos` has the full ones.
+// Fault scenarios (redis) with minimal counts. `npm run chaos` runs them with full counts.
 import { expect, it } from "vitest";
 import { runScenario, type Scenario } from "../scenario.ts";
 import { SCENARIOS } from "../scenarios.ts";
@@ -6,7 +6,7 @@ import { SCENARIOS } from "../scenarios.ts";
 const scenarios: readonly Scenario[] = SCENARIOS.redis;
 
 it.each(scenarios)(
-  "no promise breaks: $name",
+  'scenario "$name" violates no invariant',
   async (scenario) => {
     expect((await runScenario(scenario, "tiny")).violations).toEqual([]);
   },

@@ -1,4 +1,4 @@
-// Bad weather on demand: delays, wrong answers and cut connections, before or after the request was processed.
+// Fault injection for the provider: delays, substituted responses and connection resets, before or after processing.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
@@ -6,27 +6,28 @@ import { endpointOf, type Counters, type Endpoint } from "./counters.ts";
 
 export type Fault = {
   endpoint: Endpoint | "all";
-  /** Waits before the request is processed. */
+  /** Delay before the request is processed. */
   delayMs?: number;
-  /** Processes the request, then holds the answer back. */
+  /** Delay between processing and response. */
   delayAfterMs?: number;
-  /** The same two with an end that the test decides on, so that what must happen in between has happened. */
-  processWhen?: Promise<unknown>;
-  answerWhen?: Promise<unknown>;
-  /** Answers with this instead of processing. */
+  /** The request is processed when this promise resolves. */
+  processAfter?: Promise<unknown>;
+  /** The request is processed, and the response is sent when this promise resolves. */
+  respondAfter?: Promise<unknown>;
+  /** Status of a response that is sent instead of processing the request. */
   status?: number;
   body?: string;
   contentType?: string;
-  /** Cuts the connection with a TCP reset; nothing is processed. */
+  /** Resets the connection (TCP RST) without processing the request. */
   resetBeforeProcessing?: boolean;
-  /** Processes the request, then cuts the connection: the outcome is unknowable to the caller. */
+  /** Processes the request, then resets the connection: the client cannot know the outcome. */
   resetAfterProcessing?: boolean;
-  /** Ends by itself after so many requests. */
+  /** Number of affected requests; unlimited by default. */
   times?: number;
 };
 
 export type Faults = {
-  /** Replaces whatever was set for that endpoint. */
+  /** Replaces the fault of that endpoint. */
   set: (fault: Fault) => void;
   clear: () => void;
 };
@@ -52,36 +53,36 @@ export function faultyHandler(counters: Counters): FaultyHandler {
       counters.add(endpoint);
       const fault = take(endpoint);
       if (fault === undefined) inner(req, res);
-      else void suffer({ fault, req, res, inner });
+      else void applyFault({ fault, req, res, inner });
     },
   };
 }
 
-type Suffering = { fault: Fault; req: IncomingMessage; res: ServerResponse; inner: RequestListener };
+type FaultyRequest = { fault: Fault; req: IncomingMessage; res: ServerResponse; inner: RequestListener };
 
-async function suffer({ fault, req, res, inner }: Suffering): Promise<void> {
+async function applyFault({ fault, req, res, inner }: FaultyRequest): Promise<void> {
   if (fault.delayMs !== undefined) await wait(fault.delayMs);
-  await fault.processWhen;
+  await fault.processAfter;
   if (res.destroyed || req.socket.destroyed) return;
-  if (fault.resetBeforeProcessing === true) return cut(req);
+  if (fault.resetBeforeProcessing === true) return resetConnection(req);
   if (fault.status !== undefined) {
     req.resume();
     res.writeHead(fault.status, { "content-type": fault.contentType ?? "text/plain" });
     res.end(fault.body ?? "");
     return;
   }
-  if (fault.resetAfterProcessing === true) withholdAnswer(res, () => cut(req));
-  else if (fault.delayAfterMs !== undefined) delayAnswer(res, wait(fault.delayAfterMs));
-  else if (fault.answerWhen !== undefined) delayAnswer(res, fault.answerWhen);
+  if (fault.resetAfterProcessing === true) replaceEnd(res, () => resetConnection(req));
+  else if (fault.delayAfterMs !== undefined) delayEnd(res, wait(fault.delayAfterMs));
+  else if (fault.respondAfter !== undefined) delayEnd(res, fault.respondAfter);
   inner(req, res);
 }
 
-function cut(req: IncomingMessage): void {
+function resetConnection(req: IncomingMessage): void {
   if (req.socket instanceof Socket) req.socket.resetAndDestroy();
 }
 
-/** The answer is complete when `end` is called: only then is everything stored that it speaks of. */
-function withholdAnswer(res: ServerResponse, instead: () => void): void {
+/** Calls `instead` where the response would end: by then the request is processed and its effects are stored. */
+function replaceEnd(res: ServerResponse, instead: () => void): void {
   res.write = () => true;
   res.end = () => {
     instead();
@@ -89,7 +90,7 @@ function withholdAnswer(res: ServerResponse, instead: () => void): void {
   };
 }
 
-function delayAnswer(res: ServerResponse, until: Promise<unknown>): void {
+function delayEnd(res: ServerResponse, until: Promise<unknown>): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
   res.end = (...args: unknown[]) => {
     void until.then(() => end(...args));
