@@ -32,7 +32,7 @@ export async function recordBrowser(context: BrowserContext): Promise<BrowserRec
 }
 
 async function wholeLine(message: ConsoleMessage): Promise<string> {
-  // The values of a page that was left are gone.
+  // Chromium discards the logged values of a page that was left.
   const values = message.args().map((value) => value.jsonValue().catch(() => "gone"));
   return JSON.stringify([message.type(), message.text(), await Promise.all(values)]);
 }

@@ -81,7 +81,7 @@ test("the back button after a logout shows no user data", async ({ loggedInPage,
   await expect(loggedInPage).toHaveURL("/logged-out");
   for (const heading of ["Call the API", "Profile"]) {
     await loggedInPage.goBack();
-    // A history entry of the provider redirects back to the app.
+    // The history may contain an entry of the provider, which redirects back to the app.
     await expect(loggedInPage.getByRole("heading", { level: 1, name: heading })).toBeVisible();
     await expect(loggedInPage.getByRole("main").getByRole("link", { name: "Log in" })).toBeVisible();
     await expect(loggedInPage.locator("body")).not.toContainText(user.sub);
