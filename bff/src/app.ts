@@ -32,7 +32,7 @@ import { apiForwarding } from "./proxy/forward.ts";
 import { createOpenResponses } from "./proxy/open-responses.ts";
 import { createTunnels, type Tunnels } from "./proxy/websocket/tunnels.ts";
 import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
-import { closeUpstreams, createUpstreams, sampleUpstream } from "./upstream/upstreams.ts";
+import { closeUpstreams, createUpstreams, snapshotUpstream } from "./upstream/upstreams.ts";
 import { createSealerFactory } from "./lib/encryption.ts";
 import { createReadinessChecks } from "./management/readiness-checks.ts";
 import { createEventStreams } from "./session/live/event-streams.ts";
@@ -86,7 +86,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const userSessions = createUserSessions({ store, end: sessions.end });
   const liveConnections = createLiveConnections({ store, log });
   const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams, now });
-  metrics.watchEventStreams(eventStreams.count);
+  metrics.registerEventStreams(eventStreams.count);
   const sealerFor = createSealerFactory(config.secretKeys, config.application.id);
   const vault = createVault(sealerFor);
   const timing = refreshTiming(providerConfig.timeoutMs);
@@ -153,7 +153,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
 
   const upstreams = createUpstreams(config.upstreams, log);
   const openResponses = createOpenResponses(liveConnections);
-  metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
+  metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const tunnels = createTunnels();
   const forwardWebSocket = webSocketForwarding({
     authorize,
@@ -164,7 +164,7 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   });
 
   const checks = createReadinessChecks({ store, provider, keycloak, cache });
-  metrics.watchDependencies(() => checkAll(checks, DEPENDENCY_SAMPLE_MS));
+  metrics.registerDependencies(() => checkAll(checks, DEPENDENCY_SAMPLE_MS));
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));

@@ -1,5 +1,5 @@
-// Several processes on one listener, each a gateway of its own: one more process starts them, starts again what crashed,
-// drains them, and answers the management listener for all. WORKERS=1 knows nothing of this file.
+// Supervisor of WORKERS gateway processes that share one listener: starts them, restarts crashed ones with exponential
+// backoff, drains them, and serves the management listener with their merged readiness and metrics. Unused if WORKERS=1.
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AggregatorRegistry } from "prom-client";
@@ -11,74 +11,77 @@ import type { CheckReport, CheckResult, ReadinessCheck } from "./metrics/depende
 import { checkAll } from "./management/readiness.ts";
 import type { Log } from "./logging/log.ts";
 
-type Question = "readiness" | "metrics";
-type Asked = { asked: Question; number: number };
-type Answered = { answered: number; answer: unknown };
-type MetricsOfOne = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
+type Query = "readiness" | "metrics";
+/** IPC messages, matched by `id`. */
+type QueryMessage = { query: Query; id: number };
+type ResultMessage = { resultOf: number; result: unknown };
+type WorkerMetrics = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
 
-/** A fault of the configuration: starting it again would cure nothing. */
-const WRONG_SETTING = 78;
-const ANSWER_TIMEOUT_MS = 900;
-/** Shorter, so that a worker reports a check that hangs before the supervisor stops waiting for the worker. */
+/** Exit code of a worker with an invalid configuration (EX_CONFIG of sysexits.h): it is not restarted. */
+const CONFIG_ERROR_EXIT_CODE = 78;
+const QUERY_TIMEOUT_MS = 900;
+/** Below QUERY_TIMEOUT_MS, so that a worker whose check hangs still reports which one. */
 const CHECK_TIMEOUT_MS = 700;
-const RESTART_MS = { first: 100, longest: 5_000, forgottenAfter: 10_000 };
-/** Beyond what a worker grants itself for draining. */
+/** Exponential backoff; a worker that ran longer than `resetAfter` starts it anew. */
+const RESTART_BACKOFF_MS = { first: 100, longest: 5_000, resetAfter: 10_000 };
+/** Added to a worker's own drain time before the supervisor sends SIGKILL. */
 const KILL_MARGIN_MS = 8_000;
 
 export function isSupervisor({ workers }: Config): boolean {
   return workers > 1 && cluster.isPrimary;
 }
 
-/** A process manager may make us a worker of its own: then nobody asks, and we listen ourselves. */
+/** Also true under a process manager that uses node:cluster itself: no queries arrive then. */
 export function isSupervised({ workers }: Config): boolean {
   return workers > 1 && cluster.isWorker;
 }
 
-/** In a worker: answers what the supervisor is asked on the management listener. */
-export function answerSupervisor(parts: { checks: readonly ReadinessCheck[]; metrics: Pick<Metrics, "sample"> }): void {
-  process.on("message", (message: Partial<Asked>) => {
-    const { asked, number } = message;
-    if (asked === undefined) return;
-    const answer = asked === "metrics" ? parts.metrics.sample() : checkAll(parts.checks, CHECK_TIMEOUT_MS);
-    void answer.then(
-      (value) => process.send?.({ answered: number, answer: value }),
+type QuerySources = { checks: readonly ReadinessCheck[]; metrics: Pick<Metrics, "snapshot"> };
+
+/** In a worker: sends the supervisor this process's readiness and metrics when it queries them. */
+export function serveSupervisorQueries({ checks, metrics }: QuerySources): void {
+  process.on("message", ({ query, id }: Partial<QueryMessage>) => {
+    if (query === undefined) return;
+    const result = query === "metrics" ? metrics.snapshot() : checkAll(checks, CHECK_TIMEOUT_MS);
+    void result.then(
+      (value) => process.send?.({ resultOf: id, result: value }),
       () => undefined,
     );
   });
 }
 
-/** Never returns: the process ends with its workers. */
+/** Runs the supervisor. Never resolves: the process exits once its workers have. */
 export async function supervise({ config, log }: { config: Config; log: Log }): Promise<never> {
   let isDraining = false;
   let hasServed = false;
-  let restartMs = RESTART_MS.first;
+  let restartMs = RESTART_BACKOFF_MS.first;
   const startedMs = new Map<number, number>();
-  const ask = createAsking();
+  const queryWorkers = createWorkerQueries();
 
   const start = (): void => {
     const worker = cluster.fork();
     startedMs.set(worker.id, performance.now());
-    // Whatever is sent to one that was just killed fails here, and unheard would end us too. "exit" follows.
+    // A message to a killed worker emits "error", which without a listener would end the supervisor. "exit" follows.
     worker.on("error", () => undefined);
   };
   const restart = async (worker: Worker, reason: string): Promise<void> => {
     const livedMs = performance.now() - (startedMs.get(worker.id) ?? 0);
     startedMs.delete(worker.id);
-    restartMs = livedMs > RESTART_MS.forgottenAfter ? RESTART_MS.first : restartMs;
-    log.error("a process of the gateway ended, another is started", { reason, seconds: restartMs / 1000 });
+    restartMs = livedMs > RESTART_BACKOFF_MS.resetAfter ? RESTART_BACKOFF_MS.first : restartMs;
+    log.error("worker ended, restarting", { reason, seconds: restartMs / 1000 });
     const pauseMs = restartMs;
-    restartMs = Math.min(restartMs * 2, RESTART_MS.longest);
+    restartMs = Math.min(restartMs * 2, RESTART_BACKOFF_MS.longest);
     await sleep(pauseMs);
     if (!isDraining) start();
   };
   const drain = async (): Promise<void> => {
     if (isDraining) return;
     isDraining = true;
-    for (const worker of living()) worker.process.kill("SIGTERM");
+    for (const worker of runningWorkers()) worker.process.kill("SIGTERM");
     const giveUpMs = performance.now() + config.drainMs + config.provider.timeoutMs + KILL_MARGIN_MS;
-    while (living().length > 0 && performance.now() < giveUpMs) await sleep(20);
-    for (const worker of living()) worker.process.kill("SIGKILL");
-    log.info("all processes stopped");
+    while (runningWorkers().length > 0 && performance.now() < giveUpMs) await sleep(20);
+    for (const worker of runningWorkers()) worker.process.kill("SIGKILL");
+    log.info("all workers stopped");
     log.flush();
     process.exit(0);
   };
@@ -86,8 +89,8 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
   cluster.on("listening", () => (hasServed = true));
   cluster.on("exit", (worker, code: number, signal: string | null) => {
     if (isDraining) return;
-    // It said why itself. What cannot begin is not begun again and again.
-    if (code === WRONG_SETTING || (!hasServed && code !== 0)) process.exit(code);
+    // The worker has logged why. One that fails before any worker has listened is not restarted.
+    if (code === CONFIG_ERROR_EXIT_CODE || (!hasServed && code !== 0)) process.exit(code);
     void restart(worker, signal ?? `exit code ${code}`);
   });
   process.once("SIGTERM", () => void drain());
@@ -95,14 +98,16 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
 
   const { contentType } = new AggregatorRegistry();
   const scrape = async (): Promise<string> =>
-    AggregatorRegistry.aggregate((await ask("metrics")) as MetricsOfOne[]).metrics();
-  const checks = [{ name: "workers", check: async () => judge(await ask("readiness"), config.workers) }];
+    AggregatorRegistry.aggregate((await queryWorkers("metrics")) as WorkerMetrics[]).metrics();
+  const checks = [
+    { name: "workers", check: async () => mergeReadiness(await queryWorkers("readiness"), config.workers) },
+  ];
   const management = createManagementServer({
     application: config.application.id,
     metrics: { scrape, contentType },
     checks,
     isDraining: () => isDraining,
-    checkTimeoutMs: ANSWER_TIMEOUT_MS * 2,
+    checkTimeoutMs: QUERY_TIMEOUT_MS * 2,
   });
   await listen(management, config.management, "MANAGEMENT_").catch((error: ListenError) => {
     log.error("cannot listen", { error, reason: error.message });
@@ -113,43 +118,43 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
   return new Promise<never>(() => undefined);
 }
 
-function living(): Worker[] {
+function runningWorkers(): Worker[] {
   return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
 }
 
-/** Asks every worker; one that does not answer in time is left out. */
-function createAsking() {
-  const waiting = new Map<number, (answer: unknown) => void>();
-  let count = 0;
-  cluster.on("message", (_worker, message: Partial<Answered>) => {
-    if (message.answered !== undefined) waiting.get(message.answered)?.(message.answer);
+/** @returns a function that queries all workers; the results omit workers that exceed QUERY_TIMEOUT_MS */
+function createWorkerQueries() {
+  const pending = new Map<number, (result: unknown) => void>();
+  let lastId = 0;
+  cluster.on("message", (_worker, { resultOf, result }: Partial<ResultMessage>) => {
+    if (resultOf !== undefined) pending.get(resultOf)?.(result);
   });
-  const askOne = (worker: Worker, asked: Question): Promise<unknown> => {
-    const number = (count += 1);
-    const answer = new Promise<unknown>((resolve) => {
-      waiting.set(number, resolve);
-      setTimeout(resolve, ANSWER_TIMEOUT_MS, undefined).unref();
-      worker.send({ asked, number } satisfies Asked);
+  const queryWorker = (worker: Worker, query: Query): Promise<unknown> => {
+    const id = (lastId += 1);
+    const result = new Promise<unknown>((resolve) => {
+      pending.set(id, resolve);
+      setTimeout(resolve, QUERY_TIMEOUT_MS, undefined).unref();
+      worker.send({ query, id } satisfies QueryMessage);
     });
-    return answer.finally(() => waiting.delete(number));
+    return result.finally(() => pending.delete(id));
   };
-  return async (asked: Question): Promise<unknown[]> => {
-    const connected = living().filter((worker) => worker.isConnected());
-    const answers = await Promise.all(connected.map((worker) => askOne(worker, asked)));
-    return answers.filter((answer) => answer !== undefined);
+  return async (query: Query): Promise<unknown[]> => {
+    const connected = runningWorkers().filter((worker) => worker.isConnected());
+    const results = await Promise.all(connected.map((worker) => queryWorker(worker, query)));
+    return results.filter((result) => result !== undefined);
   };
 }
 
-/** Requests are served while one process is ready: the detail lists what the others lack. */
-function judge(answers: readonly unknown[], workers: number): CheckResult {
-  const each = answers as CheckReport[];
-  const able = each.filter(({ status }) => status !== "failed");
-  const faults = each.flatMap(({ checks }) =>
+/** Ready while at least one worker is; the detail lists the failing checks of the others. */
+function mergeReadiness(results: readonly unknown[], workers: number): CheckResult {
+  const reports = results as CheckReport[];
+  const ready = reports.filter(({ status }) => status !== "failed");
+  const failures = reports.flatMap(({ checks }) =>
     Object.entries(checks).flatMap(([name, { status, detail }]) => (status === "ok" ? [] : [`${name}: ${detail}`])),
   );
-  const detail = [`${able.length} of ${workers} processes are ready`, ...new Set(faults)].join("; ");
-  // Without a process that answers, the public listener is closed: requests belong to another instance.
-  if (each.length === 0) return { status: "failed", scope: "instance", detail };
-  if (able.length === 0) return { status: "failed", detail };
-  return able.length < workers || faults.length > 0 ? { status: "degraded", detail } : { status: "ok" };
+  const detail = [`${ready.length} of ${workers} processes are ready`, ...new Set(failures)].join("; ");
+  // Without a running worker the public listener is closed, so another instance must serve the requests.
+  if (reports.length === 0) return { status: "failed", scope: "instance", detail };
+  if (ready.length === 0) return { status: "failed", detail };
+  return ready.length < workers || failures.length > 0 ? { status: "degraded", detail } : { status: "ok" };
 }

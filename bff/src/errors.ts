@@ -1,46 +1,141 @@
-// The closed list of things that can go wrong, and the status each one answers with.
+// Error codes of the gateway with status and texts, and the one error class.
+
+/** Texts of the HTML error page, shown when a login or logout navigation fails. */
+type PageText = { title: string; sentence: string };
+
+const NOT_LOGGED_IN: PageText = { title: "You are not logged in", sentence: "Please log in to continue." };
+const UNAVAILABLE: PageText = {
+  title: "We cannot log you in right now",
+  sentence: "A service that this needs does not respond. This does not log you out. Please try again in a moment.",
+};
+const INVALID: PageText = {
+  title: "This did not work",
+  sentence: "The address or the request behind it is not valid.",
+};
 
 /**
- * Stable codes that the browser may decide on, each with its HTTP status and one sentence for a person.
- * The sentence is all that leaves the gateway: causes stay in the log (ASVS 16.5.1).
+ * Stable codes, each with its HTTP status, the `detail` of its problem response, and the texts of its page. Responses
+ * contain nothing else; causes are logged only (ASVS 16.5.1).
  */
 export const ERRORS = {
-  session_missing: { status: 401, detail: "You are not logged in." },
-  session_expired: { status: 401, detail: "Your session has expired. Please log in again." },
-  session_revoked: { status: 401, detail: "Your session was ended. Please log in again." },
-  csrf_rejected: { status: 403, detail: "The request did not come from this application." },
-  forbidden: { status: 403, detail: "You do not have the permission that this needs." },
-  step_up_required: { status: 401, detail: "This needs a stronger login." },
-  step_up_failed: { status: 403, detail: "The login service did not confirm you as strongly as this needs." },
-  login_failed: { status: 400, detail: "The login could not be completed. Please try again." },
-  store_unavailable: { status: 503, detail: "Sessions cannot be read right now. Nobody was logged out." },
-  provider_unavailable: { status: 503, detail: "The login service cannot be reached right now." },
-  overloaded: { status: 503, detail: "There is too much to do right now. Please try again in a moment." },
-  upstream_unreachable: { status: 502, detail: "The service behind this address cannot be reached." },
-  upstream_unavailable: { status: 503, detail: "The service behind this address is not available right now." },
-  upstream_timeout: { status: 504, detail: "The service behind this address took too long to answer." },
-  payload_too_large: { status: 413, detail: "The request is larger than allowed." },
-  request_malformed: { status: 400, detail: "The request is not valid." },
-  not_found: { status: 404, detail: "There is nothing at this address." },
-  method_not_allowed: { status: 405, detail: "This address does not allow that method." },
-  too_many_connections: { status: 429, detail: "Too many connections of this kind are open." },
+  session_missing: { status: 401, detail: "You are not logged in.", page: NOT_LOGGED_IN },
+  session_expired: {
+    status: 401,
+    detail: "Your session has expired. Please log in again.",
+    page: { title: "Your session has expired", sentence: "You were away for a while. Please log in again." },
+  },
+  session_revoked: {
+    status: 401,
+    detail: "Your session was ended. Please log in again.",
+    page: { title: "Your session was ended", sentence: "You were logged out here. Please log in again." },
+  },
+  csrf_rejected: {
+    status: 403,
+    detail: "The request did not come from this application.",
+    page: {
+      title: "We stopped this request",
+      sentence: "It did not come from this application. If you followed a link, open the application itself instead.",
+    },
+  },
+  forbidden: {
+    status: 403,
+    detail: "You do not have the required permission.",
+    page: { title: "You cannot open this", sentence: "Your account does not have the required permission." },
+  },
+  step_up_required: {
+    status: 401,
+    detail: "This needs a stronger login.",
+    page: { title: "Please confirm it is you", sentence: "This needs a stronger login." },
+  },
+  step_up_failed: {
+    status: 403,
+    detail: "The login service did not confirm the stronger login that this needs.",
+    page: {
+      title: "You were not confirmed",
+      sentence:
+        "The login service skipped the second step that this needs. Nothing has changed: you are logged in as before.",
+    },
+  },
+  login_failed: {
+    status: 400,
+    detail: "The login could not be completed. Please try again.",
+    page: {
+      title: "The login was not completed",
+      sentence: "It may have taken too long, or was started in another window. Please try again.",
+    },
+  },
+  store_unavailable: {
+    status: 503,
+    detail: "Sessions cannot be read right now. This does not log you out.",
+    page: UNAVAILABLE,
+  },
+  provider_unavailable: {
+    status: 503,
+    detail: "The login service cannot be reached right now.",
+    page: UNAVAILABLE,
+  },
+  overloaded: {
+    status: 503,
+    detail: "The service is overloaded. Please try again in a moment.",
+    page: UNAVAILABLE,
+  },
+  upstream_unreachable: {
+    status: 502,
+    detail: "The service behind this address cannot be reached.",
+    page: UNAVAILABLE,
+  },
+  upstream_unavailable: {
+    status: 503,
+    detail: "The service behind this address is not available right now.",
+    page: UNAVAILABLE,
+  },
+  upstream_timeout: {
+    status: 504,
+    detail: "The service behind this address took too long to respond.",
+    page: UNAVAILABLE,
+  },
+  payload_too_large: { status: 413, detail: "The request is larger than allowed.", page: INVALID },
+  request_malformed: { status: 400, detail: "The request is not valid.", page: INVALID },
+  not_found: {
+    status: 404,
+    detail: "There is nothing at this address.",
+    page: { title: "There is nothing here", sentence: "The address may be old or mistyped." },
+  },
+  method_not_allowed: { status: 405, detail: "This address does not allow that method.", page: INVALID },
+  too_many_connections: {
+    status: 429,
+    detail: "Too many connections of this kind are open.",
+    page: { title: "Too many open connections", sentence: "Close some tabs of this application and try again." },
+  },
   http_version_not_supported: {
     status: 505,
     detail:
-      "The gateway speaks HTTP/1.1 only. A proxy in front of it must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
+      "The gateway supports HTTP/1.1 only. A proxy in front of it must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
+    page: {
+      title: "A proxy in front of this application is misconfigured",
+      sentence: "It must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
+    },
   },
-  too_many_requests: { status: 429, detail: "Too many of your requests are waiting. Please try again in a moment." },
-  internal: { status: 500, detail: "Something went wrong here." },
-} as const satisfies Record<string, { status: number; detail: string }>;
+  too_many_requests: {
+    status: 429,
+    detail: "Too many of your requests are waiting. Please try again in a moment.",
+    page: UNAVAILABLE,
+  },
+  internal: {
+    status: 500,
+    detail: "An internal error occurred.",
+    page: { title: "Something went wrong", sentence: "The error is on our side. Please try again in a moment." },
+  },
+} as const satisfies Record<string, { status: number; detail: string; page: PageText }>;
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What a person can do about an error, where its code alone does not say it; shown instead of the code's sentence. */
+/** More specific texts for some causes of an error code, with what the user can do. They replace the texts of the code. */
 export const EXPLANATIONS = {
   duplicate_cookie: {
     title: "Please open this page again",
     detail:
-      "Another site on this domain has set a cookie with the name of one of ours. It has been removed; your login is not affected. Please try again.",
+      "Another site on this domain has set a cookie with the name of one of this application. It has been removed; your login is not affected. Please try again.",
   },
   login_expired: {
     title: "The login was not completed",
@@ -54,29 +149,29 @@ export const EXPLANATIONS = {
   secure_cookie_not_stored: {
     title: "The login was not completed",
     detail:
-      "Your browser did not store the login cookie. It is marked Secure, and some browsers (Safari and others based on WebKit) do not store such cookies over http, not even on localhost. Logging in again will not help. Use Chrome, Edge or Firefox here, or serve this application over https.",
+      "Your browser did not store the login cookie. It is marked Secure, and WebKit browsers such as Safari do not store such cookies over http, not even on localhost. Logging in again will not help. Use Chrome, Edge or Firefox here, or serve this application over https.",
   },
 } as const;
 
 export type Explanation = keyof typeof EXPLANATIONS;
 
 export type GatewayErrorOptions = {
-  /** What really happened: for the log only, never for the browser. */
+  /** The underlying error. Logged, never sent to the browser. */
   cause?: unknown;
-  /** For the log: a short, secret-free reason, so that one log line explains the refusal. */
+  /** A short reason without secrets. Logged, never sent to the browser. */
   reason?: string;
   explanation?: Explanation;
-  /** Overrides the status of the code, where one code has several (request_malformed: 400, 421, 431). */
+  /** Overrides the status of a code that has several (request_malformed: 400, 421, 431). */
   status?: number;
-  /** Whole seconds for `Retry-After`; 503 answers get 1 where it is not given. */
+  /** `Retry-After` in whole seconds; default 1 for status 503, otherwise none. */
   retryAfterSeconds?: number;
-  /** `Allow` for method_not_allowed. */
+  /** Methods of the `Allow` header, for method_not_allowed. */
   allow?: readonly string[];
-  /** The login that cures step_up_required: a path of this gateway. */
+  /** Path of the login that satisfies step_up_required; default /bff/login for status 401. */
   loginUrl?: string;
 };
 
-/** The one error class of the gateway: callers decide on `code`, the log reads `reason` and `cause`. */
+/** The error class of the gateway. Callers decide on `code`; `reason` and `cause` are logged. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
@@ -99,7 +194,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** An RFC 9457 problem, as the browser sees it. */
+/** Body of an error response: a problem of RFC 9457. */
 export type Problem = {
   type: "about:blank";
   title: string;
@@ -107,6 +202,6 @@ export type Problem = {
   detail: string;
   code: ErrorCode;
   requestId: string;
-  /** Where a 401 can be cured: a login URL of this gateway. */
+  /** For status 401: the path of the gateway that starts a login. */
   loginUrl?: string;
 };

@@ -17,7 +17,7 @@ import { createMemoryStore } from "./store/memory-store.ts";
 import { redisErrorCode, redisErrorText } from "./store/redis/redis-errors.ts";
 import { createRedisStore } from "./store/redis/redis-store.ts";
 import type { Store } from "./store/store.ts";
-import { answerSupervisor, isSupervised, isSupervisor, supervise } from "./cluster.ts";
+import { serveSupervisorQueries, isSupervised, isSupervisor, supervise } from "./cluster.ts";
 
 const config = readConfigOrExit();
 const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
@@ -54,7 +54,7 @@ process.once("SIGINT", () => void drain());
 try {
   await meetStore();
   await listen(server, config.listen, "");
-  if (isSupervised(config)) answerSupervisor({ checks: readiness, metrics });
+  if (isSupervised(config)) serveSupervisorQueries({ checks: readiness, metrics });
   else await listen(management, config.management, "MANAGEMENT_");
   log.info("listening", { url: config.publicOrigin, application: config.application.id });
   for (const warning of [...config.warnings, ...configWarnings(config)]) log.warn(warning);

@@ -148,7 +148,7 @@ it("goes on when a process crashes, says so, and starts another", async () => {
   const session = await cookie();
   const [first] = gateway.workers();
   process.kill(Number(first), "SIGKILL");
-  await expect.poll(() => gateway.output(), { timeout: 10_000 }).toContain("another is started");
+  await expect.poll(() => gateway.output(), { timeout: 10_000 }).toContain("worker ended, restarting");
   expect(await call(gateway, "/api/x", session)).toBe(200);
   await expect.poll(() => gateway.workers().length, { timeout: 10_000 }).toBe(2);
   await gateway.allReady();
@@ -171,7 +171,7 @@ it("goes on when a process is killed and asked for its numbers before that is kn
   process.kill(Number(first), "SIGKILL");
   await expect.poll(() => stateOf(first)).toMatch(/^Z/);
   gateway.child.kill("SIGCONT");
-  await expect.poll(() => gateway.output(), { timeout: 10_000 }).toContain("another is started");
+  await expect.poll(() => gateway.output(), { timeout: 10_000 }).toContain("worker ended, restarting");
   await gateway.allReady();
   expect(gateway.workers()).toHaveLength(2);
   probe.destroy();

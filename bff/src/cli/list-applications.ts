@@ -1,5 +1,5 @@
-// Which applications have sessions on a Redis: their ids and how many, for the administrator whose command found none.
-// Also removes what releases without application ids have left there.
+// Counts the sessions of every application on a Redis, to explain a command that found none. Also deletes the keys of
+// releases without application ids.
 import type { Application } from "../lib/application-id.ts";
 import { createDeadline } from "../store/deadline.ts";
 import { GatewayError } from "../errors.ts";
@@ -9,7 +9,7 @@ import { scanNames } from "../store/redis/redis-scan.ts";
 import { redisErrorCode } from "../store/redis/redis-errors.ts";
 import type { Store } from "../store/store.ts";
 
-/** Sessions by application id; "" for those of the format without ids. */
+/** Number of sessions by application id; "" stands for the format without ids. */
 type SessionCounts = ReadonlyMap<string, number>;
 
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -25,7 +25,7 @@ async function attempt<T>(command: () => Promise<T>): Promise<T> {
 
 /** @throws GatewayError store_unavailable */
 async function countByApplication(client: RedisClient): Promise<SessionCounts> {
-  // A set: SCAN may return a key twice.
+  // A Set, because SCAN may return a key twice.
   const sessions = new Map<string, Set<string>>();
   for await (const names of scanNames(client, attempt, ANY_APPLICATION_SESSION))
     for (const name of names) {
@@ -36,11 +36,11 @@ async function countByApplication(client: RedisClient): Promise<SessionCounts> {
   return new Map([...sessions].map(([application, names]) => [application, names.size]));
 }
 
-/** Deletes all keys without an application id, of sessions and of everything else. @returns how many */
+/** Deletes all keys without an application id, not only sessions. @returns the number of deleted keys */
 export async function deleteUnnamedKeys(client: RedisClient): Promise<number> {
   let deleted = 0;
   for await (const names of scanNames(client, attempt, ANY_UNNAMED_KEY)) {
-    // One by one: in a Cluster they are in different slots.
+    // One DEL per key: in a Cluster the keys are in different slots.
     const counts = await Promise.all(names.map((name) => attempt(() => client.del(name))));
     deleted += counts.reduce((sum, count) => sum + count, 0);
   }
@@ -48,26 +48,26 @@ export async function deleteUnnamedKeys(client: RedisClient): Promise<number> {
 }
 
 export type Explanation = {
-  /** 1 where the command has probably addressed the wrong application. */
+  /** Exit code; 1 if the command probably addressed the wrong application. */
   code: 0 | 1;
-  /** Undefined where there is nothing to explain. */
+  /** Undefined if the application has sessions. */
   text: string | undefined;
 };
 
-type Parts = { application: Application; store: Pick<Store, "listAll"> & { client: RedisClient } };
+type ExplanationSources = { application: Application; store: Pick<Store, "listAll"> & { client: RedisClient } };
 
 /**
- * What a command says that found no session. Looks at other applications only where its own has none at all.
+ * Explains why a command found no session. Scans the other applications only if its own has none.
  * @throws GatewayError store_unavailable
  */
-export async function explainNothingFound({ application, store }: Parts): Promise<Explanation> {
+export async function explainNothingFound({ application, store }: ExplanationSources): Promise<Explanation> {
   try {
     for await (const keys of store.listAll()) if (keys.length > 0) return { code: 0, text: undefined };
     return explain(application, await countByApplication(store.client));
   } catch (error) {
     if (!(error instanceof GatewayError) || redisErrorCode(error.cause) !== "NOPERM") throw error;
     const { id, isDerived } = application;
-    const text = `Whether application ${id} has any session on this Redis is unknown: the Redis user may not \`scan\`.`;
+    const text = `It is unknown whether application ${id} has sessions on this Redis: the Redis user lacks \`scan\`.`;
     return { code: 0, text: isDerived ? `${text} ${HOW_TO_NAME}` : text };
   }
 }
@@ -78,14 +78,16 @@ function explain({ id, isDerived }: Application, counts: SessionCounts): Explana
   const text = [
     `Application ${id} has no session on this Redis.`,
     others.length === 0
-      ? "No other application has one either."
-      : `These have: ${others.map(([application, count]) => `${application} ${count}`).join(", ")}.`,
-    ...(counts.has("") ? [`${counts.get("")} of an older format are not read any more (delete-old-format).`] : []),
+      ? "No other application has sessions either."
+      : `Applications with sessions: ${others.map(([application, count]) => `${application} ${count}`).join(", ")}.`,
+    ...(counts.has("")
+      ? [`${counts.get("")} sessions of an older format are ignored (delete-old-format deletes them).`]
+      : []),
     ...(isWrong ? [HOW_TO_NAME] : []),
   ].join(" ");
   return { code: isWrong ? 1 : 0, text };
 }
 
 const HOW_TO_NAME =
-  "The id was derived from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. Set them as the gateway has them, or name " +
-  "the application with --app (the gateway's log and /readyz show its id).";
+  "The id was derived from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. Set them to the gateway's values, or pass the " +
+  "id with --app (the gateway's log and /readyz show it).";

@@ -1,4 +1,4 @@
-// The command line of the administrator: what may be asked for, and what is said to who asks for something else.
+// Argument parser of the administration command line.
 import { parseArgs } from "node:util";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId, type ApplicationId } from "../lib/application-id.ts";
 
@@ -13,46 +13,46 @@ export type AdminCommand =
 
 export type AdminRequest = {
   command: AdminCommand;
-  /** Undefined: the application of the settings. */
+  /** Value of --app; undefined: the application of the settings. */
   application: ApplicationId | undefined;
 };
 
-export const HELP = `Sessions, for the administrator.
+export const HELP = `Lists and ends sessions.
 
   npm run sessions -w bff -- <command>
 
-  count                                       how many sessions there are
-  list --subject <sub> [--issuer <url>]       one user's sessions, newest first; --json: one line of JSON for each
+  count                                       prints the number of sessions
+  list --subject <sub> [--issuer <url>]       prints one user's sessions, newest first; --json: one JSON object per line
   end-user --subject <sub> [--issuer <url>]   ends all sessions of one user
   end-provider-session --sid <sid> [--issuer <url>]
-                                              ends the sessions that came from one session at the provider
+                                              ends the sessions created from one session of the provider
   end-all --yes                               ends all sessions of all users
-  delete-old-format --yes                     deletes what releases without application ids stored, for all applications
+  delete-old-format --yes                     deletes the data of releases without application ids, for all applications
 
-Each command works for one application, which it names on stderr: that of --app <id>, otherwise of APP_ID, otherwise of
-OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. Where a command finds no session and the application has none at all, it
-lists the applications that have sessions.
+Each command works on one application and prints its id to stderr: the id of --app, else of APP_ID, else the id derived
+from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. If the application has no session, the command lists the
+applications that have some.
 
-It reads the gateway's own settings, so run it where the gateway runs. <sub> is the user's id at the provider (the
-claim \`sub\`), not a name or address; --issuer is OIDC_ISSUER where it is not given. What is ended is ended on every
-instance within a second, also where a login was just being stored. Security events go to stderr, as the gateway's log
-writes them.
+The command reads the gateway's settings, so run it in the gateway's environment. <sub> is the user's id at the provider
+(the claim \`sub\`), not a name or an email address. --issuer defaults to OIDC_ISSUER. Ended sessions are rejected by
+every instance within a second, including sessions whose login was still in progress. Security events are logged to
+stderr.
 
-Exit codes: 0 done, 1 not done or not all of it (what was is said), 2 no such command, 78 a setting is wrong.
+Exit codes: 0 success, 1 failed or incomplete (the output says what was done), 2 usage error, 78 invalid setting.
 `;
 
-/** Said to who asked for something that there is not. */
+/** Invalid arguments; the message is printed. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** @throws UsageError */
+/** @throws UsageError for an unknown command or option, or a missing one */
 export function parseAdminArguments(args: readonly string[]): AdminRequest {
   const { values, positionals } = parse(args);
   const { help, app } = values;
   if (help === true || args.length === 0) return { command: { kind: "help" }, application: undefined };
   const [command, ...rest] = positionals;
-  if (rest.length > 0) throw new UsageError(`"${rest[0]}" is one word too many.`);
+  if (rest.length > 0) throw new UsageError(`Unexpected argument "${rest[0]}".`);
   if (app !== undefined && !APPLICATION_ID.test(app)) throw new UsageError(`--app ${APPLICATION_ID_RULE}.`);
   return { command: commandFrom(command, values), application: app === undefined ? undefined : applicationId(app) };
 }
@@ -70,18 +70,16 @@ function commandFrom(command: string | undefined, values: ReturnType<typeof pars
       return { kind: command, issuer, providerSid: required(sid, "--sid") };
     case "end-all":
       if (yes === true) return { kind: command };
-      throw new UsageError(
-        "end-all logs everybody out. Say --yes as well if that is what you want. Nothing was ended.",
-      );
+      throw new UsageError("end-all logs out all users. Add --yes to confirm. Nothing was ended.");
     case "delete-old-format":
       if (yes === true) return { kind: command };
       throw new UsageError(
-        "delete-old-format logs out all users of a gateway that still runs an older release. Add --yes. Nothing was deleted.",
+        "delete-old-format logs out all users of a gateway that still runs an older release. Add --yes to confirm. Nothing was deleted.",
       );
     case undefined:
       throw new UsageError("A command is missing.");
     default:
-      throw new UsageError(`There is no command "${command}".`);
+      throw new UsageError(`Unknown command "${command}".`);
   }
 }
 
@@ -100,8 +98,8 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {
-    // Node's own sentence names the option.
-    throw new UsageError(error instanceof Error ? error.message : "The options cannot be read.");
+    // Node's message names the option.
+    throw new UsageError(error instanceof Error ? error.message : "The options are invalid.");
   }
 }
 

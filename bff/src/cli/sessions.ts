@@ -1,4 +1,4 @@
-// npm run sessions -w bff: the administrator lists and ends sessions, with the gateway's own settings and store.
+// `npm run sessions -w bff`: administration command line that lists and ends sessions, with the gateway's settings.
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { deleteUnnamedKeys, explainNothingFound } from "./list-applications.ts";
@@ -17,51 +17,53 @@ import { createUserSessions, type UserSession } from "../session/user-sessions.t
 import type { Store } from "../store/store.ts";
 import { isoTime } from "../lib/iso-time.ts";
 
-/** Nobody waits in a browser for it: a slow answer is better than none. */
+/** No browser waits for a command, so it may take longer than a request. */
 const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** These do not pass by themselves. */
 
-type Parts = {
+type CommandContext = {
   config: Config;
   store: Store & { client: RedisClient };
   sessions: Sessions;
   log: Log;
   progress: Progress;
 };
-/** What can be said of a command that broke off or found nothing. */
+/** Reported when a command fails or finds nothing. */
 type Progress = { isConnected: boolean; ended: number; found: number };
 
-// Not by itself: deadlines that were kept still have their timers.
+// Explicit, because timers of completed deadlines keep the process alive.
 process.exit(await main(process.argv.slice(2)));
 
 async function main(args: readonly string[]): Promise<number> {
   try {
     const { command, application } = parseAdminArguments(args);
-    if (command.kind === "help") return say(HELP);
+    if (command.kind === "help") return print(HELP);
     const settings = loadConfig();
     const config =
       application === undefined ? settings : { ...settings, application: { id: application, isDerived: false } };
     if (config.redisUrl === undefined)
       throw new ConfigError([
-        "REDIS_URL is not set: sessions in a gateway's own process end with it and no other way.",
+        "REDIS_URL is not set: the sessions are in the memory of the gateway process and end when it stops.",
       ]);
     note(`Application: ${config.application.id}${config.application.isDerived ? " (derived from the settings)" : ""}`);
-    return await withStore(config, config.redisUrl, (parts) => runAndExplain(command, parts));
+    return await withStore(config, config.redisUrl, (context) => runAndExplain(command, context));
   } catch (error) {
-    if (error instanceof UsageError) return complain(2, `${error.message}\nSee: npm run sessions -w bff -- --help`);
-    if (error instanceof ConfigError)
-      return complain(78, error.message.replace("The gateway cannot start", "Not done"));
+    if (error instanceof UsageError) return fail(2, `${error.message}\nSee: npm run sessions -w bff -- --help`);
+    if (error instanceof ConfigError) return fail(78, error.message.replace("The gateway cannot start", "Not done"));
     throw error;
   }
 }
 
-async function withStore(config: Config, url: string, work: (parts: Parts) => Promise<number>): Promise<number> {
-  // Lines of the log are for who collects them; what was asked for goes to stdout alone.
+async function withStore(
+  config: Config,
+  url: string,
+  work: (context: CommandContext) => Promise<number>,
+): Promise<number> {
+  // The log goes to stderr; stdout carries only the output of the command.
   const log = createLog("info", pino.destination({ dest: 2, sync: true }));
   let reported: unknown;
   const onError = (error: unknown) => {
-    // A command that times out after a refused connection must not hide the refusal.
+    // Keep the refusal: a later time-out is a consequence.
     if (redisErrorCode(error) !== NO_RESPONSE) reported = error;
   };
   const { redisConfirmReplicas: confirmReplicas, redisAccess: access } = config;
@@ -72,13 +74,13 @@ async function withStore(config: Config, url: string, work: (parts: Parts) => Pr
   const sessions = createSessions({ store, log, sessionIdleMs, sessionMaxMs });
   const progress = { isConnected: false, ended: 0, found: 0 };
   try {
-    await untilItAnswers(() => store.check());
+    await retryUntilConnected(() => store.check());
     progress.isConnected = true;
-    // Ending twice does no harm, and its other connections may not be there yet.
-    return await untilItAnswers(() => work({ config, store, sessions, log, progress }));
+    // Retried as a whole: ending a session is idempotent, and the store's other connections may still be connecting.
+    return await retryUntilConnected(() => work({ config, store, sessions, log, progress }));
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return complain(1, `${progressInWords(progress)} ${errorInWords(reported)}`);
+    return fail(1, `${progressInWords(progress)} ${errorInWords(reported)}`);
   } finally {
     await store.close();
   }
@@ -89,12 +91,15 @@ function progressInWords({ isConnected, ended }: Progress): string {
   return ended === 0 ? "Not done, or not all of it:" : `${sessionsInWords(ended)} ended, not all of them:`;
 }
 
-/** @throws GatewayError store_unavailable */
-async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
+/**
+ * Retries for at most CONNECT_TIMEOUT_MS while Redis cannot be reached.
+ * @throws GatewayError store_unavailable; immediately if Redis refuses the gateway
+ */
+async function retryUntilConnected<T>(attempt: () => Promise<T>): Promise<T> {
   const giveUpAtMs = performance.now() + CONNECT_TIMEOUT_MS;
   for (;;) {
     try {
-      return await ask();
+      return await attempt();
     } catch (error) {
       const isRefused = error instanceof GatewayError && isRefusal(redisErrorCode(error.cause));
       if (!(error instanceof GatewayError) || isRefused || performance.now() > giveUpAtMs) throw error;
@@ -105,76 +110,76 @@ async function untilItAnswers<T>(ask: () => Promise<T>): Promise<T> {
 
 type Command = Exclude<AdminCommand, { kind: "help" }>;
 
-/** A command that addresses the wrong application must not look like one that had nothing to do. */
-async function runAndExplain(command: Command, parts: Parts): Promise<number> {
-  const { config, store, progress } = parts;
-  const code = await run(command, parts);
+/** If no session was found, explains whether the command addressed the wrong application. */
+async function runAndExplain(command: Command, context: CommandContext): Promise<number> {
+  const { config, store, progress } = context;
+  const code = await run(command, context);
   if (progress.found > 0) return code;
   const explanation = await explainNothingFound({ application: config.application, store });
   if (explanation.text !== undefined) note(explanation.text);
   return Math.max(code, explanation.code);
 }
 
-async function run(command: Command, parts: Parts): Promise<number> {
-  const { config, store, sessions, log, progress } = parts;
+async function run(command: Command, context: CommandContext): Promise<number> {
+  const { config, store, sessions, log, progress } = context;
   const issuer = ("issuer" in command ? command.issuer : undefined) ?? config.provider.issuer;
   const application = config.application.id;
   const issuedAtSeconds = Math.floor(store.nowMs() / 1000);
   switch (command.kind) {
     case "count":
       progress.found = await countSessions(store);
-      return say(`${progress.found}\n`);
+      return print(`${progress.found}\n`);
     case "list": {
       const { list } = createUserSessions({ store, end: sessions.end });
       const found = await list({ issuer, subject: command.subject });
       progress.found = found.length;
       const asLine = command.json ? asJson : asText;
       const lines = found.map((each) => asLine(each, store.nowMs())).join("");
-      return say(lines || (command.json ? "" : "no sessions\n"));
+      return print(lines || (command.json ? "" : "no sessions\n"));
     }
     case "end-user": {
       const { subject } = command;
       const count = await sessions.endAll({ kind: "user", issuer, subject, issuedAtSeconds }, "revoked");
       log.security("admin_ended_sessions", { application, reason: "end-user", subject, count });
-      await acknowledge(count, parts);
-      return await endAtProvider({ issuer, subject }, parts);
+      await acknowledge(count, context);
+      return await endAtProvider({ issuer, subject }, context);
     }
     case "end-provider-session": {
       const { providerSid } = command;
       const count = await sessions.endAll({ kind: "provider-session", issuer, providerSid }, "revoked");
       log.security("admin_ended_sessions", { application, reason: "end-provider-session", count });
-      return await acknowledge(count, parts);
+      return await acknowledge(count, context);
     }
     case "end-all": {
       await sessions.endEverything("revoked", (more) => (progress.ended += more));
       log.security("admin_ended_sessions", { application, reason: "end-all", count: progress.ended });
-      return await acknowledge(progress.ended, parts);
+      return await acknowledge(progress.ended, context);
     }
     case "delete-old-format":
       progress.found = await deleteUnnamedKeys(store.client);
       log.security("admin_ended_sessions", { reason: command.kind, count: progress.found });
-      return say(`${progress.found} keys deleted\n`);
+      return print(`${progress.found} keys deleted\n`);
   }
 }
 
-/** Once it is said, no instance accepts them any more, from its memory either (I2). Waited for once, not for each. */
-async function acknowledge(count: number, { config, progress }: Parts): Promise<0> {
+/** Prints the count once every instance rejects the ended sessions, cached ones included (I2). */
+async function acknowledge(count: number, { config, progress }: CommandContext): Promise<0> {
   progress.found = count;
   if (config.sessionCacheMs > 0) await untilAcknowledged();
-  return say(`${sessionsInWords(count)} ended\n`);
+  return print(`${sessionsInWords(count)} ended\n`);
 }
 
-/** The gateway's own are over by then: whatever Keycloak says, nobody is let in with one of them. */
-async function endAtProvider(user: UserName, { config, log }: Pick<Parts, "config" | "log">): Promise<number> {
+/** Ends the user's sessions at Keycloak. The gateway's sessions have been ended before, so a failure leaves none valid. */
+async function endAtProvider(user: UserName, { config, log }: Pick<CommandContext, "config" | "log">): Promise<number> {
   if (config.keycloakAdmin === undefined || user.issuer !== config.provider.issuer) return 0;
   try {
     await createKeycloakSessions(config.provider, config.keycloakAdmin).endOfUser(user);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return complain(1, `The user's sessions at Keycloak were not ended: ${error.reason ?? error.code}.`);
+    return fail(1, `The user's sessions at Keycloak were not ended: ${error.reason ?? error.code}.`);
   }
   log.security("provider_sessions_ended", { subject: user.subject });
-  return say("the user's sessions at Keycloak ended\n");
+  return print("the user's sessions at Keycloak ended\n");
 }
 
 async function countSessions(store: Store): Promise<number> {
@@ -210,22 +215,22 @@ function sessionsInWords(count: number): string {
 function errorInWords(error: unknown): string {
   const code = redisErrorCode(error);
   if (code === "NOPERM")
-    return "Redis refused it (NOPERM): its user may not. Looking through all sessions needs `scan`, see docs/guides/manage-sessions.md.";
+    return "Redis refused it (NOPERM): the Redis user lacks a permission. Listing all sessions needs `scan`, see docs/guides/manage-sessions.md.";
   if (isRefusal(code)) return `${redisErrorText(error)}.`;
-  return `${redisErrorText(error)}. Then repeat the command: ending a session twice does no harm.`;
+  return `${redisErrorText(error)}. Then repeat the command; it is idempotent.`;
 }
 
-function say(text: string): 0 {
+function print(text: string): 0 {
   process.stdout.write(text);
   return 0;
 }
 
-/** On stderr: stdout has only what was asked for. */
+/** Prints to stderr: stdout carries only the output of the command. */
 function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function complain(code: number, text: string): number {
+function fail(code: number, text: string): number {
   process.stderr.write(`${text.trimEnd()}\n`);
   return code;
 }

@@ -1,58 +1,6 @@
 // Errors as a page: for people whose browser was navigating when a login or logout went wrong.
 import { createHash } from "node:crypto";
-import { EXPLANATIONS, type ErrorCode, type Explanation } from "../errors.ts";
-
-type Words = { title: string; sentence: string };
-
-const NOT_LOGGED_IN: Words = { title: "You are not logged in", sentence: "Please log in to go on." };
-const WAIT: Words = {
-  title: "We cannot log you in right now",
-  sentence: "A service that this needs does not respond. This does not log you out. Please try again in a moment.",
-};
-const REFUSED: Words = { title: "This did not work", sentence: "The address or the request behind it is not valid." };
-
-const WORDS: Readonly<Record<ErrorCode, Words>> = {
-  session_missing: NOT_LOGGED_IN,
-  session_expired: { title: "Your session has expired", sentence: "You were away for a while. Please log in again." },
-  session_revoked: { title: "Your session was ended", sentence: "You were logged out here. Please log in again." },
-  csrf_rejected: {
-    title: "We stopped this request",
-    sentence: "It did not come from this application. If you followed a link, open the application itself instead.",
-  },
-  forbidden: { title: "You cannot open this", sentence: "Your account does not have the permission that this needs." },
-  step_up_required: { title: "Please confirm it is you", sentence: "This needs a stronger login." },
-  step_up_failed: {
-    title: "You were not confirmed",
-    sentence:
-      "The login service let you in without the second step that this needs. Nothing has changed: you are logged in as before.",
-  },
-  login_failed: {
-    title: "The login was not completed",
-    sentence: "It may have taken too long, or was started in another window. You can simply try again.",
-  },
-  store_unavailable: WAIT,
-  provider_unavailable: WAIT,
-  upstream_unreachable: WAIT,
-  upstream_unavailable: WAIT,
-  overloaded: WAIT,
-  upstream_timeout: WAIT,
-  too_many_requests: WAIT,
-  too_many_connections: { title: "Too much is open", sentence: "Close some tabs of this application and try again." },
-  payload_too_large: REFUSED,
-  request_malformed: REFUSED,
-  not_found: { title: "There is nothing here", sentence: "The address may be old or mistyped." },
-  method_not_allowed: REFUSED,
-  http_version_not_supported: {
-    title: "The way to this application is set up wrongly",
-    sentence: "The proxy in front of it must forward with HTTP/1.1 (nginx: proxy_http_version 1.1;).",
-  },
-  internal: { title: "Something went wrong", sentence: "It is our fault, not yours. Please try again in a moment." },
-};
-
-function wordsOf(explanation: Explanation): Words {
-  const { title, detail } = EXPLANATIONS[explanation];
-  return { title, sentence: detail };
-}
+import { ERRORS, EXPLANATIONS, type ErrorCode, type Explanation } from "../errors.ts";
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1420;--soft:#574d5f;--paper:#f3f1f5;--card:#fff;--line:#d3ccd9;--ticket:#ff86a3}
@@ -124,7 +72,10 @@ function linksOf({ code, explanation, returnPath, target }: ErrorPage): Link[] {
 
 export function errorPage(page: ErrorPage): string {
   const { code, explanation, requestId } = page;
-  const { title, sentence } = explanation === undefined ? WORDS[code] : wordsOf(explanation);
+  const { title, sentence } =
+    explanation === undefined
+      ? ERRORS[code].page
+      : { title: EXPLANATIONS[explanation].title, sentence: EXPLANATIONS[explanation].detail };
   const links = linksOf(page).map(({ href, text }) => `<a href="${escapeHtml(href)}">${text}</a>`);
   return `<!doctype html>
 <html lang="en">

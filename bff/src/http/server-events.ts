@@ -4,14 +4,14 @@ import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
+import { createThrottledLog } from "../logging/throttled-log.ts";
 import { problemOf } from "./error-response.ts";
 import { carryHandshakes } from "./websocket-handshake.ts";
 import { securityHeaderList } from "./security-headers.ts";
 
 type SocketAnswerParts = { config: { publicOrigin: string }; log: Log };
 
-/** How often it is said that connections are refused. */
-const REFUSALS_SAID_EVERY_MS = 10_000;
+const LOG_REFUSED_CONNECTIONS_EVERY_MS = 10_000;
 
 /** Codes of Node's parser that deserve another status than 400. */
 const STATUS_OF: Readonly<Record<string, number>> = {
@@ -38,12 +38,10 @@ export function attachServerEvents(server: Server, parts: ServerParts): void {
 /** Each connection takes memory, also one that says nothing. */
 function boundConnections(server: Server, { config, log }: ServerParts): void {
   server.maxConnections = config.maxConnections;
-  let saidMs = -Infinity;
-  server.on("drop", () => {
-    if (performance.now() - saidMs < REFUSALS_SAID_EVERY_MS) return;
-    saidMs = performance.now();
-    log.warn("connections are refused: there are MAX_CONNECTIONS already", { count: config.maxConnections });
-  });
+  const throttled = createThrottledLog(LOG_REFUSED_CONNECTIONS_EVERY_MS);
+  server.on("drop", () =>
+    throttled(() => log.warn("connections refused: MAX_CONNECTIONS is reached", { count: config.maxConnections })),
+  );
 }
 
 /** What Node's parser refuses gets the same problem and security headers as everything else, and a closed socket. */

@@ -1,54 +1,54 @@
-// Where log lines go: gathered for a moment and written together. A write for each line would be a tenth of a request's
-// cost, and the library's own gathering measures all that it holds again with every line.
+// Buffered log destination: collects lines and writes them together. One write per line would be a tenth of the cost of a
+// request, and pino's own buffer recomputes its byte length with every line.
 import { pino } from "pino";
 
 export type LogDestination = {
   write: (line: string) => void;
-  /** Writes what was gathered, without waiting for it. */
+  /** Starts writing the buffer; returns immediately. */
   flush: () => void;
-  /** As flush, and returns when it is written: before the process ends. */
+  /** Writes the buffer and returns when it is written. Call it before the process exits. */
   flushSync: () => void;
 };
 
 type Output = { write: (text: string) => void; flushSync: () => void };
 
-const GATHERED_CHARACTERS = 32_768;
-const GATHERED_MS = 250;
-/** What a pipe takes as a whole: more of it from two processes at once could be mixed up (POSIX, PIPE_BUF). */
+const MAX_BUFFERED_CHARACTERS = 32_768;
+const MAX_BUFFERED_MS = 250;
+/** Largest write to a pipe that is atomic (POSIX, PIPE_BUF); longer ones of several processes could interleave. */
 const PIPE_BYTES = 4_096;
 
-/** For a standard output that several processes write to. */
+/** For a standard output shared by several workers. */
 export function createSharedLogDestination(): LogDestination {
   return createLogDestination(pino.destination({ dest: 1, sync: false, maxWrite: PIPE_BYTES }), PIPE_BYTES);
 }
 
-/** @param output standard output, unless a test wants to see it */
+/** @param output standard output, or a test's replacement */
 export function createLogDestination(
   output: Output = pino.destination({ dest: 1, sync: false }),
-  gatheredCharacters = GATHERED_CHARACTERS,
+  maxCharacters = MAX_BUFFERED_CHARACTERS,
 ): LogDestination {
-  let gathered = "";
+  let buffered = "";
   let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    if (gathered === "") return;
-    const text = gathered;
-    gathered = "";
+    if (buffered === "") return;
+    const text = buffered;
+    buffered = "";
     output.write(text);
   };
   const flushSync = (): void => {
     flush();
     output.flushSync();
   };
-  // Whoever ends the process without a word has said it before.
+  // Covers `process.exit` calls without a preceding flush.
   process.once("exit", flushSync);
   return {
     write(line) {
-      if (gathered.length + line.length > gatheredCharacters) flush();
-      gathered += line;
-      if (gathered.length >= gatheredCharacters) flush();
-      else timer ??= setTimeout(flush, GATHERED_MS).unref();
+      if (buffered.length + line.length > maxCharacters) flush();
+      buffered += line;
+      if (buffered.length >= maxCharacters) flush();
+      else timer ??= setTimeout(flush, MAX_BUFFERED_MS).unref();
     },
     flush,
     flushSync,

@@ -1,27 +1,27 @@
-// The structured log. Only values that are named here ever reach it: an allow-list, because a deny-list forgets.
+// Structured JSON log on pino. Fields are an allow-list, so that no secret is logged by accident.
 import { pino, type DestinationStream } from "pino";
 import { GatewayError } from "../errors.ts";
 import { createLogDestination } from "./log-destination.ts";
 
-/** Every field that a log line may carry. No cookie, header, URL query, body or token has a name here. */
+/** All fields of a log line. There is none for cookies, headers, URL queries, bodies and tokens. */
 export type LogFields = {
   requestId?: string | undefined;
   method?: string | undefined;
-  /** Path without its query: codes and return paths live in queries. */
+  /** Path without the query, which may contain authorization codes and return paths. */
   path?: string | undefined;
   status?: number | undefined;
   durationMs?: number | undefined;
   clientAddress?: string | undefined;
   upstream?: string | undefined;
   code?: string | undefined;
-  /** Why, in our own words or an error's name and message that we know to be free of secrets. */
+  /** Why: a text of the gateway, or the name and message of an error known to contain no secret. */
   reason?: string | undefined;
-  /** Public handle of a session, never the session id. */
+  /** Public handle of the session, not the session id. */
   session?: string | undefined;
   subject?: string | undefined;
-  /** Name of the provider's session, to find what the provider says of it; see providerSessionName. */
+  /** Hash that identifies the provider's session, to correlate with the provider's log; see providerSessionName. */
   providerSession?: string | undefined;
-  /** Id of the application: instances that disagree on it share nothing. */
+  /** Application id; instances of one application share it. */
   application?: string | undefined;
   url?: string | undefined;
   count?: number | undefined;
@@ -29,7 +29,7 @@ export type LogFields = {
   error?: unknown;
 };
 
-/** What happened in terms of security (ASVS 16.3): each has its own name, so that an alarm can be set on it. */
+/** Security events (ASVS 16.3), logged in the field `event`, so that alerts can match them. */
 export type SecurityEvent =
   | "login_started"
   | "login_completed"
@@ -49,11 +49,11 @@ export type SecurityEvent =
   | "cookie_rejected"
   | "forbidden";
 
-/** What the line of one request says. */
+/** Fields of the access log line of one request. */
 export type RequestLine = {
   requestId: string;
   method: string;
-  /** Path without its query. */
+  /** Path without the query. */
   path: string;
   status: number;
   durationMs: number;
@@ -61,7 +61,7 @@ export type RequestLine = {
   upstream: string | undefined;
   code: string | undefined;
   reason: string | undefined;
-  /** What crossed, from the browser and to it. */
+  /** Bytes received from and sent to the browser, and the side or limit that ended the WebSocket. */
   webSocket?: Readonly<{ receivedBytes: number; sentBytes: number; endedBy: string | undefined }> | undefined;
 };
 
@@ -72,17 +72,17 @@ export type Log = {
   error(message: string, fields?: LogFields): void;
   security(event: SecurityEvent, fields?: LogFields): void;
   request(line: RequestLine): void;
-  /** Writes what is still buffered: before the process ends. */
+  /** Writes buffered lines and returns when they are written. Call it before the process exits. */
   flush(): void;
 };
 
 export function createLog(level: string, destination?: DestinationStream): Log {
-  // Whatever an operator may be waiting for is written at once; request lines may wait for others.
+  // Warnings, errors and security events are flushed immediately; request lines are buffered.
   const output = destination ?? createLogDestination();
   const flush = () => {
     if ("flush" in output && typeof output.flush === "function") output.flush();
   };
-  const logger = pino({ level, base: { service: "cloakroom" }, timestamp: isoTime }, output);
+  const logger = pino({ level, base: { service: "cloakroom" }, timestamp: timeField }, output);
   const writesRequests = logger.isLevelEnabled("info");
   const line = (fields: LogFields | undefined) => (fields === undefined ? {} : clean(fields));
   return {
@@ -114,17 +114,16 @@ function clean(fields: LogFields): Record<string, unknown> {
 }
 
 const INFO = 30;
-/** Printable ASCII without quotes and backslashes stands in JSON as it is. */
+/** Printable ASCII without quotes and backslashes, which needs no escaping in JSON. */
 const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
-/** The line that pino would write. By hand, because every request writes one: pino's way costs three times as much. */
+/** Builds the line that pino would write. Hand-written because every request logs one; pino takes three times as long. */
 function requestLine(line: RequestLine): string {
   const { requestId, method, path, status, durationMs, clientAddress, upstream, code, reason, webSocket } = line;
-  // Most lines have none of these.
   const tunnel = webSocket === undefined ? "" : webSocketFields(webSocket);
   const refusal = code === undefined && reason === undefined ? "" : `${field("code", code)}${field("reason", reason)}`;
   return (
-    `{"level":${INFO}${isoTime()},"service":"cloakroom","requestId":"${requestId}","method":${text(method)}` +
+    `{"level":${INFO}${timeField()},"service":"cloakroom","requestId":"${requestId}","method":${text(method)}` +
     `,"path":${text(path)},"status":${status},"durationMs":${durationMs},"clientAddress":${text(clientAddress)}` +
     `${field("upstream", upstream)}${tunnel}${refusal},"msg":"request"}\n`
   );
@@ -146,21 +145,21 @@ function field(name: string, value: string | undefined): string {
   return value === undefined ? "" : `,"${name}":${text(value)}`;
 }
 
-let writtenMs = 0;
-let written = "";
-/** Many lines fall into one millisecond: its text is made once. */
-function isoTime(): string {
+let cachedMs = 0;
+let cachedTime = "";
+/** The `time` field as JSON text, cached for the current millisecond. */
+function timeField(): string {
   const nowMs = Date.now();
-  if (nowMs !== writtenMs) {
-    writtenMs = nowMs;
-    written = `,"time":"${new Date(nowMs).toISOString()}"`;
+  if (nowMs !== cachedMs) {
+    cachedMs = nowMs;
+    cachedTime = `,"time":"${new Date(nowMs).toISOString()}"`;
   }
-  return written;
+  return cachedTime;
 }
 
 /**
- * An error as its chain of names and codes. Messages of foreign errors stay out: ioredis puts the command with its
- * arguments on them, oauth4webapi the token response, undici the URL.
+ * Formats an error and its causes as names, codes and reasons of the gateway. Messages of other errors are omitted: they
+ * may contain a Redis command with its arguments (ioredis), a token response (oauth4webapi) or a URL (undici).
  */
 export function describeError(error: unknown): string {
   const parts: string[] = [];

@@ -1,25 +1,25 @@
-// The management listener: is the process alive, may it get requests, what does it count. Never on the public one.
+// Management listener: /livez, /readyz and /metrics, on a port of its own that is never public.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Metrics } from "../metrics/metrics.ts";
-import { createReadiness, type ReadinessParts, type ReadinessReport } from "./readiness.ts";
+import { createReadiness, type ReadinessOptions, type ReadinessReport } from "./readiness.ts";
 import { rawPath } from "../http/request-state.ts";
 
-export type ManagementParts = ReadinessParts & {
-  /** Shown by /readyz: instances that should be one application can be compared. */
+export type ManagementOptions = ReadinessOptions & {
+  /** Application id, shown by /readyz so that instances can be compared. */
   application: string;
   metrics: Pick<Metrics, "scrape" | "contentType">;
 };
 
-type RouteParts = Pick<ManagementParts, "application" | "metrics"> & {
+type RouteDependencies = Pick<ManagementOptions, "application" | "metrics"> & {
   reportReadiness: () => Promise<ReadinessReport>;
 };
 
-type Answer = { status: number; type: string; body: string };
+type ManagementResponse = { status: number; type: string; body: string };
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-export function createManagementServer({ application, metrics, ...readinessParts }: ManagementParts): Server {
-  const parts = { application, metrics, reportReadiness: createReadiness(readinessParts) };
+export function createManagementServer({ application, metrics, ...readinessOptions }: ManagementOptions): Server {
+  const parts = { application, metrics, reportReadiness: createReadiness(readinessOptions) };
   const server = createServer((request, response) => {
     void respond(parts, request, response);
   });
@@ -27,30 +27,30 @@ export function createManagementServer({ application, metrics, ...readinessParts
   return server;
 }
 
-async function respond(parts: RouteParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let answer: Answer;
+async function respond(parts: RouteDependencies, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let reply: ManagementResponse;
   try {
-    answer = await route(parts, request);
+    reply = await route(parts, request);
   } catch {
-    answer = json(500, { status: "failed" });
+    reply = json(500, { status: "failed" });
   }
-  response.writeHead(answer.status, {
-    "Content-Type": answer.type,
-    "Content-Length": Buffer.byteLength(answer.body),
+  response.writeHead(reply.status, {
+    "Content-Type": reply.type,
+    "Content-Length": Buffer.byteLength(reply.body),
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
-    ...(answer.status === 405 ? { Allow: "GET, HEAD" } : {}),
+    ...(reply.status === 405 ? { Allow: "GET, HEAD" } : {}),
   });
-  response.end(request.method === "HEAD" ? undefined : answer.body);
+  response.end(request.method === "HEAD" ? undefined : reply.body);
 }
 
-async function route(parts: RouteParts, { method, url = "" }: IncomingMessage): Promise<Answer> {
+async function route(parts: RouteDependencies, { method, url = "" }: IncomingMessage): Promise<ManagementResponse> {
   if (method !== "GET" && method !== "HEAD") return json(405, { status: "method not allowed" });
   switch (rawPath(url)) {
     case "/livez":
-      // Alive means that the event loop turns; a broken Redis is cured by no restart of ours.
+      // Live means that the event loop runs. Dependencies are not checked: a restart would not fix them.
       return json(200, { status: "ok" });
     case "/readyz":
       return readinessResponse(parts.application, await parts.reportReadiness());
@@ -61,10 +61,10 @@ async function route(parts: RouteParts, { method, url = "" }: IncomingMessage): 
   }
 }
 
-function readinessResponse(application: string, { takesRequests, ...report }: ReadinessReport): Answer {
+function readinessResponse(application: string, { takesRequests, ...report }: ReadinessReport): ManagementResponse {
   return json(takesRequests ? 200 : 503, { application, ...report });
 }
 
-function json(status: number, value: object): Answer {
+function json(status: number, value: object): ManagementResponse {
   return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
 }

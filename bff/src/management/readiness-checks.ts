@@ -1,4 +1,4 @@
-// What /readyz checks: every dependency of this instance, and whether its failure stops requests.
+// Readiness checks: every dependency of the instance, and whether its failure stops requests.
 import type { KeycloakSessions } from "../provider/keycloak-sessions.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { CheckResult, ReadinessCheck } from "../metrics/dependency-check.ts";
@@ -14,8 +14,8 @@ type Dependencies = {
 };
 
 /**
- * `store` and `provider` can fail: without the store no session can be read, and before the provider has accepted one
- * login request of this gateway no login succeeds. Everything else only degrades.
+ * Only `store` and `provider` can be `failed`: without the store no session can be read, and until the provider has
+ * accepted a login request of this gateway no login succeeds. All other checks are `degraded` at worst.
  */
 export function createReadinessChecks({ store, provider, keycloak, cache }: Dependencies): ReadinessCheck[] {
   return [
@@ -24,9 +24,9 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
       check: async () => failed(await store.check().catch((error: unknown) => unreachableStore(error))),
     },
     { name: "provider", check: () => providerResult(provider) },
-    // Sessions go on; only logins are refused, once the clocks differ by more than is tolerated.
+    // Existing sessions work; logins are rejected once the clocks differ by more than the tolerance.
     { name: "clock", check: async () => degraded(provider.clockAlarm()) },
-    // Ended sessions are refused at once all the same; open streams close later.
+    // Requests of ended sessions are still rejected immediately; only open streams close late.
     { name: "session-ends", check: async () => degraded(store.listenFault()) },
     ...(keycloak === undefined
       ? []
@@ -35,7 +35,7 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
   ];
 }
 
-/** A provider that has accepted a login request once and is down now fails logins and refreshes, not requests. */
+/** After the first accepted login request, an outage of the provider fails logins and refreshes, not requests. */
 async function providerResult(provider: Provider): Promise<CheckResult> {
   const fault = await provider.check();
   return fault === undefined ? degraded(await provider.outage()) : failed(fault);
@@ -45,7 +45,7 @@ function unreachableStore(error: unknown): string {
   return `the session store cannot be used: ${redisErrorText(error)}`;
 }
 
-/** Without the cache everything works, at the price of a question to the store on every request. */
+/** Without the session cache, every request reads the store. */
 function cacheResult(state: FeedState | undefined): CheckResult {
   if (state === undefined) return { status: "ok", detail: "off" };
   if (state.kind === "hearing") return { status: "ok" };

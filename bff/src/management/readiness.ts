@@ -1,30 +1,30 @@
-// Readiness: whether the instance takes requests, and which dependencies or settings are faulty.
+// Readiness: whether the instance takes requests, and which dependencies or settings fail.
 // 503 until every check has passed once and while the instance drains. Afterwards a failing dependency is reported as
 // `degraded` with 200: a shared outage would otherwise take every instance out of its Service, and browsers would get
-// the ingress's error page instead of our 503 with Retry-After (I5).
+// the ingress's error page instead of the gateway's 503 with Retry-After (I5).
 import type { CheckReport, CheckResult, ReadinessCheck } from "../metrics/dependency-check.ts";
 
 export type ReadinessReport = CheckReport & { takesRequests: boolean; detail?: string };
 
-export type ReadinessParts = {
+export type ReadinessOptions = {
   checks: readonly ReadinessCheck[];
   isDraining: () => boolean;
-  /** A check that takes longer counts as failed: probes time out after a second or two. */
+  /** A check that exceeds it counts as failed. Kubernetes probes time out after 1 s by default. */
   checkTimeoutMs?: number;
 };
 
-/** @returns a function that runs all checks; it remembers whether they have passed once. */
-export function createReadiness({ checks, isDraining, checkTimeoutMs = 1_000 }: ReadinessParts) {
+/** @returns a function that runs all checks and remembers whether they have passed once */
+export function createReadiness({ checks, isDraining, checkTimeoutMs = 1_000 }: ReadinessOptions) {
   let hasBeenReady = false;
   return async function reportReadiness(): Promise<ReadinessReport> {
     if (isDraining())
       return { takesRequests: false, status: "failed", checks: {}, detail: "The gateway is shutting down." };
     const report = await checkAll(checks, checkTimeoutMs);
     if (report.status !== "failed") hasBeenReady = true;
-    const isInstanceFault = Object.values(report.checks).some(
+    const hasInstanceFailure = Object.values(report.checks).some(
       ({ status, scope }) => status === "failed" && scope === "instance",
     );
-    if (!hasBeenReady || isInstanceFault) return { ...report, takesRequests: report.status !== "failed" };
+    if (!hasBeenReady || hasInstanceFailure) return { ...report, takesRequests: report.status !== "failed" };
     return { takesRequests: true, ...demoteFailures(report) };
   };
 }
@@ -37,7 +37,7 @@ function demoteFailures({ checks }: CheckReport): CheckReport {
   return reportOf(demoted);
 }
 
-/** Runs all checks at the same time; the worst result is the status of the report. */
+/** Runs all checks concurrently. @returns a report with the worst of their statuses */
 export async function checkAll(checks: readonly ReadinessCheck[], timeoutMs: number): Promise<CheckReport> {
   return reportOf(
     await Promise.all(checks.map(async ({ name, check }) => [name, await withDeadline(check, timeoutMs)] as const)),
@@ -53,13 +53,13 @@ function reportOf(results: readonly (readonly [string, CheckResult])[]): CheckRe
 async function withDeadline(check: () => Promise<CheckResult>, timeoutMs: number): Promise<CheckResult> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<CheckResult>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, { status: "failed", detail: `No answer within ${timeoutMs} ms.` });
+    timer = setTimeout(resolve, timeoutMs, { status: "failed", detail: `No result within ${timeoutMs} ms.` });
   });
   try {
     return await Promise.race([check(), late]);
   } catch {
-    // The error's text may hold a URL with a password; the check's own sentence is the place for details.
-    return { status: "failed", detail: "The check itself failed; see the log." };
+    // The error message is not shown: it may contain a URL with a password.
+    return { status: "failed", detail: "The check threw an error; see the log." };
   } finally {
     clearTimeout(timer);
   }

@@ -1,11 +1,11 @@
-// The result of a dependency check: what /readyz reports and what the dependency metrics show.
+// Result types of the readiness checks, shared by /readyz and the dependency metrics.
 
 export type CheckResult = {
-  /** `failed`: no request that needs it can be served. `degraded`: requests are served with a limitation. */
+  /** `failed`: requests that need the dependency cannot be served. `degraded`: they are served with a limitation. */
   status: "ok" | "degraded" | "failed";
-  /** One sentence for the operator that names the setting and the cure; never a secret. */
+  /** One sentence for the operator: the setting and how to fix it. Contains no secret. */
   detail?: string;
-  /** The fault is inside this instance, so another instance may be able to serve: it stays `failed`. */
+  /** The cause is inside this instance, not shared: /readyz stays 503, so that other instances get the requests. */
   scope?: "instance";
 };
 

@@ -1,14 +1,14 @@
-// What can be counted from outside: one registry per gateway, and one narrow function for each thing that happens.
-// No label takes a value that a browser, a user or a provider chooses.
+// Prometheus metrics of one gateway: a registry and one recording function per event. Label values come from closed
+// lists or from the configuration, never from a browser, a user or the provider (bounded cardinality).
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
 import type { RouteClass } from "../lib/paths.ts";
-import { watchDependencies } from "./dependency-metrics.ts";
+import { registerDependencies } from "./dependency-metrics.ts";
 import type { CheckReport } from "./dependency-check.ts";
-import { createRequestTally } from "./request-stats.ts";
-import { watchUpstreams, type UpstreamSample } from "./upstream-metrics.ts";
+import { createRequestStats } from "./request-stats.ts";
+import { registerUpstreams, type UpstreamSnapshot } from "./upstream-metrics.ts";
 
-export type { UpstreamSample } from "./upstream-metrics.ts";
+export type { UpstreamSnapshot } from "./upstream-metrics.ts";
 
 export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unusable" | "unknown" | "fenced";
 export type LoginOutcome = "completed" | "failed" | "unavailable";
@@ -23,29 +23,29 @@ export type FinishedRequest = {
 };
 
 export type Metrics = {
-  /** Which application this instance belongs to. */
+  /** Sets the application id of `cloakroom_application_info`. */
   application(id: string): void;
   request(finished: FinishedRequest): void;
   refresh(outcome: RefreshOutcome): void;
   login(outcome: LoginOutcome): void;
   csrfRejected(): void;
-  /** Runs on each scrape. */
-  watchDependencies(report: () => Promise<CheckReport>): void;
-  /** Asked only when somebody asks us. */
-  watchEventStreams(count: () => number): void;
-  /** Asked only when somebody asks us: nothing is counted twice on a request's way. */
-  watchUpstreams(sample: () => readonly UpstreamSample[]): void;
+  /** @param report runs on each scrape */
+  registerDependencies(report: () => Promise<CheckReport>): void;
+  /** @param count runs on each scrape */
+  registerEventStreams(count: () => number): void;
+  /** @param snapshot runs on each scrape, so that requests update plain counters only */
+  registerUpstreams(snapshot: () => readonly UpstreamSnapshot[]): void;
   webSocketOpened(): void;
-  /** @param by who or what ended it */
+  /** @param by the side or limit that ended the WebSocket */
   webSocketClosed(by: WebSocketEnd): void;
   sessionRead(outcome: SessionReadOutcome): void;
   sessionChanged(): void;
   sessionCacheWorks(works: boolean): void;
   contentType: string;
-  /** The exposition text. */
+  /** @returns the metrics in the Prometheus text format */
   scrape(): Promise<string>;
-  /** For a process that adds up several. */
-  sample(): Promise<object[]>;
+  /** @returns the metrics as JSON, for the supervisor that aggregates the workers */
+  snapshot(): Promise<object[]>;
 };
 
 export function createMetrics(): Metrics {
@@ -54,25 +54,29 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry, prefix: "cloakroom_" });
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name: `cloakroom_${name}`, help, labelNames, registers });
-  const requests = createRequestTally(registry);
-  const errors = counter("errors_total", "Answers with an error code, e.g. store_unavailable", ["code"]);
+  const requests = createRequestStats(registry);
+  const errors = counter("errors_total", "Error responses by error code, e.g. store_unavailable", ["code"]);
   const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
   const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
-  const csrfRejections = counter("csrf_rejections_total", "Requests that did not come from the app", []);
-  const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "WebSockets open now", registers });
-  const webSocketsClosed = counter("websockets_closed_total", "WebSockets by who or what ended them", ["by"]);
+  const csrfRejections = counter("csrf_rejections_total", "Requests rejected by the CSRF check", []);
+  const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "Open WebSockets", registers });
+  const webSocketsClosed = counter(
+    "websockets_closed_total",
+    "Closed WebSockets by the side or limit that ended them",
+    ["by"],
+  );
   const sessionReads = { hit: 0, miss: 0, bypass: 0 };
-  watchSessionReads(registry, sessionReads);
-  const sessionChanges = counter("session_changes_total", "Changes of sessions that Redis told of", []);
+  registerSessionReads(registry, sessionReads);
+  const sessionChanges = counter("session_changes_total", "Session cache entries invalidated by Redis", []);
   const sessionCache = new Gauge({
     name: "cloakroom_session_cache_works",
-    help: "1 while sessions are served from memory",
+    help: "1 while the session cache is in use",
     aggregator: "min",
     registers,
   });
   const application = new Gauge({
     name: "cloakroom_application_info",
-    help: "Always 1; the label is the application id, which all instances of one application share",
+    help: "Always 1; the label is the application id, equal on all instances of one application",
     labelNames: ["application"],
     aggregator: "max",
     registers,
@@ -81,16 +85,17 @@ export function createMetrics(): Metrics {
     application: (id) => application.set({ application: id }, 1),
     request({ route, method, status, durationMs, code }) {
       requests.count(route, method, status);
-      // A WebSocket's hours say nothing about how quickly we answer.
+      // The duration of a WebSocket is not a response time.
       if (status !== 101) requests.time(route, durationMs);
       if (code !== undefined) errors.inc({ code });
     },
     refresh: (outcome) => refreshes.inc({ outcome }),
     login: (outcome) => logins.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
-    watchDependencies: (report) => watchDependencies(registry, report),
-    watchEventStreams: (count) => watchNumber(registry, "event_streams", "Open streams of /bff/events", count),
-    watchUpstreams: (sample) => watchUpstreams(registry, sample),
+    registerDependencies: (report) => registerDependencies(registry, report),
+    registerEventStreams: (count) =>
+      registerGauge(registry, "event_streams", "Open event streams (/bff/events)", count),
+    registerUpstreams: (snapshot) => registerUpstreams(registry, snapshot),
     webSocketOpened: () => webSocketsOpen.inc(),
     webSocketClosed(by) {
       webSocketsOpen.dec();
@@ -101,23 +106,23 @@ export function createMetrics(): Metrics {
     sessionCacheWorks: (works) => sessionCache.set(works ? 1 : 0),
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
-    sample: () => registry.getMetricsAsJSON(),
+    snapshot: () => registry.getMetricsAsJSON(),
   };
 }
 
-function watchNumber(registry: Registry, name: string, help: string, count: () => number): void {
+function registerGauge(registry: Registry, name: string, help: string, count: () => number): void {
   const collect = function (this: Gauge): void {
     this.set(count());
   };
   new Gauge({ name: `cloakroom_${name}`, help, registers: [registry], collect });
 }
 
-function watchSessionReads(registry: Registry, reads: Readonly<Record<SessionReadOutcome, number>>): void {
+function registerSessionReads(registry: Registry, reads: Readonly<Record<SessionReadOutcome, number>>): void {
   const collect = function (this: Counter): void {
     this.reset();
     for (const [outcome, count] of Object.entries(reads)) this.inc({ outcome }, count);
   };
-  const help = "Sessions of API requests: hit is from memory";
+  const help = "Session reads of API requests by cache outcome";
   new Counter({
     ...{ name: "cloakroom_session_reads_total", help, labelNames: ["outcome"], registers: [registry], collect },
   });

@@ -1,38 +1,37 @@
-// How many requests were answered and how quickly, counted in plain numbers: each request is counted, and few are asked
-// about. They become metrics when somebody asks.
+// Request counts and durations, kept in plain arrays on the request path and converted to metrics on each scrape.
 import { Counter, type Registry } from "prom-client";
 import type { RouteClass } from "../lib/paths.ts";
 
-export type RequestTally = {
+export type RequestStats = {
   count(route: RouteClass, method: string, status: number): void;
   time(route: RouteClass, durationMs: number): void;
 };
 
 const ROUTES = ["api", "bff", "spa"] as const satisfies readonly RouteClass[];
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
-/** Where a status is counted: by its hundreds. 499 has a place of its own: browsers that leave say something about us. */
+/** Status classes, at the index of their first digit. 499 (browser closed the connection) has index 0. */
 const CLASSES = ["499", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
-/** Seconds. From a cached answer to the default headers timeout of an upstream. */
+/** Upper bounds in seconds: from a cached response to the default headers timeout of an upstream. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
 const DURATION = {
   name: "cloakroom_request_duration_seconds",
-  help: "From the request's head to the end of its answer",
+  help: "Time from the request head to the end of the response",
 } as const;
 
-type Times = {
-  /** How many fell into each bucket and in none of those below; the last place is for what took longer than all. */
+type Durations = {
+  /** Requests per bucket, not cumulative; the last one has no upper bound. */
   buckets: number[];
   sumSeconds: number;
 };
 
-export function createRequestTally(registry: Registry): RequestTally {
+export function createRequestStats(registry: Registry): RequestStats {
   const countsOf = (): number[] => CLASSES.map(() => 0);
   const counts = new Map(
     ROUTES.map((route) => [route, new Map([...METHODS, "other"].map((method) => [method as string, countsOf()]))]),
   );
   const times = new Map(
-    ROUTES.map((route): [RouteClass, Times] => [
+    ROUTES.map((route): [RouteClass, Durations] => [
       route,
       { buckets: [...BUCKETS, Infinity].map(() => 0), sumSeconds: 0 },
     ]),
@@ -43,10 +42,10 @@ export function createRequestTally(registry: Registry): RequestTally {
   return {
     count(route, method, status) {
       const ofRoute = counts.get(route);
-      // Names come from browsers, series do not.
+      // The method is chosen by the browser, so unknown ones share one series.
       const ofMethod = ofRoute?.get(method) ?? ofRoute?.get("other");
-      const place = status === 499 ? 0 : Math.trunc(status / 100);
-      if (ofMethod !== undefined) ofMethod[place] = (ofMethod[place] ?? 0) + 1;
+      const index = status === 499 ? 0 : Math.trunc(status / 100);
+      if (ofMethod !== undefined) ofMethod[index] = (ofMethod[index] ?? 0) + 1;
     },
     time(route, durationMs) {
       const ofRoute = times.get(route);
@@ -63,30 +62,30 @@ export function createRequestTally(registry: Registry): RequestTally {
 function registerCounts(registry: Registry, counts: ReadonlyMap<RouteClass, ReadonlyMap<string, number[]>>): void {
   const requests = new Counter({
     name: "cloakroom_requests_total",
-    help: "Requests answered",
+    help: "Requests by route class, method and status class",
     labelNames: ["route", "method", "status"],
     registers: [registry],
     collect: () => {
       requests.reset();
       for (const [route, ofRoute] of counts)
         for (const [method, ofMethod] of ofRoute)
-          for (const [place, count] of ofMethod.entries())
-            if (count > 0) requests.inc({ route, method, status: CLASSES[place] ?? "other" }, count);
+          for (const [index, count] of ofMethod.entries())
+            if (count > 0) requests.inc({ route, method, status: CLASSES[index] ?? "other" }, count);
     },
   });
 }
 
-/** A histogram of the library's can only be told of one observation after the other: this one is read off. */
-function registerTimes(registry: Registry, times: ReadonlyMap<RouteClass, Times>): void {
-  const valuesOf = ([route, { buckets, sumSeconds }]: [RouteClass, Times]) => {
+/** prom-client's histogram takes single observations only; this metric exposes the counted buckets. */
+function registerTimes(registry: Registry, times: ReadonlyMap<RouteClass, Durations>): void {
+  const valuesOf = ([route, { buckets, sumSeconds }]: [RouteClass, Durations]) => {
     let count = 0;
-    const cumulated = buckets.map((inBucket, index) => {
+    const cumulative = buckets.map((inBucket, index) => {
       count += inBucket;
       const labels = { le: BUCKETS[index] ?? "+Inf", route };
       return { labels, value: count, metricName: `${DURATION.name}_bucket` };
     });
     return [
-      ...cumulated,
+      ...cumulative,
       { labels: { route }, value: sumSeconds, metricName: `${DURATION.name}_sum` },
       { labels: { route }, value: count, metricName: `${DURATION.name}_count` },
     ];

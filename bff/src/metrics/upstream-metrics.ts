@@ -1,8 +1,8 @@
-// What can be seen of upstreams from outside: read off their own plain counters when somebody asks.
+// Prometheus metrics of the upstreams, filled from their plain counters on each scrape.
 import { Counter, Gauge, type Registry } from "prom-client";
 
-/** Everything that is known of one upstream; its names come from the configuration. */
-export type UpstreamSample = {
+/** Counters of one upstream. `upstream` is its prefix, `address` the origin of one of its servers. */
+export type UpstreamSnapshot = {
   upstream: string;
   outcomes: Readonly<Record<string, number>>;
   retries: number;
@@ -16,28 +16,28 @@ export type UpstreamSample = {
   }[];
 };
 
-export function watchUpstreams(registry: Registry, sample: () => readonly UpstreamSample[]): void {
+export function registerUpstreams(registry: Registry, snapshot: () => readonly UpstreamSnapshot[]): void {
   const registers = [registry];
   const requests = new Counter({
     name: "cloakroom_upstream_requests_total",
-    help: "Requests for an upstream by what became of them",
+    help: "Requests to an upstream by outcome",
     labelNames: ["upstream", "outcome"],
     registers,
-    // The first of these metrics to be collected fills them all.
+    // Collected first; fills all metrics of this file.
     collect: () => fill(),
   });
   const retries = new Counter({
     name: "cloakroom_upstream_retries_total",
-    help: "Requests that were sent once more, because nothing had come back",
+    help: "Requests retried on a fresh connection after a stale one closed without a response",
     labelNames: ["upstream"],
     registers,
   });
   const gauge = (name: string, help: string, labelNames: readonly string[]) =>
     new Gauge({ name: `cloakroom_upstream_${name}`, help, labelNames, registers });
-  const queued = gauge("queued", "Requests that wait for a connection", ["upstream"]);
-  const inFlight = gauge("in_flight", "Requests being answered", ["upstream", "address"]);
+  const queued = gauge("queued", "Requests waiting for a connection", ["upstream"]);
+  const inFlight = gauge("in_flight", "Requests in flight", ["upstream", "address"]);
   const connections = gauge("connections", "Open connections", ["upstream", "address"]);
-  const failures = gauge("connect_failures", "Failed connections since the last answer", ["upstream", "address"]);
+  const failures = gauge("connect_failures", "Consecutive connection failures", ["upstream", "address"]);
   const circuitOpen = gauge("circuit_open", "1 while the circuit of this upstream server is open", [
     "upstream",
     "address",
@@ -46,7 +46,7 @@ export function watchUpstreams(registry: Registry, sample: () => readonly Upstre
   const fill = (): void => {
     requests.reset();
     retries.reset();
-    for (const { upstream, outcomes, retries: retried, queued: waiting, addresses } of sample()) {
+    for (const { upstream, outcomes, retries: retried, queued: waiting, addresses } of snapshot()) {
       for (const [outcome, count] of Object.entries(outcomes)) requests.inc({ upstream, outcome }, count);
       retries.inc({ upstream }, retried);
       queued.set({ upstream }, waiting);

@@ -2,6 +2,7 @@
 // free turn; an early refresh only starts when a turn is free, so it never stands in the way of somebody who waits.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../logging/log.ts";
+import { createThrottledLog } from "../logging/throttled-log.ts";
 import type { Store } from "../store/store.ts";
 
 export type RefreshRateLimiter = {
@@ -19,28 +20,27 @@ export type RefreshRateLimiter = {
 
 /** Longer than anybody waits for an answer; the refresh still happens, and is there for the next request. */
 const LONGEST_QUEUE_MS = 60_000;
-const WORTH_SAYING_MS = 1_000;
-const SAY_EVERY_MS = 60_000;
+/** Shorter waits are not logged. */
+const MIN_LOGGED_WAIT_MS = 1_000;
+const LOG_EVERY_MS = 60_000;
 
 type Parts = { store: Pick<Store, "refreshTurn">; log: Pick<Log, "warn">; perSecond: number };
 
 /** @param perSecond 0: no limit, and nobody is asked */
 export function createRefreshRateLimiter({ store, log, perSecond }: Parts): RefreshRateLimiter {
   const intervalMs = perSecond === 0 ? 0 : 1_000 / perSecond;
-  let saidAtMs = -Infinity;
-  const sayWhatLimits = (waitMs: number): void => {
-    if (waitMs < WORTH_SAYING_MS || performance.now() - saidAtMs < SAY_EVERY_MS) return;
-    saidAtMs = performance.now();
-    log.warn("refreshes that requests wait for are queued: REFRESH_RATE_PER_SECOND is reached", {
-      seconds: Math.ceil(waitMs / 1000),
-    });
+  const throttled = createThrottledLog(LOG_EVERY_MS);
+  const logWait = (waitMs: number): void => {
+    if (waitMs < MIN_LOGGED_WAIT_MS) return;
+    const seconds = Math.ceil(waitMs / 1000);
+    throttled(() => log.warn("token refresh rate limit reached (REFRESH_RATE_PER_SECOND)", { seconds }));
   };
   return {
     intervalMs,
     async take() {
       if (perSecond === 0) return true;
       const { isTaken, waitMs } = await store.refreshTurn({ intervalMs, longestMs: LONGEST_QUEUE_MS });
-      sayWhatLimits(waitMs);
+      logWait(waitMs);
       if (isTaken && waitMs > 0) await sleep(waitMs);
       return isTaken;
     },

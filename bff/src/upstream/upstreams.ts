@@ -1,7 +1,7 @@
 // The upstreams that may be called: found by path, never by anything else in a request.
 import type { UpstreamConfig } from "../config/config.ts";
 import { isBelow } from "../lib/paths.ts";
-import type { UpstreamSample } from "../metrics/metrics.ts";
+import type { UpstreamSnapshot } from "../metrics/metrics.ts";
 import { createAddress, type Address, type AddressLog } from "./upstream-server.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
 import { requestHeaderFilter } from "../headers/request-header-rules.ts";
@@ -83,7 +83,7 @@ export async function closeUpstreams(upstreams: readonly Upstream[]): Promise<vo
   await Promise.all(upstreams.flatMap(({ addresses }) => addresses.map(({ pool }) => pool.destroy())));
 }
 
-export function sampleUpstream({ config, addresses, balancer, tally }: Upstream): UpstreamSample {
+export function snapshotUpstream({ config, addresses, balancer, tally }: Upstream): UpstreamSnapshot {
   const { retries, ...outcomes } = tally;
   return {
     upstream: config.prefix,

@@ -168,15 +168,19 @@ describe("the application of a command", { timeout: 120_000 }, () => {
       expect(wrong.code, args[0]).toBe(1);
       expect(wrong.err, args[0]).toMatch(/^Application: [0-9a-f]{16} \(derived from the settings\)$/m);
       expect(wrong.err, args[0]).toMatch(
-        /has no session on this Redis\. These have: (?=.*shop 1\b)(?=.*shop-2 2\b).*--app/,
+        /has no session on this Redis\. Applications with sessions: (?=.*shop 1\b)(?=.*shop-2 2\b).*--app/,
       );
     }
     // Named by the operator: that it has none is a result.
     const named = await admin(["count", "--app", "shop-3"], derived);
     expect(named).toMatchObject({ code: 0, out: "0\n" });
-    expect(named.err).toMatch(/^Application: shop-3\nApplication shop-3 has no session on this Redis\. These have: /);
+    expect(named.err).toMatch(
+      /^Application: shop-3\nApplication shop-3 has no session on this Redis\. Applications with sessions: /,
+    );
     // Its user has none, but the application has: nothing is to be explained.
-    expect((await admin(["end-user", "--subject", "bob", "--app", "shop"])).err).not.toContain("These have");
+    expect((await admin(["end-user", "--subject", "bob", "--app", "shop"])).err).not.toContain(
+      "Applications with sessions",
+    );
     expect((await admin(["end-all", "--yes", "--app", "shop"])).out).toBe("1 session ended\n");
     expect((await admin(["count", "--app", "shop-2"])).out).toBe("2\n");
     await Promise.all([shop.close(), shop2.close()]);
@@ -188,7 +192,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     const REDIS_URL = system.redis.url.replace("redis://", "redis://no-scan:pass@");
     const ended = await admin(["end-user", "--subject", "bob", "--app", "shop-3"], { REDIS_URL });
     expect(ended).toMatchObject({ code: 0, out: "0 sessions ended\n" });
-    expect(ended.err).toContain("the Redis user may not `scan`");
+    expect(ended.err).toContain("the Redis user lacks `scan`");
     await store.close();
   });
 
@@ -199,7 +203,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     const { key } = await storeSession(store);
     const counted = await admin(["count", "--app", "shop-3"]);
     expect(counted.out).toBe("0\n");
-    expect(counted.err).toContain("2 of an older format are not read any more (delete-old-format)");
+    expect(counted.err).toContain("2 sessions of an older format are ignored");
     expect(await admin(["delete-old-format", "--yes"])).toMatchObject({ code: 0, out: "3 keys deleted\n" });
     expect(await store.client.exists(...old)).toBe(0);
     expect(await store.read(key)).toBeDefined();
@@ -238,7 +242,7 @@ describe("behind a Sentinel", { timeout: 120_000 }, () => {
 describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () => {
   it.each([
     ["no command", ["--json"], 2, "A command is missing."],
-    ["an unknown command", ["end"], 2, 'There is no command "end".'],
+    ["an unknown command", ["end"], 2, 'Unknown command "end".'],
     ["no subject", ["end-user"], 2, "--subject is missing."],
     ["an unknown option", ["count", "--force"], 2, "--force"],
     ["end-all without --yes", ["end-all"], 2, "Nothing was ended."],

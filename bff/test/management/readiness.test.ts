@@ -291,6 +291,6 @@ describe("the report", () => {
 
   it("names a check that hangs", async () => {
     const hanging = { name: "store", check: () => new Promise<never>(() => undefined) };
-    expect((await checkAll([hanging], 20)).checks["store"]?.detail).toBe("No answer within 20 ms.");
+    expect((await checkAll([hanging], 20)).checks["store"]?.detail).toBe("No result within 20 ms.");
   });
 });

@@ -19,7 +19,7 @@ import { createLog } from "../../src/logging/log.ts";
 import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
 import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
 import { webSocketForwarding, type WebSocketParts } from "../../src/proxy/websocket/upgrade.ts";
-import { closeUpstreams, createUpstreams, sampleUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
+import { closeUpstreams, createUpstreams, snapshotUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
 
 export const BEARER = "canary-access-token";
@@ -65,7 +65,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     rows.map((row) => ({ ...row, ...options.override })),
     log,
   );
-  metrics.watchUpstreams(() => upstreams.map(sampleUpstream));
+  metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const config = {
     publicOrigin,
     trustedProxies: options.trustedProxies ?? new BlockList(),
