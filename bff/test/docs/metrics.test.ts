@@ -22,13 +22,13 @@ async function registered(): Promise<Sampled[]> {
   metrics.sessionRead("hit");
   metrics.sessionChanged();
   metrics.sessionCacheWorks(true);
-  metrics.watchDependencies(async () => ({ status: "ok", checks: { store: { status: "ok" } } }));
-  metrics.watchEventStreams(() => 1);
+  metrics.registerDependencies(async () => ({ status: "ok", checks: { store: { status: "ok" } } }));
+  metrics.registerEventStreams(() => 1);
   const address = { address: "http://orders", inFlight: 1, connections: 1, failures: 0, isCircuitOpen: false };
-  metrics.watchUpstreams(() => [
+  metrics.registerUpstreams(() => [
     { upstream: "/api", outcomes: { complete: 1 }, retries: 1, queued: 1, addresses: [address] },
   ]);
-  const sampled = (await metrics.sample()) as Sampled[];
+  const sampled = (await metrics.snapshot()) as Sampled[];
   return sampled.filter(({ name }) => !/^cloakroom_(nodejs|process)_/.test(name));
 }
 
