@@ -1,5 +1,5 @@
-// A copy of the repository's sources in which one line can be broken on purpose, and then tested.
-// Packages of the repository resolve to the copy, all others to the installed ones.
+// Copies the repository's sources to a temporary folder, in which a source change can be applied and tested. Packages of
+// the repository resolve to the copy, all others to the installed ones.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,20 +19,20 @@ const COPIED = [
 ];
 const PACKAGES = { gateway: "bff", demo: "demo", testing: "packages/testing", testkit: "testkit", tools: "tools" };
 
-/** One deliberate change of the gateway. */
+/** A deliberate defect of the gateway. */
 export type SourceChange = {
-  /** What a build with this change does wrong. */
+  /** The defect, used as a title. */
   breaks: string;
-  /** Below bff/. */
+  /** Path below bff/. */
   file: string;
-  /** Text that stands in the file exactly once. */
+  /** Text that the file contains exactly once. */
   find: string;
   replace: string;
 };
 
 export type BreakableCopy = {
   folder: string;
-  /** @returns a function that undoes the change. @throws when the text is not in the file exactly once */
+  /** @returns a function that reverts the change. @throws when the file does not contain the text exactly once */
   applyChange: (change: SourceChange) => () => void;
   remove: () => void;
 };
@@ -59,7 +59,7 @@ function linkModules(modules: string): void {
 
 function applyChange(path: string, { breaks, find, replace }: SourceChange): () => void {
   const original = readFileSync(path, "utf8");
-  if (original.split(find).length !== 2) throw new Error(`"${breaks}": its text is not in ${path} exactly once`);
+  if (original.split(find).length !== 2) throw new Error(`"${breaks}": ${path} does not contain the text exactly once`);
   writeFileSync(
     path,
     original.replace(find, () => replace),

@@ -1,4 +1,4 @@
-// Every mutant there is.
+// All mutants.
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";

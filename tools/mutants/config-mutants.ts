@@ -1,4 +1,4 @@
-// Ways to start with settings that do not work, and the tests that must notice.
+// Mutants of the settings.
 import type { Mutant } from "./mutants.ts";
 
 export const CONFIG_MUTANTS: readonly Mutant[] = [
@@ -10,7 +10,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     tests: ["test/config/unknown-settings.test.ts"],
   },
   {
-    breaks: "I7: the service links of Kubernetes stop the start",
+    breaks: "I7: Kubernetes service links stop the start",
     file: "src/config/unknown-settings.ts",
     find: "if (isServiceLink(name, value)) continue;",
     replace: "",
@@ -24,7 +24,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     tests: ["test/config/secret-text.test.ts"],
   },
   {
-    breaks: "I7: a fault of MANAGEMENT_HOST is reported as one of HOST, with several processes",
+    breaks: "I7: an invalid MANAGEMENT_HOST is reported as HOST when several workers run",
     file: "src/cluster.ts",
     find: 'await listen(management, config.management, "MANAGEMENT_")',
     replace: 'await listen(management, config.management, "")',

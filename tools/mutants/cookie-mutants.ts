@@ -1,16 +1,16 @@
-// Ways to break how the gateway reads its cookies and login states, and the tests that must notice.
+// Mutants of the cookie parser and of login states.
 import type { Mutant } from "./mutants.ts";
 
 export const COOKIE_MUTANTS: readonly Mutant[] = [
   {
-    breaks: "K10: the cookie parser trims Unicode blanks",
+    breaks: "cookies: the parser trims Unicode whitespace",
     file: "src/lib/cookie-header.ts",
     find: "return code === 0x20 || code === 0x09;",
     replace: "return String.fromCharCode(code).trim() === '';",
     tests: ["test/http/cookie-header.test.ts"],
   },
   {
-    breaks: "K10: a reader searches the text of the Cookie header",
+    breaks: "cookies: a cookie is read by a text search in the Cookie header",
     file: "src/session/cookies.ts",
     find: "const [cookie, duplicate] = parseCookieHeader(cookieHeader).filter((each) => each.name === name);",
     replace:
@@ -18,56 +18,56 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
     tests: ["test/http/cookie-header.test.ts"],
   },
   {
-    breaks: "K10: cookie names are compared without regard to case",
+    breaks: "cookies: cookie names are compared case-insensitively",
     file: "src/session/cookies.ts",
     find: ".filter((each) => each.name === name);",
     replace: ".filter((each) => each.name.toLowerCase() === name.toLowerCase());",
     tests: ["test/http/cookie-header.test.ts"],
   },
   {
-    breaks: "K10: a duplicate of the session cookie is accepted, and the first one counts",
+    breaks: "cookies: of two session cookies the first one is used",
     file: "src/session/cookies.ts",
     find: "return duplicate === undefined ? cookie?.value : undefined;",
     replace: "return duplicate === null ? undefined : cookie?.value;",
     tests: ["test/session/cookies.test.ts"],
   },
   {
-    breaks: "K10: request validation lets duplicates of our cookies pass",
+    breaks: "cookies: request validation accepts duplicates of the gateway's cookies",
     file: "src/http/request-validation.ts",
     find: "if (duplicateCookieNames(headers.cookie).length > 0) return DUPLICATE_COOKIE;",
     replace: "",
     tests: ["test/http/cookie-header.test.ts"],
   },
   {
-    breaks: "K10: a planted duplicate is refused for ever",
+    breaks: "cookies: a planted duplicate cookie is rejected but never removed",
     file: "src/http/request-validation.ts",
     find: 'ctx.res.setHeader("Set-Cookie", expireDuplicates(names, rawPath(ctx.req.url ?? "")));',
     replace: "expireDuplicates(names, rawPath(ctx.req.url ?? ''));",
     tests: ["test/http/cookie-cleanup.test.ts"],
   },
   {
-    breaks: "K10: removing a planted duplicate logs the browser out",
+    breaks: "cookies: removing a planted duplicate also removes the session cookie",
     file: "src/http/cookie-cleanup.ts",
     find: "return isOurs ? undefined : `",
     replace: "return `",
     tests: ["test/http/cookie-cleanup.test.ts"],
   },
   {
-    breaks: "K10: a planted cookie without a name is refused for ever",
+    breaks: "cookies: a planted cookie without a name is rejected but never removed",
     file: "src/http/cookie-cleanup.ts",
     find: "...take(places, nameless, MAX_NAMELESS_BYTES, random()),",
     replace: "",
     tests: ["test/http/cookie-cleanup.test.ts"],
   },
   {
-    breaks: "K11: a state has several spellings",
+    breaks: "login state: several encodings of one state are accepted",
     file: "src/lib/base64url.ts",
     find: 'return bytes.toString("base64url") === text ? bytes : undefined;',
     replace: "return bytes;",
     tests: ["test/auth/state-spelling.test.ts"],
   },
   {
-    breaks: "INSECURE_COOKIES: an insecure cookie counts beside the real one",
+    breaks: "INSECURE_COOKIES: an insecure cookie is used beside the Secure one",
     file: "src/http/insecure-cookies.ts",
     find: "if (!isSecure) acceptInsecure",
     replace: "acceptInsecure",

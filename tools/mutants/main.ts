@@ -1,5 +1,5 @@
-// npm run mutants [text]: breaks a copy of the gateway in every listed way (those whose description contains the text)
-// and shows that a test notices each.
+// Mutation tests: applies each mutant to a copy of the gateway and checks that at least one of its tests fails.
+// Usage: npm run mutants -- [text]   only mutants whose description contains the text
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createBreakableCopy } from "../breakable-copy.ts";
@@ -10,29 +10,29 @@ const wanted = process.argv[2];
 const copy = createBreakableCopy();
 
 try {
-  const chosen = ALL_MUTANTS.filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
-  // Tests that fail on an unbroken copy would notice everything.
-  if (!passes([...new Set(chosen.flatMap(({ tests }) => tests))], "inherit"))
+  const selected = ALL_MUTANTS.filter(({ breaks }) => wanted === undefined || breaks.includes(wanted));
+  // Tests that fail without a mutant would detect every mutant.
+  if (!passes([...new Set(selected.flatMap(({ tests }) => tests))], "inherit"))
     throw new Error("the tests fail without a mutant");
-  const survivors = chosen.filter((mutant) => {
-    const noticed = isNoticed(mutant);
-    console.log(`${noticed ? "noticed " : "SURVIVED"}  ${mutant.breaks}`);
-    return !noticed;
+  const survivors = selected.filter((mutant) => {
+    const detected = isDetected(mutant);
+    console.log(`${detected ? "detected " : "SURVIVED"}  ${mutant.breaks}`);
+    return !detected;
   });
-  console.log(`\n${chosen.length - survivors.length} noticed, ${survivors.length} survived`);
+  console.log(`\n${selected.length - survivors.length} detected, ${survivors.length} survived`);
   process.exitCode = survivors.length === 0 ? 0 : 1;
 } finally {
   copy.remove();
 }
 
-function isNoticed(mutant: Mutant): boolean {
+function isDetected(mutant: Mutant): boolean {
   const undo = copy.applyChange(mutant);
-  const noticed = !passes(mutant.tests);
+  const detected = !passes(mutant.tests);
   undo();
-  return noticed;
+  return detected;
 }
 
-/** Stops at the first failure: one is enough. */
+/** Runs the tests until the first failure. */
 function passes(tests: readonly string[], stdio: "ignore" | "inherit" = "ignore"): boolean {
   const vitest = join(copy.folder, "node_modules/vitest/vitest.mjs");
   const { status } = spawnSync(process.execPath, [vitest, "run", "--root", "bff", "--bail=1", ...tests], {

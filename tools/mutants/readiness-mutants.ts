@@ -1,4 +1,4 @@
-// Ways to break what /readyz promises to load balancers, and the tests that must notice.
+// Mutants of /readyz.
 import type { Mutant } from "./mutants.ts";
 
 export const READINESS_MUTANTS: readonly Mutant[] = [
@@ -10,28 +10,28 @@ export const READINESS_MUTANTS: readonly Mutant[] = [
     tests: ["test/management/readiness.test.ts"],
   },
   {
-    breaks: "an instance that was never ready gets requests",
+    breaks: "readiness: /readyz is 200 before the first check succeeded",
     file: "src/management/readiness.ts",
     find: "let hasBeenReady = false;",
     replace: "let hasBeenReady = true;",
     tests: ["test/management/readiness.test.ts"],
   },
   {
-    breaks: "an instance without a living process gets requests",
+    breaks: "readiness: /readyz is 200 without a running worker",
     file: "src/management/readiness.ts",
     find: 'status === "failed" && scope === "instance"',
     replace: "false",
     tests: ["test/management/readiness.test.ts"],
   },
   {
-    breaks: "an instance that drains gets new requests",
+    breaks: "readiness: /readyz is 200 while the instance drains",
     file: "src/management/readiness.ts",
     find: "if (isDraining())",
     replace: "if (isDraining() && !hasBeenReady)",
     tests: ["test/management/readiness.test.ts"],
   },
   {
-    breaks: "I5: a worker whose check hangs is missing from the report, which takes the instance out of its Service",
+    breaks: "I5: a worker whose check hangs makes /readyz 503",
     file: "src/cluster.ts",
     find: "const CHECK_TIMEOUT_MS = 700;",
     replace: "const CHECK_TIMEOUT_MS = 1_500;",

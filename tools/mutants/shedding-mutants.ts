@@ -1,51 +1,51 @@
-// Ways to break the bounds on requests that wait, and the tests that must notice.
+// Mutants of the limits on waiting requests.
 import type { Mutant } from "./mutants.ts";
 
 export const SHEDDING_MUTANTS: readonly Mutant[] = [
   {
-    breaks: "K11: one session's slow requests fill MAX_WAITING_REQUESTS for all others",
+    breaks: "load shedding: one session's slow requests fill MAX_WAITING_REQUESTS for all others",
     file: "src/http/load-shedding.ts",
     find: 'if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");',
     replace: "",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
   {
-    breaks: "K11: one client address without a session fills MAX_WAITING_REQUESTS",
+    breaks: "load shedding: one client address without a session fills MAX_WAITING_REQUESTS",
     file: "src/http/load-shedding.ts",
     find: 'if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");',
     replace: "",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
   {
-    breaks: "requests of verified sessions count for the address that they share",
+    breaks: "load shedding: requests of verified sessions count against their shared address",
     file: "src/http/load-shedding.ts",
     find: "      member.countFor(session);",
     replace: "      session.count++;",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
   {
-    breaks: "a session's requests count for ever",
+    breaks: "load shedding: finished requests of a session are still counted",
     file: "src/http/load-shedding.ts",
     find: "place.member?.leave();",
     replace: "",
     tests: ["test/http/waiting-quotas.test.ts"],
   },
   {
-    breaks: "load: uploads in progress count as load",
+    breaks: "load shedding: uploads in progress are counted",
     file: "src/proxy/request-body.ts",
     find: "waiting?.setSending(true);",
     replace: "",
     tests: ["test/http/load-shedding.test.ts"],
   },
   {
-    breaks: "load: a form that arrives slowly counts as load",
+    breaks: "load shedding: a slowly arriving form is counted",
     file: "src/auth/form-body.ts",
     find: "waiting?.setSending(true);",
     replace: "",
     tests: ["test/http/load-shedding.test.ts"],
   },
   {
-    breaks: "load: a request whose body has arrived is never counted again",
+    breaks: "load shedding: a request is not counted after its body has arrived",
     file: "src/proxy/request-body.ts",
     find: "    waiting?.setSending(false);\n",
     replace: "",

@@ -1,4 +1,4 @@
-// Ways to connect to Redis wrongly or to misreport why there is no connection (K7), and the test that must notice.
+// Mutants of the connection to Redis and its error reports.
 import type { Mutant } from "./mutants.ts";
 
 const topologies = ["test/store/redis-topologies.test.ts"];
@@ -7,28 +7,28 @@ const address = ["test/store/redis-address.test.ts"];
 
 export const STORE_MUTANTS: readonly Mutant[] = [
   {
-    breaks: "store: Cluster connects to resolved addresses, which host-name certificates do not name",
+    breaks: "store: Cluster nodes are reached by resolved addresses that their certificates do not contain",
     file: "src/store/redis/redis-connection.ts",
     find: "dnsLookup: (host, done) => done(null, host),",
     replace: "",
     tests: topologies,
   },
   {
-    breaks: "store: the Sentinels get no password of their own",
+    breaks: "store: the Sentinel password is not sent",
     file: "src/store/redis/redis-connection.ts",
     find: "...(sentinel.password === undefined ? {} : { sentinelPassword: sentinel.password }),",
     replace: "",
     tests: topologies,
   },
   {
-    breaks: "store: no certificate matches an IPv6 address",
+    breaks: "store: a certificate never matches an IPv6 address",
     file: "src/store/redis/server-identity.ts",
     find: "if (isIPv6(host) &&",
     replace: "if (host === '' &&",
     tests: topologies,
   },
   {
-    breaks: "store: sessions go to database 0 if the configured one does not exist",
+    breaks: "store: sessions are written to database 0 if the configured one does not exist",
     file: "src/store/redis/redis-connection.ts",
     find: "if (db !== 0) client.on",
     replace: "if (db < 0) client.on",
@@ -42,7 +42,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     tests: refusals,
   },
   {
-    breaks: "store: a password ends at its second colon",
+    breaks: "store: a password is cut at its second colon",
     file: "src/config/redis-address.ts",
     find: "decode(userInfo.slice(colon + 1))",
     replace: 'decode(userInfo.split(":")[1] ?? "")',

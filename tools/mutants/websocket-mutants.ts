@@ -1,4 +1,4 @@
-// Ways to break WebSockets on purpose; see mutants.ts.
+// Mutants of WebSockets.
 import type { Mutant } from "./mutants.ts";
 
 const WIRE = ["test/proxy/websocket.test.ts"];
@@ -6,35 +6,35 @@ const SESSIONS = ["test/proxy/websocket-session.test.ts"];
 
 export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
   {
-    breaks: "WebSocket: a foreign Origin opens one (cross-site hijacking)",
+    breaks: "WebSocket: a foreign Origin is accepted (cross-site WebSocket hijacking)",
     file: "src/http/csrf.ts",
     find: "if (origin !== undefined && origin !== publicOrigin) return",
     replace: 'if (rule !== "handshake" && origin !== undefined && origin !== publicOrigin) return',
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: no Origin at all is good enough",
+    breaks: "WebSocket: a missing Origin is accepted",
     file: "src/http/csrf.ts",
     find: 'return origin === undefined ? "a WebSocket without Origin" : "ok";',
     replace: 'return "ok";',
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: the browser's cookie goes along",
+    breaks: "WebSocket: the browser's cookies reach the upstream",
     file: "src/proxy/websocket/upgrade.ts",
     find: 'const list = ["sec-websocket-version", "13",',
     replace: 'const list = ["cookie", headers.cookie ?? "", "sec-websocket-version", "13",',
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: the end of its session is not heard",
+    breaks: "WebSocket: the end of its session does not close it",
     file: "src/proxy/websocket/upgrade.ts",
     find: "            close(END_REASON_TO_ERROR_CODE[reason]);",
     replace: "",
     tests: SESSIONS,
   },
   {
-    breaks: "WebSocket: opened although its session ended during the handshake",
+    breaks: "WebSocket: it opens although its session ended during the handshake",
     file: "src/proxy/websocket/upgrade.ts",
     find: "if (so.endReason !== undefined)",
     replace: "if (so.endReason === ('' as string))",
@@ -48,7 +48,7 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: bytes behind the handshake's head are let through",
+    breaks: "WebSocket: bytes after the handshake request are forwarded",
     file: "src/http/websocket-handshake.ts",
     find: "return handshake.hasEarlyBytes ?",
     replace: "return handshake.hasEarlyBytes === undefined ?",
@@ -62,28 +62,28 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: our Close frame lands in the middle of another frame",
+    breaks: "WebSocket: the gateway's Close frame is sent inside another frame",
     file: "src/proxy/websocket/tunnel.ts",
     find: "lastFrame !== undefined && down.isAtBoundary() && !hasUpstreamClosed",
     replace: "lastFrame !== undefined && !hasUpstreamClosed",
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: a session that has ended hears on until the end of the connection",
+    breaks: "WebSocket: messages are forwarded after the end of the session",
     file: "src/proxy/websocket/tunnel.ts",
     find: "chunk.subarray(0, endsAt)",
     replace: "chunk",
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: pongs keep the session alive",
+    breaks: "WebSocket: pongs extend the session",
     file: "src/proxy/websocket/tunnel.ts",
     find: "else if (opcode < CLOSE) onUse();",
     replace: "else onUse();",
     tests: WIRE,
   },
   {
-    breaks: "WebSocket: a session may open as many as it likes",
+    breaks: "WebSocket: the limit per session is ignored",
     file: "src/proxy/websocket/tunnels.ts",
     find: ">= maxWebSocketsPerSession)",
     replace: "> Infinity)",

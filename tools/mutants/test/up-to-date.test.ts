@@ -1,4 +1,4 @@
-// A broken build whose text is not in the source any more breaks nothing, and proves nothing about the test it names.
+// Every mutant and broken build must match the current source exactly once; otherwise it would change nothing.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,20 +8,20 @@ import { ALL_MUTANTS } from "../all-mutants.ts";
 const bff = join(import.meta.dirname, "../../../bff");
 const source = (file: string) => (existsSync(join(bff, file)) ? readFileSync(join(bff, file), "utf8") : "");
 
-describe("every build that is broken on purpose", () => {
+describe("mutants and broken builds", () => {
   it.each([
     ...ALL_MUTANTS.map(({ breaks, file, find }) => ({ breaks, file, find })),
     ...BROKEN_BUILDS.map(({ breaks, file, find }) => ({ breaks: `${breaks} (chaos)`, file, find })),
-  ])("changes one place of the gateway as it is: $breaks", ({ file, find }) => {
+  ])("the text of '$breaks' is in the source exactly once", ({ file, find }) => {
     expect(source(file).split(find).length - 1, file).toBe(1);
   });
 
-  it("names tests that exist", () => {
+  it("the test files of all mutants exist", () => {
     const named = new Set(ALL_MUTANTS.flatMap(({ tests }) => tests));
     expect([...named].filter((test) => !existsSync(join(bff, test)))).toEqual([]);
   });
 
-  it("is in the list that is run", () => {
+  it("all-mutants.ts contains every file with mutants", () => {
     const lists = readdirSync(join(import.meta.dirname, "..")).filter((file) => file.endsWith("mutants.ts"));
     const listing = readFileSync(join(import.meta.dirname, "../all-mutants.ts"), "utf8");
     expect(lists.filter((file) => file !== "all-mutants.ts" && !listing.includes(`"./${file}"`))).toEqual([]);
