@@ -1,7 +1,7 @@
 // Child process with an explicit environment, a readiness check with a timeout, and SIGKILL after a stop timeout.
 import { spawn } from "node:child_process";
 import { setTimeout as wait } from "node:timers/promises";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 
 export type RunningProcess = {
   /** stdout and stderr, at most the last 8,000,000 characters. */
@@ -42,8 +42,8 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   });
   const hasExited = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
   if (child.pid !== undefined) {
-    const untie = tether(child.pid);
-    void exited.then(untie);
+    const release = killWithParent(child.pid);
+    void exited.then(release);
   }
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
     if (hasExited()) return;

@@ -1,14 +1,14 @@
 // A reverse proxy between gateway and Keycloak: counts requests by endpoint, records the issued tokens, and can be taken
 // down. It gives a Keycloak system the counters and records that the embedded provider has built in.
 import { request, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Counted } from "@cloakroom/testing/provider/counters.ts";
+import type { CounterName } from "@cloakroom/testing/provider/counters.ts";
 import type { IssuedTokens } from "@cloakroom/testing/provider/types.ts";
 import { listen } from "@cloakroom/testing/listener.ts";
 
 export type ProviderProxy = {
   readonly origin: string;
   readonly issued: IssuedTokens;
-  count: (event: Counted) => number;
+  count: (event: CounterName) => number;
   resetCounts: () => void;
   /** The gateway cannot connect to the provider; browsers, which do not use the proxy, still can. */
   down: () => Promise<void>;
@@ -16,7 +16,7 @@ export type ProviderProxy = {
   stop: () => Promise<void>;
 };
 
-const ENDPOINTS: readonly (readonly [suffix: string, endpoint: Counted])[] = [
+const ENDPOINTS: readonly (readonly [suffix: string, endpoint: CounterName])[] = [
   ["/protocol/openid-connect/ext/par/request", "par"],
   ["/protocol/openid-connect/token", "token"],
   ["/protocol/openid-connect/revoke", "revocation"],
@@ -40,19 +40,19 @@ export async function startProviderProxy(providerOrigin: string): Promise<Provid
 type RecordExchange = (path: string, form: URLSearchParams, response: { status: number; text: string }) => void;
 
 function startRecord() {
-  const counts = new Map<Counted, number>();
+  const counts = new Map<CounterName, number>();
   const spent = new Set<string>();
   const issued: IssuedTokens = {
     ...{ accessTokens: [], refreshTokens: [], idTokens: [] },
     ...{ logoutTokens: [], codes: [], clientSecrets: [] },
   };
-  const increment = (event: Counted) => counts.set(event, (counts.get(event) ?? 0) + 1);
+  const increment = (event: CounterName) => counts.set(event, (counts.get(event) ?? 0) + 1);
   const record: RecordExchange = (path, form, { status, text }) => {
     const endpoint = ENDPOINTS.find(([suffix]) => path.endsWith(suffix))?.[1];
     if (endpoint === undefined) return;
     increment(endpoint);
     if (endpoint !== "token") return;
-    increment(`token:${form.get("grant_type")}` as Counted);
+    increment(`token:${form.get("grant_type")}` as CounterName);
     addString(issued.codes, form.get("code"));
     const refreshToken = form.get("refresh_token");
     if (refreshToken !== null && spent.has(refreshToken)) increment("refresh-token-reuse");
@@ -66,7 +66,7 @@ function startRecord() {
   return {
     issued,
     record,
-    count: (event: Counted) => counts.get(event) ?? 0,
+    count: (event: CounterName) => counts.get(event) ?? 0,
     resetCounts: () => counts.clear(),
   };
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { findRedisBinary, startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 import type { TestRedis } from "./test-redis.ts";
 import { until } from "./until.ts";
 
@@ -135,13 +135,13 @@ async function startSentinel(file: string, masterPort: number): Promise<{ port: 
   });
   const ended = once(child, "exit");
   await once(child, "spawn");
-  const untie = tether(child.pid ?? 0);
+  const release = killWithParent(child.pid ?? 0);
   return {
     port,
     stop: async () => {
       child.kill("SIGKILL");
       await ended;
-      untie();
+      release();
     },
   };
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { findRedisBinary, startRedisServer } from "@cloakroom/testing/redis-server.ts";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 import { testAuthority } from "./certificates.ts";
 
 export type Topology = "single" | "sentinel" | "cluster";
@@ -186,13 +186,13 @@ async function startSentinel(
   });
   const ended = once(child, "exit");
   await once(child, "spawn");
-  const untie = tether(child.pid ?? 0);
+  const release = killWithParent(child.pid ?? 0);
   return {
     port,
     stop: async () => {
       child.kill("SIGKILL");
       await ended;
-      untie();
+      release();
     },
   };
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 import type { Running } from "./contestant.ts";
 
 const START_MS = 20_000;
@@ -47,13 +47,13 @@ async function running(child: ChildProcess, name: string, port: number): Promise
   await once(child, "spawn");
   const { pid } = child;
   if (pid === undefined) throw new Error(`${name} has no process`);
-  const untie = tether(pid);
+  const release = killWithParent(pid);
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     const killer = setTimeout(() => child.kill("SIGKILL"), 15_000);
     await gone;
     clearTimeout(killer);
-    untie();
+    release();
   };
   const endsAt = Date.now() + START_MS;
   while (!(await answers(origin))) {

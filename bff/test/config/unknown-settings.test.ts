@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { passedThrough } from "@cloakroom/testing/gateway-env.ts";
+import { pickGatewaySettings } from "@cloakroom/testing/gateway-env.ts";
 import { ConfigError, loadConfig } from "../../src/config/config.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
 import { UPSTREAM_ROW } from "../../src/config/upstream-row.ts";
@@ -96,7 +96,7 @@ describe("a misspelt setting stops the start and is named with the nearest real 
   });
 
   test("the launcher of the demo hands a misspelt setting to the gateway, which names it", () => {
-    expect(passedThrough({ SESSION_IDLE_SECOND: "5", OIDC_AUDIENCE: "other", PATH: "/bin" })).toEqual({
+    expect(pickGatewaySettings({ SESSION_IDLE_SECOND: "5", OIDC_AUDIENCE: "other", PATH: "/bin" })).toEqual({
       SESSION_IDLE_SECOND: "5",
     });
   });

@@ -1,6 +1,6 @@
 // Launcher: checks ports and Redis, builds the SPA, starts the system and stops it in reverse order.
 import { freePort } from "@cloakroom/testing/free-port.ts";
-import { passedThrough } from "@cloakroom/testing/gateway-env.ts";
+import { pickGatewaySettings } from "@cloakroom/testing/gateway-env.ts";
 import { GatewayStartError } from "@cloakroom/testing/gateway-process.ts";
 import { startSystem, type System, type SystemOptions } from "../system.ts";
 import { formatBanner } from "./banner.ts";
@@ -86,7 +86,7 @@ async function systemOptions(
     ports: isDev ? { ...ports, gateway: await freePort() } : ports,
     publicOrigin: `http://localhost:${ports.gateway}`,
     // WebKit stores no Secure cookie over http, not even on localhost.
-    gatewayEnv: { ...passedThrough(env), INSECURE_COOKIES: "loopback" },
+    gatewayEnv: { ...pickGatewaySettings(env), INSECURE_COOKIES: "loopback" },
     ...(isDev ? {} : { spaRoot: SPA_DIST }),
     onGatewayLine,
     onGatewayExit: (status) => {

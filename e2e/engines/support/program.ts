@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 
 export type Program = {
   readonly child: ChildProcess;
@@ -24,7 +24,7 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const untie = child.pid === undefined ? () => undefined : tether(child.pid);
+  const release = child.pid === undefined ? () => undefined : killWithParent(child.pid);
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());
     child.once("error", () => resolve());
@@ -47,7 +47,7 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
       const killTimer = setTimeout(() => signalGroup(child, "SIGKILL"), stopTimeoutMs);
       await ended;
       clearTimeout(killTimer);
-      untie();
+      release();
     },
   };
 }

@@ -1,7 +1,7 @@
 // Drives Chromium by CDP and Firefox by WebDriver BiDi, through Puppeteer: Playwright needs BiDi commands that Firefox
 // ESR does not implement.
 import { launch, type BrowserContext, type ElementHandle, type LaunchOptions, type Page } from "puppeteer-core";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 import { fieldOfLabel, type Browser, type Engine, type Tab, type Target } from "./browser.ts";
 
 export const startChromium = (executablePath: string): Promise<Engine> =>
@@ -25,12 +25,12 @@ async function startEngine(options: LaunchOptions): Promise<Engine> {
     protocolTimeout: 60_000,
   });
   const pid = program.process()?.pid;
-  const untie = pid === undefined ? () => undefined : tether(pid);
+  const release = pid === undefined ? () => undefined : killWithParent(pid);
   return {
     newBrowser: async () => browserOf(await program.createBrowserContext()),
     stop: async () => {
       await program.close();
-      untie();
+      release();
     },
   };
 }

@@ -1,4 +1,4 @@
-// A browser without a screen: follows redirects, keeps cookies by host and path, fills in HTML forms.
+// Headless HTTP client that behaves like a browser: follows redirects, stores cookies, submits HTML forms.
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 
@@ -7,40 +7,40 @@ type Cookie = { host: string; path: string; name: string; value: string };
 export type Page = { url: string; status: number; headers: Headers; html: string };
 
 export type FormBrowser = {
-  /** Follows redirects while `stopAt` does not match the next address. */
+  /** Follows redirects until `stopAt` matches the next URL. */
   open: (url: string, options?: RequestOptions) => Promise<Page>;
-  /** Submits the form whose action matches, with its hidden fields and these. */
+  /** Submits the first form whose action matches, with its hidden fields and `fields`. */
   submit: (page: Page, fields: Record<string, string>, action?: RegExp) => Promise<Page>;
   cookies(): readonly Cookie[];
-  /** Drops the cookies of one host, as if its session had been lost. */
-  forget: (host: string) => void;
+  /** Deletes the cookies of one host. */
+  deleteCookies: (host: string) => void;
 };
 
 type RequestOptions = {
   method?: string;
   body?: URLSearchParams;
   headers?: Record<string, string>;
-  /** The page that a link or form stands on; absent: the address was typed. */
+  /** URL of the page with the link or form, for Sec-Fetch-Site. Default: a typed URL. */
   initiator?: string;
 };
 
-/** Not `fetch`: it says `Sec-Fetch-Mode: cors` whatever it is told, and a login is a navigation. */
+/** Headers of a navigation. They rule out `fetch`, which always sends `Sec-Fetch-Mode: cors`. */
 const NAVIGATION = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
 
 const maxRedirects = 20;
 
-/** @param stopAt addresses that are not fetched: the page then carries them as its `url` */
+/** @param stopAt URLs that are not fetched; the returned page has them as its `url` and status 0 */
 export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBrowser {
   const jar: Cookie[] = [];
-  const keep = (url: URL, headers: Headers) => {
+  const storeCookies = (url: URL, headers: Headers) => {
     for (const line of headers.getSetCookie()) {
       const [pair = "", ...attributes] = line.split(/;\s*/);
       const [name, value] = splitOnce(pair, "=");
       const path = attributes.find((each) => /^path=/i.test(each))?.slice(5) ?? "/";
-      const gone = value === "" || attributes.some((each) => /^(max-age=0|expires=thu, 01 jan 1970)/i.test(each));
+      const isDeleted = value === "" || attributes.some((each) => /^(max-age=0|expires=thu, 01 jan 1970)/i.test(each));
       const index = jar.findIndex((each) => each.host === url.hostname && each.path === path && each.name === name);
       if (index >= 0) jar.splice(index, 1);
-      if (!gone) jar.push({ host: url.hostname, path, name, value });
+      if (!isDeleted) jar.push({ host: url.hostname, path, name, value });
     }
   };
   const cookieHeader = (url: URL) =>
@@ -61,7 +61,7 @@ export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBr
         ...next,
         headers: { ...NAVIGATION, "sec-fetch-site": site, cookie: cookieHeader(url), ...next.headers },
       });
-      keep(url, response.headers);
+      storeCookies(url, response.headers);
       const location = response.headers.get("location");
       if (location === null || response.status < 300 || response.status > 399) return { url: url.href, ...response };
       url = new URL(location, url);
@@ -79,7 +79,7 @@ export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBr
       return open(new URL(form.action, page.url).href, { method: "POST", body, initiator: page.url });
     },
     cookies: () => jar,
-    forget: (host) => void jar.splice(0, jar.length, ...jar.filter((each) => each.host !== host)),
+    deleteCookies: (host) => void jar.splice(0, jar.length, ...jar.filter((each) => each.host !== host)),
   };
 }
 

@@ -1,10 +1,10 @@
-// Ports: a free one for tests, and whether a wanted one is taken, asked before anything is started.
+// Finds free ports and checks whether a port is in use.
 import { randomInt } from "node:crypto";
 import { createServer, type AddressInfo } from "node:net";
 
-/** Linux hands out ports from 32768 on, macOS and Windows from 49152: one of those may be somebody's a moment later. */
+/** Below the ephemeral ports (from 32768 on Linux, 49152 elsewhere), which the system may assign at any moment. */
 const RANGE = [20_000, 32_768] as const;
-const given = new Set<number>();
+const reserved = new Set<number>();
 
 function tryListen(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -17,20 +17,19 @@ function tryListen(host: string, port: number): Promise<number> {
   });
 }
 
-/** A port that stays unused until its owner listens on it, seconds later: from below the range that systems hand out. */
+/** @returns a port that was not returned before and that no process listens on */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = randomInt(...RANGE);
-    if (given.has(port) || (await isPortTaken(port))) continue;
-    given.add(port);
+    if (reserved.has(port) || (await isPortTaken(port))) continue;
+    reserved.add(port);
     return port;
   }
-  throw new Error(`No free port from ${RANGE[0]} to ${RANGE[1]}.`);
+  throw new Error(`Found no free port from ${RANGE[0]} to ${RANGE[1]}.`);
 }
 
 /**
- * Asks both loopback addresses: a browser that looks up `localhost` tries ::1 first and would meet whoever listens
- * there.
+ * Checks both loopback addresses: browsers resolve `localhost` to ::1 first and would connect to another server there.
  */
 export async function isPortTaken(port: number): Promise<boolean> {
   for (const host of ["127.0.0.1", "::1"]) {

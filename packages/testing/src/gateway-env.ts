@@ -1,4 +1,4 @@
-// The environment that the demo hands to the gateway.
+// The gateway's environment in the demo and in tests, and its client registration at the provider.
 import { randomBytes } from "node:crypto";
 import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
 import { findUnknownSettings } from "@cloakroom/gateway/src/config/unknown-settings.ts";
@@ -7,7 +7,7 @@ export const CLIENT_ID = "cloakroom";
 
 export type GatewayAddress = { publicOrigin: string; port: number; managementPort: number };
 
-type Parts = GatewayAddress & {
+type GatewayEnvOptions = GatewayAddress & {
   issuer: string;
   apiUrl: string;
   clientSecret: string;
@@ -15,24 +15,24 @@ type Parts = GatewayAddress & {
   spaRoot: string | undefined;
 };
 
-export function gatewayEnv(parts: Parts): Record<string, string> {
+export function gatewayEnv(options: GatewayEnvOptions): Record<string, string> {
   return {
-    PUBLIC_ORIGIN: parts.publicOrigin,
+    PUBLIC_ORIGIN: options.publicOrigin,
     HOST: "127.0.0.1",
-    PORT: String(parts.port),
+    PORT: String(options.port),
     MANAGEMENT_HOST: "127.0.0.1",
-    MANAGEMENT_PORT: String(parts.managementPort),
-    OIDC_ISSUER: parts.issuer,
+    MANAGEMENT_PORT: String(options.managementPort),
+    OIDC_ISSUER: options.issuer,
     OIDC_CLIENT_ID: CLIENT_ID,
-    OIDC_CLIENT_SECRET: parts.clientSecret,
+    OIDC_CLIENT_SECRET: options.clientSecret,
     OIDC_SCOPE: "openid profile email",
     SECRET_KEYS: randomBytes(32).toString("base64url"),
-    UPSTREAMS: `/api=${parts.apiUrl}`,
+    UPSTREAMS: `/api=${options.apiUrl}`,
     POST_LOGOUT_PATH: "/logged-out",
-    // An open event stream would hold Ctrl-C back for the default ten seconds.
+    // With the default of ten seconds, open event streams would delay Ctrl-C.
     DRAIN_SECONDS: "2",
-    ...(parts.redisUrl === undefined ? {} : { REDIS_URL: parts.redisUrl }),
-    ...(parts.spaRoot === undefined ? {} : { SPA_ROOT: parts.spaRoot }),
+    ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
+    ...(options.spaRoot === undefined ? {} : { SPA_ROOT: options.spaRoot }),
   };
 }
 
@@ -47,8 +47,8 @@ export function clientRegistration(publicOrigin: string, clientSecret: string) {
   };
 }
 
-/** The demo decides these: who logs in, and where its parts listen. */
-const DECIDED_HERE = new Set([
+/** Settings that the launcher determines itself. */
+const LAUNCHER_SETTINGS = new Set([
   "PUBLIC_ORIGIN",
   "HOST",
   "PORT",
@@ -63,12 +63,11 @@ const DECIDED_HERE = new Set([
   "INSECURE_COOKIES",
 ]);
 
-/** Settings of the gateway that a person put into the environment, e.g. LOG_LEVEL or SESSION_IDLE_SECONDS. */
-export function passedThrough(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  // NODE_ENV too: "production" without Redis is refused there, as it should be.
-  // Misspelt settings too: the gateway stops and says which name was meant.
+/** The gateway settings in an environment, for example LOG_LEVEL, without those that the launcher determines. */
+export function pickGatewaySettings(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  // Includes misspelt settings, which the gateway reports, and NODE_ENV, since "production" requires Redis.
   const names = [
-    ...Object.keys(SETTINGS).filter((name) => !DECIDED_HERE.has(name)),
+    ...Object.keys(SETTINGS).filter((name) => !LAUNCHER_SETTINGS.has(name)),
     ...findUnknownSettings(env).misspelt,
     "NODE_ENV",
   ];

@@ -1,30 +1,30 @@
-// An HTTP listener that can go away and come back on the same port: what a test of an outage needs.
+// HTTP server that can stop and restart on the same port, for tests of outages.
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import { Socket, type AddressInfo } from "node:net";
 
 export type Listener = {
   readonly port: number;
-  /** Stops listening and cuts every connection; the port stays ours in name. */
+  /** Stops listening and closes all connections. */
   down: () => Promise<void>;
   /** Listens again on the same port. */
   up: () => Promise<void>;
 };
 
-type ListNode = {
+type ListenOptions = {
   host: string;
   port: number;
-  /** Takes WebSocket handshakes; absent: they are ordinary requests. */
+  /** Handles WebSocket handshakes. Default: they are ordinary requests. */
   upgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 };
 
 const keepAliveTimeoutMs = 75_000;
 
-export async function listen(handler: RequestListener, { host, port, upgrade }: ListNode): Promise<Listener> {
+export async function listen(handler: RequestListener, { host, port, upgrade }: ListenOptions): Promise<Listener> {
   const server = createServer(handler);
-  // Node hands them over for good, and no longer counts them among its connections.
+  // closeAllConnections() does not close upgraded sockets.
   const upgraded = new Set<Socket>();
   if (upgrade !== undefined) {
-    // Read by Node at run time; its types do not know it yet. Whoever offers h2c is answered in HTTP/1.1.
+    // A Node option that is missing in its types. Other upgrades, such as h2c, are ignored.
     const shouldUpgradeCallback = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket";
     Object.assign(server, { shouldUpgradeCallback });
     server.on("upgrade", (request, socket, head) => {
@@ -34,12 +34,12 @@ export async function listen(handler: RequestListener, { host, port, upgrade }: 
       upgrade(request, socket, head);
     });
   }
-  // Longer than any caller keeps an idle connection: else we close one just as a request is sent on it.
+  // Longer than clients keep idle connections: avoids closing one while a request is being sent on it.
   server.keepAliveTimeout = keepAliveTimeoutMs;
-  const open = (wanted: number) =>
+  const open = (requestedPort: number) =>
     new Promise<number>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(wanted, host, () => {
+      server.listen(requestedPort, host, () => {
         server.off("error", reject);
         resolve((server.address() as AddressInfo).port);
       });
@@ -50,14 +50,14 @@ export async function listen(handler: RequestListener, { host, port, upgrade }: 
       server.closeAllConnections();
       for (const socket of upgraded) socket.destroy();
     });
-  const bound = await open(port);
+  const boundPort = await open(port);
   return {
-    port: bound,
+    port: boundPort,
     down: async () => {
       if (server.listening) await close();
     },
     up: async () => {
-      if (!server.listening) await open(bound);
+      if (!server.listening) await open(boundPort);
     },
   };
 }

@@ -1,4 +1,4 @@
-// A client of the provider as a test needs one: PKCE by hand, one call per step, nothing checked on its behalf.
+// OpenID Connect client for tests of the provider: one function per protocol step, without validation.
 import { createHash, randomBytes } from "node:crypto";
 import { startProvider } from "./provider/start-provider.ts";
 import type { ProviderHandle, ProviderOptions } from "./provider/types.ts";
@@ -14,7 +14,7 @@ export const CLIENT = {
 
 export const ALICE = { username: "alice", password: "alice-demo-password" };
 
-export type TokenAnswer = {
+export type TokenResponse = {
   status: number;
   access_token: string;
   refresh_token: string;
@@ -29,9 +29,10 @@ export function startTestProvider(options: ProviderOptions = {}): Promise<Provid
 
 export const newBrowser = (): FormBrowser => formBrowser({ stopAt: /^http:\/\/localhost:3000\// });
 
-export type Attempt = { url: string; verifier: string; params: Record<string, string> };
+export type LoginAttempt = { url: string; verifier: string; params: Record<string, string> };
 
-export function attempt(provider: ProviderHandle, extra: Record<string, string> = {}): Attempt {
+/** An authorization request with PKCE, state and nonce. */
+export function createLoginAttempt(provider: ProviderHandle, extra: Record<string, string> = {}): LoginAttempt {
   const verifier = randomBytes(32).toString("base64url");
   const params = {
     client_id: CLIENT.clientId,
@@ -50,36 +51,36 @@ export function attempt(provider: ProviderHandle, extra: Record<string, string> 
 export async function tokenRequest(
   provider: ProviderHandle,
   form: Record<string, string>,
-  { authorization = basic() }: { authorization?: string } = {},
-): Promise<TokenAnswer> {
+  { authorization = basicAuthorization() }: { authorization?: string } = {},
+): Promise<TokenResponse> {
   const response = await fetch(`${provider.issuer}/token`, {
     method: "POST",
     headers: authorization === "" ? {} : { authorization },
     body: new URLSearchParams(form),
   });
-  return { ...((await response.json()) as TokenAnswer), status: response.status };
+  return { ...((await response.json()) as TokenResponse), status: response.status };
 }
 
-export const basic = (): string =>
+export const basicAuthorization = (): string =>
   `Basic ${Buffer.from(`${CLIENT.clientId}:${CLIENT.clientSecret}`).toString("base64")}`;
 
-export const callbackOf = (page: Page): URLSearchParams => new URL(page.url).searchParams;
+export const callbackParams = (page: Page): URLSearchParams => new URL(page.url).searchParams;
 
-export function redeem(provider: ProviderHandle, code: string, { verifier }: Attempt): Promise<TokenAnswer> {
+export function redeemCode(provider: ProviderHandle, code: string, { verifier }: LoginAttempt): Promise<TokenResponse> {
   const redirect_uri = CLIENT.redirectUris[0] ?? "";
   return tokenRequest(provider, { grant_type: "authorization_code", code, code_verifier: verifier, redirect_uri });
 }
 
-export const refresh = (provider: ProviderHandle, refresh_token: string): Promise<TokenAnswer> =>
+export const refreshTokens = (provider: ProviderHandle, refresh_token: string): Promise<TokenResponse> =>
   tokenRequest(provider, { grant_type: "refresh_token", refresh_token });
 
-/** The whole login of a user in a browser of their own. */
+/** A complete login, by default of alice in a new browser. */
 export async function logIn(
   provider: ProviderHandle,
   user: { username: string; password: string } = ALICE,
   browser: FormBrowser = newBrowser(),
-): Promise<{ tokens: TokenAnswer; browser: FormBrowser }> {
-  const login = attempt(provider);
+): Promise<{ tokens: TokenResponse; browser: FormBrowser }> {
+  const login = createLoginAttempt(provider);
   const back = await browser.submit(await browser.open(login.url), user, /\/login$/);
-  return { tokens: await redeem(provider, callbackOf(back).get("code") ?? "", login), browser };
+  return { tokens: await redeemCode(provider, callbackParams(back).get("code") ?? "", login), browser };
 }

@@ -1,4 +1,4 @@
-// A real Redis of one's own: on a free loopback port, without persistence, gone when we are.
+// A Redis or Valkey server process on a free loopback port, without persistence. Ends with this process.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
@@ -6,24 +6,24 @@ import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { freePort } from "./free-port.ts";
-import { tether } from "./tether.ts";
+import { killWithParent } from "./kill-with-parent.ts";
 
 export type RedisServer = {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** SIGTERM; resolves when the process is gone. */
+  /** SIGTERM; resolves when the process has ended. */
   stop: () => Promise<void>;
-  /** Freezes it: connections stay open and nothing answers. */
+  /** SIGSTOP: connections stay open without responses. */
   pause: () => void;
   resume: () => void;
-  /** SIGKILL: a crash. Resolves when the process is gone. */
+  /** SIGKILL; resolves when the process has ended. */
   kill: () => Promise<void>;
 };
 
 const startTimeoutMs = 5_000;
 
-/** @returns the path of redis-server or valkey-server, or undefined where neither is on PATH */
+/** @returns the path of redis-server or valkey-server; undefined if neither is on PATH */
 export function findRedisBinary(path: string = process.env["PATH"] ?? ""): string | undefined {
   const candidates = ["redis-server", "valkey-server"].flatMap((name) =>
     path.split(delimiter).map((folder) => join(folder, name)),
@@ -39,21 +39,21 @@ export function findRedisBinary(path: string = process.env["PATH"] ?? ""): strin
 }
 
 export async function startRedisServer({
-  port: wantedPort,
+  port: requestedPort,
   args = [],
 }: { port?: number; args?: string[] } = {}): Promise<RedisServer> {
   const binary = findRedisBinary();
   if (binary === undefined)
     throw new Error("No redis-server or valkey-server on PATH. Install one (Debian: apt-get install redis-server).");
-  const port = wantedPort ?? (await freePort());
+  const port = requestedPort ?? (await freePort());
   const { child, pid, ended } = await spawnRedis(binary, port, args);
-  const untie = tether(pid);
+  const release = killWithParent(pid);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    // A frozen process would take SIGTERM only once it runs again.
+    // A stopped process handles SIGTERM only after SIGCONT.
     if (signal === "SIGTERM") child.kill("SIGCONT");
     child.kill(signal);
     await ended;
-    untie();
+    release();
   };
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -66,12 +66,12 @@ export async function startRedisServer({
   };
 }
 
-type Spawned = { child: ChildProcess; pid: number; ended: Promise<void> };
+type RedisProcess = { child: ChildProcess; pid: number; ended: Promise<void> };
 
-async function spawnRedis(binary: string, port: number, args: readonly string[]): Promise<Spawned> {
-  const child = spawn(binary, [...settings(port), ...args], {
+async function spawnRedis(binary: string, port: number, args: readonly string[]): Promise<RedisProcess> {
+  const child = spawn(binary, [...serverArguments(port), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    // A Ctrl-C in the terminal goes to the launcher only, which stops its parts in order.
+    // Not in the terminal's process group: on Ctrl-C the launcher stops its children in order.
     detached: true,
     env: {},
   });
@@ -81,7 +81,7 @@ async function spawnRedis(binary: string, port: number, args: readonly string[])
     stream.on("data", (text: Buffer) => (output = (output + text.toString()).slice(-4_000)));
   try {
     await once(child, "spawn");
-    await untilItAnswers(child, port);
+    await waitUntilReady(child, port);
   } catch (cause) {
     child.kill("SIGKILL");
     throw new Error(`${binary} did not start on port ${port}.\n${output.trim()}`, { cause });
@@ -89,8 +89,8 @@ async function spawnRedis(binary: string, port: number, args: readonly string[])
   return { child, pid: child.pid ?? 0, ended };
 }
 
-/** noeviction: a session that memory pressure evicts would be a logout. */
-const settings = (port: number): string[] =>
+/** `noeviction`, since an evicted session would be a logout. */
+const serverArguments = (port: number): string[] =>
   Object.entries({
     port: String(port),
     bind: "127.0.0.1",
@@ -100,24 +100,24 @@ const settings = (port: number): string[] =>
     daemonize: "no",
   }).flatMap(([name, value]) => [`--${name}`, value]);
 
-async function untilItAnswers(child: ChildProcess, port: number): Promise<void> {
+async function waitUntilReady(child: ChildProcess, port: number): Promise<void> {
   const deadline = Date.now() + startTimeoutMs;
   while (child.exitCode === null && child.signalCode === null) {
-    if (await answersPing(port)) return;
-    if (Date.now() > deadline) throw new Error("no answer to PING");
+    if (await isReady(port)) return;
+    if (Date.now() > deadline) throw new Error("no response to PING");
     await wait(20);
   }
-  throw new Error(`it ended with code ${child.exitCode}`);
+  throw new Error(`exited with code ${child.exitCode}`);
 }
 
-function answersPing(port: number): Promise<boolean> {
+function isReady(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
-    const done = (answer: boolean) => {
+    const done = (isUp: boolean) => {
       socket.destroy();
-      resolve(answer);
+      resolve(isUp);
     };
-    // Anything in the Redis protocol will do: with a password it says -NOAUTH, and it is up.
+    // An error response such as -NOAUTH also means that the server is up.
     socket.once("data", (bytes) => done(/^[+-]/.test(bytes.toString("latin1")) && !bytes.includes("LOADING")));
     socket.once("error", () => done(false));
     socket.setTimeout(1_000, () => done(false));

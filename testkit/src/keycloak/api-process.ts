@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { freePort } from "@cloakroom/testing/free-port.ts";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 import { ROOT } from "../bin.ts";
 
 const readyTimeoutMs = 15_000;
@@ -25,8 +25,8 @@ export async function startApiProcess(options: { issuer: string; audience: strin
   );
   const ended = once(child, "exit");
   if (child.pid !== undefined) {
-    const untie = tether(child.pid);
-    void ended.then(untie);
+    const release = killWithParent(child.pid);
+    void ended.then(release);
   }
   const deadline = Date.now() + readyTimeoutMs;
   while (

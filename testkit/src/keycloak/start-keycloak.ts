@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { freePort } from "@cloakroom/testing/free-port.ts";
-import { tether } from "@cloakroom/testing/tether.ts";
+import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 import { childEnv, keycloakDistribution } from "./distribution.ts";
 import { REALM_FILE, REALM_NAME, requireRealmValues, THEMES_FOLDER, type RealmValues } from "./realm.ts";
 
@@ -148,8 +148,8 @@ async function beginLife({ home, env, managementOrigin, onText }: LifeParts): Pr
   });
   const life = { child, ended };
   if (child.pid !== undefined) {
-    const untie = tether(child.pid);
-    void ended.then(untie);
+    const release = killWithParent(child.pid);
+    void ended.then(release);
   }
   try {
     await untilReady(child, managementOrigin);

@@ -1,4 +1,4 @@
-// How the library is set up: what it offers, how long things live, what stands in which token.
+// Configuration of oidc-provider: features, lifetimes and claims.
 import type {
   AccessToken,
   AuthorizationCode,
@@ -11,12 +11,12 @@ import type {
   UnknownObject,
 } from "oidc-provider";
 import { logoutSource, postLogoutSuccessSource, renderError } from "./library-pages.ts";
-import { loginPolicy } from "./policy.ts";
+import { loginPolicy } from "./login-policy.ts";
 import type { ProviderStorage } from "./storage.ts";
 import type { Lifetimes } from "./types.ts";
 import { CLAIMS_BY_SCOPE, claimsOf, type UserDirectory } from "./users.ts";
 
-export type ConfigurationParts = {
+export type ConfigurationOptions = {
   keys: readonly JWK[];
   cookieKeys: readonly string[];
   storage: ProviderStorage;
@@ -32,19 +32,19 @@ export const SCOPES = ["openid", "profile", "email"] as const;
 const interactionSeconds = 600;
 const idTokenSeconds = 300;
 
-export function providerConfiguration(parts: ConfigurationParts): Configuration {
-  const { storage, users } = parts;
+export function createConfiguration(options: ConfigurationOptions): Configuration {
+  const { storage, users } = options;
   return {
     adapter: storage.adapter,
-    jwks: { keys: [...parts.keys] },
+    jwks: { keys: [...options.keys] },
     cookies: {
-      keys: [...parts.cookieKeys],
+      keys: [...options.cookieKeys],
       names: { session: "provider_session", interaction: "provider_interaction", resume: "provider_resume" },
     },
     acrValues: ["1", "2"],
     scopes: [...SCOPES],
     claims: { acr: null, auth_time: null, iss: null, sid: null, ...CLAIMS_BY_SCOPE },
-    // Roles, name and email stand in the ID token: the gateway need not ask userinfo for them.
+    // Puts all claims into the ID token, so that clients do not need userinfo.
     conformIdTokenClaims: false,
     responseTypes: ["code"],
     clientAuthMethods: ["client_secret_basic", "client_secret_post"],
@@ -55,28 +55,28 @@ export function providerConfiguration(parts: ConfigurationParts): Configuration 
       return user && { accountId: sub, claims: () => claimsOf(user) };
     },
     interactions: { policy: loginPolicy(), url: (_ctx, { uid }) => `/interaction/${uid}` },
-    loadExistingGrant: (ctx) => existingGrant(ctx, parts),
+    loadExistingGrant: (ctx) => loadGrant(ctx, options),
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     rotateRefreshToken: () => true,
-    // The library would bind tokens to the session's newest grant and so end an earlier login's when the same browser
-    // logs in again. Here logout revokes all that was issued within the session; see library.ts.
+    // Otherwise the library binds tokens to the session's newest grant, and a second login in the same browser ends the
+    // tokens of the first. Logout revokes all tokens of the session; see library.ts.
     expiresWithSession: () => false,
     extraTokenClaims: (ctx, token) => accessTokenClaims(ctx, token, users),
     renderError,
-    features: features(parts),
-    ttl: timesToLive(parts),
-    // The library's own fetch refuses loopback (SSRF guard): here the clients live nowhere else.
-    fetch: (url, options) => parts.fetch(url, withoutGuard(options)),
+    features: features(options),
+    ttl: createTtl(options),
+    // The library's SSRF protection rejects loopback addresses, where all clients of this provider are.
+    fetch: (url, init) => options.fetch(url, withoutDispatcher(init)),
   };
 }
 
-function timesToLive({ lifetimes, storage }: ConfigurationParts): NonNullable<Configuration["ttl"]> {
+function createTtl({ lifetimes, storage }: ConfigurationOptions): NonNullable<Configuration["ttl"]> {
   return {
     AccessToken: () => lifetimes.accessTokenSeconds,
     ClientCredentials: () => lifetimes.accessTokenSeconds,
     AuthorizationCode: () => lifetimes.codeSeconds,
     RefreshToken: (_ctx, { sessionUid = "" }) =>
-      Math.max(1, Math.min(lifetimes.refreshTokenSeconds, storage.sessionSecondsLeft(sessionUid))),
+      Math.max(1, Math.min(lifetimes.refreshTokenSeconds, storage.remainingSessionSeconds(sessionUid))),
     Session: () => lifetimes.sessionSeconds,
     Grant: () => Math.max(lifetimes.sessionSeconds, lifetimes.refreshTokenSeconds) * 2,
     IdToken: idTokenSeconds,
@@ -84,7 +84,7 @@ function timesToLive({ lifetimes, storage }: ConfigurationParts): NonNullable<Co
   };
 }
 
-function features({ lifetimes, resource }: ConfigurationParts): Configuration["features"] {
+function features({ lifetimes, resource }: ConfigurationOptions): Configuration["features"] {
   return {
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
@@ -108,17 +108,17 @@ function features({ lifetimes, resource }: ConfigurationParts): Configuration["f
   };
 }
 
-/** Each login gets a grant of its own, so that revoking one session's tokens does not end another's. */
-async function existingGrant(ctx: KoaContextWithOIDC, parts: ConfigurationParts): Promise<Grant | undefined> {
+/** Creates a grant per login, so that revoking the tokens of one login keeps those of another. */
+async function loadGrant(ctx: KoaContextWithOIDC, options: ConfigurationOptions): Promise<Grant | undefined> {
   const { provider, result, session, client } = ctx.oidc;
-  const consented = result?.consent?.grantId;
-  if (consented !== undefined) return provider.Grant.find(consented);
+  const consentGrantId = result?.consent?.grantId;
+  if (consentGrantId !== undefined) return provider.Grant.find(consentGrantId);
   if (session?.accountId === undefined || client === undefined) return undefined;
-  const scopes = parts.skipConsent ? SCOPES : parts.consentedScopes(session.accountId, client.clientId);
+  const scopes = options.skipConsent ? SCOPES : options.consentedScopes(session.accountId, client.clientId);
   if (scopes.length === 0) return undefined;
   const grant = new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
   grant.addOIDCScope(scopes.join(" "));
-  grant.addResourceScope(parts.resource, scopes.join(" "));
+  grant.addResourceScope(options.resource, scopes.join(" "));
   await grant.save();
   return grant;
 }
@@ -142,7 +142,7 @@ function accessTokenClaims(
   };
 }
 
-function withoutGuard(options: (RequestInit & { dispatcher?: unknown }) | undefined): RequestInit {
-  const { dispatcher: _guard, ...rest } = options ?? {};
+function withoutDispatcher(init: (RequestInit & { dispatcher?: unknown }) | undefined): RequestInit {
+  const { dispatcher: _dispatcher, ...rest } = init ?? {};
   return rest;
 }

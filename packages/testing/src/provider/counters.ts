@@ -1,4 +1,4 @@
-// How often each endpoint was asked and each grant was tried.
+// Counters of requests by endpoint and of protocol events.
 
 export const ENDPOINTS = [
   "discovery",
@@ -15,28 +15,28 @@ export const ENDPOINTS = [
 
 export type Endpoint = (typeof ENDPOINTS)[number];
 
-export type Counted =
+export type CounterName =
   | Endpoint
   | "token:authorization_code"
   | "token:refresh_token"
   | "token:client_credentials"
   | "token:exchange"
-  /** A refresh or token request that presented a spent refresh token. */
+  /** A token request with a refresh token that had already been used. */
   | "refresh-token-reuse"
   | "backchannel-logout"
   | "backchannel-logout-undelivered";
 
 export type Counters = {
-  add: (what: Counted) => void;
-  count: (what: Counted) => number;
+  add: (name: CounterName) => void;
+  count: (name: CounterName) => number;
   reset: () => void;
 };
 
-export function counters(): Counters {
-  const counts = new Map<Counted, number>();
+export function createCounters(): Counters {
+  const counts = new Map<CounterName, number>();
   return {
-    add: (what) => counts.set(what, (counts.get(what) ?? 0) + 1),
-    count: (what) => counts.get(what) ?? 0,
+    add: (name) => counts.set(name, (counts.get(name) ?? 0) + 1),
+    count: (name) => counts.get(name) ?? 0,
     reset: () => counts.clear(),
   };
 }

@@ -32,20 +32,20 @@ export type Faults = {
   clear: () => void;
 };
 
-export type FaultyHandler = { faults: Faults; wrap: (inner: RequestListener) => RequestListener };
+export type FaultInjection = { faults: Faults; wrap: (inner: RequestListener) => RequestListener };
 
-export function faultyHandler(counters: Counters): FaultyHandler {
-  const active = new Map<string, Fault & { left: number }>();
+export function createFaultInjection(counters: Counters): FaultInjection {
+  const active = new Map<string, Fault & { remaining: number }>();
   const take = (endpoint: Endpoint): Fault | undefined => {
     const fault = active.get(endpoint) ?? active.get("all");
     if (fault === undefined) return undefined;
-    fault.left -= 1;
-    if (fault.left <= 0) active.delete(fault.endpoint);
+    fault.remaining -= 1;
+    if (fault.remaining <= 0) active.delete(fault.endpoint);
     return fault;
   };
   return {
     faults: {
-      set: (fault) => void active.set(fault.endpoint, { ...fault, left: fault.times ?? Infinity }),
+      set: (fault) => void active.set(fault.endpoint, { ...fault, remaining: fault.times ?? Infinity }),
       clear: () => active.clear(),
     },
     wrap: (inner) => (req, res) => {

@@ -1,8 +1,9 @@
-// A posted HTML form, bounded.
+// Reads a URL-encoded request body of limited size.
 import type { IncomingMessage } from "node:http";
 
 const maxFormBytes = 8 * 1024;
 
+/** @returns an empty form above `maxFormBytes` */
 export async function readForm(req: IncomingMessage): Promise<URLSearchParams> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -1,39 +1,39 @@
-// What a person does at the provider: password, one-time code, consent, cancel.
+// Interaction routes: login with password, one-time code, consent, cancel.
 import type { Context, Middleware, Next } from "koa";
 import { errors, type Client, type Interaction, type InteractionResults, type Provider } from "oidc-provider";
 import { readForm } from "./form.ts";
 import { pageHeaders } from "./page-headers.ts";
 import { consentPage, loginPage, messagePage, oneTimeCodePage } from "./pages.ts";
 import type { UserDirectory } from "./users.ts";
-import { words } from "./words.ts";
+import { parseSpaceSeparated } from "./space-separated.ts";
 
 export const DEMO_ONE_TIME_CODE = "123456";
-/** What the policy calls its own reason; see policy.ts. */
+/** Reason of the one-time code prompt; see login-policy.ts. */
 export const STEP_UP = "step_up";
 
-type Parts = {
+type InteractionDependencies = {
   provider: Provider;
   users: UserDirectory;
-  /** Remembers that this user allowed these scopes to this client. */
+  /** Stores the scopes that a user has granted to a client. */
   rememberConsent: (sub: string, clientId: string, scopes: readonly string[]) => void;
   resource: string;
 };
 
-type Step = { ctx: Context; interaction: Interaction; client: Client; parts: Parts };
+type Step = { ctx: Context; interaction: Interaction; client: Client; dependencies: InteractionDependencies };
 
 const ROUTE = /^\/interaction\/([\w-]+)(?:\/(login|code|consent|cancel))?$/;
 
-export function interactions(parts: Parts): Middleware {
+export function interactions(dependencies: InteractionDependencies): Middleware {
   return async function interactionRoutes(ctx: Context, next: Next) {
     const [, uid, action] = ROUTE.exec(ctx.path) ?? [];
     if (uid === undefined) return next();
     try {
-      const interaction = await parts.provider.interactionDetails(ctx.req, ctx.res);
-      const client = await parts.provider.Client.find(String(interaction.params["client_id"]));
-      // The cookie says which attempt this browser is in; another uid in the path is somebody else's.
+      const interaction = await dependencies.provider.interactionDetails(ctx.req, ctx.res);
+      const client = await dependencies.provider.Client.find(String(interaction.params["client_id"]));
+      // The cookie holds this browser's interaction; a uid of another one must not work (login CSRF).
       if (interaction.uid !== uid || client === undefined) throw new errors.SessionNotFound("another attempt");
       ctx.set(pageHeaders(client));
-      await answer({ ctx, interaction, client, parts }, action);
+      await handleAction({ ctx, interaction, client, dependencies }, action);
     } catch (error) {
       if (!(error instanceof errors.SessionNotFound)) throw error;
       ctx.status = 400;
@@ -43,11 +43,11 @@ export function interactions(parts: Parts): Middleware {
   };
 }
 
-async function answer(step: Step, action: string | undefined): Promise<void> {
+async function handleAction(step: Step, action: string | undefined): Promise<void> {
   const { ctx } = step;
   ctx.status = 200;
   ctx.type = "html";
-  if (action === undefined && ctx.method === "GET") show(step);
+  if (action === undefined && ctx.method === "GET") showPage(step);
   else if (action === undefined || ctx.method !== "POST") ctx.status = 405;
   else if (action === "login") await login(step);
   else if (action === "code") await oneTimeCode(step);
@@ -57,15 +57,15 @@ async function answer(step: Step, action: string | undefined): Promise<void> {
 
 const pathOf = ({ interaction }: Step): string => `/interaction/${interaction.uid}`;
 const clientNameOf = ({ client }: Step): string => client.clientName ?? client.clientId;
-const wants = ({ interaction }: Step, prompt: string): boolean => interaction.prompt.name === prompt;
+const hasPrompt = ({ interaction }: Step, prompt: string): boolean => interaction.prompt.name === prompt;
 const isStepUp = ({ interaction }: Step): boolean => interaction.prompt.reasons.every((reason) => reason === STEP_UP);
 
-function show(step: Step): void {
+function showPage(step: Step): void {
   const { ctx, interaction } = step;
   const action = pathOf(step);
   const clientName = clientNameOf(step);
   const hint = interaction.params["login_hint"];
-  if (wants(step, "consent")) ctx.body = consentPage({ action, clientName, scopes: scopesOf(step) });
+  if (hasPrompt(step, "consent")) ctx.body = consentPage({ action, clientName, scopes: scopesOf(step) });
   else if (isStepUp(step)) ctx.body = oneTimeCodePage({ action });
   else ctx.body = loginPage({ action, clientName, username: typeof hint === "string" ? hint : "" });
 }
@@ -73,7 +73,7 @@ function show(step: Step): void {
 async function login(step: Step): Promise<void> {
   const form = await readForm(step.ctx.req);
   const username = form.get("username") ?? "";
-  const user = await step.parts.users.authenticate(username, form.get("password") ?? "");
+  const user = await step.dependencies.users.authenticate(username, form.get("password") ?? "");
   if (user !== undefined) return finish(step, { login: { accountId: user.sub, acr: "1", amr: ["pwd"] } });
   step.ctx.body = loginPage({
     action: pathOf(step),
@@ -93,20 +93,20 @@ async function oneTimeCode(step: Step): Promise<void> {
 }
 
 async function consent(step: Step): Promise<void> {
-  const { interaction, client, parts } = step;
+  const { interaction, client, dependencies } = step;
   const accountId = interaction.session?.accountId;
-  if (accountId === undefined || !wants(step, "consent")) throw new errors.SessionNotFound("no login yet");
+  if (accountId === undefined || !hasPrompt(step, "consent")) throw new errors.SessionNotFound("no login yet");
   const scopes = scopesOf(step);
-  const grant = new parts.provider.Grant({ accountId, clientId: client.clientId });
+  const grant = new dependencies.provider.Grant({ accountId, clientId: client.clientId });
   grant.addOIDCScope(scopes.join(" "));
-  grant.addResourceScope(parts.resource, scopes.join(" "));
-  parts.rememberConsent(accountId, client.clientId, scopes);
+  grant.addResourceScope(dependencies.resource, scopes.join(" "));
+  dependencies.rememberConsent(accountId, client.clientId, scopes);
   await finish(step, { consent: { grantId: await grant.save() } });
 }
 
-const scopesOf = ({ interaction }: Step): string[] => words(interaction.params["scope"]);
+const scopesOf = ({ interaction }: Step): string[] => parseSpaceSeparated(interaction.params["scope"]);
 
-async function finish({ ctx, parts }: Step, result: InteractionResults): Promise<void> {
-  ctx.redirect(await parts.provider.interactionResult(ctx.req, ctx.res, result));
+async function finish({ ctx, dependencies }: Step, result: InteractionResults): Promise<void> {
+  ctx.redirect(await dependencies.provider.interactionResult(ctx.req, ctx.res, result));
   ctx.status = 303;
 }

@@ -1,15 +1,15 @@
-// The provider's signing keys, made at start, and signatures with the newest of them.
+// Signing keys and JWT signatures.
 import { generateKeyPair, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { importJWK, SignJWT } from "jose";
 import type { JWK } from "oidc-provider";
 
-export async function newSigningKey(): Promise<JWK> {
+export async function generateSigningKey(): Promise<JWK> {
   const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
   return { ...(privateKey.export({ format: "jwk" }) as JWK), kid: randomUUID(), alg: "RS256", use: "sig" };
 }
 
-/** Members given as undefined are left out: that is how a test forges what is missing. */
+/** Leaves out members that are undefined, so that tests can forge tokens without them. */
 export async function signJwt(
   key: JWK,
   claims: Record<string, unknown>,

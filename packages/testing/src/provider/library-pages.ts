@@ -1,9 +1,9 @@
-// The three pages that the library shows by itself, in our clothes.
+// Pages that oidc-provider renders by itself: logout, logged out, error.
 import type { ErrorOut, KoaContextWithOIDC } from "oidc-provider";
 import { pageHeaders } from "./page-headers.ts";
 import { logoutPage, messagePage } from "./pages.ts";
 
-/** Logs out at once if the application proves whose session it means; anybody else's link only gets a question. */
+/** Logs out without a confirmation only if the ID token hint is for the logged-in user (logout CSRF). */
 export function logoutSource(ctx: KoaContextWithOIDC, form: string): void {
   const { entities, session, client } = ctx.oidc;
   const hinted = entities.IdTokenHint?.payload["sub"];

@@ -1,4 +1,4 @@
-// Headers of every page a person sees here, and the two static files behind them.
+// Security headers of the provider's pages, and their static assets.
 import { readFileSync } from "node:fs";
 import type { Middleware } from "koa";
 import type { Client } from "oidc-provider";
@@ -21,8 +21,8 @@ export function assets(): Middleware {
 }
 
 /**
- * Chromium applies form-action to the redirects that follow the form, so the page must allow the client's origin:
- * the answer to the last form leads there.
+ * `form-action` includes the client's origins, because Chromium applies it to the redirects after a form submission
+ * too.
  */
 export function pageHeaders(client: Client | undefined): Record<string, string> {
   const uris = [...(client?.redirectUris ?? []), ...(client?.postLogoutRedirectUris ?? [])];

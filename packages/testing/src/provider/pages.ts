@@ -1,4 +1,4 @@
-// The provider's HTML: plain forms that work without script.
+// HTML pages of the provider: forms that work without JavaScript.
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
@@ -6,9 +6,9 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }
 
-type Page = { title: string; main: string; submitsItself?: boolean };
+type Page = { title: string; main: string; autoSubmits?: boolean };
 
-export function page({ title, main, submitsItself }: Page): string {
+export function page({ title, main, autoSubmits }: Page): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -17,7 +17,7 @@ export function page({ title, main, submitsItself }: Page): string {
 <title>${escapeHtml(title)} · Demo provider</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/assets/provider.css">
-${submitsItself === true ? '<script src="/assets/submit.js" defer></script>' : ""}
+${autoSubmits === true ? '<script src="/assets/submit.js" defer></script>' : ""}
 </head>
 <body>
 <main>
@@ -35,17 +35,17 @@ const alert = (message: string | undefined): string =>
 type LoginPage = { action: string; clientName: string; username: string; message?: string };
 
 export function loginPage({ action, clientName, username, message }: LoginPage): string {
-  const described = message === undefined ? "" : ' aria-describedby="message" aria-invalid="true"';
-  const [first, second] = username === "" ? [" autofocus", ""] : ["", " autofocus"];
+  const errorAttributes = message === undefined ? "" : ' aria-describedby="message" aria-invalid="true"';
+  const [usernameFocus, passwordFocus] = username === "" ? [" autofocus", ""] : ["", " autofocus"];
   return page({
     title: "Log in",
-    main: `<p>to go on to <strong>${escapeHtml(clientName)}</strong></p>
+    main: `<p>to continue to <strong>${escapeHtml(clientName)}</strong></p>
 ${alert(message)}
 <form method="post" action="${escapeHtml(action)}/login">
 <label for="username">Username</label>
-<input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="200" value="${escapeHtml(username)}"${described}${first}>
+<input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="200" value="${escapeHtml(username)}"${errorAttributes}${usernameFocus}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200"${described}${second}>
+<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200"${errorAttributes}${passwordFocus}>
 <button type="submit">Log in</button>
 </form>
 ${cancelForm(action)}`,
@@ -55,14 +55,14 @@ ${cancelForm(action)}`,
 type CodePage = { action: string; message?: string };
 
 export function oneTimeCodePage({ action, message }: CodePage): string {
-  const described = message === undefined ? "" : ' aria-describedby="message" aria-invalid="true"';
+  const errorAttributes = message === undefined ? "" : ' aria-describedby="message" aria-invalid="true"';
   return page({
     title: "One more step",
     main: `<p>Enter the one-time code. In this demo it is always <strong>123456</strong>.</p>
 ${alert(message)}
 <form method="post" action="${escapeHtml(action)}/code">
 <label for="code">One-time code</label>
-<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="6"${described} autofocus>
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="6"${errorAttributes} autofocus>
 <button type="submit">Confirm</button>
 </form>
 ${cancelForm(action)}`,
@@ -71,14 +71,14 @@ ${cancelForm(action)}`,
 
 type ConsentPage = { action: string; clientName: string; scopes: readonly string[] };
 
-const SCOPE_MEANS: Record<string, string> = {
+const SCOPE_DESCRIPTIONS: Record<string, string> = {
   openid: "know who you are",
   profile: "see your name, roles and department",
   email: "see your email address",
 };
 
 export function consentPage({ action, clientName, scopes }: ConsentPage): string {
-  const items = scopes.map((scope) => `<li>${escapeHtml(SCOPE_MEANS[scope] ?? scope)}</li>`);
+  const items = scopes.map((scope) => `<li>${escapeHtml(SCOPE_DESCRIPTIONS[scope] ?? scope)}</li>`);
   return page({
     title: "Allow access?",
     main: `<p><strong>${escapeHtml(clientName)}</strong> would like to:</p>
@@ -95,16 +95,16 @@ const cancelForm = (action: string): string =>
 <button type="submit" class="secondary">Cancel</button>
 </form>`;
 
-/** @param form the library's own form with its xsrf value, still without a button */
-export function logoutPage(form: string, submitsItself: boolean): string {
+/** @param form the library's form with its CSRF token, without a button */
+export function logoutPage(form: string, autoSubmits: boolean): string {
   const inner = form.replace("</form>", '<button type="submit" name="logout" value="yes">Log out</button></form>');
-  const stay = submitsItself
+  const stay = autoSubmits
     ? ""
     : '<p><button type="submit" form="op.logoutForm" class="secondary">Stay logged in</button></p>';
   return page({
     title: "Log out?",
     main: `<p>You will be logged out of the demo provider, too.</p>\n${inner}\n${stay}`,
-    submitsItself,
+    autoSubmits,
   });
 }
 

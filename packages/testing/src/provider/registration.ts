@@ -1,4 +1,4 @@
-// Clients in the library's words, and ending a user's sessions at all of them.
+// Client metadata for oidc-provider, and ending all sessions of a user with back-channel logout.
 import type { AdapterPayload, Client, Provider } from "oidc-provider";
 import type { ProviderStorage } from "./storage.ts";
 import { TOKEN_EXCHANGE } from "./token-exchange.ts";
@@ -16,10 +16,10 @@ export function toClientMetadata(client: ProviderClient): AdapterPayload {
     post_logout_redirect_uris: client.postLogoutRedirectUris ?? [],
     grant_types: grantTypes,
     response_types: ["code"],
-    // The library takes a secret from the header and from the form alike, whichever of the two stands here.
+    // The library accepts client_secret_post too.
     token_endpoint_auth_method: "client_secret_basic",
     id_token_signed_response_alg: "RS256",
-    // So that every ID token says when and how strongly, not only after `max_age` or `acr_values`.
+    // Adds auth_time and acr to every ID token, also without `max_age` and `acr_values`.
     require_auth_time: true,
     default_acr_values: ["1"],
     ...(client.backchannelLogoutUri === undefined
@@ -28,19 +28,24 @@ export function toClientMetadata(client: ProviderClient): AdapterPayload {
   };
 }
 
-/** The typings know only what the library documents. */
-type LogoutSender = Client & { backchannelLogout(sub: string, sid: string | undefined): Promise<void> };
+/** `backchannelLogout` is missing in the types. */
+type LogoutClient = Client & { backchannelLogout(sub: string, sid: string | undefined): Promise<void> };
 
-type Parts = { sub: string; provider: Provider; storage: ProviderStorage; onUndelivered: () => void };
+type EndSessionsOptions = { sub: string; provider: Provider; storage: ProviderStorage; onDeliveryFailed: () => void };
 
-/** @returns how many sessions ended; a client that cannot be told does not keep the session alive */
-export async function endSessionsOf({ sub, provider, storage, onUndelivered }: Parts): Promise<number> {
+/** @returns the number of ended sessions; a failed logout request does not keep its session */
+export async function endUserSessions({
+  sub,
+  provider,
+  storage,
+  onDeliveryFailed,
+}: EndSessionsOptions): Promise<number> {
   const sessions = storage.sessionsOf(sub);
   for (const session of sessions) {
     storage.endSession(session);
     for (const [clientId, { sid }] of Object.entries(session.authorizations)) {
-      const client = (await provider.Client.find(clientId)) as LogoutSender | undefined;
-      if (client?.backchannelLogoutUri !== undefined) await client.backchannelLogout(sub, sid).catch(onUndelivered);
+      const client = (await provider.Client.find(clientId)) as LogoutClient | undefined;
+      if (client?.backchannelLogoutUri !== undefined) await client.backchannelLogout(sub, sid).catch(onDeliveryFailed);
     }
   }
   return sessions.length;

@@ -1,6 +1,6 @@
-// Everything the provider remembers. The library's own store forgets past 1,000 entries.
+// In-memory storage adapter for oidc-provider, whose own is limited to 1,000 entries.
 import { errors, type Adapter, type AdapterPayload } from "oidc-provider";
-import { expiringMap, type ExpiringMap } from "./expiring-map.ts";
+import { createExpiringMap, type ExpiringMap } from "./expiring-map.ts";
 
 export type StoredSession = {
   jti: string;
@@ -13,54 +13,59 @@ export type ProviderStorage = {
   adapter: (model: string) => Adapter;
   sessionsOf: (sub: string) => StoredSession[];
   endSession: (session: StoredSession) => void;
-  /** Revokes what was issued within a session, of one client or of all. */
-  revokeIssuedWithin: (sessionUid: string, clientId?: string) => void;
-  /** @returns seconds that the session has left, 0 for one that is gone */
-  sessionSecondsLeft: (sessionUid: string) => number;
+  /** Revokes all tokens issued in a session, of one client or of all clients. */
+  revokeSessionTokens: (sessionUid: string, clientId?: string) => void;
+  /** @returns the session's remaining lifetime, 0 if it does not exist */
+  remainingSessionSeconds: (sessionUid: string) => number;
 };
 
 type Indexes = {
-  /** Session uid → key: a session keeps its uid when its id changes. */
+  /** Session uid → key. A session keeps its uid when its id changes. */
   sessionByUid: Map<string, string>;
-  /** Grant → keys of what was issued under it: one family. */
+  /** Grant id → keys of the tokens issued under it (token family). */
   families: Map<string, Set<string>>;
-  /** Session uid → the grants of its logins, each with its client. */
-  grantsWithin: Map<string, Map<string, string | undefined>>;
+  /** Session uid → grant ids of its logins with their client ids. */
+  grantsBySession: Map<string, Map<string, string | undefined>>;
 };
 
 type Entries = ExpiringMap<AdapterPayload>;
 
-/** @param onReuse called when a spent refresh token is spent again by two requests at the same moment */
-export function providerStorage(onReuse: () => void): ProviderStorage {
-  const indexes: Indexes = { sessionByUid: new Map(), families: new Map(), grantsWithin: new Map() };
-  const entries: Entries = expiringMap((key, payload) => removeFromIndexes(indexes, key, payload));
-  const { sessionByUid, families, grantsWithin } = indexes;
+/** @param onReuse called when two concurrent requests use the same refresh token */
+export function createProviderStorage(onReuse: () => void): ProviderStorage {
+  const indexes: Indexes = { sessionByUid: new Map(), families: new Map(), grantsBySession: new Map() };
+  const entries: Entries = createExpiringMap((key, payload) => removeFromIndexes(indexes, key, payload));
+  const { sessionByUid, families, grantsBySession } = indexes;
   const revokeFamily = (grantId: string): void => {
     for (const key of families.get(grantId) ?? []) entries.delete(key);
     entries.delete(`Grant:${grantId}`);
   };
-  const revokeIssuedWithin = (sessionUid: string, clientId?: string): void => {
-    for (const [grantId, holder] of grantsWithin.get(sessionUid) ?? [])
-      if (clientId === undefined || holder === clientId) revokeFamily(grantId);
+  const revokeSessionTokens = (sessionUid: string, clientId?: string): void => {
+    for (const [grantId, grantClientId] of grantsBySession.get(sessionUid) ?? [])
+      if (clientId === undefined || grantClientId === clientId) revokeFamily(grantId);
   };
   return {
-    adapter: (model) => adapterOf(model, { entries, indexes, revokeFamily, onReuse }),
-    sessionsOf: (sub) => sessionsOf(entries, sub),
+    adapter: (model) => createAdapter(model, { entries, indexes, revokeFamily, onReuse }),
+    sessionsOf: (sub) => findSessions(entries, sub),
     endSession: ({ jti, uid }) => {
-      revokeIssuedWithin(uid);
+      revokeSessionTokens(uid);
       entries.delete(`Session:${jti}`);
     },
-    revokeIssuedWithin,
-    sessionSecondsLeft: (uid) => {
+    revokeSessionTokens,
+    remainingSessionSeconds: (uid) => {
       const expiresAtMs = entries.expiresAtMs(sessionByUid.get(uid) ?? "");
       return Math.max(0, Math.floor((expiresAtMs - Date.now()) / 1000));
     },
   };
 }
 
-type Parts = { entries: Entries; indexes: Indexes; revokeFamily: (grantId: string) => void; onReuse: () => void };
+type AdapterDependencies = {
+  entries: Entries;
+  indexes: Indexes;
+  revokeFamily: (grantId: string) => void;
+  onReuse: () => void;
+};
 
-function adapterOf(model: string, { entries, indexes, revokeFamily, onReuse }: Parts): Adapter {
+function createAdapter(model: string, { entries, indexes, revokeFamily, onReuse }: AdapterDependencies): Adapter {
   return {
     upsert: async (id, payload, expiresInSeconds = Infinity) => {
       entries.set(`${model}:${id}`, payload, Date.now() + expiresInSeconds * 1000);
@@ -73,7 +78,7 @@ function adapterOf(model: string, { entries, indexes, revokeFamily, onReuse }: P
     revokeByGrantId: async (grantId) => revokeFamily(grantId),
     consume: async (id) => {
       let isFirst = false;
-      // Two requests may both have read the token unspent: only here is it decided who was first.
+      // Concurrent requests may both have read the token as unused; the atomic update decides which is first.
       entries.update(`${model}:${id}`, (payload) => {
         isFirst = payload.consumed === undefined;
         payload.consumed ??= Math.floor(Date.now() / 1000);
@@ -87,22 +92,26 @@ function adapterOf(model: string, { entries, indexes, revokeFamily, onReuse }: P
   };
 }
 
-function addToIndexes({ sessionByUid, families, grantsWithin }: Indexes, key: string, payload: AdapterPayload): void {
+function addToIndexes(
+  { sessionByUid, families, grantsBySession }: Indexes,
+  key: string,
+  payload: AdapterPayload,
+): void {
   const { grantId, uid, sessionUid, clientId } = payload;
   if (uid !== undefined && key.startsWith("Session:")) sessionByUid.set(uid, key);
   if (grantId === undefined) return;
   families.set(grantId, (families.get(grantId) ?? new Set()).add(key));
   if (typeof sessionUid !== "string") return;
-  grantsWithin.set(sessionUid, (grantsWithin.get(sessionUid) ?? new Map()).set(grantId, clientId));
+  grantsBySession.set(sessionUid, (grantsBySession.get(sessionUid) ?? new Map()).set(grantId, clientId));
 }
 
 function removeFromIndexes(
-  { sessionByUid, families, grantsWithin }: Indexes,
+  { sessionByUid, families, grantsBySession }: Indexes,
   key: string,
   payload: AdapterPayload,
 ): void {
   const { grantId, uid } = payload;
-  // A session that was given a new id: the index already belongs to the newer entry, or soon will.
+  // Unless the session got a new id and the index refers to its new key.
   if (uid !== undefined && sessionByUid.get(uid) === key) sessionByUid.delete(uid);
   if (grantId === undefined) return;
   const family = families.get(grantId);
@@ -110,12 +119,12 @@ function removeFromIndexes(
   if (family?.size !== 0) return;
   families.delete(grantId);
   if (typeof payload["sessionUid"] !== "string") return;
-  const grants = grantsWithin.get(payload["sessionUid"]);
+  const grants = grantsBySession.get(payload["sessionUid"]);
   grants?.delete(grantId);
-  if (grants?.size === 0) grantsWithin.delete(payload["sessionUid"]);
+  if (grants?.size === 0) grantsBySession.delete(payload["sessionUid"]);
 }
 
-function sessionsOf(entries: Entries, sub: string): StoredSession[] {
+function findSessions(entries: Entries, sub: string): StoredSession[] {
   return entries
     .all()
     .filter(([key, payload]) => key.startsWith("Session:") && payload.accountId === sub)

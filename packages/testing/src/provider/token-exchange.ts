@@ -1,15 +1,15 @@
-// Token exchange (RFC 8693), which the library leaves to its users: a user's access token for one of another audience.
+// Token exchange grant (RFC 8693): exchanges a user's access token for one with another audience.
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from "jose";
 import { errors, type JWK, type Provider, type TokenEndpointGrantContext } from "oidc-provider";
-import { words } from "./words.ts";
+import { parseSpaceSeparated } from "./space-separated.ts";
 
 export const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
-type Parts = {
+type TokenExchangeOptions = {
   issuer: string;
   keys: readonly JWK[];
-  /** Audiences that a client may exchange its users' tokens for; "!name": known, but refused to its users. */
+  /** By client id; see `ProviderClient.exchangeAudiences`. */
   exchangeAudiences: ReadonlyMap<string, readonly string[]>;
   lifetimes: { accessTokenSeconds: number; exchangedTokenSeconds?: number };
 };
@@ -19,29 +19,31 @@ type ExchangeParameters = Record<
   string | undefined
 >;
 
-export function offerTokenExchange(provider: Provider, parts: Parts): void {
+export function registerTokenExchange(provider: Provider, options: TokenExchangeOptions): void {
   const jwks = createLocalJWKSet({
-    keys: parts.keys.map(({ kty, n, e, kid, alg }) => ({ kty, n, e, kid, alg })),
+    keys: options.keys.map(({ kty, n, e, kid, alg }) => ({ kty, n, e, kid, alg })),
   } as JSONWebKeySet);
 
   const exchange = async (ctx: TokenEndpointGrantContext<ExchangeParameters>): Promise<void> => {
     const { client, params } = ctx.oidc;
     if (params.subject_token === undefined || params.subject_token_type !== ACCESS_TOKEN)
-      throw new errors.InvalidRequest("an access token must be given as subject_token");
-    const { payload } = await jwtVerify(params.subject_token, jwks, { issuer: parts.issuer, typ: "at+jwt" }).catch(
+      throw new errors.InvalidRequest("subject_token must be an access token");
+    const { payload } = await jwtVerify(params.subject_token, jwks, { issuer: options.issuer, typ: "at+jwt" }).catch(
       () => {
         throw new errors.InvalidRequest("invalid subject_token");
       },
     );
-    if (payload["client_id"] !== client.clientId) throw new errors.InvalidRequest("the token is another client's");
-    const granted = words(payload["scope"]);
-    const scopes = params.scope === undefined ? granted : words(params.scope);
-    if (!scopes.every((scope) => granted.includes(scope))) throw new errors.InvalidScope("more than was granted", "");
-    const audience = allowedAudience(parts, client.clientId, params.audience ?? params.resource);
-    const lifetime = parts.lifetimes.exchangedTokenSeconds ?? parts.lifetimes.accessTokenSeconds;
+    if (payload["client_id"] !== client.clientId)
+      throw new errors.InvalidRequest("the token was issued to another client");
+    const granted = parseSpaceSeparated(payload["scope"]);
+    const scopes = params.scope === undefined ? granted : parseSpaceSeparated(params.scope);
+    if (!scopes.every((scope) => granted.includes(scope)))
+      throw new errors.InvalidScope("exceeds the granted scope", "");
+    const audience = allowedAudience(options, client.clientId, params.audience ?? params.resource);
+    const lifetime = options.lifetimes.exchangedTokenSeconds ?? options.lifetimes.accessTokenSeconds;
     const token = new provider.AccessToken({
       ...{ accountId: payload.sub ?? "", client, scope: scopes.join(" ") },
-      // Of no grant: nothing revokes it but its own short life.
+      // Belongs to no grant, so that it is not revoked with one.
       ...{ grantId: "", gty: "token_exchange" },
       expiresIn: lifetime,
     });
@@ -65,13 +67,13 @@ export function offerTokenExchange(provider: Provider, parts: Parts): void {
 }
 
 function allowedAudience(
-  { exchangeAudiences }: Parts,
+  { exchangeAudiences }: TokenExchangeOptions,
   clientId: string,
   audience: string | undefined,
 ): string | undefined {
   if (audience === undefined) return undefined;
   const allowed = exchangeAudiences.get(clientId) ?? [];
-  if (allowed.includes(`!${audience}`)) throw new errors.AccessDenied("this user may not");
+  if (allowed.includes(`!${audience}`)) throw new errors.AccessDenied("not allowed for this user");
   if (!allowed.includes(audience)) throw new errors.InvalidTarget("unknown audience");
   return audience;
 }

@@ -1,7 +1,7 @@
-// What the provider is started with and what it hands back. Lifetimes are seconds, as in the protocol.
+// Options and handle of the embedded provider. Lifetimes are in seconds, as in the protocol.
 import type { JWK } from "oidc-provider";
 import type { Faults } from "./faults.ts";
-import type { Counted } from "./counters.ts";
+import type { CounterName } from "./counters.ts";
 
 export type ProviderClient = {
   clientId: string;
@@ -10,9 +10,9 @@ export type ProviderClient = {
   postLogoutRedirectUris?: string[];
   backchannelLogoutUri?: string;
   clientName?: string;
-  /** Only with this may the client ask for a token of its own. */
+  /** Allows the client credentials grant. */
   allowClientCredentials?: boolean;
-  /** Audiences that it may exchange its users' tokens for; "!name": known, but refused to its users. */
+  /** Allowed audiences of token exchange; "!name" is a known audience that is denied to all users. */
   exchangeAudiences?: string[];
 };
 
@@ -23,7 +23,7 @@ export type UserInput = {
   email?: string;
   roles?: string[];
   department?: string;
-  /** Absent: a random one. It differs from the username, as at real providers. */
+  /** Default: a random UUID. */
   sub?: string;
 };
 
@@ -36,32 +36,32 @@ export type User = Readonly<{
   department: string;
 }>;
 
-/** Mutable on the handle: the next token is issued with what stands there then. */
+/** May be changed on the handle; applies to tokens issued afterwards. */
 export type Lifetimes = {
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
   sessionSeconds: number;
   codeSeconds: number;
-  /** Of exchanged tokens; absent: as all access tokens. */
+  /** Default: `accessTokenSeconds`. */
   exchangedTokenSeconds?: number;
 };
 
 export type ProviderOptions = {
   host?: string;
-  /** 0 takes any free port. */
+  /** Default 4000; 0 for any free port. */
   port?: number;
-  /** Where browsers and clients find the provider behind a TLS proxy; absent: the provider's own address. */
+  /** Issuer URL behind a TLS proxy. Default: the provider's own URL. */
   issuer?: string;
   clients?: ProviderClient[];
   /** Audience of the access tokens, with and without a `resource` parameter. */
   resource?: string;
   lifetimes?: Partial<Lifetimes>;
   users?: UserInput[];
-  /** Nobody is asked for consent: right for an application of one's own. */
+  /** Grants all scopes without a consent page. Default true. */
   skipConsent?: boolean;
-  /** Private RSA keys, newest first; absent: one is generated. */
+  /** Private RSA keys, newest first. Default: a generated key. */
   keys?: JWK[];
-  /** scrypt's cost N; tests that log in by the hundred lower it. */
+  /** scrypt's cost parameter N; tests lower it. */
   passwordCost?: number;
 };
 
@@ -82,21 +82,22 @@ export type ProviderHandle = {
   readonly faults: Faults;
   addClient: (client: ProviderClient) => Promise<void>;
   addUser: (user: UserInput) => Promise<User>;
-  /** Finds a user by name, so that a test can address it by `sub`. */
+  /** Finds a user by username. */
   user: (username: string) => User | undefined;
-  /** Requests that arrived, by endpoint; and what happened, by name. */
-  count: (what: Counted) => number;
+  /** Number of requests to an endpoint, or of events. */
+  count: (name: CounterName) => number;
   resetCounts: () => void;
-  /** Every secret string ever handed out or registered, for searches of what must not contain one. */
+  /** All secrets issued or registered so far, for leak searches. */
   issuedTokens: () => IssuedTokens;
-  /** Signs with a new key from now on; `dropOld` also stops publishing the old ones. */
+  /** Signs with a new key; `dropOld` removes the old keys from the JWKS. */
   rotateKeys: (options?: { dropOld?: boolean }) => Promise<void>;
-  /** Logs the user out here, everywhere, and tells the clients by back-channel. @returns sessions ended */
+  /** Ends all sessions of a user, with back-channel logout. @returns the number of ended sessions */
   endSession: (sub: string) => Promise<number>;
-  /** A logout token signed with the real key; a member given as undefined is left out. */
+  /** Signs a logout token; members that are undefined are left out. */
   logoutToken: (claims: Record<string, unknown>, header?: Record<string, unknown>) => Promise<string>;
-  /** Any JWT signed with the real key, for forgeries that are wrong in exactly one point. */
+  /** Signs any JWT with the current key. */
   sign: (claims: Record<string, unknown>, header?: Record<string, unknown>) => Promise<string>;
+  /** Stops listening and closes all connections; `up` listens on the same port again. */
   down: () => Promise<void>;
   up: () => Promise<void>;
   stop: () => Promise<void>;

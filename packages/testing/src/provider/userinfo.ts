@@ -1,13 +1,13 @@
-// Userinfo for the API's access tokens. The library serves it only to tokens without an audience; Keycloak to all.
+// Userinfo endpoint for the API's access tokens. The library's endpoint rejects tokens with an audience.
 import { createLocalJWKSet, jwtVerify } from "jose";
 import type { Middleware } from "koa";
 import type { JWK } from "oidc-provider";
 import { CLAIMS_BY_SCOPE, claimsOf, type UserDirectory } from "./users.ts";
-import { words } from "./words.ts";
+import { parseSpaceSeparated } from "./space-separated.ts";
 
-type Parts = { issuer: string; resource: string; keys: readonly JWK[]; users: UserDirectory };
+type UserinfoOptions = { issuer: string; resource: string; keys: readonly JWK[]; users: UserDirectory };
 
-export function userinfo({ issuer, resource, keys, users }: Parts): Middleware {
+export function userinfo({ issuer, resource, keys, users }: UserinfoOptions): Middleware {
   const jwks = createLocalJWKSet({
     keys: keys.map(({ kty, n, e, kid, alg }) => ({ kty, n, e, kid, alg })),
   } as Parameters<typeof createLocalJWKSet>[0]);
@@ -22,7 +22,7 @@ export function userinfo({ issuer, resource, keys, users }: Parts): Middleware {
       ctx.set("www-authenticate", 'Bearer error="invalid_token"');
       return;
     }
-    const scopes = words(verified.payload["scope"]);
+    const scopes = parseSpaceSeparated(verified.payload["scope"]);
     const names = Object.entries(CLAIMS_BY_SCOPE).flatMap(([scope, claims]) => (scopes.includes(scope) ? claims : []));
     const claims = claimsOf(user);
     ctx.body = Object.fromEntries(names.map((name) => [name, claims[name]]));

@@ -1,4 +1,4 @@
-// Who may log in: names, claims and scrypt hashes. A password is never kept.
+// User directory with scrypt password hashes.
 import { randomBytes, randomUUID, scrypt, timingSafeEqual } from "node:crypto";
 import type { User, UserInput } from "./types.ts";
 
@@ -8,7 +8,7 @@ export type UserDirectory = {
   add: (input: UserInput) => Promise<User>;
   bySub: (sub: string) => User | undefined;
   byName: (username: string) => User | undefined;
-  /** @returns the user, or undefined: which of name and password was wrong stays unsaid */
+  /** @returns undefined for an unknown username or a wrong password */
   authenticate: (username: string, password: string) => Promise<User | undefined>;
 };
 
@@ -36,7 +36,7 @@ export const DEMO_USERS: readonly UserInput[] = [
 const KEY_BYTES = 32;
 export const DEFAULT_PASSWORD_COST = 2 ** 14;
 
-export function userDirectory(cost: number): UserDirectory {
+export function createUserDirectory(cost: number): UserDirectory {
   const users = new Map<string, { user: User; hash: Hash }>();
   const bySub = new Map<string, User>();
   const derive = (password: string, salt: Buffer) =>
@@ -45,7 +45,7 @@ export function userDirectory(cost: number): UserDirectory {
         error === null ? resolve(key) : reject(error),
       );
     });
-  const nobody: Hash = { salt: randomBytes(16), key: randomBytes(KEY_BYTES) };
+  const unknownUserHash: Hash = { salt: randomBytes(16), key: randomBytes(KEY_BYTES) };
   const byName = (username: string) => users.get(username.trim().toLowerCase());
   return {
     add: async (input) => {
@@ -59,8 +59,8 @@ export function userDirectory(cost: number): UserDirectory {
     byName: (username) => byName(username)?.user,
     authenticate: async (username, password) => {
       const known = byName(username);
-      // An unknown name costs the same work: time must not tell which names exist.
-      const { salt, key } = known?.hash ?? nobody;
+      // Hashes for unknown usernames too, so that the response time does not reveal them (user enumeration).
+      const { salt, key } = known?.hash ?? unknownUserHash;
       const matches = timingSafeEqual(await derive(password, salt), key);
       return matches ? known?.user : undefined;
     },
@@ -78,7 +78,7 @@ function toUser({ sub, username, name, email, roles, department }: UserInput): U
   };
 }
 
-/** Claims by scope, as both the ID token and userinfo deliver them. */
+/** Claims by scope, in the ID token and in userinfo. */
 export const CLAIMS_BY_SCOPE = {
   openid: ["sub"],
   profile: ["name", "given_name", "family_name", "preferred_username", "roles", "department"],

@@ -1,7 +1,7 @@
-// When a person is asked for something: the library's rules plus the one-time code for `acr_values=2`.
+// Interaction policy: the library's prompts, and a one-time code for `acr_values=2`.
 import { interactionPolicy, type KoaContextWithOIDC } from "oidc-provider";
 import { STEP_UP } from "./interactions.ts";
-import { words } from "./words.ts";
+import { parseSpaceSeparated } from "./space-separated.ts";
 
 const strongAcr = "2";
 
@@ -16,6 +16,6 @@ export function loginPolicy(): interactionPolicy.DefaultPolicy {
 }
 
 function needsOneTimeCode(ctx: KoaContextWithOIDC): boolean {
-  const wanted = words(ctx.oidc.params?.["acr_values"]);
-  return wanted.includes(strongAcr) && !wanted.includes("1") && ctx.oidc.session?.acr !== strongAcr;
+  const requested = parseSpaceSeparated(ctx.oidc.params?.["acr_values"]);
+  return requested.includes(strongAcr) && !requested.includes("1") && ctx.oidc.session?.acr !== strongAcr;
 }

@@ -1,4 +1,4 @@
-// Writes down every secret that leaves the provider, and what happened at the token endpoint.
+// Middleware that records issued codes and tokens and counts grants.
 import type { Middleware, Next } from "koa";
 import type { KoaContextWithOIDC, RefreshToken } from "oidc-provider";
 import type { Counters } from "./counters.ts";
@@ -13,10 +13,10 @@ const TOKEN_MEMBERS = [
 
 const GRANT_TYPES = ["authorization_code", "refresh_token", "client_credentials"] as const;
 
-export type RecorderParts = { issued: IssuedTokens; counters: Counters; onReuse: () => void };
+export type TokenRecorderDependencies = { issued: IssuedTokens; counters: Counters; onReuse: () => void };
 
-export function recorder({ issued, counters, onReuse }: RecorderParts): Middleware {
-  return async function record(context, next: Next) {
+export function recordTokens({ issued, counters, onReuse }: TokenRecorderDependencies): Middleware {
+  return async function recordTokens(context, next: Next) {
     await next();
     const ctx = context as unknown as KoaContextWithOIDC;
     const code = new URL(ctx.response.get("location") || "/", ctx.href).searchParams.get("code");
@@ -25,17 +25,17 @@ export function recorder({ issued, counters, onReuse }: RecorderParts): Middlewa
     const grantType = GRANT_TYPES.find((name) => name === ctx.oidc.params?.["grant_type"]);
     if (grantType !== undefined) counters.add(`token:${grantType}`);
     if (ctx.oidc.params?.["grant_type"] === TOKEN_EXCHANGE) counters.add("token:exchange");
-    // A spent token that is spent again was looked up, found consumed and refused.
+    // An error response to a refresh token that had already been used.
     if (ctx.status !== 200 && ctx.oidc.entities.RefreshToken?.consumed !== undefined) onReuse();
-    if (ctx.status === 200) keep(issued, ctx.body as Record<string, unknown>, ctx.oidc.entities.RefreshToken);
+    if (ctx.status === 200) recordBody(issued, ctx.body as Record<string, unknown>, ctx.oidc.entities.RefreshToken);
   };
 }
 
-function keep(issued: IssuedTokens, body: Record<string, unknown>, refreshToken: RefreshToken | undefined): void {
+function recordBody(issued: IssuedTokens, body: Record<string, unknown>, refreshToken: RefreshToken | undefined): void {
   for (const [member, list] of TOKEN_MEMBERS) {
     const token = body[member];
     if (typeof token === "string") issued[list].push(token);
   }
-  // Not in RFC 6749, but Keycloak says it and a gateway can cap its session by it.
+  // Keycloak's non-standard response parameter.
   if (body["refresh_token"] !== undefined) body["refresh_expires_in"] = refreshToken?.expiration;
 }
