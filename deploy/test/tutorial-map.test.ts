@@ -1,4 +1,4 @@
-// Checks that every path in docs/development/tutorial-map.md exists.
+// Checks that every path in docs/guides/tutorial-map.md exists.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
