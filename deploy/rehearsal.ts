@@ -1,43 +1,34 @@
-// npm run rehearsal: docker-compose.yml without Docker, in a real browser: TLS in front, the audit view, backup and
-// restore. Playwright's own options may follow.
+// npm run rehearsal: docker-compose.yml without Docker in a real browser: TLS, audit view, backup and restore.
+// Arguments go to Playwright.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
-import { countLine, NOTHING, playwrightCount, type Count } from "@cloakroom/testkit/counts.ts";
+import { NOTHING, playwrightCount, reportCount, skippedOrFailed, type Count } from "@cloakroom/testkit/counts.ts";
 import { KeycloakUnavailable, keycloakDistribution } from "@cloakroom/testkit/keycloak/distribution.ts";
-import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/keycloak/e2e-count.ts";
-import {
-  ensureCaddy,
-  ensureChromium,
-  ensurePostgres,
-  ensureRedis,
-  ProgramMissing,
-} from "@cloakroom/testkit/prerequisites.ts";
+import { ProgramMissing, programVariables, requireProgram, type ProgramName } from "@cloakroom/testkit/programs.ts";
+import { ensurePrograms } from "@cloakroom/testkit/install-programs.ts";
+
+const PROGRAMS: readonly ProgramName[] = ["redis", "chromium", "caddy", "postgres"];
 
 const scratch = mkdtempSync(join(tmpdir(), "cloakroom-rehearsal-app-"));
-const count = await main().finally(() => rmSync(scratch, { recursive: true, force: true }));
-console.log(`\n${countLine(count)}`);
-const countFile = process.env[COUNT_FILE_VARIABLE];
-if (countFile !== undefined) writeFileSync(countFile, JSON.stringify(count));
-process.exitCode = count.failed === 0 ? 0 : 1;
+reportCount(await main().finally(() => rmSync(scratch, { recursive: true, force: true })));
 
 async function main(): Promise<Count> {
-  const missing = await whatIsMissing();
+  const missing = await describeMissing();
   if (missing !== undefined) {
     console.log(`The rehearsal of the composed system was SKIPPED. ${missing}`);
-    return process.env["REQUIRE_KEYCLOAK"] === "1" ? { ...NOTHING, failed: 1 } : { ...NOTHING, skipped: 1 };
+    return skippedOrFailed();
   }
   const report = join(scratch, "report.json");
   const spaRoot = join(scratch, "spa");
   const env = {
     ...process.env,
-    REDIS_SERVER: ensureRedis(),
-    CHROMIUM: await ensureChromium(),
+    ...programVariables(PROGRAMS),
     CLOAKROOM_REHEARSAL_SPA: spaRoot,
     PLAYWRIGHT_JSON_OUTPUT_FILE: report,
-    // With our Node, also where another one comes first on PATH.
+    // The Node of npm ci, even if PATH starts with another one.
     PATH: [join(ROOT, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
   };
   const vite = ["build", "--logLevel", "warn", "--outDir", spaRoot, "--emptyOutDir"];
@@ -49,11 +40,11 @@ async function main(): Promise<Count> {
   return playwrightCount(report, status);
 }
 
-/** @returns one sentence that says what to install */
-async function whatIsMissing(): Promise<string | undefined> {
+/** @returns one sentence with the missing program and how to install it, undefined if nothing is missing */
+async function describeMissing(): Promise<string | undefined> {
   try {
-    ensurePostgres();
-    ensureCaddy();
+    await ensurePrograms(PROGRAMS);
+    for (const name of ["postgres", "caddy"] as const) requireProgram(name);
     await keycloakDistribution((line) => console.log(line), "postgres");
     return undefined;
   } catch (error) {

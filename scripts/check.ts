@@ -1,23 +1,46 @@
-// Lint, types and format: all three run, also when the first one finds something.
-import { spawnSync } from "node:child_process";
+// npm run check: lint, types of each workspace and format. All of them run even if one fails.
+import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { bin } from "@cloakroom/testkit/bin.ts";
 
-const WORKSPACES = ["bff", "packages/testing", "demo", "spa", "e2e", "e2e-keycloak", "deploy", "testkit", "tools"];
+const WORKSPACES = [
+  ...[".", "bff", "packages/testing", "demo", "spa", "e2e", "e2e-keycloak", "deploy", "testkit", "tools"],
+];
 
+type Check = { name: string; tool: string; args: readonly string[] };
 export type CheckResult = { name: string; passed: boolean };
 
-export function runChecks(): CheckResult[] {
-  return [
-    check("lint", "oxlint", ["--type-aware", "."]),
-    ...[".", ...WORKSPACES].map((folder) => check(`types of ${folder}`, "tsc", ["-p", folder])),
-    check("format", "oxfmt", ["--check", "."]),
-  ];
+const CHECKS: readonly Check[] = [
+  { name: "lint", tool: "oxlint", args: ["--type-aware", "."] },
+  ...WORKSPACES.map((folder) => ({ name: `types of ${folder}`, tool: "tsc", args: ["-p", folder] })),
+  { name: "format", tool: "oxfmt", args: ["--check", "."] },
+];
+
+/** Runs the checks in parallel and prints the output of each when it ends. */
+export async function runChecks(): Promise<CheckResult[]> {
+  const queue = CHECKS.values();
+  const results: CheckResult[] = [];
+  const work = async () => {
+    for (const check of queue) results.push(await runCheck(check));
+  };
+  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, work));
+  return results;
 }
 
-function check(name: string, tool: string, args: readonly string[]): CheckResult {
-  const passed = spawnSync(bin(tool), args, { stdio: "inherit" }).status === 0;
-  console.log(`${passed ? "ok" : "FAILED"}  ${name}`);
-  return { name, passed };
+function runCheck({ name, tool, args }: Check): Promise<CheckResult> {
+  return new Promise((resolve) => {
+    const child = spawn(bin(tool), args, { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.once("error", (error) => (output += error.message));
+    child.once("close", (status) => {
+      const passed = status === 0;
+      if (!passed) process.stdout.write(output);
+      console.log(`${passed ? "ok" : "FAILED"}  ${name}`);
+      resolve({ name, passed });
+    });
+  });
 }
 
-if (import.meta.main) process.exitCode = runChecks().every(({ passed }) => passed) ? 0 : 1;
+if (import.meta.main) process.exitCode = (await runChecks()).every(({ passed }) => passed) ? 0 : 1;

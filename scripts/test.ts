@@ -1,6 +1,5 @@
-// The whole test: lint, types, format, unit and integration tests on a real Redis, browser tests in Chromium on the
-// embedded provider, scenarios in Chromium, Firefox and WebKit, and Chromium on a real Keycloak. Ends with one line
-// `N passed, N failed` that counts all of them.
+// Runs a layer of the tests: `node scripts/test.ts [unit | integration | all]`, by default that of `npm test`.
+// The last line is `N passed, N failed`, followed by `, N skipped` if tests were skipped.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,78 +8,109 @@ import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
 import { runChecks } from "./check.ts";
 import {
   atLeastOneFailure,
+  COUNT_FILE_VARIABLE,
   countLine,
   NOTHING,
   playwrightCount,
   readReport,
   sumOf,
   vitestCount,
+  type Count,
 } from "@cloakroom/testkit/counts.ts";
-import type { Count } from "@cloakroom/testkit/counts.ts";
-import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/keycloak/e2e-count.ts";
-import { runEngines } from "./engines-run.ts";
-import { ensureCaddy, ensureChromium, ensureRedis, ProgramMissing } from "@cloakroom/testkit/prerequisites.ts";
+import { ALL_PROGRAMS, programVariables, TEST_PROGRAMS, type ProgramName } from "@cloakroom/testkit/programs.ts";
+import { ensurePrograms } from "@cloakroom/testkit/install-programs.ts";
 
-/** More than both suites may take by themselves, a start on a busy machine and the first fetch of Keycloak. */
-const keycloakTimeoutMs = 30 * 60_000;
+type Step = { name: string; run: (env: NodeJS.ProcessEnv) => Count | Promise<Count> };
+type Layer = { programs: readonly ProgramName[]; steps: readonly Step[] };
+
+/** Longer than each script takes on a busy machine, including the first download of Keycloak. */
+const scriptTimeoutMs = 30 * 60_000;
+
+const UNIT: readonly Step[] = [{ name: "unit tests", run: (env) => runVitest(env, ["unit", "spa"]) }];
+
+const INTEGRATION: readonly Step[] = [
+  { name: "integration tests", run: (env) => runVitest(env, ["integration", "demo", "deploy"]) },
+];
+
+const TEST: readonly Step[] = [
+  { name: "check", run: countChecks },
+  ...UNIT,
+  ...INTEGRATION,
+  { name: "build of the app", run: buildApp },
+  { name: "browser tests", run: (env) => runBrowserTests(env, ["--grep-invert", "@extended|@screenshots"]) },
+];
+
+const LAYERS: Readonly<Record<string, Layer>> = {
+  unit: { programs: [], steps: UNIT },
+  integration: { programs: ["redis", "caddy"], steps: INTEGRATION },
+  test: { programs: TEST_PROGRAMS, steps: TEST },
+  all: {
+    programs: ALL_PROGRAMS,
+    steps: [
+      ...TEST,
+      { name: "extended tests", run: (env) => runVitest(env, ["extended"]) },
+      { name: "chaos", run: (env) => runVitest(env, ["chaos"]) },
+      { name: "extended browser tests", run: (env) => runBrowserTests(env, ["--grep", "@extended"]) },
+      { name: "browser engines", run: (env) => runScript(env, "engines.ts") },
+      { name: "real Keycloak", run: (env) => runScript(env, join("keycloak", "e2e.ts")) },
+      { name: "composed system", run: (env) => runScript(env, "rehearsal.ts") },
+    ],
+  },
+};
 
 const reports = mkdtempSync(join(tmpdir(), "cloakroom-test-"));
-
 try {
-  const env = { ...process.env, REDIS_SERVER: ensureRedis(), CHROMIUM: await ensureChromium() };
-  installOrSay(ensureCaddy);
-  const total = sumOf([
-    countChecks(),
-    runVitest(env),
-    buildApp(env),
-    runPlaywright(env),
-    runEngines(env),
-    ...runOnKeycloak(env),
-  ]);
-  console.log(`\n${countLine(total)}`);
-  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+  await main(process.argv[2] ?? "test");
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error((error as Error).message);
   process.exitCode = 1;
 } finally {
   rmSync(reports, { recursive: true, force: true });
 }
 
-/** Its tests count as skipped where it cannot be had. */
-function installOrSay(ensure: () => string): void {
-  try {
-    ensure();
-  } catch (error) {
-    if (!(error instanceof ProgramMissing)) throw error;
-    console.log(error.message);
+async function main(name: string): Promise<void> {
+  const layer = LAYERS[name];
+  if (layer === undefined) throw new Error(`Unknown layer ${name}; known: ${Object.keys(LAYERS).join(", ")}.`);
+  await ensurePrograms(layer.programs);
+  const env = { ...process.env, ...programVariables(layer.programs) };
+  const summary: string[] = [];
+  const counts: Count[] = [];
+  for (const step of layer.steps) {
+    const startedAtMs = Date.now();
+    console.log(`\n── ${step.name}`);
+    const count = await step.run(env);
+    counts.push(count);
+    const seconds = Math.round((Date.now() - startedAtMs) / 1_000);
+    summary.push(`${step.name.padEnd(24)}${`${seconds} s`.padStart(6)}   ${countLine(count)}`);
   }
+  const total = sumOf(counts);
+  console.log(`\n${summary.join("\n")}\n\n${countLine(total)}`);
+  process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
-function countChecks(): Count {
-  const results = runChecks();
+async function countChecks(): Promise<Count> {
+  const results = await runChecks();
   const passed = results.filter((result) => result.passed).length;
   return { passed, failed: results.length - passed, skipped: 0 };
 }
 
-function runVitest(env: NodeJS.ProcessEnv): Count {
+function runVitest(env: NodeJS.ProcessEnv, projects: readonly string[]): Count {
   const report = join(reports, "vitest.json");
   const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { status } = spawnSync(bin("vitest"), args, { cwd: ROOT, env, stdio: "inherit" });
+  const filters = projects.map((name) => `--project=${name}`);
+  const { status } = spawnSync(bin("vitest"), [...args, ...filters], { cwd: ROOT, env, stdio: "inherit" });
   return vitestCount(report, status);
 }
 
 function buildApp(env: NodeJS.ProcessEnv): Count {
-  const { status } = spawnSync(bin("vite"), ["build", "--logLevel", "warn"], {
-    cwd: join(ROOT, "spa"),
-    env,
-    stdio: "inherit",
-  });
-  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 };
+  const args = ["build", "--logLevel", "warn"];
+  const { status } = spawnSync(bin("vite"), args, { cwd: join(ROOT, "spa"), env, stdio: "inherit" });
+  return status === 0 ? { ...NOTHING, passed: 1 } : { ...NOTHING, failed: 1 };
 }
 
-function runPlaywright(env: NodeJS.ProcessEnv): Count {
+function runBrowserTests(env: NodeJS.ProcessEnv, filter: readonly string[]): Count {
   const report = join(reports, "playwright.json");
-  const { status } = spawnSync(bin("playwright"), ["test", "--reporter=list,json"], {
+  const { status } = spawnSync(bin("playwright"), ["test", "--reporter=list,json", ...filter], {
     cwd: join(ROOT, "e2e"),
     env: { ...env, PLAYWRIGHT_JSON_OUTPUT_FILE: report },
     stdio: "inherit",
@@ -88,18 +118,13 @@ function runPlaywright(env: NodeJS.ProcessEnv): Count {
   return playwrightCount(report, status);
 }
 
-/** Both suites, then the composed system: its TLS proxy, audit view, backup and restore. */
-function runOnKeycloak(env: NodeJS.ProcessEnv): Count[] {
-  return ["scripts/keycloak/e2e.ts", "deploy/rehearsal.ts"].map((script) => runCounted(env, script));
-}
-
-/** Where there is no Java or no Maven it says so and counts as skipped, never as passed. */
-function runCounted(env: NodeJS.ProcessEnv, script: string): Count {
+/** Runs a script that writes its count to a file. Scripts count as skipped if a program that they need is missing. */
+function runScript(env: NodeJS.ProcessEnv, script: string): Count {
   const report = join(reports, `${basename(script)}.json`);
-  const { status } = spawnSync(process.execPath, [join(ROOT, script)], {
+  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", script)], {
     env: { ...env, [COUNT_FILE_VARIABLE]: report },
     stdio: "inherit",
-    timeout: keycloakTimeoutMs,
+    timeout: scriptTimeoutMs,
   });
   return atLeastOneFailure(readReport<Count>(report) ?? NOTHING, status);
 }

@@ -1,30 +1,30 @@
-// One line of the gateway's or Keycloak's log → one security event, or nothing. An allow-list: whatever else stands in
-// the line, a code, a redirect with its query, a token's id, stays there.
+// Parses security events from log lines of the gateway and of Keycloak. Only allow-listed fields are read, so that
+// authorization codes, redirect URIs and token ids in a line are dropped.
 import { hash } from "node:crypto";
 
 export type AuditEvent = {
   atMs: number;
   source: "gateway" | "keycloak";
-  /** As its source names it, in its source's spelling. */
+  /** The source's event name, unchanged. */
   event: string;
   /** The user's id at the provider. */
   subject?: string;
   username?: string;
-  /** The gateway's public handle of its session. */
+  /** The gateway's public session handle. */
   session?: string;
-  /** The same for both sources; see providerSessionName of the gateway. */
+  /** Hash of the provider's session id; equal in both sources (the gateway's providerSessionName). */
   providerSession?: string;
   address?: string;
   client?: string;
-  /** Why, or what it was done to. */
+  /** The reason, or the affected resource. */
   detail?: string;
 };
 
-/** A line that is longer was not written by either. */
+/** Longer lines are ignored. */
 const MAX_LINE_CHARS = 16_384;
 const MAX_VALUE_CHARS = 200;
 
-/** @param line as it was written, or behind a prefix such as that of `docker compose logs` */
+/** @param line a log line, optionally with a prefix such as that of `docker compose logs` */
 export function parseLine(line: string): AuditEvent | undefined {
   if (line.length > MAX_LINE_CHARS) return undefined;
   return parseGatewayLine(line) ?? parseKeycloakLine(line);
@@ -43,7 +43,7 @@ function parseGatewayLine(line: string): AuditEvent | undefined {
   const atMs = typeof time === "string" ? Date.parse(time) : Number.NaN;
   if (service !== "cloakroom" || typeof event !== "string" || Number.isNaN(atMs)) return undefined;
   const reason = [fields["code"], fields["reason"]].filter((part) => typeof part === "string").join(" ");
-  return withoutGaps({
+  return withoutEmptyFields({
     atMs,
     source: "gateway",
     event: plain(event),
@@ -55,7 +55,7 @@ function parseGatewayLine(line: string): AuditEvent | undefined {
   });
 }
 
-/** With a zone as deploy/ configures it, or without one as Keycloak does by itself in a container, where it is UTC. */
+/** Time with a zone (the format of deploy/) or without one (Keycloak's default), which is read as UTC. */
 const TIME = /(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})(Z|[+-]\d\d:\d\d)?/;
 const PAIR = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
@@ -68,12 +68,12 @@ function parseKeycloakLine(line: string): AuditEvent | undefined {
   const { type, operationType, resourceType, resourcePath, userId, username, sessionId, error } = fields;
   const event = type ?? (operationType === undefined ? undefined : `ADMIN_${operationType}`);
   if (event === undefined) return undefined;
-  return withoutGaps({
+  return withoutEmptyFields({
     atMs: Date.parse(`${day}T${clock}.${milliseconds}${zone}`),
     source: "keycloak",
     event: plain(event),
     subject: known(userId),
-    // Without a user id the name belongs to no user: it may be a password in the wrong field.
+    // Without a user id the login failed for an unknown name, which may be a password in the wrong field.
     username: known(userId) === undefined ? undefined : plain(username),
     providerSession: providerSessionOf(known(sessionId)),
     address: plain(fields["ipAddress"]),
@@ -82,30 +82,30 @@ function parseKeycloakLine(line: string): AuditEvent | undefined {
   });
 }
 
-/** Keycloak writes `null` for what it does not know, or leaves the field out. */
+/** Keycloak writes `null` for unknown values or omits the field. */
 function known(value: string | undefined): string | undefined {
   return value === undefined || value === "" || value === "null" ? undefined : plain(value);
 }
 
-/** An event without a session has no name of a session: the hash of an empty text would join unrelated events. */
+/** Undefined without a session id: the hash of an empty string would join unrelated events. */
 function providerSessionOf(sessionId: string | undefined): string | undefined {
   return sessionId === undefined ? undefined : nameOfSession(sessionId);
 }
 
-/** As the gateway's providerSessionName. */
+/** Equals the gateway's providerSessionName. */
 export function nameOfSession(providerSid: string): string {
   return hash("sha256", providerSid, "base64url").slice(0, 12);
 }
 
-/** Logs hold what strangers sent: nothing of it may move the cursor of whoever reads. */
+/** Replaces control characters: logs contain attacker-controlled text, which must not control the reader's terminal. */
 function plain(value: unknown): string {
   if (typeof value !== "string") return "";
   return value.replace(/[^\x20-\x7e\u00a0-\u024f]/g, "?").slice(0, MAX_VALUE_CHARS);
 }
 
-type Loose = { [K in keyof AuditEvent]: AuditEvent[K] | undefined };
+type PartialEvent = { [K in keyof AuditEvent]: AuditEvent[K] | undefined };
 
-function withoutGaps(event: Loose): AuditEvent {
+function withoutEmptyFields(event: PartialEvent): AuditEvent {
   return Object.fromEntries(
     Object.entries(event).filter(([, value]) => value !== undefined && value !== ""),
   ) as AuditEvent;

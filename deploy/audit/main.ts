@@ -1,4 +1,4 @@
-// npm run audit: what the gateway and Keycloak say about security, side by side and in the order of time.
+// npm run audit: merges the security events of the gateway's and Keycloak's logs, sorted by time.
 //   docker compose logs --no-log-prefix gateway keycloak | npm run -s audit
 //   docker compose logs --no-log-prefix -f gateway keycloak | npm run -s audit -- --json
 //   npm run -s audit -- --user alice gateway.log keycloak.log
@@ -13,8 +13,8 @@ const { values, positionals } = parseArgs({
   options: { json: { type: "boolean" }, user: { type: "string" }, session: { type: "string" } },
 });
 const timeline = createTimeline();
-const telling = setInterval(() => tell(timeline.take(Date.now())), 250);
-// Whoever reads us may stop before the end: `| head`.
+const printTimer = setInterval(() => print(timeline.take(Date.now())), 250);
+// The reader may close the pipe early: `| head`.
 process.stdout.on("error", () => process.exit(0));
 try {
   const inputs = positionals.length === 0 ? [process.stdin] : positionals.map((file) => createReadStream(file));
@@ -26,15 +26,15 @@ try {
       }
     }),
   );
-  tell(timeline.take());
+  print(timeline.take());
 } catch (error) {
-  console.error(`Cannot read: ${(error as Error).message}`);
+  console.error(`Cannot read the log: ${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
-  clearInterval(telling);
+  clearInterval(printTimer);
 }
 
-function tell(events: readonly AuditEvent[]): void {
+function print(events: readonly AuditEvent[]): void {
   for (const event of events)
     if (isWanted(event)) process.stdout.write(`${values.json ? asJson(event) : asRow(event)}\n`);
 }

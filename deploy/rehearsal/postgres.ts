@@ -2,31 +2,31 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findPostgres } from "@cloakroom/testkit/prerequisites.ts";
+import { findProgram } from "@cloakroom/testkit/programs.ts";
 import { composedEnvironment } from "./compose-file.ts";
 import { startProcess, type RunningProcess } from "./process.ts";
 
-/** User `nobody`: PostgreSQL does not run as root. */
-const NOBODY_UID = 65_534;
+/** PostgreSQL does not run as root. */
+const UNPRIVILEGED_UID = 65_534;
 
 export type PostgresOptions = { folder: string; port: number; password: string };
 
 /** Initializes a new database cluster if the folder does not exist. */
 export async function startPostgres({ folder, port, password }: PostgresOptions): Promise<RunningProcess> {
-  const programs = findPostgres();
+  const programs = findProgram("postgres");
   if (programs === undefined) throw new Error("No PostgreSQL server found.");
   const environment = composedEnvironment("postgres", {});
   const user = environment["POSTGRES_USER"] ?? "";
   const database = environment["POSTGRES_DB"] ?? "";
   const isRoot = process.getuid?.() === 0;
-  const asUser = isRoot ? { uid: NOBODY_UID, gid: NOBODY_UID } : {};
+  const asUser = isRoot ? { uid: UNPRIVILEGED_UID, gid: UNPRIVILEGED_UID } : {};
   const isNew = !existsSync(folder);
   if (isNew) {
     mkdirSync(folder, { mode: 0o700 });
     const passwordFile = `${folder}.password`;
     writeFileSync(passwordFile, password);
     chmodSync(passwordFile, 0o400);
-    if (isRoot) for (const path of [folder, passwordFile]) chownSync(path, NOBODY_UID, NOBODY_UID);
+    if (isRoot) for (const path of [folder, passwordFile]) chownSync(path, UNPRIVILEGED_UID, UNPRIVILEGED_UID);
     const initdbArgs = (environment["POSTGRES_INITDB_ARGS"] ?? "").split(" ");
     const args = [
       "-D",
@@ -52,7 +52,7 @@ export async function startPostgres({ folder, port, password }: PostgresOptions)
     program: join(programs, "postgres"),
     args: ["-D", folder, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
     env: {},
-    ...(isRoot ? { userId: NOBODY_UID } : {}),
+    ...(isRoot ? { userId: UNPRIVILEGED_UID } : {}),
     isReady: () => Promise.resolve(runClient("pg_isready", "-q").status === 0),
   });
   if (isNew) {

@@ -8,7 +8,7 @@ import { freePort } from "@cloakroom/testing/free-port.ts";
 import { startGateway, type GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
 import { findRedisBinary } from "@cloakroom/testing/redis-server.ts";
 import { childEnv, keycloakDistribution } from "@cloakroom/testkit/keycloak/distribution.ts";
-import { runFolder, type AdminCredentials } from "@cloakroom/testkit/keycloak/start-keycloak.ts";
+import { createServerFolder, type AdminCredentials } from "@cloakroom/testkit/keycloak/start-keycloak.ts";
 import { composedEnvironment } from "./compose-file.ts";
 import { startPostgres } from "./postgres.ts";
 import { respondsOk, startProcess, type RunningProcess } from "./process.ts";
@@ -98,7 +98,7 @@ export const startDatabase = (installation: Installation): Promise<RunningProces
 
 /** Creates KEYCLOAK_HOME, which replaces the container's file system. */
 export async function createKeycloakHome(log: (line: string) => void): Promise<string> {
-  return runFolder(await keycloakDistribution(log, "postgres"));
+  return createServerFolder(await keycloakDistribution(log, "postgres"));
 }
 
 export function keycloakEnvironment(installation: Installation, home: string): NodeJS.ProcessEnv {

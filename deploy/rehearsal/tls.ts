@@ -3,12 +3,10 @@ import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { findOnPath } from "@cloakroom/testkit/prerequisites.ts";
+import { findProgram } from "@cloakroom/testkit/programs.ts";
 import { respondsOk, startProcess, type RunningProcess } from "./process.ts";
 
 const CADDYFILE = join(import.meta.dirname, "..", "tls", "Caddyfile");
-
-export const findCaddy = (): string | undefined => process.env["CADDY"] ?? findOnPath(["caddy"]);
 
 export type TlsProxyOptions = {
   folder: string;
@@ -45,7 +43,7 @@ export async function startTlsProxy(options: TlsProxyOptions): Promise<TlsProxy>
   const data = join(folder, "tls-data");
   const running = await startProcess({
     name: "Caddy",
-    program: findCaddy() ?? "caddy",
+    program: findProgram("caddy") ?? "caddy",
     args: ["run", "--config", CADDYFILE, "--adapter", "caddyfile"],
     env: {
       XDG_DATA_HOME: data,

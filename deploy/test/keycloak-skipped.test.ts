@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/keycloak/e2e-count.ts";
+import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/counts.ts";
 
 const bare = mkdtempSync(join(tmpdir(), "cloakroom-bare-"));
 afterAll(() => rmSync(bare, { recursive: true, force: true }));

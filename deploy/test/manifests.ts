@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
-import { findOnPath } from "@cloakroom/testkit/prerequisites.ts";
+import { findOnPath } from "@cloakroom/testkit/programs.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "kubernetes");
 

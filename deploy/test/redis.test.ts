@@ -72,9 +72,12 @@ describe("the gateway's Redis user", () => {
     expect(await store.claimOnce("state", name.hash, { owner: "a", leaseMs: 1_000 })).toBe("used");
     await store.releaseClaim("state", name.hash, "a");
     await store.completeClaim("logout-token", name.hash, 1_000);
-    const heard: string[] = [];
+    const endings: string[] = [];
     await new Promise<void>((listening) =>
-      store.onSessionEnd({ onEnd: (ended, reason) => heard.push(`${ended} ${reason}`), onResubscribe: listening }),
+      store.onSessionEnd({
+        onEnd: (endedKey, reason) => endings.push(`${endedKey} ${reason}`),
+        onResubscribe: listening,
+      }),
     );
     const states: string[] = [];
     const changed: string[] = [];
@@ -87,7 +90,7 @@ describe("the gateway's Redis user", () => {
     expect(await store.limitsOf(key)).toBeDefined();
     await store.end(key, "logout");
     expect(await store.endReason(key)).toBe("logout");
-    await expect.poll(() => heard).toEqual([`${key} logout`]);
+    await expect.poll(() => endings).toEqual([`${key} logout`]);
     await expect.poll(() => changed).toContain(key);
     expect(await store.check()).toBeUndefined();
   });

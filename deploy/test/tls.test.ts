@@ -9,10 +9,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { startGateway, type GatewayProcess } from "@cloakroom/testing/gateway-process.ts";
-import { findCaddy, startTlsProxy, type TlsProxy } from "../rehearsal/tls.ts";
+import { findProgram } from "@cloakroom/testkit/programs.ts";
+import { startTlsProxy, type TlsProxy } from "../rehearsal/tls.ts";
 
-const caddy = findCaddy();
-if (caddy === undefined) console.log("The TLS tests are skipped: caddy is not on PATH (apt-get install caddy).");
+const caddy = findProgram("caddy");
+if (caddy === undefined) console.log("The TLS tests are skipped: Caddy is missing (npm run setup).");
 
 type ReceivedResponse = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; body: string };
 

@@ -1,18 +1,26 @@
-// npm run e2e:keycloak: a real Keycloak, then the whole end-to-end suite on it and the scenarios that are Keycloak's own.
-// Playwright's own options may follow, for both: -g "step-up", --headed.
+// npm run e2e:keycloak: starts a real Keycloak and runs the browser tests of e2e and e2e-keycloak against it.
+// Arguments go to Playwright: -g "step-up", --headed.
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { SHARED_SYSTEM_VARIABLE, type SharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
-import { countLine, NOTHING, playwrightCount, skippedTests, sumOf, type Count } from "@cloakroom/testkit/counts.ts";
-import { ensureChromium, ensureRedis } from "@cloakroom/testkit/prerequisites.ts";
+import {
+  NOTHING,
+  playwrightCount,
+  reportCount,
+  skippedOrFailed,
+  skippedTests,
+  sumOf,
+  type Count,
+} from "@cloakroom/testkit/counts.ts";
+import { programVariables } from "@cloakroom/testkit/programs.ts";
+import { ensurePrograms } from "@cloakroom/testkit/install-programs.ts";
 import { keycloakDistribution, KeycloakUnavailable } from "@cloakroom/testkit/keycloak/distribution.ts";
-import { COUNT_FILE_VARIABLE } from "@cloakroom/testkit/keycloak/e2e-count.ts";
 import { startSystemOnKeycloak } from "@cloakroom/testkit/keycloak/system.ts";
 
-/** The first is what also runs on the embedded provider. */
+/** e2e also runs on the embedded provider. */
 const SUITES = ["e2e", "e2e-keycloak"];
 
 const scratch = mkdtempSync(join(tmpdir(), "cloakroom-e2e-keycloak-"));
@@ -21,22 +29,18 @@ let isStopping = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
     isStopping = true;
-    // Ctrl-C reaches Playwright by itself; it ends in order, and then we do.
+    // Ctrl-C reaches Playwright too, which shuts down in order; this process exits after it.
     if (signal === "SIGTERM") running?.kill("SIGTERM");
   });
-const count = await main().finally(() => rmSync(scratch, { recursive: true, force: true }));
-console.log(`\n${countLine(count)}`);
-const file = process.env[COUNT_FILE_VARIABLE];
-if (file !== undefined) writeFileSync(file, JSON.stringify(count));
-process.exitCode = count.failed === 0 ? 0 : 1;
+reportCount(await main().finally(() => rmSync(scratch, { recursive: true, force: true })));
 
 async function main(): Promise<Count> {
-  const say = (line: string) => console.log(line);
-  // First: a machine that cannot run Keycloak needs nothing else for this.
-  const refused = await keycloakDistribution(say).then(() => undefined, skippedOrFailed);
-  if (refused !== undefined) return refused;
-  process.env["REDIS_SERVER"] = ensureRedis();
-  const chromium = await ensureChromium();
+  const log = (line: string) => console.log(line);
+  // Checked first: without Keycloak nothing else is needed.
+  const unavailable = await keycloakDistribution(log).then(() => undefined, countOf);
+  if (unavailable !== undefined) return unavailable;
+  await ensurePrograms(["redis", "chromium"]);
+  Object.assign(process.env, programVariables(["redis", "chromium"]));
   const spaRoot = join(scratch, "spa");
   const vite = ["build", "--logLevel", "warn", "--outDir", spaRoot, "--emptyOutDir"];
   if ((await run(bin("vite"), vite, { cwd: join(ROOT, "spa") })) !== 0) return { ...NOTHING, failed: 1 };
@@ -44,30 +48,29 @@ async function main(): Promise<Count> {
   const system = await startSystemOnKeycloak({
     spaRoot,
     logFile,
-    say,
-    onKeycloakText: (text) => appendFileSync(logFile, text),
-  }).catch(skippedOrFailed);
+    log,
+    onKeycloakOutput: (text) => appendFileSync(logFile, text),
+  }).catch(countOf);
   if ("failed" in system) return system;
   try {
     const counts: Count[] = [];
-    for (const suite of SUITES) if (!isStopping) counts.push(await runSuite(suite, system.shared, chromium));
+    for (const suite of SUITES) if (!isStopping) counts.push(await runSuite(suite, system.shared));
     return isStopping ? sumOf([...counts, { ...NOTHING, failed: 1 }]) : sumOf(counts);
   } finally {
     await system.stop();
   }
 }
 
-async function runSuite(suite: string, shared: SharedSystem, chromium: string): Promise<Count> {
+async function runSuite(suite: string, shared: SharedSystem): Promise<Count> {
   console.log(`\n${suite}, on Keycloak`);
   const report = join(scratch, `${suite}.json`);
   const options = ["test", "--reporter=list,json", "--pass-with-no-tests", ...process.argv.slice(2)];
   const status = await run(bin("playwright"), options, {
     cwd: join(ROOT, suite),
-    // The tests start gateways of their own: with our Node, also where another one comes first on PATH.
+    // The tests start gateways: with the Node of npm ci, even if PATH starts with another one.
     env: {
       ...process.env,
-      PATH: pathWithOurNode(),
-      CHROMIUM: chromium,
+      PATH: [join(ROOT, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
       PLAYWRIGHT_JSON_OUTPUT_FILE: report,
       [SHARED_SYSTEM_VARIABLE]: JSON.stringify(shared),
     },
@@ -76,18 +79,14 @@ async function runSuite(suite: string, shared: SharedSystem, chromium: string): 
   return playwrightCount(report, status);
 }
 
-/** Skipped is not passed: it says so, and where Keycloak is demanded it is a failure. */
-function skippedOrFailed(error: unknown): Count {
+/** The count of a run that ended with an error: skipped if this machine cannot run Keycloak. */
+function countOf(error: unknown): Count {
   if (!(error instanceof KeycloakUnavailable)) {
     console.error(error instanceof Error ? error.message : error);
     return { ...NOTHING, failed: 1 };
   }
   console.log(`The tests against a real Keycloak were SKIPPED. ${error.message}`);
-  return process.env["REQUIRE_KEYCLOAK"] === "1" ? { ...NOTHING, failed: 1 } : { ...NOTHING, skipped: 1 };
-}
-
-function pathWithOurNode(): string {
-  return [join(ROOT, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter);
+  return skippedOrFailed();
 }
 
 function run(program: string, args: readonly string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) {

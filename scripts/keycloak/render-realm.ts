@@ -1,4 +1,4 @@
-// Prints the realm with its values from the environment: npm run -s realm > demo-realm.json
+// Prints the realm with values from the environment: npm run -s realm > demo-realm.json
 import { renderRealm } from "@cloakroom/testkit/keycloak/realm.ts";
 
 try {

@@ -1,4 +1,4 @@
-// Where npm puts the tools of this repository.
+// Paths of the repository root and of the executables that npm installs.
 import { join } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "../..");

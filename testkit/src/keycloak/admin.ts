@@ -1,8 +1,8 @@
-// Keycloak's Admin REST API, as far as scripts and tests need it.
+// Client for Keycloak's Admin REST API.
 import type { AdminCredentials } from "./start-keycloak.ts";
 
 export type KeycloakAdmin = {
-  /** @param path below /admin/realms, e.g. `/demo/users` @throws Error for every answer but 2xx */
+  /** @param path below /admin/realms, e.g. `/demo/users` @throws Error for every response except 2xx */
   get: <T>(path: string) => Promise<T>;
   send: (method: "POST" | "PUT" | "DELETE", path: string, body?: unknown) => Promise<Response>;
 };
@@ -10,14 +10,14 @@ export type KeycloakAdmin = {
 const timeoutMs = 15_000;
 
 export function keycloakAdmin({ origin, admin }: { origin: string; admin: AdminCredentials }): KeycloakAdmin {
-  /** Lives for a minute; asking each time is simpler than keeping it. */
+  /** A new token per call: it is valid for one minute only. */
   const accessToken = async (): Promise<string> => {
     const response = await fetch(`${origin}/realms/master/protocol/openid-connect/token`, {
       method: "POST",
       body: new URLSearchParams({ grant_type: "password", client_id: "admin-cli", ...admin }),
       signal: AbortSignal.timeout(timeoutMs),
     });
-    if (!response.ok) throw new Error(`Keycloak refused its administrator: ${response.status}`);
+    if (!response.ok) throw new Error(`Keycloak rejected the administrator's login: ${response.status}`);
     return ((await response.json()) as { access_token: string }).access_token;
   };
   const call = async (method: string, path: string, body?: unknown): Promise<Response> => {
@@ -30,7 +30,7 @@ export function keycloakAdmin({ origin, admin }: { origin: string; admin: AdminC
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),
     });
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`${method} ${path} failed with ${response.status}: ${await response.text()}`);
     return response;
   };
   return {

@@ -1,4 +1,4 @@
-// The resource API as a process of its own, as it runs in a deployment.
+// Runs the resource API as a child process.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -23,10 +23,10 @@ export async function startApiProcess(options: { issuer: string; audience: strin
       detached: true,
     },
   );
-  const ended = once(child, "exit");
+  const exited = once(child, "exit");
   if (child.pid !== undefined) {
     const release = killWithParent(child.pid);
-    void ended.then(release);
+    void exited.then(release);
   }
   const deadline = Date.now() + readyTimeoutMs;
   while (
@@ -43,7 +43,7 @@ export async function startApiProcess(options: { issuer: string; audience: strin
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGTERM");
-      await ended;
+      await exited;
     },
   };
 }

@@ -1,11 +1,11 @@
-// Keycloak's server on this machine: fetched once through Maven, built once with our build options, kept in the cache.
+// Downloads Keycloak's server with Maven, builds it (kc.sh build) and caches the result in the user's cache folder.
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "./run-command.ts";
 import { KEYCLOAK_VERSION, MIN_JAVA_MAJOR } from "./version.ts";
 
-/** This machine cannot run Keycloak; the message is one sentence that says what to install. */
+/** Java or Maven is missing, or the download failed. The message is one sentence with the remedy. */
 export class KeycloakUnavailable extends Error {
   override readonly name = "KeycloakUnavailable";
 }
@@ -13,18 +13,19 @@ export class KeycloakUnavailable extends Error {
 const UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack";
 const ARTIFACT = `org.keycloak:keycloak-quarkus-dist:${KEYCLOAK_VERSION}:zip`;
 
-/** Fixed at build time in Keycloak: `postgres` is what the image of deploy/keycloak is built with. */
+/** A build-time option of Keycloak. The image of deploy/keycloak uses `postgres`. */
 export type KeycloakDatabase = "dev-file" | "postgres";
-/** Of every build; another list needs another cache folder. */
+
+/** Part of the cache folder's name: changed options need another BUILD_NAME. */
 const BUILD_OPTIONS = ["--health-enabled=true", "--metrics-enabled=true"];
 const BUILD_NAME = "health-metrics";
 
 /**
- * @returns the folder of a built distribution. It is shared by everyone on the machine: copy, never change it.
+ * @returns the folder of a built distribution. Shared by all runs on this machine: copy it before changing files.
  * @throws KeycloakUnavailable
  */
 export async function keycloakDistribution(
-  say: (line: string) => void = () => undefined,
+  log: (line: string) => void = () => undefined,
   database: KeycloakDatabase = "dev-file",
 ): Promise<string> {
   await requireJava();
@@ -32,18 +33,18 @@ export async function keycloakDistribution(
   if (existsSync(folder)) return folder;
   await requireMaven();
   mkdirSync(cacheFolder(), { recursive: true });
-  const workshop = mkdtempSync(join(cacheFolder(), "unfinished-"));
+  const temporary = mkdtempSync(join(cacheFolder(), "partial-"));
   try {
-    say(`Fetching Keycloak ${KEYCLOAK_VERSION} through Maven (about 180 MB, once) …`);
-    await unpack(workshop);
-    const unpacked = join(workshop, `keycloak-${KEYCLOAK_VERSION}`);
-    say("Building it …");
+    log(`Downloading Keycloak ${KEYCLOAK_VERSION} with Maven (about 180 MB, once) …`);
+    await unpack(temporary);
+    const unpacked = join(temporary, `keycloak-${KEYCLOAK_VERSION}`);
+    log("Building Keycloak …");
     await build(unpacked, database);
-    // Last, in one step: a folder of this name is complete, also where two processes did the same at once.
+    // An atomic rename at the end: an existing folder is complete, even with concurrent downloads.
     if (!existsSync(folder)) renameSync(unpacked, folder);
     return folder;
   } finally {
-    rmSync(workshop, { recursive: true, force: true });
+    rmSync(temporary, { recursive: true, force: true });
   }
 }
 
@@ -59,12 +60,12 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 async function requireJava(): Promise<void> {
   if (process.platform === "win32")
     throw new KeycloakUnavailable("The Keycloak tests run on Linux and macOS; on Windows run them inside WSL.");
-  const cure = `install a Java runtime ${MIN_JAVA_MAJOR} or later (Debian: apt-get install openjdk-17-jre-headless)`;
+  const remedy = `run \`npm run setup\` or install a Java runtime ${MIN_JAVA_MAJOR} or later`;
   const { code, output } = await runCommand(javaProgram(), ["-version"]);
-  if (code !== 0) throw new KeycloakUnavailable(`Keycloak needs Java and there is none: ${cure}.`);
+  if (code !== 0) throw new KeycloakUnavailable(`Keycloak needs Java: ${remedy}.`);
   const major = Number(/version "(?:1\.)?(\d+)/.exec(output)?.[1] ?? 0);
   if (major < MIN_JAVA_MAJOR)
-    throw new KeycloakUnavailable(`Keycloak needs Java ${MIN_JAVA_MAJOR} and found ${major}: ${cure}.`);
+    throw new KeycloakUnavailable(`Keycloak needs Java ${MIN_JAVA_MAJOR} and found ${major}: ${remedy}.`);
 }
 
 function javaProgram(): string {
@@ -75,9 +76,7 @@ function javaProgram(): string {
 /** @throws KeycloakUnavailable */
 async function requireMaven(): Promise<void> {
   if ((await runCommand("mvn", ["-v"])).code !== 0)
-    throw new KeycloakUnavailable(
-      "Keycloak's server is fetched through Maven and there is none: install it (Debian: apt-get install maven).",
-    );
+    throw new KeycloakUnavailable("Keycloak's server is downloaded with Maven: run `npm run setup` or install Maven.");
 }
 
 async function unpack(target: string): Promise<void> {
@@ -85,12 +84,12 @@ async function unpack(target: string): Promise<void> {
   const { code, output } = await runCommand("mvn", args, { cwd: target });
   if (code !== 0)
     throw new KeycloakUnavailable(
-      `Maven could not fetch ${ARTIFACT}: check that it reaches a repository.\n${tail(output)}`,
+      `Maven could not download ${ARTIFACT}: check that it reaches a repository.\n${tail(output)}`,
     );
 }
 
 async function build(folder: string, database: KeycloakDatabase): Promise<void> {
-  // The plugin keeps file modes only where its own version knows how.
+  // Some versions of the plugin lose file modes.
   const script = join(folder, "bin", "kc.sh");
   chmodSync(script, 0o755);
   const { code, output } = await runCommand(script, ["build", `--db=${database}`, ...BUILD_OPTIONS], {
@@ -99,13 +98,13 @@ async function build(folder: string, database: KeycloakDatabase): Promise<void> 
   if (code !== 0) throw new Error(`kc.sh build failed.\n${tail(output)}`);
 }
 
-/** Only what a child needs: a KC_ variable of this shell would change what is tested. */
-export function childEnv(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+/** A minimal environment: KC_* variables of this shell would change the server's configuration. */
+export function childEnv(variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const inherited = ["PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR"].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(inherited), JAVA_OPTS_KC_HEAP: "-Xms64m -Xmx512m", ...own };
+  return { ...Object.fromEntries(inherited), JAVA_OPTS_KC_HEAP: "-Xms64m -Xmx512m", ...variables };
 }
 
 function tail(output: string): string {

@@ -1,4 +1,4 @@
-// The realm as code, and the values that it is not complete without.
+// Reads the realm file and fills in its placeholders.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,18 +8,18 @@ export const REALM_NAME = "demo";
 export const CLIENT_ID = "cloakroom";
 export const API_AUDIENCE = "resource-api";
 
-/** What each placeholder of the realm stands for. */
+/** The values of the realm's placeholders. */
 export type RealmValues = {
-  /** The gateway as browsers know it, without a final slash: redirect URIs are exact. */
+  /** The gateway's public origin, without a trailing slash. */
   CLOAKROOM_ORIGIN: string;
-  /** The gateway as Keycloak reaches it, for back-channel logout. */
+  /** The gateway's origin for Keycloak's back-channel logout requests. */
   CLOAKROOM_BACKCHANNEL_ORIGIN: string;
   CLOAKROOM_CLIENT_SECRET: string;
   CLOAKROOM_ALICE_PASSWORD: string;
   CLOAKROOM_ADMIN_PASSWORD: string;
 };
 
-/** Ours; `${username}` and the like are Keycloak's own message keys and stay. */
+/** `${username}` and similar are Keycloak's message keys, not placeholders. */
 const PLACEHOLDER = /\$\{(CLOAKROOM_[A-Z_]+)\}/g;
 
 export function placeholdersOf(realm: string): Set<keyof RealmValues> {
@@ -27,19 +27,19 @@ export function placeholdersOf(realm: string): Set<keyof RealmValues> {
 }
 
 /**
- * Keycloak leaves a placeholder without a value as it stands: the client secret would be the text
- * `${CLOAKROOM_CLIENT_SECRET}`, which everybody can read in this repository.
- * @throws Error with one sentence that names every value that is missing
+ * Keycloak keeps placeholders without a value: the client secret would be the literal, publicly known text
+ * `${CLOAKROOM_CLIENT_SECRET}`.
+ * @throws Error with one sentence that names all missing values
  */
 export function requireRealmValues(env: Readonly<Record<string, string | undefined>>): RealmValues {
   const names = [...placeholdersOf(readFileSync(REALM_FILE, "utf8"))];
   const missing = names.filter((name) => (env[name] ?? "") === "");
   if (missing.length > 0)
-    throw new Error(`The realm is not complete: set ${missing.join(", ")} (see docs/guides/keycloak.md).`);
+    throw new Error(`The realm has missing values: set ${missing.join(", ")} (see docs/guides/keycloak.md).`);
   return Object.fromEntries(names.map((name) => [name, env[name]])) as RealmValues;
 }
 
-/** The realm with its values filled in: for an import by hand, where Keycloak replaces nothing. */
+/** The realm with its placeholders filled in, for a manual import, where Keycloak does not replace them. */
 export function renderRealm(env: Readonly<Record<string, string | undefined>>): string {
   const values = requireRealmValues(env);
   return readFileSync(REALM_FILE, "utf8").replace(PLACEHOLDER, (_, name: string) =>

@@ -1,14 +1,14 @@
-// One program, run to its end: its exit code and what it said.
+// Runs a program to completion and returns its exit code and output (at most the last 16,000 characters).
 import { spawn } from "node:child_process";
 
-export type Finished = { code: number | null; output: string };
+export type CommandResult = { code: number | null; output: string };
 
-/** @returns code null where there is no such program */
+/** @returns code null if the program does not exist */
 export function runCommand(
   program: string,
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Finished> {
+): Promise<CommandResult> {
   return new Promise((resolve) => {
     let output = "";
     const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });

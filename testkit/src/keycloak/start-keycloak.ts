@@ -1,4 +1,4 @@
-// A real Keycloak of one's own: free loopback ports, embedded database, the realm imported, gone when we are.
+// Starts a real Keycloak as a child process: free loopback ports, embedded database, imported realm.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
@@ -12,64 +12,63 @@ import { REALM_FILE, REALM_NAME, requireRealmValues, THEMES_FOLDER, type RealmVa
 
 export type KeycloakOptions = {
   realm: RealmValues;
-  /** Absent: free ones. */
+  /** Default: free ports. */
   ports?: { public?: number; management?: number };
-  say?: (line: string) => void;
-  /** Told everything that Keycloak writes. */
-  onText?: (text: string) => void;
+  log?: (line: string) => void;
+  /** Receives Keycloak's stdout and stderr. */
+  onOutput?: (text: string) => void;
 };
 
 export type AdminCredentials = { username: string; password: string };
 
 export type Keycloak = {
-  /** As browsers, gateway and API all know it. */
+  /** The same for browsers, gateway and API. */
   readonly origin: string;
-  /** Of the imported realm. */
   readonly issuer: string;
   readonly adminUrl: string;
   readonly managementOrigin: string;
-  /** Of the master realm; made for this start, known to nobody else. */
+  /** Administrator of the master realm, with a random password. */
   readonly admin: AdminCredentials;
-  /** What it has written, of all its lives. */
+  /** stdout and stderr since the first start, at most the last 4,000,000 characters. */
   output: () => string;
-  /** Ends and starts again with the same database; resolves when ready. */
+  /** Restarts with the same database; resolves when ready. */
   restart: () => Promise<void>;
-  /** Ends it without starting it again: an outage. `restart()` brings it back. */
+  /** Stops the server and keeps its folder; `restart()` starts it again. */
   down: () => Promise<void>;
-  /** Ends it and deletes its folder. */
+  /** Stops the server and deletes its folder. */
   stop: () => Promise<void>;
 };
 
-/** 20 seconds on idle cores; many times that where browsers and builds run beside it. */
+/** A start takes 20 s on idle cores and far longer on a busy machine. */
 const readyTimeoutMs = 300_000;
 const stopTimeoutMs = 20_000;
 const maxOutputChars = 4_000_000;
 
-/** @throws KeycloakUnavailable where this machine cannot run it; Error with Keycloak's last words if it does not start */
-export async function startKeycloak({ realm, ports = {}, say, onText }: KeycloakOptions): Promise<Keycloak> {
+/** @throws KeycloakUnavailable; Error with the end of Keycloak's output if it does not start */
+export async function startKeycloak({ realm, ports = {}, log, onOutput }: KeycloakOptions): Promise<Keycloak> {
   requireRealmValues(realm);
-  const distribution = await keycloakDistribution(say);
-  const home = runFolder(distribution);
+  const distribution = await keycloakDistribution(log);
+  const home = createServerFolder(distribution);
   const port = ports.public ?? (await freePort());
   const managementPort = ports.management ?? (await freePort());
   const admin = { username: "bootstrap-admin", password: randomBytes(24).toString("base64url") };
-  // Another host than the gateway's, as in production: cookies know no ports.
+  // Another host than the gateway's localhost: cookies are shared between ports of one host.
   const origin = `http://127.0.0.1:${port}`;
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
   const env = childEnv({ ...serverEnv({ origin, port, managementPort, admin }), ...realm });
   let output = "";
-  const begin = () =>
-    beginLife({
+  const start = () =>
+    startServer({
       home,
       env,
       managementOrigin,
-      onText(text) {
+      onOutput(text) {
         output = (output + text).slice(-maxOutputChars);
-        onText?.(text);
+        onOutput?.(text);
       },
     });
   const remove = () => rmSync(home, { recursive: true, force: true });
-  let life = await begin().catch((error: unknown) => {
+  let server = await start().catch((error: unknown) => {
     remove();
     throw error;
   });
@@ -81,19 +80,19 @@ export async function startKeycloak({ realm, ports = {}, say, onText }: Keycloak
     admin,
     output: () => output,
     async restart() {
-      await endLife(life);
-      life = await begin();
+      await stopServer(server);
+      server = await start();
     },
-    down: () => endLife(life),
+    down: () => stopServer(server),
     async stop() {
-      await endLife(life);
+      await stopServer(server);
       remove();
     },
   };
 }
 
-/** Everything that a server writes to, or that a test might change, is its own; the 180 MB of libraries are shared. */
-export function runFolder(distribution: string): string {
+/** Creates a server folder: copies everything that is written or changed by tests, and links the 180 MB of libraries. */
+export function createServerFolder(distribution: string): string {
   const home = mkdtempSync(join(tmpdir(), "cloakroom-keycloak-"));
   for (const part of ["bin", "conf", "providers", "themes"])
     cpSync(join(distribution, part), join(home, part), { recursive: true });
@@ -109,59 +108,59 @@ type ServerAddress = { origin: string; port: number; managementPort: number; adm
 const serverEnv = ({ origin, port, managementPort, admin }: ServerAddress) => ({
   KC_BOOTSTRAP_ADMIN_USERNAME: admin.username,
   KC_BOOTSTRAP_ADMIN_PASSWORD: admin.password,
-  // Without it the issuer follows the Host header, and browser and gateway would see two issuers.
+  // Without KC_HOSTNAME the issuer depends on the Host header and differs between browser and gateway.
   KC_HOSTNAME: origin,
   KC_HTTP_ENABLED: "true",
   KC_HTTP_HOST: "127.0.0.1",
   KC_HTTP_PORT: String(port),
   KC_HTTP_MANAGEMENT_PORT: String(managementPort),
-  // A cluster of one: otherwise it listens for others on every address of the machine.
+  // No clustering: otherwise Keycloak listens for other nodes on all addresses.
   KC_CACHE: "local",
-  // The health check says at every question that it is still starting.
+  // The health check logs every request while the server is starting.
   KC_LOG_LEVEL: "INFO,io.smallrye.health:ERROR,org.keycloak.events:DEBUG",
 });
 
-type Life = { child: ChildProcess; ended: Promise<void> };
-type LifeParts = {
+type Server = { child: ChildProcess; exited: Promise<void> };
+type ServerOptions = {
   home: string;
   env: NodeJS.ProcessEnv;
   managementOrigin: string;
-  onText: (text: string) => void;
+  onOutput: (text: string) => void;
 };
 
-async function beginLife({ home, env, managementOrigin, onText }: LifeParts): Promise<Life> {
-  // A process group of its own: a Ctrl-C in the terminal goes to us only, and a hard end takes script and server.
+async function startServer({ home, env, managementOrigin, onOutput }: ServerOptions): Promise<Server> {
+  // A separate process group: Ctrl-C does not reach it, and SIGKILL to the group ends kc.sh and the JVM.
   const child = spawn(join(home, "bin", "kc.sh"), ["start", "--optimized", "--import-realm"], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  let said = "";
+  let recentOutput = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-8_000);
-      onText(chunk.toString());
+      recentOutput = (recentOutput + chunk.toString()).slice(-8_000);
+      onOutput(chunk.toString());
     });
-  const ended = new Promise<void>((resolve) => {
+  const exited = new Promise<void>((resolve) => {
     child.once("error", () => resolve());
     child.once("close", () => resolve());
   });
-  const life = { child, ended };
+  const server = { child, exited };
   if (child.pid !== undefined) {
     const release = killWithParent(child.pid);
-    void ended.then(release);
+    void exited.then(release);
   }
   try {
-    await untilReady(child, managementOrigin);
+    await waitUntilReady(child, managementOrigin);
   } catch (cause) {
-    await endLife(life);
-    const words = said.trim().split("\n").slice(-12).join("\n");
-    throw new Error(`Keycloak did not start: ${(cause as Error).message}.\n${words}`, { cause });
+    await stopServer(server);
+    const lastLines = recentOutput.trim().split("\n").slice(-12).join("\n");
+    throw new Error(`Keycloak did not start: ${(cause as Error).message}.\n${lastLines}`, { cause });
   }
-  return life;
+  return server;
 }
 
-async function untilReady(child: ChildProcess, managementOrigin: string): Promise<void> {
+async function waitUntilReady(child: ChildProcess, managementOrigin: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   while (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
     const isReady = await fetch(`${managementOrigin}/health/ready`, { signal: AbortSignal.timeout(5_000) }).then(
@@ -172,21 +171,21 @@ async function untilReady(child: ChildProcess, managementOrigin: string): Promis
     if (Date.now() > deadline) throw new Error(`not ready after ${readyTimeoutMs / 1000} s`);
     await wait(250);
   }
-  throw new Error(`it ended with ${child.exitCode ?? child.signalCode ?? "no process"}`);
+  throw new Error(`it exited with ${child.exitCode ?? child.signalCode ?? "no process"}`);
 }
 
-async function endLife({ child, ended }: Life): Promise<void> {
+async function stopServer({ child, exited }: Server): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  // The script hands SIGTERM on to the server.
+  // kc.sh forwards SIGTERM to the JVM.
   child.kill("SIGTERM");
   const group = -child.pid;
-  const giveUp = setTimeout(() => {
+  const killTimer = setTimeout(() => {
     try {
       process.kill(group, "SIGKILL");
     } catch {
-      // It had just ended.
+      // The group has exited in the meantime.
     }
   }, stopTimeoutMs);
-  await ended;
-  clearTimeout(giveUp);
+  await exited;
+  clearTimeout(killTimer);
 }

@@ -1,4 +1,4 @@
-// The whole system on a real Keycloak: Redis, Keycloak, the resource API and the gateway of the realm's own client.
+// Starts the system on a real Keycloak: Redis, Keycloak, the resource API and the gateway.
 import { randomBytes } from "node:crypto";
 import { launchGateway } from "./gateways.ts";
 import type { SharedSystem } from "./shared-system.ts";
@@ -11,28 +11,28 @@ import { startKeycloak } from "./start-keycloak.ts";
 export type SystemOptions = {
   spaRoot: string;
   logFile: string;
-  say?: (line: string) => void;
-  onKeycloakText?: (text: string) => void;
+  log?: (line: string) => void;
+  onKeycloakOutput?: (text: string) => void;
 };
 
 export type SystemOnKeycloak = { shared: SharedSystem; stop: () => Promise<void> };
 
-/** @throws KeycloakUnavailable; what had been started is stopped again */
+/** Stops everything again if a part does not start. @throws KeycloakUnavailable */
 export async function startSystemOnKeycloak(options: SystemOptions): Promise<SystemOnKeycloak> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const each of stops.splice(0).reverse()) await each().catch(() => undefined);
   };
   try {
-    return { shared: await startParts(options, stops), stop };
+    return { shared: await startServices(options, stops), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts(
-  { spaRoot, logFile, say, onKeycloakText }: SystemOptions,
+async function startServices(
+  { spaRoot, logFile, log, onKeycloakOutput }: SystemOptions,
   stops: (() => Promise<void>)[],
 ): Promise<SharedSystem> {
   const secret = () => randomBytes(24).toString("base64url");
@@ -49,11 +49,11 @@ async function startParts(
       CLOAKROOM_ALICE_PASSWORD: passwords.alice,
       CLOAKROOM_ADMIN_PASSWORD: passwords.admin,
     },
-    ...(say === undefined ? {} : { say }),
-    ...(onKeycloakText === undefined ? {} : { onText: onKeycloakText }),
+    ...(log === undefined ? {} : { log }),
+    ...(onKeycloakOutput === undefined ? {} : { onOutput: onKeycloakOutput }),
   });
   stops.push(keycloak.stop);
-  say?.(`Keycloak is ready after ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s.`);
+  log?.(`Keycloak is ready after ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s.`);
   const redis = await startRedisServer();
   stops.push(redis.stop);
   const api = await startApiProcess({ issuer: keycloak.issuer, audience: API_AUDIENCE });
@@ -65,8 +65,8 @@ async function startParts(
     spaRoot,
     passwords,
   };
-  const place = { origin, port, client: { clientId: CLIENT_ID, secret: clientSecret } };
-  const gateway = await launchGateway({ ...shared, gateway: { origin, managementOrigin: "", clientSecret } }, place);
+  const options = { origin, port, client: { clientId: CLIENT_ID, secret: clientSecret } };
+  const gateway = await launchGateway({ ...shared, gateway: { origin, managementOrigin: "", clientSecret } }, options);
   stops.push(gateway.process.stop);
   return { ...shared, gateway: { origin, managementOrigin: gateway.managementOrigin, clientSecret } };
 }

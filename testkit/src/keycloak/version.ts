@@ -1,7 +1,7 @@
-// The one place that says which Keycloak this project is built and tested against.
+// The Keycloak version that this project is tested with.
 
-/** docker-compose.yml names the same one; deploy/test/compose.test.ts holds them together. */
+/** docker-compose.yml uses the same version (checked by deploy/test/compose.test.ts). */
 export const KEYCLOAK_VERSION = "26.7.3";
 
-/** Keycloak 26 needs at least this one. */
+/** The minimum for Keycloak 26. */
 export const MIN_JAVA_MAJOR = 17;

@@ -1,0 +1,163 @@
+// The programs that the tests need from the system: how each one is found and which package contains it.
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, dirname, join } from "node:path";
+import type { BrowserType } from "playwright";
+
+export type ProgramName =
+  | "redis"
+  | "chromium"
+  | "caddy"
+  | "postgres"
+  | "java"
+  | "maven"
+  | "firefox"
+  | "webkitDriver"
+  | "xvfb";
+
+type Program = {
+  title: string;
+  /** Environment variable with the path of the executable. Takes precedence over `find`. */
+  variable?: string;
+  /** @returns the path of the executable (PostgreSQL: of its folder), undefined if it is not installed */
+  find: () => string | undefined;
+  debianPackage: string;
+  /** Tests that need it are skipped if it is missing. */
+  isOptional: boolean;
+};
+
+const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
+  redis: {
+    title: "Redis",
+    variable: "REDIS_SERVER",
+    find: () => findOnPath(["redis-server", "valkey-server"]),
+    debianPackage: "redis-server",
+    isOptional: false,
+  },
+  chromium: {
+    title: "Chromium",
+    variable: "CHROMIUM",
+    find: findChromium,
+    debianPackage: "chromium",
+    isOptional: false,
+  },
+  caddy: {
+    title: "Caddy",
+    variable: "CADDY",
+    find: () => findOnPath(["caddy"]),
+    debianPackage: "caddy",
+    isOptional: true,
+  },
+  postgres: { title: "PostgreSQL", find: findPostgres, debianPackage: "postgresql", isOptional: true },
+  java: { title: "Java", find: findJava, debianPackage: "default-jre-headless", isOptional: true },
+  maven: { title: "Maven", find: () => findOnPath(["mvn"]), debianPackage: "maven", isOptional: true },
+  firefox: {
+    title: "Firefox",
+    variable: "FIREFOX",
+    find: () => findOnPath(["firefox-esr", "firefox"]),
+    debianPackage: "firefox-esr",
+    isOptional: true,
+  },
+  webkitDriver: {
+    title: "WebKitWebDriver",
+    variable: "WEBKIT_DRIVER",
+    find: () => findOnPath(["WebKitWebDriver"]),
+    debianPackage: "webkit2gtk-driver",
+    isOptional: true,
+  },
+  xvfb: {
+    title: "Xvfb",
+    variable: "XVFB",
+    find: () => findOnPath(["Xvfb"]),
+    debianPackage: "xvfb",
+    isOptional: true,
+  },
+};
+
+/** Programs for `npm test`. */
+export const TEST_PROGRAMS: readonly ProgramName[] = ["redis", "chromium", "caddy"];
+
+/** Programs for `npm run test:all`. */
+export const ALL_PROGRAMS = Object.keys(PROGRAMS) as ProgramName[];
+
+/** The message is one sentence that names the program, its Debian package and `npm run setup`. */
+export class ProgramMissing extends Error {
+  override readonly name = "ProgramMissing";
+
+  constructor(names: readonly ProgramName[]) {
+    const titles = names.map((name) => PROGRAMS[name].title).join(", ");
+    super(
+      `${titles} ${names.length === 1 ? "is" : "are"} missing: run \`npm run setup\` ` +
+        `(Debian: apt-get install ${debianPackages(names).join(" ")}).`,
+    );
+  }
+}
+
+export function findProgram(name: ProgramName): string | undefined {
+  const { variable, find } = PROGRAMS[name];
+  return (variable === undefined ? undefined : process.env[variable]) ?? find();
+}
+
+/** @throws ProgramMissing */
+export function requireProgram(name: ProgramName): string {
+  const found = findProgram(name);
+  if (found === undefined) throw new ProgramMissing([name]);
+  return found;
+}
+
+/** @returns the environment variables with the paths of the programs that are installed */
+export function programVariables(names: readonly ProgramName[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const { variable } = PROGRAMS[name];
+      const path = findProgram(name);
+      return variable === undefined || path === undefined ? [] : [[variable, path]];
+    }),
+  );
+}
+
+export const missingPrograms = (names: readonly ProgramName[]): ProgramName[] =>
+  names.filter((name) => findProgram(name) === undefined);
+
+export const isOptional = (name: ProgramName): boolean => PROGRAMS[name].isOptional;
+
+export const debianPackages = (names: readonly ProgramName[]): string[] =>
+  names.map((name) => PROGRAMS[name].debianPackage);
+
+/** @returns the path of the first executable on PATH with one of the names */
+export function findOnPath(names: readonly string[]): string | undefined {
+  for (const name of names)
+    for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+      const candidate = join(folder, name);
+      try {
+        accessSync(candidate, constants.X_OK);
+        return candidate;
+      } catch {
+        // Not in this folder.
+      }
+    }
+  return undefined;
+}
+
+function findChromium(): string | undefined {
+  // Loaded here because importing Playwright takes a third of a second.
+  const { chromium } = createRequire(import.meta.url)("playwright") as { chromium: BrowserType };
+  if (existsSync(chromium.executablePath())) return chromium.executablePath();
+  return findOnPath(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]);
+}
+
+function findJava(): string | undefined {
+  const home = process.env["JAVA_HOME"] ?? "";
+  if (home === "") return findOnPath(["java"]);
+  return existsSync(join(home, "bin", "java")) ? join(home, "bin", "java") : undefined;
+}
+
+/** Debian installs the server's programs outside PATH, in a folder per version: the newest is used. */
+function findPostgres(): string | undefined {
+  const debianFolder = "/usr/lib/postgresql";
+  const versions = existsSync(debianFolder) ? readdirSync(debianFolder) : [];
+  const folders = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debianFolder, version, "bin"));
+  const initdb = findOnPath(["initdb"]);
+  if (initdb !== undefined) folders.push(dirname(initdb));
+  return folders.find((folder) => existsSync(join(folder, "postgres")) && existsSync(join(folder, "initdb")));
+}
