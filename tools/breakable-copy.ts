@@ -16,6 +16,7 @@ const COPIED = [
   "tools",
   "README.md",
   "package.json",
+  "vitest.config.ts",
 ];
 const PACKAGES = { gateway: "bff", demo: "demo", testing: "packages/testing", testkit: "testkit", tools: "tools" };
 

@@ -1,6 +1,6 @@
 // F12: every npm script checks the Node version first and exits with one sentence if it is too old.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, it } from "vitest";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
@@ -11,7 +11,8 @@ type Manifest = { workspaces?: string[]; scripts?: Record<string, string> };
 
 const readManifest = (folder: string) =>
   JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8")) as Manifest;
-const scripts = [".", ...(readManifest(".").workspaces ?? [])].flatMap((folder) =>
+const folders = [".", ...globSync(readManifest(".").workspaces ?? [], { cwd: ROOT })];
+const scripts = folders.flatMap((folder) =>
   Object.entries(readManifest(folder).scripts ?? {}).map(([name, command]) => ({ folder, name, command })),
 );
 

@@ -1,7 +1,7 @@
 // Mutants of the session cache, workers and load shedding.
 import type { Mutant } from "./mutants.ts";
 
-const tests = ["test/store/session-cache.test.ts"];
+const tests = ["test/store/session-cache.integration.test.ts"];
 
 export const CACHE_MUTANTS: readonly Mutant[] = [
   {
@@ -72,48 +72,48 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     file: "src/cluster.ts",
     find: "if (!isDraining) start();",
     replace: "",
-    tests: ["test/cluster.test.ts"],
+    tests: ["test/cluster.integration.test.ts"],
   },
   {
     breaks: "load shedding: overload also rejects logouts",
     file: "src/http/load-shedding.ts",
     find: "Math.min(maxPerAddress, maxWaiting) || !mayBeShed(request)) return undefined;",
     replace: "Math.min(maxPerAddress, maxWaiting)) return undefined;",
-    tests: ["test/http/load-shedding.test.ts"],
+    tests: ["test/http/load-shedding.integration.test.ts"],
   },
   {
     breaks: "load shedding: no request is ever rejected",
     file: "src/http/load-shedding.ts",
     find: "return counter.count - counter.sending >= max;",
     replace: "return false;",
-    tests: ["test/http/load-shedding.test.ts"],
+    tests: ["test/http/load-shedding.integration.test.ts"],
   },
   {
     breaks: "load shedding: open WebSockets count as waiting requests",
     file: "src/http/load-shedding.ts",
     find: "return response.headersSent || response.destroyed;",
     replace: "return response.destroyed;",
-    tests: ["test/http/load-shedding.test.ts"],
+    tests: ["test/http/load-shedding.integration.test.ts"],
   },
   {
     breaks: "session cache: a second logout is acknowledged before the first one",
     file: "src/auth/logout.ts",
     find: "if (found === undefined) await confirmEnd(ctx, sessions);",
     replace: "",
-    tests: ["test/session/cached-gateways.test.ts", "test/store/replicas.test.ts"],
+    tests: ["test/session/cached-gateways.integration.test.ts", "test/store/replicas.integration.test.ts"],
   },
   {
     breaks: "session cache: a back-channel logout of just ended sessions is acknowledged too early",
     file: "src/session/sessions.ts",
     find: "if (keys.length === 0) await untilAcknowledged();",
     replace: "",
-    tests: ["test/session/cached-gateways.test.ts"],
+    tests: ["test/session/cached-gateways.integration.test.ts"],
   },
   {
     breaks: "replicas: a login fails when no replica confirms the end of the replaced session",
     file: "src/store/redis/redis-store.ts",
     find: "const session = ACKNOWLEDGED.has(reason)",
     replace: 'const session = ACKNOWLEDGED.has("logout")',
-    tests: ["test/store/replicas.test.ts"],
+    tests: ["test/store/replicas.integration.test.ts"],
   },
 ];

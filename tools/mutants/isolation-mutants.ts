@@ -1,7 +1,7 @@
 // Mutants of the isolation of applications on one Redis (I9).
 import type { Mutant } from "./mutants.ts";
 
-const names = ["test/store/redis-names.test.ts"];
+const names = ["test/store/redis-names.integration.test.ts"];
 const sealing = ["test/lib/encryption.test.ts"];
 
 const named = (breaks: string, find: string, replace: string): Mutant => ({
@@ -77,6 +77,6 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
     file: "src/cli/list-applications.ts",
     find: "return { code: isWrong ? 1 : 0, text };",
     replace: "return { code: 0, text };",
-    tests: ["test/cli/sessions.test.ts"],
+    tests: ["test/cli/sessions.integration.test.ts"],
   },
 ];

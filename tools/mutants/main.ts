@@ -35,7 +35,7 @@ function isDetected(mutant: Mutant): boolean {
 /** Runs the tests until the first failure. */
 function passes(tests: readonly string[], stdio: "ignore" | "inherit" = "ignore"): boolean {
   const vitest = join(copy.folder, "node_modules/vitest/vitest.mjs");
-  const { status } = spawnSync(process.execPath, [vitest, "run", "--root", "bff", "--bail=1", ...tests], {
+  const { status } = spawnSync(process.execPath, [vitest, "run", "--bail=1", ...tests.map((test) => `bff/${test}`)], {
     cwd: copy.folder,
     stdio,
     timeout: 300_000,

@@ -88,28 +88,28 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     replace: `    const name = JSON.stringify(target);
     const known = kept.get(name);
     if (known !== undefined) return known.token();`,
-    tests: ["test/proxy/token-exchange.test.ts"],
+    tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
     breaks: "token exchange: a token from before a refresh is used",
     file: "src/tokens/exchanged-token.ts",
     find: "known.subjectToken === accessToken",
     replace: "known.subjectToken !== undefined",
-    tests: ["test/proxy/token-exchange.test.ts"],
+    tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
     breaks: "token exchange: every waiting request sends a token request",
     file: "src/tokens/cached-token.ts",
     find: "flight ??= renew()",
     replace: "flight = renew()",
-    tests: ["test/proxy/token-exchange.test.ts"],
+    tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
     breaks: "token exchange: every request is sent to a provider that rejects it",
     file: "src/tokens/cached-token.ts",
     find: "if (failure !== undefined && monotonicMs() < failure.untilMs) throw failure.error;",
     replace: "",
-    tests: ["test/proxy/token-exchange.test.ts"],
+    tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
     breaks: "forwarding: a browser that does not read keeps an upstream connection open",

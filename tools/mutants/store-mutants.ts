@@ -1,8 +1,8 @@
 // Mutants of the connection to Redis and its error reports.
 import type { Mutant } from "./mutants.ts";
 
-const topologies = ["test/store/redis-topologies.test.ts"];
-const refusals = ["test/store/redis-refusals.test.ts"];
+const topologies = ["test/store/redis-topologies.integration.test.ts"];
+const refusals = ["test/store/redis-refusals.integration.test.ts"];
 const address = ["test/store/redis-address.test.ts"];
 
 export const STORE_MUTANTS: readonly Mutant[] = [

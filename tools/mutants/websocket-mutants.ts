@@ -2,7 +2,7 @@
 import type { Mutant } from "./mutants.ts";
 
 const WIRE = ["test/proxy/websocket.test.ts"];
-const SESSIONS = ["test/proxy/websocket-session.test.ts"];
+const SESSIONS = ["test/proxy/websocket-session.integration.test.ts"];
 
 export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
   {
