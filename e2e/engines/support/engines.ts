@@ -1,5 +1,5 @@
-// The browser engines under test. scripts/engines.ts passes the paths of their programs in the environment; the tests of
-// an engine that is not installed are skipped.
+// The engines under test. scripts/engines.ts passes the paths of their programs in environment
+// variables; the tests of an engine without its programs are skipped.
 import { startChromium, startFirefox } from "./puppeteer-browser.ts";
 import { startWebKit } from "./webkit-browser.ts";
 import type { Engine } from "./browser.ts";
@@ -7,15 +7,15 @@ import type { Engine } from "./browser.ts";
 export const ENGINES = ["chromium", "firefox", "webkit"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
-/** The programs that an engine needs, by the variables that hold their paths. */
+/** The environment variables with the paths of each engine's programs. */
 export const PROGRAMS = {
   chromium: ["CHROMIUM"],
   firefox: ["FIREFOX"],
   webkit: ["WEBKIT_DRIVER", "XVFB"],
 } as const satisfies Record<EngineName, readonly string[]>;
 
-/** @returns why the engine cannot be started, or undefined */
-export function whyMissing(name: EngineName, env: NodeJS.ProcessEnv): string | undefined {
+/** @returns the reason for skipping the engine, or undefined if its programs are installed */
+export function missingReason(name: EngineName, env: NodeJS.ProcessEnv): string | undefined {
   const missing = PROGRAMS[name].filter((variable) => (env[variable] ?? "") === "");
   return missing.length === 0 ? undefined : `${name} is not installed: ${missing.join(", ")} not set.`;
 }
