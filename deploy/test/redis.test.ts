@@ -86,7 +86,7 @@ describe("the gateway's Redis user", () => {
       anyChanged() {},
       onState: ({ kind }) => states.push(kind),
     });
-    await expect.poll(() => states).toEqual(["hearing"]);
+    await expect.poll(() => states).toEqual(["connected"]);
     expect(await store.limitsOf(key)).toBeDefined();
     await store.end(key, "logout");
     expect(await store.endReason(key)).toBe("logout");
@@ -152,15 +152,15 @@ describe("the gateway's Redis user", () => {
       () => store.close(),
       () => server.kill(),
     );
-    expect(store.listenFault()).toBeUndefined();
+    expect(store.subscriptionError()).toBeUndefined();
     store.onSessionEnd({ onEnd() {}, onResubscribe() {} });
-    await expect.poll(() => store.listenFault()).toContain(`&cloakroom:${APP_ID}:*`);
+    await expect.poll(() => store.subscriptionError()).toContain(`&cloakroom:${APP_ID}:*`);
     const key = randomBytes(32).toString("base64url");
     await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
     expect(await store.end(key, "logout")).toBe("{}");
     await owner.call("ACL", "SETUSER", "narrow", ...rules);
     if (rule === "-publish") await owner.call("CLIENT", "KILL", "TYPE", "pubsub");
-    await expect.poll(() => store.listenFault(), { timeout: 5_000 }).toBeUndefined();
+    await expect.poll(() => store.subscriptionError(), { timeout: 5_000 }).toBeUndefined();
   });
 
   it("has the commands that docs/guides/redis.md lists", () => {

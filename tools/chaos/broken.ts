@@ -162,7 +162,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   {
     breaks: "I2: cached sessions are used without proof that no invalidation is missing",
     file: "src/store/redis/redis-invalidations.ts",
-    find: "return nowMs - provenMs < MAX_STALENESS_MS;",
+    find: "return nowMs - freshAtMs < MAX_STALENESS_MS;",
     replace: "return true;",
     scenario: cacheInvalidation,
   },

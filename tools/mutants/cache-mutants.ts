@@ -14,15 +14,15 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I2: session cache: entries are used without proof that no invalidation is missing",
     file: "src/store/redis/redis-invalidations.ts",
-    find: "return nowMs - provenMs < MAX_STALENESS_MS;",
+    find: "return nowMs - freshAtMs < MAX_STALENESS_MS;",
     replace: "return true;",
     tests,
   },
   {
     breaks: "I2: session cache: entries survive the loss of the pub/sub connection",
     file: "src/store/redis/redis-invalidations.ts",
-    find: "provenMs = -Infinity;\n    listener.anyChanged();",
-    replace: "provenMs = -Infinity;",
+    find: "freshAtMs = -Infinity;\n    listener.anyChanged();",
+    replace: "freshAtMs = -Infinity;",
     tests,
   },
   {

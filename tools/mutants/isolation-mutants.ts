@@ -41,8 +41,8 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
   named("the sessions command scans all applications", "anySession: `${tagged}*", "anySession: `cloakroom:*"),
   named(
     "the refresh rate limit is shared",
-    "refreshTurns: `${tagged}refresh-turns}:next`",
-    'refreshTurns: "cloakroom:{refresh-turns}:next"',
+    "refreshSlots: `${tagged}refresh-turns}:next`",
+    'refreshSlots: "cloakroom:{refresh-turns}:next"',
   ),
   {
     breaks: "isolation: one application decrypts values of another one with the same keys",

@@ -19,7 +19,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "live connections: a failed session check is not repeated",
     file: "src/store/redis/redis-store.ts",
-    find: 'client.on("ready", () => (subscriber?.isListening() === true ? tellGap() : undefined));',
+    find: 'client.on("ready", () => (subscriber?.isSubscribed() === true ? notifyResubscribed() : undefined));',
     replace: "",
     tests: ["test/session/live-connections.integration.test.ts"],
   },

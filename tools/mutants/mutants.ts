@@ -165,7 +165,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: a blocked event loop counts as a Redis timeout",
     file: "src/store/deadline.ts",
-    find: "lateMs > HELD_UP_MS ?",
+    find: "lateMs > PAUSE_MS ?",
     replace: "lateMs > Infinity ?",
     tests: ["test/store/deadline.integration.test.ts"],
   },

@@ -5,7 +5,7 @@ export const REFRESH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "refresh rate limit: a refresh does not wait for its slot",
     file: "src/tokens/refresh-rate-limiter.ts",
-    find: "if (isTaken && waitMs > 0) await sleep(waitMs);",
+    find: "if (isAcquired && waitMs > 0) await sleep(waitMs);",
     replace: "",
     tests: ["test/tokens/refresh-rate-limiter.integration.test.ts"],
   },

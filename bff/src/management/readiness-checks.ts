@@ -27,7 +27,7 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
     // Existing sessions work; logins are rejected once the clocks differ by more than the tolerance.
     { name: "clock", check: async () => degraded(provider.clockAlarm()) },
     // Requests of ended sessions are still rejected immediately; only open streams close late.
-    { name: "session-ends", check: async () => degraded(store.listenFault()) },
+    { name: "session-ends", check: async () => degraded(store.subscriptionError()) },
     ...(keycloak === undefined
       ? []
       : [{ name: "keycloak-admin", check: async () => degraded(await keycloak.check()) }]),
@@ -48,8 +48,8 @@ function unreachableStore(error: unknown): string {
 /** Without the session cache, every request reads the store. */
 function cacheResult(state: FeedState | undefined): CheckResult {
   if (state === undefined) return { status: "ok", detail: "off" };
-  if (state.kind === "hearing") return { status: "ok" };
-  return { status: state.kind === "silent" ? "degraded" : "ok", detail: `off: ${state.reason}` };
+  if (state.kind === "connected") return { status: "ok" };
+  return { status: state.kind === "disconnected" ? "degraded" : "ok", detail: `off: ${state.reason}` };
 }
 
 function failed(detail: string | undefined): CheckResult {

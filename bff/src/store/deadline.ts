@@ -1,58 +1,57 @@
-// How long the session store may take, measured fairly: a gateway that was itself held up blames nobody else.
+// Deadlines for store commands on one shared timer. A pause of the gateway's own event loop extends them.
 import { performance } from "node:perf_hooks";
 import { LinkedList } from "../lib/linked-list.ts";
 
-/** @returns the work's own outcome, or a rejection once the deadline has passed; the work itself goes on */
+/** @returns the outcome of `work`, or a rejection once the deadline has passed; `work` itself is not cancelled */
 export type Deadline = <T>(work: Promise<T>) => Promise<T>;
 
-type Waiting = { dueMs: number; reject: (error: Error) => void };
+type PendingWork = { dueMs: number; reject: (error: Error) => void };
 
-/** A timer that comes later than this was not merely behind others: the process had stopped. */
-const HELD_UP_MS = 25;
+/** A timer that fires later than this indicates a pause of the whole process, not a busy event loop. */
+const PAUSE_MS = 25;
 
 /**
- * One deadline for all work that is handed in: what came first is due first, so one timer serves everything.
+ * Creates a deadline of `timeoutMs` per work. All have the same length, so the oldest is due first and one timer suffices.
  *
- * Timers fire before sockets are read. After a pause of the whole process (a starved CPU, a long garbage collection)
- * answers that came in time have not been looked at yet: what waits is given as long again, at most `timeoutMs`.
+ * Node runs timers before it reads sockets. After a pause of the process (CPU starvation, a long garbage collection),
+ * replies that arrived in time have not been read yet: pending deadlines are extended by the pause, at most `timeoutMs`.
  */
 export function createDeadline(timeoutMs: number): Deadline {
-  const waiting = new LinkedList<Waiting>();
+  const pending = new LinkedList<PendingWork>();
   let timer: NodeJS.Timeout | undefined;
 
-  const judge = (): void => {
+  const rejectOverdue = (): void => {
     timer = undefined;
     const nowMs = performance.now();
-    const { first } = waiting;
+    const { first } = pending;
     const lateMs = first === undefined ? 0 : nowMs - first.dueMs;
-    const againMs = lateMs > HELD_UP_MS ? nowMs + Math.min(lateMs, timeoutMs) : 0;
-    for (const { member } of waiting.nodes()) member.dueMs = Math.max(member.dueMs, againMs);
-    for (const place of waiting.nodes()) {
-      const { dueMs, reject } = place.member;
+    const extendedToMs = lateMs > PAUSE_MS ? nowMs + Math.min(lateMs, timeoutMs) : 0;
+    for (const { member } of pending.nodes()) member.dueMs = Math.max(member.dueMs, extendedToMs);
+    for (const node of pending.nodes()) {
+      const { dueMs, reject } = node.member;
       if (dueMs > nowMs) break;
-      waiting.remove(place);
-      reject(new Error(`no answer in ${timeoutMs} ms`));
+      pending.remove(node);
+      reject(new Error(`no reply within ${timeoutMs} ms`));
     }
-    watch();
+    startTimer();
   };
-  const watch = (): void => {
-    const { first } = waiting;
+  const startTimer = (): void => {
+    const { first } = pending;
     if (first === undefined || timer !== undefined) return;
-    timer = setTimeout(judge, Math.max(1, Math.ceil(first.dueMs - performance.now())));
+    timer = setTimeout(rejectOverdue, Math.max(1, Math.ceil(first.dueMs - performance.now())));
   };
 
   return <T>(work: Promise<T>) =>
     new Promise<T>((resolve, reject) => {
-      const mine = { dueMs: performance.now() + timeoutMs, reject };
-      const place = waiting.add(mine);
-      watch();
+      const node = pending.add({ dueMs: performance.now() + timeoutMs, reject });
+      startTimer();
       work.then(
         (value) => {
-          waiting.remove(place);
+          pending.remove(node);
           resolve(value);
         },
         (error: unknown) => {
-          waiting.remove(place);
+          pending.remove(node);
           reject(error as Error);
         },
       );

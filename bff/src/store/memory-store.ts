@@ -1,4 +1,4 @@
-// The session store in this process: for one machine without Redis. The same contract suite runs against both.
+// In-memory session store for a single process without Redis. Passes the same contract tests as the Redis store.
 import {
   TOMBSTONE_MS,
   type EndListener,
@@ -8,7 +8,7 @@ import {
   type TokenLife,
 } from "./store.ts";
 
-type Record = {
+type SessionRecord = {
   session: string;
   tokens: string;
   tokenVersion: number;
@@ -22,15 +22,15 @@ type Record = {
 };
 type Expiring<T> = { value: T; endsAtMs: number };
 
-/** @param now milliseconds; tests move it. */
+/** @param now milliseconds since the Unix epoch; tests replace it */
 export function createMemoryStore(now: () => number = Date.now): Store {
-  const sessions = new Map<SessionKey, Record>();
+  const sessions = new Map<SessionKey, SessionRecord>();
   const values = new Map<string, Expiring<string>>();
   const indexes = new Map<string, Map<SessionKey, number>>();
   const listeners = new Set<EndListener>();
-  let nextTurnMs = 0;
+  let nextSlotMs = 0;
 
-  const live = (key: SessionKey): Record | undefined => {
+  const live = (key: SessionKey): SessionRecord | undefined => {
     const record = sessions.get(key);
     if (record === undefined) return undefined;
     if (endOf(record) > now()) return record;
@@ -47,7 +47,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
     values.set(name, { value, endsAtMs: now() + ttlMs });
     return true;
   };
-  const owned = (key: SessionKey, owner: string): Record | undefined => {
+  const recordOfOwner = (key: SessionKey, owner: string): SessionRecord | undefined => {
     const record = live(key);
     return record?.lease?.owner === owner ? record : undefined;
   };
@@ -66,7 +66,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
 
   return {
     nowMs: now,
-    // Nobody watches it here. What is from the future is noticed all the same.
+    // Not detected: the process has only this clock.
     setBackAtMs: () => -Infinity,
     async read(key, known) {
       const record = live(key);
@@ -113,7 +113,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    listenFault: () => undefined,
+    subscriptionError: () => undefined,
 
     async claimRefresh(key, { owner, tokenVersion, leaseMs, graceMs }) {
       const record = live(key);
@@ -130,13 +130,13 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       return { kind: "claimed", afterUnknown: other !== undefined };
     },
     async renewRefresh(key, owner, leaseMs) {
-      const record = owned(key, owner);
+      const record = recordOfOwner(key, owner);
       if (record === undefined) return false;
       record.lease = { owner, endsAtMs: now() + leaseMs };
       return true;
     },
     async saveTokens(key, owner, tokens, life = "unchanged") {
-      const record = owned(key, owner);
+      const record = recordOfOwner(key, owner);
       if (record === undefined) return false;
       record.tokens = tokens;
       record.tokenVersion += 1;
@@ -145,17 +145,17 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       return true;
     },
     async releaseRefresh(key, owner, outcome) {
-      const record = owned(key, owner);
+      const record = recordOfOwner(key, owner);
       if (record === undefined) return;
       if (outcome === "unspent") delete record.lease;
       else record.lease = { owner, endsAtMs: 0 };
     },
-    async refreshTurn({ intervalMs, longestMs }) {
-      const turnMs = Math.max(now(), nextTurnMs);
-      const waitMs = Math.ceil(turnMs - now());
-      const isTaken = waitMs <= longestMs;
-      if (isTaken) nextTurnMs = turnMs + intervalMs;
-      return { isTaken, waitMs };
+    async acquireRefreshSlot({ intervalMs, maxWaitMs }) {
+      const slotMs = Math.max(now(), nextSlotMs);
+      const waitMs = Math.ceil(slotMs - now());
+      const isAcquired = waitMs <= maxWaitMs;
+      if (isAcquired) nextSlotMs = slotMs + intervalMs;
+      return { isAcquired, waitMs };
     },
 
     async addToIndex(name, { key, maxMs, issuedAtSeconds }) {
@@ -202,7 +202,8 @@ export function createMemoryStore(now: () => number = Date.now): Store {
   };
 }
 
-const endOf = ({ idleEndsAtMs, endsAtMs, tokensEndAtMs }: Record) => Math.min(idleEndsAtMs, endsAtMs, tokensEndAtMs);
+const endOf = ({ idleEndsAtMs, endsAtMs, tokensEndAtMs }: SessionRecord) =>
+  Math.min(idleEndsAtMs, endsAtMs, tokensEndAtMs);
 
 function tokenTimes(life: TokenLife | undefined, nowMs: number) {
   const tokenLifeMs = typeof life === "number" ? life : Infinity;

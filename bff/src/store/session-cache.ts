@@ -5,7 +5,7 @@
 // is kept in a WeakMap by that object and disappears with the entry.
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Log } from "../logging/log.ts";
-import { MAX_STALENESS_MS, type ChangeFeed, type FeedState, type SessionKey, type Store } from "./store.ts";
+import { MAX_STALENESS_MS, type InvalidationFeed, type FeedState, type SessionKey, type Store } from "./store.ts";
 import type { StoredSession } from "./store.ts";
 
 /** How a session was read: from the cache; from the store, and cached; from the store, because invalidations may be missing. */
@@ -67,7 +67,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     reading.isOvertaken = true;
     inFlight.delete(key);
   };
-  const feed: ChangeFeed = store.subscribeInvalidations({
+  const feed: InvalidationFeed = store.subscribeInvalidations({
     changed(key) {
       metrics.sessionChanged();
       invalidate(key);
@@ -78,8 +78,8 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
       inFlight.clear();
     },
     onState(state) {
-      metrics.sessionCacheWorks(state.kind === "hearing");
-      if (state.kind === "hearing") log.info("session cache enabled: invalidations connected");
+      metrics.sessionCacheWorks(state.kind === "connected");
+      if (state.kind === "connected") log.info("session cache enabled: invalidations connected");
       else log.warn("session cache bypassed: every request reads from the store", { reason: state.reason });
     },
   });
@@ -122,7 +122,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
       metrics.sessionRead(feed.isConnected() ? "miss" : "bypass");
       return feed.isConnected() ? readAndCache(key) : readConditionally(key);
     },
-    untilAcknowledged: () => (feed.state().kind === "impossible" ? Promise.resolve() : untilAcknowledged()),
+    untilAcknowledged: () => (feed.state().kind === "unsupported" ? Promise.resolve() : untilAcknowledged()),
     state: feed.state,
   };
 }

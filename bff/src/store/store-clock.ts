@@ -1,45 +1,50 @@
-// The store's clock as this process knows it: asked for now and then, and in between counted on by a clock that nobody
-// sets. So all instances measure by one clock, whatever their own clocks say, and no request waits for it
+// Estimate of the store's clock: measured periodically, extrapolated with the monotonic clock in between. All instances
+// share one clock although their own differ, and no request waits for a measurement
 // (docs/decisions/0018-one-clock-for-token-lives.md).
 
 export type StoreClock = {
-  /** Milliseconds since 1970. Our own clock's, until the store's was measured. */
+  /** Milliseconds since the Unix epoch; by the local clock until the first measurement. */
   nowMs(): number;
-  /** What says that it was stored before this was stored before the clock was set back; -Infinity: we saw no such thing. */
+  /** Time at which a backward jump of the store's clock was detected, by the clock after the jump; -Infinity: never. */
   setBackAtMs(): number;
   isKnown(): boolean;
-  /** Asks the store. @throws what asking throws */
+  /** Measures the store's clock. @throws the error of `readStoreMs` */
   measure(): Promise<void>;
 };
 
-type Parts = {
-  askMs: () => Promise<number>;
-  /** Milliseconds of a clock that never goes back. */
+type StoreClockOptions = {
+  /** Reads the store's clock, in milliseconds since the Unix epoch. */
+  readStoreMs: () => Promise<number>;
+  /** Milliseconds of a monotonic clock. */
   monotonicMs?: () => number;
   localMs?: () => number;
 };
 
-/** `errorMs`: the store looked at its clock somewhere between question and answer. */
-type Measured = { aheadOfMonotonicMs: number; errorMs: number; atMs: number };
+/** `errorMs` is half the round trip: the store read its clock at some point in between. */
+type Measurement = { aheadOfMonotonicMs: number; errorMs: number; atMs: number };
 
-/** Two ordinary clocks part by less. */
-const MOST_DRIFT = 200 / 1_000_000;
-/** By less the clock is corrected every day, and nothing that is stored has less of a margin. */
+/** Upper bound of the drift between two ordinary clocks (200 ppm). */
+const MAX_DRIFT = 200 / 1_000_000;
+/** Smaller corrections are routine, and every stored limit has a larger margin. */
 const SET_BACK_MS = 2_000;
 
-export function createStoreClock({ askMs, monotonicMs, localMs = () => Date.now() }: Parts): StoreClock {
+export function createStoreClock({
+  readStoreMs,
+  monotonicMs,
+  localMs = () => Date.now(),
+}: StoreClockOptions): StoreClock {
   const monotonic = monotonicMs ?? (() => performance.now());
-  let known: Measured | undefined;
+  let known: Measurement | undefined;
   let setBackAtMs = -Infinity;
 
-  /** An answer that came slowly says less than a quick one of before, unless they contradict: then the clock was set. */
-  const isBetter = ({ aheadOfMonotonicMs, errorMs, atMs }: Measured, than: Measured): boolean => {
+  /** Prefers the measurement with the smaller error, unless the two contradict each other: then the clock was changed. */
+  const isBetter = ({ aheadOfMonotonicMs, errorMs, atMs }: Measurement, than: Measurement): boolean => {
     const errorByNowMs = errorAt(than, atMs);
     const differenceMs = Math.abs(aheadOfMonotonicMs - than.aheadOfMonotonicMs);
     return errorMs <= errorByNowMs || differenceMs > errorMs + errorByNowMs;
   };
 
-  const isSetBack = (to: Measured, from: Measured): boolean =>
+  const isSetBack = (to: Measurement, from: Measurement): boolean =>
     from.aheadOfMonotonicMs - to.aheadOfMonotonicMs > SET_BACK_MS + to.errorMs + errorAt(from, to.atMs);
 
   return {
@@ -47,17 +52,17 @@ export function createStoreClock({ askMs, monotonicMs, localMs = () => Date.now(
     nowMs: () => (known === undefined ? localMs() : known.aheadOfMonotonicMs + monotonic()),
     isKnown: () => known !== undefined,
     async measure() {
-      const askedMs = monotonic();
-      const storeMs = await askMs();
+      const sentMs = monotonic();
+      const storeMs = await readStoreMs();
       const atMs = monotonic();
-      const measured = { aheadOfMonotonicMs: storeMs - (askedMs + atMs) / 2, errorMs: (atMs - askedMs) / 2, atMs };
-      // At the latest: rather is something renewed twice that others have stored by the new clock before we noticed.
+      const measured = { aheadOfMonotonicMs: storeMs - (sentMs + atMs) / 2, errorMs: (atMs - sentMs) / 2, atMs };
+      // The latest possible time of the jump. Values written between jump and detection are then renewed once too often.
       if (known !== undefined && isSetBack(measured, known)) setBackAtMs = atMs + measured.aheadOfMonotonicMs;
       if (known === undefined || isBetter(measured, known)) known = measured;
     },
   };
 }
 
-function errorAt({ errorMs, atMs }: Measured, nowMs: number): number {
-  return errorMs + (nowMs - atMs) * MOST_DRIFT;
+function errorAt({ errorMs, atMs }: Measurement, nowMs: number): number {
+  return errorMs + (nowMs - atMs) * MAX_DRIFT;
 }

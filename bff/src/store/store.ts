@@ -1,68 +1,68 @@
-// What a session store can do: the one interface that Redis and the in-process store share, and its words.
-// Every write is conditional on what it replaces; nothing here ever creates again what was ended.
+// Interface of the session store, implemented by the Redis store and the in-memory store.
+// Every write is conditional on the record it replaces, so that no write recreates an ended session.
 
-/** `sha256(session id)` in base64url: names a record without being able to open it. */
+/** `sha256(session id)` in base64url: identifies a record, but cannot be used as a session cookie. */
 export type SessionKey = string;
 
-/** Why a session ended. Kept as a tombstone, so that the browser can be told. */
+/** Why a session ended. Stored as a tombstone, from which the error code of later requests is derived. */
 const END_REASONS = [
   "logout",
   "replaced",
   "refresh_rejected",
   "provider_logout",
-  /** By its user from another browser, or by an administrator. */
+  /** Ended by its user from another browser, or by an administrator. */
   "revoked",
-  /** A newer one took its place: SESSIONS_PER_USER. */
+  /** Ended by a newer login beyond SESSIONS_PER_USER. */
   "limit",
   "expired",
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
-/** A reason that instances of another release have and we do not know ends a session all the same. */
+/** @returns the reason; `revoked` for one that only another release knows */
 export function endReasonFrom(stored: string): EndReason {
   return END_REASONS.find((reason) => reason === stored) ?? "revoked";
 }
 
 /**
- * Ends that somebody asked for and is told of: once told, no instance may accept the session (I2), and no failover may
- * bring it back. Also where there was nothing to end any more, for somebody else may have ended it a moment ago.
+ * Reasons whose requester receives a confirmation. After it, no instance accepts the session (I2) and no failover restores
+ * it, also if the session had already been ended by another request.
  */
 export const ACKNOWLEDGED: ReadonlySet<EndReason> = new Set(["logout", "provider_logout", "revoked"]);
 
 export type StoredSession = {
-  /** The koa-session record as JSON: who and since when, never a token. */
+  /** The koa-session record as JSON: user and times, no tokens. */
   session: string;
   /** The sealed token set. */
   tokens: string;
-  /** Counts the token sets of this session; a refresh is a compare-and-set on it. */
+  /** Incremented with every new token set; a refresh is a compare-and-set on it. */
   tokenVersion: number;
-  /** Changes with every write of the record, where the store has such a mark: for conditional reads. */
+  /** Changes with every write of the token set, for conditional reads; undefined if the store has no such mark. */
   revision?: string;
 };
 
 export type SessionTimes = {
   idleExpiresInMs: number;
   expiresInMs: number;
-  /** Since the store last heard that it is in use; undefined for a record of a release that did not note it. */
+  /** Time since the last slide; undefined for records of releases that did not store it. */
   usedAgoMs: number | undefined;
 };
 
-/** Times alone: for whoever only waits for the end. */
+/** Remaining times of a session, without its record. */
 export type SessionLimits = Pick<SessionTimes, "idleExpiresInMs" | "expiresInMs"> & {
-  /** How long it may go unused: by the idle limit, or until its tokens cannot be renewed any more. */
+  /** Idle limit: the session's own, or the shorter remaining life of its refresh token. */
   idleMs: number;
 };
 
 export type EndListener = {
-  /** A session was ended, here or on another instance. Running out is not told: that is for a timer. */
+  /** A session was ended by this or another instance. Not called for expired sessions. */
   onEnd: (key: SessionKey, reason: EndReason) => void;
-  /** Ends may have gone unheard until now: whatever matters must be looked at again. */
+  /** The subscription is new or restored, so ends may have been missed: check the sessions again. */
   onResubscribe: () => void;
 };
 
 /**
- * For how long from now a session's tokens can be spent or renewed, in milliseconds; then it is over, used or not.
- * `unknown`: the provider does not say. `unchanged`: the refresh token is still the one that was there.
+ * Milliseconds for which the tokens can still be used or renewed; the session ends after that.
+ * `unknown`: the provider does not tell. `unchanged`: the refresh token was not replaced.
  */
 export type TokenLife = number | "unknown" | "unchanged";
 
@@ -79,118 +79,121 @@ export type RefreshClaimRequest = {
   owner: string;
   tokenVersion: number;
   leaseMs: number;
-  /** How long a lease that ran out is left to its holder, from when that was first noticed. */
+  /** Grace period of an expired lease, counted from the first claim that found it expired. */
   graceMs: number;
 };
 
 export type RefreshClaim =
-  /** The caller may spend the refresh token. `afterUnknown`: an earlier spender never reported what became of it. */
+  /** The caller holds the lease. `afterUnknown`: an earlier holder never reported an outcome. */
   | { kind: "claimed"; afterUnknown: boolean }
-  /** Somebody else is spending it; the lease runs for so long yet. */
+  /** Another holder has the lease for `leaseMs` more. */
   | { kind: "busy"; leaseMs: number }
-  /** The token set is no longer the one the caller read. */
+  /** The token set has been replaced since the caller read it. */
   | { kind: "changed"; stored: StoredSession }
   | { kind: "gone" };
 
-/** What became of a claim that produced no token set. */
+/** Outcome of a claim that produced no token set. */
 export type RefreshRelease =
-  /** The refresh token was certainly not spent: anyone may try again. */
+  /** The refresh token was not used: any instance may retry. */
   | "unspent"
-  /** The request left and no answer came: the next claim is the one further attempt (I4). */
+  /** The request was sent without a response: the next claim makes the one further attempt (I4). */
   | "unknown";
 
 /**
- * What an index is kept for: the provider's session, a user (issuer and subject), or what a user has asked to end by its
- * handle. All as hashes.
+ * Name of an index of sessions: by the provider's session, by user (issuer and subject), or by a handle that a user has
+ * asked to end. Names are hashes.
  */
 export type IndexName = { kind: "provider-session" | "user" | "asked-to-end" | "all"; hash: string };
 
-/** Lists nothing, but can be closed: then no login before that begins a session, whoever it is. */
+/** Has no entries, but can be closed: then no login that started earlier can create a session. */
 export const ALL_SESSIONS: IndexName = { kind: "all", hash: "all" };
 
 /** @throws GatewayError store_unavailable from every method. */
 export type Store = {
   /**
-   * The store's clock, in milliseconds since 1970: the one that all instances share. Whatever one of them writes down and
-   * another one compares is by this clock. Arithmetic: nobody is asked, and it throws nothing.
+   * The store's clock in milliseconds since the Unix epoch, shared by all instances: timestamps that another instance
+   * compares are taken from it. Computed locally, never throws.
    */
   nowMs(): number;
   /**
-   * Whatever says that it was stored before this was stored before the store's clock was set back, or by another server's
-   * clock; -Infinity: this instance saw no such thing. As arithmetic as the time.
+   * Time at which a backward jump of the store's clock was detected (clock change, or failover to a server with another
+   * clock), by the clock after the jump; -Infinity: never. Computed locally, never throws.
    */
   setBackAtMs(): number;
 
   /**
    * Reads a record from the store.
-   * @param known what was read before. @returns that same object if the record has not changed since
+   * @param known the result of an earlier read; returned as the same object if the record has not changed
    */
   read(key: SessionKey, known?: StoredSession): Promise<StoredSession | undefined>;
   readWithTimes(key: SessionKey): Promise<(StoredSession & SessionTimes) | undefined>;
   limitsOf(key: SessionKey): Promise<SessionLimits | undefined>;
-  /** @returns false where the key exists or was ended before. */
+  /** @returns false if the key exists or has been ended */
   create(session: NewSession): Promise<boolean>;
-  /** Moves the idle limit; never beyond the absolute one, never for what has ended. */
+  /** Extends the idle limit, at most to the absolute limit. Does nothing for an ended session. */
   slide(key: SessionKey): Promise<void>;
-  /** Deletes the record and leaves a tombstone, in one step. @returns the koa-session JSON that was there. */
+  /** Deletes the record and writes a tombstone, atomically. @returns the koa-session JSON of the record, if there was one */
   end(key: SessionKey, reason: EndReason): Promise<string | undefined>;
   endReason(key: SessionKey): Promise<EndReason | undefined>;
-  /** Hears of every end on every instance, from the first `onResubscribe` on. Throws nothing. @returns how to stop */
+  /** Subscribes to the ends on all instances, complete from the first `onResubscribe` on. Never throws. @returns unsubscribe */
   onSessionEnd(listener: EndListener): () => void;
-  /** @returns undefined while ends can be told and heard, otherwise one sentence that names the setting and the cure. */
-  listenFault(): string | undefined;
+  /** @returns undefined while ends can be published and received, otherwise one sentence with the setting and the fix */
+  subscriptionError(): string | undefined;
 
   /** Takes the lease on the session's refresh token, if the token set is still version `tokenVersion`. */
   claimRefresh(key: SessionKey, claim: RefreshClaimRequest): Promise<RefreshClaim>;
-  /** @returns false where the lease is no longer the owner's. */
+  /** @returns false if `owner` has lost the lease */
   renewRefresh(key: SessionKey, owner: string, leaseMs: number): Promise<boolean>;
-  /** Stores the new token set and ends the lease. @returns false where the owner was fenced off or the session ended. */
+  /** Stores the new token set and releases the lease. @returns false if `owner` has lost the lease (fencing) or the session ended */
   saveTokens(key: SessionKey, owner: string, tokens: string, life?: TokenLife): Promise<boolean>;
   releaseRefresh(key: SessionKey, owner: string, outcome: RefreshRelease): Promise<void>;
   /**
-   * The next of the turns, `intervalMs` apart, in which all instances ask the provider for refreshes; taken only if it
-   * comes within `longestMs`.
+   * Rate limit of token refreshes over all instances: slots are `intervalMs` apart. Acquires the next free slot if it is
+   * at most `maxWaitMs` away. @returns the time until that slot, and whether it was acquired
    */
-  refreshTurn(turn: { intervalMs: number; longestMs: number }): Promise<{ isTaken: boolean; waitMs: number }>;
+  acquireRefreshSlot(limit: {
+    intervalMs: number;
+    maxWaitMs: number;
+  }): Promise<{ isAcquired: boolean; waitMs: number }>;
 
   /**
    * Adds a session to an index.
-   * @returns false where a logout for that index is already known: the session must not live.
+   * @returns false if the index is closed for logins of that time: the session must not be created
    */
   addToIndex(name: IndexName, entry: { key: SessionKey; maxMs: number; issuedAtSeconds: number }): Promise<boolean>;
   removeFromIndex(name: IndexName, key: SessionKey): Promise<void>;
-  /** Oldest first; a session that has ended or run out may still be among them. */
+  /** Oldest first; may include ended and expired sessions. */
   listIndex(name: IndexName): Promise<SessionKey[]>;
   /**
-   * Remembers that all sessions of an index end, also those whose login is still being stored, and lists them.
-   * `issuedAtSeconds`: logins issued later are not meant; undefined: all are, for ever.
+   * Closes an index for `ttlMs`, so that logins in progress cannot add sessions, and lists its sessions. Applies to logins
+   * issued up to `issuedAtSeconds`; undefined: to all logins.
    */
   closeIndex(name: IndexName, close: { issuedAtSeconds: number | undefined; ttlMs: number }): Promise<SessionKey[]>;
 
-  /** Whether a login of that time is barred by a `closeIndex`. */
+  /** Whether `closeIndex` rejects logins of that time. */
   isClosed(name: IndexName, issuedAtSeconds: number): Promise<boolean>;
   /**
-   * Every session, a batch at a time, without holding up anybody else; one that begins meanwhile may be missing, one
-   * that ends meanwhile may be there, and one may come twice.
+   * Lists all sessions in batches, without blocking the store. Sessions created meanwhile may be missing, ended ones may be
+   * included, and a key may occur twice.
    */
   listAll(): AsyncIterable<SessionKey[]>;
 
-  /** Remembers a one-time value (a state). @returns false where it was there already. */
+  /** Marks a one-time value (a state) as used. @returns false if it already was */
   markUsed(purpose: OneTimePurpose, hash: string, ttlMs: number): Promise<boolean>;
   /**
-   * Claims a one-time value (a jti) for an action that may fail: the lease ends by itself should the process die.
-   * @returns busy where another owner's lease runs, used after `completeClaim` or `markUsed`
+   * Claims a one-time value (a jti) for an action that may fail. The claim expires with its lease if the process dies.
+   * @returns busy while another owner holds the lease, used after `completeClaim` or `markUsed`
    */
   claimOnce(purpose: OneTimePurpose, hash: string, lease: { owner: string; leaseMs: number }): Promise<OneTimeClaim>;
-  /** The action succeeded: the value is used for `ttlMs`, also where the lease has run out. */
+  /** The action succeeded: marks the value as used for `ttlMs`, also after the lease has expired. */
   completeClaim(purpose: OneTimePurpose, hash: string, ttlMs: number): Promise<void>;
-  /** The action failed: the value may be claimed again. Does nothing where another owner has it. */
+  /** The action failed: the value may be claimed again. Does nothing if another owner holds the lease. */
   releaseClaim(purpose: OneTimePurpose, hash: string, owner: string): Promise<void>;
 
-  /** Begins to tell of every change to a session record, by whomever it is made. Absent: the store cannot. */
-  subscribeInvalidations?(listener: ChangeListener): ChangeFeed;
+  /** Subscribes to the changes of all session records, by any instance. Absent if the store does not support it. */
+  subscribeInvalidations?(listener: InvalidationListener): InvalidationFeed;
 
-  /** @returns undefined when all is well, otherwise one sentence that names the setting and the cure. */
+  /** @returns undefined if the store is usable, otherwise one sentence with the setting and the fix */
   check(): Promise<string | undefined>;
   close(): Promise<void>;
 };
@@ -198,28 +201,29 @@ export type Store = {
 export type OneTimePurpose = "state" | "logout-token";
 export type OneTimeClaim = "claimed" | "busy" | "used";
 
-/** So long can a logout of "all sessions" precede the storing of one that it means. */
+/** Longest time between the start of a login and the storage of its session; closed indexes reject logins for that long. */
 export const LOGIN_TAKES_AT_MOST_MS = 15 * 60_000;
-export type ChangeListener = {
+
+export type InvalidationListener = {
   changed(key: SessionKey): void;
-  /** Any record may have changed: the connection is gone, or the store was emptied. */
+  /** Any record may have changed: the connection was lost, or the store was flushed. */
   anyChanged(): void;
   onState(state: FeedState): void;
 };
 
 export type FeedState =
-  | { kind: "hearing" }
-  /** Not now. The reason is for an operator, with the cure. */
-  | { kind: "silent"; reason: string }
-  /** Not with this kind of store. */
-  | { kind: "impossible"; reason: string };
+  | { kind: "connected" }
+  /** The reason is for the operator and names the fix. */
+  | { kind: "disconnected"; reason: string }
+  /** The topology of the store has no invalidations. */
+  | { kind: "unsupported"; reason: string };
 
-export type ChangeFeed = {
-  /** Whether changes are heard of: what is read from now on may be kept until one is. */
+export type InvalidationFeed = {
+  /** Whether invalidations arrive: records read from now on may be cached. */
   isConnected(): boolean;
   /**
-   * Whether every change that is longer ago than MAX_STALENESS_MS has been heard of. To be asked on every request:
-   * asking is what keeps the proof coming.
+   * Whether all changes older than MAX_STALENESS_MS have been received. Call it on every request: the calls trigger the
+   * PINGs that prove it.
    */
   isFresh(): boolean;
   state(): FeedState;
@@ -227,10 +231,10 @@ export type ChangeFeed = {
 };
 
 /**
- * Nobody answers from memory unless it was proven so recently that nothing is missing. So this long after a change was
- * stored nobody can be unaware of it, whatever connection has broken or gone silent since.
+ * Bound on the staleness of cached records: a cache is used only while its last proof of completeness is younger. A change
+ * is visible to all instances after this time, also if a connection broke or stalled.
  */
 export const MAX_STALENESS_MS = 100;
 
-/** Tombstones outlive every request that could still hold the session's record. */
+/** Longer than any request that could still hold the record of an ended session. */
 export const TOMBSTONE_MS = 24 * 3_600_000;

@@ -24,7 +24,7 @@ const LONGEST_QUEUE_MS = 60_000;
 const MIN_LOGGED_WAIT_MS = 1_000;
 const LOG_EVERY_MS = 60_000;
 
-type Parts = { store: Pick<Store, "refreshTurn">; log: Pick<Log, "warn">; perSecond: number };
+type Parts = { store: Pick<Store, "acquireRefreshSlot">; log: Pick<Log, "warn">; perSecond: number };
 
 /** @param perSecond 0: no limit, and nobody is asked */
 export function createRefreshRateLimiter({ store, log, perSecond }: Parts): RefreshRateLimiter {
@@ -39,15 +39,15 @@ export function createRefreshRateLimiter({ store, log, perSecond }: Parts): Refr
     intervalMs,
     async take() {
       if (perSecond === 0) return true;
-      const { isTaken, waitMs } = await store.refreshTurn({ intervalMs, longestMs: LONGEST_QUEUE_MS });
+      const { isAcquired, waitMs } = await store.acquireRefreshSlot({ intervalMs, maxWaitMs: LONGEST_QUEUE_MS });
       logWait(waitMs);
-      if (isTaken && waitMs > 0) await sleep(waitMs);
-      return isTaken;
+      if (isAcquired && waitMs > 0) await sleep(waitMs);
+      return isAcquired;
     },
     async freeInMs() {
       if (perSecond === 0) return 0;
       // Nothing is taken for less than no wait at all.
-      return (await store.refreshTurn({ intervalMs, longestMs: -1 })).waitMs;
+      return (await store.acquireRefreshSlot({ intervalMs, maxWaitMs: -1 })).waitMs;
     },
   };
 }

@@ -198,7 +198,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     "messages about ends and changes of one never reach the other",
     async (apps) => {
       const heard: string[] = [];
-      await expect.poll(() => apps.other.store.listenFault()).toBeUndefined();
+      await expect.poll(() => apps.other.store.subscriptionError()).toBeUndefined();
       apps.other.store.onSessionEnd({ onEnd: (key) => heard.push(key), onResubscribe() {} });
       const states: string[] = [];
       const feed = apps.other.store.subscribeInvalidations!({
@@ -206,7 +206,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
         anyChanged() {},
         onState: ({ kind }) => states.push(kind),
       });
-      await expect.poll(() => states.at(-1)).toBe("hearing");
+      await expect.poll(() => states.at(-1)).toBe("connected");
       const limits = { session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 60_000 };
       const [foreign, own] = [randomUUID(), randomUUID()];
       for (const [store, key] of [
@@ -234,10 +234,10 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
   [
     "the refresh rate limit counts for each application",
     async (apps) => {
-      const turn = { intervalMs: 60_000, longestMs: 0 };
-      expect(await apps.shop.store.refreshTurn(turn)).toMatchObject({ isTaken: true });
-      expect(await apps.shop.store.refreshTurn(turn)).toMatchObject({ isTaken: false });
-      expect(await apps.other.store.refreshTurn(turn)).toMatchObject({ isTaken: true });
+      const turn = { intervalMs: 60_000, maxWaitMs: 0 };
+      expect(await apps.shop.store.acquireRefreshSlot(turn)).toMatchObject({ isAcquired: true });
+      expect(await apps.shop.store.acquireRefreshSlot(turn)).toMatchObject({ isAcquired: false });
+      expect(await apps.other.store.acquireRefreshSlot(turn)).toMatchObject({ isAcquired: true });
     },
   ],
   [

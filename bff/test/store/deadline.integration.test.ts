@@ -54,6 +54,6 @@ it("passes a failure of the work on as it is, and leaves none unhandled", async 
   const inTime = createDeadline(timeoutMs);
   await expect(inTime(Promise.reject(new Error("its own")))).rejects.toThrow("its own");
   const late = sleep(timeoutMs * 2).then(() => Promise.reject(new Error("late")));
-  await expect(inTime(late)).rejects.toThrow("no answer in 200 ms");
+  await expect(inTime(late)).rejects.toThrow("no reply within 200 ms");
   await expect(late).rejects.toThrow("late");
 });

@@ -41,8 +41,8 @@ it("keeps two applications apart, whose scripts find their keys in one slot", as
     );
   expect(await other.create(stored)).toBe(true);
   expect(await other.addToIndex(name, { key, maxMs: 60_000, issuedAtSeconds: 1 })).toBe(true);
-  expect(await other.refreshTurn({ intervalMs: 60_000, longestMs: 0 })).toMatchObject({ isTaken: true });
-  expect(await other2.refreshTurn({ intervalMs: 60_000, longestMs: 0 })).toMatchObject({ isTaken: true });
+  expect(await other.acquireRefreshSlot({ intervalMs: 60_000, maxWaitMs: 0 })).toMatchObject({ isAcquired: true });
+  expect(await other2.acquireRefreshSlot({ intervalMs: 60_000, maxWaitMs: 0 })).toMatchObject({ isAcquired: true });
   expect(await other2.read(key)).toBeUndefined();
   expect(await other2.listIndex(name)).toEqual([]);
   expect(await other2.create(stored)).toBe(true);

@@ -50,7 +50,7 @@ describe("the names of two applications", () => {
     const index = { kind: "user", hash } as const;
     const all = [
       ...[names.session(hash), names.tombstone(hash), names.index(index), names.closed(index)],
-      ...[names.used("state", hash), names.refreshTurns, names.clock, names.endedChannel],
+      ...[names.used("state", hash), names.refreshSlots, names.clock, names.endedChannel],
       ...[names.anySession, names.trackingPrefix, names.aclPattern],
     ];
     return { names, all };

@@ -85,7 +85,7 @@ async function useEverything({ expect, onTestFinished }: TestContext, options: T
   const heard = new Promise((resolve) =>
     store.onSessionEnd({ onEnd: (ended) => resolve(ended), onResubscribe: () => undefined }),
   );
-  await expect.poll(() => store.listenFault(), { timeout: 10_000 }).toBeUndefined();
+  await expect.poll(() => store.subscriptionError(), { timeout: 10_000 }).toBeUndefined();
   if (options.topology !== "cluster") {
     const feed = store.subscribeInvalidations!({
       onState: () => undefined,

@@ -61,7 +61,7 @@ async function openInstance(
 }
 
 const hearing = (instance: Instance) =>
-  expect.poll(() => instance.state()?.kind, { timeout: 10_000, interval: 5 }).toBe("hearing");
+  expect.poll(() => instance.state()?.kind, { timeout: 10_000, interval: 5 }).toBe("connected");
 const newKey = () => randomBytes(32).toString("base64url");
 const names = createRedisNames(testApplication);
 
@@ -87,7 +87,7 @@ const withoutNews = (store: Store): Store => ({
   subscribeInvalidations: () => ({
     isConnected: () => true,
     isFresh: () => true,
-    state: () => ({ kind: "hearing" }),
+    state: () => ({ kind: "connected" }),
     close() {},
   }),
 });
@@ -252,7 +252,7 @@ describe("when the connection that tells of changes is lost", () => {
     await cached(instance, key);
     proxy.blackHole();
     proxy.reset();
-    await expect.poll(() => instance.state()?.kind, { interval: 1 }).toBe("silent");
+    await expect.poll(() => instance.state()?.kind, { interval: 1 }).toBe("disconnected");
     await instance.read(key);
     expect(instance.outcomes.at(-1)).toBe("bypass");
   });
@@ -268,7 +268,7 @@ describe("when the connection that tells of changes is lost", () => {
     const closed = new Promise((close) => client.once("close", close));
     await elsewhere.client.call("CLIENT", "KILL", "ID", String(await client.call("CLIENT", "ID")));
     await closed;
-    expect(instance.state()?.kind).toBe("silent");
+    expect(instance.state()?.kind).toBe("disconnected");
     await cached(instance, key);
   });
 
@@ -405,7 +405,7 @@ describe("where the store cannot tell of changes", () => {
     const states: string[] = [];
     const listener = { changed() {}, anyChanged() {}, onState: ({ kind }: { kind: string }) => states.push(kind) };
     const feed = subscribeRedisInvalidations({ url: redis.url, timeoutMs: 500, client, names }, listener);
-    expect(states).toEqual(["impossible"]);
+    expect(states).toEqual(["unsupported"]);
     expect([feed.isConnected(), feed.isFresh()]).toEqual([false, false]);
   });
 });

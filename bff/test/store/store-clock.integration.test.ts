@@ -96,7 +96,7 @@ function measuredBy() {
   const clock = createStoreClock({
     monotonicMs: () => monotonicMs,
     localMs: () => localMs,
-    async askMs() {
+    async readStoreMs() {
       monotonicMs += store.thereMs;
       const answerMs = monotonicMs + store.aheadMs;
       monotonicMs += store.backMs;
@@ -180,7 +180,7 @@ describe("the clock of a store", () => {
     let isDown = false;
     const clock = createStoreClock({
       monotonicMs: () => 0,
-      askMs: async () => (isDown ? Promise.reject(new Error("down")) : 77),
+      readStoreMs: async () => (isDown ? Promise.reject(new Error("down")) : 77),
     });
     await clock.measure();
     isDown = true;

@@ -245,17 +245,17 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
   });
 
   it("gives turns of refreshing one after the other, and none that comes too late", async () => {
-    const turn = (longestMs: number) => store().refreshTurn({ intervalMs: 10_000, longestMs });
-    expect(await turn(0)).toEqual({ isTaken: true, waitMs: 0 });
+    const turn = (maxWaitMs: number) => store().acquireRefreshSlot({ intervalMs: 10_000, maxWaitMs });
+    expect(await turn(0)).toEqual({ isAcquired: true, waitMs: 0 });
     const second = await turn(60_000);
     const third = await turn(60_000);
-    expect([second.isTaken, third.isTaken]).toEqual([true, true]);
+    expect([second.isAcquired, third.isAcquired]).toEqual([true, true]);
     expect(second.waitMs).toBeLessThanOrEqual(10_000);
     expect(third.waitMs - second.waitMs).toBeGreaterThan(5_000);
-    expect((await turn(1_000)).isTaken).toBe(false);
+    expect((await turn(1_000)).isAcquired).toBe(false);
     // Whoever only asks takes nothing.
     const asked = await turn(-1);
-    expect(asked.isTaken).toBe(false);
+    expect(asked.isAcquired).toBe(false);
     expect((await turn(-1)).waitMs).toBeLessThanOrEqual(asked.waitMs);
   });
 

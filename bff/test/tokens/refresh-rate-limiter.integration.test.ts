@@ -92,8 +92,8 @@ describe("the ceiling on refreshes", () => {
 
   it("tells a request that waited long enough to come back, and refreshes meanwhile", async () => {
     const { spend, asked } = provider();
-    const turn = { intervalMs: 1_000, longestMs: 60_000 };
-    while ((await stores[0]!.refreshTurn(turn)).waitMs < 500);
+    const turn = { intervalMs: 1_000, maxWaitMs: 60_000 };
+    while ((await stores[0]!.acquireRefreshSlot(turn)).waitMs < 500);
     const accessTokenFor = gateway(0, spend, { perSecond: 1, waitMs: 20 });
     const session = await storeSession(stores[0]!);
     expect(await accessTokenFor(session)).toEqual({ kind: "unavailable", retryAfterSeconds: 5 });

@@ -1,33 +1,33 @@
-// Redis as the clock of all instances: who is asked for the time, and when.
+// The Redis server's clock as the shared clock of all instances, measured by TIME every 5 s and after each connect.
 import { Cluster } from "ioredis";
 import type { RedisClient } from "./redis-connection.ts";
 import { createStoreClock, type StoreClock } from "../store-clock.ts";
 
 export type RedisClock = Pick<StoreClock, "nowMs" | "setBackAtMs"> & {
-  /** Resolves once the time is known. @throws what asking throws */
+  /** Resolves after the first successful measurement. @throws GatewayError store_unavailable */
   untilKnown(): Promise<void>;
   close(): void;
 };
 
 type Attempt = <T>(command: () => Promise<T>) => Promise<T>;
 
-type Parts = {
+type RedisClockOptions = {
   client: RedisClient;
   attempt: Attempt;
-  /** The nodes of a Cluster have clocks of their own: all instances ask the master of this key's slot. */
+  /** Cluster nodes have different clocks, so all instances read the clock of the master that has this key's slot. */
   name: string;
 };
 
 const MEASURE_EVERY_MS = 5_000;
 
-/** To be called before anything else listens for `ready`: then no other answer of a connection precedes the time. */
-export function followRedisClock({ client, attempt, name }: Parts): RedisClock {
-  const ask = (): Promise<unknown> =>
+/** Call it before other listeners of `ready` are added, so that TIME is the first command of a connection. */
+export function followRedisClock({ client, attempt, name }: RedisClockOptions): RedisClock {
+  const readTime = (): Promise<unknown> =>
     client instanceof Cluster ? client.eval("return redis.call('TIME')", 1, name) : client.time();
-  const clock = createStoreClock({ askMs: async () => millisecondsOf(await attempt(ask)) });
-  // Without an answer the clock goes on by what was measured last.
+  const clock = createStoreClock({ readStoreMs: async () => millisecondsOf(await attempt(readTime)) });
+  // After a failure the last measurement stays in use.
   const measure = (): void => void clock.measure().catch(() => undefined);
-  // Another server, perhaps, with another clock.
+  // After a reconnect the server, and so its clock, may be another one.
   client.on("ready", measure);
   const timer = setInterval(measure, MEASURE_EVERY_MS).unref();
   return {
@@ -38,10 +38,10 @@ export function followRedisClock({ client, attempt, name }: Parts): RedisClock {
   };
 }
 
-/** Seconds and microseconds. */
+/** @param time reply of TIME: seconds and microseconds */
 function millisecondsOf(time: unknown): number {
   const [seconds, microseconds] = (Array.isArray(time) ? time : []).map(Number);
   const ms = (seconds ?? Number.NaN) * 1_000 + (microseconds ?? Number.NaN) / 1_000;
-  if (Number.isNaN(ms)) throw new TypeError("TIME was not answered with a time");
+  if (Number.isNaN(ms)) throw new TypeError("unexpected reply to TIME");
   return ms;
 }

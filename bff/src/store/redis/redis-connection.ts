@@ -1,4 +1,4 @@
-// How the gateway connects to Redis: URL forms, deadlines, and no command that runs twice or waits in a queue.
+// Redis connections for every form of REDIS_URL, without offline queue, retries or resent commands.
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions as TlsOptions } from "node:tls";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
@@ -15,29 +15,29 @@ export type ConnectionOptions = { url: string; timeoutMs: number; access?: Redis
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * A timed-out command may still run later, and a resent one runs twice: so nothing is queued, resent or retried here,
- * and every script tolerates having run already. Not `commandTimeout`: see deadline.ts.
+ * A timed-out command may still run later, and a resent one may run twice. So no command is queued, resent or retried, and
+ * every script is idempotent. Time-outs come from deadline.ts instead of `commandTimeout`.
  */
 const requestPathOptions = (timeoutMs: number) =>
   ({
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A connection that went silent is given up: TCP alone would take a quarter of an hour to notice.
+    // Closes a dead connection; TCP alone would take about 15 minutes to notice.
     socketTimeout: Math.max(2_500, 6 * timeoutMs),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // CLIENT SETINFO would fill ACL LOG at every connection: Redis before 7.2 has no such subcommand to allow.
+    // CLIENT SETINFO would add an ACL LOG entry per connection: Redis before 7.2 cannot allow the subcommand.
     disableClientInfo: true,
     retryStrategy: (attempt: number) => Math.min(20 * 2 ** attempt, 500) * (0.75 + Math.random() / 2),
-    // After a failover only a new connection reaches the new master.
+    // After a failover, only a new connection reaches the new master.
     reconnectOnError: (error: Error) => redisErrorCode(error) === "READONLY",
   }) satisfies RedisOptions;
 
 /**
- * Lets the commands of one turn of the event loop leave in one write; costs a fifth less CPU per read than ioredis's
- * automatic pipelines. Not under Cluster, where a stream per node would have to be found.
+ * Sends all commands of one event loop iteration in one write (cork). Costs a fifth less CPU per read than ioredis's
+ * auto-pipelining. No-op for a Cluster, which has one stream per node.
  */
-export function gatherWrites(client: RedisClient): () => void {
+export function batchWrites(client: RedisClient): () => void {
   if (client instanceof Cluster) return () => undefined;
   let isCorked = false;
   return () => {
@@ -57,21 +57,21 @@ export function connectRedis(options: ConnectionOptions): RedisClient {
   return connect(options, requestPathOptions(options.timeoutMs));
 }
 
-/** Opens a connection for client-side-caching notifications, which ioredis drops under RESP3. Not for Cluster. */
-export function connectForNotifications(options: ConnectionOptions): Redis {
-  return connect(options, { ...requestPathOptions(options.timeoutMs), ...LISTENING }) as Redis;
+/** Opens a RESP2 connection for client-side caching invalidations, which ioredis drops under RESP3. Not for a Cluster. */
+export function connectForInvalidations(options: ConnectionOptions): Redis {
+  return connect(options, { ...requestPathOptions(options.timeoutMs), ...SUBSCRIBER_OPTIONS }) as Redis;
 }
 
 /**
- * Opens a connection that is to listen only: to the server, the master, or one node of a Cluster, where a message
- * reaches all of them. It gives up at the first fault, and whoever opened it opens another. @param attempt picks the node
+ * Opens a pub/sub connection to the server, the master, or one node of a Cluster (messages reach all nodes). It does not
+ * reconnect: the caller opens a new one. @param attempt selects the node: the next one for each attempt
  */
-export function connectListener(options: ConnectionOptions, attempt: number): Redis {
-  const once = { ...LISTENING, retryStrategy: never, sentinelRetryStrategy: never } as const;
+export function connectSubscriber(options: ConnectionOptions, attempt: number): Redis {
+  const once = { ...SUBSCRIBER_OPTIONS, retryStrategy: never, sentinelRetryStrategy: never } as const;
   return connect(options, { ...requestPathOptions(options.timeoutMs), ...once }, attempt) as Redis;
 }
 
-const LISTENING = { protocol: 2, autoResubscribe: false } as const;
+const SUBSCRIBER_OPTIONS = { protocol: 2, autoResubscribe: false } as const;
 const never = () => null;
 
 type OpeningOptions = Omit<ReturnType<typeof requestPathOptions>, "retryStrategy"> & {
@@ -81,7 +81,7 @@ type OpeningOptions = Omit<ReturnType<typeof requestPathOptions>, "retryStrategy
 function connect(
   { url, access = {} }: ConnectionOptions,
   options: OpeningOptions,
-  listenerAttempt?: number,
+  subscriberAttempt?: number,
 ): RedisClient {
   const address = addressOf(url);
   const { topology, servers, masterName, db } = address;
@@ -102,22 +102,22 @@ function connect(
         ...(sentinel.password === undefined ? {} : { sentinelPassword: sentinel.password }),
       }),
     );
-  if (listenerAttempt !== undefined)
-    return new Redis({ ...options, ...server, ...servers[listenerAttempt % servers.length] });
+  if (subscriberAttempt !== undefined)
+    return new Redis({ ...options, ...server, ...servers[subscriberAttempt % servers.length] });
   const { retryStrategy, ...perNode } = options;
   return new Cluster(servers, {
     redisOptions: { ...perNode, ...server },
     enableOfflineQueue: false,
-    // By default ioredis connects to the resolved address of a node, which a certificate for its host name does not name.
+    // By default ioredis connects to the resolved address of a node, which its certificate does not contain.
     dnsLookup: (host, done) => done(null, host),
-    // Not its automatic pipelines: a command in one that meets a moved slot fails instead of following it, for as long as
-    // the table of slots is old.
+    // Without auto-pipelining: until the slot table is refreshed, pipelined commands to a moved slot fail instead of being
+    // redirected.
     clusterRetryStrategy: retryStrategy,
     slotsRefreshTimeout: 2_000,
   });
 }
 
-/** ioredis continues in database 0 if SELECT fails during the handshake: sessions would be in the wrong database. */
+/** If SELECT fails during the handshake, ioredis continues in database 0. Disconnects instead. */
 function onlyInDatabase(db: number, client: Redis): Redis {
   if (db !== 0) client.on("error", () => (client.status === "connect" ? client.disconnect(true) : undefined));
   return client;
@@ -144,7 +144,7 @@ function accessOptions(
   };
 }
 
-/** ioredis copies these properties for each connection, which calls the getters. */
+/** The getters read the files again for every connection, because ioredis copies the properties each time. */
 function tlsOptions(files: NonNullable<RedisAccess["tlsFiles"]>): TlsOptions {
   const options: TlsOptions = { checkServerIdentity };
   for (const name of ["ca", "cert", "key"] as const) {
@@ -154,14 +154,14 @@ function tlsOptions(files: NonNullable<RedisAccess["tlsFiles"]>): TlsOptions {
   return options;
 }
 
-/** A file that is being replaced may be missing for a moment; an exception here would end ioredis's reconnecting. */
+/** Keeps the last content while the file is missing during its replacement: an exception would stop ioredis from reconnecting. */
 function rereading(file: string): () => Buffer {
   let content = readFileSync(file);
   return () => {
     try {
       content = readFileSync(file);
     } catch {
-      // The previous content is still the best there is.
+      // The file is being replaced.
     }
     return content;
   };

@@ -1,5 +1,5 @@
-// Why no connection to Redis can be established. ioredis reports a Cluster node or a Sentinel that cannot be reached as
-// "Connection is closed": one probe of each server finds the cause.
+// Diagnosis of failed Redis connections: probes each server, because ioredis reports an unreachable Cluster node or
+// Sentinel only as "Connection is closed".
 import { Redis, type RedisOptions } from "ioredis";
 import { RedisConnectionError, redisErrorCode, NO_RESPONSE } from "./redis-errors.ts";
 import type { RedisAddress, RedisServer } from "../../config/redis-address.ts";
@@ -14,7 +14,7 @@ export type ProbeOptions = {
   connectTimeoutMs: number;
 };
 
-/** @returns the first error found, undefined where every server that had to respond did */
+/** @returns the first error found; undefined if all required servers respond */
 export async function diagnoseRedis(options: ProbeOptions): Promise<RedisConnectionError | undefined> {
   const { address } = options;
   if (address.topology === "sentinel") return diagnoseSentinels(options);
@@ -66,7 +66,7 @@ async function probe<T>(
   server: RedisServer,
   { serverOptions, sentinelOptions, connectTimeoutMs }: ProbeOptions,
   role: "server" | "sentinel",
-  ask: (client: Redis) => Promise<T>,
+  query: (client: Redis) => Promise<T>,
 ): Promise<T | RedisConnectionError> {
   const client = new Redis({
     ...(role === "server" ? serverOptions : sentinelOptions),
@@ -82,7 +82,7 @@ async function probe<T>(
   client.on("error", (error: unknown) => (reported ??= error));
   try {
     await client.connect();
-    return await ask(client);
+    return await query(client);
   } catch (error) {
     const cause = redisErrorCode(error) === NO_RESPONSE ? (reported ?? error) : error;
     return new RedisConnectionError(redisErrorCode(cause), server);
@@ -91,7 +91,7 @@ async function probe<T>(
   }
 }
 
-/** A diagnosis opens connections of its own. */
+/** A diagnosis opens connections, so it is rate-limited. */
 const DIAGNOSE_EVERY_MS = 5_000;
 
 type ReporterOptions = {
@@ -102,29 +102,29 @@ type ReporterOptions = {
 
 export type ErrorReporter = {
   report(error: unknown): void;
-  /** @returns why a command failed: without a connection the reason for that, otherwise `error` */
+  /** @returns the cause of a failed command: why there is no connection, or `error` itself while connected */
   causeOf(error: unknown): unknown;
-  /** The connection is ready. */
+  /** Forgets the cause once the connection is ready. */
   clear(): void;
 };
 
-/** Reports errors. One that does not name its cause while there is no connection starts a diagnosis first. */
+/** Reports connection errors. An error without a cause, received while disconnected, starts a diagnosis first. */
 export function createErrorReporter({ isReady, diagnose, onError }: ReporterOptions): ErrorReporter {
   let known: unknown;
   let nextDiagnosisMs = -Infinity;
-  const tell = (error: unknown): void => {
+  const reportCause = (error: unknown): void => {
     known = error;
     onError?.(error);
   };
   return {
     report(error) {
       if (isReady()) onError?.(error);
-      else if (redisErrorCode(error) !== NO_RESPONSE) tell(error);
+      else if (redisErrorCode(error) !== NO_RESPONSE) reportCause(error);
       else if (performance.now() >= nextDiagnosisMs) {
         nextDiagnosisMs = performance.now() + DIAGNOSE_EVERY_MS;
         diagnose().then(
-          (found) => (isReady() ? undefined : tell(found ?? known ?? error)),
-          () => tell(known ?? error),
+          (found) => (isReady() ? undefined : reportCause(found ?? known ?? error)),
+          () => reportCause(known ?? error),
         );
       }
     },

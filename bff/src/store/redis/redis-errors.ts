@@ -1,16 +1,16 @@
-// What an error of the Redis client means: one code, and one sentence with the cure. ioredis and Redis wrap the cause
-// in several ways, so every caller asks here.
+// Classification of Redis client errors: a code, and one sentence with the fix. ioredis and Redis wrap causes in several
+// ways; all callers use these functions.
 import type { RedisServer } from "../../config/redis-address.ts";
 
-/** No reply within REDIS_TIMEOUT_MS, or a connection that closed without saying why. */
+/** No reply within REDIS_TIMEOUT_MS, or a connection closed without an error. */
 export const NO_RESPONSE = "NO_RESPONSE";
 
-/** Found by `diagnoseRedis`. */
+/** Result of `diagnoseRedis`. */
 export class RedisConnectionError extends Error {
   override readonly name = "RedisConnectionError";
   readonly code: string;
   readonly server: RedisServer;
-  /** Without the cause: an error reply of ioredis carries the command, and AUTH the password. */
+  /** Has no `cause`: error replies of ioredis contain the command, and AUTH contains the password. */
   constructor(code: string, server: RedisServer) {
     super(code);
     this.code = code;
@@ -18,7 +18,7 @@ export class RedisConnectionError extends Error {
   }
 }
 
-/** Redis puts its code first in the text; there is nothing else to decide on. */
+/** Error codes of Redis, the first word of a reply. */
 const REPLY_CODES: ReadonlySet<string> = new Set([
   "WRONGPASS",
   "NOAUTH",
@@ -35,7 +35,7 @@ const REPLY_CODES: ReadonlySet<string> = new Set([
   "TRYAGAIN",
 ]);
 
-/** Replies that have no code of their own (`ERR …`), as Redis 6.2 to 8 and Valkey word them. */
+/** Replies without a code (`ERR …`), as worded by Redis 6.2 to 8 and Valkey. */
 const REPLY_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^ERR This instance has cluster support disabled/, "NOT_A_CLUSTER"],
   [/^ERR unknown command '?`?sentinel/i, "NOT_A_SENTINEL"],
@@ -48,7 +48,7 @@ const REPLY_TEXTS: readonly (readonly [RegExp, string])[] = [
 
 const SYSTEM_CODE = /^(E[A-Z_]+|ERR_(TLS|SSL)_[A-Z0-9_]+|[A-Z_]*(CERT|CRL|CA|SIGNATURE|SIGNED)[A-Z_]*)$/;
 
-/** @returns a code that contains no secret, NO_RESPONSE where the error does not tell */
+/** @returns a code without secrets; NO_RESPONSE if the error has none */
 export function redisErrorCode(error: unknown): string {
   for (const each of causesOf(error)) {
     if (each instanceof RedisConnectionError) return each.code;
@@ -74,7 +74,7 @@ function* causesOf(error: unknown, depth = 0): Generator<Error> {
   for (const each of [...inner, ...previous]) yield* causesOf(each, depth + 1);
 }
 
-/** @returns whether the server responded and refused: waiting does not help, the configuration has to change */
+/** Whether the server rejected the gateway: a retry does not help, the configuration must change. */
 export function isRefusal(code: string): boolean {
   return REFUSED.has(code);
 }
@@ -101,7 +101,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   ETIMEDOUT: "No connection in time. Check the firewall, and whether the port speaks TLS if REDIS_URL says rediss://",
   NOT_A_CLUSTER: "The server is not a Cluster. Use redis:// or rediss://",
   IS_A_CLUSTER: "The server belongs to a Cluster. Use redis+cluster:// or rediss+cluster://",
-  NOT_A_SENTINEL: "The server is no Sentinel. Name the Sentinels' port (26379), or use redis:// or rediss://",
+  NOT_A_SENTINEL: "The server is not a Sentinel. Name the Sentinels' port (26379), or use redis:// or rediss://",
   UNKNOWN_MASTER: "The Sentinels monitor no master of that name. Correct the path of REDIS_URL",
   NO_SUCH_DATABASE: "The server has no database of that number. Correct it or raise `databases`",
   TOO_MANY_CLIENTS: "The server has reached its connection limit. Raise `maxclients`",
@@ -117,7 +117,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 const UNTRUSTED = "The certificate of the server is not signed by a trusted CA. Name the CA in REDIS_CA_FILE";
 const NO_TLS = "The TLS handshake failed. Check whether the port speaks TLS and demands a client certificate";
 
-/** One sentence of cause and cure, for the log, readiness and the command line. */
+/** @returns one sentence with cause and fix, for the log, /readyz and the command line */
 export function redisErrorText(error: unknown): string {
   const code = redisErrorCode(error);
   const text =

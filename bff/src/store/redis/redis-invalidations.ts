@@ -1,127 +1,130 @@
-// What Redis tells about session records that change: client-side-caching notifications over a connection of their
-// own, and the proof, over that same connection, that none of them is missing.
+// Cache invalidation by Redis client-side caching (CLIENT TRACKING, BCAST mode) on a connection of its own, with PINGs on
+// the same connection that prove that no invalidation is missing.
 import { randomBytes } from "node:crypto";
 import { Cluster, type Redis } from "ioredis";
 import { createDeadline } from "../deadline.ts";
-import { connectForNotifications, type ConnectionOptions, type RedisClient } from "./redis-connection.ts";
+import { connectForInvalidations, type ConnectionOptions, type RedisClient } from "./redis-connection.ts";
 import type { RedisNames } from "./redis-names.ts";
-import { MAX_STALENESS_MS, type ChangeFeed, type ChangeListener, type FeedState } from "../store.ts";
+import { MAX_STALENESS_MS, type InvalidationFeed, type InvalidationListener, type FeedState } from "../store.ts";
 
-type Parts = ConnectionOptions & {
-  /** The connection that everything else goes over. What it talks to is what must be heard. */
+type InvalidationOptions = ConnectionOptions & {
+  /** The connection of all other commands. Invalidations must come from the same server. */
   client: RedisClient;
   names: Pick<RedisNames, "keyOfSession" | "trackingPrefix">;
 };
 
 const CHANNEL = "__redis__:invalidate";
-/** Several times within the bound: one late answer is no reason to do without the cache. */
-const ASK_EVERY_MS = MAX_STALENESS_MS / 5;
+/** Several PINGs per MAX_STALENESS_MS, so that a single late reply does not disable the cache. */
+const PING_EVERY_MS = MAX_STALENESS_MS / 5;
 const RETRY_MS = { first: 500, longest: 30_000 };
 
-const CONNECTING: FeedState = { kind: "silent", reason: "the connection that tells of changes is not there" };
-const IMPOSSIBLE: FeedState = {
-  kind: "impossible",
-  reason: "REDIS_URL names a Cluster, whose nodes tell of changes each on its own",
+const CONNECTING: FeedState = { kind: "disconnected", reason: "the invalidation connection is not established" };
+const UNSUPPORTED: FeedState = {
+  kind: "unsupported",
+  reason: "REDIS_URL is a Cluster, where each node sends invalidations for its own keys only",
 };
 
 /**
- * The connection speaks RESP2, for ioredis drops the pushes of RESP3, and redirects the notifications to itself: so
- * notifications and proof cannot be lost one without the other, and no second connection has to live for them.
- * A PING that was sent after a change was acknowledged is answered after its notification.
+ * Uses RESP2, because ioredis drops the push messages of RESP3, and redirects the invalidations to this same connection.
+ * Redis replies in order: the reply to a PING sent after a change follows the invalidation of that change. So a recent
+ * reply proves that no older change was missed.
  */
-export function subscribeRedisInvalidations(parts: Parts, listener: ChangeListener): ChangeFeed {
-  const { client, names } = parts;
-  if (client instanceof Cluster) return deaf(listener);
-  const connection = connectForNotifications(parts);
-  const inTime = createDeadline(parts.timeoutMs);
+export function subscribeRedisInvalidations(
+  options: InvalidationOptions,
+  listener: InvalidationListener,
+): InvalidationFeed {
+  const { client, names } = options;
+  if (client instanceof Cluster) return unsupportedFeed(listener);
+  const connection = connectForInvalidations(options);
+  const inTime = createDeadline(options.timeoutMs);
   let state = CONNECTING;
-  let provenMs = -Infinity;
-  let askedMs = -Infinity;
-  /** Counts lives of the connection: what belongs to an earlier one means nothing. */
-  let life = 0;
+  let freshAtMs = -Infinity;
+  let pingedAtMs = -Infinity;
+  /** Incremented with every connection; results of earlier ones are ignored. */
+  let epoch = 0;
   let retry: { timer?: NodeJS.Timeout; nextMs: number } = { nextMs: RETRY_MS.first };
-  let probe: { name: string; heard: () => void } | undefined;
+  let probe: { name: string; resolve: () => void } | undefined;
 
-  const become = (next: FeedState): void => {
+  const setState = (next: FeedState): void => {
     state = next;
     listener.onState(next);
   };
-  const lose = (): void => {
-    life += 1;
-    provenMs = -Infinity;
+  const onClose = (): void => {
+    epoch += 1;
+    freshAtMs = -Infinity;
     listener.anyChanged();
-    if (state.kind === "hearing") become(CONNECTING);
+    if (state.kind === "connected") setState(CONNECTING);
   };
-  const begin = (): void => {
+  const startTracking = (): void => {
     if (client.status !== "ready" || connection.status !== "ready") return;
-    const mine = (life += 1);
-    setUp({ connection, client, prefix: names.trackingPrefix, inTime, expectProbe }).then(
+    const ownEpoch = (epoch += 1);
+    enableTracking({ connection, client, prefix: names.trackingPrefix, inTime, expectProbe }).then(
       () => {
-        if (mine !== life) return;
+        if (ownEpoch !== epoch) return;
         retry = { nextMs: RETRY_MS.first };
-        become({ kind: "hearing" });
+        setState({ kind: "connected" });
       },
       (error: unknown) => {
-        if (mine !== life) return;
-        become({ kind: "silent", reason: reasonOf(error) });
+        if (ownEpoch !== epoch) return;
+        setState({ kind: "disconnected", reason: reasonOf(error) });
         const timer = setTimeout(() => connection.disconnect(true), retry.nextMs).unref();
         retry = { timer, nextMs: Math.min(retry.nextMs * 2, RETRY_MS.longest) };
       },
     );
   };
-  const expectProbe = (name: string) => new Promise<void>((heard) => (probe = { name, heard }));
-  const hear = (_channel: unknown, changed: unknown): void => {
-    // FLUSHALL and FLUSHDB name no key.
+  const expectProbe = (name: string) => new Promise<void>((resolve) => (probe = { name, resolve }));
+  const onInvalidation = (_channel: unknown, changed: unknown): void => {
+    // FLUSHALL and FLUSHDB send null instead of keys.
     if (!Array.isArray(changed)) return listener.anyChanged();
     for (const name of changed.map(String)) {
-      if (name === probe?.name) probe.heard();
+      if (name === probe?.name) probe.resolve();
       const key = names.keyOfSession(name);
       if (key !== undefined) listener.changed(key);
     }
   };
-  const ask = (nowMs: number): void => {
-    askedMs = nowMs;
-    const mine = life;
+  const ping = (nowMs: number): void => {
+    pingedAtMs = nowMs;
+    const ownEpoch = epoch;
     connection.ping().then(
       () => {
-        if (mine === life) provenMs = Math.max(provenMs, nowMs);
+        if (ownEpoch === epoch) freshAtMs = Math.max(freshAtMs, nowMs);
       },
-      // The connection is being given up: "close" follows.
+      // The connection is closing: "close" follows.
       () => undefined,
     );
   };
   const reconnect = (): void => {
-    lose();
-    // To the same server as the other connection: after a failover that is another one.
+    onClose();
+    // The command connection may have failed over to another server: follow it.
     if (connection.status === "ready") connection.disconnect(true);
   };
 
-  connection.on("ready", begin);
-  connection.on("close", lose);
+  connection.on("ready", startTracking);
+  connection.on("close", onClose);
   connection.on("error", () => undefined);
-  connection.on("messageBuffer", hear);
-  client.on("ready", begin);
+  connection.on("messageBuffer", onInvalidation);
+  client.on("ready", startTracking);
   client.on("close", reconnect);
 
   return {
-    isConnected: () => state.kind === "hearing",
+    isConnected: () => state.kind === "connected",
     isFresh() {
-      if (state.kind !== "hearing") return false;
+      if (state.kind !== "connected") return false;
       const nowMs = performance.now();
-      if (nowMs - askedMs >= ASK_EVERY_MS) ask(nowMs);
-      return nowMs - provenMs < MAX_STALENESS_MS;
+      if (nowMs - pingedAtMs >= PING_EVERY_MS) ping(nowMs);
+      return nowMs - freshAtMs < MAX_STALENESS_MS;
     },
     state: () => state,
     close() {
       clearTimeout(retry.timer);
-      client.off("ready", begin).off("close", reconnect);
-      connection.off("close", lose);
+      client.off("ready", startTracking).off("close", reconnect);
+      connection.off("close", onClose);
       connection.disconnect();
     },
   };
 }
 
-type SetUp = {
+type TrackingOptions = {
   connection: Redis;
   client: Redis;
   prefix: string;
@@ -129,21 +132,21 @@ type SetUp = {
   expectProbe: (name: string) => Promise<void>;
 };
 
-/** Nothing is believed that was not seen: at the end a change made over the other connection has to be told of. */
-async function setUp({ connection, client, prefix, inTime, expectProbe }: SetUp): Promise<void> {
+/** Enables tracking and verifies it end to end: a write on the command connection must arrive as an invalidation. */
+async function enableTracking({ connection, client, prefix, inTime, expectProbe }: TrackingOptions): Promise<void> {
   const id = String(await inTime(connection.client("ID")));
   await inTime(connection.call("CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", prefix));
   const [here, there] = await inTime(Promise.all([runIdOf(connection), runIdOf(client)]));
-  if (here === undefined || here !== there) throw new OtherServer();
+  if (here === undefined || here !== there) throw new DifferentServerError();
   await inTime(connection.subscribe(CHANNEL));
   const probeName = `${prefix}${randomBytes(12).toString("base64url")}}:probe`;
-  const heard = expectProbe(probeName);
+  const received = expectProbe(probeName);
   await inTime(client.set(probeName, "1", "PX", 1_000));
-  await inTime(heard);
+  await inTime(received);
 }
 
-class OtherServer extends Error {
-  override readonly name = "OtherServer";
+class DifferentServerError extends Error {
+  override readonly name = "DifferentServerError";
 }
 
 async function runIdOf(client: Redis): Promise<string | undefined> {
@@ -151,16 +154,16 @@ async function runIdOf(client: Redis): Promise<string | undefined> {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof OtherServer) return "REDIS_URL leads to more than one server";
+  if (error instanceof DifferentServerError) return "REDIS_URL leads to more than one server";
   const [word] = error instanceof Error ? error.message.split(" ", 1) : [];
   if (word === "NOPERM")
-    return "the user of REDIS_URL may not hear of changes: allow it client|id, client|tracking, subscribe, ping and the channel __redis__:invalidate";
+    return "the user of REDIS_URL lacks permissions for invalidations: allow client|id, client|tracking, subscribe, ping and the channel __redis__:invalidate";
   return word === "ERR"
-    ? "the server of REDIS_URL cannot tell of changes: that takes Redis 6 or newer"
-    : "the server of REDIS_URL did not tell of a change in time";
+    ? "the server of REDIS_URL does not support invalidations: use Redis 6 or newer"
+    : "the server of REDIS_URL did not send an invalidation in time";
 }
 
-function deaf(listener: ChangeListener): ChangeFeed {
-  listener.onState(IMPOSSIBLE);
-  return { isConnected: () => false, isFresh: () => false, state: () => IMPOSSIBLE, close: () => undefined };
+function unsupportedFeed(listener: InvalidationListener): InvalidationFeed {
+  listener.onState(UNSUPPORTED);
+  return { isConnected: () => false, isFresh: () => false, state: () => UNSUPPORTED, close: () => undefined };
 }

@@ -1,5 +1,4 @@
-// The name of every Redis key and channel. All of them begin with the application's prefix (I9): the store has no other
-// way to make a name.
+// Names of all Redis keys and channels. Every name begins with the prefix of the application (I9).
 import type { ApplicationId } from "../../lib/application-id.ts";
 import type { IndexName, SessionKey } from "../store.ts";
 
@@ -7,26 +6,27 @@ export type RedisNames = {
   session(key: SessionKey): string;
   tombstone(key: SessionKey): string;
   index(name: IndexName): string;
-  /** The marker of an index that was closed. */
+  /** Marker of a closed index. */
   closed(name: IndexName): string;
   used(purpose: string, hash: string): string;
   /** @returns the session key, or undefined for any other name */
   keyOfSession(name: string): SessionKey | undefined;
-  /** A SCAN pattern. An application id has no glob characters and no ":", so it matches no other application's keys. */
+  /** SCAN pattern of this application's sessions. Application ids contain no glob characters and no ":". */
   readonly anySession: string;
-  /** For client-side-caching notifications. No other application's names begin with it. */
+  /** Prefix for CLIENT TRACKING; no name of another application begins with it. */
   readonly trackingPrefix: string;
-  readonly refreshTurns: string;
+  /** Next free slot of the token refresh rate limit. */
+  readonly refreshSlots: string;
   readonly clock: string;
-  /** Every end of a session is published here: `<session key> <reason>`. */
+  /** Channel of ended sessions; messages are `<session key> <reason>`. */
   readonly endedChannel: string;
-  /** For an ACL rule, as `~` and as `&` pattern. */
+  /** Pattern for the `~` and `&` rules of an ACL user. */
   readonly aclPattern: string;
 };
 
 const SESSION_SUFFIX = "}:session";
 
-/** The hash tag (in braces) keeps the keys of one script in one Cluster slot. */
+/** The hash tag (in braces) puts the keys of one script into one Cluster slot. */
 export function createRedisNames(application: ApplicationId): RedisNames {
   const prefix = `cloakroom:${application}:`;
   const tagged = `${prefix}{`;
@@ -42,16 +42,16 @@ export function createRedisNames(application: ApplicationId): RedisNames {
         : undefined,
     anySession: `${tagged}*${SESSION_SUFFIX}`,
     trackingPrefix: tagged,
-    refreshTurns: `${tagged}refresh-turns}:next`,
+    refreshSlots: `${tagged}refresh-turns}:next`,
     clock: `${tagged}clock}`,
     endedChannel: `${prefix}session-ended`,
     aclPattern: `${prefix}*`,
   };
 }
 
-/** Sessions of all applications and of the format without application ids. For the administrator only. */
+/** SCAN pattern of the sessions of all applications and of the format without ids. Only for the command line. */
 export const ANY_APPLICATION_SESSION = `cloakroom:*${SESSION_SUFFIX}`;
-/** Everything that releases without application ids stored: their names have the hash tag where the id is now. */
+/** SCAN pattern of all keys of releases without application ids: the hash tag stands where the id is now. */
 export const ANY_UNNAMED_KEY = "cloakroom:{*";
 
 const SESSION_OF_APPLICATION = /^cloakroom:(?:([a-z0-9][a-z0-9-]*):)?\{[^{}]+\}:session$/;

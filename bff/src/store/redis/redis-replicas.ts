@@ -1,5 +1,5 @@
-// What is acknowledged has to outlive its master: such a write counts once a replica has it (Redis WAIT). On a
-// connection of its own, because WAIT holds up everything that was sent behind it.
+// Writes confirmed by replicas (Redis WAIT), so that a failover does not lose them. On a connection of their own, because
+// WAIT blocks all commands behind it.
 import { Cluster, type ChainableCommander, type Redis } from "ioredis";
 import { connectRedis, type ConnectionOptions } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
@@ -12,36 +12,37 @@ export type ConfirmedScripts = {
 };
 
 type Options = ConnectionOptions & {
-  /** Undefined: one with Sentinel, and with a Cluster that has any; otherwise nobody is asked. */
+  /** REDIS_CONFIRM_REPLICAS; undefined: 1 with Sentinel and with a Cluster that has replicas, else 0. */
   replicas: number | undefined;
   onError?: (error: unknown) => void;
 };
 
-type Work = { name: ScriptName; keys: readonly string[]; args: readonly (string | number)[] };
-type Waiting = Work & { resolve: (confirmed: Confirmed) => void; reject: (error: unknown) => void };
+type ScriptCall = { name: ScriptName; keys: readonly string[]; args: readonly (string | number)[] };
+type PendingCall = ScriptCall & { resolve: (confirmed: Confirmed) => void; reject: (error: unknown) => void };
 
-/** @returns undefined where no replica has to confirm anything */
+/** @returns undefined if no confirmation is configured */
 export function createConfirmedScripts(options: Options): ConfirmedScripts | undefined {
   const { url, timeoutMs, replicas, onError } = options;
-  const isOneServer = !/^rediss?\+/.test(url);
-  if (replicas === 0 || (replicas === undefined && isOneServer)) return undefined;
+  const isSingleServer = !/^rediss?\+/.test(url);
+  if (replicas === 0 || (replicas === undefined && isSingleServer)) return undefined;
   const client = connectRedis(options);
   client.on("error", (error: unknown) => onError?.(error));
-  // Time is left for the script itself, and for the answer.
+  // A quarter of the command's time-out, to leave time for the script and the reply.
   const wait = { replicas: replicas ?? 1, waitMs: Math.ceil(timeoutMs / 4) };
-  const run = client instanceof Cluster ? oneByOne(client, { ...wait, replicas }) : inGroups(client, wait);
+  const run =
+    client instanceof Cluster ? createClusterRunner(client, { ...wait, replicas }) : createGroupRunner(client, wait);
   return { run: (name, keys, args) => run({ name, keys, args }), close: () => client.disconnect() };
 }
 
 type Wait = { replicas: number; waitMs: number };
 
-/** Those that come while others wait go together and share one WAIT: it must not be a queue. */
-function inGroups(client: Redis, { replicas, waitMs }: Wait): (work: Work) => Promise<Confirmed> {
-  let next: Waiting[] = [];
+/** Calls that arrive during a WAIT are sent together and share the next one, so that waits do not add up. */
+function createGroupRunner(client: Redis, { replicas, waitMs }: Wait): (call: ScriptCall) => Promise<Confirmed> {
+  let next: PendingCall[] = [];
   let isSending = false;
-  const sendGroup = async (group: readonly Waiting[]): Promise<void> => {
+  const sendGroup = async (group: readonly PendingCall[]): Promise<void> => {
     const pipeline = client.pipeline();
-    for (const work of group) evalIn(pipeline, work);
+    for (const call of group) evalIn(pipeline, call);
     const replies = (await pipeline.wait(replicas, waitMs).exec()) ?? [];
     const isConfirmed = isEnough(replies.at(-1), replicas);
     group.forEach(({ resolve, reject }, index) => {
@@ -59,21 +60,21 @@ function inGroups(client: Redis, { replicas, waitMs }: Wait): (work: Work) => Pr
     }
     isSending = false;
   };
-  return (work) =>
+  return (call) =>
     new Promise((resolve, reject) => {
-      next.push({ ...work, resolve, reject });
+      next.push({ ...call, resolve, reject });
       if (!isSending) void send();
     });
 }
 
-/** Each key has its master, and WAIT must be asked there. */
-function oneByOne(client: Cluster, { replicas, waitMs }: { replicas: number | undefined; waitMs: number }) {
-  return async ({ name, keys, args }: Work): Promise<Confirmed> => {
+/** WAIT must run on the master of the key, so every call has its own. */
+function createClusterRunner(client: Cluster, { replicas, waitMs }: { replicas: number | undefined; waitMs: number }) {
+  return async ({ name, keys, args }: ScriptCall): Promise<Confirmed> => {
     const { lua, numberOfKeys } = SCRIPTS[name];
     const reply = await client.eval(lua, numberOfKeys, ...keys, ...args);
     const wanted = replicas ?? (client.nodes("slave").length > 0 ? 1 : 0);
     if (wanted === 0) return { reply, isConfirmed: true };
-    // The key only names the master.
+    // EXISTS routes the pipeline to the master of the key.
     const replies = await client
       .pipeline()
       .exists(keys[0] ?? "")
@@ -83,8 +84,8 @@ function oneByOne(client: Cluster, { replicas, waitMs }: { replicas: number | un
   };
 }
 
-/** Not by its hash: a server that has just become master may not know the script. */
-function evalIn(pipeline: ChainableCommander, { name, keys, args }: Work): void {
+/** EVAL instead of EVALSHA: a newly promoted master may not have the script. */
+function evalIn(pipeline: ChainableCommander, { name, keys, args }: ScriptCall): void {
   const { lua, numberOfKeys } = SCRIPTS[name];
   pipeline.eval(lua, numberOfKeys, ...keys, ...args);
 }

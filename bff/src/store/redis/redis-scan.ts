@@ -1,4 +1,4 @@
-// SCAN over one server or over every master of a Cluster, in steps that do not block Redis.
+// SCAN over one server or over all masters of a Cluster, in steps that do not block Redis.
 import { Cluster } from "ioredis";
 import type { RedisClient } from "./redis-connection.ts";
 
@@ -6,7 +6,7 @@ type Attempt = <T>(command: () => Promise<T>) => Promise<T>;
 
 const KEYS_PER_STEP = 500;
 
-/** A key that exists throughout is found, perhaps twice. @throws what `attempt` throws */
+/** Yields every key that exists during the whole scan, possibly twice. @throws the error of `attempt` */
 export async function* scanNames(client: RedisClient, attempt: Attempt, pattern: string): AsyncIterable<string[]> {
   for (const node of client instanceof Cluster ? client.nodes("master") : [client]) {
     let cursor = "";

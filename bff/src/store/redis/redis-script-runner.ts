@@ -1,4 +1,4 @@
-// How a script reaches Redis: by its hash where that is safe.
+// Runs Lua scripts: by EVALSHA, or by EVAL on a Cluster.
 import { Cluster, type Redis } from "ioredis";
 import type { RedisClient } from "./redis-connection.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
@@ -9,8 +9,8 @@ export type RunScript = (name: ScriptName, keys: readonly string[], args: Argume
 
 export function createScriptRunner(client: RedisClient): RunScript {
   if (client instanceof Cluster) {
-    // ioredis takes a script for known to a connection once it was sent there, also where the answer was that its slot
-    // has moved: the next one by its hash then fails with NOSCRIPT.
+    // ioredis assumes that a node has a script once it was sent there, even if the reply was MOVED: the next EVALSHA would
+    // fail with NOSCRIPT.
     return async (name, keys, args) => client.eval(SCRIPTS[name].lua, SCRIPTS[name].numberOfKeys, ...keys, ...args);
   }
   for (const [name, script] of Object.entries(SCRIPTS)) client.defineCommand(name, script);

@@ -1,5 +1,5 @@
-// The Lua of the session store. Each script is one atomic decision on one slot; time is always Redis's own, so
-// instances whose clocks differ agree on every limit.
+// Lua scripts of the session store. Each one is atomic and uses the keys of one Cluster slot. All times come from the
+// server's clock, so that instances with different clocks agree.
 import type { RefreshClaim } from "../store.ts";
 
 const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)\n";
@@ -8,11 +8,11 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
  * Fields of a session hash:
  * s  koa-session JSON      t  sealed token set     v  token version
  * x  absolute end, ms      i  idle limit, ms
- * o  owner of the refresh lease (still there after the lease ran out: the outcome is unknown)    l  end of lease, ms
- * r  when its tokens can be spent or renewed no more, ms    w  how long that was when they were stored, ms
- * a  when it was last said to be in use, ms
- * c  when somebody first found that lease run out, ms
- * e  the end of the sealed token set: random, and another one whenever the set is
+ * o  owner of the refresh lease (kept after the lease expires: the outcome is unknown)    l  end of lease, ms
+ * r  when the refresh token expires, ms    w  its remaining life when it was stored, ms
+ * a  last slide, ms
+ * c  when a claim first found the lease expired, ms
+ * e  last 24 characters of the sealed token set: random, so they change with every write
  */
 export const SCRIPTS = {
   /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms, token life ms or ''. */
@@ -60,9 +60,9 @@ if not r[1] then return nil end
 return {redis.call('PTTL', KEYS[1]), tonumber(r[1]) - now, math.min(tonumber(r[2]), tonumber(r[3] or r[2]))}`,
   },
   /**
-   * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone comes first: it also bars a
-   * late create. A user that may not publish ends sessions all the same: those who listen look again by themselves.
-   * Where it is there already it is written again: replicas confirm writes, and whoever asks again wants to know.
+   * KEYS session, tombstone. ARGV reason, tombstone ms, channel, message. The tombstone is written first, so that a late
+   * create fails. PUBLISH may fail (ACL) without failing the script: subscribers also poll. An existing tombstone is
+   * written again, because replicas confirm writes only and a repeated request needs a confirmation too.
    */
   endSession: {
     numberOfKeys: 2,
@@ -74,8 +74,9 @@ if s then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end
 return s`,
   },
   /**
-   * KEYS session. ARGV owner, token version, lease ms, grace ms. A lease that ran out is not taken at once: whoever
-   * held it may have a result in hand that the store was not there to take. The first to find it only leaves a note.
+   * KEYS session. ARGV owner, token version, lease ms, grace ms. An expired lease is not taken over immediately: its holder
+   * may have new tokens that it could not store during an outage. The grace period starts with the first claim that finds
+   * the lease expired.
    */
   claimRefresh: {
     numberOfKeys: 1,
@@ -105,8 +106,8 @@ redis.call('HDEL', KEYS[1], 'c')
 return 1`,
   },
   /**
-   * KEYS session. ARGV owner, tokens, token life ms, '' or 'unchanged'. The owner is the fence: a paused holder that
-   * lost its lease writes nothing. Renewing tokens is no use of the session: its limits stay what they were.
+   * KEYS session. ARGV owner, tokens, token life ms, '' or 'unchanged'. `owner` is the fencing token: a paused holder that
+   * lost its lease writes nothing. A refresh does not count as use: the idle limit is not extended.
    */
   saveTokens: {
     numberOfKeys: 1,
@@ -131,8 +132,8 @@ if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
 if ARGV[2] == 'unspent' then redis.call('HDEL', KEYS[1], 'o', 'l', 'c') else redis.call('HSET', KEYS[1], 'l', 0) end
 return 1`,
   },
-  /** KEYS next turn. ARGV interval ms, longest wait ms. Returns whether it was taken, ms until it comes. */
-  refreshTurn: {
+  /** KEYS next slot. ARGV interval ms, max wait ms. Returns 1 if the slot was acquired, and ms until the slot. */
+  acquireRefreshSlot: {
     numberOfKeys: 1,
     lua: `
 local t = redis.call('TIME') local now = t[1] * 1000 + t[2] / 1000
@@ -142,7 +143,7 @@ if turn - now > tonumber(ARGV[2]) then return {0, wait} end
 redis.call('SET', KEYS[1], string.format('%.3f', turn + tonumber(ARGV[1])), 'PX', wait + 60000)
 return {1, wait}`,
   },
-  /** KEYS one-time value. ARGV owner, lease ms. Its content is the owner of the lease, or '1' once it is used. */
+  /** KEYS one-time value. ARGV owner, lease ms. The value is the owner of the lease, or '1' once used. */
   claimOnce: {
     numberOfKeys: 1,
     lua: `
@@ -184,7 +185,7 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)`,
 
 export type ScriptName = keyof typeof SCRIPTS;
 
-/** What `claimRefresh` returns. */
+/** Parses the reply of `claimRefresh`. */
 export function parseClaim(reply: unknown): RefreshClaim {
   const [kind, first, second, third] = Array.isArray(reply) ? (reply as unknown[]) : [];
   if (kind === "claimed") return { kind, afterUnknown: first === 1 };

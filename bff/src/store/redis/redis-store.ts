@@ -1,4 +1,4 @@
-// The session store in Redis, for one application: every command. Names come from redis-names.ts.
+// Redis implementation of the session store, for one application.
 import type { ApplicationId } from "../../lib/application-id.ts";
 import { Cluster } from "ioredis";
 import type { RedisAccess } from "../../config/redis-access.ts";
@@ -6,11 +6,11 @@ import { createDeadline } from "../deadline.ts";
 import { GatewayError } from "../../errors.ts";
 import { followRedisClock } from "./redis-clock.ts";
 import { subscribeRedisInvalidations } from "./redis-invalidations.ts";
-import { connectRedis, diagnoseConnection, gatherWrites, type RedisClient } from "./redis-connection.ts";
+import { connectRedis, diagnoseConnection, batchWrites, type RedisClient } from "./redis-connection.ts";
 import { createErrorReporter } from "./redis-diagnosis.ts";
 import { redisErrorCode } from "./redis-errors.ts";
 import { createRedisNames } from "./redis-names.ts";
-import { clusterFault, evictionFault } from "./redis-server-checks.ts";
+import { clusterError, evictionError } from "./redis-server-checks.ts";
 import { createConfirmedScripts } from "./redis-replicas.ts";
 import { scanNames } from "./redis-scan.ts";
 import { createScriptRunner } from "./redis-script-runner.ts";
@@ -20,30 +20,30 @@ import {
   ACKNOWLEDGED,
   endReasonFrom,
   TOMBSTONE_MS,
-  type ChangeFeed,
+  type InvalidationFeed,
   type EndListener,
   type OneTimeClaim,
   type Store,
 } from "../store.ts";
 
-type Options = {
+type RedisStoreOptions = {
   url: string;
   timeoutMs: number;
-  /** Part of every name that the store uses (I9). */
+  /** Part of all names (I9). */
   application: ApplicationId;
   access?: RedisAccess | undefined;
   /** See REDIS_CONFIRM_REPLICAS. */
   confirmReplicas?: number | undefined;
-  /** Told of every change, so that the log says when the store went and came back. */
+  /** Called when the connection is established or lost. */
   onStatus?: (status: "ready" | "lost") => void;
   onError?: (error: unknown) => void;
 };
 
-export function createRedisStore(options: Options): Store & { client: RedisClient } {
+export function createRedisStore(options: RedisStoreOptions): Store & { client: RedisClient } {
   const client = connectRedis(options);
   const names = createRedisNames(options.application);
   const run = createScriptRunner(client);
-  /** ioredis says "ready" once more of a connection that it is closing already. */
+  /** ioredis may emit "ready" for a connection that it is already closing. */
   const isReady = () => client.status === "ready" && (client instanceof Cluster || client.stream.writable);
   const errors = createErrorReporter({
     isReady,
@@ -51,17 +51,17 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     onError: options.onError,
   });
   client.on("close", () => options.onStatus?.("lost"));
-  // Without a listener ioredis prints connection errors, address and all, to stderr.
+  // Without a listener ioredis prints connection errors with the address to stderr.
   client.on("error", errors.report);
 
   const inTime = createDeadline(options.timeoutMs);
-  const gather = gatherWrites(client);
+  const batch = batchWrites(client);
   const attempt = async <T>(command: () => Promise<T>): Promise<T> => {
     try {
-      gather();
+      batch();
       return await inTime(command());
     } catch (error) {
-      // Without a connection the error of the connection is reported, once and not with every command.
+      // While disconnected, the connection error is reported once instead of one error per command.
       if (isReady()) options.onError?.(error);
       throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });
     }
@@ -78,30 +78,30 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     (await script(name, keys, ...args)) === 1;
 
   const confirmed = createConfirmedScripts({ ...options, replicas: options.confirmReplicas });
-  /** Written so that a failover should not lose it; where no replica has it in time, it is only said. */
-  const lasting = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
+  /** Runs a write and waits for its replicas; logs NOREPLICAS if they do not confirm in time. */
+  const runConfirmed = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
     if (confirmed === undefined) return { reply: await script(name, keys, ...args), isConfirmed: true };
     const written = await attempt(() => confirmed.run(name, keys, args));
     if (!written.isConfirmed) options.onError?.(new Error("NOREPLICAS"));
     return written;
   };
-  /** Written so that a failover cannot lose it. @throws GatewayError store_unavailable where no replica has it in time */
-  const certain = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
-    const { reply, isConfirmed } = await lasting(name, keys, ...args);
-    if (!isConfirmed) throw new GatewayError("store_unavailable", { reason: "no replica has confirmed it yet" });
+  /** Like `runConfirmed`. @throws GatewayError store_unavailable if the replicas do not confirm in time */
+  const requireConfirmed = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
+    const { reply, isConfirmed } = await runConfirmed(name, keys, ...args);
+    if (!isConfirmed) throw new GatewayError("store_unavailable", { reason: "no replica confirmed the write in time" });
     return reply;
   };
 
   const listeners = new Set<EndListener>();
-  /** Only once somebody listens: a command line that ends sessions needs no second connection. */
+  /** Created with the first listener: the command line needs no second connection. */
   let subscriber: RedisSubscriber | undefined;
-  let mayTell = true;
-  const tellGap = (): void => {
+  let mayPublish = true;
+  const notifyResubscribed = (): void => {
     for (const { onResubscribe } of listeners) onResubscribe();
   };
-  // Its other connection may be back first: whoever looked then asked in vain.
-  client.on("ready", () => (subscriber?.isListening() === true ? tellGap() : undefined));
-  const startListening = () =>
+  // If the subscriber reconnected first, its listeners could not read the store until now: notify them again.
+  client.on("ready", () => (subscriber?.isSubscribed() === true ? notifyResubscribed() : undefined));
+  const subscribe = () =>
     createRedisSubscriber({
       ...options,
       channel: names.endedChannel,
@@ -109,16 +109,16 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
         const [key = "", reason] = message.split(" ");
         if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, endReasonFrom(reason));
       },
-      onListening() {
-        tellGap();
-        // What a script may not tell it keeps to itself: ending sessions matters more. So it is tried here, by nobody's end.
+      onSubscribed() {
+        notifyResubscribed();
+        // Scripts ignore PUBLISH errors, so the permission is tested here, with a message that ends no session.
         attempt(() => client.publish(names.endedChannel, "-")).then(
-          () => (mayTell = true),
-          (error: unknown) => (mayTell = !isRefused(error)),
+          () => (mayPublish = true),
+          (error: unknown) => (mayPublish = !isPermissionError(error)),
         );
       },
     });
-  const feeds: ChangeFeed[] = [];
+  const feeds: InvalidationFeed[] = [];
 
   return {
     client,
@@ -157,7 +157,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async create({ key, session, tokens, idleMs, maxMs, tokenLife = "unknown" }) {
       const keys = [names.session(key), names.tombstone(key)];
       const limits = [idleMs, maxMs, typeof tokenLife === "number" ? tokenLife : ""];
-      return (await lasting("createSession", keys, session, tokens, ...limits)).reply === 1;
+      return (await runConfirmed("createSession", keys, session, tokens, ...limits)).reply === 1;
     },
     async slide(key) {
       await script("slideSession", [names.session(key)]);
@@ -165,10 +165,10 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async end(key, reason) {
       const keys = [names.session(key), names.tombstone(key)];
       const args = [reason, TOMBSTONE_MS, names.endedChannel, `${key} ${reason}`];
-      // What nobody waits to be told of, as the session that a login replaces, is no reason to fail.
+      // Ends without a confirmation to a requester, such as a session replaced by a login, do not fail without replicas.
       const session = ACKNOWLEDGED.has(reason)
-        ? await certain("endSession", keys, ...args)
-        : (await lasting("endSession", keys, ...args)).reply;
+        ? await requireConfirmed("endSession", keys, ...args)
+        : (await runConfirmed("endSession", keys, ...args)).reply;
       return typeof session === "string" ? session : undefined;
     },
     async endReason(key) {
@@ -177,25 +177,28 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     },
     onSessionEnd(listener) {
       listeners.add(listener);
-      subscriber ??= startListening();
+      subscriber ??= subscribe();
       return () => void listeners.delete(listener);
     },
-    listenFault: () =>
-      subscriber === undefined || (subscriber.isListening() && mayTell) ? undefined : deafness(names.aclPattern),
+    subscriptionError: () =>
+      subscriber === undefined || (subscriber.isSubscribed() && mayPublish)
+        ? undefined
+        : subscriptionErrorText(names.aclPattern),
 
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
       parseClaim(await script("claimRefresh", [names.session(key)], owner, tokenVersion, leaseMs, graceMs)),
     renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [names.session(key)], owner, leaseMs),
     async saveTokens(key, owner, tokens, tokenLife = "unchanged") {
       const life = tokenLife === "unknown" ? "" : tokenLife;
-      return (await lasting("saveTokens", [names.session(key)], owner, tokens, life)).reply === 1;
+      return (await runConfirmed("saveTokens", [names.session(key)], owner, tokens, life)).reply === 1;
     },
     async releaseRefresh(key, owner, outcome) {
       await script("releaseRefresh", [names.session(key)], owner, outcome);
     },
-    async refreshTurn({ intervalMs, longestMs }) {
-      const [taken, waitMs] = (await script("refreshTurn", [names.refreshTurns], intervalMs, longestMs)) as number[];
-      return { isTaken: taken === 1, waitMs: Number(waitMs) };
+    async acquireRefreshSlot({ intervalMs, maxWaitMs }) {
+      const slot = await script("acquireRefreshSlot", [names.refreshSlots], intervalMs, maxWaitMs);
+      const [acquired, waitMs] = slot as number[];
+      return { isAcquired: acquired === 1, waitMs: Number(waitMs) };
     },
 
     addToIndex: (name, { key, maxMs, issuedAtSeconds }) =>
@@ -205,7 +208,12 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     },
     listIndex: (name) => attempt(() => client.zrange(names.index(name), "0", "-1")),
     async closeIndex(name, { issuedAtSeconds, ttlMs }) {
-      const keys = await certain("closeIndex", [names.index(name), names.closed(name)], issuedAtSeconds ?? "*", ttlMs);
+      const keys = await requireConfirmed(
+        "closeIndex",
+        [names.index(name), names.closed(name)],
+        issuedAtSeconds ?? "*",
+        ttlMs,
+      );
       return Array.isArray(keys) ? keys.map(String) : [];
     },
     async isClosed(name, issuedAtSeconds) {
@@ -234,7 +242,7 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
     async check() {
       await clock.untilKnown();
       const [memory, cluster] = await attempt(() => Promise.all([client.info("memory"), client.info("cluster")]));
-      return evictionFault(memory) ?? (client instanceof Cluster ? undefined : clusterFault(cluster));
+      return evictionError(memory) ?? (client instanceof Cluster ? undefined : clusterError(cluster));
     },
     async close() {
       clock.close();
@@ -246,13 +254,13 @@ export function createRedisStore(options: Options): Store & { client: RedisClien
   };
 }
 
-function isRefused(error: unknown): boolean {
+function isPermissionError(error: unknown): boolean {
   return error instanceof Error && redisErrorCode(error.cause) === "NOPERM";
 }
 
-function deafness(channels: string): string {
+function subscriptionErrorText(channels: string): string {
   return (
-    "instances cannot tell each other that a session has ended, so its open streams are closed half a minute late. If " +
-    `Redis is there, allow the user of REDIS_URL the channels &${channels} and the commands publish and subscribe`
+    "pub/sub is not available, so open streams of ended sessions are closed up to half a minute late. If Redis is " +
+    `reachable, allow the user of REDIS_URL the channels &${channels} and the commands publish and subscribe`
   );
 }

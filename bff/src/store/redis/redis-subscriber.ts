@@ -1,30 +1,30 @@
-// Hearing what other instances tell through Redis: one connection that only listens, opened again for as long as it
-// takes. What was told while it was away is lost: `onListening` says that there was a gap, and that it is over.
-import { connectListener, type ConnectionOptions } from "./redis-connection.ts";
+// Redis pub/sub subscriber: one connection, reopened with exponential backoff. Messages published while it is
+// disconnected are lost; `onSubscribed` tells the owner to check for missed ones.
+import { connectSubscriber, type ConnectionOptions } from "./redis-connection.ts";
 
-type Options = ConnectionOptions & {
+type SubscriberOptions = ConnectionOptions & {
   channel: string;
   onMessage: (message: string) => void;
-  /** From now on every message comes; those before may be missing. */
-  onListening: () => void;
+  /** Subscribed: messages from now on are received, earlier ones may be missing. */
+  onSubscribed: () => void;
   onError?: (error: unknown) => void;
 };
 
-/** A connection that says nothing may be dead: asked so often, and given up where no answer comes. */
+/** Heartbeat that detects a dead connection. */
 const PING_EVERY_MS = 1_000;
-const LONGEST_PAUSE_MS = 500;
+const MAX_BACKOFF_MS = 500;
 
-export type RedisSubscriber = { isListening: () => boolean; close: () => void };
+export type RedisSubscriber = { isSubscribed: () => boolean; close: () => void };
 
-export function createRedisSubscriber(options: Options): RedisSubscriber {
+export function createRedisSubscriber(options: SubscriberOptions): RedisSubscriber {
   let isClosed = false;
-  let isListening = false;
-  let current: ReturnType<typeof connectListener>;
+  let isSubscribed = false;
+  let current: ReturnType<typeof connectSubscriber>;
   let attempts = 0;
   let failures = 0;
 
   const open = (): void => {
-    const client = connectListener(options, attempts++);
+    const client = connectSubscriber(options, attempts++);
     current = client;
     let pings: NodeJS.Timeout | undefined;
     const fail = (error: unknown): void => {
@@ -37,22 +37,22 @@ export function createRedisSubscriber(options: Options): RedisSubscriber {
     client.once("ready", () => {
       client.subscribe(options.channel).then(() => {
         failures = 0;
-        isListening = true;
+        isSubscribed = true;
         pings = setInterval(() => void client.ping().catch(fail), PING_EVERY_MS).unref();
-        options.onListening();
+        options.onSubscribed();
       }, fail);
     });
     client.once("end", () => {
       clearInterval(pings);
-      isListening = false;
+      isSubscribed = false;
       if (isClosed) return;
-      const pauseMs = Math.min(20 * 2 ** failures++, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2);
-      setTimeout(() => (isClosed ? undefined : open()), pauseMs).unref();
+      const backoffMs = Math.min(20 * 2 ** failures++, MAX_BACKOFF_MS) * (0.75 + Math.random() / 2);
+      setTimeout(() => (isClosed ? undefined : open()), backoffMs).unref();
     });
   };
   open();
   return {
-    isListening: () => isListening,
+    isSubscribed: () => isSubscribed,
     close() {
       isClosed = true;
       current.disconnect();

@@ -1,11 +1,11 @@
-// Whether a TLS certificate names the server that was asked for (RFC 9525), also where that is an IPv6 address.
+// TLS server identity check (RFC 9525) that also works for IPv6 addresses.
 import { X509Certificate } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { checkServerIdentity as checkByNode, type PeerCertificate } from "node:tls";
 
 /**
- * Node 22.23 passes the host through `domainToASCII` first, which turns an IPv6 address into nothing: it then matches no
- * certificate. For these the certificate itself is asked.
+ * Node 22.23 passes the host through `domainToASCII`, which returns "" for an IPv6 address, so that it matches no
+ * certificate. IPv6 addresses are therefore checked with X509Certificate.checkIP.
  * @returns Node's error with code ERR_TLS_CERT_ALTNAME_INVALID, or undefined
  */
 export function checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined {
