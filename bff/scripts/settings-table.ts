@@ -1,4 +1,4 @@
-// Writes the tables of settings in docs/reference/settings.md, one per topic, between two markers.
+// Generates the setting tables of docs/reference/settings.md, one per topic, between two markers.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SETTINGS, type Setting, type SettingName } from "../src/config/settings.ts";

@@ -1,4 +1,4 @@
-// Writes the table of an upstream's keys in docs/reference/upstreams.md from bff/src/config/upstream-row.ts, between its two markers.
+// Generates the table of upstream keys in docs/reference/upstreams.md from bff/src/config/upstream-row.ts.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UPSTREAM_ROW } from "../src/config/upstream-row.ts";

@@ -1,4 +1,5 @@
-// Environment → frozen Config. The only reader of process.env; every fault is reported, all in one message.
+// Loads the configuration from the environment into a frozen Config and reports all errors at once. The only reader of
+// process.env.
 import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "../lib/host.ts";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
@@ -21,7 +22,7 @@ export type ProviderConfig = Readonly<{
   rolesClaim: string;
   responseIssRequired: boolean;
   timeoutMs: number;
-  /** Over all instances; 0: no limit. */
+  /** Rate limit over all instances; 0: no limit. */
   refreshesPerSecond: number;
 }>;
 
@@ -31,55 +32,55 @@ export type Config = Readonly<{
   production: boolean;
   application: Application;
   publicOrigin: string;
-  /** Whether browsers reach us over TLS: decides HSTS. */
+  /** Whether PUBLIC_ORIGIN is https: decides HSTS. */
   secureOrigin: boolean;
-  /** Whether browsers that store no Secure cookie over http get cookies without it; on http loopback only. */
+  /** Whether WebKit browsers get cookies without Secure; on http loopback only. */
   insecureCookies: boolean;
   listen: Readonly<{ host: string; port: number }>;
   management: Readonly<{ host: string; port: number }>;
   provider: ProviderConfig;
-  /** Undefined: sessions at the provider are ended by the browser alone. */
+  /** Undefined: the gateway does not end sessions at Keycloak. */
   keycloakAdmin: KeycloakAdminConfig | undefined;
   postLogoutPath: string;
-  /** The provider's page for the user's own account. */
+  /** URL of the provider's account page. */
   accountUrl: string | undefined;
   redisUrl: string | undefined;
   redisTimeoutMs: number;
-  /** Undefined: as the topology has it. */
+  /** Undefined: depends on the topology. */
   redisConfirmReplicas: number | undefined;
   redisAccess: RedisAccess;
-  /** Newest first; the old ones still open what they sealed. */
+  /** Master keys, newest first: the first one seals, all of them open. */
   secretKeys: readonly Uint8Array[];
   sessionIdleMs: number;
   sessionMaxMs: number;
   /** 0: no limit. */
   sessionsPerUser: number;
   maxEventStreams: number;
-  /** 0: no session is kept in memory. */
+  /** 0: the session cache is off. */
   sessionCacheMs: number;
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
   trustedProxies: BlockList;
-  /** Requests that may wait for their responses: in all, of one session, of one client address. */
+  /** Load shedding: limits on requests that wait for their response. */
   waitingLimits: WaitingLimits;
   maxConnections: number;
-  /** Processes that share the listener. */
+  /** Number of processes that share the listener. */
   workers: number;
   drainMs: number;
   logLevel: string;
-  /** One sentence for each variable that looks like a setting and has no effect. */
+  /** One sentence per variable that looks like a setting and has no effect. */
   warnings: readonly string[];
 }>;
 
 export type WaitingLimits = Readonly<{ maxWaiting: number; maxPerSession: number; maxPerAddress: number }>;
 
-/** HTTP/1.1, to one origin. */
-const CONNECTIONS_OF_A_BROWSER = 6;
+/** HTTP/1.1 connections of a browser to one origin. */
+const CONNECTIONS_PER_BROWSER = 6;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Values = { [N in SettingName]?: SettingValue<N> };
 
-/** All faults of a configuration: each line names the setting, the rule and the cure. */
+/** All errors of a configuration: each line has the setting, the rule and the fix. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly faults: readonly string[];
@@ -92,7 +93,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** @throws ConfigError with every fault at once; no value of a secret appears in it. */
+/** @throws ConfigError with all errors; contains no secret values. */
 export function loadConfig(env: Environment = process.env): Config {
   const faults: string[] = [];
   const values = readSettings(env, faults);
@@ -166,10 +167,10 @@ function application(id: Values["APP_ID"], [issuer, clientId, publicOrigin]: [st
   return { id: deriveApplicationId({ issuer, clientId, publicOrigin }), isDerived: true };
 }
 
-/** One session, or one address without a session, cannot use up what all share. */
+/** By default, one session or client address can use only a part of the shared limit. */
 function waitingLimits(values: Values): WaitingLimits {
   const maxWaiting = values.MAX_WAITING_REQUESTS ?? 0;
-  const shareOf = (part: number) => Math.max(CONNECTIONS_OF_A_BROWSER, Math.floor(maxWaiting / part));
+  const shareOf = (part: number) => Math.max(CONNECTIONS_PER_BROWSER, Math.floor(maxWaiting / part));
   return {
     maxWaiting,
     maxPerSession: values.MAX_WAITING_PER_SESSION ?? shareOf(4),
@@ -182,7 +183,7 @@ function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
   return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
 }
 
-/** Also where the value is refused: then that is the only fault to report. */
+/** True for invalid values too, so that their own error is the only one reported. */
 function isSet(env: Environment, name: SettingName): boolean {
   return [env[name], env[`${name}_FILE`]].some((value) => value !== undefined && value !== "");
 }
@@ -190,12 +191,12 @@ function isSet(env: Environment, name: SettingName): boolean {
 function keycloakFaults(values: Values, env: Environment): string[] {
   const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
   if (isSet(env, "KEYCLOAK_ADMIN_CLIENT_ID") !== isSet(env, "KEYCLOAK_ADMIN_CLIENT_SECRET"))
-    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET belong together. Set both or neither."];
+    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET must be set together. Set both or neither."];
   if (id === undefined) return [];
   const faults: string[] = [];
   if (id === values.OIDC_CLIENT_ID)
     faults.push(
-      "KEYCLOAK_ADMIN_CLIENT_ID must be another client than OIDC_CLIENT_ID: tokens of that one go to upstreams. Register one for this alone.",
+      "KEYCLOAK_ADMIN_CLIENT_ID must differ from OIDC_CLIENT_ID, whose tokens are sent to upstreams. Register a separate client.",
     );
   if (realm !== undefined && !/\/realms\/[^/]+$/.test(realm))
     faults.push("KEYCLOAK_ADMIN_CLIENT_ID needs an OIDC_ISSUER that is a realm of Keycloak (…/realms/name). Unset it.");
@@ -216,7 +217,7 @@ function readSettings(env: Environment, faults: string[]): Values {
 }
 
 function readRaw(name: string, setting: Setting, env: Environment, faults: string[]): string | undefined {
-  // Empty means unset: compose files pass `${NAME:-}` on.
+  // Empty means unset: Compose files pass `${NAME:-}`.
   const direct = env[name] === "" ? undefined : env[name];
   const file = setting.secret === true && env[`${name}_FILE`] !== "" ? env[`${name}_FILE`] : undefined;
   if (direct !== undefined && file !== undefined) {
@@ -244,7 +245,7 @@ function readUpstreams(values: Values, faults: string[]): UpstreamConfig[] {
   return upstreams;
 }
 
-/** Variables that are not ours but would undo what we promise. */
+/** Environment variables of Node and libraries that would disable certificate checks or print secrets. */
 function environmentFaults(env: Environment): string[] {
   const faults: string[] = [];
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
@@ -256,7 +257,7 @@ function environmentFaults(env: Environment): string[] {
   return faults;
 }
 
-/** Rules between settings. */
+/** Rules that involve several settings. */
 function crossFaults(values: Values, env: Environment): string[] {
   const faults: string[] = [];
   const origin = values.PUBLIC_ORIGIN;
@@ -270,13 +271,11 @@ function crossFaults(values: Values, env: Environment): string[] {
   if (values.OIDC_ISSUER?.startsWith("http:") === true && origin !== undefined && !loopback)
     faults.push("OIDC_ISSUER may be http only while PUBLIC_ORIGIN is loopback. Put TLS in front of the provider.");
   if (env["NODE_ENV"] === "production" && !isSet(env, "REDIS_URL"))
-    faults.push(
-      "REDIS_URL is required when NODE_ENV=production: without it sessions live in one process and die with it.",
-    );
+    faults.push("REDIS_URL is required when NODE_ENV=production: without it, sessions are lost when the process ends.");
   if ((values.WORKERS ?? 1) > 1 && !isSet(env, "REDIS_URL"))
-    faults.push("WORKERS above 1 needs REDIS_URL: without it every process would know sessions of its own only.");
+    faults.push("WORKERS above 1 needs REDIS_URL: without it, each process would have sessions of its own.");
   if (values.PORT !== 0 && values.PORT === values.MANAGEMENT_PORT)
-    faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics are not for the public listener.");
+    faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics must not be on the public listener.");
   const idle = values.SESSION_IDLE_SECONDS;
   const max = values.SESSION_MAX_SECONDS;
   if (idle !== undefined && max !== undefined && idle > max)

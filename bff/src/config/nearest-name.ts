@@ -1,19 +1,19 @@
-// The known name that a misspelt one probably means: for settings and for keys of an upstream row.
+// Suggests the known name closest to a misspelt one (edit distance), for settings and keys of upstream rows.
 import { closest, distance } from "fastest-levenshtein";
 
 export type NearestName = {
   name: string;
-  /** Close enough that another meaning is unlikely: at most one wrong letter in ten or fewer, three in 15 or more. */
+  /** Probably a typo: edit distance at most 1 up to 10 letters, 2 up to 14, 3 from 15, or two swapped letters. */
   isTypo: boolean;
 };
 
-/** Case, underscores and hyphens do not count: `baseURL`, `base_url` and `baseUrl` are one name. */
+/** Ignores case, underscores and hyphens: `baseURL`, `base_url` and `baseUrl` are equal. */
 export function nearestName(name: string, known: readonly string[]): NearestName {
   const letters = new Map(known.map((each) => [lettersOf(each), each]));
   const written = lettersOf(name);
   const nearest = closest(written, [...letters.keys()]);
   const steps = distance(written, nearest);
-  // Two letters that changed places count as two steps.
+  // Swapped letters have distance 2.
   const isSwapped = steps <= 2 && sorted(written) === sorted(nearest);
   return { name: letters.get(nearest) ?? "", isTypo: isSwapped || steps <= allowedSteps(nearest.length) };
 }

@@ -1,10 +1,10 @@
-// The settings that belong to REDIS_URL: files for TLS and the credentials of the Sentinels.
+// Settings that complement REDIS_URL: TLS files and credentials of the Sentinels.
 import { parseRedisUrl } from "./redis-address.ts";
 import { readTls } from "./upstream-tls.ts";
 
-/** What REDIS_URL cannot express. */
+/** Access options that are not part of REDIS_URL. */
 export type RedisAccess = {
-  /** Paths of PEM files; they are read again for every connection, so that a renewed certificate needs no restart. */
+  /** Paths of PEM files, read again for every connection, so that a renewed certificate needs no restart. */
   tlsFiles?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined } | undefined;
   sentinelUsername?: string | undefined;
   sentinelPassword?: string | undefined;
@@ -25,7 +25,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   keyFile: "REDIS_KEY_FILE",
 };
 
-/** The files must be usable at the start; each connection reads them again. */
+/** Validates the files at the start. */
 export function readRedisAccess(settings: RedisSettings, faults: string[]): RedisAccess {
   const { REDIS_CA_FILE: ca, REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key } = settings;
   const { REDIS_SENTINEL_USERNAME: sentinelUsername, REDIS_SENTINEL_PASSWORD: sentinelPassword } = settings;

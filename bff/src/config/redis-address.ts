@@ -1,4 +1,4 @@
-// REDIS_URL: which servers, in which topology, with or without TLS, and as which user.
+// Parser of REDIS_URL: topology, servers, TLS, credentials and database.
 import { isIPv6 } from "node:net";
 
 export type RedisServer = { host: string; port: number };
@@ -6,13 +6,13 @@ export type RedisServer = { host: string; port: number };
 export type RedisAddress = {
   topology: "single" | "sentinel" | "cluster";
   isTls: boolean;
-  /** The server, the Sentinels, or some nodes of the Cluster. */
+  /** The server, the Sentinels, or seed nodes of the Cluster. */
   servers: [RedisServer, ...RedisServer[]];
-  /** For the servers; Sentinels have credentials of their own. */
+  /** For the servers; Sentinels have separate credentials. */
   username?: string;
   password?: string;
   db: number;
-  /** Sentinel only. */
+  /** Used with Sentinel only. */
   masterName: string;
 };
 
@@ -24,8 +24,7 @@ const DEFAULT_PORT = { single: 6_379, sentinel: 26_379, cluster: 6_379 } as cons
 const DEFAULT_MASTER_NAME = "mymaster";
 
 /**
- * The user information reaches to the last `@`, as in WHATWG URLs, so that a password may contain any character; only
- * `%` starts an escape. Hosts are names, IPv4 addresses, or IPv6 addresses in brackets.
+ * The userinfo ends at the last `@`, as in WHATWG URLs, so that a password may contain any character; `%` must be escaped. Hosts are names, IPv4 addresses, or IPv6 addresses in brackets.
  */
 export function parseRedisUrl(url: string): ParsedRedisUrl {
   const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^@/?#]+)(?:\/([^/?#]*))?(?:\?([^#]*))?$/s.exec(url);

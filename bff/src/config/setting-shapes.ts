@@ -1,4 +1,4 @@
-// The shapes of settings: how a value in the environment is read and what makes it wrong.
+// Zod schemas of setting values: parsing and validation.
 import { BlockList } from "node:net";
 import { z } from "zod";
 import { parseRedisUrl } from "./redis-address.ts";
@@ -60,7 +60,7 @@ export const cidrList = z.string().transform((value, ctx) => {
 
 export const text = z.string().min(1, "must not be empty");
 
-/** The URL as it was written; see redis-address.ts for its forms. */
+/** Validates the URL with redis-address.ts and keeps the text. */
 export const redisUrl = z.string().transform((value, ctx) => {
   const parsed = parseRedisUrl(value);
   if (parsed.kind === "refused") ctx.addIssue(parsed.rule);

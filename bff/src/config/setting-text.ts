@@ -1,14 +1,14 @@
-// The text of a value: from the environment, a file or a row. Secrets are cleaned and refused alike in every form.
+// Reads the text of a value from the environment, a file or an upstream row, with the same clean-up and checks.
 import { readFileSync } from "node:fs";
 
 export type SettingText = { text: string } | { fault: string };
 
-/** Far above every secret and table, and small enough to read at once. */
+/** Larger than any secret or upstream table. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Removes blanks, line ends and a byte order mark around the value: editors, `echo` and Kubernetes secrets add them.
- * @returns the fault where nothing is left, or where a control character is inside, such as a second line
+ * Trims white space, line ends and a byte order mark, which editors, `echo` and Kubernetes secrets add.
+ * @returns a fault if the value is empty or contains a control character, such as a second line
  */
 export function cleanText(raw: string): SettingText {
   const text = raw.trim();
@@ -18,7 +18,7 @@ export function cleanText(raw: string): SettingText {
   return { text };
 }
 
-/** One value from a file. */
+/** Reads one value from a file. */
 export function readValueFile(path: string): SettingText {
   const file = readTextFile(path);
   if ("fault" in file) return file;
@@ -29,7 +29,7 @@ export function readValueFile(path: string): SettingText {
     : { fault: "names a file with a line break or another control character inside its value. Write it on one line" };
 }
 
-/** A text in UTF-8, without a byte order mark. */
+/** Reads a UTF-8 text without its byte order mark. */
 export function readTextFile(path: string): SettingText {
   const file = readBytesFile(path);
   if ("fault" in file) return file;

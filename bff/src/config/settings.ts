@@ -6,10 +6,10 @@ import { port, wholeNumber, httpUrl, origin, issuer, masterKeys, cidrList, text,
 
 export type Setting = {
   schema: z.ZodType;
-  /** As it would be written in the environment; absent: see `required`. */
+  /** Default as written in the environment. */
   default?: string;
   required?: true;
-  /** May also be given as NAME_FILE, a path whose content is the value; never printed. */
+  /** Never printed; may also be set by NAME_FILE, the path of a file with the value. */
   secret?: true;
   /** One line, with unit and rule; shown in docs/reference/settings.md. */
   meaning: string;
@@ -19,18 +19,18 @@ export const SETTINGS = {
   PUBLIC_ORIGIN: {
     schema: origin,
     default: "http://localhost:3000",
-    meaning: "The one origin that browsers use; https unless the host is loopback",
+    meaning: "Origin that browsers use; https unless the host is loopback",
   },
   INSECURE_COOKIES: {
     schema: z.enum(["never", "loopback"], { error: "must be never or loopback" }),
     default: "never",
     meaning:
-      "`loopback`: browsers that store no `Secure` cookie over http (WebKit) get cookies without it. For trying out on http://localhost only; `npm start` and `npm run dev` set it",
+      "`loopback`: browsers that do not store `Secure` cookies over http (WebKit) get cookies without `Secure`. For development on http://localhost only; `npm start` and `npm run dev` set it",
   },
   APP_ID: {
     schema: z.string().regex(APPLICATION_ID, APPLICATION_ID_RULE).transform(applicationId),
     meaning:
-      "Name of the application at Redis and in key derivation; the same on all its instances, another one for every other application; unset: derived from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. A change ends its sessions",
+      "Application id, part of all Redis names and of key derivation: equal on all instances of an application, different for each application. Unset: derived from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. A change ends all sessions",
   },
   HOST: { schema: text, default: "127.0.0.1", meaning: "Address of the public listener" },
   PORT: { schema: port, default: "3000", meaning: "Port of the public listener" },
@@ -43,80 +43,81 @@ export const SETTINGS = {
   OIDC_ISSUER: {
     schema: issuer,
     required: true,
-    meaning: "The provider's issuer, exactly as it names itself; http only while PUBLIC_ORIGIN is loopback",
+    meaning: "Issuer URL of the provider, exactly as in its discovery document; http only if PUBLIC_ORIGIN is loopback",
   },
   OIDC_INTERNAL_URL: {
     schema: httpUrl,
-    meaning: "Where the gateway reaches the provider, if by another address than browsers do",
+    meaning: "Base URL under which the gateway reaches the provider, if it differs from the browsers' URL",
   },
-  OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Our client id at the provider" },
+  OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Client id at the provider" },
   OIDC_CLIENT_SECRET: {
     schema: z.string().min(16, "must have at least 16 characters"),
     required: true,
     secret: true,
-    meaning: "Our client secret at the provider",
+    meaning: "Client secret at the provider",
   },
   OIDC_SCOPE: {
     schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
     default: "openid profile email",
-    meaning: "Scopes asked for at login, separated by spaces",
+    meaning: "Scopes requested at login, separated by spaces",
   },
   OIDC_RESOURCE: {
     schema: httpUrl,
-    meaning: "RFC 8707 resource indicator sent with login and refresh, where the provider wants one",
+    meaning: "Resource indicator (RFC 8707) sent with logins and refreshes, for providers that require one",
   },
   OIDC_ID_TOKEN_ALG: {
     schema: z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"], {
       error: "must be one asymmetric algorithm: RS256, PS256, ES256, EdDSA or their longer forms",
     }),
     default: "RS256",
-    meaning: "The one signature algorithm accepted on ID and logout tokens",
+    meaning: "Accepted signature algorithm of ID tokens and logout tokens",
   },
   OIDC_RESPONSE_ISS: {
     schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
     default: "required",
-    meaning: "Whether the provider must name itself in its answers (RFC 9207); optional only for one that cannot",
+    meaning:
+      "Whether authorization responses must contain `iss` (RFC 9207); `optional` only for a provider that does not support it",
   },
   OIDC_ROLES_CLAIM: {
     schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects"),
     default: "roles",
-    meaning: "ID token claim that lists the user's roles, e.g. `realm_access.roles`",
+    meaning: "ID token claim with the user's roles; dots separate nested claims, e.g. `realm_access.roles`",
   },
   OIDC_TIMEOUT_SECONDS: {
     schema: wholeNumber(1, 60),
     default: "10",
-    meaning: "Seconds that one call to the provider may take",
+    meaning: "Time-out of a request to the provider, in seconds",
   },
   REFRESH_RATE_PER_SECOND: {
     schema: wholeNumber(0, 10_000),
     default: "100",
-    meaning:
-      "Token refreshes per second that the provider is asked for at most, by all instances of the application together; 0: no limit",
+    meaning: "At most this many token refreshes per second, over all instances of the application; 0: no limit",
   },
   KEYCLOAK_ADMIN_CLIENT_ID: {
     schema: text,
     meaning:
-      "A client of Keycloak's of its own, with a service account that may end sessions: logging out everywhere then ends them there too",
+      'Separate Keycloak client whose service account may end sessions, so that "log out everywhere" also ends the sessions at Keycloak',
   },
   KEYCLOAK_ADMIN_CLIENT_SECRET: {
     schema: z.string().min(16, "must have at least 16 characters"),
     secret: true,
-    meaning: "Its secret",
+    meaning: "Secret of that client",
   },
   ACCOUNT_URL: {
     schema: httpUrl,
     meaning:
-      "Where users manage their account; the app links to it. Keycloak: OIDC_ISSUER plus `/account/?referrer=` and OIDC_CLIENT_ID",
+      "URL of the provider's account page, which the app links to. Keycloak: OIDC_ISSUER plus `/account/?referrer=` and OIDC_CLIENT_ID",
   },
   POST_LOGOUT_PATH: {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",
-    meaning: "Where the provider sends the browser after logout; register PUBLIC_ORIGIN plus this path",
+    meaning:
+      "Path to which the provider redirects after logout; register PUBLIC_ORIGIN plus this path as post-logout redirect URI",
   },
   REDIS_URL: {
     schema: redisUrl,
     secret: true,
-    meaning: "The session store; unset: in this process only, refused when NODE_ENV=production",
+    meaning: "Session store. Unset: in the memory of the process; rejected if NODE_ENV=production",
   },
   REDIS_CA_FILE: {
     schema: text,
@@ -124,27 +125,27 @@ export const SETTINGS = {
   },
   REDIS_CERT_FILE: {
     schema: text,
-    meaning: "PEM file with the client certificate for servers that demand one (tls-auth-clients)",
+    meaning: "PEM file with the client certificate, for servers that require one (tls-auth-clients)",
   },
   REDIS_KEY_FILE: { schema: text, meaning: "PEM file with the private key of REDIS_CERT_FILE" },
   REDIS_SENTINEL_USERNAME: {
     schema: text,
-    meaning: "User name for the Sentinels; the one in REDIS_URL is for the servers",
+    meaning: "User name for the Sentinels; the user of REDIS_URL is for the servers",
   },
   REDIS_SENTINEL_PASSWORD: {
     schema: text,
     secret: true,
-    meaning: "Password at the Sentinels, if they demand one",
+    meaning: "Password for the Sentinels, if they require one",
   },
   REDIS_TIMEOUT_MS: {
     schema: wholeNumber(10, 2_000),
     default: "400",
-    meaning: "Milliseconds that one command to the session store may take",
+    meaning: "Time-out of a Redis command, in milliseconds",
   },
   REDIS_CONFIRM_REPLICAS: {
     schema: wholeNumber(0, 5),
     meaning:
-      "Replicas that must have a logout before it is acknowledged, or it is a 503; unset: 1 with Sentinel, and with a Cluster that has replicas, else 0",
+      "Number of replicas that must confirm a logout before it succeeds; otherwise 503. Unset: 1 with Sentinel and with a Cluster that has replicas, else 0",
   },
   SECRET_KEYS: {
     schema: masterKeys,
@@ -155,82 +156,85 @@ export const SETTINGS = {
   SESSION_IDLE_SECONDS: {
     schema: wholeNumber(10, 31_536_000),
     default: "1800",
-    meaning: "Seconds without a request after which a session ends",
+    meaning: "Idle limit: a session ends after this many seconds without a request",
   },
   SESSION_MAX_SECONDS: {
     schema: wholeNumber(10, 31_536_000),
     default: "28800",
-    meaning: "Seconds after login at which a session ends in any case",
+    meaning: "Absolute limit: a session ends this many seconds after login",
   },
   SESSIONS_PER_USER: {
     schema: wholeNumber(0, 1_000),
     default: "0",
-    meaning: "Sessions that one user may have at once: a login beyond that ends the oldest; 0: no limit",
+    meaning: "At most this many concurrent sessions per user: a further login ends the oldest; 0: no limit",
   },
   MAX_EVENT_STREAMS: {
     schema: wholeNumber(0, 1_000_000),
     default: "10000",
     meaning:
-      "Streams of /bff/events that one instance holds open, at most 32 for a session and 128 for a user; beyond that 429",
+      "At most this many open event streams (/bff/events) per instance, 32 per session and 128 per user; beyond that 429",
   },
   SESSION_CACHE_SECONDS: {
     schema: wholeNumber(0, 3_600),
     default: "30",
     meaning:
-      "Seconds for which a session may be served from memory while Redis tells of every change; 0: it is asked on every request. The same on all instances",
+      "Lifetime of session cache entries in seconds; the cache is used while Redis sends invalidations. 0: every request reads Redis. Must be equal on all instances",
   },
   UPSTREAMS: {
     schema: text,
     meaning: "APIs, comma-separated `prefix=base URL`, e.g. `/api=http://localhost:8000`",
   },
-  UPSTREAMS_FILE: { schema: text, meaning: "JSON file with a list of upstreams, for everything beyond that" },
-  SPA_ROOT: { schema: text, meaning: "Folder of the built SPA; unset: none is served" },
+  UPSTREAMS_FILE: {
+    schema: text,
+    meaning: "JSON file with a list of upstreams, for options beyond prefix and base URL",
+  },
+  SPA_ROOT: { schema: text, meaning: "Folder of the built SPA; unset: no files are served" },
   TRUSTED_PROXIES: {
     schema: cidrList,
     default: "",
     meaning:
-      "CIDR list of proxies whose X-Forwarded-For is believed, for the client's address in the log, in quotas and to upstreams",
+      "CIDR list of proxies whose X-Forwarded-For is trusted, for the client address in the log, in quotas and towards upstreams",
   },
   MAX_WAITING_REQUESTS: {
     schema: wholeNumber(1, 1_000_000),
     default: "2000",
     meaning:
-      "Requests that may wait for the beginning of their answers at once, in each process, without those whose body is still being sent; beyond that 503, but never for a logout",
+      "Load shedding: at most this many requests per process that wait for their response to begin, not counting uploads in progress; beyond that 503, except for logouts",
   },
   MAX_WAITING_PER_SESSION: {
     schema: wholeNumber(1, 1_000_000),
     meaning:
-      "Of these, requests of one session to upstreams; beyond that 429. Unset: a quarter of `MAX_WAITING_REQUESTS`, at least 6 (the connections of a browser)",
+      "Of these, at most this many requests of one session to upstreams; beyond that 429. Unset: a quarter of `MAX_WAITING_REQUESTS`, at least 6 (the connections of a browser)",
   },
   MAX_WAITING_PER_ADDRESS: {
     schema: wholeNumber(1, 1_000_000),
     meaning:
-      "Of these, requests of one client address that belong to no verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address",
+      "Of these, at most this many requests of one client address without a verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address",
   },
   MAX_CONNECTIONS: {
     schema: wholeNumber(1, 1_000_000),
     default: "20000",
-    meaning: "Connections that one process holds at once; further ones are closed as they come",
+    meaning: "At most this many open connections per process; further ones are closed immediately",
   },
   WORKERS: {
     schema: wholeNumber(1, 64),
     default: "1",
-    meaning: "Processes that share the listener, started again when they crash; above 1 needs REDIS_URL",
+    meaning: "Number of processes that share the listener; crashed ones are restarted. Above 1 requires REDIS_URL",
   },
   DRAIN_SECONDS: {
     schema: wholeNumber(0, 300),
     default: "10",
-    meaning: "Seconds that running requests get to finish after SIGTERM",
+    meaning: "Graceful shutdown: seconds in which requests in flight can finish after SIGTERM",
   },
   LOG_LEVEL: {
     schema: z.enum(["debug", "info", "warn", "error", "silent"], {
       error: "must be debug, info, warn, error or silent",
     }),
     default: "info",
-    meaning: "Least severe level that is logged",
+    meaning: "Minimum level of log lines",
   },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;
-/** The parsed value of a setting; undefined only where it has neither default nor `required`. */
+/** Parsed value of a setting; undefined only if it has neither a default nor `required`. */
 export type SettingValue<N extends SettingName> = z.output<(typeof SETTINGS)[N]["schema"]>;

@@ -1,38 +1,38 @@
-// The request headers that a row adds. Framing, credentials and what the gateway itself says cannot be added.
+// Request headers that an upstream row adds. Framing, credentials and headers of the gateway are rejected.
 import { cleanText, readValueFile, type SettingText } from "./setting-text.ts";
 import type { UpstreamRow } from "./upstream-row.ts";
 
 const RESERVED: Readonly<Record<string, string>> = {
   authorization: "the bearer is chosen by `token`",
-  cookie: "no cookie ever goes upstream",
-  cookie2: "no cookie ever goes upstream",
-  host: "it comes from the address",
-  "content-length": "framing is the gateway's",
-  "transfer-encoding": "framing is the gateway's",
+  cookie: "cookies are not forwarded",
+  cookie2: "cookies are not forwarded",
+  host: "it is set from the base URL",
+  "content-length": "the gateway sets the framing",
+  "transfer-encoding": "the gateway sets the framing",
   connection: "it is hop-by-hop",
   "keep-alive": "it is hop-by-hop",
   te: "it is hop-by-hop",
   trailer: "it is hop-by-hop",
   upgrade: "it is hop-by-hop",
   "http2-settings": "it is hop-by-hop",
-  expect: "it is answered by the gateway",
-  forwarded: "the gateway says who is asking",
-  "x-request-id": "the gateway sets it anew for every request",
-  traceparent: "it would join all requests into one trace",
-  "accept-encoding": "the browser decides what it can read",
-  range: "it changes what the browser asked for",
+  expect: "the gateway handles it",
+  forwarded: "the gateway sets the client address",
+  "x-request-id": "the gateway generates one per request",
+  traceparent: "it would merge all requests into one trace",
+  "accept-encoding": "the browser decides which encodings it supports",
+  range: "it would change the browser's request",
 };
 
 const RESERVED_PREFIXES: readonly (readonly [prefix: string, reason: string])[] = [
-  ["x-forwarded-", "the gateway says who is asking"],
+  ["x-forwarded-", "the gateway sets the client address"],
   ["proxy-", "it is hop-by-hop"],
-  ["sec-", "only browsers speak about themselves"],
-  ["if-", "it changes what the browser asked for"],
+  ["sec-", "only browsers may set it"],
+  ["if-", "it would change the browser's request"],
 ];
 
 type Fault = (key: string, message: string) => void;
 
-/** @returns names in lower case with their values */
+/** @returns values by lower-case name */
 export function readHeaders(entries: UpstreamRow["headers"], fault: Fault): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const [name, entry] of Object.entries(entries)) {
@@ -50,7 +50,7 @@ export function readHeaders(entries: UpstreamRow["headers"], fault: Fault): Read
   return headers;
 }
 
-/** An empty header is a value; one of blanks is a mistake, as in a file. */
+/** An empty value is allowed; white space alone is an error, as in a file. */
 function textOf(entry: string): SettingText {
   return entry === "" ? { text: entry } : cleanText(entry);
 }

@@ -1,5 +1,5 @@
-// One row of the upstream table: every key with its rule, its default and its meaning. docs/reference/upstreams.md lists them
-// from here.
+// Schema of an upstream row: keys with validation, default and description. The table of docs/reference/upstreams.md is
+// generated from it.
 import { z } from "zod";
 
 export const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -20,13 +20,13 @@ const address = z
   }, "must not carry a query, a fragment or credentials")
   .transform((value) => (URL.canParse(value) ? new URL(value).href.replace(/\/$/, "") : value));
 
-/** Not a union, whose faults would name neither the entry nor the rule. */
+/** Not a zod union: its errors would name neither the entry nor the rule. */
 const addresses = z.preprocess(
   (value) => (Array.isArray(value) ? value : value === undefined ? [] : [value]),
   z.array(address).min(1, "is required: where requests go, e.g. http://orders:8000"),
 );
 
-/** What upstream-headers.ts turns into values. */
+/** Resolved by upstream-headers.ts. */
 const headers = z.record(z.string(), z.union([z.string(), z.strictObject({ file: z.string().min(1) })]), {
   error: 'must map names to values, each a text or { "file": "path" }',
 });
@@ -55,10 +55,11 @@ const path = z.string("must be the path of a file").min(1, "must be the path of 
 const parameter = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 
 export const UPSTREAM_ROW = z.strictObject({
-  prefix: prefix.meta({ description: "`/api` or a path below it; the longest one wins; the base URL takes its place" }),
+  prefix: prefix.meta({
+    description: "`/api` or a path below it; the longest matching prefix wins. The base URL replaces it",
+  }),
   baseUrl: addresses.meta({
-    description:
-      "where requests go; nothing else is ever contacted. A list spreads them over several addresses of one service",
+    description: "URL of the upstream. A list balances the requests over several servers of one service",
   }),
   methods: z
     .array(z.enum(FORWARDED_METHODS, { error: `must be one of ${FORWARDED_METHODS.join(", ")}` }), {
@@ -66,81 +67,93 @@ export const UPSTREAM_ROW = z.strictObject({
     })
     .min(1, "must name at least one method")
     .default([...FORWARDED_METHODS])
-    .meta({ description: "anything else is 405" }),
+    .meta({ description: "allowed methods; others get 405" }),
   token: z
     .enum(["user", "optional", "none", "client"], { error: "must be user, optional, none or client" })
     .default("user")
     .meta({
       description:
-        "`user`: the user's access token, 401 without a session · `optional`: the user's if there is one · `none`: none, no cookie is read · `client`: the gateway's own, by client credentials, for whoever is logged in",
+        "which access token is sent. `user`: the user's; 401 without a session · `optional`: the user's, if there is a session · `none`: no token, the session is not read · `client`: the gateway's own (client credentials); 401 without a session",
     }),
   audience: parameter.optional().meta({
-    description: "a token for this audience: by token exchange (RFC 8693), or in the request for the gateway's own",
+    description:
+      "audience of the token: by token exchange (RFC 8693) for the user's token, as request parameter for the gateway's own",
   }),
   resource: z
     .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
     .refine((value) => !value.includes("#"), "must not carry a fragment (RFC 8707 §2)")
     .optional()
-    .meta({ description: "as `audience`, for providers that want a resource indicator (RFC 8707)" }),
+    .meta({ description: "like `audience`, for providers that use resource indicators (RFC 8707)" }),
   scope: z
     .string()
     .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, "must be scopes separated by single spaces")
     .optional()
-    .meta({ description: "scopes to ask for with that token; alone: the user's token exchanged for a narrower one" }),
-  requiredRoles: names.default([]).meta({ description: "one of them must be among the user's roles, or it is 403" }),
-  requiredScopes: names.default([]).meta({ description: "all of them must be granted at login, or it is 403" }),
+    .meta({
+      description:
+        "scopes to request for that token; without `audience`: exchanges the user's token for a narrower one",
+    }),
+  requiredRoles: names
+    .default([])
+    .meta({ description: "the user must have at least one of these roles; otherwise 403" }),
+  requiredScopes: names
+    .default([])
+    .meta({ description: "all of these scopes must have been granted at login; otherwise 403" }),
   headers: headers.default({}).meta({
     description:
-      'sent with every request, in place of the browser\'s of that name; a value is a text or `{ "file": "path" }`',
+      'headers added to every request, replacing the browser\'s; a value is a string or `{ "file": "path" }`',
   }),
   requestHeaders: headerNames.optional().meta({
     description:
-      "the browser's headers that are forwarded beside the standard ones; unset: all except those that upstreams take for an identity, an address, a URL or a method",
+      "allow-list of browser headers to forward in addition to the standard ones. Unset: all except headers that upstreams may interpret as an identity, an address, a URL or a method",
   }),
-  connectTimeoutMs: milliseconds.default(5_000).meta({ description: "504 after that" }),
-  headersTimeoutMs: milliseconds.default(60_000).meta({ description: "504 when the answer has not begun by then" }),
+  connectTimeoutMs: milliseconds.default(5_000).meta({ description: "time-out of connecting; 504" }),
+  headersTimeoutMs: milliseconds.default(60_000).meta({ description: "time-out of the response headers; 504" }),
   bodyIdleTimeoutMs: count(3_600_000)
     .default(0)
-    .meta({ description: "longest silence inside a body; 0: none, for event streams" }),
-  maxBodyBytes: count(Number.MAX_SAFE_INTEGER).default(1_073_741_824).meta({ description: "413 beyond that" }),
+    .meta({ description: "time-out between two chunks of a response body; 0: none, for event streams" }),
+  maxBodyBytes: count(Number.MAX_SAFE_INTEGER)
+    .default(1_073_741_824)
+    .meta({ description: "maximum request body; beyond that 413" }),
   maxConnections: count(100_000)
     .default(0)
-    .meta({ description: "connections to each address, one request at a time on each; 0: as many as browsers bring" }),
+    .meta({ description: "maximum connections per server, with one request at a time on each; 0: no limit" }),
   maxQueued: count(100_000)
     .default(100)
-    .meta({ description: "requests that may wait for a connection; beyond that 503 at once" }),
-  queueTimeoutMs: milliseconds.default(2_000).meta({ description: "longest wait for a connection, then 503" }),
+    .meta({ description: "maximum requests waiting for a connection; beyond that 503 immediately" }),
+  queueTimeoutMs: milliseconds.default(2_000).meta({ description: "maximum wait for a connection; 503" }),
   breakerFailures: count(1_000)
     .default(5)
-    .meta({ description: "after so many failed connections in a row an address is left alone; 0: never" }),
+    .meta({ description: "circuit breaker: opens after this many consecutive connection failures; 0: never" }),
   breakerOpenMs: milliseconds
     .default(5_000)
-    .meta({ description: "for so long: then one request asks whether it is back, and all others get 503" }),
+    .meta({ description: "interval of half-open probes: one request per interval passes, all others get 503" }),
   breakerStatuses: z
     .array(whole(500, 599), { error: "must be a list" })
     .default([])
-    .meta({ description: "answers that count as failures too, e.g. [502, 503]; none by itself does" }),
-  caFile: path.optional().meta({ description: "certificates (PEM) of the CAs to trust instead of the public ones" }),
-  certFile: path.optional().meta({ description: "our certificate (PEM), where the upstream asks for one" }),
-  keyFile: path.optional().meta({ description: "its private key (PEM), without a passphrase" }),
+    .meta({ description: "response statuses that count as failures, e.g. [502, 503]" }),
+  caFile: path.optional().meta({ description: "PEM file with the trusted CAs; unset: the public CAs" }),
+  certFile: path.optional().meta({ description: "PEM file with the client certificate (mTLS)" }),
+  keyFile: path.optional().meta({ description: "PEM file with the private key of `certFile`, without a passphrase" }),
   serverName: z
     .string()
     .regex(/^[a-zA-Z0-9.-]+$/, "must be a host name")
     .optional()
-    .meta({ description: "name that the upstream's certificate must carry, where the address has another" }),
+    .meta({ description: "name expected in the upstream's certificate, if it differs from the host of `baseUrl`" }),
   webSocket: flag.default(false).meta({
-    description: "whether WebSockets are forwarded. On in the short form `UPSTREAMS`",
+    description: "forward WebSockets; always on in the short form `UPSTREAMS`",
   }),
   maxWebSockets: positive(1_000_000)
     .default(10_000)
-    .meta({ description: "WebSockets open at once on one instance of the gateway; beyond that 503" }),
-  maxWebSocketsPerSession: positive(10_000).default(20).meta({ description: "of these, for one session; then 429" }),
+    .meta({ description: "maximum open WebSockets per instance; beyond that 503" }),
+  maxWebSocketsPerSession: positive(10_000)
+    .default(20)
+    .meta({ description: "maximum open WebSockets per session; beyond that 429" }),
   webSocketIdleTimeoutMs: count(DAY_MS)
     .default(600_000)
-    .meta({ description: "closed after so long without a byte either way, pings included; 0: never" }),
+    .meta({ description: "closes a WebSocket after this time without any data, including pings; 0: never" }),
   webSocketMaxLifetimeMs: positive(DAY_MS)
     .default(DAY_MS)
-    .meta({ description: "closed after so long in any case; the end of its session closes it sooner" }),
+    .meta({ description: "closes a WebSocket after this time; the end of its session closes it earlier" }),
 });
 
 export type UpstreamRow = z.output<typeof UPSTREAM_ROW>;

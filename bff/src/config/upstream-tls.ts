@@ -1,4 +1,4 @@
-// The certificates that a row names: read once at the start, and known to be usable before anything is sent.
+// TLS options of an upstream row: reads and validates its certificates and key at the start.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readBytesFile } from "./setting-text.ts";
 import type { UpstreamRow } from "./upstream-row.ts";
@@ -13,7 +13,7 @@ export type UpstreamTls = Readonly<{
 type TlsKeys = Pick<UpstreamRow, "caFile" | "certFile" | "keyFile" | "serverName">;
 type Fault = (key: string, message: string) => void;
 
-/** @returns undefined where the row says nothing about TLS: the public CAs and the address's own name count then */
+/** @returns undefined if the row has no TLS options: defaults are the public CAs and the host of the base URL */
 export function readTls(row: TlsKeys, fault: Fault): UpstreamTls | undefined {
   const { caFile, certFile, keyFile, serverName } = row;
   if ((certFile === undefined) !== (keyFile === undefined))

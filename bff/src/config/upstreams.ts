@@ -1,4 +1,4 @@
-// The upstream table: UPSTREAMS or UPSTREAMS_FILE → rows whose every value is known to be usable, or all their faults.
+// Parses UPSTREAMS or UPSTREAMS_FILE into validated upstream rows, or into all of their errors.
 import type { z } from "zod";
 import { isReserved } from "../headers/request-header-rules.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -7,13 +7,13 @@ import { readHeaders } from "./upstream-headers.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
 import { readTls, type UpstreamTls } from "./upstream-tls.ts";
 
-/** Which bearer goes to an upstream: the user's, the user's if there is one, none, or the gateway's own. */
+/** Which access token an upstream gets: the user's, the user's if there is a session, none, or the gateway's own. */
 export type UpstreamToken = UpstreamRow["token"];
 
-/** Whom a token is for, in the protocol's own words; empty: whom the provider issues tokens for by itself. */
+/** Token request parameters; empty: the provider's defaults. */
 export type TokenTarget = Readonly<{ audience?: string; resource?: string; scope?: string }>;
 
-type Turned =
+type ResolvedKey =
   | "baseUrl"
   | "audience"
   | "resource"
@@ -25,8 +25,8 @@ type Turned =
   | "serverName";
 
 export type UpstreamConfig = Readonly<
-  Omit<UpstreamRow, Turned> & {
-    /** Scheme, host, port and base path without a final slash; of several, all with the same scheme and base path. */
+  Omit<UpstreamRow, ResolvedKey> & {
+    /** Base URLs without a final slash. Several have the same scheme and path. */
     baseUrls: readonly string[];
     tokenTarget: TokenTarget;
     /** Sent with every request, by lower-case name. */
@@ -37,7 +37,7 @@ export type UpstreamConfig = Readonly<
 
 type Parsed = { upstreams: UpstreamConfig[]; faults: string[] };
 
-/** @returns the rows, longest prefix first, and one sentence for each fault. */
+/** @returns the rows, longest prefix first, and one sentence per error */
 export function parseUpstreams(list: string | undefined, file: string | undefined): Parsed {
   if (list !== undefined && file !== undefined)
     return { upstreams: [], faults: ["UPSTREAMS and UPSTREAMS_FILE are both set. Keep one."] };
@@ -49,7 +49,7 @@ export function parseUpstreams(list: string | undefined, file: string | undefine
   return parseRows(
     rows.map((part) => {
       const at = part.indexOf("=");
-      // The short form has no rules that an open connection could go around: all of an API crosses.
+      // WebSockets are on: the short form has no roles or methods that an open WebSocket could bypass.
       return { prefix: part.slice(0, Math.max(at, 0)), baseUrl: part.slice(at + 1), webSocket: true };
     }),
     "UPSTREAMS",
@@ -64,7 +64,7 @@ function parseFile(file: string): Parsed {
   try {
     rows = JSON.parse(content.text);
   } catch {
-    // The parser's own message quotes the file, and a header in it may be a secret.
+    // The parser's message quotes the file, which may contain secrets.
     return fault("must hold JSON. Look for a missing quote, or a comma too many");
   }
   return Array.isArray(rows) ? parseRows(rows, "UPSTREAMS_FILE") : fault("must hold a JSON list of upstreams");
@@ -109,7 +109,7 @@ function configOf(row: UpstreamRow, fault: (key: string, message: string) => voi
   };
 }
 
-/** Only what looks like one: a row may hold anything, and messages go to logs. */
+/** @returns the prefix for messages; undefined unless it is a short plain path, because messages are logged */
 function prefixOf(candidate: unknown): string | undefined {
   const prefix = typeof candidate === "object" && candidate !== null && "prefix" in candidate ? candidate.prefix : "";
   return typeof prefix === "string" && /^[\w/.-]{1,100}$/.test(prefix) ? prefix : undefined;
@@ -145,7 +145,7 @@ function unknownKey(key: string): string {
 
 type KeyFault = readonly [key: string, message: string];
 
-/** Rules between the keys of a row. */
+/** Rules that involve several keys of a row. */
 function crossFaults(row: UpstreamRow): KeyFault[] {
   const faults: KeyFault[] = [];
   const { token, requiredRoles, requiredScopes } = row;

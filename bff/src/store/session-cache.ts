@@ -36,8 +36,8 @@ type Dependencies = {
   monotonicMs?: () => number;
 };
 
-/** `answersUntilMs` 0: the entry is for conditional reads only. `size` in characters. */
-type Entry = { stored: StoredSession; answersUntilMs: number; size: number };
+/** `usableUntilMs` 0: the entry is for conditional reads only. `size` in characters. */
+type Entry = { stored: StoredSession; usableUntilMs: number; size: number };
 /** A read in flight. `isOvertaken`: its record changed meanwhile, so its result may be the previous record. */
 type ReadInFlight = { readers: number; isOvertaken: boolean };
 
@@ -52,7 +52,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     const known = entries.get(key)?.stored;
     const stored = await store.read(key, known);
     if (stored === undefined) entries.delete(key);
-    else if (stored !== known) entries.set(key, { stored, answersUntilMs: 0, size: sizeOf(stored) });
+    else if (stored !== known) entries.set(key, { stored, usableUntilMs: 0, size: sizeOf(stored) });
     return stored;
   };
   if (maxAgeMs === 0 || store.subscribeInvalidations === undefined)
@@ -94,8 +94,8 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
       if (found === undefined) return undefined;
       const { session, tokens, tokenVersion, idleExpiresInMs, expiresInMs } = found;
       const stored = { session, tokens, tokenVersion };
-      const answersUntilMs = sentMs + Math.min(idleExpiresInMs, expiresInMs, maxAgeMs);
-      if (!reading.isOvertaken) entries.set(key, { stored, answersUntilMs, size: sizeOf(stored) });
+      const usableUntilMs = sentMs + Math.min(idleExpiresInMs, expiresInMs, maxAgeMs);
+      if (!reading.isOvertaken) entries.set(key, { stored, usableUntilMs, size: sizeOf(stored) });
       return stored;
     } finally {
       reading.readers -= 1;
@@ -115,7 +115,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     read(key) {
       const isFresh = feed.isFresh();
       const entry = entries.get(key);
-      if (entry !== undefined && clock() < entry.answersUntilMs) {
+      if (entry !== undefined && clock() < entry.usableUntilMs) {
         metrics.sessionRead(isFresh ? "hit" : "bypass");
         return isFresh ? entry.stored : readConditionally(key);
       }
