@@ -48,7 +48,7 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "cookies: removing a planted duplicate also removes the session cookie",
     file: "src/http/cookie-cleanup.ts",
-    find: "return isOurs ? undefined : `",
+    find: "return isOwn ? undefined : `",
     replace: "return `",
     tests: ["test/http/cookie-cleanup.test.ts"],
   },

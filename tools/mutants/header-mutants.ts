@@ -144,14 +144,14 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "Location: bytes above 0x7F are encoded twice",
     file: "src/headers/upstream-urls.ts",
-    find: "const written = escapedBytes(reference);",
+    find: "const written = escapeNonAscii(reference);",
     replace: "const written = reference;",
     tests: BYTES,
   },
   {
     breaks: "interim responses: an unrequested 100 Continue becomes a 502",
     file: "src/upstream/connection.ts",
-    find: "    this.#interim.expect();\n",
+    find: "    this.#interim.expectResponse();\n",
     replace: "",
     tests: INTERIM,
   },
@@ -179,7 +179,7 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "Link: relation types and parameters reveal internal hosts",
     file: "src/headers/link-header.ts",
-    find: "const parameter = mapUrlsIn(text, asked, mapUrl);",
+    find: "const parameter = mapUrlsIn(text, context, mapUrl);",
     replace: "const parameter: string | undefined = text;",
     tests: URLS,
   },

@@ -47,7 +47,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "live connections: a long download outlives its session",
     file: "src/proxy/open-responses.ts",
-    find: "young.push(answer);",
+    find: "recent.push(open);",
     replace: "return;",
     tests: ["test/proxy/open-responses.integration.test.ts"],
   },
@@ -68,15 +68,15 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "event streams: the limit per session is ignored",
     file: "src/session/live/event-stream-quota.ts",
-    find: "if (session.count >= STREAMS_PER_SESSION)",
-    replace: "if (session.count > Infinity)",
+    find: "max: STREAMS_PER_SESSION",
+    replace: "max: Infinity",
     tests: ["test/session/event-streams.test.ts"],
   },
   {
     breaks: "event streams: the limit per user is ignored",
     file: "src/session/live/event-stream-quota.ts",
-    find: "if (owner.count >= STREAMS_PER_USER)",
-    replace: "if (owner.count > Infinity)",
+    find: "max: STREAMS_PER_USER",
+    replace: "max: Infinity",
     tests: ["test/session/event-streams.test.ts"],
   },
   {
@@ -180,7 +180,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "pipelining: the number of queued requests per connection is unlimited",
     file: "src/http/pipelining-guard.ts",
-    find: "if (waiting > MOST_AHEAD)",
+    find: "if (waiting > MAX_PIPELINED)",
     replace: "if (waiting > MOST_AHEAD * 1_000)",
     tests: ["test/http/pipelining-guard.integration.test.ts"],
   },

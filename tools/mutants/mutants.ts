@@ -144,8 +144,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "host check: any Host is accepted",
     file: "src/http/request-validation.ts",
-    find: 'HOST_REFUSALS[matchHost(headers.host ?? "")]',
-    replace: 'HOST_REFUSALS[headers.host === undefined ? matchHost("") : "same"]',
+    find: 'HOST_REJECTIONS[matchHost(headers.host ?? "")]',
+    replace: 'HOST_REJECTIONS[headers.host === undefined ? matchHost("") : "same"]',
     tests: ["test/http", "test/management", "test/lib"],
   },
   {
@@ -193,7 +193,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "step-up: an endless response body keeps the upstream connection",
     file: "src/proxy/exchange.ts",
-    find: "controller.abort(refusal);",
+    find: "controller.abort(error);",
     replace: "",
     tests: ["test/proxy/step-up.test.ts"],
   },

@@ -26,7 +26,7 @@ export const SHEDDING_MUTANTS: readonly Mutant[] = [
   {
     breaks: "load shedding: finished requests of a session are still counted",
     file: "src/http/load-shedding.ts",
-    find: "place.member?.leave();",
+    find: "node.member?.release();",
     replace: "",
     tests: ["test/http/waiting-quotas.integration.test.ts"],
   },

@@ -36,8 +36,8 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
   {
     breaks: "WebSocket: it opens although its session ended during the handshake",
     file: "src/proxy/websocket/upgrade.ts",
-    find: "if (so.endReason !== undefined)",
-    replace: "if (so.endReason === ('' as string))",
+    find: "if (opened.endReason !== undefined)",
+    replace: "if (opened.endReason === ('' as string))",
     tests: WIRE,
   },
   {
@@ -64,8 +64,8 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
   {
     breaks: "WebSocket: the gateway's Close frame is sent inside another frame",
     file: "src/proxy/websocket/tunnel.ts",
-    find: "lastFrame !== undefined && down.isAtBoundary() && !hasUpstreamClosed",
-    replace: "lastFrame !== undefined && !hasUpstreamClosed",
+    find: "pendingClose !== undefined && down.isAtBoundary() && !hasUpstreamClosed",
+    replace: "pendingClose !== undefined && !hasUpstreamClosed",
     tests: WIRE,
   },
   {
@@ -85,8 +85,8 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
   {
     breaks: "WebSocket: the limit per session is ignored",
     file: "src/proxy/websocket/tunnels.ts",
-    find: ">= maxWebSocketsPerSession)",
-    replace: "> Infinity)",
+    find: "max: maxWebSocketsPerSession",
+    replace: "max: Infinity",
     tests: WIRE,
   },
 ];

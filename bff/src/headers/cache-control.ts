@@ -1,8 +1,8 @@
-// What caches may do with an API's answer. One user's answer must never be another's (I3, ASVS 14.2.2).
+// Cache-Control of forwarded responses: one user's response must not be served to another user (I3, ASVS 14.2.2).
 
 /**
- * Answers that depend on the user are never stored by shared caches, and by the browser only to be asked about again:
- * the next person to log in on this machine has the same URLs. `max-age` therefore does not survive.
+ * Responses that depend on the user are `no-store` or `private, no-cache`: shared caches must not store them, and a browser
+ * must revalidate them, since the next user of the browser requests the same URLs. `max-age` is removed.
  */
 export function allowedCaching(value: string | string[] | undefined, token: string): string {
   if (value === undefined) return "no-store";

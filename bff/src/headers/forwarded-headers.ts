@@ -1,11 +1,11 @@
-// The heads that cross the gateway: two pure functions, from what came to what is sent, as flat lists.
+// Headers of forwarded requests and responses: two pure functions that return flat lists of names and values.
 import type { IncomingHttpHeaders } from "node:http";
 import { allowedCaching } from "./cache-control.ts";
 import { browserLinks } from "./link-header.ts";
-import { responseHeaderCrosses } from "./response-header-rules.ts";
-import { mapUrlsIn, type Asked, type MapUrl } from "./upstream-urls.ts";
+import { isResponseHeaderForwarded } from "./response-header-rules.ts";
+import { mapUrlsIn, type RequestContext, type MapUrl } from "./upstream-urls.ts";
 
-/** What almost every message carries, so that only other names are looked up. */
+/** Fast path: common names that are forwarded without a table lookup. */
 const PLAIN_REQUEST: ReadonlySet<string> = new Set([
   "accept",
   "accept-encoding",
@@ -28,127 +28,132 @@ const PLAIN_RESPONSE: ReadonlySet<string> = new Set([
   "vary",
 ]);
 
-export type RequestFacts = {
+export type RequestHeaderInput = {
   requestId: string;
   clientAddress: string;
   /** Scheme and host of the public origin, for upstreams that build links. */
   publicScheme: string;
   publicHost: string;
-  /** The upstream's prefix on our origin. */
+  /** The upstream's path prefix on the public origin. */
   prefix: string;
-  /** Whether the browser's header of this lower-case name crosses. */
-  crosses: (name: string) => boolean;
-  /** What the upstream's row adds, by lower-case name. */
+  /** Whether the browser's header of this lower-case name is forwarded. */
+  isForwarded: (name: string) => boolean;
+  /** `headers` of the upstream row, by lower-case name. */
   added: ReadonlyMap<string, string>;
   accessToken: string | undefined;
-  /** The declared length of a body that is sent with its length; undefined: none, or in chunks. */
+  /** Undefined: no body, or a chunked one. */
   contentLength: string | undefined;
 };
 
 /**
- * The browser's head → the upstream's. Ours are added last and from nothing but facts: a name that the browser's
- * `Connection` nominates is gone before, so `Connection: authorization` takes nothing of ours (CVE-2024-45410).
+ * Request headers for the upstream. The gateway's own headers are added after the names in the browser's `Connection` have
+ * been removed, so that `Connection: authorization` cannot remove them (CVE-2024-45410).
  */
-export function requestHeaders(headers: IncomingHttpHeaders, facts: RequestFacts): string[] {
+export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeaderInput): string[] {
   const list: string[] = [];
-  const { added, crosses } = facts;
-  const nominated = nominatedNames(headers.connection);
+  const { added, isForwarded } = input;
+  const hopByHop = connectionOptions(headers.connection);
   for (const name in headers) {
-    if (!PLAIN_REQUEST.has(name) && !crosses(name)) continue;
-    if (nominated?.has(name) === true || added.has(name)) continue;
+    if (!PLAIN_REQUEST.has(name) && !isForwarded(name)) continue;
+    if (hopByHop?.has(name) === true || added.has(name)) continue;
     const value = headers[name];
-    // Only Set-Cookie is ever an array here, and no browser sends one.
+    // Node returns an array for Set-Cookie only, which browsers do not send.
     if (typeof value === "string") list.push(name, value);
   }
   if (added.size > 0) for (const [name, value] of added) list.push(name, value);
-  if (facts.contentLength !== undefined) list.push("content-length", facts.contentLength);
-  if (facts.accessToken !== undefined) list.push("authorization", `Bearer ${facts.accessToken}`);
-  list.push("x-forwarded-for", facts.clientAddress, "x-forwarded-proto", facts.publicScheme);
-  list.push("x-forwarded-host", facts.publicHost, "x-forwarded-prefix", facts.prefix);
-  list.push("x-request-id", facts.requestId);
+  if (input.contentLength !== undefined) list.push("content-length", input.contentLength);
+  if (input.accessToken !== undefined) list.push("authorization", `Bearer ${input.accessToken}`);
+  list.push("x-forwarded-for", input.clientAddress, "x-forwarded-proto", input.publicScheme);
+  list.push("x-forwarded-host", input.publicHost, "x-forwarded-prefix", input.prefix);
+  list.push("x-request-id", input.requestId);
   return list;
 }
 
-export type ResponseFacts = Asked & {
+export type ResponseHeaderInput = RequestContext & {
   status: number;
   requestId: string;
   mapUrl: MapUrl;
 };
 
-/** The upstream's head → the browser's, without the security headers. */
-export function responseHeaders(headers: IncomingHttpHeaders, facts: ResponseFacts): string[] {
-  const { upstream, status } = facts;
-  const list: string[] = ["X-Request-Id", facts.requestId];
-  const nominated = nominatedNames(headers.connection);
+/** Response headers for the browser, without the security headers. */
+export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHeaderInput): string[] {
+  const { upstream, status } = input;
+  const list: string[] = ["X-Request-Id", input.requestId];
+  const hopByHop = connectionOptions(headers.connection);
   for (const name in headers) {
-    if (nominated?.has(name) === true) continue;
+    if (hopByHop?.has(name) === true) continue;
     const value = headers[name];
     if (PLAIN_RESPONSE.has(name)) pushAll(list, name, value);
     else {
       const handle = HANDLED.get(name);
-      if (handle !== undefined) handle(list, value, facts);
-      else if (responseHeaderCrosses(name)) pushMapped(list, name, value, facts);
+      if (handle !== undefined) handle(list, value, input);
+      else if (isResponseHeaderForwarded(name)) pushMapped(list, name, value, input);
     }
   }
   const { "content-length": length, "cache-control": caching } = headers;
-  // A 204 must not have one, and a 1xx never gets here (RFC 9110 §8.6).
+  // RFC 9110 §8.6: not in a 204. A 1xx is not forwarded.
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
   list.push("cache-control", allowedCaching(caching, upstream.config.token));
   return list;
 }
 
 type HeaderValue = string | string[] | undefined;
-type Handle = (list: string[], value: HeaderValue, facts: ResponseFacts) => void;
+type Handle = (list: string[], value: HeaderValue, input: ResponseHeaderInput) => void;
 
 function pushAll(list: string[], name: string, value: HeaderValue): void {
   if (typeof value === "string") list.push(name, value);
   else for (const one of value ?? []) list.push(name, one);
 }
 
-/** Names that cross by a rule of their own. Of a header that may come once only, two are a syntax error and dropped. */
+/** Headers with a rule of their own. Duplicates of a singleton header are a syntax error and are dropped. */
 const HANDLED: ReadonlyMap<string, Handle> = new Map(
   Object.entries<Handle>({
     "content-length": () => {},
     "cache-control": () => {},
-    location(list, value, { mapUrl, status, ...asked }) {
+    location(list, value, { mapUrl, status, ...context }) {
       if (typeof value !== "string") return;
-      const mapped = mapUrl(value, asked);
+      const mapped = mapUrl(value, context);
       if (mapped.kind === "ours") list.push("location", mapped.url);
-      // A browser follows a redirect by itself, to a host on no list (ASVS 3.7.2); on a 201 or 202 it is information.
+      // Browsers follow redirects automatically, to hosts on no allow-list (ASVS 3.7.2); with a 201 or 202 they do not.
       const isInformation = status < 300 || status >= 400;
       if (mapped.kind === "foreign" && isInformation && /^https?:$/.test(mapped.protocol)) list.push("location", value);
     },
-    "content-location"(list, value, { mapUrl, ...asked }) {
-      const mapped = typeof value === "string" ? mapUrl(value, asked) : undefined;
+    "content-location"(list, value, { mapUrl, ...context }) {
+      const mapped = typeof value === "string" ? mapUrl(value, context) : undefined;
       if (mapped?.kind === "ours") list.push("content-location", mapped.url);
     },
-    link(list, value, { mapUrl, ...asked }) {
+    link(list, value, { mapUrl, ...context }) {
       for (const one of [value ?? []].flat()) {
-        const links = browserLinks(one, asked, mapUrl);
+        const links = browserLinks(one, context, mapUrl);
         if (links !== undefined) list.push("link", links);
       }
     },
     "www-authenticate"(list, value) {
-      // Any other scheme opens the browser's own password dialog on our origin; a URL may name an inner host (RFC 9728).
+      // Other schemes open the browser's password dialog on the public origin; a URL can name an internal host (RFC 9728).
       if (typeof value === "string" && /^(Bearer|DPoP)\b[^,]*$/i.test(value) && !value.includes("://"))
         list.push("www-authenticate", value);
     },
     "x-accel-buffering"(list, value) {
-      // nginx in front holds an event stream back without it. It changes nothing else.
+      // Disables response buffering in nginx, which event streams need. It has no other effect.
       if (typeof value === "string" && /^(yes|no)$/i.test(value)) list.push("x-accel-buffering", value);
     },
   }),
 );
 
-function pushMapped(list: string[], name: string, value: HeaderValue, { mapUrl, ...asked }: ResponseFacts): void {
+function pushMapped(
+  list: string[],
+  name: string,
+  value: HeaderValue,
+  { mapUrl, ...context }: ResponseHeaderInput,
+): void {
   for (const one of [value ?? []].flat()) {
-    const mapped = mapUrlsIn(one, asked, mapUrl);
+    const mapped = mapUrlsIn(one, context, mapUrl);
     if (mapped !== undefined) list.push(name, mapped);
   }
 }
 
-/** Names that a `Connection` header declares hop-by-hop; undefined for the two values that nearly everyone sends. */
-function nominatedNames(connection: string | string[] | undefined): ReadonlySet<string> | undefined {
+/** Names that a `Connection` header declares hop-by-hop; undefined for the two common values. */
+function connectionOptions(connection: string | string[] | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || connection === "keep-alive" || connection === "close") return undefined;
   return new Set(
     String(connection)

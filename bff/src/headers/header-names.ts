@@ -1,17 +1,17 @@
-// Tables of header names that do not cross, and the lookup that decides by them.
+// Deny-lists of header names: table format, lookup and name normalization.
 import { FifoCache } from "../lib/fifo-cache.ts";
 
-/** Names, families or words that do not cross, as `name: reason`. */
+/** Names, prefixes or words that are not forwarded, as `name: reason`. */
 export type HeaderRules = Readonly<Record<string, string>>;
 
 export type HeaderTables = {
   /** Whole names. */
   names: HeaderRules;
-  /** Beginnings of names. */
+  /** Prefixes of names. */
   prefixes: HeaderRules;
-  /** Whole words of a name; the words are separated by hyphens. */
+  /** Whole words of a name, separated by hyphens. */
   words: HeaderRules;
-  /** Beginnings of such words. */
+  /** Prefixes of words. */
   stems: HeaderRules;
 };
 
@@ -26,23 +26,23 @@ export const HOP_BY_HOP: HeaderRules = {
   "http2-settings": "hop-by-hop",
 };
 
-/** More names than real traffic has; requests with invented names push each other out. */
-const REMEMBERED_NAMES = 1_000;
+/** Capacity of the cache: above the number of names in real traffic. Invented names evict each other. */
+const MAX_CACHED_NAMES = 1_000;
 
 /**
- * The name as CGI-like upstreams read it: WSGI, PHP, Rack and CGI map every character that is not a letter or a digit
- * to one and the same underscore, so `X_Forwarded.User` and `X-Forwarded-User` are one name there (CVE-2025-64484).
+ * The name as CGI-like upstreams read it: WSGI, PHP, Rack and CGI map all characters except letters and digits to the
+ * underscore, so that `X_Forwarded.User` and `X-Forwarded-User` are the same name (CVE-2025-64484).
  */
 export function normalizedName(lowerCaseName: string): string {
   return isPlainName(lowerCaseName) ? lowerCaseName : lowerCaseName.replace(/[^a-z0-9]/g, "-");
 }
 
-/** Whether every upstream reads this name as the same name. */
+/** Whether all upstreams read this name alike. */
 export function isPlainName(lowerCaseName: string): boolean {
   return /^[a-z0-9-]+$/.test(lowerCaseName);
 }
 
-/** @returns a test for names that a table lists; it expects a normalized name */
+/** @returns a predicate for normalized names that are in the tables */
 export function isListed({ names, prefixes, words, stems }: HeaderTables): (name: string) => boolean {
   const nameSet: ReadonlySet<string> = new Set(Object.keys(names));
   const wordList = Object.keys(words).map((word) => `${word}(?![a-z0-9])`);
@@ -55,14 +55,14 @@ function anyOf(before: string, beginnings: readonly string[]): RegExp {
   return beginnings.length === 0 ? /(?!)/ : new RegExp(`${before}(?:${beginnings.join("|")})`);
 }
 
-/** Looks a name up in a FIFO cache first, so that a name costs one lookup after its first use. */
-export function rememberVerdicts(decide: (lowerCaseName: string) => boolean): (lowerCaseName: string) => boolean {
-  const verdicts = new FifoCache<string, boolean>(REMEMBERED_NAMES);
+/** Memoizes a decision by name in a FIFO cache. */
+export function cacheByName(decide: (lowerCaseName: string) => boolean): (lowerCaseName: string) => boolean {
+  const decisions = new FifoCache<string, boolean>(MAX_CACHED_NAMES);
   return (name) => {
-    const known = verdicts.get(name);
+    const known = decisions.get(name);
     if (known !== undefined) return known;
-    const verdict = decide(name);
-    verdicts.set(name, verdict);
-    return verdict;
+    const decision = decide(name);
+    decisions.set(name, decision);
+    return decision;
   };
 }

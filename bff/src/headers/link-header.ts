@@ -1,19 +1,19 @@
-// `Link` of an upstream (RFC 8288): every target as the browser can use it, and no host behind the gateway.
-import { mapUrlsIn, type Asked, type MapUrl } from "./upstream-urls.ts";
+// Maps `Link` response headers (RFC 8288) to public URLs; links to internal hosts are removed.
+import { mapUrlsIn, type RequestContext, type MapUrl } from "./upstream-urls.ts";
 
-/** `<target>` and its parameters; both are read with a sticky match, so that the work grows with the length only. */
+/** `<target>` and its parameters. Sticky matches keep parsing linear in the length. */
 const TARGET = /[\s,]*<([^<>]*)>/y;
 const PARAMETER = /\s*;\s*([^\s=;,"]*)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?/y;
-/** Relations for which browsers contact the target without being asked. */
+/** Relations whose target browsers fetch automatically. */
 const FETCHED =
   /\b(preload|modulepreload|prefetch|preconnect|dns-prefetch|prerender|stylesheet|manifest|icon|compression-dictionary)\b/i;
 
 /**
- * @returns the links that a browser may have; undefined where none is left. A link to a host behind the gateway is left
- * out, and so is one that would make the browser contact a foreign host by itself (ASVS 3.7.2). What follows a syntax
- * error is left out as well: what it means cannot be told.
+ * Removes links to internal hosts and links that make the browser contact a foreign host automatically (ASVS 3.7.2), and
+ * everything after a syntax error.
+ * @returns undefined if no link is left
  */
-export function browserLinks(value: string, asked: Asked, mapUrl: MapUrl): string | undefined {
+export function browserLinks(value: string, context: RequestContext, mapUrl: MapUrl): string | undefined {
   const links: string[] = [];
   let at = 0;
   for (;;) {
@@ -29,7 +29,7 @@ export function browserLinks(value: string, asked: Asked, mapUrl: MapUrl): strin
       at = PARAMETER.lastIndex;
       parameters.push({ name: (found[1] ?? "").toLowerCase(), text: found[0], value: found[2] ?? "" });
     }
-    const link = browserLink(target, parameters, asked, mapUrl);
+    const link = browserLink(target, parameters, context, mapUrl);
     if (link !== undefined) links.push(link);
     if (!/^\s*(,|$)/.test(value.slice(at, at + 100))) break;
   }
@@ -38,39 +38,49 @@ export function browserLinks(value: string, asked: Asked, mapUrl: MapUrl): strin
 
 type Parameter = { name: string; text: string; value: string };
 
-function browserLink(target: string, parameters: Parameter[], asked: Asked, mapUrl: MapUrl): string | undefined {
+function browserLink(
+  target: string,
+  parameters: Parameter[],
+  context: RequestContext,
+  mapUrl: MapUrl,
+): string | undefined {
   const rels = parameters.filter(({ name }) => name === "rel" || name === "rev").map(({ value }) => value);
-  const mapped = browserReference(target, asked, mapUrl, !FETCHED.test(rels.join(" ").replaceAll("\\", "")));
+  const mapped = browserReference(target, context, mapUrl, !FETCHED.test(rels.join(" ").replaceAll("\\", "")));
   if (mapped === undefined) return undefined;
   let link = `<${mapped}>`;
   for (const { name, text, value } of parameters) {
     if (name !== "anchor") {
-      // A relation type of its own is a URL as well: rel="http://orders:8000/rels/items".
-      const parameter = mapUrlsIn(text, asked, mapUrl);
+      // Extension relation types are URLs: rel="http://orders:8000/rels/items".
+      const parameter = mapUrlsIn(text, context, mapUrl);
       if (parameter === undefined) return undefined;
       link += parameter;
       continue;
     }
-    const anchor = browserReference(value.replace(/^"|"$/g, ""), asked, mapUrl, true);
+    const anchor = browserReference(value.replace(/^"|"$/g, ""), context, mapUrl, true);
     if (anchor === undefined) return undefined;
     link += `; anchor="${anchor}"`;
   }
   return link;
 }
 
-function browserReference(text: string, asked: Asked, mapUrl: MapUrl, mayBeForeign: boolean): string | undefined {
-  if (meansTheSame(text, asked)) return text;
-  const mapped = mapUrl(text, asked);
+function browserReference(
+  text: string,
+  context: RequestContext,
+  mapUrl: MapUrl,
+  mayBeForeign: boolean,
+): string | undefined {
+  if (resolvesAlike(text, context)) return text;
+  const mapped = mapUrl(text, context);
   if (mapped.kind === "ours") return mapped.url;
-  return mapped.kind === "foreign" && mayBeForeign && HARMLESS.has(mapped.protocol) ? text : undefined;
+  return mapped.kind === "foreign" && mayBeForeign && ALLOWED_SCHEMES.has(mapped.protocol) ? text : undefined;
 }
 
-const HARMLESS: ReadonlySet<string> = new Set(["http:", "https:", "urn:", "tag:", "mailto:"]);
+const ALLOWED_SCHEMES: ReadonlySet<string> = new Set(["http:", "https:", "urn:", "tag:", "mailto:"]);
 
-/** Whether a relative reference leads the browser, from its own URL, to where the upstream meant. */
-function meansTheSame(text: string, { upstream, upstreamTarget }: Asked): boolean {
+/** Whether a relative reference resolves to the same resource from the browser's URL as from the upstream's. */
+function resolvesAlike(text: string, { upstream, upstreamTarget }: RequestContext): boolean {
   if (/^([?#]|$)/.test(text)) return true;
-  // The root is the one place where the browser's URL may lack the final slash that the upstream's has.
+  // At the root the browser's URL may lack the final slash of the upstream's URL.
   const isRoot = /^\/?(\?|$)/.test(upstreamTarget.slice(upstream.basePath.length));
   return !isRoot && /^\w[^:/?#]*([?#]|$)/.test(text);
 }

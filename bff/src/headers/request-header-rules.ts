@@ -1,8 +1,8 @@
-// Which of the browser's headers reach an upstream: by the tables, and by what a row opens.
-import { isListed, isPlainName, normalizedName, rememberVerdicts, type HeaderRules } from "./header-names.ts";
-import { REFUSED, RESERVED } from "./request-header-tables.ts";
+// Decides which request headers are forwarded to an upstream: deny-lists plus `requestHeaders` of the row.
+import { isListed, isPlainName, normalizedName, cacheByName, type HeaderRules } from "./header-names.ts";
+import { REJECTED, RESERVED } from "./request-header-tables.ts";
 
-/** What crosses where the row's `requestHeaders` lists the rest: what browsers, fetch and HTTP itself use. */
+/** Standard headers, forwarded in addition to a row's `requestHeaders`. */
 export const STANDARD: ReadonlySet<string> = new Set([
   "accept",
   "accept-charset",
@@ -36,12 +36,12 @@ export const STANDARD: ReadonlySet<string> = new Set([
   "x-requested-with",
 ]);
 
-/** Harmless names that a word or a stem would refuse. */
+/** Safe names that a word or stem would match. */
 const EXEMPT: HeaderRules = {
   "user-agent": "the browser's name",
   "x-user-agent": "the same, from gRPC-Web",
   "x-signalr-user-agent": "the same, from SignalR",
-  "x-author": "not an authentication",
+  "x-author": "an author, not authentication",
   "hx-current-url": "the page that htmx runs on",
   "next-url": "the page that the router of Next.js comes from",
   "mcp-protocol-version": "the version of the Model Context Protocol",
@@ -49,29 +49,29 @@ const EXEMPT: HeaderRules = {
 };
 
 const isReservedName = isListed(RESERVED);
-const isRefusedName = isListed(REFUSED);
+const isRejectedName = isListed(REJECTED);
 
-/** Whether not even a row's `requestHeaders` may let this name cross, in whatever spelling. */
+/** Whether the name is never forwarded, in any spelling, not even if `requestHeaders` lists it. */
 export function isReserved(lowerCaseName: string): boolean {
   return isReservedName(normalizedName(lowerCaseName));
 }
 
 /**
- * @param opened lower-case names of the row's `requestHeaders`; undefined: everything crosses that no rule refuses
- * @param onRefused called for a name that the row could open; a name may come again
+ * @param allowed lower-case names of the row's `requestHeaders`; undefined: all names that no rule rejects are forwarded
+ * @param onRejected called for names that `requestHeaders` could allow; possibly several times for one name
  */
 export function requestHeaderFilter(
-  opened: ReadonlySet<string> | undefined,
-  onRefused: (name: string) => void = () => {},
+  allowed: ReadonlySet<string> | undefined,
+  onRejected: (name: string) => void = () => {},
 ): (lowerCaseName: string) => boolean {
-  return rememberVerdicts((name) => {
+  return cacheByName((name) => {
     if (isReserved(name)) return false;
-    if (opened?.has(name) === true) return true;
-    const crosses =
-      opened === undefined
-        ? isPlainName(name) && (Object.hasOwn(EXEMPT, name) || !isRefusedName(name))
+    if (allowed?.has(name) === true) return true;
+    const isForwarded =
+      allowed === undefined
+        ? isPlainName(name) && (Object.hasOwn(EXEMPT, name) || !isRejectedName(name))
         : STANDARD.has(name);
-    if (!crosses) onRefused(name);
-    return crosses;
+    if (!isForwarded) onRejected(name);
+    return isForwarded;
   });
 }

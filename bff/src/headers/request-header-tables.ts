@@ -1,15 +1,15 @@
-// Names of request headers that do not reach an upstream, each with its reason. Upstreams behind a gateway believe headers
-// that say who is asking, from where, and for which host, path or method: no browser may send one. Decision 0022 says why
-// this is a deny-list by meaning, with an allow-list for rows that want one.
+// Request headers that are not forwarded to upstreams, with reasons. Upstreams behind a gateway trust headers that state
+// identity, client address, host, path or method, so browsers must not set them. Decision 0022: why this is a deny-list by
+// meaning, with an optional allow-list per row.
 import { HOP_BY_HOP, type HeaderTables } from "./header-names.ts";
 
-/** Never cross, whatever a row says. */
+/** Never forwarded, not even if `requestHeaders` lists them. */
 export const RESERVED: HeaderTables = {
   names: {
     ...HOP_BY_HOP,
     host: "the upstream's own name, set by the connection",
     "content-length": "framing: set by the gateway",
-    expect: "answered by the gateway before it asks the upstream",
+    expect: "handled by the gateway",
     cookie: "the session id is for the gateway only (I1)",
     cookie2: "as cookie",
     authorization: "the gateway adds the bearer; an upstream would believe the browser's in its place",
@@ -27,8 +27,8 @@ export const RESERVED: HeaderTables = {
   stems: {},
 };
 
-/** Do not cross unless the row's `requestHeaders` names them. */
-export const REFUSED: HeaderTables = {
+/** Forwarded only if `requestHeaders` lists them. */
+export const REJECTED: HeaderTables = {
   names: {
     origin: "checked by the gateway; upstreams would apply cross-origin rules to an origin they do not know",
     referer: "the page's address and query are not the API's business",

@@ -1,6 +1,6 @@
-// Which of an upstream's headers reach the browser. An API speaks for its own responses, not for the origin, its caches
-// and proxies, or the servers behind it.
-import { HOP_BY_HOP, isListed, isPlainName, rememberVerdicts, type HeaderTables } from "./header-names.ts";
+// Decides which response headers are forwarded to the browser. Headers that affect the whole origin, shared caches or
+// proxies, or that reveal internal servers, are not.
+import { HOP_BY_HOP, isListed, isPlainName, cacheByName, type HeaderTables } from "./header-names.ts";
 
 export const RESPONSE_TABLES: HeaderTables = {
   names: {
@@ -99,12 +99,12 @@ export const RESPONSE_TABLES: HeaderTables = {
   },
 };
 
-const isRefusedName = isListed(RESPONSE_TABLES);
+const isRejectedName = isListed(RESPONSE_TABLES);
 
-/** Targeted cache control (RFC 9213), of whatever cache: `CDN-Cache-Control`, `Edge-Control` and relatives. */
+/** Targeted cache control (RFC 9213): `CDN-Cache-Control`, `Edge-Control` and others. */
 const TARGETED_CACHING = /-cache-control$|^(edge|cdn|akamai)-.*control$/;
 
-/** Whether an upstream's header of this name, in lower case, reaches the browser. */
-export const responseHeaderCrosses = rememberVerdicts(
-  (name) => isPlainName(name) && !isRefusedName(name) && !TARGETED_CACHING.test(name),
+/** Whether a response header is forwarded, by lower-case name. */
+export const isResponseHeaderForwarded = cacheByName(
+  (name) => isPlainName(name) && !isRejectedName(name) && !TARGETED_CACHING.test(name),
 );

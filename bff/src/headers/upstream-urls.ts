@@ -1,11 +1,11 @@
-// Maps URLs in an upstream's response headers to what the browser can use. An upstream may have acted on the
-// X-Forwarded-* headers that the gateway sent, on some of them, or on none: all three must come out the same.
+// URL mapping (reverse mapping): rewrites URLs in response headers to the public origin. The result is the same whether the
+// upstream honours all, some or none of the X-Forwarded-* headers.
 import { isBelow } from "../lib/paths.ts";
 
-/** What URL mapping needs of an upstream row. */
+/** The properties of an upstream that URL mapping uses. */
 export type MappedUpstream = {
   config: { prefix: string; token: string };
-  /** Scheme, host and port of its first server. */
+  /** Scheme, host and port of the first server. */
   origin: string;
   origins: ReadonlySet<string>;
   /** Path of the base URL without a final slash. */
@@ -14,25 +14,25 @@ export type MappedUpstream = {
 
 type Row = Pick<MappedUpstream, "basePath" | "origins"> & { config: { prefix: string } };
 
-/** Where a reference was found: relative ones are relative to what the upstream was asked for. */
-export type Asked = { upstream: MappedUpstream; upstreamTarget: string };
+/** The request whose response contains a reference; relative references are resolved against its target. */
+export type RequestContext = { upstream: MappedUpstream; upstreamTarget: string };
 
 export type MappedUrl =
-  /** On our origin: a path, or a whole URL where the upstream wrote our own host. */
+  /** On the public origin: a path, or a full URL if the upstream used the public host. */
   | { kind: "ours"; url: string }
-  /** On a host behind the gateway, but at no path that a browser can reach. Never to be sent. */
+  /** On an internal host, at a path that no upstream row exposes. Must not be forwarded. */
   | { kind: "inner" }
   | { kind: "foreign"; protocol: string }
   | { kind: "invalid" };
 
-export type MapUrl = (reference: string, asked: Asked) => MappedUrl;
+export type MapUrl = (reference: string, context: RequestContext) => MappedUrl;
 
-/** Names that resolve inside a network only (RFC 6762, RFC 8375, RFC 9476 and what clusters use); and addresses. */
+/** Internal host names (RFC 6762, RFC 8375, RFC 9476, cluster domains) and IP addresses. */
 const PRIVATE_NAME = /^[^.]+$|\.(internal|intranet|local|localhost|lan|corp|home|private|svc|arpa)$|^[\d.]+$|^\[/;
 
 export function createUrlMapper(publicOrigin: string, rows: readonly Row[]): MapUrl {
   const ours = new Set(spellings(publicOrigin));
-  // Express's req.hostname and its relatives drop the port of X-Forwarded-Host.
+  // Frameworks such as Express (req.hostname) drop the port of X-Forwarded-Host.
   const { hostname: ourName } = new URL(publicOrigin);
   for (const scheme of ["http", "https"]) ours.add(`${scheme}://${ourName}`);
   const rowsByOrigin = new Map<string, Row[]>();
@@ -45,19 +45,19 @@ export function createUrlMapper(publicOrigin: string, rows: readonly Row[]): Map
     }
 
   return function mapUrl(reference, { upstream, upstreamTarget }) {
-    const written = escapedBytes(reference);
-    const askedUrl = upstream.origin + upstreamTarget;
-    if (written === "" || !URL.canParse(written, askedUrl)) return { kind: "invalid" };
-    const url = new URL(written, askedUrl);
+    const written = escapeNonAscii(reference);
+    const requestUrl = upstream.origin + upstreamTarget;
+    if (written === "" || !URL.canParse(written, requestUrl)) return { kind: "invalid" };
+    const url = new URL(written, requestUrl);
     if (url.hostname.endsWith(".")) url.hostname = url.hostname.slice(0, -1);
-    const elsewhere = (): MappedUrl => {
+    const classifyForeign = (): MappedUrl => {
       const isInner = innerNames.has(url.hostname) || PRIVATE_NAME.test(url.hostname);
       return isInner ? { kind: "inner" } : { kind: "foreign", protocol: url.protocol };
     };
-    if (url.protocol !== "http:" && url.protocol !== "https:") return elsewhere();
+    if (url.protocol !== "http:" && url.protocol !== "https:") return classifyForeign();
     const owners = rowsByOrigin.get(url.origin);
     const isOurs = owners === undefined && ours.has(url.origin);
-    if (owners === undefined && !isOurs) return elsewhere();
+    if (owners === undefined && !isOurs) return classifyForeign();
     const isOwn = isOurs || owners?.includes(upstream) === true;
     let path = isOwn ? browserPath(upstream, url.pathname, upstreamTarget) : undefined;
     for (const row of owners ?? []) path ??= pathBelow(row.basePath, row.config.prefix, url.pathname);
@@ -67,18 +67,18 @@ export function createUrlMapper(publicOrigin: string, rows: readonly Row[]): Map
   };
 }
 
-/** A URL within a text, up to what separates URLs in lists, quotes and angle brackets. */
+/** A URL within a text, ending at list separators, quotes and angle brackets. */
 const URL_IN_TEXT = /(?:\b(?:https?|wss?):|(?<=^|[<"'=]))\/\/[^\s"'<>,;\\]+/gi;
 
 /**
- * Maps every URL within a header of the API's own, such as Operation-Location or a list in JSON.
- * @returns undefined where one of them names a host behind the gateway
+ * Maps all URLs in the value of an arbitrary header, such as Operation-Location or a JSON list.
+ * @returns undefined if one of them names an internal host
  */
-export function mapUrlsIn(text: string, asked: Asked, mapUrl: MapUrl): string | undefined {
+export function mapUrlsIn(text: string, context: RequestContext, mapUrl: MapUrl): string | undefined {
   if (!text.includes("//")) return text;
   let isRevealing = false;
   const mapped = text.replace(URL_IN_TEXT, (written) => {
-    const found = mapUrl(written, asked);
+    const found = mapUrl(written, context);
     isRevealing ||= found.kind === "inner" || found.kind === "invalid";
     return found.kind === "ours" ? found.url : written;
   });
@@ -86,16 +86,16 @@ export function mapUrlsIn(text: string, asked: Asked, mapUrl: MapUrl): string | 
 }
 
 /**
- * An upstream names its own path, or the browser's where it acts on X-Forwarded-Prefix or on a root path of its own, or
- * puts our prefix before its own path. Of the three the longest that fits is taken, since it is the least likely to fit
- * by chance.
+ * Maps a path of the upstream to the browser's path. Upstreams return their own path, the browser's path (if they honour
+ * X-Forwarded-Prefix or have a configured root path), or the prefix followed by their own path. The longest match wins, as
+ * it is the least likely to be a coincidence.
  */
 function browserPath({ basePath, config }: Row, path: string, upstreamTarget: string): string | undefined {
   const { prefix } = config;
   const twice = prefix + prefix;
-  // `/api` can be a folder of the upstream's own, too: then the browser asked for `/api/api/…`.
-  const isFolderOfItsOwn = isBelow(upstreamTarget, prefix) && !isBelow(basePath, prefix);
-  const candidates: [beginning: string, replacement: string][] = isFolderOfItsOwn
+  // The upstream may itself have a folder `/api`: the browser then requested `/api/api/…`.
+  const hasOwnPrefixFolder = isBelow(upstreamTarget, prefix) && !isBelow(basePath, prefix);
+  const candidates: [beginning: string, replacement: string][] = hasOwnPrefixFolder
     ? [[twice, twice]]
     : [
         [prefix + basePath, prefix],
@@ -109,12 +109,12 @@ function browserPath({ basePath, config }: Row, path: string, upstreamTarget: st
   return undefined;
 }
 
-/** The path with another beginning; undefined where it does not begin so. */
+/** Replaces the beginning of a path; undefined if the path is not below it. */
 function pathBelow(beginning: string, replacement: string, path: string): string | undefined {
   return isBelow(path, beginning) ? replacement + path.slice(beginning.length) : undefined;
 }
 
-/** An origin as frameworks write it that know only half of how the browser came: the scheme may be the other one. */
+/** Spellings of an origin, including those with the wrong scheme by frameworks that ignore X-Forwarded-Proto. */
 function spellings(origin: string): string[] {
   const { protocol, hostname, host, port } = new URL(origin);
   const both = [`http://${host}`, `https://${host}`];
@@ -122,7 +122,7 @@ function spellings(origin: string): string[] {
   return [...both, protocol === "http:" ? `https://${hostname}:80` : `http://${hostname}:443`];
 }
 
-/** Bytes above 0x7F, one character each: URL would take them for characters and encode them twice over. */
-function escapedBytes(reference: string): string {
+/** Percent-encodes bytes above 0x7F (latin1 characters); URL would encode each as two UTF-8 bytes. */
+function escapeNonAscii(reference: string): string {
   return reference.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 }

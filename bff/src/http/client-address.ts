@@ -1,4 +1,4 @@
-// The client's address for the log and the upstream: the socket's, or what trusted proxies say in X-Forwarded-For.
+// Client address for log and upstreams: the socket's address, or X-Forwarded-For if the peer is a trusted proxy.
 import type { IncomingMessage } from "node:http";
 import { isIP, SocketAddress, type BlockList } from "node:net";
 
@@ -7,12 +7,12 @@ const WITH_PORT = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/;
 const MAPPED_PREFIX = "::ffff:";
 
 /**
- * @returns the address in its canonical form (RFC 5952, IPv4-mapped as IPv4) without port, brackets and zone, so that
- * one client has one address; undefined for everything else: `unknown`, `_hidden` (RFC 7239 §6), names, nonsense.
+ * @returns the address in canonical form (RFC 5952, IPv4-mapped as IPv4) without port, brackets and zone, so that each
+ * client has one spelling; undefined for anything else, such as `unknown`, `_hidden` (RFC 7239 §6) or a name
  */
 export function parseAddress(text: string): string | undefined {
   const [, bracketed, plain] = WITH_PORT.exec(text) ?? [];
-  // A zone names an interface of the machine that wrote it.
+  // A zone id is only valid on the host that wrote it.
   const [host = ""] = (bracketed ?? plain ?? text).split("%", 1);
   const family = isIP(host);
   if (family === 0 || (bracketed !== undefined && family !== 6)) return undefined;
@@ -20,7 +20,7 @@ export function parseAddress(text: string): string | undefined {
   return withoutMapping(new SocketAddress({ address: host, family: "ipv6" }).address);
 }
 
-/** @param address in its canonical form. @returns IPv4 seen through a dual-stack socket as IPv4 */
+/** @param address in canonical form. @returns an IPv4-mapped IPv6 address as IPv4 */
 function withoutMapping(address: string): string {
   const mapped = address.startsWith(MAPPED_PREFIX) ? address.slice(MAPPED_PREFIX.length) : "";
   return isIP(mapped) === 4 ? mapped : address;
@@ -32,12 +32,12 @@ function isTrusted(address: string, trustedProxies: BlockList): boolean {
 }
 
 /**
- * @returns the last hop that is not a trusted proxy. Read from the right: everything left of the first hop that is not
- * trusted is that hop's invention (ASVS 15.3.4). A hop without an address ends the walk at the proxy that wrote it.
+ * @returns the rightmost hop that is not a trusted proxy. Hops to its left can be forged by that client (ASVS 15.3.4). An
+ * entry without an address (`unknown`) ends the search at the proxy that added it.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: BlockList): string {
   let address = withoutMapping(request.socket.remoteAddress?.split("%", 1)[0] ?? "");
-  // Several lines of it are one list: Node joins them in their order.
+  // Node joins repeated headers into one list, in order.
   const forwarded = request.headers["x-forwarded-for"];
   if (typeof forwarded !== "string" || trustedProxies.rules.length === 0) return address;
   if (!isTrusted(address, trustedProxies)) return address;

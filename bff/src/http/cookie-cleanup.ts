@@ -1,39 +1,39 @@
-// Which Set-Cookie lines remove a planted duplicate of one of our cookies. The `Cookie` header shows neither Domain nor
-// Path, so every combination that could have matched this request is expired, except our own (host-only, `Path=/`).
-// Browsers that enforce the `__Host-` prefix store no such duplicate and ignore these lines.
+// Removes planted duplicates of the gateway's cookies (cookie tossing). The `Cookie` header contains neither Domain nor
+// Path, so Set-Cookie lines expire every combination that matches the request, except the gateway's own (host-only,
+// `Path=/`). Browsers that enforce the `__Host-` prefix store no such duplicates and ignore these lines.
 import { isIP } from "node:net";
 
-/** nginx reserves 4 kB for a response's head by default; a longer one would turn the cleanup into a 502. */
+/** nginx's default buffer for a response head is 4 kB; a larger head becomes a 502. */
 const MAX_BYTES = 2_000;
 const MAX_NAMELESS_BYTES = 700;
 /** Browsers ignore a longer attribute (RFC 6265bis §5.6). */
 const MAX_PATH_CHARS = 1_024;
 
-type Parts = {
+type CookieCleanupOptions = {
   publicOrigin: string;
-  /** Where the list of lines starts; see below. */
+  /** Selects the first line, see createCookieCleanup. */
   random?: () => number;
 };
 
 /**
- * Where not all combinations fit into one response, each response begins at another one, so that repeated requests
- * cover all of them: no duplicate locks a browser out for good.
+ * If not all combinations fit into one response, each response starts at a random one, so that repeated requests cover
+ * all of them and no duplicate locks a browser out permanently.
  */
-export function createCookieCleanup({ publicOrigin, random = Math.random }: Parts) {
+export function createCookieCleanup({ publicOrigin, random = Math.random }: CookieCleanupOptions) {
   const { hostname, protocol } = new URL(publicOrigin);
   const scopes = ["", ...domainsOf(hostname).map((domain) => `; Domain=${domain}`)];
-  // Over plain http a browser may ignore a line that says Secure.
+  // Browsers may ignore a Secure cookie line over plain http.
   const ending = `; Max-Age=0${protocol === "https:" ? "; Secure" : ""}`;
   return function expireDuplicates(names: readonly string[], path: string): string[] {
     const paths = pathsOf(path);
     const lineOf = (name: string, value: string, place: number): string | undefined => {
       const [each = "", scope = ""] = [paths[Math.floor(place / scopes.length)], scopes[place % scopes.length]];
-      const isOurs = name !== "" && scope === "" && each === "/";
-      return isOurs ? undefined : `${name}=${value}; Path=${each}${scope}${ending}`;
+      const isOwn = name !== "" && scope === "" && each === "/";
+      return isOwn ? undefined : `${name}=${value}; Path=${each}${scope}${ending}`;
     };
     const places = paths.length * scopes.length;
     const named = (at: number) => lineOf(names[Math.floor(at / places)] ?? "", "", at % places);
-    // WebKitGTK sends a cookie without name and with the value `__Host-Http-session=x` as if that were its name.
+    // WebKitGTK sends a nameless cookie with the value `__Host-Http-session=x` as if it had that name.
     const nameless = (at: number) => lineOf("", "x", at);
     return [
       ...take(names.length * places, named, MAX_BYTES, random()),
@@ -43,9 +43,9 @@ export function createCookieCleanup({ publicOrigin, random = Math.random }: Part
 }
 
 /**
- * As many lines as fit, at least one. Builds only the lines that it returns: a request of 16 kB may name 200 cookies
- * below 1,000 paths, a million combinations (denial of service).
- * @param start from 0 to 1: where to begin
+ * Returns as many lines as fit into `maxBytes`, at least one. Builds no others: a request of 16 kB may have 200 cookie
+ * names and 1,000 paths, a million combinations (denial of service).
+ * @param start in [0, 1), the position of the first line
  */
 function take(count: number, lineAt: (at: number) => string | undefined, maxBytes: number, start: number): string[] {
   const lines: string[] = [];
@@ -62,14 +62,14 @@ function take(count: number, lineAt: (at: number) => string | undefined, maxByte
   return lines;
 }
 
-/** The host and its parent domains; the last label alone is a public suffix everywhere. */
+/** The host and its parent domains, without the last label, which is always a public suffix. */
 function domainsOf(hostname: string): string[] {
   if (isIP(hostname.replace(/^\[|\]$/g, "")) !== 0) return [];
   const labels = hostname.split(".").filter((label) => label !== "");
   return labels.slice(0, -1).map((_, at) => labels.slice(at).join("."));
 }
 
-/** Every cookie path that matches this request path (RFC 6265bis §5.1.4) and that a Set-Cookie line can carry. */
+/** All cookie paths that match the request path (RFC 6265bis §5.1.4) and are valid in Set-Cookie. */
 function pathsOf(path: string): string[] {
   const [usable = "/"] = /^\/[!-:<-~]*/.exec(path) ?? [];
   const end = Math.min(usable.length, MAX_PATH_CHARS);

@@ -1,4 +1,4 @@
-// Did our own app send this? Decided by what the browser says of itself and by a header that no form can send.
+// CSRF protection: Fetch Metadata, Origin, and the custom header X-CSRF, which forms cannot send.
 import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
@@ -10,24 +10,24 @@ import { rawPath } from "./request-state.ts";
 import { routeClass } from "../lib/paths.ts";
 
 /**
- * `fetch`: our app's own calls. `form`: a form of ours may send it too. `handshake`: a WebSocket's, which can carry no
- * header of ours. `none`: guarded by other means, or static.
+ * `fetch`: requires X-CSRF. `form`: also accepts same-origin form posts. `handshake`: a WebSocket handshake, which cannot
+ * have a custom header. `none`: protected by other means, or static.
  */
 export type CsrfRule = "fetch" | "form" | "handshake" | "none";
 
 const RULES: ReadonlyMap<string, CsrfRule> = new Map([
-  // A top-level navigation that may come from anywhere; see inspectLogin.
+  // A top-level navigation from any site; see inspectLogin.
   ["/bff/login", "none"],
-  // Comes from the provider's site; bound to this browser by `state`.
+  // A redirect from the provider; `state` binds it to this browser.
   ["/bff/callback", "none"],
-  // Comes from the provider's server; bound by the signature on the logout token.
+  // Sent by the provider's server; authenticated by the signature of the logout token.
   ["/bff/backchannel-logout", "none"],
   ["/bff/logout", "form"],
-  // A navigation that changes nothing here: without its cookie, which one logout of ours sets, it only leads home.
+  // Changes no state. Without the cookie that a logout sets, it redirects to the start page.
   ["/bff/logout/provider", "none"],
 ]);
 
-/** Strict by default: `/bff/logout/` and `/bff/unknown` are guarded like a route. */
+/** Strict by default: unknown paths such as `/bff/logout/` are `fetch`. */
 export function csrfRule(target: string): CsrfRule {
   const route = routeClass(target);
   if (route === "spa") return "none";
@@ -42,29 +42,29 @@ export type CsrfVerdict =
   | "a WebSocket without Origin"
   | "X-CSRF is missing or not 1";
 
-/** The whole decision. @param publicOrigin compared as a whole: suffixes and prefixes have fooled others */
+/** @param publicOrigin compared for equality, since prefix and suffix checks can be bypassed */
 export function inspectOrigin(request: IncomingMessage, rule: CsrfRule, publicOrigin: string): CsrfVerdict {
   if (rule === "none") return "ok";
   const site = headerOf(request, "sec-fetch-site");
   const origin = headerOf(request, "origin");
-  // `none` (typed into the address bar) and `same-site` (a sibling host) are not our app either.
+  // `none` (address bar) and `same-site` (sibling host) are rejected too.
   if (site !== undefined && site !== "same-origin") return "the browser says it is not same-origin";
   if (origin !== undefined && origin !== publicOrigin) return "Origin is not the public origin";
-  // Every browser sends it with a WebSocket, and no page can change it; any page may open one (ASVS 4.4.2).
+  // Any page can open a WebSocket; every browser sends Origin with it (ASVS 4.4.2, cross-site WebSocket hijacking).
   if (rule === "handshake") return origin === undefined ? "a WebSocket without Origin" : "ok";
   if (site === undefined && origin === undefined) return "neither Sec-Fetch-Site nor Origin";
   if (rule === "form" || headerOf(request, "x-csrf") === "1") return "ok";
-  // EventSource cannot send a header. No image, script or form can ask for this type.
+  // EventSource cannot send custom headers; images, scripts and forms cannot send this Accept value.
   const isEventSource =
     site === "same-origin" && request.method === "GET" && headerOf(request, "accept") === "text/event-stream";
   return isEventSource ? "ok" : "X-CSRF is missing or not 1";
 }
 
-type CsrfParts = { publicOrigin: string; metrics?: Pick<Metrics, "csrfRejected"> | undefined };
+type CsrfOptions = { publicOrigin: string; metrics?: Pick<Metrics, "csrfRejected"> | undefined };
 
 /** @throws GatewayError csrf_rejected */
-export function csrf({ publicOrigin, metrics }: CsrfParts) {
-  return function guardOrigin(ctx: Context, next: Next): Promise<void> {
+export function csrf({ publicOrigin, metrics }: CsrfOptions) {
+  return function csrfGuard(ctx: Context, next: Next): Promise<void> {
     const rule = handshakeOf(ctx.req) === undefined ? csrfRule(ctx.req.url ?? "") : "handshake";
     const verdict = inspectOrigin(ctx.req, rule, publicOrigin);
     if (verdict === "ok") return next();
@@ -75,7 +75,7 @@ export function csrf({ publicOrigin, metrics }: CsrfParts) {
 
 export type LoginVerdict = "ok" | "prefetch" | "not a top-level navigation";
 
-/** A login may start from any link, but only because a person follows it (login CSRF, ASVS 3.5.3). */
+/** Allows top-level navigations from any site, but no subresources, frames or prefetches (login CSRF, ASVS 3.5.3). */
 export function inspectLogin(request: IncomingMessage): LoginVerdict {
   const purpose = `${headerOf(request, "sec-purpose") ?? ""},${headerOf(request, "purpose") ?? ""},${headerOf(request, "x-moz") ?? ""}`;
   if (/prefetch|prerender|preview/i.test(purpose)) return "prefetch";
@@ -91,8 +91,8 @@ export function loginGuard({ log, metrics }: { log: Log; metrics?: Pick<Metrics,
     const verdict = inspectLogin(ctx.req);
     if (verdict === "ok") return next();
     if (verdict === "prefetch") {
-      // Quietly: the browser looks ahead, and would otherwise spend a login attempt that nobody started.
-      log.debug("a prefetch of the login was not followed");
+      // A prefetch would create a login attempt without a user action.
+      log.debug("prefetch of the login ignored");
       ctx.status = 204;
       return Promise.resolve();
     }

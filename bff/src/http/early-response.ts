@@ -1,24 +1,24 @@
-// Answering before the request's body has been read, so that the browser gets the answer and not a reset.
+// Early response: a response sent before the request body has been read, without resetting the connection.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { flushHead } from "./flush-headers.ts";
+import { flushHeadersNow } from "./flush-headers.ts";
 import { hasBody } from "./request-state.ts";
 
-/** Up to this many bytes Node reads and forgets the rest of the body, and the connection lives on. */
-const READ_ON_BYTES = 65_536;
-/** Browsers send on before they look for an answer; closing under them at once would cost them the answer. */
+/** Node reads and discards a remaining body of up to this length, so that the connection can be reused. */
+const MAX_DISCARDED_BYTES = 65_536;
+/** Browsers send their body before they read the response; closing the socket at once would reset it (lost response). */
 const LINGER_MS = 2_000;
 
-/** Whether more of the body may follow than is worth reading: the connection must then be closed after the answer. */
+/** Whether too much of the body is outstanding to discard it. The response must then have `Connection: close`. */
 export function isUploading(request: IncomingMessage): boolean {
   if (request.complete || !hasBody(request)) return false;
   const length = request.headers["content-length"];
-  // Who was never told to continue sends the next request or the body, and nobody can tell which.
+  // Without 100 Continue the client may send either the body or the next request (request smuggling).
   if (request.headers.expect !== undefined) return true;
-  return length === undefined || Number(length) > READ_ON_BYTES;
+  return length === undefined || Number(length) > MAX_DISCARDED_BYTES;
 }
 
-/** Ends an answer whose head said `Connection: close` if the request was still uploading. */
-export function endAnswer(
+/** Ends a response, whose head has `Connection: close` if isUploading. Waits for the body, for LINGER_MS at most. */
+export function endResponse(
   request: IncomingMessage,
   response: ServerResponse,
   body?: string,
@@ -30,7 +30,7 @@ export function endAnswer(
     return;
   }
   if (body !== undefined) response.write(body, encoding);
-  else flushHead(response);
+  else flushHeadersNow(response);
   const timer = setTimeout(end, LINGER_MS);
   function end(): void {
     clearTimeout(timer);

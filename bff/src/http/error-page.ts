@@ -1,4 +1,4 @@
-// Errors as a page: for people whose browser was navigating when a login or logout went wrong.
+// Error page: the HTML response for errors of navigations, such as a failed login or logout.
 import { createHash } from "node:crypto";
 import { ERRORS, EXPLANATIONS, type ErrorCode, type Explanation } from "../errors.ts";
 
@@ -19,7 +19,7 @@ footer{margin-top:1.75rem;font-size:.8125rem;color:var(--soft)}
 code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
 `;
 
-/** For the page's Content-Security-Policy: this style sheet and nothing else. */
+/** Hash of the inline style sheet for the page's Content-Security-Policy. */
 export const PAGE_STYLE_HASH = `sha256-${createHash("sha256").update(STYLE).digest("base64")}`;
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -30,7 +30,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Everything that enters the page goes through here, ours or not (CVE-2021-32702). */
+/** Applied to every value in the page, trusted or not (XSS, CVE-2021-32702). */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? "");
 }
@@ -39,9 +39,9 @@ export type ErrorPage = {
   code: ErrorCode;
   explanation?: Explanation | undefined;
   requestId: string;
-  /** A validated path of our own origin; absent: the login leads home. */
+  /** A validated same-origin path; absent: the login returns to the start page. */
   returnPath?: string | undefined;
-  /** The validated request target, where the same request may be sent again. */
+  /** The validated request target, if the request can be repeated. */
   target?: string | undefined;
 };
 
@@ -49,7 +49,7 @@ type Link = { href: string; text: string };
 
 const HOME: Link = { href: "/", text: "Go to the start page" };
 
-/** "Try again" leads to a login, which changes nothing about these. */
+/** Errors for which "Try again", a new login, does not help. */
 const NOT_CURED_BY_LOGIN: ReadonlySet<ErrorCode> = new Set([
   "csrf_rejected",
   "not_found",
@@ -60,7 +60,7 @@ const NOT_CURED_BY_LOGIN: ReadonlySet<ErrorCode> = new Set([
 
 const isLoginNeeded = (code: ErrorCode): boolean => code.startsWith("session_");
 
-/** What to try next: never a link that leads to the same error again. */
+/** Links to a next step; none leads to the same error again. */
 function linksOf({ code, explanation, returnPath, target }: ErrorPage): Link[] {
   if (explanation === "secure_cookie_not_stored") return [HOME];
   if (explanation === "duplicate_cookie")

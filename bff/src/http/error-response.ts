@@ -1,4 +1,4 @@
-// Every error becomes one answer: a problem (RFC 9457) for programs, a page for people, silence for who has left.
+// Error middleware: turns every error into one response, an RFC 9457 problem or, for navigations, an HTML page.
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
@@ -9,18 +9,18 @@ import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState } from "./request-state.ts";
 import { securityHeaderList, pageHeaders } from "./security-headers.ts";
-import { endAnswer, isUploading } from "./early-response.ts";
+import { endResponse, isUploading } from "./early-response.ts";
 
-/** Where people navigate to; errors of everything else are read by programs. */
+/** Navigation targets: their errors are pages. */
 const PAGES: ReadonlySet<string> = new Set(["/bff/login", "/bff/callback", "/bff/logout", "/bff/logout/provider"]);
 
-/** A custom scheme: RFC 9110 §15.5.2 demands a challenge, and no browser opens a password dialog for this one. */
+/** RFC 9110 §15.5.2 requires a challenge with a 401. Browsers open no password dialog for an unknown scheme. */
 const CHALLENGE = 'Cloakroom realm="session"';
 
-/** Headers of the half-made answer that outlive the error: a login cookie that is cleared must stay cleared. */
+/** Headers set before the error that are kept: a cleared login cookie must stay cleared. */
 const KEPT_HEADERS: ReadonlySet<string> = new Set(["set-cookie", "connection"]);
 
-/** Refusals that an attack may be behind. */
+/** Rejections that can indicate an attack: logged as security events. */
 const EVENTS: Partial<Record<ErrorCode, SecurityEvent>> = {
   csrf_rejected: "csrf_rejected",
   request_malformed: "request_rejected",
@@ -46,14 +46,13 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
 }
 
 /**
- * Outermost. Koa's own error handler must never run for what we expect: it removes every header first, the security
- * headers and Set-Cookie among them.
+ * The outermost middleware. Koa's own error handler would remove all headers, security headers and Set-Cookie included.
  */
 export function errorResponse({ log, publicOrigin }: { log: Log; publicOrigin: string }) {
   const forProblems = [...securityHeaderList(publicOrigin), "Content-Type", "application/problem+json; charset=utf-8"];
   const forPages = [...pageHeaders(publicOrigin, PAGE_STYLE_HASH), "Content-Type", "text/html; charset=utf-8"];
 
-  const answer = (ctx: Context, error: GatewayError): void => {
+  const respond = (ctx: Context, error: GatewayError): void => {
     const { req, res } = ctx;
     const { requestId, returnPath } = requestState(ctx);
     const { code, explanation } = error;
@@ -72,10 +71,10 @@ export function errorResponse({ log, publicOrigin }: { log: Log; publicOrigin: s
     if (error.status === 426) head.push("Sec-WebSocket-Version", "13");
     if (isUploading(req)) head.push("Connection", "close");
     res.writeHead(error.status, head);
-    endAnswer(req, res, req.method === "HEAD" ? undefined : body);
+    endResponse(req, res, req.method === "HEAD" ? undefined : body);
   };
 
-  return async function answerErrors(ctx: Context, next: Next): Promise<void> {
+  return async function handleErrors(ctx: Context, next: Next): Promise<void> {
     requestState(ctx).requestId = randomUUID();
     try {
       await next();
@@ -88,14 +87,14 @@ export function errorResponse({ log, publicOrigin }: { log: Log; publicOrigin: s
       if (error.reason !== undefined) state.reason = error.reason;
       report(log, ctx, error);
       if (ctx.res.destroyed || ctx.req.socket.destroyed) return;
-      // What was begun cannot be taken back: a cut body must never look complete.
+      // The head has been sent: abort, so that a partial body does not look complete.
       if (ctx.res.headersSent) ctx.res.destroy();
-      else answer(ctx, error);
+      else respond(ctx, error);
     }
   };
 }
 
-/** I5: an outage clears no cookie, whatever was prepared before it was noticed. */
+/** I5: a 503 never sets or clears the session cookie. */
 function keepSessionCookie(res: ServerResponse): void {
   const lines = [res.getHeader("set-cookie") ?? []].flat().map(String);
   const others = lines.filter((line) => !isSessionCookieLine(line));
@@ -103,15 +102,15 @@ function keepSessionCookie(res: ServerResponse): void {
   else res.setHeader("set-cookie", others);
 }
 
-/** What no route answered, and what a router answered with a bare status. */
+/** Throws for a response without a body and with an error status, as Koa and its router set for unmatched requests. */
 function requireBody(ctx: Context): void {
   if (ctx.respond === false || ctx.status < 400 || (ctx.body !== undefined && ctx.body !== null)) return;
   if (ctx.status === 405 || ctx.status === 501)
     throw new GatewayError("method_not_allowed", { allow: [String(ctx.res.getHeader("allow") ?? "GET, HEAD")] });
-  throw Object.assign(new Error("a bare status"), { status: ctx.status });
+  throw Object.assign(new Error("error status without a body"), { status: ctx.status });
 }
 
-/** Errors of Koa and its router carry a `status`; everything else is a fault of ours. */
+/** Maps errors of Koa and its router by their `status`; all others are `internal`. */
 function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   const status = thrown instanceof Error && "status" in thrown ? thrown.status : undefined;
@@ -124,14 +123,14 @@ function toGatewayError(thrown: unknown): GatewayError {
 }
 
 /**
- * For `app.on("error", …)`: what Koa reports after the answer has left our hands. Without a listener of ours it prints
- * a stack to stderr for every browser that resets its connection.
+ * Listener for `app.on("error", …)`: errors after the response has been handed to Koa. Without a listener Koa prints a
+ * stack trace to stderr for every connection that a browser resets.
  */
 export function reportLateError({ log }: { log: Log }) {
   return function reportLate(error: unknown): void {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (BROWSER_LEFT.has(code)) log.debug("a browser broke off its connection", { code });
-    else log.error("an answer could not be finished", { error });
+    if (BROWSER_LEFT.has(code)) log.debug("browser closed its connection", { code });
+    else log.error("response failed after its head", { error });
   };
 }
 
@@ -142,7 +141,7 @@ const BROWSER_LEFT: ReadonlySet<string> = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
-/** Once, with its cause; expected refusals are told by the request's own line. */
+/** Logs security events and server errors; other errors appear in the request log line only. */
 function report(log: Log, ctx: Context, error: GatewayError): void {
   const { requestId, securityEvent } = requestState(ctx);
   const method = ctx.req.method ?? "";

@@ -1,7 +1,7 @@
-// What the browser itself says about where a request comes from: headers that no page's script can set or change.
+// Fetch Metadata (Sec-Fetch-*): request headers that scripts cannot set or change.
 import type { IncomingMessage } from "node:http";
 
-/** @returns the header's one value; Node joins repeated ones with commas, and those equal nothing we accept. */
+/** @returns the header's value; Node joins repeated headers with commas, which matches no accepted value */
 export function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === "string" ? value : undefined;
@@ -22,7 +22,7 @@ export function isNavigation(request: IncomingMessage): boolean {
   return destination === undefined ? prefersHtml(request) : destination === "document";
 }
 
-/** Whether an error is best told by a page: any method, because a form post is shown as a page too. */
+/** Whether an error should be an HTML page. Applies to all methods, since the response to a form post is a page too. */
 export function wantsPage(request: IncomingMessage): boolean {
   const destination = headerOf(request, "sec-fetch-dest");
   return destination === undefined ? prefersHtml(request) : destination === "document";

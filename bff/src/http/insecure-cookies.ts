@@ -1,13 +1,13 @@
-// INSECURE_COOKIES=loopback: WebKit stores no Secure cookie over http, not even on localhost. This middleware gives such
-// a browser a second set of cookies without Secure, under other names. Everything behind it knows the real ones only.
+// INSECURE_COOKIES=loopback: translates cookies for WebKit, which stores no Secure cookies over http, not even on localhost.
+// Such browsers get copies without Secure under other names; code behind this middleware sees the real names only.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { parseCookieHeader } from "../lib/cookie-header.ts";
 import { COOKIE_PREFIX, insecureCookiePrefix } from "../session/cookies.ts";
 
 /**
- * A browser that sends one real cookie stores Secure cookies: its insecure ones are ignored, and it gets no new ones.
- * Chromium and Firefox thus only ever hold an insecure copy of their first login cookie.
+ * A browser that sends a real cookie stores Secure cookies: its insecure cookies are ignored, and it gets no new ones.
+ * Chromium and Firefox therefore hold an insecure copy of their first login cookie only.
  */
 export function insecureCookies({ publicOrigin }: { publicOrigin: string }) {
   const prefix = insecureCookiePrefix(publicOrigin);
@@ -31,7 +31,7 @@ function acceptInsecure(request: IncomingMessage, prefix: string): void {
   if (own.length > 0) request.headers.cookie = [cookie, ...own].join("; ");
 }
 
-/** A cookie that is cleared is cleared under both names, whatever the browser sent. */
+/** Cleared cookies are cleared under both names. */
 function copyToInsecure(response: ServerResponse, prefix: string, isSecure: boolean): void {
   const lines = [response.getHeader("set-cookie") ?? []].flat().map(String);
   const copies = lines

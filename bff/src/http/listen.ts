@@ -1,11 +1,11 @@
-// A listener and the settings that it gets its address from: what Node cannot bind is reported by their names.
+// Binds a listener; errors name the setting that the address comes from.
 import type { Server } from "node:http";
 
 export type ListenAddress = { host: string; port: number };
-/** `MANAGEMENT_`: the settings are MANAGEMENT_HOST and MANAGEMENT_PORT. */
+/** Prefix of the settings HOST and PORT. */
 export type SettingPrefix = "" | "MANAGEMENT_";
 
-/** The message is one sentence for the operator: setting, rule, cure. */
+/** The message names the setting, the rule and the cure. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
 }
@@ -14,7 +14,7 @@ export class ListenError extends Error {
 export function listen(server: Server, address: ListenAddress, prefix: SettingPrefix): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException): void =>
-      reject(new ListenError(listenFault(error.code ?? "unknown fault", address, prefix), { cause: error }));
+      reject(new ListenError(listenFault(error.code ?? "unknown error", address, prefix), { cause: error }));
     server.once("error", refuse);
     server.listen(address.port, address.host, () => {
       server.off("error", refuse);

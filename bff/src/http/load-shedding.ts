@@ -1,5 +1,5 @@
 // Load shedding: bounds on the requests that wait for their responses, in all (503), per session and per client address
-// (429). Requests that end a session are never refused.
+// (429). Requests that end a session are always admitted.
 import type { IncomingMessage } from "node:http";
 import type { BlockList } from "node:net";
 import type { Context, Next } from "koa";
@@ -12,55 +12,55 @@ import { clientAddress } from "./client-address.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
 import { WaitingRequest } from "./waiting-request.ts";
 
-/** Pause between two walks past all waiting requests, for each of them: 2,000 take 1 to 3 ms. */
-const PAUSE_PER_REQUEST_MS = 0.01;
+/** Minimum interval between two scans, per waiting request: a scan of 2,000 takes 1 to 3 ms. */
+const SCAN_INTERVAL_PER_REQUEST_MS = 0.01;
 
 export type WaitingQuotas = {
   /** @throws GatewayError too_many_requests | overloaded */
-  enter(ctx: Context): ListNode<WaitingRequest>;
-  leave(place: ListNode<WaitingRequest>): void;
-  /** From here on the request counts for its verified session. @throws GatewayError too_many_requests */
+  acquire(ctx: Context): ListNode<WaitingRequest>;
+  release(node: ListNode<WaitingRequest>): void;
+  /** Moves the request from its address's quota to that of its verified session. @throws GatewayError too_many_requests */
   countForSession(state: RequestState, session: InFlight): void;
 };
 
 /**
- * A request waits until its response has begun: open streams cost little and may be many. Whatever is slow (an upstream,
- * Redis, this process) makes requests pile up here, so their number measures overload whatever its cause.
- * Requests that wait for their own browser's body are not counted, so that slow uploads cannot trigger shedding; the
- * reader of the body reports it (`setSending`), so that no request has to walk past the others.
+ * A request waits until its response head is sent; open streams do not count. A slow upstream, Redis or process makes
+ * requests accumulate, so their number measures overload whatever the cause.
+ * Uploads in progress are not counted, so a slow POST cannot trigger shedding. The reader of the body reports their state
+ * (`setSending`), so that no scan is needed.
  */
 export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: BlockList }): WaitingQuotas {
   const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies } = limits;
   const waiting = new LinkedList<WaitingRequest>();
   const total = createInFlight();
   const addresses = createInFlightTable();
-  let walkedMs = -Infinity;
+  let scannedMs = -Infinity;
 
   const addressOf = (request: IncomingMessage): InFlight => addresses.of(clientAddress(request, trustedProxies));
 
-  /** Removes requests that are over but whose handlers still run, and finds the address of those without an owner. */
-  const walk = (): void => {
+  /** Removes requests that have ended while their handlers still run; assigns client addresses to requests without owner. */
+  const scan = (): void => {
     const nowMs = performance.now();
-    if (nowMs < walkedMs + waiting.size * PAUSE_PER_REQUEST_MS) return;
-    walkedMs = nowMs;
-    for (const place of waiting.nodes()) {
-      const { member } = place;
+    if (nowMs < scannedMs + waiting.size * SCAN_INTERVAL_PER_REQUEST_MS) return;
+    scannedMs = nowMs;
+    for (const node of waiting.nodes()) {
+      const { member } = node;
       const { req } = member.response;
       if (isOver(member)) {
-        member.leave();
-        waiting.remove(place);
+        member.release();
+        waiting.remove(node);
       } else if (member.owner === undefined && mayBeShed(req)) member.countFor(addressOf(req));
     }
   };
   const isAtLimit = (counter: InFlight, max: number): boolean => {
     if (counter.count - counter.sending < max) return false;
-    walk();
+    scan();
     return counter.count - counter.sending >= max;
   };
-  /** Client addresses are only looked at while one of them could have reached its limit. */
+  /** Client addresses are determined only if one of them could have reached its limit. */
   const admit = (request: IncomingMessage): InFlight | undefined => {
     if (total.count - total.sending < Math.min(maxPerAddress, maxWaiting) || !mayBeShed(request)) return undefined;
-    walk();
+    scan();
     const address = addressOf(request);
     if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
     if (isAtLimit(total, maxWaiting))
@@ -68,19 +68,19 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
     return address;
   };
   return {
-    enter(ctx) {
+    acquire(ctx) {
       const address = admit(ctx.req);
       const member = new WaitingRequest(ctx.res, total);
       if (address !== undefined) member.countFor(address);
       requestState(ctx).waiting = member;
       return waiting.add(member);
     },
-    leave(place) {
-      place.member?.leave();
-      waiting.remove(place);
+    release(node) {
+      node.member?.release();
+      waiting.remove(node);
     },
     countForSession({ waiting: member }, session) {
-      // It waits for nothing any more, and may have been taken out already.
+      // A request that is over no longer counts and may have been removed.
       if (member === undefined || member.owner === session || isOver(member)) return;
       if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
       member.countFor(session);
@@ -88,19 +88,19 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
   };
 }
 
-/** Refuses a request at once while too many wait. A request counts until the middleware after this one has returned. */
-export function shedding({ enter, leave }: Pick<WaitingQuotas, "enter" | "leave">) {
+/** Load shedding middleware: rejects requests beyond the quotas. A request counts until the next middleware returns. */
+export function shedding({ acquire, release }: Pick<WaitingQuotas, "acquire" | "release">) {
   return async function shedLoad(ctx: Context, next: Next): Promise<void> {
-    const place = enter(ctx);
+    const node = acquire(ctx);
     try {
       await next();
     } finally {
-      leave(place);
+      release(node);
     }
   };
 }
 
-/** The response has begun, or its browser has left. */
+/** The response head was sent, or the browser has closed the connection. */
 function isOver({ response }: WaitingRequest): boolean {
   return response.headersSent || response.destroyed;
 }
@@ -112,7 +112,7 @@ function tooMany(setting: string): GatewayError {
 const ENDS_A_SESSION: ReadonlySet<string> = new Set(["/bff/logout", "/bff/logout/provider", "/bff/backchannel-logout"]);
 
 function mayBeShed({ url = "", method }: IncomingMessage): boolean {
-  // The app's own files come from memory.
+  // SPA files are served from memory and are not shed.
   if (isBelow(url, "/api")) return true;
   if (!isBelow(url, "/bff") || ENDS_A_SESSION.has(rawPath(url))) return false;
   return !(method === "DELETE" && isBelow(url, "/bff/sessions"));

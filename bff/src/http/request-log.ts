@@ -1,4 +1,4 @@
-// One line for every request, written when its answer has ended, whichever way it ended.
+// Request log: one line per request, written when its response has ended or was aborted; also feeds the request metrics.
 import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../logging/log.ts";
@@ -7,21 +7,22 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { rawPath, requestState } from "./request-state.ts";
 import { routeClass } from "../lib/paths.ts";
 
-/** Longer paths are cut in the log: whoever sends them chose them to fill it. */
+/** Longer paths are truncated, so that clients cannot fill the log. */
 const MAX_LOGGED_PATH = 512;
-/** nginx's number for a browser that left before its answer was complete. */
-const BROWSER_LEFT = 499;
+/** nginx's status for a client that closed the connection before the response was complete. */
+const CLIENT_CLOSED_REQUEST = 499;
 
-type RequestLogParts = { config: Pick<Config, "trustedProxies">; log: Log; metrics: Pick<Metrics, "request"> };
+type RequestLogDependencies = { config: Pick<Config, "trustedProxies">; log: Log; metrics: Pick<Metrics, "request"> };
 
-export function requestLog({ config, log, metrics }: RequestLogParts) {
+export function requestLog({ config, log, metrics }: RequestLogDependencies) {
   const finish = (ctx: Context, startedAt: number): void => {
     const { req, res } = ctx;
     const { requestId, upstream, code, reason, webSocket } = requestState(ctx);
     const url = req.url ?? "";
     const method = req.method ?? "";
-    // A cut answer without a code of ours was cut by the browser.
-    const status = res.writableFinished || (code !== undefined && res.headersSent) ? res.statusCode : BROWSER_LEFT;
+    // An aborted response without an error code was aborted by the browser.
+    const status =
+      res.writableFinished || (code !== undefined && res.headersSent) ? res.statusCode : CLIENT_CLOSED_REQUEST;
     const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
     const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
     const address = clientAddress(req, config.trustedProxies);

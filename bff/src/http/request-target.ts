@@ -1,9 +1,9 @@
-// Which request targets are taken at all: only such that every parser on the way reads as we do.
+// Request target validation: accepts only targets that all parsers between browser and upstream read alike.
 
-/** Longer targets are refused; upstreams commonly take 8 kB. */
+/** Common limit of upstreams: 8 kB. */
 export const MAX_TARGET_LENGTH = 8_192;
 
-export type TargetFault =
+export type TargetError =
   | "target too long"
   | "target is not origin-form"
   | "target starts like another host"
@@ -28,11 +28,11 @@ const QUESTION = 0x3f;
 const BACKSLASH = 0x5c;
 
 /**
- * One scan, no decoding and no URL parser: `new URL()` on a target that a browser chose is how a bearer leaves for
- * another host. Paths that any parser could place under /api or /bff are held to the strict rules, others only to the
- * shape.
+ * A single scan without decoding and without a URL parser: `new URL()` on a target chosen by a browser can select another
+ * host, which would receive the bearer. Strict rules apply to paths that any parser could read as below /api or /bff;
+ * other paths only need a valid form.
  */
-export function inspectTarget(target: string): "ok" | TargetFault {
+export function inspectTarget(target: string): "ok" | TargetError {
   if (target.length > MAX_TARGET_LENGTH) return "target too long";
   if (target.charCodeAt(0) !== SLASH) return "target is not origin-form";
   const second = target.charCodeAt(1);
@@ -49,8 +49,8 @@ export function inspectTarget(target: string): "ok" | TargetFault {
 }
 
 /**
- * Wider than routeClass: case-blind, and `/api;x` and `/api%2fx` count, which other parsers on the way place under
- * /api. `/api-keys` and `/apis` do not: no parser does.
+ * Wider than routeClass: ignores case and includes `/api;x` and `/api%2fx`, which some parsers read as below /api. Excludes
+ * `/api-keys` and `/apis`.
  */
 function couldBeGatewayPath(target: string): boolean {
   const start = target.slice(0, 4).toLowerCase();
@@ -59,7 +59,7 @@ function couldBeGatewayPath(target: string): boolean {
   return Number.isNaN(next) || next === SLASH || next === QUESTION || next === SEMICOLON || next === PERCENT;
 }
 
-function inspectPath(target: string, end: number): "ok" | TargetFault {
+function inspectPath(target: string, end: number): "ok" | TargetError {
   let segmentStart = 1;
   let hasNonAscii = false;
   for (let at = 1; at <= end; at++) {
@@ -70,13 +70,13 @@ function inspectPath(target: string, end: number): "ok" | TargetFault {
       if (isDots(target, segmentStart, length)) return "dot segment in path";
       segmentStart = at + 1;
     } else if (char === SEMICOLON) {
-      // `/admin;x` and `/..;/` mean another path to servlet containers than to us (CVE-2026-73511).
+      // Servlet containers strip path parameters: `/admin;x`, `/..;/` (CVE-2026-73511).
       return "path parameter";
     } else if (char === PERCENT) {
       const byte = escapedByte(target, at, end);
       if (byte >= 0x80) hasNonAscii = true;
-      const fault = inspectByte(byte);
-      if (fault !== "ok") return fault;
+      const verdict = inspectByte(byte);
+      if (verdict !== "ok") return verdict;
     }
   }
   return hasNonAscii ? inspectUnicode(target.slice(0, end)) : "ok";
@@ -87,7 +87,7 @@ function isDots(target: string, start: number, length: number): boolean {
   return target.charCodeAt(start) === DOT && (length === 1 || target.charCodeAt(start + 1) === DOT);
 }
 
-/** @returns the byte an escape stands for however often it is escaped (`%2e`, `%252e`, …), or -1 if it is none. */
+/** @returns the byte of an escape, also if it is escaped repeatedly (`%2e`, `%252e`, …); -1 if it is malformed */
 function escapedByte(target: string, percentAt: number, end: number): number {
   let byte = -1;
   for (let at = percentAt + 1; at + 2 <= end; at += 2) {
@@ -105,14 +105,14 @@ function hexValue(char: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : Number.NaN;
 }
 
-function inspectByte(byte: number): "ok" | TargetFault {
+function inspectByte(byte: number): "ok" | TargetError {
   if (byte === -1) return "malformed escape in path";
   if (byte < 0x20 || byte === 0x7f) return "escaped control character in path";
   if (byte === SLASH || byte === BACKSLASH) return "escaped slash or backslash in path";
   if (byte === SEMICOLON) return "path parameter";
-  // `/%61dmin` is `/admin` to an upstream, but matches no upstream prefix of ours. Browsers never escape these.
+  // `/%61dmin` is `/admin` to an upstream but matches no configured prefix. Browsers do not escape these characters.
   if (isUnreserved(byte)) return "escaped unreserved character in path";
-  // Lead bytes that UTF-8 does not have: `%c0%ae` is an overlong dot.
+  // Bytes that do not occur in UTF-8: `%c0%ae` is an overlong dot.
   return byte === 0xc0 || byte === 0xc1 || byte >= 0xf5 ? "path is not UTF-8" : "ok";
 }
 
@@ -122,8 +122,8 @@ function isUnreserved(byte: number): boolean {
   return byte === DOT || byte === 0x2d || byte === 0x5f || byte === 0x7e;
 }
 
-/** Full-width dots and slashes become ASCII ones in upstreams that normalise (NFKC). */
-function inspectUnicode(path: string): "ok" | TargetFault {
+/** Rejects full-width dots and slashes, which become ASCII in upstreams that apply NFKC. */
+function inspectUnicode(path: string): "ok" | TargetError {
   let decoded: string;
   try {
     decoded = decodeURIComponent(path);

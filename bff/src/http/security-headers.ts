@@ -1,4 +1,4 @@
-// The headers that every answer carries, computed once. Lists are flat (name, value, …), as writeHead takes them.
+// Security headers of all responses, computed once. Lists are flat (name, value, …), as for writeHead.
 import type { ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
@@ -8,10 +8,10 @@ import { routeClass } from "../lib/paths.ts";
 
 export type HeaderList = readonly string[];
 
-/** For JSON and problems: nothing in them may ever run, load or be framed, even when opened as a page. */
-const ANSWER_CSP = "default-src 'none'; frame-ancestors 'none'; sandbox";
+/** For JSON and problems: no scripts, no loads, no framing, even if opened as a page. */
+const JSON_CSP = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
-/** What every answer of this origin needs, whatever its kind. */
+/** Headers of all responses, documents or not. */
 function commonHeaders(publicOrigin: string): string[] {
   return [
     "X-Content-Type-Options",
@@ -27,8 +27,8 @@ function commonHeaders(publicOrigin: string): string[] {
 }
 
 /**
- * ASVS 3.4.1. Browsers ignore the header over plain http. It applies to a host name with all its ports: on a loopback
- * host it would break every other development server there for two years.
+ * ASVS 3.4.1. Browsers ignore the header over plain http. It applies to all ports of a host: for a loopback host it would
+ * break other development servers on the machine for two years.
  */
 function isTransportSecurityUseful(publicOrigin: string): boolean {
   const { protocol, hostname } = new URL(publicOrigin);
@@ -36,17 +36,17 @@ function isTransportSecurityUseful(publicOrigin: string): boolean {
 }
 
 /**
- * What only a document can make use of. An answer that is opened as one is sandboxed and runs nothing: there they would
- * be without effect, and each costs every API call half a microsecond.
+ * Headers that only affect documents. Other responses are sandboxed by their CSP; each additional header costs 0.5 µs per
+ * API response.
  */
 function pageRules(): string[] {
   return [
-    // Not `no-referrer`: with it browsers send `Origin: null` on our own form posts, and logout would fail CSRF.
+    // Not `no-referrer`: browsers would send `Origin: null` with same-origin form posts, and the logout form would fail CSRF.
     "Referrer-Policy",
     "same-origin",
     "Cross-Origin-Opener-Policy",
     "same-origin",
-    // No process may be shared with another origin of the same site.
+    // Requests a process that is not shared with other origins of the site.
     "Origin-Agent-Cluster",
     "?1",
     "Permissions-Policy",
@@ -54,12 +54,12 @@ function pageRules(): string[] {
   ];
 }
 
-/** For everything that is not a document: API answers and problems. Cache-Control is the writer's to add. */
+/** For responses that are not documents: API responses and problems. The caller adds Cache-Control. */
 export function securityHeaderList(publicOrigin: string): HeaderList {
-  return ["Content-Security-Policy", ANSWER_CSP, ...commonHeaders(publicOrigin)];
+  return ["Content-Security-Policy", JSON_CSP, ...commonHeaders(publicOrigin)];
 }
 
-/** For the SPA. `form-action` names the provider because Chromium holds the logout form's redirect to it. */
+/** For the SPA. `form-action` includes the provider because Chromium applies it to the redirect after the logout form. */
 export function documentHeaders(publicOrigin: string, issuer: string): HeaderList {
   const policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
@@ -68,7 +68,7 @@ export function documentHeaders(publicOrigin: string, issuer: string): HeaderLis
   return ["Content-Security-Policy", policy, ...commonHeaders(publicOrigin), ...pageRules()];
 }
 
-/** For a document of our own with exactly one style sheet inside and nothing else. */
+/** For the error page, a document with one inline style sheet. */
 export function pageHeaders(publicOrigin: string, styleHash: string): HeaderList {
   const policy = `default-src 'none'; style-src '${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
   return ["Content-Security-Policy", policy, ...commonHeaders(publicOrigin), ...pageRules()];
@@ -79,16 +79,16 @@ export function setHeaders(response: ServerResponse, list: HeaderList): void {
 }
 
 /**
- * Puts the headers on what Koa answers. Under /api nothing is set here: the forwarder and the error answer write the
- * whole head in one go, which costs a third of setting header by header.
+ * Sets the headers of responses that Koa sends. Below /api the proxy and the error middleware write the whole head at once,
+ * at a third of the cost of setting headers one by one.
  */
 export function securityHeaders({ publicOrigin, provider }: Pick<Config, "publicOrigin" | "provider">) {
-  const forAnswers = securityHeaderList(publicOrigin);
-  const forDocuments = documentHeaders(publicOrigin, provider.issuer);
+  const jsonHeaders = securityHeaderList(publicOrigin);
+  const spaHeaders = documentHeaders(publicOrigin, provider.issuer);
   return function setSecurityHeaders(ctx: Context, next: Next): Promise<void> {
     const route = routeClass(ctx.req.url ?? "");
     if (route !== "api") {
-      setHeaders(ctx.res, route === "bff" ? forAnswers : forDocuments);
+      setHeaders(ctx.res, route === "bff" ? jsonHeaders : spaHeaders);
       ctx.res.setHeader("X-Request-Id", requestState(ctx).requestId);
       ctx.res.setHeader("Cache-Control", "no-store");
     }

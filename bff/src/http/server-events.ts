@@ -1,4 +1,4 @@
-// What Node does not hand over as a request: bytes that are not HTTP, WebSocket upgrades, CONNECT, and `Expect`.
+// Server events besides "request": parser errors, WebSocket upgrades, CONNECT, Expect, connection limit.
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -6,37 +6,37 @@ import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import { createThrottledLog } from "../logging/throttled-log.ts";
 import { problemOf } from "./error-response.ts";
-import { carryHandshakes } from "./websocket-handshake.ts";
+import { handleHandshakes } from "./websocket-handshake.ts";
 import { securityHeaderList } from "./security-headers.ts";
 
-type SocketAnswerParts = { config: { publicOrigin: string }; log: Log };
+type SocketDependencies = { config: { publicOrigin: string }; log: Log };
 
 const LOG_REFUSED_CONNECTIONS_EVERY_MS = 10_000;
 
-/** Codes of Node's parser that deserve another status than 400. */
+/** Status by error code of Node's parser; 400 for all others. */
 const STATUS_OF: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-type ServerParts = SocketAnswerParts & {
+type ServerDependencies = SocketDependencies & {
   config: { maxConnections: number };
-  /** The app. */
+  /** The application's request handler. */
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 };
 
-/** All of the below: the one call that every listener of the gateway needs. */
-export function attachServerEvents(server: Server, parts: ServerParts): void {
-  boundConnections(server, parts);
-  answerClientError(server, parts);
-  refuseConnect(server, parts);
-  carryHandshakes(server, parts.handle, parts.log);
+/** Attaches all handlers of this file; every listener of the gateway needs them. */
+export function attachServerEvents(server: Server, dependencies: ServerDependencies): void {
+  limitConnections(server, dependencies);
+  handleClientError(server, dependencies);
+  rejectConnect(server, dependencies);
+  handleHandshakes(server, dependencies.handle, dependencies.log);
   handleExpect(server);
 }
 
-/** Each connection takes memory, also one that says nothing. */
-function boundConnections(server: Server, { config, log }: ServerParts): void {
+/** MAX_CONNECTIONS: idle connections take memory too. */
+function limitConnections(server: Server, { config, log }: ServerDependencies): void {
   server.maxConnections = config.maxConnections;
   const throttled = createThrottledLog(LOG_REFUSED_CONNECTIONS_EVERY_MS);
   server.on("drop", () =>
@@ -44,50 +44,52 @@ function boundConnections(server: Server, { config, log }: ServerParts): void {
   );
 }
 
-/** What Node's parser refuses gets the same problem and security headers as everything else, and a closed socket. */
-export function answerClientError(server: Server, { config, log }: SocketAnswerParts): void {
-  const refuse = createRefusal(config.publicOrigin, log);
-  // Node would answer a missing Host by itself, without our headers and log line; the front guard refuses it.
+/** Responds to parser errors with a problem and the security headers, then closes the socket. */
+export function handleClientError(server: Server, { config, log }: SocketDependencies): void {
+  const reject = createSocketResponder(config.publicOrigin, log);
+  // Request validation rejects a missing Host, with security headers and a log line; Node's own response has neither.
   Object.assign(server, { requireHostHeader: false });
   server.on("clientError", (error: NodeJS.ErrnoException & { bytesParsed?: number }, socket) => {
-    // A reset is a browser that left, and an answer under way must not get a second head into its body.
-    if (error.code === "ECONNRESET" || !socket.writable || hasAnswerUnderWay(socket)) socket.destroy();
-    else refuse(socket, { status: STATUS_OF[error.code ?? ""] ?? 400, reason: error.code ?? "not HTTP" });
+    // After a reset there is no reader, and a second head must not be written into a response in progress.
+    if (error.code === "ECONNRESET" || !socket.writable || hasResponseInProgress(socket)) socket.destroy();
+    else reject(socket, { status: STATUS_OF[error.code ?? ""] ?? 400, reason: error.code ?? "not HTTP" });
   });
 }
 
-export function refuseConnect(server: Server, { config, log }: SocketAnswerParts): void {
-  const refuse = createRefusal(config.publicOrigin, log);
-  server.on("connect", (_request, socket) => refuse(socket, { status: 405, reason: "CONNECT" }));
+export function rejectConnect(server: Server, { config, log }: SocketDependencies): void {
+  const reject = createSocketResponder(config.publicOrigin, log);
+  server.on("connect", (_request, socket) => reject(socket, { status: 405, reason: "CONNECT" }));
 }
 
 /**
- * Hands requests with `Expect` to the app like all others: the front guard judges the header, and "continue" is said
- * by whoever takes the body, so that a refused upload is never sent.
+ * Emits requests with `Expect` as ordinary requests: request validation checks the header, and the reader of the body sends
+ * 100 Continue, so that a rejected upload is never sent.
  */
 export function handleExpect(server: Server): void {
   server.on("checkContinue", (request, response) => server.emit("request", request, response));
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
 }
 
-/** Node keeps the answer that is being written on the socket. */
-function hasAnswerUnderWay(socket: Duplex): boolean {
-  const answer: unknown = "_httpMessage" in socket ? socket._httpMessage : undefined;
-  return typeof answer === "object" && answer !== null && "headersSent" in answer && answer.headersSent === true;
+/** Reads Node's internal reference from a socket to its current response. */
+function hasResponseInProgress(socket: Duplex): boolean {
+  const response: unknown = "_httpMessage" in socket ? socket._httpMessage : undefined;
+  return (
+    typeof response === "object" && response !== null && "headersSent" in response && response.headersSent === true
+  );
 }
 
-function createRefusal(publicOrigin: string, log: Log) {
+function createSocketResponder(publicOrigin: string, log: Log) {
   const list = securityHeaderList(publicOrigin);
   let fixed =
     "Content-Type: application/problem+json; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n";
   for (let at = 0; at < list.length; at += 2) fixed += `${list[at]}: ${list[at + 1]}\r\n`;
-  return function refuseSocket(socket: Duplex, { status, reason }: { status: number; reason: string }): void {
+  return function respondOnSocket(socket: Duplex, { status, reason }: { status: number; reason: string }): void {
     const requestId = randomUUID();
     const code = status === 405 ? "method_not_allowed" : status === 413 ? "payload_too_large" : "request_malformed";
     const error = new GatewayError(code, { status, reason });
     log.security("request_rejected", { requestId, status, code, reason });
     const body = JSON.stringify(problemOf(error, requestId));
-    // Without a listener a reset while we write would end the process.
+    // Without a listener an error event would end the process.
     socket.on("error", () => socket.destroy());
     const allow = status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "";
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${fixed}${allow}X-Request-Id: ${requestId}\r\nDate: ${new Date().toUTCString()}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;

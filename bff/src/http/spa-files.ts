@@ -1,5 +1,5 @@
-// The built SPA. Read once at the start and answered from memory: no file is opened for a request, so there is no
-// path to climb out of, no descriptor to leak, and a build that is replaced on disk cannot mix with the one served.
+// Serves the built SPA from memory. Files are read once at the start: no path traversal, no open descriptors, and no mix
+// of two builds if the folder is replaced.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -11,9 +11,9 @@ import { decodePath, isHiddenPath, isPagePath } from "./file-path.ts";
 import { rawPath } from "./request-state.ts";
 import { routeClass } from "../lib/paths.ts";
 
-/** A build is a few megabytes; more is a wrong folder, and would be the gateway's memory. */
+/** A build has a few megabytes; more indicates a wrong folder. */
 const MAX_TOTAL_BYTES = 128 * 1024 * 1024;
-/** Below this a compressed answer is not smaller on the wire. */
+/** Smaller files fit into one packet without compression. */
 const MIN_COMPRESSED_BYTES = 1_024;
 const ALLOW = ["GET", "HEAD"];
 const MANAGEMENT_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics"]);
@@ -51,18 +51,18 @@ type StaticFile = {
   compressed: ReadonlyMap<Encoding, Buffer>;
 };
 
-/** @returns one sentence that names the setting and the cure, or undefined where the folder can be served. */
+/** @returns undefined if the folder can be served, else a message with setting, rule and cure */
 export function checkSpaRoot(root: string | undefined): string | undefined {
   if (root === undefined) return undefined;
   try {
     if (statSync(join(root, "index.html")).isFile()) return undefined;
   } catch {
-    // Said below.
+    // The message below covers it.
   }
   return "SPA_ROOT must name a folder with an index.html. Build the SPA first or correct the path.";
 }
 
-/** @throws Error where checkSpaRoot would have said why. */
+/** @throws Error with the message of checkSpaRoot */
 export function spa({ root }: { root: string | undefined }) {
   const files = root === undefined ? new Map<string, StaticFile>() : readFiles(root);
   const index = files.get("/index.html");
@@ -73,7 +73,7 @@ export function spa({ root }: { root: string | undefined }) {
     if (ctx.req.method !== "GET" && ctx.req.method !== "HEAD")
       throw new GatewayError("method_not_allowed", { allow: ALLOW, reason: "static files are only read" });
     const path = rawPath(target);
-    // They live on the management listener: a probe that asks here must not find an app that looks healthy.
+    // Management paths are on another listener: a misdirected probe must not get index.html with 200.
     if (MANAGEMENT_PATHS.has(path) || isHiddenPath(path)) throw new GatewayError("not_found");
     const name = decodePath(path);
     const file = files.get(name) ?? (isPagePath(name, isNavigation(ctx.req)) ? index : undefined);
@@ -114,17 +114,17 @@ function readFiles(root: string): Map<string, StaticFile> {
   const files = new Map<string, StaticFile>();
   let totalBytes = 0;
   const visit = (folder: string, urlPath: string, above: readonly string[]): void => {
-    // A symbolic link to a folder above would be followed without end.
+    // Symbolic links to a parent folder would recurse forever.
     const realFolder = realpathSync(folder);
     if (above.includes(realFolder)) return;
     for (const name of readdirSync(folder)) {
       const path = join(folder, name);
       const url = `${urlPath}/${name}`;
-      // Other dot files are never part of a build, but .git and .env may lie beside it (ASVS 13.4.1).
+      // .git and .env may lie in the folder but are not part of a build (ASVS 13.4.1).
       if (isHiddenPath(url)) continue;
       const stats = statSync(path, { throwIfNoEntry: false });
       if (stats?.isDirectory() === true) visit(path, url, [...above, realFolder]);
-      // Undefined: a symbolic link that leads nowhere.
+      // Undefined: a broken symbolic link.
       if (stats?.isFile() !== true) continue;
       totalBytes += stats.size;
       if (totalBytes > MAX_TOTAL_BYTES) throw new Error("SPA_ROOT holds more than 128 MB. Name the build's folder.");
@@ -141,15 +141,15 @@ function readFile(path: string, url: string): StaticFile {
   return {
     body,
     type,
-    // Weak, because the compressed forms share it.
+    // Weak, since the compressed variants share it.
     etag: `W/"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
-    // Vite puts a hash of the content into these names; everything else keeps its name and must be asked for again.
+    // Vite's file names below /assets contain a content hash; all other files are revalidated.
     cacheControl: url.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
     compressed: isText(type) && body.length >= MIN_COMPRESSED_BYTES ? compress(body) : new Map(),
   };
 }
 
-/** Files without an extension are JSON by their content: apple-app-site-association, /.well-known/webauthn. */
+/** Files without an extension that contain JSON are served as JSON: apple-app-site-association, webauthn. */
 function typeOf(path: string, body: Buffer): string {
   const extension = extname(path).toLowerCase();
   const isJson = extension === "" && isJsonText(body);

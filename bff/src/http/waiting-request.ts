@@ -1,16 +1,16 @@
-// One request that waits for its response, and the counters in which it counts: all requests, then its client address or
+// One waiting request in the quotas of load-shedding.ts: it counts in the total and for one owner, its client address or
 // session.
 import type { ServerResponse } from "node:http";
 import type { InFlight, SendingObserver } from "../lib/in-flight.ts";
 
-/** A request that waits, and whose quota it counts in. A class, for one is made for every request. */
+/** A class, since one is created for every request. */
 export class WaitingRequest implements SendingObserver {
   readonly response: ServerResponse;
   readonly #total: InFlight;
-  /** A session once it is verified, before that a client address; undefined while neither is known. */
+  /** The session once verified, before that the client address; undefined while neither is determined. */
   owner: InFlight | undefined = undefined;
   #isSending = false;
-  #hasLeft = false;
+  #isReleased = false;
 
   constructor(response: ServerResponse, total: InFlight) {
     this.response = response;
@@ -31,18 +31,18 @@ export class WaitingRequest implements SendingObserver {
   }
 
   setSending(isSending: boolean): void {
-    if (this.#hasLeft || this.#isSending === isSending) return;
+    if (this.#isReleased || this.#isSending === isSending) return;
     this.#isSending = isSending;
     const step = isSending ? 1 : -1;
     this.#total.sending += step;
     if (this.owner !== undefined) this.owner.sending += step;
   }
 
-  leave(): void {
-    if (this.#hasLeft) return;
+  release(): void {
+    if (this.#isReleased) return;
     this.setSending(false);
     this.countFor(undefined);
-    this.#hasLeft = true;
+    this.#isReleased = true;
     this.#total.count--;
   }
 }

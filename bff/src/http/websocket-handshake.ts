@@ -1,40 +1,40 @@
-// A WebSocket handshake on its way through the app. It travels like any other request, with an answer that is written
-// to its socket: so guards, session, errors and log are the same for both, and none can be forgotten.
+// Routes WebSocket handshakes through the middleware chain as ordinary requests with a response on their socket, so that
+// validation, CSRF, session, errors and log apply to them without special cases.
 import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { Socket } from "node:net";
 import type { Log } from "../logging/log.ts";
 import { isBelow } from "../lib/paths.ts";
 
 export type Handshake = {
-  /** RFC 6455 §4.1: nothing may follow before the answer. Early bytes have become a second request elsewhere. */
+  /** Bytes after the handshake and before the response: forbidden by RFC 6455 §4.1 (request smuggling). */
   hasEarlyBytes: boolean;
-  /** Hands the socket over, for good: call it when the handshake has succeeded. */
+  /** Detaches the socket for the tunnel. Call it after the 101 has been sent. */
   takeSocket(): Socket;
 };
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** After a refusal: time for the browser to read it before the connection is closed under it. */
+/** Time for the browser to read a rejection before the socket is destroyed. */
 const LINGER_MS = 2_000;
 const SWITCHING_PROTOCOLS = 101;
-const EARLY_BYTES = "bytes before the handshake was answered";
+const EARLY_BYTES = "bytes before the response to the handshake";
 
 const handshakes = new WeakMap<IncomingMessage, Handshake>();
 
-/** @returns undefined for everything that Node did not take off its ordinary way as a WebSocket upgrade. */
+/** @returns undefined if Node did not emit the request as a WebSocket upgrade */
 export function handshakeOf(request: IncomingMessage): Handshake | undefined {
   return handshakes.get(request);
 }
 
-/** Hands handshakes to the app like all other requests. */
-export function carryHandshakes(server: Server, handle: Handle, log: Pick<Log, "security">): void {
-  // Node reads this property at run time (22.21); its types do not know it yet. Any other Upgrade (h2c from Java's
-  // HttpClient) never leaves the ordinary way, where the front guard meets it.
+/** Calls `handle` for WebSocket handshakes. */
+export function handleHandshakes(server: Server, handle: Handle, log: Pick<Log, "security">): void {
+  // Read by Node since 22.21, not yet in its types. Requests with another Upgrade (h2c from Java's HttpClient) stay ordinary
+  // requests, which request validation rejects.
   Object.assign(server, { shouldUpgradeCallback: isWebSocket });
   server.on("upgrade", (request, socket, head) => {
-    if (!(socket instanceof Socket) || isAnswering(socket)) {
+    if (!(socket instanceof Socket) || hasOpenResponse(socket)) {
       socket.destroy();
-      log.security("request_rejected", { reason: "a WebSocket behind a request that is not answered yet" });
+      log.security("request_rejected", { reason: "a WebSocket handshake pipelined behind an open response" });
       return;
     }
     const response = new ServerResponse(request);
@@ -53,26 +53,26 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === "websocket";
 }
 
-/** Node keeps the answer that is next on the socket. No browser pipelines, and two answers would be mixed. */
-function isAnswering(socket: Socket): boolean {
+/** Reads Node's internal reference from a socket to its current response. Two responses on it would be mixed. */
+function hasOpenResponse(socket: Socket): boolean {
   return "_httpMessage" in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
 }
 
-/** Until it is taken nobody reads the socket, and so nobody would notice that the browser has left. */
+/** Reads the socket until the tunnel takes it, to detect early bytes and a browser that disconnects. */
 function createHandshake(socket: Socket, hasEarlyBytes: boolean, onEarlyBytes: () => void): Handshake {
-  const leave = (): void => void socket.destroy();
-  const look = (): void => {
+  const destroy = (): void => void socket.destroy();
+  const checkReadable = (): void => {
     if (socket.readableLength === 0) {
       socket.read();
       return;
     }
     onEarlyBytes();
-    leave();
+    destroy();
   };
-  socket.on("error", leave).on("end", leave).on("readable", look);
+  socket.on("error", destroy).on("end", destroy).on("readable", checkReadable);
   return {
     hasEarlyBytes,
-    takeSocket: () => socket.off("end", leave).off("readable", look),
+    takeSocket: () => socket.off("end", destroy).off("readable", checkReadable),
   };
 }
 
@@ -82,17 +82,17 @@ function closeSoon(socket: Socket): void {
   socket.once("close", () => clearTimeout(timer));
 }
 
-export type HandshakeFault = { status: number; reason: string };
+export type HandshakeError = { status: number; reason: string };
 
-/** 16 bytes in base64. */
+/** Sec-WebSocket-Key: 16 bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
-/** What RFC 6455 §4.2.1 asks of a handshake, and where we take one. Host, Origin and session are asked elsewhere. */
-export function inspectHandshake(request: IncomingMessage): HandshakeFault | undefined {
+/** Checks a handshake by RFC 6455 §4.2.1. Host, Origin and session are checked by other middlewares. */
+export function inspectHandshake(request: IncomingMessage): HandshakeError | undefined {
   const { headers, method, url = "" } = request;
   const handshake = handshakes.get(request);
   if (handshake === undefined || method !== "GET" || !isBelow(url, "/api"))
-    return { status: 400, reason: "an Upgrade that is not offered" };
+    return { status: 400, reason: "unsupported Upgrade" };
   if (headers["sec-websocket-version"] !== "13") return { status: 426, reason: "not WebSocket version 13" };
   const key = headers["sec-websocket-key"];
   if (key === undefined || !KEY.test(key)) return { status: 400, reason: "Sec-WebSocket-Key is not 16 bytes" };

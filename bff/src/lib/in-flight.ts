@@ -1,4 +1,4 @@
-// In-flight counters, one per owner (session, user, client address). Quotas compare them with their limits.
+// Connection and request quotas: in-flight counters, one per owner (session, user, client address), with limits.
 
 export type InFlight = {
   count: number;
@@ -13,6 +13,29 @@ const SWEEP_SIZE = 1_024;
 
 export function createInFlight(): InFlight {
   return { count: 0, sending: 0 };
+}
+
+export type QuotaLimit = {
+  counter: InFlight;
+  max: number;
+  /** The error to throw if the limit is reached. */
+  error: () => Error;
+};
+
+/**
+ * Acquires one unit of each counter, or none.
+ * @returns a function that releases them; further calls have no effect
+ * @throws the error of the first limit that is reached
+ */
+export function acquireQuota(limits: readonly QuotaLimit[]): () => void {
+  for (const { counter, max, error } of limits) if (counter.count >= max) throw error();
+  for (const { counter } of limits) counter.count++;
+  let isReleased = false;
+  return () => {
+    if (isReleased) return;
+    isReleased = true;
+    for (const { counter } of limits) counter.count--;
+  };
 }
 
 /**

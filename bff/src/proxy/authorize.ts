@@ -1,4 +1,4 @@
-// May this request go to that upstream, and with which bearer? The one place where a session is spent.
+// Authorizes a request for an upstream and selects its bearer. All uses of a session by API requests pass here.
 import type { IncomingMessage } from "node:http";
 import type { TokenTarget, UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
@@ -15,23 +15,23 @@ import type { Vault } from "../tokens/vault.ts";
 
 export type Authorized = {
   accessToken: string | undefined;
-  /** Whose answer it will be; undefined: nobody's who is logged in. */
+  /** The session that the response belongs to; undefined if no session was used. */
   sessionKey?: SessionKey;
 };
 
-/** At hand where nothing had to be asked for. @throws GatewayError where the request may not go to that upstream */
+/** Synchronous if session and token are cached. @throws GatewayError if the request must not be forwarded */
 export type Authorize = (
   request: IncomingMessage,
   upstream: UpstreamConfig,
-  /** Of a request that waits for its response; absent for a use of an open connection. */
+  /** Absent when an open WebSocket is authorized again. */
   state?: RequestState,
 ) => MaybePromise<Authorized>;
 
-type Asked = { upstream: UpstreamConfig; state: RequestState | undefined };
+type RequestContext = { upstream: UpstreamConfig; state: RequestState | undefined };
 
 type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 
-type Parts = {
+type AuthorizeDependencies = {
   sessions: Sessions;
   vault: Vault;
   accessTokenFor: (session: SpendingSession) => MaybePromise<AccessTokenResult>;
@@ -44,33 +44,37 @@ type Parts = {
 };
 
 /** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
-export function authorizeUpstream(parts: Parts): Authorize {
-  const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = parts;
-  const spend = (found: FoundSession, tokens: TokenSet, target: TokenTarget): MaybePromise<Authorized> =>
+export function authorizeUpstream(dependencies: AuthorizeDependencies): Authorize {
+  const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = dependencies;
+  const useUserToken = (found: FoundSession, tokens: TokenSet, target: TokenTarget): MaybePromise<Authorized> =>
     mapMaybePromise(accessTokenFor(spendingSession(found, tokens)), (result) => {
-      if (result.kind !== "ready") return endOf(found, result);
+      if (result.kind !== "ready") return rejectWithoutToken(found, result);
       sessions.keepAlive(found);
       const { accessToken } = result;
       if (!hasTarget(target)) return { accessToken, sessionKey: found.key };
-      return exchangeFor(found, accessToken, target);
+      return exchangeToken(found, accessToken, target);
     });
-  const exchangeFor = async ({ key }: FoundSession, own: string, target: TokenTarget): Promise<Authorized> => ({
-    accessToken: await exchangedToken(key, own, target),
+  const exchangeToken = async (
+    { key }: FoundSession,
+    accessToken: string,
+    target: TokenTarget,
+  ): Promise<Authorized> => ({
+    accessToken: await exchangedToken(key, accessToken, target),
     sessionKey: key,
   });
 
-  const endOf = async ({ sessionId, key }: FoundSession, result: NoAccessToken): Promise<never> => {
-    // Without a token that could be renewed the session is over: nobody may see it as logged in any more.
+  const rejectWithoutToken = async ({ sessionId, key }: FoundSession, result: NoAccessToken): Promise<never> => {
+    // The provider does not renew the token: the session ends, so that /bff/user does not show it as logged in.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
     const reason = result.kind === "signed-out" ? await sessions.endReason(sessionId) : undefined;
     throw reason === undefined ? tokenError(result) : new GatewayError(END_REASON_TO_ERROR_CODE[reason], { reason });
   };
 
-  /** Our own token, but only for somebody who is logged in. */
-  const spendOwn = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
+  /** Sends the gateway's own token (client credentials); a session is still required. */
+  const useClientToken = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
-    // A session ends with its refresh token: whoever is at work here must not lose it for never using that.
+    // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
     if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
@@ -78,27 +82,27 @@ export function authorizeUpstream(parts: Parts): Authorize {
   const admit = (
     sessionId: string | undefined,
     found: FoundSession | undefined,
-    { upstream, state }: Asked,
+    { upstream, state }: RequestContext,
   ): MaybePromise<Authorized> => {
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
       requirePermission(found, tokens, upstream);
-      if (upstream.token === "client") return spendOwn(found, tokens, upstream.tokenTarget);
-      return spend(found, tokens, upstream.tokenTarget);
+      if (upstream.token === "client") return useClientToken(found, tokens, upstream.tokenTarget);
+      return useUserToken(found, tokens, upstream.tokenTarget);
     }
     if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
       throw new GatewayError("store_unavailable", {
-        reason: "sealed with a master key that SECRET_KEYS does not have",
+        reason: "the tokens are encrypted with a key that is not in SECRET_KEYS",
       });
     if (upstream.token === "optional") return { accessToken: undefined };
     if (sessionId === undefined) throw new GatewayError("session_missing");
-    return refuse(sessionId, found === undefined ? undefined : "the token set cannot be opened");
+    return reject(sessionId, found === undefined ? undefined : "the token set cannot be decrypted");
   };
-  const refuse = async (sessionId: string, fault: string | undefined): Promise<never> => {
+  const reject = async (sessionId: string, problem: string | undefined): Promise<never> => {
     const reason = await sessions.endReason(sessionId);
     throw new GatewayError(reason === undefined ? "session_expired" : END_REASON_TO_ERROR_CODE[reason], {
-      reason: fault ?? reason ?? "no such session",
+      reason: problem ?? reason ?? "no such session",
     });
   };
 
@@ -120,13 +124,13 @@ function hasTarget(target: TokenTarget): boolean {
   return false;
 }
 
-/** Refused here, before the upstream is asked. */
+/** @throws GatewayError forbidden */
 function requirePermission({ session }: FoundSession, tokens: TokenSet, upstream: UpstreamConfig): void {
   const { requiredRoles, requiredScopes } = upstream;
   if (requiredRoles.length > 0 && !requiredRoles.some((role) => session.roles.includes(role)))
-    throw new GatewayError("forbidden", { reason: "none of the required roles" });
+    throw new GatewayError("forbidden", { reason: "none of requiredRoles" });
   if (requiredScopes.length === 0) return;
   const scopes = tokens.scope.split(" ");
   if (!requiredScopes.every((scope) => scopes.includes(scope)))
-    throw new GatewayError("forbidden", { reason: "a required scope is missing" });
+    throw new GatewayError("forbidden", { reason: "one of requiredScopes is missing" });
 }

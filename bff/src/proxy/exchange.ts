@@ -1,15 +1,16 @@
-// One request to an upstream and its answer, streamed both ways. What is begun is either finished or visibly cut.
+// Exchange: sends one request to an upstream server and streams its response. A response is either complete or visibly
+// aborted.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { GatewayError } from "../errors.ts";
-import { endAnswer, isUploading } from "../http/early-response.ts";
-import type { Address } from "../upstream/upstream-server.ts";
-import type { Connection, TracedHandler, Traces } from "../upstream/connection.ts";
-import { flushSoon } from "../http/flush-headers.ts";
+import { endResponse, isUploading } from "../http/early-response.ts";
+import type { UpstreamServer } from "../upstream/upstream-server.ts";
+import type { Connection, TracedHandler, ConnectionTrace } from "../upstream/connection.ts";
+import { flushHeadersOnNextTick } from "../http/flush-headers.ts";
 import type { UpstreamOutcome } from "../upstream/upstream-stats.ts";
 import {
-  isConnectFault,
+  isConnectError,
   isRepeatable,
   isStaleConnection,
   outcomeOf,
@@ -21,59 +22,58 @@ export type Exchange = {
   request: IncomingMessage;
   response: ServerResponse;
   upstream: Upstream;
-  /** Where a place was taken; it is released here. */
-  address: Address;
-  /** Path and query as the upstream gets them. */
+  /** Acquired from the balancer; the exchange releases it. */
+  server: UpstreamServer;
+  /** Path and query of the upstream request. */
   target: string;
   headers: string[];
   body: Readable | undefined;
-  /** What an answer means instead of itself; undefined: it is passed on. */
-  refusalOf: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
-  /** The head for the browser. */
+  /** @returns the error to send instead of this upstream response; undefined: the response is forwarded */
+  errorFor: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
+  /** The response head for the browser, as a flat list of names and values. */
   responseHead: (status: number, headers: IncomingHttpHeaders) => string[];
-  /** The upstream broke off an answer that had begun. */
+  /** The upstream aborted its response after the head. */
   onCut: () => void;
-  /** See STALLED_READER_MS, which it is where it is not given. */
+  /** Default: STALLED_READER_MS. */
   stalledReaderMs?: number;
-  /** Asks for a WebSocket, and gets the head and the socket where the upstream agrees; nothing is answered then. */
+  /** Requests a WebSocket upgrade. Called with the head of a 101 and its socket; no response is sent then. */
   onUpgrade?: (headers: IncomingHttpHeaders, socket: Duplex) => void;
 };
 
 /**
- * A body of known length up to this, that came in one piece, is sent together with its head as one string, which
- * saves Node the gathering of two parts: latin1 has one character for each byte and changes none.
+ * A body of at most this many bytes that arrives in one chunk is sent together with its head as one latin1 string, which
+ * saves Node a second write. latin1 maps each byte to one character.
  */
 const SHORT_BYTES = 16_384;
-/** None of them crosses; an upstream that works on something for long may send a few. */
-const MAX_INTERIM_ANSWERS = 100;
-/** A browser that takes nothing for this long holds an upstream's connection for nothing (slow read). */
+/** Interim (1xx) responses are not forwarded; upstreams send a few of them during long operations. */
+const MAX_INTERIM_RESPONSES = 100;
+/** A browser that reads nothing for this time is disconnected, since it blocks an upstream connection (slow read). */
 const STALLED_READER_MS = 60_000;
 
-/** One for all: Node's streams format the stack of each error, a tenth of what 2,000 closed connections cost at once. */
-const BROWSER_LEFT = new Error("the browser left");
+/** Shared: an Error per aborted request would format its stack, 10 % of the cost of closing 2,000 connections at once. */
+const BROWSER_GONE = new Error("the browser left");
 
 /**
- * @returns when the answer's head has been handed over, so that an open stream keeps nothing alive but itself
- * @throws GatewayError upstream_unreachable | upstream_timeout | payload_too_large, or the refusal that an answer means,
- * while nothing has been answered
+ * Resolves when the response head has been sent, so that an open stream keeps no middleware state alive.
+ * @throws GatewayError upstream_unreachable | upstream_timeout | payload_too_large, or the result of `errorFor`; only
+ * before the response head has been sent
  */
-export function exchange(parts: Exchange): Promise<void> {
+export function exchange(options: Exchange): Promise<void> {
   return new Promise((resolve, reject) => {
-    new Run({ parts, resolve, reject }).send();
+    new ExchangeHandler({ options, resolve, reject }).send();
   });
 }
 
-type Asked = {
-  parts: Exchange;
+type Pending = {
+  options: Exchange;
   resolve: () => void;
   reject: (error: GatewayError) => void;
 };
 
 /**
- * One exchange, as undici tells of it. A class, for methods are made once: as functions of each request they take a
- * kilobyte of every idle stream.
+ * undici handler of one exchange. A class, since closures per request would take 1 kB of memory of every idle stream.
  */
-class Run implements TracedHandler {
+class ExchangeHandler implements TracedHandler {
   connection: Connection | undefined = undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -81,96 +81,99 @@ class Run implements TracedHandler {
   readonly #body: Readable | undefined;
   readonly #stalledReaderMs: number;
   readonly #onCut: () => void;
-  /** Undefined once it is answered: nothing of it is kept as long as a stream is open. */
-  #asked: Asked | undefined;
-  #address: Address;
+  /** Cleared once the response head is sent, so that an open stream does not keep it alive. */
+  #pending: Pending | undefined;
+  #server: UpstreamServer;
   #controller: Dispatcher.DispatchController | undefined = undefined;
-  /** Of the connection that the request was sent on; undefined: not sent yet, or answered. */
-  #traces: Traces | undefined = undefined;
-  /** Whether it may still be sent once more. */
+  /** Undefined before the request is sent and after the response head has been received. */
+  #trace: ConnectionTrace | undefined = undefined;
+  /** A request is retried once at most. */
   #mayRetry: boolean;
   #isDone = false;
-  #interimAnswers = 0;
-  /** Length of a body that may be held back until it is complete, in bytes; 0: hold nothing back. */
+  #interimResponses = 0;
+  /** Content-Length of a body that is sent with its head as one string; 0: the body is streamed. */
   #shortBytes = 0;
-  /** A whole short body, one character for each byte. */
+  /** The complete short body as latin1. */
   #shortBody: string | undefined = undefined;
 
-  constructor(asked: Asked) {
-    const { parts } = asked;
-    this.#request = parts.request;
-    this.#response = parts.response;
-    this.#upstream = parts.upstream;
-    this.#body = parts.body;
-    this.#stalledReaderMs = parts.stalledReaderMs ?? STALLED_READER_MS;
-    this.#onCut = parts.onCut;
-    this.#asked = asked;
-    this.#address = parts.address;
-    this.#mayRetry = isRepeatable(parts.request.method ?? "", parts.body !== undefined);
-    // Not `once`, which makes three objects more: a response closes once.
-    this.#response.on("close", () => this.#leave());
+  constructor(pending: Pending) {
+    const { options } = pending;
+    this.#request = options.request;
+    this.#response = options.response;
+    this.#upstream = options.upstream;
+    this.#body = options.body;
+    this.#stalledReaderMs = options.stalledReaderMs ?? STALLED_READER_MS;
+    this.#onCut = options.onCut;
+    this.#pending = pending;
+    this.#server = options.server;
+    this.#mayRetry = isRepeatable(options.request.method ?? "", options.body !== undefined);
+    // `on` allocates less than `once`; a response emits "close" once.
+    this.#response.on("close", () => this.#onBrowserGone());
   }
 
   send(): void {
-    if (this.#asked === undefined) return;
-    const { request, target, headers, body, onUpgrade } = this.#asked.parts;
-    const asked = { path: target, method: request.method ?? "", headers, body: body ?? null };
-    this.#address.pool.dispatch(onUpgrade === undefined ? asked : { ...asked, upgrade: "websocket" }, this);
+    if (this.#pending === undefined) return;
+    const { request, target, headers, body, onUpgrade } = this.#pending.options;
+    const dispatchOptions = { path: target, method: request.method ?? "", headers, body: body ?? null };
+    this.#server.pool.dispatch(
+      onUpgrade === undefined ? dispatchOptions : { ...dispatchOptions, upgrade: "websocket" },
+      this,
+    );
   }
 
-  #leave(): void {
+  #onBrowserGone(): void {
     if (this.#isDone) return;
     this.#settle("browser_left");
-    this.#controller?.abort(BROWSER_LEFT);
+    this.#controller?.abort(BROWSER_GONE);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    this.#traces = this.connection?.trace();
-    reportConnected(this.#upstream, this.#address);
-    // It may have left while the request waited for a connection.
-    if (this.#isDone) controller.abort(BROWSER_LEFT);
+    this.#trace = this.connection?.startTrace();
+    reportConnected(this.#upstream, this.#server);
+    // The browser may have left while the request was queued.
+    if (this.#isDone) controller.abort(BROWSER_GONE);
   }
 
   onRequestUpgrade(_controller: unknown, status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
-    const onUpgrade = this.#asked?.parts.onUpgrade;
+    const onUpgrade = this.#pending?.options.onUpgrade;
     if (this.#isDone || onUpgrade === undefined) {
       socket.destroy();
       return;
     }
-    reportHealth(this.#upstream, this.#address, status);
+    reportHealth(this.#upstream, this.#server, status);
     onUpgrade(headers, socket);
     this.#settle("upgraded");
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    const asked = this.#asked;
-    if (this.#isDone || asked === undefined) return;
+    const pending = this.#pending;
+    if (this.#isDone || pending === undefined) return;
     if (status < 200) {
-      // Each of them starts undici's clock anew: without a bound they hold a request for ever.
-      if (++this.#interimAnswers > MAX_INTERIM_ANSWERS) controller.abort(new Error("interim answers without end"));
+      // Each interim response restarts undici's headers timeout: without a limit a request could stay open forever.
+      if (++this.#interimResponses > MAX_INTERIM_RESPONSES) controller.abort(new Error("too many interim responses"));
       return;
     }
-    // Parts of the piece in which the head came: undici keeps all of it as long as the response lasts.
+    // They are slices of the chunk that contained the head, which undici would keep alive until the response ends.
     controller.rawHeaders = null;
-    reportHealth(this.#upstream, this.#address, status);
-    const refusal = asked.parts.refusalOf(status, headers);
-    if (refusal !== undefined) {
-      this.#refuse(refusal);
-      // Its body is for nobody, and may be of any length.
-      controller.abort(refusal);
+    reportHealth(this.#upstream, this.#server, status);
+    const error = pending.options.errorFor(status, headers);
+    if (error !== undefined) {
+      this.#reject(error);
+      // The body is not forwarded and may have any length.
+      controller.abort(error);
       return;
     }
     const response = this.#response;
-    const head = asked.parts.responseHead(status, headers);
+    const head = pending.options.responseHead(status, headers);
     if (isUploading(this.#request)) head.push("Connection", "close");
     response.writeHead(status, head);
     const length = headers["content-length"];
-    if (length === undefined) flushSoon(response);
+    if (length === undefined) flushHeadersOnNextTick(response);
     else if (Number(length) <= SHORT_BYTES) this.#shortBytes = Number(length);
-    this.#asked = undefined;
-    this.#traces = undefined;
-    asked.resolve();
+    this.#pending = undefined;
+    this.#trace = undefined;
+    pending.resolve();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -192,69 +195,72 @@ class Run implements TracedHandler {
   onResponseEnd(): void {
     if (this.#isDone) return;
     this.#settle("complete");
-    endAnswer(this.#request, this.#response, this.#shortBody, "latin1");
+    endResponse(this.#request, this.#response, this.#shortBody, "latin1");
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    const isAnswered = this.#response.headersSent;
-    if (!isAnswered && isConnectFault(error, this.#traces)) this.#address.report(false, error);
+    const hasResponded = this.#response.headersSent;
+    if (!hasResponded && isConnectError(error, this.#trace)) this.#server.report(false, error);
     if (this.#isDone) return;
-    if (!isAnswered) {
+    if (!hasResponded) {
       if (this.#request.socket.destroyed) this.#settle("browser_left");
-      else if (!this.#isSentAgain(error)) this.#refuse(upstreamError(error));
+      else if (!this.#retry(error)) this.#reject(upstreamError(error));
       return;
     }
     this.#settle("cut");
     this.#onCut();
-    // A clean end would make half an answer look like a whole one.
+    // Destroyed, not ended: a partial response must not look complete.
     this.#response.destroy();
   }
 
-  /** @returns whether it is sent once more: to another address, or again where only the connection had grown old. */
-  #isSentAgain(error: Error): boolean {
-    const { balancer, tally } = this.#upstream;
+  /**
+   * Retries the request at another server, or at the same one if the kept-alive connection was stale (decision 0010).
+   * @returns whether it is retried
+   */
+  #retry(error: Error): boolean {
+    const { balancer, stats } = this.#upstream;
     if (!this.#mayRetry) return false;
-    const isStale = isStaleConnection(error, this.#traces);
-    if (!isStale && !isConnectFault(error, this.#traces)) return false;
-    const other = balancer.takeOther(this.#address);
+    const isStale = isStaleConnection(error, this.#trace);
+    if (!isStale && !isConnectError(error, this.#trace)) return false;
+    const other = balancer.acquireOther(this.#server);
     if (other !== undefined) {
-      balancer.release(this.#address);
-      this.#address = other;
+      balancer.release(this.#server);
+      this.#server = other;
     } else if (!isStale) return false;
     this.#mayRetry = false;
-    this.#traces = undefined;
+    this.#trace = undefined;
     this.#controller = undefined;
-    tally.retries++;
-    // Later, so that other connections that ended at the same time are known to have ended.
+    stats.retries++;
+    // In a later turn: connections that closed at the same time have then left the pool.
     setImmediate(() => {
       if (!this.#isDone) this.send();
     });
     return true;
   }
 
-  #refuse(error: GatewayError): void {
-    this.#asked?.reject(error);
+  #reject(error: GatewayError): void {
+    this.#pending?.reject(error);
     this.#settle(outcomeOf(error));
   }
 
   #settle(outcome: UpstreamOutcome): void {
     this.#isDone = true;
-    this.#asked?.resolve();
-    this.#asked = undefined;
-    this.#upstream.balancer.release(this.#address);
-    this.#upstream.tally[outcome]++;
+    this.#pending?.resolve();
+    this.#pending = undefined;
+    this.#upstream.balancer.release(this.#server);
+    this.#upstream.stats[outcome]++;
     this.#body?.destroy();
   }
 }
 
-/** Its answer may take long: a connection is sign enough, where no answer can be a failure. */
-function reportConnected(upstream: Upstream, address: Address): void {
-  if (address.breaker.failures() > 0 && upstream.config.breakerStatuses.length === 0) address.report(true);
+/** Closes the circuit on a successful connection, without waiting for the response, if no status counts as a failure. */
+function reportConnected(upstream: Upstream, server: UpstreamServer): void {
+  if (server.breaker.failures() > 0 && upstream.config.breakerStatuses.length === 0) server.report(true);
 }
 
-/** Any answer shows that an address works, but for the statuses that the row counts as failures. */
-function reportHealth(upstream: Upstream, address: Address, status: number): void {
+/** Any response is a success for the circuit breaker, except the statuses in `breakerStatuses`. */
+function reportHealth(upstream: Upstream, server: UpstreamServer, status: number): void {
   const { breakerStatuses } = upstream.config;
   const isFailure = breakerStatuses.length > 0 && breakerStatuses.includes(status);
-  if (isFailure || address.breaker.failures() > 0) address.report(!isFailure);
+  if (isFailure || server.breaker.failures() > 0) server.report(!isFailure);
 }

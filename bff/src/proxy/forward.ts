@@ -1,4 +1,4 @@
-// /api: which upstream, may this request go there, and then its way there and back.
+// Reverse proxy below /api: finds the upstream, authorizes the request, forwards it and its response.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
@@ -23,16 +23,16 @@ import { isRepeatable } from "../upstream/upstream-errors.ts";
 import { findUpstream, upstreamTarget, type Upstream } from "../upstream/upstreams.ts";
 import { createUrlMapper } from "../headers/upstream-urls.ts";
 
-export type ForwardingParts = {
+export type ForwardingDependencies = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;
   upstreams: readonly Upstream[];
   authorize: Authorize;
-  openResponses: Pick<OpenResponses, "begin">;
-  forwardWebSocket: (asked: WebSocketRequest) => Promise<void>;
+  openResponses: Pick<OpenResponses, "add">;
+  forwardWebSocket: (request: WebSocketRequest) => Promise<void>;
   log: Log;
 };
 
-type Admitted = {
+type ForwardedRequest = {
   ctx: Context;
   request: IncomingMessage;
   response: ServerResponse;
@@ -40,57 +40,60 @@ type Admitted = {
   upstream: Upstream;
 };
 
-/** Answers every path under /api and no other. @throws GatewayError */
-export function apiForwarding(parts: ForwardingParts) {
-  const { config, upstreams, authorize, openResponses, forwardWebSocket, log } = parts;
+/** Handles every path below /api. @throws GatewayError */
+export function apiForwarding(dependencies: ForwardingDependencies) {
+  const { config, upstreams, authorize, openResponses, forwardWebSocket, log } = dependencies;
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = securityHeaderList(config.publicOrigin);
   const mapUrl = createUrlMapper(config.publicOrigin, upstreams);
 
-  const headOf = ({ request, state, upstream }: Admitted, accessToken: string | undefined, isWithBody: boolean) =>
+  const upstreamHeaders = (
+    { request, state, upstream }: ForwardedRequest,
+    accessToken: string | undefined,
+    isWithBody: boolean,
+  ) =>
     requestHeaders(request.headers, {
       requestId: state.requestId,
       clientAddress: clientAddress(request, config.trustedProxies),
       publicScheme,
       publicHost,
       prefix: upstream.config.prefix,
-      crosses: upstream.requestHeaderCrosses,
+      isForwarded: upstream.isRequestHeaderForwarded,
       added: upstream.config.headers,
       accessToken,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
 
-  const forward = (admitted: Admitted, { accessToken, sessionKey }: Authorized): MaybePromise<void> => {
-    const { ctx, request, response, state, upstream } = admitted;
+  const forward = (forwarded: ForwardedRequest, { accessToken, sessionKey }: Authorized): MaybePromise<void> => {
+    const { ctx, request, response, state, upstream } = forwarded;
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
     const isWithBody = hasBody(request);
     const target = upstreamTarget(upstream, request.url ?? "");
-    const headers = headOf(admitted, accessToken, isWithBody);
-    const responseHead = (status: number, upstreamHeaders: IncomingHttpHeaders): string[] => {
+    const headers = upstreamHeaders(forwarded, accessToken, isWithBody);
+    const responseHead = (status: number, received: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined)
-        openResponses.begin({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, upstreamHeaders);
+        openResponses.add({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, received);
       return securityList.concat(
-        responseHeaders(upstreamHeaders, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
+        responseHeaders(received, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
       );
     };
-    const refusalOf = (status: number, upstreamHeaders: IncomingHttpHeaders) =>
-      stepUpDemand(status, upstreamHeaders, upstream.config);
+    const errorFor = (status: number, received: IncomingHttpHeaders) => stepUpDemand(status, received, upstream.config);
     const onCut = (): void => {
       state.code = "upstream_unreachable";
-      log.warn("an upstream broke off its answer", { requestId, upstream: upstream.config.prefix });
+      log.warn("upstream aborted its response", { requestId, upstream: upstream.config.prefix });
     };
-    const asked = { request, response, upstream, target, headers, refusalOf, responseHead, onCut };
+    const exchangeFields = { request, response, upstream, target, headers, errorFor, responseHead, onCut };
     const handshake = handshakeOf(request);
-    if (handshake !== undefined) return forwardWebSocket({ ...asked, handshake, sessionKey, state });
-    const free = upstream.balancer.take(isRepeatable(request.method ?? "", isWithBody));
-    return mapMaybePromise(free ?? upstream.balancer.wait(response), (address) => {
-      if (address === undefined) return;
+    if (handshake !== undefined) return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, state });
+    const free = upstream.balancer.acquire(isRepeatable(request.method ?? "", isWithBody));
+    return mapMaybePromise(free ?? upstream.balancer.acquireWhenFree(response), (server) => {
+      if (server === undefined) return;
       if (request.headers.expect !== undefined) response.writeContinue();
       const { maxBodyBytes } = upstream.config;
       const body = isWithBody ? requestBody(request, { maxBodyBytes, waiting: state.waiting }) : undefined;
-      return exchange({ ...asked, address, body });
+      return exchange({ ...exchangeFields, server, body });
     });
   };
 
@@ -102,21 +105,24 @@ export function apiForwarding(parts: ForwardingParts) {
     if (upstream === undefined) throw new GatewayError("not_found", { reason: "no upstream for this path" });
     requestState(ctx).upstream = upstream.config.prefix;
     if (!upstream.methods.has(ctx.req.method ?? ""))
-      throw new GatewayError("method_not_allowed", { allow: upstream.config.methods, reason: "not for this upstream" });
+      throw new GatewayError("method_not_allowed", {
+        allow: upstream.config.methods,
+        reason: "not in the methods of this upstream",
+      });
     if (!upstream.config.webSocket && handshakeOf(ctx.req) !== undefined)
-      throw new GatewayError("request_malformed", { reason: "this upstream's row does not say webSocket" });
+      throw new GatewayError("request_malformed", { reason: "webSocket is not enabled for this upstream" });
     if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
-    const admitted = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
-    return mapMaybePromise(authorize(ctx.req, upstream.config, admitted.state), (authorized) =>
-      forward(admitted, authorized),
+    const forwarded = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
+    return mapMaybePromise(authorize(ctx.req, upstream.config, forwarded.state), (authorized) =>
+      forward(forwarded, authorized),
     );
   };
 }
 
-/** For the log's line: the browser did not leave, it was put out. */
+/** Sets the code and reason of the request log line, which would otherwise report a browser that left (499). */
 function noteCut(ctx: Context, reason: EndReason): void {
   const state = requestState(ctx);
   state.code = END_REASON_TO_ERROR_CODE[reason];
-  state.reason = `the session ended while its answer was open: ${reason}`;
+  state.reason = `the session ended while its response was open: ${reason}`;
 }

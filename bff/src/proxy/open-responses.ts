@@ -1,49 +1,49 @@
-// Answers that stay open (event streams, long downloads): cut when the session that they were given to ends, on
-// whatever instance. Short answers cost nothing here, and those in between no more than a place in a list.
+// Aborts open responses (event streams, long downloads) when their session ends on any instance. Short responses are not
+// tracked; others are tracked once they have been open for one sweep.
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { LiveConnections } from "../session/live/live-connections.ts";
 import type { EndReason, SessionKey } from "../store/store.ts";
 
-export type OpenAnswer = {
+export type OpenResponse = {
   key: SessionKey;
   response: ServerResponse;
-  /** Before the browser's connection is cut. */
+  /** Called before the browser's connection is closed. */
   onCut: (reason: EndReason) => void;
 };
 
 export type OpenResponses = {
-  /** To be told of each answer of a session when its head arrives. */
-  begin(answer: OpenAnswer, headers: IncomingHttpHeaders): void;
+  /** Call it for each response that belongs to a session, before its head is sent. */
+  add(open: OpenResponse, headers: IncomingHttpHeaders): void;
   close(): void;
 };
 
-/** Twice this long an answer may take before its session is watched: most are over by then. */
+/** A response is subscribed to the end of its session after one to two sweeps. */
 const SWEEP_MS = 400;
-/** A body of this length is over before anybody could end its session. */
+/** Bodies of this length at most are not tracked. */
 const SHORT_BYTES = 65_536;
 
 export function createOpenResponses(live: Pick<LiveConnections, "add">): OpenResponses {
-  let young: OpenAnswer[] = [];
-  let older: OpenAnswer[] = [];
+  let recent: OpenResponse[] = [];
+  let older: OpenResponse[] = [];
 
-  const watch = ({ key, response, onCut }: OpenAnswer): void => {
-    const remove = live.add(key, (reason) => {
+  const subscribe = ({ key, response, onCut }: OpenResponse): void => {
+    const unsubscribe = live.add(key, (reason) => {
       onCut(reason);
-      // Visibly broken off: half an answer must not look like a whole one. The upstream's call ends with it.
+      // Destroyed, not ended: a partial response must not look complete. The upstream request is aborted as well.
       response.destroy();
     });
-    response.on("close", remove);
+    response.on("close", unsubscribe);
   };
   const sweep = setInterval(() => {
-    for (const answer of older) if (!answer.response.writableFinished && !answer.response.destroyed) watch(answer);
-    older = young;
-    young = [];
+    for (const open of older) if (!open.response.writableFinished && !open.response.destroyed) subscribe(open);
+    older = recent;
+    recent = [];
   }, SWEEP_MS).unref();
 
   return {
-    begin(answer, headers) {
-      if (headers["content-type"]?.startsWith("text/event-stream") === true) watch(answer);
-      else if (!(Number(headers["content-length"]) <= SHORT_BYTES)) young.push(answer);
+    add(open, headers) {
+      if (headers["content-type"]?.startsWith("text/event-stream") === true) subscribe(open);
+      else if (!(Number(headers["content-length"]) <= SHORT_BYTES)) recent.push(open);
     },
     close: () => clearInterval(sweep),
   };

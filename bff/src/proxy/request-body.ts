@@ -1,31 +1,31 @@
-// The browser's body on its way to an upstream: counted, with back-pressure, and safe to destroy.
+// Request body stream to an upstream: size limit, backpressure, stall timeout.
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { GatewayError } from "../errors.ts";
 import type { SendingObserver } from "../lib/in-flight.ts";
 
-/** A browser that sends nothing for this long holds an upstream's connection for nothing (slow POST). */
+/** A browser that sends nothing for this time is disconnected, since it blocks an upstream connection (slow POST). */
 const STALLED_SENDER_MS = 60_000;
-/** One for all, see exchange.ts. */
+/** Shared, as in exchange.ts: an Error formats its stack when it is created. */
 const STOPPED_SENDING = new Error("the browser stopped sending");
 
 export type BodyOptions = {
   maxBodyBytes: number;
   waiting?: SendingObserver | undefined;
-  /** See STALLED_SENDER_MS, the default. */
+  /** Default: STALLED_SENDER_MS. */
   idleMs?: number;
 };
 
 /**
- * A stream of its own and not the request itself: undici destroys the body it was given when an upstream answers
- * early or dies, and destroying the request closes the browser's connection under the answer.
+ * Wraps the request in a separate stream: undici destroys the body if the upstream responds early or disconnects, and
+ * destroying the request itself would close the browser's connection before it has read the response.
  */
 export function requestBody(request: IncomingMessage, options: BodyOptions): Readable {
   const { maxBodyBytes, waiting, idleMs = STALLED_SENDER_MS } = options;
   const { socket } = request;
   let passedBytes = 0;
   const pause = (): void => {
-    // Now the upstream is the slow one.
+    // Backpressure: the upstream is slower than the browser.
     waiting?.setSending(false);
     socket.setTimeout(0);
     request.pause();
@@ -33,7 +33,7 @@ export function requestBody(request: IncomingMessage, options: BodyOptions): Rea
   const body = new Readable({
     read() {
       if (!request.isPaused()) return;
-      // Node closes the socket when this passes, and "aborted" follows.
+      // After this time Node closes the socket and emits "aborted".
       socket.setTimeout(idleMs);
       waiting?.setSending(true);
       request.resume();
@@ -57,7 +57,7 @@ export function requestBody(request: IncomingMessage, options: BodyOptions): Rea
     body.destroy(STOPPED_SENDING);
   }
   request.on("data", onData).on("end", onEnd).on("error", onBroken).on("aborted", onBroken).pause();
-  // Heard even when undici does not listen yet or any more: an unheard error ends the process.
+  // undici listens only while it sends; an error event without a listener ends the process.
   body.on("error", () => {});
   return body;
 }

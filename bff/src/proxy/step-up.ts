@@ -1,6 +1,6 @@
-// An upstream that wants a stronger or fresher login than this session's says so in its challenge (RFC 9470). That
-// challenge becomes our own refusal with the address of the login that meets it. Its words and its body stay here: it
-// speaks to whoever holds the token, and the browser does not.
+// Step-up authentication (RFC 9470): replaces an upstream's 401 insufficient_user_authentication by the gateway's error
+// with the URL of a login that satisfies it. The challenge itself addresses the holder of the token, which the browser is
+// not, and is not forwarded.
 import type { IncomingHttpHeaders } from "node:http";
 import { GatewayError } from "../errors.ts";
 import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
@@ -8,7 +8,7 @@ import type { UpstreamConfig } from "../config/upstreams.ts";
 
 const STEP_UP_ERROR = "insufficient_user_authentication";
 
-/** @returns undefined for every answer that is not such a challenge, and where the user's login is not what was sent */
+/** @returns undefined for other responses, and for upstreams that do not receive the user's token */
 export function stepUpDemand(
   status: number,
   headers: IncomingHttpHeaders,
@@ -16,17 +16,17 @@ export function stepUpDemand(
 ): GatewayError | undefined {
   const challenge = headers["www-authenticate"];
   if (status !== 401 || challenge === undefined) return undefined;
-  // No login of the user's would change a request that goes without the user's token: it would go round for ever.
+  // Without the user's token a new login would not change the response: the app would log in again and again.
   if (token !== "user" && token !== "optional") return undefined;
   const parameters = bearerParameters(String(challenge));
   if (parameters?.get("error") !== STEP_UP_ERROR) return undefined;
   return new GatewayError("step_up_required", {
-    reason: `the upstream ${prefix} wants a stronger login`,
+    reason: `the upstream ${prefix} requires a stronger login`,
     loginUrl: `/bff/login?${loginQuery(parameters).toString()}`,
   });
 }
 
-/** Only what /bff/login takes; a challenge that names neither level nor age asks for a login as such. */
+/** Keeps the parameters that /bff/login accepts; a challenge without acr_values and max_age requests any new login. */
 function loginQuery(parameters: ReadonlyMap<string, string>): URLSearchParams {
   const query = new URLSearchParams();
   for (const name of ["acr_values", "max_age"] as const) {
@@ -39,7 +39,7 @@ function loginQuery(parameters: ReadonlyMap<string, string>): URLSearchParams {
 
 const MAX_CHALLENGE_CHARS = 4_096;
 const BEARER = /(?:^|,)\s*(?:Bearer|DPoP)\s/i;
-/** `name=token` or `name="quoted"` (RFC 9110 §11.2); of a name that comes twice, the first. */
+/** `name=token` or `name="quoted"` (RFC 9110 §11.2). The first of duplicate names counts. */
 const PARAMETER = /([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/g;
 
 function bearerParameters(challenge: string): ReadonlyMap<string, string> | undefined {

@@ -1,166 +1,172 @@
-// Which of an upstream's addresses takes a request, and who waits while all of them are busy.
+// Load balancer of one upstream: least in-flight requests, with a bounded queue while all servers are busy.
 import type { ServerResponse } from "node:http";
 import type { UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import type { Address } from "./upstream-server.ts";
+import type { UpstreamServer } from "./upstream-server.ts";
 
 export type Balancer = {
   /**
-   * Takes a place at an address; whoever takes it must release it.
-   * @param isRepeatable whether it can be sent elsewhere should this address turn out to be down
-   * @returns undefined while all places are taken, or others wait for one
-   * @throws GatewayError upstream_unavailable where no address may be asked now
+   * Acquires a server for one request; the caller must release it.
+   * @param isRepeatable whether the request can be retried at another server if this one cannot be connected to
+   * @returns undefined if all servers are at `maxConnections` or other requests are queued
+   * @throws GatewayError upstream_unavailable if the circuits of all servers are open
    */
-  take(isRepeatable: boolean): Address | undefined;
-  /** As take, for a second attempt. @returns undefined where there is no other address that could take it */
-  takeOther(than: Address): Address | undefined;
+  acquire(isRepeatable: boolean): UpstreamServer | undefined;
+  /** Acquires a different server for a retry. @returns undefined if no other server is available */
+  acquireOther(than: UpstreamServer): UpstreamServer | undefined;
   /**
-   * Waits for a place.
-   * @returns undefined where the browser has left
-   * @throws GatewayError upstream_unavailable where too many wait already, or it took too long
+   * Queues the request until a server is free, for `queueTimeoutMs` at most.
+   * @returns undefined if the browser closed the connection
+   * @throws GatewayError upstream_unavailable if the queue is full or the time has passed
    */
-  wait(response: ServerResponse): Promise<Address | undefined>;
-  release(address: Address): void;
-  /** Requests that wait. */
+  acquireWhenFree(response: ServerResponse): Promise<UpstreamServer | undefined>;
+  release(server: UpstreamServer): void;
+  /** Number of queued requests. */
   queued(): number;
 };
 
-type Rules = Pick<UpstreamConfig, "maxConnections" | "maxQueued" | "queueTimeoutMs" | "breakerFailures">;
-type Waiter = { grant: (address: Address) => void; refuse: (error: GatewayError) => void };
+type Limits = Pick<UpstreamConfig, "maxConnections" | "maxQueued" | "queueTimeoutMs" | "breakerFailures">;
+type QueuedRequest = { grant: (server: UpstreamServer) => void; reject: (error: GatewayError) => void };
 
-/** @param onRefused is told of every request that gets no place */
-export function createBalancer(addresses: readonly Address[], rules: Rules, onRefused: () => void): Balancer {
-  const { maxQueued, queueTimeoutMs } = rules;
-  const max = rules.maxConnections === 0 ? Infinity : rules.maxConnections;
-  const waiting = new Set<Waiter>();
-  const choose = addresses.length === 1 && addresses[0] ? single(addresses[0], max) : several(addresses, max, rules);
+/** @param onRejected called for each request that gets no server */
+export function createBalancer(servers: readonly UpstreamServer[], limits: Limits, onRejected: () => void): Balancer {
+  const { maxQueued, queueTimeoutMs } = limits;
+  const max = limits.maxConnections === 0 ? Infinity : limits.maxConnections;
+  const queue = new Set<QueuedRequest>();
+  const choose =
+    servers.length === 1 && servers[0] ? chooseOnly(servers[0], max) : chooseLeastBusy(servers, max, limits);
 
-  const place = (address: Address | undefined): Address | undefined => {
-    if (address !== undefined) address.inFlight++;
-    return address;
+  const count = (server: UpstreamServer | undefined): UpstreamServer | undefined => {
+    if (server !== undefined) server.inFlight++;
+    return server;
   };
-  const serveWaiting = (): void => {
-    for (const waiter of waiting) {
+  const serveQueue = (): void => {
+    for (const queued of queue) {
       try {
-        const address = place(choose({ isRepeatable: true }));
-        if (address === undefined) return;
-        waiter.grant(address);
+        const server = count(choose({ isRepeatable: true }));
+        if (server === undefined) return;
+        queued.grant(server);
       } catch (error) {
-        waiter.refuse(error as GatewayError);
+        queued.reject(error as GatewayError);
       }
     }
   };
   return {
-    take(isRepeatable) {
-      if (waiting.size > 0) return undefined;
+    acquire(isRepeatable) {
+      if (queue.size > 0) return undefined;
       try {
-        return place(choose({ isRepeatable }));
+        return count(choose({ isRepeatable }));
       } catch (error) {
-        onRefused();
+        onRejected();
         throw error;
       }
     },
-    takeOther(than) {
+    acquireOther(than) {
       try {
-        return waiting.size > 0 || addresses.length === 1
+        return queue.size > 0 || servers.length === 1
           ? undefined
-          : place(choose({ except: than, isRepeatable: false }));
+          : count(choose({ except: than, isRepeatable: false }));
       } catch {
-        // The first attempt's own fault is the one to tell.
+        // The response reports the error of the first attempt.
         return undefined;
       }
     },
-    async wait(response) {
-      if (waiting.size >= maxQueued) {
-        onRefused();
-        throw busy("too many requests wait for a connection to the upstream");
+    async acquireWhenFree(response) {
+      if (queue.size >= maxQueued) {
+        onRejected();
+        throw noConnection("maxQueued requests wait for a connection to the upstream");
       }
       return new Promise((resolve, reject) => {
-        const leave = (): void => {
-          waiting.delete(waiter);
+        const dequeue = (): void => {
+          queue.delete(queued);
           clearTimeout(timer);
           response.off("close", onBrowserGone);
         };
         const onBrowserGone = (): void => {
-          leave();
+          dequeue();
           resolve(undefined);
         };
-        const refuse = (error: GatewayError): void => {
-          leave();
-          onRefused();
-          reject(error);
+        const queued: QueuedRequest = {
+          grant(server) {
+            dequeue();
+            resolve(server);
+          },
+          reject(error) {
+            dequeue();
+            onRejected();
+            reject(error);
+          },
         };
-        const grant = (address: Address): void => {
-          leave();
-          resolve(address);
-        };
-        const waiter = { grant, refuse };
-        const timer = setTimeout(() => refuse(busy("no connection to the upstream came free in time")), queueTimeoutMs);
-        waiting.add(waiter);
+        const timer = setTimeout(
+          () => queued.reject(noConnection("no connection to the upstream became free within queueTimeoutMs")),
+          queueTimeoutMs,
+        );
+        queue.add(queued);
         response.once("close", onBrowserGone);
       });
     },
-    release(address) {
-      address.inFlight--;
-      if (waiting.size > 0) serveWaiting();
+    release(server) {
+      server.inFlight--;
+      if (queue.size > 0) serveQueue();
     },
-    queued: () => waiting.size,
+    queued: () => queue.size,
   };
 }
 
-/** @returns undefined where it is busy. @throws GatewayError upstream_unavailable */
-type Choose = (request: { except?: Address; isRepeatable: boolean }) => Address | undefined;
+/** @returns undefined if all servers are busy. @throws GatewayError upstream_unavailable if all circuits are open */
+type Choose = (request: { except?: UpstreamServer; isRepeatable: boolean }) => UpstreamServer | undefined;
 
-function single(only: Address, max: number): Choose {
+function chooseOnly(server: UpstreamServer, max: number): Choose {
   return () => {
-    if (only.inFlight >= max) return undefined;
-    if (only.breaker.isOpen()) throw leftAlone([only]);
-    return only;
+    if (server.inFlight >= max) return undefined;
+    if (server.breaker.isOpen()) throw circuitOpen([server]);
+    return server;
   };
 }
 
 /**
- * The least busy of those that work. One that has failed is left alone, and asked again by one request in a period.
- * Where all have failed, the one that failed least is tried until it is given up: a restart of one address after
- * another closes nothing.
+ * Chooses the healthy server with the fewest in-flight requests. A server is skipped after its first failed connection;
+ * one request per `breakerOpenMs` probes it. If all have failed, the server with the fewest failures is used until it
+ * reaches `breakerFailures`, so that a rolling restart of the servers opens no circuit.
  */
-function several(addresses: readonly Address[], max: number, { breakerFailures }: Rules): Choose {
-  let turn = 0;
-  const leastFailed = (except: Address | undefined): Address | undefined => {
-    const tolerable = breakerFailures === 0 ? Infinity : breakerFailures;
-    return addresses
-      .filter((address) => address !== except && address.inFlight < max && address.breaker.failures() < tolerable)
+function chooseLeastBusy(servers: readonly UpstreamServer[], max: number, { breakerFailures }: Limits): Choose {
+  let next = 0;
+  const leastFailed = (except: UpstreamServer | undefined): UpstreamServer | undefined => {
+    const failuresToOpen = breakerFailures === 0 ? Infinity : breakerFailures;
+    return servers
+      .filter((server) => server !== except && server.inFlight < max && server.breaker.failures() < failuresToOpen)
       .toSorted((a, b) => a.breaker.failures() - b.breaker.failures())[0];
   };
   return ({ except, isRepeatable }) => {
-    turn = (turn + 1) % addresses.length;
-    let best: Address | undefined;
-    let works = false;
-    for (let step = 0; step < addresses.length; step++) {
-      const address = addresses[(turn + step) % addresses.length];
-      if (address === undefined || address === except) continue;
-      const isWorking = address.breaker.failures() === 0;
-      works ||= isWorking;
-      if (address.inFlight >= max) continue;
-      // A write would be lost with the attempt: it asks only where no reader comes.
-      if (!isWorking && address.breaker.acquireProbe(!isRepeatable)) return address;
-      if (isWorking && (best === undefined || address.inFlight < best.inFlight)) best = address;
+    // Round robin among servers with equally many in-flight requests.
+    next = (next + 1) % servers.length;
+    let best: UpstreamServer | undefined;
+    let hasHealthy = false;
+    for (let step = 0; step < servers.length; step++) {
+      const server = servers[(next + step) % servers.length];
+      if (server === undefined || server === except) continue;
+      const isHealthy = server.breaker.failures() === 0;
+      hasHealthy ||= isHealthy;
+      if (server.inFlight >= max) continue;
+      // A write that fails as a probe cannot be retried: it probes only if no repeatable request does.
+      if (!isHealthy && server.breaker.acquireProbe(!isRepeatable)) return server;
+      if (isHealthy && (best === undefined || server.inFlight < best.inFlight)) best = server;
     }
-    if (best !== undefined || works) return best;
-    const tried = leastFailed(except);
-    if (tried === undefined) throw leftAlone(addresses);
-    return tried;
+    if (best !== undefined || hasHealthy) return best;
+    const fallback = leastFailed(except);
+    if (fallback === undefined) throw circuitOpen(servers);
+    return fallback;
   };
 }
 
-function busy(reason: string): GatewayError {
+function noConnection(reason: string): GatewayError {
   return new GatewayError("upstream_unavailable", { reason, retryAfterSeconds: 1 });
 }
 
-function leftAlone(addresses: readonly Address[]): GatewayError {
-  const retryAfterMs = Math.min(...addresses.map(({ breaker }) => breaker.retryAfterMs()));
+function circuitOpen(servers: readonly UpstreamServer[]): GatewayError {
+  const retryAfterMs = Math.min(...servers.map(({ breaker }) => breaker.retryAfterMs()));
   return new GatewayError("upstream_unavailable", {
-    reason: "the upstream could not be connected to several times in a row and is left alone",
+    reason: "circuit open: several connections to the upstream in a row failed",
     retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)),
   });
 }

@@ -1,14 +1,14 @@
-// One connection to an upstream that knows what was said on it: only so can be told whether a request that failed was
-// answered at all.
+// HTTP/1.1 connection to an upstream server: undici's Client that also records whether response bytes were received.
+// undici's errors do not distinguish a failure before the response from one within its head; retries depend on it.
 import type { Socket } from "node:net";
 import { InterimResponses } from "./interim-responses.ts";
 import { Client, type buildConnector, type Dispatcher } from "undici";
 
 type ConnectOptions = Parameters<buildConnector.connector>[0];
 
-/** What a handler is told about the connection that serves it, as it was when its request was sent. */
-export class Traces {
-  /** Whether the connection had served another request before. */
+/** State of the connection at the moment when a request was sent on it. */
+export class ConnectionTrace {
+  /** Whether an earlier request was sent on this connection. */
   readonly isReused: boolean;
   readonly #socket: Socket | undefined;
   readonly #bytesBefore: number;
@@ -19,8 +19,8 @@ export class Traces {
     this.#bytesBefore = socket?.bytesRead ?? 0;
   }
 
-  /** Whether anything at all has come from the upstream since this request was sent. */
-  isAnswered(): boolean {
+  /** Whether any byte was received since the request was sent; true if the socket is unknown. */
+  hasReceivedBytes(): boolean {
     return this.#socket === undefined || this.#socket.bytesRead !== this.#bytesBefore;
   }
 }
@@ -30,10 +30,10 @@ export type TracedHandler = Dispatcher.DispatchHandler & { connection: Connectio
 export type ConnectionOptions = Client.Options & { connect: buildConnector.connector };
 
 export class Connection extends Client {
-  /** Kept by connection-pool.ts. */
+  /** Maintained by ConnectionPool. */
   isIdle = false;
   #socket: Socket | undefined;
-  #served = 0;
+  #sentRequests = 0;
   readonly #interim: InterimResponses;
 
   constructor(origin: URL, options: ConnectionOptions) {
@@ -44,8 +44,8 @@ export class Connection extends Client {
       connect: (to: ConnectOptions, done: buildConnector.Callback) =>
         connect(to, (...result: Parameters<buildConnector.Callback>) => {
           this.#socket = result[1] ?? undefined;
-          this.#served = 0;
-          if (this.#socket !== undefined) interim.watch(this.#socket);
+          this.#sentRequests = 0;
+          if (this.#socket !== undefined) interim.attach(this.#socket);
           done(...result);
         }),
     });
@@ -57,9 +57,9 @@ export class Connection extends Client {
     return super.dispatch(options, handler);
   }
 
-  /** To be asked when a request is about to be sent. */
-  trace(): Traces {
-    this.#interim.expect();
-    return new Traces(this.#socket, this.#served++ > 0);
+  /** Call it immediately before a request is sent. */
+  startTrace(): ConnectionTrace {
+    this.#interim.expectResponse();
+    return new ConnectionTrace(this.#socket, this.#sentRequests++ > 0);
   }
 }

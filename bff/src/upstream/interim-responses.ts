@@ -1,5 +1,5 @@
-// Interim responses of an upstream (RFC 9110 §15.2). A client must be able to read any number of them, also unexpected
-// ones; undici 8.12 takes a `100 Continue` for a broken connection, although the upstream carries out the request.
+// Makes undici ignore interim (1xx) responses of an upstream. RFC 9110 §15.2 requires clients to accept any number of
+// them; undici 8.12 treats an unexpected `100 Continue` as a connection error, although the upstream processes the request.
 import type { Socket } from "node:net";
 
 const [HTAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20];
@@ -8,40 +8,39 @@ const [ZERO, ONE, TWO, LETTER_X] = [0x30, 0x31, 0x32, 0x58];
 const [FIRST_DIGIT, SECOND_DIGIT, THIRD_DIGIT] = [9, 10, 11];
 
 /**
- * Renames `100 Continue` to 102, which undici ignores as it should. Also renames the header fields of every interim
- * response: they mean nothing, but undici's parser acts on them (`Connection: close`). Bytes change, lengths do not; what
- * follows the final response's status line is never looked at.
+ * Rewrites received bytes in place: status 100 becomes 102, which undici ignores, and the first letter of each header
+ * name of an interim response becomes `X`, since undici's parser acts on headers such as `Connection: close`. The length
+ * does not change. Bytes after the status line of the final response are not inspected.
  */
 export class InterimResponses {
   #isFinal = true;
-  /** After a 101 the bytes are another protocol's. */
-  #isOver = false;
-  /** Bytes of a status line seen; past the digits of an interim response: within its head. */
+  /** After a 101 the bytes belong to another protocol. */
+  #isUpgraded = false;
+  /** Bytes read of the current status line; above THIRD_DIGIT: within the head of an interim response. */
   #offset = 0;
   #digits = 0;
-  /** Line ends seen in a row; two end a head. */
+  /** Consecutive line ends; two end the head. */
   #lineEnds = 0;
 
-  /** To be called when a request is about to be sent: a response is to follow. */
-  expect(): void {
+  /** Starts inspection. Call it before a request is sent. */
+  expectResponse(): void {
     this.#isFinal = false;
-    this.#isOver = false;
+    this.#isUpgraded = false;
     this.#offset = 0;
   }
 
-  /** Reads through this from now on; bytes may come in pieces of any size. */
-  watch(socket: Socket): void {
+  /** Intercepts the socket's reads; chunks may have any size. */
+  attach(socket: Socket): void {
     const read = socket.read.bind(socket);
     socket.read = (size?: number) => {
       const chunk: unknown = read(size);
-      if (!this.#isFinal && Buffer.isBuffer(chunk)) this.rename(chunk);
-      if (this.#isOver) Reflect.deleteProperty(socket, "read");
+      if (!this.#isFinal && Buffer.isBuffer(chunk)) this.rewrite(chunk);
+      if (this.#isUpgraded) Reflect.deleteProperty(socket, "read");
       return chunk;
     };
   }
 
-  /** Changes the bytes in place. */
-  rename(chunk: Buffer): void {
+  rewrite(chunk: Buffer): void {
     for (let at = 0; at < chunk.length && !this.#isFinal; at++) {
       const byte = chunk[at] ?? 0;
       if (this.#offset > THIRD_DIGIT) {
@@ -50,7 +49,7 @@ export class InterimResponses {
     }
   }
 
-  /** @returns whether this is the last digit of a 100 */
+  /** @returns whether the byte is the last digit of status 100 */
   #readStatus(byte: number): boolean {
     // Empty lines before a status line are skipped (RFC 9112 §2.2).
     if (this.#offset === 0 && (byte === CR || byte === LF)) return false;
@@ -59,11 +58,11 @@ export class InterimResponses {
     if (offset === SECOND_DIGIT) this.#digits = byte;
     if (offset !== THIRD_DIGIT) return false;
     this.#lineEnds = 0;
-    if (this.#digits === ZERO && byte === ONE) this.#isFinal = this.#isOver = true;
+    if (this.#digits === ZERO && byte === ONE) this.#isFinal = this.#isUpgraded = true;
     return this.#digits === ZERO && byte === ZERO;
   }
 
-  /** @returns whether this is the first letter of a field's name */
+  /** @returns whether the byte is the first letter of a header name */
   #readHead(byte: number): boolean {
     if (byte === CR) return false;
     if (byte === LF) {

@@ -1,18 +1,18 @@
-// How much is read from an upstream's connection at a time, and ahead of a browser that does not read.
+// Read buffer limits of upstream connections: bytes per read, and read-ahead while the browser does not read.
 import type { Socket } from "node:net";
 
 /**
- * Node reads up to 64 kB at a time into a buffer of its own, and a full one is kept whole: one unread download held
- * three of them (192 kB). With this it holds three pieces of half the size at most. Smaller ones cost CPU time.
+ * By default Node reads up to 64 kB into a new buffer, and a download that its browser does not read held three of them
+ * (192 kB). Three chunks of this size are half of that; smaller ones cost CPU time.
  */
 const READ_BYTES = 32_768;
-/** At most one piece is read ahead. */
+/** Reads at most one chunk ahead. */
 const HIGH_WATER_MARK = 16_384;
 
-/** One for all connections: it is copied from before the next read. */
+/** Shared by all connections: its content is copied before the next read. */
 const buffer = Buffer.alloc(READ_BYTES);
 
-/** Options for net.connect. TLS has pieces of at most 16 kB by itself. */
+/** @returns options for net.connect; none for https, since TLS records have at most 16 kB */
 export function boundedReads(protocol: string) {
   if (protocol === "https:") return {};
   return {
@@ -20,7 +20,7 @@ export function boundedReads(protocol: string) {
     onread: {
       buffer,
       callback(this: Socket, bytes: number): boolean {
-        // Not from Buffer's pool: a few bytes of an open stream would keep 8 kB of it.
+        // Outside Buffer's pool: a few bytes of an open stream would keep an 8 kB slab alive.
         const piece = Buffer.allocUnsafeSlow(bytes);
         buffer.copy(piece, 0, 0, bytes);
         return this.push(piece);

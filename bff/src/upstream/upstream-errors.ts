@@ -1,31 +1,35 @@
-// What an error of an upstream's connection means: for the browser, for the address, and for a second attempt.
+// Classifies the errors of an upstream connection: error code for the browser, circuit breaker, retry.
 import { GatewayError } from "../errors.ts";
-import type { Traces } from "./connection.ts";
+import type { ConnectionTrace } from "./connection.ts";
 import type { UpstreamOutcome } from "./upstream-stats.ts";
 
 const TIMEOUTS: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]);
-const BROKEN: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
-/** RFC 9110 §9.2.2: doing it twice is as good as doing it once. */
+const CONNECTION_CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+/** RFC 9110 §9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
+/** @returns upstream_timeout or upstream_unreachable; a GatewayError is returned unchanged */
 export function upstreamError(error: Error): GatewayError {
   if (error instanceof GatewayError) return error;
   return new GatewayError(TIMEOUTS.has(codeOf(error)) ? "upstream_timeout" : "upstream_unreachable", { cause: error });
 }
 
-/** What is counted where that error is answered instead of the upstream's answer. */
+/** The counter for a request that is responded to with this error. */
 export function outcomeOf({ code }: GatewayError): UpstreamOutcome {
   if (code === "payload_too_large") return "body_refused";
   if (code === "upstream_timeout") return "timeout";
-  // Anything else was made of an answer.
+  // Other codes replace a complete response of the upstream, such as step_up_required.
   return code === "upstream_unreachable" ? "unreachable" : "complete";
 }
 
-/** @param traces of the connection that the request was sent on; undefined: it was never sent */
-export function isConnectFault(error: Error, traces: Traces | undefined): boolean {
-  if (traces !== undefined || error instanceof GatewayError) return false;
+/**
+ * Whether the connection could not be established (refused, timed out, TLS).
+ * @param trace of the connection that the request was sent on; undefined if it was not sent
+ */
+export function isConnectError(error: Error, trace: ConnectionTrace | undefined): boolean {
+  if (trace !== undefined || error instanceof GatewayError) return false;
   const code = codeOf(error);
-  // Other codes of undici, and those of streams, are about the request or about our own end.
+  // Other codes of undici and of streams concern the request or the browser's side.
   return code === "UND_ERR_CONNECT_TIMEOUT" || (code !== "" && !/^(UND_ERR|ERR_STREAM|ERR_HTTP)/.test(code));
 }
 
@@ -34,11 +38,11 @@ export function isRepeatable(method: string, hasBody: boolean): boolean {
 }
 
 /**
- * Whether the upstream had already closed the connection that the request was sent on: it was kept alive for a while,
- * and not one byte came back. A fresh connection that breaks was broken over this very request.
+ * Whether the upstream closed a kept-alive connection before it received the request: the connection had served another
+ * request, and no byte was received since. A new connection that breaks does not qualify: the request may be the cause.
  */
-export function isStaleConnection(error: Error, traces: Traces | undefined): boolean {
-  return traces !== undefined && traces.isReused && BROKEN.has(codeOf(error)) && !traces.isAnswered();
+export function isStaleConnection(error: Error, trace: ConnectionTrace | undefined): boolean {
+  return trace !== undefined && trace.isReused && CONNECTION_CLOSED.has(codeOf(error)) && !trace.hasReceivedBytes();
 }
 
 function codeOf(error: Error): string {

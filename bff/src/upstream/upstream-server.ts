@@ -1,4 +1,4 @@
-// One address of an upstream: its connections, how busy it is, and whether it has failed lately.
+// One server of an upstream: its connection pool, its circuit breaker and its number of in-flight requests.
 import { buildConnector } from "undici";
 import { createBreaker, type Breaker } from "../lib/circuit-breaker.ts";
 import type { UpstreamConfig } from "../config/config.ts";
@@ -6,39 +6,39 @@ import type { Log } from "../logging/log.ts";
 import { boundedReads } from "./read-limits.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 
-export type Address = {
+export type UpstreamServer = {
   /** Scheme, host and port. */
   readonly origin: string;
   readonly pool: ConnectionPool;
   readonly breaker: Breaker;
-  /** What became of an attempt; says so when the address stops or begins to work. */
+  /** Reports the result of an attempt to the circuit breaker and logs changes of its state. */
   report(isAlive: boolean, error?: Error): void;
-  /** Requests that it has not finished answering. */
+  /** Requests whose response has not ended. */
   inFlight: number;
 };
 
-export type AddressLog = Pick<Log, "info" | "warn">;
+export type UpstreamLog = Pick<Log, "info" | "warn">;
 
-/** Larger answer heads are an upstream's mistake: 502. */
+/** A larger response head is an upstream error: 502. */
 const MAX_HEADER_BYTES = 32_768;
-/** Shorter than the 5 s after which Node, uvicorn and others close an idle connection under us. */
+/** Below the 5 s after which Node, uvicorn and others close idle connections, so that the gateway closes them first. */
 const KEEP_ALIVE_MS = 4_000;
 
-/** A pool knows one origin: whatever a target says, the bearer cannot leave for another host (I6). */
-export function createAddress(config: UpstreamConfig, baseUrl: string, log: AddressLog): Address {
+/** The pool connects to one origin, so that no request target can send the bearer to another host (I6). */
+export function createUpstreamServer(config: UpstreamConfig, baseUrl: string, log: UpstreamLog): UpstreamServer {
   const { origin } = new URL(baseUrl);
   const pool = createPool(config, origin);
   const failuresToOpen = config.breakerFailures === 0 ? Infinity : config.breakerFailures;
   const breaker = createBreaker({ failuresToOpen, probeEveryMs: config.breakerOpenMs });
-  // With several servers, the balancer skips one at its first failure.
+  // With several servers the balancer skips one after its first failure.
   const failuresToLog = config.baseUrls.length > 1 ? 1 : failuresToOpen;
   const report = (isAlive: boolean, error?: Error): void => {
     const before = breaker.failures();
     breaker.report(isAlive);
-    const line = { upstream: config.prefix, url: origin };
-    if (isAlive && before >= failuresToLog) log.info("upstream marked healthy (circuit closed)", line);
+    const fields = { upstream: config.prefix, url: origin };
+    if (isAlive && before >= failuresToLog) log.info("upstream marked healthy (circuit closed)", fields);
     else if (!isAlive && before + 1 === failuresToLog)
-      log.warn("upstream marked unhealthy (circuit open)", { ...line, error });
+      log.warn("upstream marked unhealthy (circuit open)", { ...fields, error });
   };
   return { origin, pool, breaker, report, inFlight: 0 };
 }
@@ -50,7 +50,7 @@ function createPool({ connectTimeoutMs, tls, maxConnections, ...timeouts }: Upst
     bodyTimeout: timeouts.bodyIdleTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // One answer at a time on a connection: a confused upstream can only confuse itself.
+    // One request per connection at a time: a wrong response cannot reach another request in the same pipeline.
     pipelining: 1,
     allowH2: false,
     connect: buildConnector(connect),

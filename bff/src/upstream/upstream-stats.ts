@@ -1,18 +1,18 @@
-// What became of an upstream's requests, counted in plain numbers; they are turned into metrics only when asked for.
+// Request counters of one upstream. They are plain numbers; metrics are built from them when they are scraped.
 
 export type UpstreamOutcome =
-  /** Answered to the end, whatever the status. */
+  /** The response was forwarded completely, with any status. */
   | "complete"
-  /** Has become a WebSocket. */
+  /** The connection became a WebSocket. */
   | "upgraded"
   | "browser_left"
-  /** Broken off in the middle of its answer. */
+  /** The upstream aborted its response after the head. */
   | "cut"
   | "unreachable"
   | "timeout"
-  /** Not asked: left alone, or no connection was free. */
+  /** Not sent: the circuit was open or no connection became free. */
   | "unavailable"
-  /** The browser's body was too large, or broke off. */
+  /** The request body exceeded `maxBodyBytes` or was aborted by the browser. */
   | "body_refused";
 
 export type UpstreamStats = Record<UpstreamOutcome, number> & { retries: number };

@@ -1,53 +1,53 @@
-// The upstreams that may be called: found by path, never by anything else in a request.
+// The configured upstreams: lookup by request path, target mapping, statistics.
 import type { UpstreamConfig } from "../config/config.ts";
 import { isBelow } from "../lib/paths.ts";
 import type { UpstreamSnapshot } from "../metrics/metrics.ts";
-import { createAddress, type Address, type AddressLog } from "./upstream-server.ts";
+import { createUpstreamServer, type UpstreamServer, type UpstreamLog } from "./upstream-server.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
 import { requestHeaderFilter } from "../headers/request-header-rules.ts";
 import { createUpstreamStats, type UpstreamStats } from "./upstream-stats.ts";
 
 export type Upstream = Readonly<{
   config: UpstreamConfig;
-  addresses: readonly Address[];
+  servers: readonly UpstreamServer[];
   balancer: Balancer;
-  tally: UpstreamStats;
+  stats: UpstreamStats;
   methods: ReadonlySet<string>;
-  /** Scheme, host and port of the first address. */
+  /** Scheme, host and port of the first server. */
   origin: string;
-  /** Those of all its addresses. */
+  /** The origins of all servers. */
   origins: ReadonlySet<string>;
   /** Path of the base URL without a final slash; may be empty. */
   basePath: string;
   /** Whether the browser's header of this lower-case name is forwarded. */
-  requestHeaderCrosses: (name: string) => boolean;
+  isRequestHeaderForwarded: (name: string) => boolean;
 }>;
 
-export function createUpstreams(configs: readonly UpstreamConfig[], log: AddressLog): readonly Upstream[] {
+export function createUpstreams(configs: readonly UpstreamConfig[], log: UpstreamLog): readonly Upstream[] {
   const upstreams = configs.map((config): Upstream => {
     const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
-    const addresses = config.baseUrls.map((baseUrl) => createAddress(config, baseUrl, log));
-    const tally = createUpstreamStats();
+    const servers = config.baseUrls.map((baseUrl) => createUpstreamServer(config, baseUrl, log));
+    const stats = createUpstreamStats();
     return {
       config,
-      addresses,
-      balancer: createBalancer(addresses, config, () => tally.unavailable++),
-      tally,
+      servers,
+      balancer: createBalancer(servers, config, () => stats.unavailable++),
+      stats,
       methods: new Set(config.methods),
       origin,
-      origins: new Set(addresses.map((address) => address.origin)),
+      origins: new Set(servers.map((server) => server.origin)),
       basePath: pathname === "/" ? "" : pathname.replace(/\/$/, ""),
-      requestHeaderCrosses: requestHeaderFilter(config.requestHeaders, reportRefused(config.prefix, log)),
+      isRequestHeaderForwarded: requestHeaderFilter(config.requestHeaders, logBlockedHeaders(config.prefix, log)),
     };
   });
   return upstreams.toSorted((a, b) => b.config.prefix.length - a.config.prefix.length);
 }
 
-/** Browsers choose these names: the log must not grow with them. */
+/** Limits log lines per upstream: the names come from browsers. */
 const MAX_REPORTED_NAMES = 20;
 
-/** Names each refused header once, with the key that opens it. */
-function reportRefused(upstream: string, log: AddressLog): (name: string) => void {
+/** Logs each blocked header name once, with the configuration key that allows it. */
+function logBlockedHeaders(upstream: string, log: UpstreamLog): (name: string) => void {
   const reported = new Set<string>();
   return (name) => {
     if (reported.has(name) || reported.size >= MAX_REPORTED_NAMES || BROWSERS_OWN.has(name)) return;
@@ -59,13 +59,13 @@ function reportRefused(upstream: string, log: AddressLog): (name: string) => voi
   };
 }
 
-/** Sent with every request by browsers themselves: no report. */
+/** Sent by browsers with every request, therefore not logged. */
 const BROWSERS_OWN: ReadonlySet<string> = new Set(["origin", "referer"]);
 
 /**
- * The longest prefix that ends at a segment's end. Looked for without regard to case, because upstreams may not
- * regard it (Express, IIS): `/api/Admin` must not slip past the row for `/api/admin` into the one for `/api`.
- * @returns undefined where no row fits, or the row that fits is spelt in another case.
+ * Finds the upstream with the longest prefix that ends at a segment boundary. The search ignores case because some
+ * upstreams do (Express, IIS): `/api/Admin` must not bypass the row for `/api/admin` and use the one for `/api`.
+ * @returns undefined if no prefix matches, or if the match differs in case
  */
 export function findUpstream(upstreams: readonly Upstream[], path: string): Upstream | undefined {
   const lower = path.toLowerCase();
@@ -73,24 +73,24 @@ export function findUpstream(upstreams: readonly Upstream[], path: string): Upst
   return upstream !== undefined && isBelow(path, upstream.config.prefix) ? upstream : undefined;
 }
 
-/** @param target raw and inspected by the front guard. @returns the upstream's target, byte for byte but the prefix */
+/** @param target raw, accepted by request validation. @returns the upstream's target: the prefix is replaced by the base path */
 export function upstreamTarget({ config, basePath }: Upstream, target: string): string {
   const path = basePath + target.slice(config.prefix.length);
   return path.charCodeAt(0) === 0x2f ? path : `/${path}`;
 }
 
 export async function closeUpstreams(upstreams: readonly Upstream[]): Promise<void> {
-  await Promise.all(upstreams.flatMap(({ addresses }) => addresses.map(({ pool }) => pool.destroy())));
+  await Promise.all(upstreams.flatMap(({ servers }) => servers.map(({ pool }) => pool.destroy())));
 }
 
-export function snapshotUpstream({ config, addresses, balancer, tally }: Upstream): UpstreamSnapshot {
-  const { retries, ...outcomes } = tally;
+export function snapshotUpstream({ config, servers, balancer, stats }: Upstream): UpstreamSnapshot {
+  const { retries, ...outcomes } = stats;
   return {
     upstream: config.prefix,
     outcomes,
     retries,
     queued: balancer.queued(),
-    addresses: addresses.map(({ origin, pool, breaker, inFlight }) => ({
+    addresses: servers.map(({ origin, pool, breaker, inFlight }) => ({
       address: origin,
       inFlight,
       connections: pool.stats.connected,

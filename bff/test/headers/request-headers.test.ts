@@ -2,7 +2,7 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requestHeaderFilter } from "../../src/headers/request-header-rules.ts";
-import { REFUSED, RESERVED } from "../../src/headers/request-header-tables.ts";
+import { REJECTED, RESERVED } from "../../src/headers/request-header-tables.ts";
 import { appRequest, BEARER, eventually, kept, sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
 import type { TestGateway, TestUpstream } from "../proxy/gateway.ts";
 import { FORWARDED, NEVER_FORWARDED, spellingsOf } from "./header-families.ts";
@@ -102,7 +102,7 @@ test("every entry of the tables refuses at least one header of the families", ()
   const names = Object.values(NEVER_FORWARDED)
     .flat()
     .map((name) => name.toLowerCase());
-  const untested = [RESERVED, REFUSED].flatMap((table) => [
+  const untested = [RESERVED, REJECTED].flatMap((table) => [
     ...Object.keys(table.names).filter((name) => !names.includes(name)),
     ...Object.keys(table.prefixes).filter((prefix) => !names.some((name) => name.startsWith(prefix))),
     ...Object.keys(table.words).filter((word) => !names.some((name) => name.split("-").includes(word))),

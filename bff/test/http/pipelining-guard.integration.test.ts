@@ -88,6 +88,6 @@ it("a connection that sends ahead without end is closed", async () => {
   await once(socket.resume(), "close");
   await expect.poll(() => [...open.values()]).toEqual([]);
   expect(system.gateway.events("request_rejected").map(({ reason }) => reason)).toEqual([
-    "too many requests sent ahead",
+    "too many pipelined requests",
   ]);
 });

@@ -161,10 +161,10 @@ describe("what Node's parser refuses stays refused, as a problem with security h
   });
 
   test("garbage behind an answer that is under way does not put a second head into its body", async () => {
-    let endAnswer = () => {};
+    let endResponse = () => {};
     const slow = await startUpstream((_request, response) => {
       response.writeHead(200, { "Content-Length": "10" }).write("first");
-      endAnswer = () => void response.end("after");
+      endResponse = () => void response.end("after");
     });
     const gate = await startGateway({ upstreams: `/api=${slow.origin}` });
     const socket = connect(gate.port, "127.0.0.1").setEncoding("latin1");
@@ -174,7 +174,7 @@ describe("what Node's parser refuses stays refused, as a problem with security h
     while (!raw.includes("first")) await once(socket, "data");
     socket.write("\0garbage\r\n\r\n");
     await once(socket, "close");
-    endAnswer();
+    endResponse();
     expect(raw.match(/HTTP\/1\.1/g)).toHaveLength(1);
     await gate.stop();
     slow.stop();

@@ -16,9 +16,9 @@ import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { attachServerEvents } from "../../src/http/server-events.ts";
 import { spa } from "../../src/http/spa-files.ts";
 import { createLog } from "../../src/logging/log.ts";
-import { apiForwarding, type ForwardingParts } from "../../src/proxy/forward.ts";
+import { apiForwarding, type ForwardingDependencies } from "../../src/proxy/forward.ts";
 import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
-import { webSocketForwarding, type WebSocketParts } from "../../src/proxy/websocket/upgrade.ts";
+import { webSocketForwarding, type WebSocketDependencies } from "../../src/proxy/websocket/upgrade.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
 
@@ -42,8 +42,8 @@ export type GatewayOptions = {
   override?: Partial<UpstreamConfig>;
   /** With `:0` the real port is put in. */
   publicOrigin?: string;
-  authorize?: ForwardingParts["authorize"];
-  live?: WebSocketParts["live"];
+  authorize?: ForwardingDependencies["authorize"];
+  live?: WebSocketDependencies["live"];
   useEveryMs?: number;
   trustedProxies?: BlockList;
   spaRoot?: string;
@@ -84,7 +84,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const live = options.live ?? { add: () => () => {} };
   const { useEveryMs = 0 } = options;
   const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
-  app.use(apiForwarding({ config, upstreams, authorize, openResponses: { begin() {} }, forwardWebSocket, log }));
+  app.use(apiForwarding({ config, upstreams, authorize, openResponses: { add() {} }, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spa({ root: options.spaRoot }));
   const handle = pipeliningGuard(app.callback(), log);

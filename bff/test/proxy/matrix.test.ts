@@ -204,8 +204,8 @@ describe("a browser that leaves", () => {
     await eventually(() => upstream.connections() === 1, "the connection is begun");
     socket.destroy();
     await eventually(() => gateway.lines.some((line) => line["status"] === 499), "the log says 499");
-    expect(gateway.upstreams[0]!.tally).toMatchObject({ browser_left: 1, unreachable: 0 });
-    expect(gateway.upstreams[0]!.addresses[0]!.inFlight).toBe(0);
+    expect(gateway.upstreams[0]!.stats).toMatchObject({ browser_left: 1, unreachable: 0 });
+    expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
   });
 
@@ -246,8 +246,15 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
   const [row] = createUpstreams(upstreams, { info: () => {}, warn: () => {} });
   await new Promise<void>((resolve, reject) => {
     const server = createServer((request, response) => {
-      const asked = { request, response, upstream: row!, address: row!.balancer.take(true)!, target: "/", headers: [] };
-      const answer = { body: undefined, refusalOf: () => undefined, responseHead: () => [], stalledReaderMs: 100 };
+      const asked = {
+        request,
+        response,
+        upstream: row!,
+        server: row!.balancer.acquire(true)!,
+        target: "/",
+        headers: [],
+      };
+      const answer = { body: undefined, errorFor: () => undefined, responseHead: () => [], stalledReaderMs: 100 };
       exchange({ ...asked, ...answer, onCut: () => {} }).then(resolve, reject);
     });
     server.listen(0, "127.0.0.1", () => {
@@ -257,7 +264,7 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
       kept({ stop: () => [socket.destroy(), server.close()] });
     });
   });
-  await expect.poll(() => row!.tally.browser_left).toBe(1);
+  await expect.poll(() => row!.stats.browser_left).toBe(1);
   await eventually(() => isClosed, "the upstream is told");
   await closeUpstreams([row!]);
 });
@@ -307,7 +314,7 @@ describe("one pool, good and bad answers mixed", () => {
         Array.from({ length: 40 }, (_, at) => (at % 3 === 0 ? badOne(batch + at) : goodOne(batch * 40 + at))),
       );
     expect(wrong).toEqual([]);
-    expect(gateway.upstreams[0]!.addresses[0]!.inFlight).toBe(0);
+    expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
   }, 60_000);
 
   test("an upstream that speaks before it is asked disturbs nobody else", async () => {

@@ -62,7 +62,7 @@ it.each([
   // The issue's bound is a second; twice that is for a machine that does other things too.
   expect(performance.now() - endedAtMs).toBeLessThan(2_000);
   await expect.poll(() => [open.has(`${path}1`), open.has(`${path}2`)]).toEqual([false, false]);
-  expect(there!.log.join("\n")).toContain("the session ended while its answer was open: logout");
+  expect(there!.log.join("\n")).toContain("the session ended while its response was open: logout");
 });
 
 it("another session's stream and one that needs no session stay open", async () => {

@@ -155,7 +155,7 @@ describe("what crosses", () => {
 });
 
 describe("what is refused", () => {
-  async function refusalOf(gateway: TestGateway, fields: string[], more?: { line?: string; after?: string }) {
+  async function errorFor(gateway: TestGateway, fields: string[], more?: { line?: string; after?: string }) {
     const answer = await shakeHands(gateway, fields, more);
     expect(answer.closed).toBe(true);
     expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
@@ -197,7 +197,7 @@ describe("what is refused", () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     const after = "Content-Length" in replaced ? "hello" : "Transfer-Encoding" in replaced ? "0\r\n\r\n" : "";
-    const refusal = await refusalOf(gateway, fieldsOf(gateway, replaced), { after });
+    const refusal = await errorFor(gateway, fieldsOf(gateway, replaced), { after });
     expect(refusal).toMatchObject({ status, code });
     expect(refusal.headers.get("sec-websocket-version")).toEqual(status === 426 ? ["13"] : undefined);
     expect(upstream.asked.length + upstream.connections.size).toBe(0);
@@ -212,7 +212,7 @@ describe("what is refused", () => {
   ])("%s twice", async (name, value) => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
-    const { status } = await refusalOf(gateway, [
+    const { status } = await errorFor(gateway, [
       ...fieldsOf(gateway, { Connection: "close, Upgrade" }),
       `${name}: ${value}`,
     ]);
@@ -231,20 +231,20 @@ describe("what is refused", () => {
   ])("%s", async (_name, line, status) => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
-    expect((await refusalOf(gateway, fieldsOf(gateway), { line })).status).toBe(status);
+    expect((await errorFor(gateway, fieldsOf(gateway), { line })).status).toBe(status);
     expect(upstream.asked).toEqual([]);
   });
 
   test("Upgrade without Connection: Upgrade is an ordinary request, and refused as one", async () => {
     const gateway = await startGateway(await startUpstream());
     const fields = fieldsOf(gateway, { Connection: "close", "X-CSRF": "1", "Sec-Fetch-Site": "same-origin" });
-    expect((await refusalOf(gateway, fields)).status).toBe(400);
+    expect((await errorFor(gateway, fields)).status).toBe(400);
   });
 
   test("an upstream whose row does not say webSocket is not asked", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { override: { webSocket: false } });
-    expect(await refusalOf(gateway, fieldsOf(gateway))).toMatchObject({ status: 400, code: "request_malformed" });
+    expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 400, code: "request_malformed" });
     expect(upstream.asked).toEqual([]);
   });
 
@@ -254,7 +254,7 @@ describe("what is refused", () => {
       const upstream = await startUpstream();
       const authorize = () => Promise.reject(new GatewayError(code));
       const gateway = await startGateway(upstream, { authorize });
-      const refusal = await refusalOf(gateway, fieldsOf(gateway));
+      const refusal = await errorFor(gateway, fieldsOf(gateway));
       expect(refusal).toMatchObject({ code, status: new GatewayError(code).status });
       expect(refusal.headers.has("retry-after")).toBe(refusal.status === 503);
       expect(refusal.headers.has("www-authenticate")).toBe(refusal.status === 401);
@@ -264,11 +264,11 @@ describe("what is refused", () => {
 
   test("an upstream that cannot be reached is a 502, one that is silent a 504", async () => {
     const nobody = await startGateway({ origin: "http://127.0.0.1:1" });
-    expect(await refusalOf(nobody, fieldsOf(nobody))).toMatchObject({ status: 502, code: "upstream_unreachable" });
+    expect(await errorFor(nobody, fieldsOf(nobody))).toMatchObject({ status: 502, code: "upstream_unreachable" });
     const silent = await startRawUpstream(() => {});
     stops.push(silent.stop);
     const gateway = await startGateway(silent, { override: { headersTimeoutMs: 50 } });
-    expect(await refusalOf(gateway, fieldsOf(gateway))).toMatchObject({ status: 504, code: "upstream_timeout" });
+    expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 504, code: "upstream_timeout" });
   });
 
   test.each([400, 401, 403, 404, 426, 500])("an upstream's own %s passes as an answer", async (refuse) => {
@@ -296,7 +296,7 @@ describe("what is refused", () => {
     });
     stops.push(upstream.stop);
     const gateway = await startGateway(upstream);
-    expect(await refusalOf(gateway, fieldsOf(gateway))).toMatchObject({ status: 502, code: "upstream_unreachable" });
+    expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 502, code: "upstream_unreachable" });
     await eventually(() => isClosed, "the upstream's connection was closed");
   });
 });
@@ -625,7 +625,7 @@ describe("a row's other keys", () => {
       socket.send("still there");
       expect((await next()).toString()).toBe("still there");
     }
-    expect(gateway.upstreams[0]!.addresses[0]!.inFlight).toBe(0);
+    expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
     expect((await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"))).status).toBe(426);
   });
 

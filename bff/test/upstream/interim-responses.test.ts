@@ -152,9 +152,9 @@ test("bytes change in the digits of a 100 and the names of an interim response o
     CONTINUE;
   for (let cut = 0; cut <= stream.length; cut++) {
     const interim = new InterimResponses();
-    interim.expect();
+    interim.expectResponse();
     const parts = [Buffer.from(stream.slice(0, cut)), Buffer.from(stream.slice(cut))];
-    for (const part of parts) interim.rename(part);
+    for (const part of parts) interim.rewrite(part);
     expect(Buffer.concat(parts).toString()).toBe(expected);
   }
 });

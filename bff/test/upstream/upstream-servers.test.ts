@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { createBreaker } from "../../src/lib/circuit-breaker.ts";
-import type { Address } from "../../src/upstream/upstream-server.ts";
+import type { UpstreamServer } from "../../src/upstream/upstream-server.ts";
 import { createBalancer } from "../../src/upstream/balancer.ts";
 import {
   appRequest,
@@ -31,7 +31,7 @@ async function back(upstream: TestUpstream): Promise<void> {
   await once(upstream.server, "listening");
 }
 
-const tallyOf = (gateway: TestGateway) => gateway.upstreams[0]!.tally;
+const tallyOf = (gateway: TestGateway) => gateway.upstreams[0]!.stats;
 const statusOf = async (gateway: TestGateway, path = "/api/x", init?: RequestInit) =>
   (await fetchApi(gateway, path, init)).status;
 
@@ -142,7 +142,7 @@ describe("an address that cannot be connected to", () => {
     expect(text).not.toContain(String(upstream.port));
     expect(gateway.lines.find((line) => line["status"] === 503)).toMatchObject({
       code: "upstream_unavailable",
-      reason: expect.stringContaining("left alone"),
+      reason: expect.stringContaining("circuit open"),
     });
     await back(upstream);
     kept(upstream);
@@ -350,7 +350,7 @@ describe("more requests than connections", () => {
     expect(await Promise.all(answers)).toEqual([200, 200, 200, 200]);
     expect(upstream.arrived.slice(2).map(({ url }) => url)).toEqual(["/3", "/4"]);
     expect(tallyOf(gateway)).toMatchObject({ complete: 4, unavailable: 1 });
-    expect(gateway.upstreams[0]!.addresses[0]!.inFlight).toBe(0);
+    expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
   });
 
   test("who waits too long gets 503, and who leaves gives up his place", async () => {
@@ -388,7 +388,7 @@ describe("more requests than connections", () => {
 
 test("a write asks after an address that was down only where no reader does", () => {
   let nowMs = 0;
-  const address = (origin: string): Address => {
+  const address = (origin: string): UpstreamServer => {
     const breaker = createBreaker({ failuresToOpen: 5, probeEveryMs: 100, now: () => nowMs });
     return { origin, breaker, report: breaker.report, inFlight: 0, pool: undefined as never };
   };
@@ -396,7 +396,7 @@ test("a write asks after an address that was down only where no reader does", ()
   const rules = { maxConnections: 0, maxQueued: 0, queueTimeoutMs: 1, breakerFailures: 5 };
   const balancer = createBalancer([up, down], rules, () => {});
   const takenBy = (isRepeatable: boolean) => {
-    const taken = balancer.take(isRepeatable)!;
+    const taken = balancer.acquire(isRepeatable)!;
     balancer.release(taken);
     return taken.origin;
   };

@@ -1,16 +1,16 @@
-// Where WebSocket frames begin and end (RFC 6455 §5.2), read from the bytes that pass: nothing is kept, unmasked or
-// changed. Libraries read frames by keeping whole messages in memory.
+// WebSocket frame reader (RFC 6455 §5.2): finds frame boundaries and opcodes in a byte stream. It does not buffer, unmask
+// or change payloads; libraries buffer whole messages.
 
 export const CLOSE = 0x8;
 
 export type FrameReader = {
-  /** Whether the next byte begins a frame: the only place where another frame may be put in. */
+  /** Whether the next byte begins a frame. Another frame can only be inserted here. */
   isAtBoundary(): boolean;
-  /** Reads from `from` to the end of the frame, or of the chunk. @returns where it stopped */
+  /** Reads from offset `from` to the end of the frame or the chunk. @returns the offset after the last byte read */
   readFrame(chunk: Buffer, from: number): number;
 };
 
-/** @param onFrame told the opcode of each frame once its head is complete */
+/** @param onFrame called with the opcode of each frame once its header is complete */
 export function createFrameReader(onFrame: (opcode: number) => void): FrameReader {
   const head = Buffer.alloc(14);
   let headBytes = 0;
@@ -21,9 +21,9 @@ export function createFrameReader(onFrame: (opcode: number) => void): FrameReade
       let at = from;
       while (at < chunk.length) {
         if (payloadLeftBytes > 0) {
-          const takenBytes = Math.min(payloadLeftBytes, chunk.length - at);
-          payloadLeftBytes -= takenBytes;
-          at += takenBytes;
+          const skippedBytes = Math.min(payloadLeftBytes, chunk.length - at);
+          payloadLeftBytes -= skippedBytes;
+          at += skippedBytes;
         } else {
           head[headBytes++] = chunk[at++] ?? 0;
           if (headBytes < 2 || headBytes < headLength(head)) continue;
@@ -50,7 +50,7 @@ function payloadLength(head: Buffer): number {
   return short === 126 ? head.readUInt16BE(2) : Number(head.readBigUInt64BE(2));
 }
 
-/** A Close frame as servers send it, unmasked. @param reason at most 123 bytes, ASCII */
+/** A Close frame, unmasked as servers send it. @param reason ASCII; truncated to 123 bytes */
 export function closeFrame(code: number, reason: string): Buffer {
   const text = Buffer.from(reason, "latin1").subarray(0, 123);
   const frame = Buffer.alloc(4 + text.length);

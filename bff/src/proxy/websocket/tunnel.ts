@@ -1,4 +1,4 @@
-// An open WebSocket: bytes cross both ways as they are, with back-pressure, until one side leaves or we end it.
+// WebSocket tunnel: forwards bytes in both directions, with backpressure, until one side or the gateway closes it.
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { UpstreamConfig } from "../../config/config.ts";
@@ -7,39 +7,39 @@ import type { WebSocketUse } from "../../http/request-state.ts";
 import { CLOSE, closeFrame, createFrameReader, type FrameReader } from "./frames.ts";
 
 export type Tunnel = {
-  /** Counts on until it has ended. */
+  /** Updated until the tunnel has ended. */
   use: Readonly<WebSocketUse>;
-  /** Tells the browser why, in a Close frame, and closes both sides. */
+  /** Sends the browser a Close frame with this code and reason, then closes both sides. */
   close(end: WebSocketEnd, code: number, reason: string): void;
   ended: Promise<WebSocketEnd>;
 };
 
-type TunnelParts = {
+type TunnelOptions = {
   browser: Socket;
-  /** With a listener for its errors. */
+  /** Must have an error listener. */
   upstream: Duplex;
   limits: Pick<UpstreamConfig, "webSocketIdleTimeoutMs" | "webSocketMaxLifetimeMs">;
-  /** The browser sent a message or a part of one: not merely a pong, which it sends by itself. */
+  /** Called for each data frame of the browser; not for control frames, since browsers send pongs by themselves. */
   onUse: () => void;
 };
 
-/** RFC 6455 §7.4.1: an end-point goes away. */
+/** Close code 1001 (RFC 6455 §7.4.1): the endpoint is going away. */
 export const GOING_AWAY = 1001;
-/** How long what was written last may take to arrive once one side has left, and the other side to leave too. */
-const LINGER_MS = 5_000;
-/** The same where we close. */
-const OWN_LINGER_MS = 1_000;
-/** How long a frame that is under way may take to its end when we close: no other can be put into it. */
-const FRAME_END_MS = 500;
-/** Finds browsers that vanished (sleep, lost network) although nothing is sent. */
+/** Close timeout after one side has ended: pending data is flushed, then both sides are destroyed. */
+const CLOSE_TIMEOUT_MS = 5_000;
+/** Close timeout after the gateway has sent its Close frame. */
+const OWN_CLOSE_TIMEOUT_MS = 1_000;
+/** How long the gateway waits for the end of a partly forwarded frame before it closes without a Close frame. */
+const FRAME_TIMEOUT_MS = 500;
+/** TCP keep-alive: detects browsers that disappeared (sleep, lost network). */
 const KEEP_ALIVE_MS = 30_000;
 
-export function openTunnel({ browser, upstream, limits, onUse }: TunnelParts): Tunnel {
+export function openTunnel({ browser, upstream, limits, onUse }: TunnelOptions): Tunnel {
   const use: WebSocketUse = { receivedBytes: 0, sentBytes: 0, endedBy: undefined };
-  const farewell = createFarewell(browser, upstream);
+  const closing = createClosing(browser, upstream);
   let hasUpstreamClosed = false;
-  let lastFrame: Buffer | undefined;
-  let cutting: NodeJS.Timeout | undefined;
+  let pendingClose: Buffer | undefined;
+  let frameTimer: NodeJS.Timeout | undefined;
 
   const up = createFrameReader((opcode) => {
     if (opcode === CLOSE) use.endedBy ??= "browser";
@@ -51,51 +51,51 @@ export function openTunnel({ browser, upstream, limits, onUse }: TunnelParts): T
     hasUpstreamClosed = true;
   });
 
-  const passUp = (chunk: Buffer): void => {
+  const forwardUp = (chunk: Buffer): void => {
     if (!upstream.writable) return;
     idle?.refresh();
     use.receivedBytes += chunk.length;
     readFrames(up, chunk);
     if (!upstream.write(chunk)) browser.pause();
   };
-  const passDown = (chunk: Buffer): void => {
+  const forwardDown = (chunk: Buffer): void => {
     if (!browser.writable) return;
     idle?.refresh();
-    const endsAt = lastFrame === undefined ? readFrames(down, chunk) : down.readFrame(chunk, 0);
+    const endsAt = pendingClose === undefined ? readFrames(down, chunk) : down.readFrame(chunk, 0);
     use.sentBytes += endsAt;
     if (!browser.write(endsAt === chunk.length ? chunk : chunk.subarray(0, endsAt))) upstream.pause();
-    if (lastFrame !== undefined && down.isAtBoundary()) sayGoodbye();
+    if (pendingClose !== undefined && down.isAtBoundary()) sendCloseFrame();
   };
-  const sayGoodbye = (): void => {
-    clearTimeout(cutting);
-    upstream.off("data", passDown).resume();
-    if (lastFrame !== undefined && down.isAtBoundary() && !hasUpstreamClosed) browser.write(lastFrame);
-    farewell.begin(OWN_LINGER_MS);
+  const sendCloseFrame = (): void => {
+    clearTimeout(frameTimer);
+    upstream.off("data", forwardDown).resume();
+    if (pendingClose !== undefined && down.isAtBoundary() && !hasUpstreamClosed) browser.write(pendingClose);
+    closing.begin(OWN_CLOSE_TIMEOUT_MS);
   };
   const close: Tunnel["close"] = (end, code, reason) => {
-    if (lastFrame !== undefined) return;
+    if (pendingClose !== undefined) return;
     use.endedBy ??= end;
-    lastFrame = closeFrame(code, reason);
-    // What the browser still sends is read, because it must get to our last frame, and goes nowhere.
-    browser.off("data", passUp).resume();
-    if (down.isAtBoundary()) sayGoodbye();
-    else cutting = setTimeout(sayGoodbye, FRAME_END_MS);
+    pendingClose = closeFrame(code, reason);
+    // The browser's data is read and discarded, so that it can send its own Close frame.
+    browser.off("data", forwardUp).resume();
+    if (down.isAtBoundary()) sendCloseFrame();
+    else frameTimer = setTimeout(sendCloseFrame, FRAME_TIMEOUT_MS);
   };
   const { idle, stop } = startLimits(limits, close);
   const { promise: ended, resolve: settle } = Promise.withResolvers<WebSocketEnd>();
-  const leave = (side: "browser" | "upstream") => (): void => {
+  const onSideClosed = (side: "browser" | "upstream") => (): void => {
     use.endedBy ??= side;
     stop();
-    farewell.begin(LINGER_MS, side === "browser" ? upstream : browser);
+    closing.begin(CLOSE_TIMEOUT_MS, side === "browser" ? upstream : browser);
   };
 
   browser.setKeepAlive(true, KEEP_ALIVE_MS);
-  browser.on("data", passUp).on("drain", () => upstream.resume());
-  upstream.on("data", passDown).on("drain", () => browser.resume());
-  browser.once("end", leave("browser")).once("close", leave("browser"));
-  upstream.once("end", leave("upstream")).once("close", leave("upstream"));
+  browser.on("data", forwardUp).on("drain", () => upstream.resume());
+  upstream.on("data", forwardDown).on("drain", () => browser.resume());
+  browser.once("end", onSideClosed("browser")).once("close", onSideClosed("browser"));
+  upstream.once("end", onSideClosed("upstream")).once("close", onSideClosed("upstream"));
   browser.once("close", () => {
-    clearTimeout(cutting);
+    clearTimeout(frameTimer);
     settle(use.endedBy ?? "browser");
   });
   return { use, close, ended };
@@ -108,7 +108,7 @@ function readFrames(reader: FrameReader, chunk: Buffer): number {
   return at;
 }
 
-function startLimits(limits: TunnelParts["limits"], close: Tunnel["close"]) {
+function startLimits(limits: TunnelOptions["limits"], close: Tunnel["close"]) {
   const { webSocketIdleTimeoutMs: idleMs, webSocketMaxLifetimeMs: lifetimeMs } = limits;
   const idle = idleMs > 0 ? setTimeout(() => close("idle", GOING_AWAY, "silent for too long"), idleMs) : undefined;
   const lifetime = setTimeout(() => close("lifetime", GOING_AWAY, "open for too long"), lifetimeMs);
@@ -118,15 +118,15 @@ function startLimits(limits: TunnelParts["limits"], close: Tunnel["close"]) {
     clearTimeout(idle);
     clearTimeout(lifetime);
   };
-  // A timer that was stopped starts again when it is refreshed.
+  // refresh() would restart a cleared timer.
   return { stop, idle: idle && { refresh: () => void (isStopped || idle.refresh()) } };
 }
 
-/** Neither side may hold the other: what one leaves behind is sent, for a while, and then both are closed. */
-function createFarewell(browser: Socket, upstream: Duplex) {
+/** Close timeout of both sides: pending data is flushed, then both are destroyed, so that neither keeps the other open. */
+function createClosing(browser: Socket, upstream: Duplex) {
   let timer: NodeJS.Timeout | undefined;
   const onClosed = (): void => {
-    // Whoever waits for room to write to it waits for nothing.
+    // No drain event follows after a close, so a paused side would stay paused.
     browser.resume();
     upstream.resume();
     if (browser.closed && upstream.closed) clearTimeout(timer);
@@ -134,13 +134,13 @@ function createFarewell(browser: Socket, upstream: Duplex) {
   browser.once("close", onClosed);
   upstream.once("close", onClosed);
   return {
-    /** @param side to which nothing more will be said; absent: both */
-    begin(lingerMs: number, side?: Duplex): void {
+    /** @param side the side to end; absent: both */
+    begin(timeoutMs: number, side?: Duplex): void {
       for (const each of side === undefined ? [browser, upstream] : [side]) each.end();
       timer ??= setTimeout(() => {
         browser.destroy();
         upstream.destroy();
-      }, lingerMs);
+      }, timeoutMs);
     },
   };
 }

@@ -1,46 +1,41 @@
-// How many WebSockets may be open, and all of them together: to be counted, and closed when the gateway stops.
+// The open WebSocket tunnels of an instance: connection quota per upstream and session, closing them all on shutdown.
 import type { UpstreamConfig } from "../../config/config.ts";
 import { GatewayError } from "../../errors.ts";
+import { acquireQuota, createInFlightTable } from "../../lib/in-flight.ts";
 import type { SessionKey } from "../../store/store.ts";
 import { GOING_AWAY, type Tunnel } from "./tunnel.ts";
 
 export type Tunnels = {
   /**
-   * Call it before the upstream is asked: handshakes under way count too.
-   * @returns how to give the place back
+   * Acquires a connection before the handshake is forwarded, so that pending handshakes count too.
+   * @returns a function that releases it
    * @throws GatewayError too_many_connections
    */
-  takePlace(upstream: UpstreamConfig, key: SessionKey | undefined): () => void;
+  acquire(upstream: UpstreamConfig, key: SessionKey | undefined): () => void;
   add(tunnel: Tunnel): void;
   count(): number;
-  /** For a drain: browsers are told to go elsewhere, and whoever comes now is refused. */
+  /** Graceful shutdown: closes all tunnels with 1001 and rejects new ones. Resolves when all have ended. */
   closeAll(): Promise<void>;
 };
 
 export function createTunnels(): Tunnels {
-  const places = new Map<string, number>();
+  const counters = createInFlightTable();
   const open = new Set<Tunnel>();
   let isClosed = false;
 
-  const take = (name: string): void => void places.set(name, (places.get(name) ?? 0) + 1);
-  const giveBack = (name: string): void => {
-    const left = (places.get(name) ?? 0) - 1;
-    if (left > 0) places.set(name, left);
-    else places.delete(name);
-  };
   return {
-    takePlace({ prefix, maxWebSockets, maxWebSocketsPerSession }, key) {
-      const ofSession = key === undefined ? prefix : `${prefix} ${key}`;
-      const isFull = (places.get(prefix) ?? 0) >= maxWebSockets;
-      if (isClosed || isFull) {
-        const reason = isClosed ? "the gateway is stopping" : "maxWebSockets is reached";
-        throw new GatewayError("too_many_connections", { status: 503, reason });
-      }
-      if (key !== undefined && (places.get(ofSession) ?? 0) >= maxWebSocketsPerSession)
-        throw new GatewayError("too_many_connections", { reason: "maxWebSocketsPerSession is reached" });
-      const names = key === undefined ? [prefix] : [prefix, ofSession];
-      names.forEach(take);
-      return () => names.splice(0).forEach(giveBack);
+    acquire({ prefix, maxWebSockets, maxWebSocketsPerSession }, key) {
+      if (isClosed) throw unavailable("the gateway is stopping");
+      const limits = [
+        { counter: counters.of(prefix), max: maxWebSockets, error: () => unavailable("maxWebSockets is reached") },
+      ];
+      if (key !== undefined)
+        limits.push({
+          counter: counters.of(`${prefix} ${key}`),
+          max: maxWebSocketsPerSession,
+          error: () => new GatewayError("too_many_connections", { reason: "maxWebSocketsPerSession is reached" }),
+        });
+      return acquireQuota(limits);
     },
     add(tunnel) {
       open.add(tunnel);
@@ -54,4 +49,9 @@ export function createTunnels(): Tunnels {
       await Promise.all([...open].map(({ ended }) => ended));
     },
   };
+}
+
+/** 503: another instance may accept the connection. */
+function unavailable(reason: string): GatewayError {
+  return new GatewayError("too_many_connections", { status: 503, reason });
 }

@@ -1,4 +1,4 @@
-// WebSockets: the upstream's answer to a handshake, and what an open connection may do for as long as its session lives.
+// WebSocket proxy: forwards the handshake, verifies the upstream's 101, and ties the open connection to its session.
 import { hash } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
@@ -15,31 +15,31 @@ import { exchange, type Exchange } from "../exchange.ts";
 import type { Tunnels } from "./tunnels.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 
-export type WebSocketParts = {
+export type WebSocketDependencies = {
   authorize: Authorize;
   live: Pick<LiveConnections, "add">;
   tunnels: Tunnels;
   metrics: Pick<Metrics, "webSocketOpened" | "webSocketClosed">;
-  /** An open connection asks again at most so often whether it may still be used. */
+  /** Minimum interval between two authorizations of an open connection. */
   useEveryMs: number;
 };
 
-/** `headers` as for any other request: without those of the handshake. */
-export type WebSocketRequest = Omit<Exchange, "address" | "body" | "onUpgrade"> & {
+/** `headers` contains those of an ordinary request; the handshake's headers are added here. */
+export type WebSocketRequest = Omit<Exchange, "server" | "body" | "onUpgrade"> & {
   handshake: Handshake;
   state: RequestState;
-  /** Whose it is; undefined where no session was needed. */
+  /** Undefined if the upstream needs no session. */
   sessionKey: SessionKey | undefined;
 };
 
-type Agreed = { head: IncomingHttpHeaders; socket: Duplex };
+type Accepted = { head: IncomingHttpHeaders; socket: Duplex };
 
-/** From the private range, as HTTP's 401 and 403: a page that reads 4401 asks its user to log in again. */
-const CLOSE_CODE = 4000;
+/** Base of private close codes (RFC 6455 §7.4.2): 4000 + HTTP status, e.g. 4401 for an ended session. */
+const CLOSE_CODE_BASE = 4000;
 
 /** @throws GatewayError too_many_connections | upstream_* | session_* */
-export function webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs }: WebSocketParts) {
-  /** What the browser sends is a use of its session, as any other request: it slides, refreshes, and may be refused. */
+export function webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs }: WebSocketDependencies) {
+  /** Authorizes the connection again when the browser sends data, which slides the session and refreshes tokens. */
   const createUse = (request: IncomingMessage, upstream: UpstreamConfig, close: (code: ErrorCode) => void) => {
     let usedAtMs = performance.now();
     return function use(): void {
@@ -47,49 +47,50 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       if (nowMs - usedAtMs < useEveryMs) return;
       usedAtMs = nowMs;
       new Promise((resolve) => resolve(authorize(request, upstream))).catch((error: unknown) => {
-        // I5: what is merely unavailable ends nothing.
+        // I5: an outage closes no connection.
         if (error instanceof GatewayError && error.status < 500) close(error.code);
       });
     };
   };
 
-  return async function forwardWebSocket(asked: WebSocketRequest): Promise<void> {
-    const { request, response, upstream, sessionKey, state, handshake } = asked;
-    const so: { tunnel?: Tunnel; endReason?: EndReason } = {};
-    const giveBack = tunnels.takePlace(upstream.config, sessionKey);
-    const close = (code: ErrorCode): void => so.tunnel?.close("session", CLOSE_CODE + ERRORS[code].status, code);
-    // From before the upstream is asked: an end in the meantime must not be missed.
-    const forget =
+  return async function forwardWebSocket(forwarded: WebSocketRequest): Promise<void> {
+    const { request, response, upstream, sessionKey, state, handshake } = forwarded;
+    const opened: { tunnel?: Tunnel; endReason?: EndReason } = {};
+    const release = tunnels.acquire(upstream.config, sessionKey);
+    const close = (code: ErrorCode): void =>
+      opened.tunnel?.close("session", CLOSE_CODE_BASE + ERRORS[code].status, code);
+    // Subscribed before the handshake is forwarded, so that an end in the meantime is not missed.
+    const unsubscribe =
       sessionKey === undefined
         ? undefined
         : live.add(sessionKey, (reason) => {
-            so.endReason = reason;
+            opened.endReason = reason;
             close(END_REASON_TO_ERROR_CODE[reason]);
           });
     response.once("close", () => {
-      giveBack();
-      forget?.();
+      release();
+      unsubscribe?.();
     });
-    const agreed = await shakeHands(asked);
-    if (agreed === undefined) return;
+    const accepted = await sendHandshake(forwarded);
+    if (accepted === undefined) return;
     if (response.destroyed) {
-      agreed.socket.destroy();
+      accepted.socket.destroy();
       return;
     }
     try {
-      if (so.endReason !== undefined)
-        throw new GatewayError(END_REASON_TO_ERROR_CODE[so.endReason], { reason: so.endReason });
-      if (agreed.socket.destroyed) throw notAWebSocket("the upstream left at once");
-      const head = acceptedHead(request, agreed.head);
+      if (opened.endReason !== undefined)
+        throw new GatewayError(END_REASON_TO_ERROR_CODE[opened.endReason], { reason: opened.endReason });
+      if (accepted.socket.destroyed) throw notAWebSocket("the upstream closed the connection after its 101");
+      const head = acceptedHead(request, accepted.head);
       response.writeHead(101, [...head, "X-Request-Id", state.requestId]).end();
     } catch (error) {
-      agreed.socket.destroy();
+      accepted.socket.destroy();
       throw error;
     }
     const onUse = createUse(request, upstream.config, close);
     const browser = handshake.takeSocket();
-    const tunnel = openTunnel({ browser, upstream: agreed.socket, limits: upstream.config, onUse });
-    so.tunnel = tunnel;
+    const tunnel = openTunnel({ browser, upstream: accepted.socket, limits: upstream.config, onUse });
+    opened.tunnel = tunnel;
     tunnels.add(tunnel);
     state.webSocket = tunnel.use;
     metrics.webSocketOpened();
@@ -97,27 +98,27 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
   };
 }
 
-/** @returns undefined where the upstream refuses: the browser is answered then, or has left. @throws GatewayError upstream_* */
-async function shakeHands(asked: WebSocketRequest): Promise<Agreed | undefined> {
-  const found: { agreed?: Agreed } = {};
-  const { request, response, upstream } = asked;
-  const address = upstream.balancer.take(true) ?? (await upstream.balancer.wait(response));
-  if (address === undefined) return undefined;
+/** @returns undefined if the upstream rejected the handshake: its response has been forwarded. @throws GatewayError upstream_* */
+async function sendHandshake(forwarded: WebSocketRequest): Promise<Accepted | undefined> {
+  const result: { accepted?: Accepted } = {};
+  const { request, response, upstream } = forwarded;
+  const server = upstream.balancer.acquire(true) ?? (await upstream.balancer.acquireWhenFree(response));
+  if (server === undefined) return undefined;
   await exchange({
-    ...{ ...asked, address, body: undefined },
-    headers: [...asked.headers, ...offer(request)],
+    ...{ ...forwarded, server, body: undefined },
+    headers: [...forwarded.headers, ...handshakeHeaders(request)],
     onUpgrade(head, socket) {
       socket.on("error", () => socket.destroy());
-      found.agreed = { head, socket };
+      result.accepted = { head, socket };
     },
   });
-  return found.agreed;
+  return result.accepted;
 }
 
-/** Subprotocols and extensions are between browser and upstream: frames pass as they are, compressed or not. */
+/** Negotiated between browser and upstream: the tunnel forwards frames unchanged, compressed or not. */
 const NEGOTIATED = ["sec-websocket-protocol", "sec-websocket-extensions"] as const;
 
-function offer({ headers }: IncomingMessage): string[] {
+function handshakeHeaders({ headers }: IncomingMessage): string[] {
   const list = ["sec-websocket-version", "13", "sec-websocket-key", headers["sec-websocket-key"] ?? ""];
   for (const name of NEGOTIATED) {
     const offered = headers[name];
@@ -126,14 +127,14 @@ function offer({ headers }: IncomingMessage): string[] {
   return list;
 }
 
-/** Of the upstream's 101 nothing passes but what makes it one. @throws GatewayError upstream_unreachable */
+/** The head of the 101 for the browser, with the handshake headers only. @throws GatewayError upstream_unreachable */
 function acceptedHead({ headers }: IncomingMessage, head: IncomingHttpHeaders): string[] {
-  // RFC 6455 §4.2.2. Else any service that echoes a status could open a way past the guards (request smuggling).
+  // RFC 6455 §4.2.2. Without this check a service that echoes a status could open a tunnel past the guards (request smuggling).
   const accept = hash("sha1", `${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`, "base64");
   if (head["sec-websocket-accept"] !== accept) throw notAWebSocket("the upstream's 101 is not for this handshake");
   const list = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", accept];
   for (const name of NEGOTIATED) {
-    // Extensions may come in several headers (RFC 6455 §9.1).
+    // Several extension headers are one list (RFC 6455 §9.1).
     const chosen = [head[name] ?? []].flat().join(", ");
     if (chosen === "") continue;
     const offered = namesIn(headers[name] ?? "");
@@ -148,7 +149,7 @@ function notAWebSocket(reason: string): GatewayError {
   return new GatewayError("upstream_unreachable", { reason });
 }
 
-/** The names of a list, without parameters. */
+/** The names in a comma-separated list, without their parameters. */
 function namesIn(list: string): string[] {
   return list.split(",").map((each) => each.split(";", 1)[0]?.trim() ?? "");
 }

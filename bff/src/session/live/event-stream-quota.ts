@@ -1,44 +1,44 @@
-// How many event streams one session, one user and all together may hold at one instance.
+// Connection quota for event streams: limits per session, per user and per instance.
 import { GatewayError } from "../../errors.ts";
-import { createInFlightTable } from "../../lib/in-flight.ts";
+import { acquireQuota, createInFlight, createInFlightTable } from "../../lib/in-flight.ts";
 import type { SessionKey } from "../../store/store.ts";
 
 export type Listener = {
   key: SessionKey;
-  /** Any name that is this user's alone. */
+  /** A name that is unique to the user. */
   user: string;
 };
 
-export type StreamPlaces = {
-  /** @returns how to give the place back. @throws GatewayError too_many_connections */
-  take(listener: Listener): () => void;
+export type EventStreamQuota = {
+  /** @returns a function that releases the stream. @throws GatewayError too_many_connections */
+  acquire(listener: Listener): () => void;
   count(): number;
 };
 
-/** More tabs of one browser than a person has; a page that opens streams in a loop gets no further. */
+/** Above the number of tabs that one browser has open. */
 export const STREAMS_PER_SESSION = 32;
-/** More than that in all browsers of a person; with logins of their own nobody takes everybody's places. */
+/** Limits a user with several sessions, so that one user cannot use up MAX_EVENT_STREAMS. */
 export const STREAMS_PER_USER = 128;
 
-export function createStreamPlaces(maxStreams: number): StreamPlaces {
-  const taken = createInFlightTable();
-  let count = 0;
+export function createEventStreamQuota(maxStreams: number): EventStreamQuota {
+  const counters = createInFlightTable();
+  const total = createInFlight();
   return {
-    take({ key, user }) {
-      const [session, owner] = [taken.of(`session ${key}`), taken.of(`user ${user}`)];
-      if (session.count >= STREAMS_PER_SESSION) throw tooMany("the session has as many event streams as it may have");
-      if (owner.count >= STREAMS_PER_USER) throw tooMany("the user has as many event streams as they may have");
-      if (count >= maxStreams) throw tooMany("MAX_EVENT_STREAMS is reached");
-      count++;
-      session.count++;
-      owner.count++;
-      return () => {
-        count--;
-        session.count--;
-        owner.count--;
-      };
-    },
-    count: () => count,
+    acquire: ({ key, user }) =>
+      acquireQuota([
+        {
+          counter: counters.of(`session ${key}`),
+          max: STREAMS_PER_SESSION,
+          error: () => tooMany("limit of event streams per session reached"),
+        },
+        {
+          counter: counters.of(`user ${user}`),
+          max: STREAMS_PER_USER,
+          error: () => tooMany("limit of event streams per user reached"),
+        },
+        { counter: total, max: maxStreams, error: () => tooMany("MAX_EVENT_STREAMS is reached") },
+      ]),
+    count: () => total.count,
   };
 }
 

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { EndReason, SessionLimits } from "../../store/store.ts";
 import { END_REASON_TO_ERROR_CODE } from "../end-reasons.ts";
 import { leadMsOf, type LiveConnections } from "./live-connections.ts";
-import { createStreamPlaces, type Listener } from "./event-stream-quota.ts";
+import { createEventStreamQuota, type Listener } from "./event-stream-quota.ts";
 import { isoTime } from "../../lib/iso-time.ts";
 
 /** All of them take over an answer whose head has not been sent. */
@@ -54,7 +54,7 @@ const HEAD = {
 
 export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTBEAT_MS }: Parts): EventStreams {
   const parts = Array.from({ length: PARTS }, () => new Set<ServerResponse>());
-  const places = createStreamPlaces(maxStreams);
+  const quota = createEventStreamQuota(maxStreams);
   let opened = 0;
   let isDraining = false;
 
@@ -68,7 +68,7 @@ export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTB
       if (isDraining) return void begin(response, RETRY_MS).end();
       // A browser that left while its session was looked for would never give its place back.
       if (response.destroyed) return;
-      const giveBack = places.take(listener);
+      const release = quota.acquire(listener);
       const part = partOf(parts, opened++);
       begin(response, RETRY_MS);
       part.add(response);
@@ -76,12 +76,12 @@ export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTB
       response.once("close", () => {
         remove();
         part.delete(response);
-        giveBack();
+        release();
       });
     },
     sayEnded: (reason, response) => sayEnd(begin(response), reason),
     postpone: (response) => void begin(response, RETRY_POSTPONED_MS).end(),
-    count: places.count,
+    count: quota.count,
     drain() {
       isDraining = true;
       clearInterval(heartbeats);
