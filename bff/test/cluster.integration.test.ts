@@ -1,4 +1,4 @@
-// WORKERS: several processes on one listener, seen from outside.
+// WORKERS: several gateway processes on one listener, with a supervisor.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -119,13 +119,13 @@ const call = async (
     "sec-fetch-site": "same-origin",
     accept: "application/json",
   };
-  const answer = await request(origin + path, { dispatcher: agent, method: method as "GET", headers });
-  await answer.body.dump();
+  const response = await request(origin + path, { dispatcher: agent, method: method as "GET", headers });
+  await response.body.dump();
   await agent.close();
-  return answer.statusCode;
+  return response.statusCode;
 };
 
-it("serves with several processes, counts for all, and I2: none accepts a session that was logged out at another", async () => {
+it("I2: serves from all workers, merges their metrics, and rejects a logged-out session on every worker", async () => {
   const gateway = await start({ UPSTREAMS: await startUpstream() });
   await gateway.allReady();
   expect(gateway.workers()).toHaveLength(2);
@@ -142,7 +142,7 @@ it("serves with several processes, counts for all, and I2: none accepts a sessio
   expect(lines.filter((line) => (JSON.parse(line) as { msg: string }).msg === "request")).toHaveLength(51);
 }, 120_000);
 
-it("goes on when a process crashes, says so, and starts another", async () => {
+it("restarts a crashed worker and logs it while the others serve", async () => {
   const gateway = await start({ UPSTREAMS: await startUpstream() });
   await gateway.allReady();
   const session = await cookie();
@@ -155,7 +155,7 @@ it("goes on when a process crashes, says so, and starts another", async () => {
   expect(gateway.workers()).not.toContain(first);
 }, 120_000);
 
-it("goes on when a process is killed and asked for its numbers before that is known", async () => {
+it("the supervisor survives a metrics query to a worker that was just killed", async () => {
   const gateway = await start();
   await gateway.allReady();
   const probe = connect(gateway.management, "127.0.0.1");
@@ -177,7 +177,7 @@ it("goes on when a process is killed and asked for its numbers before that is kn
   probe.destroy();
 }, 120_000);
 
-it("drains all processes on SIGTERM: what runs is finished, nothing is left behind", async () => {
+it("SIGTERM drains all workers: requests in flight finish and no process remains", async () => {
   const gateway = await start({ UPSTREAMS: await startUpstream(1_500) });
   await gateway.allReady();
   const session = await cookie();
@@ -192,13 +192,13 @@ it("drains all processes on SIGTERM: what runs is finished, nothing is left behi
   for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrow();
 }, 120_000);
 
-it("I7: refuses sessions that each process would have for itself", async () => {
+it("I7: refuses to start with several workers and no Redis", async () => {
   const gateway = await start({ REDIS_URL: "" });
   expect(await gateway.exited).toBe(78);
   expect(gateway.output()).toContain("WORKERS above 1 needs REDIS_URL");
 });
 
-it("ends at once, with the reason, where no process can listen", async () => {
+it("exits immediately with the reason if no worker can listen", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   stops.push(() => taken.close());

@@ -1,4 +1,4 @@
-// The administrator's command line, as a process of its own beside two running instances.
+// Administration command line, as a process beside two running instances.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startSentinelRedis } from "@cloakroom/testkit/redis-sentinel.ts";
 import { createLiveConnections } from "../../src/session/live/live-connections.ts";
@@ -31,7 +31,7 @@ const settings = (): Record<string, string> => ({
 const admin = (args: readonly string[], env: Record<string, string> = {}) => runAdmin(args, { ...settings(), ...env });
 
 describe("npm run sessions", { timeout: 60_000 }, () => {
-  it("lists one user's sessions without a secret, and ends them on every instance", async () => {
+  it("lists one user's sessions without secrets, and ends them on every instance", async () => {
     const [here, there] = system.gateways;
     const [first, second, other] = [
       system.browser("alice", here),
@@ -65,7 +65,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
     expect((await admin(["list", "--subject", subject])).out).toBe("no sessions\n");
   });
 
-  it("does not take a user of another issuer for this one", async () => {
+  it("--issuer distinguishes users with the same subject", async () => {
     const browser = system.browser();
     await browser.login();
     const subject = (await userOf(browser))!;
@@ -74,7 +74,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
     expect(await userOf(browser)).toBe(subject);
   });
 
-  it("ends the sessions of one session at the provider, also one whose login is still being stored", async () => {
+  it("end-provider-session ends its sessions, including one whose login is still being stored", async () => {
     const { store } = system.gateway;
     const sessions = createSessions({ store, log: silentLog, sessionIdleMs: 60_000, sessionMaxMs: 60_000 });
     const begin = () => {
@@ -96,7 +96,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
     expect(await begin()).toBe(false);
   });
 
-  it("ends all sessions, those that no index knows too, and a login that was granted before, but none after", async () => {
+  it("end-all ends all sessions, unindexed ones too, and logins in progress, but no later login", async () => {
     const { store } = system.gateway;
     const browser = system.browser();
     await browser.login();
@@ -133,7 +133,7 @@ describe("npm run sessions", { timeout: 60_000 }, () => {
     expect((await admin(["count"])).out).toBe("1\n");
   });
 
-  it("ends all sessions of a Cluster, on whatever node they are", async () => {
+  it("end-all ends the sessions on all nodes of a Cluster", async () => {
     const cluster = await startCluster(3);
     const store = createRedisStore({ application: testApplication, url: cluster.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
@@ -159,7 +159,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     return store;
   };
 
-  it("is named, and those that have sessions are named where it has none", async () => {
+  it("is printed, and if it has no session, the applications with sessions are listed", async () => {
     const [shop, shop2] = [await openStore("shop"), await openStore("shop-2")];
     for (const store of [shop, shop2, shop2]) await storeSession(store);
     const derived = { APP_ID: "", PUBLIC_ORIGIN: "http://localhost:4711" };
@@ -186,7 +186,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     await Promise.all([shop.close(), shop2.close()]);
   });
 
-  it("stays unknown where the Redis user may not scan, and the command says so", async () => {
+  it("is reported as unverifiable if the Redis user lacks scan", async () => {
     const store = await openStore("shop");
     await store.client.call("ACL", "SETUSER", "no-scan", "on", ">pass", "~*", "&*", "+@all", "-scan");
     const REDIS_URL = system.redis.url.replace("redis://", "redis://no-scan:pass@");
@@ -196,7 +196,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     await store.close();
   });
 
-  it("may have left keys without an id: they are counted, never read, and deleted on request only", async () => {
+  it("keys without an application id are counted, ignored, and deleted only by delete-old-format", async () => {
     const store = await openStore("shop");
     const old = ["cloakroom:{a}:session", "cloakroom:{a}:user", "cloakroom:{b}:session"];
     for (const name of old) await store.client.hset(name, "s", "{}");
@@ -212,7 +212,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
 });
 
 describe("behind a Sentinel", { timeout: 120_000 }, () => {
-  it("all sessions are ended, and an instance hears of it; of the next ones too, after a failover", async () => {
+  it("end-all reaches a running instance before and after a failover", async () => {
     const sentinel = await startSentinelRedis();
     const store = createRedisStore({ application: testApplication, url: sentinel.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
@@ -239,7 +239,7 @@ describe("behind a Sentinel", { timeout: 120_000 }, () => {
   });
 });
 
-describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () => {
+describe("npm run sessions fails with one sentence for", { timeout: 60_000 }, () => {
   it.each([
     ["no command", ["--json"], 2, "A command is missing."],
     ["an unknown command", ["end"], 2, 'Unknown command "end".'],
@@ -247,7 +247,7 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
     ["an unknown option", ["count", "--force"], 2, "--force"],
     ["end-all without --yes", ["end-all"], 2, "Nothing was ended."],
     ["delete-old-format without --yes", ["delete-old-format"], 2, "Nothing was deleted."],
-    ["an application id that is none", ["count", "--app", "Shop*"], 2, "--app must be 1 to 32 lowercase letters"],
+    ["an invalid application id", ["count", "--app", "Shop*"], 2, "--app must be 1 to 32 lowercase letters"],
   ] as const)("%s", async (_what, args, code, sentence) => {
     const result = await admin(args);
     expect(result.code).toBe(code);
@@ -255,7 +255,7 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
     expect(result.out).toBe("");
   });
 
-  it("help is help", async () => {
+  it("--help prints the help", async () => {
     const { code, out } = await admin(["--help"]);
     expect(code).toBe(0);
     for (const command of [
@@ -270,14 +270,14 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
       expect(out).toContain(command);
   });
 
-  it("a Redis that is not there", async () => {
+  it("an unreachable Redis", async () => {
     const url = `redis://127.0.0.1:${await freePort()}`;
     const result = await admin(["end-all", "--yes"], { REDIS_URL: url });
     expect(result.code).toBe(1);
     expect(result.err).toMatch(/^Nothing was ended: .*No process listens at the address.*(ECONNREFUSED)/m);
   });
 
-  it("a Redis user that may not look through all sessions", async () => {
+  it("a Redis user that lacks scan", async () => {
     const owner = createRedisStore({ application: testApplication, url: system.redis.url, timeoutMs: 1_000 });
     await new Promise((ready) => owner.client.once("ready", ready));
     const everythingElse = ["on", ">pass", "~*", "&*", "+@all", "-scan"];
@@ -289,13 +289,13 @@ describe("what cannot be done is said in one sentence", { timeout: 60_000 }, () 
     expect(result.err).toMatch(/^Not done, or not all of it: Redis refused it \(NOPERM\).*`scan`/m);
   });
 
-  it("no REDIS_URL", async () => {
+  it("a missing REDIS_URL", async () => {
     const result = await admin(["count"], { REDIS_URL: "" });
     expect(result).toMatchObject({ code: 78, out: "" });
     expect(result.err).toContain("REDIS_URL is not set");
   });
 
-  it("a wrong setting", async () => {
+  it("an invalid setting", async () => {
     const result = await admin(["count"], { SESSION_IDLE_SECONDS: "x" });
     expect(result.code).toBe(78);
     expect(result.err).toMatch(/^Not done: one setting is wrong/);

@@ -23,7 +23,7 @@ function faultsOf(change: Record<string, string | undefined>): string {
 }
 
 describe("the configuration", () => {
-  it("is complete with four settings, and frozen", () => {
+  it("needs four settings only, and is frozen", () => {
     const config = loadConfig(good);
     expect(config).toMatchObject({
       publicOrigin: "http://localhost:3000",
@@ -36,7 +36,7 @@ describe("the configuration", () => {
     expect(Object.isFrozen(config.provider)).toBe(true);
   });
 
-  it("names every missing setting in one message, with the cure", () => {
+  it("reports every missing setting in one message, with the fix", () => {
     const message = (() => {
       try {
         loadConfig({});
@@ -51,7 +51,7 @@ describe("the configuration", () => {
   });
 
   it.each<[string, Record<string, string | undefined>, RegExp]>([
-    ["a limit of sessions that is no number", { SESSIONS_PER_USER: "-1" }, /SESSIONS_PER_USER must be a whole number/],
+    ["a session limit that is not a number", { SESSIONS_PER_USER: "-1" }, /SESSIONS_PER_USER must be a whole number/],
     ["an origin with a path", { PUBLIC_ORIGIN: "https://app.example/x" }, /PUBLIC_ORIGIN must be an origin/],
     ["an origin with a final slash", { PUBLIC_ORIGIN: "https://app.example/" }, /PUBLIC_ORIGIN/],
     ["a public origin without TLS", { PUBLIC_ORIGIN: "http://app.example" }, /PUBLIC_ORIGIN must be https/],
@@ -74,13 +74,9 @@ describe("the configuration", () => {
       /SESSION_IDLE_SECONDS must not exceed/,
     ],
     ["production without Redis", { NODE_ENV: "production" }, /REDIS_URL is required/],
-    ["a Redis address that is none", { REDIS_URL: "http://x" }, /REDIS_URL must be redis:/],
+    ["an invalid Redis URL", { REDIS_URL: "http://x" }, /REDIS_URL must be redis:/],
     ["a Redis CA without TLS", { REDIS_URL: "redis://h", REDIS_CA_FILE: "/ca.pem" }, /REDIS_CA_FILE needs .*rediss:/],
-    [
-      "a Redis CA that is not there",
-      { REDIS_URL: "rediss://h", REDIS_CA_FILE: "/nowhere" },
-      /REDIS_CA_FILE names a file/,
-    ],
+    ["a missing Redis CA file", { REDIS_URL: "rediss://h", REDIS_CA_FILE: "/nowhere" }, /REDIS_CA_FILE names a file/],
     [
       "a Redis key alone",
       { REDIS_URL: "rediss://h", REDIS_KEY_FILE: "/nowhere" },
@@ -98,7 +94,7 @@ describe("the configuration", () => {
     ],
     ["certificate checks turned off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, /NODE_TLS_REJECT_UNAUTHORIZED/],
     ["NODE_DEBUG, which prints sessions and tokens", { NODE_DEBUG: "koa-session:context" }, /NODE_DEBUG/],
-    ["a proxy range that is none", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
+    ["an invalid proxy range", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
     ["an upstream without a prefix", { UPSTREAMS: "http://localhost:8000" }, /UPSTREAMS row 1/],
     [
       "an upstream outside /api",
@@ -116,17 +112,17 @@ describe("the configuration", () => {
       /UPSTREAMS row 2 \(\/api\): prefix is also that of row 1/,
     ],
     [
-      "a file of upstreams that is not there",
+      "a missing upstreams file",
       { UPSTREAMS_FILE: "/nowhere.json" },
       /UPSTREAMS_FILE names a file that cannot be read/,
     ],
-    ["a port that is none", { PORT: "99999" }, /PORT must be a port number/],
-    ["a post-logout path that leaves", { POST_LOGOUT_PATH: "//evil.example" }, /POST_LOGOUT_PATH/],
+    ["an invalid port", { PORT: "99999" }, /PORT must be a port number/],
+    ["a post-logout path to another origin", { POST_LOGOUT_PATH: "//evil.example" }, /POST_LOGOUT_PATH/],
   ])("refuses %s", (_case, change, message) => {
     expect(faultsOf(change)).toMatch(message);
   });
 
-  it("reports all faults at once and shows no secret", () => {
+  it("reports all errors at once and shows no secret", () => {
     const message = faultsOf({
       PORT: "x",
       SESSION_MAX_SECONDS: "y",
@@ -137,7 +133,7 @@ describe("the configuration", () => {
     expect(message).not.toMatch(/hunter/);
   });
 
-  it("reads secrets from files, and refuses both forms at once", () => {
+  it("reads secrets from files, and rejects NAME together with NAME_FILE", () => {
     const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "secret");
     writeFileSync(file, "a-secret-from-a-file\n");
     const config = loadConfig({ ...good, OIDC_CLIENT_SECRET: undefined, OIDC_CLIENT_SECRET_FILE: file });
@@ -146,7 +142,7 @@ describe("the configuration", () => {
     expect(faultsOf({ OIDC_CLIENT_SECRET: undefined, OIDC_CLIENT_SECRET_FILE: "/nowhere" })).toMatch(/cannot be read/);
   });
 
-  it("reads upstreams from a file, longest prefix first, and names the row that is wrong", () => {
+  it("reads upstreams from a file, longest prefix first, and names the invalid row", () => {
     const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "upstreams.json");
     writeFileSync(
       file,

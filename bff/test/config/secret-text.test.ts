@@ -1,4 +1,4 @@
-// Secrets as editors, `echo` and secret stores write them: cleaned or refused alike in every form.
+// Secrets as editors, `echo` and secret stores write them: trimmed or rejected equally in every form.
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,11 +79,11 @@ const places: Place[] = [
 
 describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
   test.each([
-    ["as it is", value],
+    ["unchanged text", value],
     ["a line end", `${value}\n`],
     ["a Windows line end", `${value}\r\n`],
     ["several line ends", `${value}\n\n`],
-    ["blanks around", `  ${value}\t`],
+    ["white space around", `  ${value}\t`],
     ["a line end before", `\n${value}`],
     ["a byte order mark", `\ufeff${value}`],
     ["a byte order mark and a line end", `\ufeff${value}\r\n`],
@@ -94,7 +94,7 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
   });
 
   test.each([
-    ["only blanks", "  \t "],
+    ["only white space", "  \t "],
     ["only a line end", "\n"],
     ["only a byte order mark", "\ufeff"],
   ])("with %s is refused", (_name, text) => {
@@ -117,11 +117,11 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
   });
 });
 
-describe("a file that cannot be a secret", () => {
+describe("a secret file is rejected if it", () => {
   const folderPath = join(folder, "a-folder");
   mkdirSync(folderPath);
   test.each<[name: string, path: () => string, sentence: RegExp]>([
-    ["is not there", () => "/nowhere", /cannot be read \(ENOENT\)\. Mount it or correct the path\.$/],
+    ["does not exist", () => "/nowhere", /cannot be read \(ENOENT\)\. Mount it or correct the path\.$/],
     ["is below a file", () => `${fileOf("x")}/y`, /cannot be read \(ENOTDIR\)\. Mount it/],
     ["is a folder", () => folderPath, /names a folder, not a file\. Name the file in it\.$/],
     ["is empty", () => fileOf(""), /names a file that is empty\. Write the value into it\.$/],
@@ -139,13 +139,13 @@ describe("a file that cannot be a secret", () => {
     expect(faults[0]).toMatch(sentence);
   });
 
-  test("an upstream table is read by the same rules", () => {
+  test("an upstreams file is read by the same rules", () => {
     expect(load({ UPSTREAMS_FILE: folderPath })).toEqual([expect.stringMatching(/^UPSTREAMS_FILE names a folder/)]);
     const withMark = fileOf(`\ufeff${JSON.stringify([{ prefix: "/api", baseUrl: "http://a" }])}\r\n`);
     expect(load({ UPSTREAMS_FILE: withMark })).toMatchObject({ upstreams: [{ prefix: "/api" }] });
   });
 
-  test("an empty NAME_FILE is unset, and blanks around the path do not count", () => {
+  test("an empty NAME_FILE is unset, and white space around the path is ignored", () => {
     expect(load({ OIDC_CLIENT_SECRET_FILE: "" })).toMatchObject({ provider: { clientSecret: SECRET } });
     const path = `${fileOf(SECRET)}\n`;
     expect(load({ OIDC_CLIENT_SECRET_FILE: path }, ["OIDC_CLIENT_SECRET"])).toMatchObject({
@@ -154,7 +154,7 @@ describe("a file that cannot be a secret", () => {
   });
 });
 
-test("settings that are no secrets are cleaned alike", () => {
+test("settings that are not secrets are trimmed too", () => {
   expect(
     load({
       OIDC_CLIENT_ID: "app\n",

@@ -1,4 +1,4 @@
-// The gateway as a process: what it says when it cannot start, and how it ends.
+// The gateway as a process: start-up errors and graceful shutdown.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
@@ -41,7 +41,7 @@ async function start(env: Record<string, string>) {
   return { child, port, management, output: () => output, exited };
 }
 
-// Whatever comes of a test, nothing of it runs on: not its gateway, and not what stands around that.
+// Stops the processes and servers of a test, also after a failure.
 async function openRedis(extra?: readonly string[]) {
   const redis = await startRedis(extra);
   onTestFinished(redis.stop);
@@ -61,8 +61,8 @@ async function openStore(url: string) {
   return store;
 }
 
-async function openUpstream(answer: RequestListener): Promise<string> {
-  const upstream = createServer(answer);
+async function openUpstream(listener: RequestListener): Promise<string> {
+  const upstream = createServer(listener);
   onTestFinished(() => {
     upstream.closeAllConnections();
     upstream.close();
@@ -77,7 +77,7 @@ const readiness = async (port: number) => {
   return response === undefined ? undefined : { status: response.status, body: await response.text() };
 };
 
-it("stops with all faults in one message and shows no secret", async () => {
+it("an invalid configuration stops the start with all errors in one message and no secret", async () => {
   const { exited, output } = await start({
     PORT: "x",
     OIDC_CLIENT_SECRET: "hunter2",
@@ -88,14 +88,14 @@ it("stops with all faults in one message and shows no secret", async () => {
   expect(output()).not.toContain("hunter2");
 });
 
-it("I7: stops when Redis would evict sessions", async () => {
+it("I7: a Redis that evicts keys stops the start", async () => {
   const redis = await openRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
   const { exited, output } = await start({ REDIS_URL: redis.url });
   expect((await exited)[0]).toBe(78);
   expect(output()).toContain("maxmemory-policy noeviction");
 });
 
-it("says nothing of a fault where there is none", async () => {
+it("a successful start logs no error", async () => {
   const redis = await openRedis();
   const provider = await openProvider();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer, DRAIN_SECONDS: "1" });
@@ -106,13 +106,13 @@ it("says nothing of a fault where there is none", async () => {
   expect(gateway.output()).not.toMatch(/"level":[456]0|has a fault/);
 });
 
-it("stops when SPA_ROOT holds no app", async () => {
+it("an SPA_ROOT without an app stops the start", async () => {
   const { exited, output } = await start({ SPA_ROOT: import.meta.dirname });
   expect((await exited)[0]).toBe(78);
   expect(output()).toContain("SPA_ROOT");
 });
 
-it("I8: starts without Redis and provider, says what is missing, and heals when both come", async () => {
+it("I8: starts without Redis and provider, logs what is missing, and recovers once both are available", async () => {
   const provider = await openProvider();
   const redis = await openRedis();
   await redis.kill();
@@ -130,10 +130,10 @@ it("I8: starts without Redis and provider, says what is missing, and heals when 
   await expect.poll(() => readiness(healing.management), { timeout: 15_000 }).toMatchObject({ status: 200 });
 }, 40_000);
 
-it("drains on SIGTERM: what runs is finished, new connections are refused, then it ends", async () => {
-  let answer: (() => void) | undefined;
+it("SIGTERM drains: requests in flight finish, new connections are refused, then the process exits", async () => {
+  let respond: (() => void) | undefined;
   const baseUrl = await openUpstream((request, response) => {
-    if (request.url === "/slow") answer = () => response.end("finished");
+    if (request.url === "/slow") respond = () => response.end("finished");
     else response.end("at once");
   });
   const upstreams = JSON.stringify([{ prefix: "/api", baseUrl, token: "none" }]);
@@ -144,7 +144,7 @@ it("drains on SIGTERM: what runs is finished, new connections are refused, then 
   await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
   const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
   const running = fetch(`http://localhost:${port}/api/slow`, { headers });
-  await expect.poll(() => answer).toBeDefined();
+  await expect.poll(() => respond).toBeDefined();
   child.kill("SIGTERM");
   await expect.poll(async () => (await readiness(management))?.body).toContain("shutting down");
   await expect
@@ -157,12 +157,12 @@ it("drains on SIGTERM: what runs is finished, new connections are refused, then 
       { timeout: 5_000 },
     )
     .toBe("refused");
-  answer?.();
+  respond?.();
   expect(await (await running).text()).toBe("finished");
   expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
 });
 
-it("does not wait for streams of /bff/events on SIGTERM: browsers open them again elsewhere", async () => {
+it("SIGTERM closes event streams without waiting for them", async () => {
   const redis = await openRedis();
   const store = await openStore(redis.url);
   const { sessionId } = await storeSession(store);
@@ -185,9 +185,9 @@ it("does not wait for streams of /bff/events on SIGTERM: browsers open them agai
   expect((await exited)[0]).toBe(0);
 }, 30_000);
 
-it("closes WebSockets with 1001 on SIGTERM once nothing else runs, and does not wait for them", async () => {
-  let answer: (() => void) | undefined;
-  const slow = await openUpstream((_request, response) => (answer = () => response.end("finished")));
+it("SIGTERM closes WebSockets with 1001 after the last request in flight, without waiting for them", async () => {
+  let respond: (() => void) | undefined;
+  const slow = await openUpstream((_request, response) => (respond = () => response.end("finished")));
   const sockets = await startSocketUpstream();
   onTestFinished(sockets.stop);
   const upstreams = `/api/slow=${slow},/api=${sockets.origin}`;
@@ -201,12 +201,12 @@ it("closes WebSockets with 1001 on SIGTERM once nothing else runs, and does not 
   const headers = { cookie: `${SESSION_COOKIE}=${sessionId}`, "x-csrf": "1", origin: `http://localhost:${port}` };
   const { socket, next, closed } = await openSocket({ port, host: `localhost:${port}` }, "/api/ws", { headers });
   const running = fetch(`http://localhost:${port}/api/slow`, { headers });
-  await expect.poll(() => answer).toBeDefined();
+  await expect.poll(() => respond).toBeDefined();
   child.kill("SIGTERM");
   await expect.poll(async () => (await readiness(management))?.body).toContain("shutting down");
   socket.send("still here");
   expect((await next()).toString()).toBe("still here");
-  answer?.();
+  respond?.();
   expect(await (await running).text()).toBe("finished");
   expect(await closed).toEqual({ code: 1001, reason: "the gateway is stopping" });
   expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);

@@ -1,4 +1,4 @@
-// Names in the environment and in upstream rows that look like settings: misspelt ones stop the start, foreign ones do not.
+// Unknown settings and upstream keys: misspelt names stop the start, variables of other programs do not.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ function start(env: Record<string, string>): { faults: readonly string[]; warnin
   }
 }
 
-describe("a misspelt setting stops the start and is named with the nearest real one", () => {
+describe("a misspelt setting stops the start with the closest name", () => {
   test.each([
     ["SESSION_IDLE_SECOND", "SESSION_IDLE_SECONDS"],
     ["SESSIONS_IDLE_SECONDS", "SESSION_IDLE_SECONDS"],
@@ -90,19 +90,19 @@ describe("a misspelt setting stops the start and is named with the nearest real 
     expect(faults.join()).not.toContain("a-canary-value");
   });
 
-  test("all of them are reported with the other faults in one message", () => {
+  test("misspelt settings are reported with all other errors in one message", () => {
     const { faults } = start({ SESSION_IDLE_SECOND: "5", REDIS_URLS: "x", PORT: "y" });
     expect(faults).toHaveLength(3);
   });
 
-  test("the launcher of the demo hands a misspelt setting to the gateway, which names it", () => {
+  test("the demo launcher passes a misspelt setting to the gateway, which reports it", () => {
     expect(pickGatewaySettings({ SESSION_IDLE_SECOND: "5", OIDC_AUDIENCE: "other", PATH: "/bin" })).toEqual({
       SESSION_IDLE_SECOND: "5",
     });
   });
 });
 
-describe("variables of others do not stop the start", () => {
+describe("a variable of another program does not stop the start", () => {
   test.each<[name: string, value: string]>([
     // Kubernetes Services named redis, api, upstreams, oidc, session.
     ["REDIS_PORT", "tcp://10.96.0.12:6379"],
@@ -185,7 +185,7 @@ describe("variables of others do not stop the start", () => {
   });
 });
 
-describe("an unknown key of an upstream row is named with the nearest one", () => {
+describe("an unknown key of an upstream row is reported with the closest key", () => {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-rows-"));
   const faultsOf = (row: object): string[] => {
     const file = join(folder, "upstreams.json");
@@ -219,7 +219,7 @@ describe("an unknown key of an upstream row is named with the nearest one", () =
     ]);
   });
 
-  test("each unknown key has its own sentence, one like no other without a guess", () => {
+  test("each unknown key has a sentence of its own, with a suggestion only for a close name", () => {
     const faults = faultsOf({ prefix: "/api", baseUrl: "http://a", tokn: "x", comment: "y" });
     expect(faults).toHaveLength(2);
     expect(faults[1]).toContain(`comment is not known. Known are ${Object.keys(UPSTREAM_ROW.shape).join(", ")}`);

@@ -1,4 +1,4 @@
-// The upstream table: what it accepts, and that a wrong one names every row, key and cure at once.
+// Upstream rows: accepted values, and one message with row, key and fix per error.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,8 @@ const authority = testAuthority();
 const { cert, key } = authority.issue("orders.test");
 const [certFile, keyFile] = [fileOf("cert.pem", cert), fileOf("key.pem", key)];
 
-describe("a row", () => {
-  it("is complete with a prefix and an address; everything else has its default", () => {
+describe("an upstream row", () => {
+  it("needs a prefix and a base URL; all other keys have defaults", () => {
     const { upstreams, faults } = parse(row);
     expect(faults).toEqual([]);
     expect(upstreams[0]).toMatchObject({
@@ -36,7 +36,7 @@ describe("a row", () => {
     });
   });
 
-  it("of the short form carries WebSockets: it has no rule that one could go around", () => {
+  it("of the short form forwards WebSockets", () => {
     const { upstreams } = parseUpstreams("/api=http://orders:8000", undefined);
     expect(upstreams[0]).toMatchObject({
       webSocket: true,
@@ -45,7 +45,7 @@ describe("a row", () => {
     });
   });
 
-  it("holds everything at once", () => {
+  it("accepts all keys together", () => {
     const { upstreams, faults } = parse({
       prefix: "/api/orders",
       baseUrl: ["https://10.0.0.1:8443/v1", "https://10.0.0.2:8443/v1/"],
@@ -80,11 +80,11 @@ describe("a row", () => {
   });
 });
 
-describe("a wrong table", () => {
+describe("an invalid upstreams file", () => {
   it.each<[string, object, RegExp]>([
     ["no address", { baseUrl: undefined }, /row 1 \(\/api\): baseUrl is required: where requests go/],
     ["an empty list of addresses", { baseUrl: [] }, /baseUrl is required/],
-    ["an address that is no URL", { baseUrl: ["https://a.test", "orders"] }, /baseUrl\[2\] must be an http:/],
+    ["an address that is not a URL", { baseUrl: ["https://a.test", "orders"] }, /baseUrl\[2\] must be an http:/],
     ["an address with credentials", { baseUrl: "https://u:p@a.test" }, /baseUrl must not carry/],
     ["one address twice", { baseUrl: ["https://a.test", "https://a.test/"] }, /baseUrl has https:\/\/a\.test twice/],
     [
@@ -110,11 +110,7 @@ describe("a wrong table", () => {
     ["a line break in a header", { headers: { "x-a": "1\r\nx-b: 2" } }, /headers\.x-a holds a line break/],
     ["a header from a missing file", { headers: { "x-a": { file: "/nowhere" } } }, /headers\.x-a names a file that/],
     ["one request header without a list", { requestHeaders: "x-a" }, /requestHeaders must be a list of header names/],
-    [
-      "a request header that is no name",
-      { requestHeaders: ["x-a", "x a"] },
-      /requestHeaders\[2\] must be a header name/,
-    ],
+    ["an invalid request header name", { requestHeaders: ["x-a", "x a"] }, /requestHeaders\[2\] must be a header name/],
     [
       "a forwarding header from browsers",
       { requestHeaders: ["X-Forwarded-For"] },
@@ -134,23 +130,23 @@ describe("a wrong table", () => {
     ["a number in quotes", { maxBodyBytes: "1" }, /maxBodyBytes must be a whole number from 0 to \d+, without quotes/],
     ["a number that is not whole", { maxConnections: 1.5 }, /maxConnections must be a whole number/],
     ["a flag in quotes", { webSocket: "true" }, /webSocket must be true or false, without quotes/],
-    ["a role that is no list", { requiredRoles: "admin" }, /requiredRoles must be a list/],
-    ["a time of 0", { connectTimeoutMs: 0 }, /connectTimeoutMs/],
-    ["a breaker that counts answers to mistakes", { breakerStatuses: [404] }, /breakerStatuses\[1\]/],
+    ["roles that are not a list", { requiredRoles: "admin" }, /requiredRoles must be a list/],
+    ["a time-out of 0", { connectTimeoutMs: 0 }, /connectTimeoutMs/],
+    ["a breaker status below 500", { breakerStatuses: [404] }, /breakerStatuses\[1\]/],
     [
-      "a CA that is not there",
+      "a missing CA file",
       { caFile: "/nowhere/ca.pem" },
       /caFile names a file that cannot be read \(ENOENT\)\. Mount it/,
     ],
     ["a CA for plain http", { baseUrl: "http://a.test", caFile: "x" }, /caFile is for https, but baseUrl begins with/],
-    ["no room for any WebSocket", { maxWebSockets: 0 }, /maxWebSockets/],
+    ["a WebSocket limit of 0", { maxWebSockets: 0 }, /maxWebSockets/],
     ["the removed key http2", { http2: false }, /http2 was removed because some truncated HTTP\/2 responses/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
   ])("is refused for %s", (_case, change, message) => {
     expect(faultOf(change)).toMatch(message);
   });
 
-  it("is refused for a file that holds no certificate, no key, or the key of another certificate", () => {
+  it("is rejected for a file without certificate or key, or with the key of another certificate", () => {
     const text = fileOf("text.pem", "hello");
     expect(faultOf({ caFile: text })).toMatch(/caFile holds no certificate in PEM form/);
     expect(faultOf({ caFile: keyFile })).toMatch(/caFile holds no certificate/);
@@ -159,7 +155,7 @@ describe("a wrong table", () => {
     expect(faultOf({ certFile, keyFile: foreign })).toMatch(/keyFile is not the private key of the certificate/);
   });
 
-  it("tells the faults of all its rows at once, each with its row", () => {
+  it("reports the errors of all rows at once, each with its row", () => {
     const { faults } = parse(
       { ...row, tokn: "user" },
       { prefix: "/api/x", baseUrl: "ftp://a.test", headers: { host: "a" } },
@@ -179,7 +175,7 @@ describe("a wrong table", () => {
       expect(text).toMatch(expected);
   });
 
-  it("quotes no value of the file, which may hold secrets", () => {
+  it("is reported without values, which may be secrets", () => {
     const broken = fileOf("broken.json", '[{"prefix":"/api","headers":{"x-api-key":"canary-secret"}');
     expect(parseUpstreams(undefined, broken).faults.join()).toMatch(/must hold JSON/);
     expect(parseUpstreams(undefined, broken).faults.join()).not.toMatch(/canary/);

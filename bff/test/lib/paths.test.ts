@@ -1,4 +1,4 @@
-// The development server selects by a pattern what the gateway selects by a function: both must agree.
+// routeClass and GATEWAY_PATH_PATTERN (development server) must agree.
 import { expect, test } from "vitest";
 import { GATEWAY_PATH_PATTERN, routeClass } from "../../src/lib/paths.ts";
 
@@ -20,7 +20,7 @@ test.each([
   ["/api%2fx", "spa"],
   ["/src/api/x.ts", "spa"],
   ["/x?/api/", "spa"],
-])("%s is served as %s, in development too", (target, route) => {
+])("%s has the route class %s, by function and by pattern", (target, route) => {
   expect(routeClass(target)).toBe(route);
   expect(new RegExp(GATEWAY_PATH_PATTERN).test(target)).toBe(route !== "spa");
 });

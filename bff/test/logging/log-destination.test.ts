@@ -1,4 +1,4 @@
-// Lines are gathered, and none is lost or late.
+// Buffered log destination.
 import { afterEach, expect, it, vi } from "vitest";
 import { createLogDestination } from "../../src/logging/log-destination.ts";
 
@@ -11,7 +11,7 @@ function destination() {
 
 afterEach(() => void vi.useRealTimers());
 
-it("lines leave together and in order", () => {
+it("flush writes the buffered lines together and in order", () => {
   const { write, flush, writes } = destination();
   write("one\n");
   write("two\n");
@@ -22,7 +22,7 @@ it("lines leave together and in order", () => {
   expect(writes).toHaveLength(1);
 });
 
-it("a line that nothing follows leaves within a second", () => {
+it("a single line is written within a second", () => {
   vi.useFakeTimers();
   const { write, writes } = destination();
   for (const line of ["one\n", "two\n"]) {
@@ -32,7 +32,7 @@ it("a line that nothing follows leaves within a second", () => {
   }
 });
 
-it("lines do not pile up between two writes", () => {
+it("a full buffer is written before more lines are added", () => {
   const { write, writes } = destination();
   const line = `${"x".repeat(999)}\n`;
   for (let count = 0; count < 100; count++) write(line);
@@ -40,9 +40,9 @@ it("lines do not pile up between two writes", () => {
   expect(Math.max(...writes.map(({ length }) => length))).toBeLessThan(100_000);
 });
 
-it("before the process ends everything is written and waited for", () => {
+it("flushSync writes the buffer and waits for the output", () => {
   const { write, flushSync, writes, syncs } = destination();
-  write("last words\n");
+  write("last line\n");
   flushSync();
-  expect([writes, syncs()]).toEqual([["last words\n"], 1]);
+  expect([writes, syncs()]).toEqual([["last line\n"], 1]);
 });

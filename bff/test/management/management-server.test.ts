@@ -25,46 +25,46 @@ async function start(checks: ReadinessCheck[], isDraining = () => false) {
 
 const ok: ReadinessCheck = { name: "store", check: async () => ({ status: "ok" }) };
 
-test("is alive whatever its checks say", async () => {
+test("/livez is 200 although a check fails", async () => {
   const { get } = await start([{ name: "store", check: async () => ({ status: "failed" }) }]);
   expect((await get("/livez")).status).toBe(200);
 });
 
-test("is ready while nothing has failed, and says what is degraded", async () => {
+test("/readyz is 200 while no check has failed, and reports the degraded ones", async () => {
   const degraded: ReadinessCheck = {
     name: "provider",
-    check: async () => ({ status: "degraded", detail: "OIDC_ISSUER does not answer." }),
+    check: async () => ({ status: "degraded", detail: "OIDC_ISSUER does not respond." }),
   };
   const { get } = await start([ok, degraded]);
-  const answer = await get("/readyz");
-  expect(answer.status).toBe(200);
-  expect(await answer.json()).toEqual({
+  const response = await get("/readyz");
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({
     status: "degraded",
     application: "shop",
-    checks: { store: { status: "ok" }, provider: { status: "degraded", detail: "OIDC_ISSUER does not answer." } },
+    checks: { store: { status: "ok" }, provider: { status: "degraded", detail: "OIDC_ISSUER does not respond." } },
   });
 });
 
 test.each([
-  ["says so", async () => ({ status: "failed", detail: "REDIS_URL does not answer." }) as const],
-  ["never answers", () => new Promise<never>(() => {})],
+  ["fails", async () => ({ status: "failed", detail: "REDIS_URL does not respond." }) as const],
+  ["never resolves", () => new Promise<never>(() => {})],
   ["throws", () => Promise.reject(new Error("redis://:canary-password@host"))],
-])("is not ready when a check %s", async (_name, check) => {
+])("/readyz is 503 and shows no secret if a check %s before the first readiness", async (_name, check) => {
   const { get } = await start([ok, { name: "store", check }]);
-  const answer = await get("/readyz");
-  expect(answer.status).toBe(503);
-  const text = await answer.text();
+  const response = await get("/readyz");
+  expect(response.status).toBe(503);
+  const text = await response.text();
   expect(JSON.parse(text)).toMatchObject({ status: "failed" });
   expect(text).not.toContain("canary");
 });
 
-test("is not ready while it drains, so that no new requests come", async () => {
+test("/readyz is 503 while the instance drains", async () => {
   const { get } = await start([ok], () => true);
   expect((await get("/readyz")).status).toBe(503);
   expect((await get("/livez")).status).toBe(200);
 });
 
-test("shows counters without values that a browser chose", async () => {
+test("/metrics has no label values chosen by a browser", async () => {
   const { get, metrics } = await start([]);
   metrics.request({ route: "api", method: "BREW", status: 418, durationMs: 5, code: undefined });
   metrics.request({ route: "api", method: "GET", status: 503, durationMs: 5, code: "store_unavailable" });
@@ -78,7 +78,7 @@ test("shows counters without values that a browser chose", async () => {
   expect(text).toContain("cloakroom_nodejs_eventloop_lag_seconds");
 });
 
-test("answers nothing else, and no other method", async () => {
+test("other paths are 404 and other methods 405", async () => {
   const { get } = await start([]);
   for (const path of ["/", "/readyz/x", "/metrics/..", "/debug", "/bff/user"])
     expect((await get(path)).status).toBe(404);
@@ -86,7 +86,7 @@ test("answers nothing else, and no other method", async () => {
   expect(await (await get("/readyz", "HEAD")).text()).toBe("");
 });
 
-test("counts how long requests took, in buckets that include those below, and no WebSocket", async () => {
+test("the duration histogram has cumulative buckets and excludes WebSockets", async () => {
   const { get, metrics } = await start([ok]);
   const finished = { route: "api", method: "GET", code: undefined } as const;
   for (const durationMs of [5, 5.1, 40, 61_000]) metrics.request({ ...finished, status: 200, durationMs });

@@ -1,4 +1,4 @@
-// /readyz of a real gateway process while its dependencies fail: Kubernetes keeps an instance in its Service by this status.
+// /readyz of a gateway process while its dependencies fail. Kubernetes routes requests by this status.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -24,7 +24,7 @@ async function startProvider() {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
-    const answer = await fetch(target + (request.url ?? ""), {
+    const received = await fetch(target + (request.url ?? ""), {
       method: request.method ?? "GET",
       redirect: "manual",
       headers: Object.fromEntries(
@@ -34,8 +34,8 @@ async function startProvider() {
       ),
       ...(body.length === 0 ? {} : { body }),
     });
-    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" });
-    response.end(Buffer.from(await answer.arrayBuffer()));
+    response.writeHead(received.status, { "content-type": received.headers.get("content-type") ?? "text/plain" });
+    response.end(Buffer.from(await received.arrayBuffer()));
   };
   const front = createServer((request, response) => {
     if (state.isDown) response.writeHead(503).end();
@@ -81,10 +81,10 @@ async function start(redis: TestRedis, env: Record<string, string> = {}) {
     return response === undefined ? undefined : { status: response.status, text: await response.text() };
   };
   const readyz = async (): Promise<Readyz | undefined> => {
-    const answer = await ask("/readyz");
-    return answer === undefined
+    const received = await ask("/readyz");
+    return received === undefined
       ? undefined
-      : { status: answer.status, body: JSON.parse(answer.text) as Readyz["body"] };
+      : { status: received.status, body: JSON.parse(received.text) as Readyz["body"] };
   };
   return {
     child,
@@ -178,7 +178,7 @@ const OUTAGES: readonly {
   },
 ];
 
-describe("I5: after the first readiness", () => {
+describe("I5: /readyz after the first readiness", () => {
   it.each(OUTAGES)(
     "an instance stays in its Service while $fault",
     async ({ apply, remove, check, says, env }) => {
@@ -191,9 +191,9 @@ describe("I5: after the first readiness", () => {
       await expect
         .poll(
           async () => {
-            const answer = await gateway.readyz();
-            if (answer !== undefined) statuses.add(answer.status);
-            return answer?.body.checks[check];
+            const received = await gateway.readyz();
+            if (received !== undefined) statuses.add(received.status);
+            return received?.body.checks[check];
           },
           { timeout: 25_000 },
         )
@@ -212,7 +212,7 @@ describe("I5: after the first readiness", () => {
     90_000,
   );
 
-  it("a request during the outage gets the gateway's own 503 with Retry-After", async () => {
+  it("a request during an outage gets the gateway's 503 with Retry-After", async () => {
     const redis = await openRedis();
     const gateway = await start(redis);
     await gateway.becomesReady();
@@ -224,7 +224,7 @@ describe("I5: after the first readiness", () => {
     expect(response.headers.getSetCookie()).toEqual([]);
   }, 60_000);
 
-  it("an instance that drains is not ready, also during an outage", async () => {
+  it("a draining instance is not ready, also during an outage", async () => {
     const redis = await openRedis();
     const gateway = await start(redis);
     await gateway.becomesReady();
@@ -234,8 +234,8 @@ describe("I5: after the first readiness", () => {
   }, 60_000);
 });
 
-describe("before the first readiness", () => {
-  it("an instance without Redis is not ready, and a scrape of its metrics changes nothing", async () => {
+describe("/readyz before the first readiness", () => {
+  it("an instance without Redis is not ready, also after a metrics scrape", async () => {
     const redis = await openRedis();
     await redis.kill();
     const gateway = await start(redis);
@@ -248,7 +248,7 @@ describe("before the first readiness", () => {
   }, 90_000);
 });
 
-describe("the report", () => {
+describe("the readiness report", () => {
   const results: Record<string, CheckResult> = {};
   const checks = ["store", "workers"].map((name) => ({ name, check: async () => results[name]! }));
   const report = (first: CheckResult, then: CheckResult) => {
@@ -289,7 +289,7 @@ describe("the report", () => {
     ],
   ])("%s", async (_case, first, then, expected) => expect(await report(first, then)).toMatchObject(expected));
 
-  it("names a check that hangs", async () => {
+  it("a hanging check fails with its time-out", async () => {
     const hanging = { name: "store", check: () => new Promise<never>(() => undefined) };
     expect((await checkAll([hanging], 20)).checks["store"]?.detail).toBe("No result within 20 ms.");
   });

@@ -1,4 +1,4 @@
-// What counts as too late, against a real Redis: its silence does, our own pause does not.
+// Deadlines against a real Redis: a silent Redis exceeds them, a pause of the gateway does not.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDeadline } from "../../src/store/deadline.ts";
@@ -25,13 +25,13 @@ const holdUpTheProcess = (ms: number): void => {
   while (performance.now() < endMs);
 };
 
-it("lets an answer count that came while the process was held up", async () => {
+it("accepts a reply that arrived during a pause of the process", async () => {
   const reads = [store.read("a"), store.read("b")];
   holdUpTheProcess(3 * timeoutMs);
   expect(await Promise.all(reads)).toEqual([undefined, undefined]);
 });
 
-it("gives up on a Redis that is silent, also right after a pause, and soon", async () => {
+it("rejects commands to a silent Redis in time, also right after a pause", async () => {
   redis.pause();
   const startedMs = performance.now();
   const read = expect(store.read("a")).rejects.toMatchObject({ code: "store_unavailable" });
@@ -42,7 +42,7 @@ it("gives up on a Redis that is silent, also right after a pause, and soon", asy
   redis.resume();
 });
 
-it("judges each by its own start", async () => {
+it("counts each deadline from the start of its own command", async () => {
   const inTime = createDeadline(timeoutMs);
   const never = inTime(new Promise(() => undefined)).catch(() => "too late");
   await sleep(timeoutMs * 0.75);
@@ -50,7 +50,7 @@ it("judges each by its own start", async () => {
   expect(await Promise.all([never, later])).toEqual(["too late", "in time"]);
 });
 
-it("passes a failure of the work on as it is, and leaves none unhandled", async () => {
+it("passes on the rejection of the work and leaves no unhandled rejection", async () => {
   const inTime = createDeadline(timeoutMs);
   await expect(inTime(Promise.reject(new Error("its own")))).rejects.toThrow("its own");
   const late = sleep(timeoutMs * 2).then(() => Promise.reject(new Error("late")));

@@ -1,4 +1,4 @@
-// K3, K7: one parser of REDIS_URL, for the check at the start and for the connection.
+// K3, K7: parser of REDIS_URL, used by the check at the start and by the connection.
 import { describe, expect, it } from "vitest";
 import { parseRedisUrl, type RedisAddress } from "../../src/config/redis-address.ts";
 
@@ -93,11 +93,11 @@ const refused: Record<string, RegExp> = {
 };
 
 describe("REDIS_URL", () => {
-  it.each(Object.entries(accepted))("reads %s", (url, expected) => {
+  it.each(Object.entries(accepted))("is parsed: %s", (url, expected) => {
     expect(parseRedisUrl(url)).toEqual({ kind: "ok", address: { ...single, ...expected } });
   });
 
-  it.each(Object.entries(refused))("refuses %s and names the rule without the value", (url, rule) => {
+  it.each(Object.entries(refused))("is rejected with the rule and without the value: %s", (url, rule) => {
     const parsed = parseRedisUrl(url);
     expect(parsed).toEqual({ kind: "refused", rule: expect.stringMatching(rule) });
     expect(JSON.stringify(parsed)).not.toMatch(/secret|100%@/);

@@ -25,7 +25,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-it("keeps two applications apart, whose scripts find their keys in one slot", async () => {
+it("two applications on one Cluster are isolated, and every script uses one slot", async () => {
   const [other, other2] = ["shop", "shop-2"].map((id) =>
     createRedisStore({ application: applicationId(id), url: redis.url, timeoutMs: 2_000 }),
   ) as [typeof store, typeof store];
@@ -63,13 +63,13 @@ it("keeps two applications apart, whose scripts find their keys in one slot", as
 
 const newKeys = (count: number) => Array.from({ length: count }, () => randomBytes(32).toString("base64url"));
 
-it("finds sessions whose slots have just moved, also when many ask at once", async () => {
+it("concurrent reads and writes follow a slot that has just moved", async () => {
   const keys = newKeys(30);
   for (const key of keys)
     await store.create({ key, session: '{"n":1}', tokens: `sealed-${key}`, idleMs: 60_000, maxMs: 60_000 });
   const moving = keys.slice(0, 5);
   expect(await redis.moveSlotsOf(moving.map((key) => `cloakroom:test:{${key}}:session`))).toBeGreaterThan(0);
-  // In one turn of the event loop, reads and writes for every node: none may suffer from another's redirection.
+  // In one turn of the event loop, reads and writes for every node: a redirection must fail no other command.
   const read = await Promise.all(keys.map((key) => Promise.all([store.read(key), store.slide(key)])));
   expect(read.map(([stored]) => stored?.tokens)).toEqual(keys.map((key) => `sealed-${key}`));
 });

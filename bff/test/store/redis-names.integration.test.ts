@@ -1,4 +1,4 @@
-// I9: every name that the gateway and the command line use at Redis carries the application id.
+// I9: every Redis name of the gateway and the command line contains the application id.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Redis } from "ioredis";
 import { applicationId, deriveApplicationId } from "../../src/lib/application-id.ts";
@@ -16,12 +16,12 @@ describe("an application id", () => {
     publicOrigin: "https://shop.example",
   };
 
-  it.each(["a", "0", "shop", "shop-2", "0-", "a".repeat(32)])("may be %j", (id) => {
+  it.each(["a", "0", "shop", "shop-2", "0-", "a".repeat(32)])("is accepted: %j", (id) => {
     expect(applicationId(id)).toBe(id);
   });
 
   it.each(["", "-a", "A", "a:b", "a*", "a?", "[a]", "{a}", "a b", "a\n", "ä", "a_b", "a.b", "\\a", "a".repeat(33)])(
-    "is never %j",
+    "is rejected: %j",
     (id) => {
       expect(() => applicationId(id)).toThrow(RangeError);
     },
@@ -37,7 +37,7 @@ describe("an application id", () => {
     expect(deriveApplicationId({ ...registration, ...change })).not.toBe(deriveApplicationId(registration));
   });
 
-  it("is derived the same on every instance", () => {
+  it("is derived equally on every instance", () => {
     expect(deriveApplicationId({ ...registration })).toBe(deriveApplicationId(registration));
     expect(deriveApplicationId(registration)).toMatch(/^[0-9a-f]{16}$/);
   });
@@ -84,7 +84,7 @@ describe("the names of two applications", () => {
   });
 });
 
-describe("everything that reaches Redis", { timeout: 120_000 }, () => {
+describe("every Redis command", { timeout: 120_000 }, () => {
   let system: TestSystem;
   beforeAll(async () => {
     // Every API request renews such a token.
@@ -92,7 +92,7 @@ describe("everything that reaches Redis", { timeout: 120_000 }, () => {
   });
   afterAll(() => system.stop());
 
-  it("is named for the application, in a scenario with all that it does", async () => {
+  it("uses names of the application only, in a scenario that covers all commands", async () => {
     const { gateway, provider, redis } = system;
     const prefix = `cloakroom:${gateway.config.application.id}:`;
     const observer = new Redis(redis.url);

@@ -1,4 +1,4 @@
-// K7: a Redis that cannot be used is named with its real cause, however the client library wraps it, never as silence.
+// K7: an unusable Redis is reported with its cause, however ioredis wraps it.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -196,7 +196,7 @@ describe.concurrent("K7: reports the cause", () => {
     }
   });
 
-  it("never uses another database than the configured one", async ({ expect, onTestFinished }) => {
+  it("uses no other database than the configured one", async ({ expect, onTestFinished }) => {
     const codes: string[] = [];
     const store = createRedisStore({
       application: applicationId("test"),

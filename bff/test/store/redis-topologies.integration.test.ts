@@ -1,5 +1,5 @@
-// K7: every topology × TLS × authentication × address family works against real servers. Each row uses everything that
-// the gateway uses of Redis: commands, scripts, the pub/sub connection and, outside Cluster, change notifications.
+// K7: every topology × TLS × authentication × address family against real servers. Each row uses commands, scripts,
+// pub/sub and, except for Cluster, invalidations.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -82,7 +82,7 @@ async function useEverything({ expect, onTestFinished }: TestContext, options: T
   const key = randomBytes(32).toString("base64url");
   await store.create({ key, session: '{"n":1}', tokens: "sealed", idleMs: 60_000, maxMs: 60_000 });
   expect(await store.read(key)).toMatchObject({ tokens: "sealed" });
-  const heard = new Promise((resolve) =>
+  const receivedEnd = new Promise((resolve) =>
     store.onSessionEnd({ onEnd: (ended) => resolve(ended), onResubscribe: () => undefined }),
   );
   await expect.poll(() => store.subscriptionError(), { timeout: 10_000 }).toBeUndefined();
@@ -95,7 +95,7 @@ async function useEverything({ expect, onTestFinished }: TestContext, options: T
     await expect.poll(() => feed.isConnected(), { timeout: 10_000 }).toBe(true);
   }
   await store.end(key, "logout");
-  expect(await heard).toBe(key);
+  expect(await receivedEnd).toBe(key);
 }
 
 describe.concurrent("K7: the session store works with", () => {

@@ -1,4 +1,4 @@
-// REDIS_CONFIRM_REPLICAS: what is acknowledged is on a replica, also where it is asked for again.
+// REDIS_CONFIRM_REPLICAS: acknowledged ends of sessions are on a replica, also for repeated requests.
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 const json = { accept: "application/json" };
 
-it("I2: a logout that no replica has is not acknowledged when it is asked for again, at whatever instance", async () => {
+it("I2: a logout without a replica gets 503 on every instance, also when repeated", async () => {
   const browser = system.browser();
   await browser.login();
   const sessionId = browser.cookies.get(SESSION_COOKIE)!;
@@ -48,7 +48,7 @@ it("I2: a logout that no replica has is not acknowledged when it is asked for ag
   expect(await client.exists(`cloakroom:test:{${sessionKeyOf(sessionId)}}:session`)).toBe(0);
 });
 
-it("I2: neither is the end of one session from another browser, and a second try ends it for good", async () => {
+it("I2: ending a session from another browser without a replica gets 503, and a retry with a replica succeeds", async () => {
   const [mine, lost] = [system.browser(), system.browser()];
   for (const browser of [mine, lost]) await browser.login();
   const { session } = (await (await lost.fetch("/bff/user")).json()) as { session: { id: string } };
@@ -67,26 +67,26 @@ it("I2: neither is the end of one session from another browser, and a second try
   expect(await client.exists(`cloakroom:test:{${sessionKeyOf(lost.cookies.get(SESSION_COOKIE)!)}}:session`)).toBe(0);
 });
 
-it("I2: neither is a back-channel logout", async () => {
+it("I2: a back-channel logout without a replica gets 503", async () => {
   const browser = system.browser("admin");
   await browser.login();
   const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: { sub: string } };
   const token = await system.provider.logoutToken({ aud: "cloakroom", sub: user.sub });
-  const tell = (index: number) =>
+  const sendLogoutToken = (index: number) =>
     fetch(`${system.gateways[index]!.origin}/bff/backchannel-logout`, {
       method: "POST",
       body: new URLSearchParams({ logout_token: token }),
     });
   replica.pause();
   try {
-    for (const index of [0, 0, 1, 1]) expect((await tell(index)).status).toBe(503);
+    for (const index of [0, 0, 1, 1]) expect((await sendLogoutToken(index)).status).toBe(503);
   } finally {
     replica.resume();
   }
-  await expect.poll(async () => (await tell(0)).status, { timeout: 15_000 }).toBe(200);
+  await expect.poll(async () => (await sendLogoutToken(0)).status, { timeout: 15_000 }).toBe(200);
 });
 
-it("a login that takes the place of a session succeeds while no replica answers", async () => {
+it("a login that replaces a session succeeds while no replica confirms", async () => {
   const browser = system.browser();
   await browser.login();
   const before = browser.cookies.get(SESSION_COOKIE)!;

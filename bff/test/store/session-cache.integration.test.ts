@@ -1,4 +1,4 @@
-// Sessions in memory: what another instance does to one is seen, whatever happens to the connection that tells of it.
+// Session cache: changes by other instances are visible within the bound, also if the invalidation connection fails.
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startFaultProxy } from "@cloakroom/testkit/fault-proxy.ts";
@@ -92,8 +92,8 @@ const withoutNews = (store: Store): Store => ({
   }),
 });
 
-describe("a session in memory", () => {
-  it("is answered without asking Redis", async () => {
+describe("a cached session", () => {
+  it("is read without a Redis command", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);
@@ -102,7 +102,7 @@ describe("a session in memory", () => {
     expect(await instance.read(key)).toBe(first);
   });
 
-  it("is refused by every instance within the bound when another one ends it", async () => {
+  it("is rejected by every instance within the bound after another instance ends it", async () => {
     const instances = [await openInstance(), await openInstance()];
     for (let round = 0; round < 20; round++) {
       const key = await newSession();
@@ -122,7 +122,7 @@ describe("a session in memory", () => {
     }
   });
 
-  it("shows the tokens that another instance renewed", async () => {
+  it("shows the tokens that another instance has renewed", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);
@@ -132,22 +132,22 @@ describe("a session in memory", () => {
     expect(await instance.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
-  it("is gone on its own instance with the end itself, before anything is told, also for reads under way", async () => {
+  it("is removed by its own instance when it ends, before the invalidation arrives, also for reads in flight", async () => {
     const instance = await openInstance(withoutNews);
     for (let round = 0; round < 20; round++) {
       const key = await newSession();
       await cached(instance, key);
-      const underWay = instance.read(key);
+      const inFlight = instance.read(key);
       const ended = instance.store.end(key, "logout");
       const meanwhile = instance.read(key);
       await ended;
       expect(await instance.read(key)).toBeUndefined();
-      await Promise.all([underWay, meanwhile]);
+      await Promise.all([inFlight, meanwhile]);
       expect(await instance.read(key)).toBeUndefined();
     }
   });
 
-  it("shows its own instance's renewed tokens at once, before anything is told", async () => {
+  it("shows the tokens renewed by its own instance before the invalidation arrives", async () => {
     const instance = await openInstance(withoutNews);
     const key = await newSession();
     await cached(instance, key);
@@ -156,13 +156,13 @@ describe("a session in memory", () => {
     expect(await instance.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
-  it("is not kept where it was changed between the read and its answer", async () => {
-    let answered = Promise.resolve();
+  it("is not cached if it changes while the read is in flight", async () => {
+    let replied = Promise.resolve();
     const instance = await openInstance((store) => ({
       ...store,
       readWithTimes: async (key) => {
         const found = await store.readWithTimes(key);
-        await answered;
+        await replied;
         return found;
       },
     }));
@@ -170,7 +170,7 @@ describe("a session in memory", () => {
     const key = await newSession();
     await expect.poll(() => instance.changes).toBeGreaterThan(0);
     const gate = Promise.withResolvers<void>();
-    answered = gate.promise;
+    replied = gate.promise;
     const slow = instance.read(key);
     await elsewhere.client.ping();
     const before = instance.changes;
@@ -181,7 +181,7 @@ describe("a session in memory", () => {
     expect(await instance.read(key)).toBeUndefined();
   });
 
-  it("ends with its idle limit and is read again after a while, whatever was told", async () => {
+  it("expires at its idle limit and at the maximum age, also without invalidations", async () => {
     const instance = await openInstance();
     const [key, short] = [await newSession(), await newSession({ idleMs: 20_000 })];
     await cached(instance, key);
@@ -195,7 +195,7 @@ describe("a session in memory", () => {
     expect(instance.outcomes.at(-1)).toBe("miss");
   });
 
-  it("is forgotten when Redis is emptied", async () => {
+  it("is removed when Redis is flushed", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);
@@ -204,7 +204,7 @@ describe("a session in memory", () => {
   });
 });
 
-describe("when the connection that tells of changes is lost", () => {
+describe("after the loss of the invalidation connection", () => {
   /** Its own connection goes through a proxy, the commands do not. */
   async function throughProxy() {
     const proxy = await startFaultProxy(Number(new URL(redis.url).port));
@@ -222,7 +222,7 @@ describe("when the connection that tells of changes is lost", () => {
   }
 
   it.each(["killed by the server", "reset", "silent", "swallowed by a black hole"])(
-    "%s: nothing is answered from memory that is longer ago than the bound; it heals",
+    "%s: no read returns a record staler than the bound, and the cache recovers",
     async (how) => {
       const { proxy, instance } = await throughProxy();
       const [kept, ended] = [await newSession(), await newSession()];
@@ -246,7 +246,7 @@ describe("when the connection that tells of changes is lost", () => {
     20_000,
   );
 
-  it("answers from the store alone once it knows", async () => {
+  it("every read goes to the store once the loss is detected", async () => {
     const { proxy, instance } = await throughProxy();
     const key = await newSession();
     await cached(instance, key);
@@ -257,7 +257,7 @@ describe("when the connection that tells of changes is lost", () => {
     expect(instance.outcomes.at(-1)).toBe("bypass");
   });
 
-  it("forgets all with the other connection too, for that one may come back to another server", async () => {
+  it("the cache is cleared when the command connection is lost, which may reconnect to another server", async () => {
     let client = elsewhere.client;
     const instance = await openInstance((store) => {
       client = store.client;
@@ -272,7 +272,7 @@ describe("when the connection that tells of changes is lost", () => {
     await cached(instance, key);
   });
 
-  it("a frozen Redis is unavailable within the bound and nobody is logged out", async () => {
+  it("a frozen Redis gives store_unavailable within the bound and ends no session", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);
@@ -293,8 +293,8 @@ describe("when the connection that tells of changes is lost", () => {
 
 describe("a logout", () => {
   it.each(["a healthy connection", "a frozen connection"])(
-    "is acknowledged when no instance can accept the session any more: %s",
-    async (weather) => {
+    "is acknowledged only after every instance rejects the session: %s",
+    async (condition) => {
       const proxy = await startFaultProxy(Number(new URL(redis.url).port));
       closers.push(() => proxy.stop());
       const other = await openInstance((store) => ({
@@ -312,7 +312,7 @@ describe("a logout", () => {
       const key = await newSession();
       await cached(other, key);
       let isAcknowledged = false;
-      if (weather === "a frozen connection") proxy.blackHoleOpenOnes();
+      if (condition === "a frozen connection") proxy.blackHoleOpenOnes();
       const acknowledged = end(key, "logout").then(() => (isAcknowledged = true));
       let acceptedAfterwards = 0;
       for (let more = 100; more > 0; more -= isAcknowledged ? 1 : 0) {
@@ -328,7 +328,7 @@ describe("a logout", () => {
 });
 
 describe("under Sentinel", () => {
-  it("is told by the master, and by the next one after a failover", async () => {
+  it("the cache receives invalidations from the master, and from the new one after a failover", async () => {
     const sentinel = await startSentinelRedis();
     closers.push(() => sentinel.stop());
     const other = await openStore(sentinel.url, 2_000);
@@ -357,8 +357,8 @@ describe("under Sentinel", () => {
   }, 60_000);
 });
 
-describe("where the store cannot tell of changes", () => {
-  it("a user without the rights gets no cache, a reason with the cure, and one as soon as it has them", async () => {
+describe("without invalidations", () => {
+  it("a Redis user without the permissions disables the cache with a reason, until they are granted", async () => {
     const password = randomBytes(12).toString("hex");
     await elsewhere.client.call("ACL", "SETUSER", "narrow", "on", `>${password}`, "~*", "+@all", "-client|tracking");
     const instance = await openInstance((store) => ({
@@ -379,7 +379,7 @@ describe("where the store cannot tell of changes", () => {
     await cached(instance, key);
   }, 20_000);
 
-  it("believes no other server than the one that it reads from", async () => {
+  it("invalidations of another server than the one that is read do not enable the cache", async () => {
     const other = await startRedis();
     closers.push(() => other.stop());
     const instance = await openInstance((store) => ({
@@ -398,7 +398,7 @@ describe("where the store cannot tell of changes", () => {
     expect(await instance.read(await newSession())).toBeDefined();
   });
 
-  it("does without under Cluster", () => {
+  it("a Cluster is reported as unsupported", () => {
     const client = connectRedis({ url: redis.url.replace("redis:", "redis+cluster:"), timeoutMs: 500 });
     client.on("error", () => undefined);
     closers.push(() => client.disconnect());

@@ -1,4 +1,4 @@
-// The clock that all instances share: the store's, as each of them knows it.
+// Clock shared by all instances: each one's estimate of the store's clock.
 import { once } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { connectRedis } from "../../src/store/redis/redis-connection.ts";
@@ -22,7 +22,7 @@ function setLocalClock(offMs: number): void {
 afterEach(() => void vi.restoreAllMocks());
 
 describe("the clock of the Redis store", () => {
-  it("is Redis's own on every instance, however far their clocks are off, and whenever they are set", async () => {
+  it("equals Redis's clock on every instance, whatever the local clocks show", async () => {
     const redis = await startRedis();
     const redisMs = Date.now();
     const stores = [HOUR_MS, -HOUR_MS].map((offMs) => {
@@ -37,7 +37,7 @@ describe("the clock of the Redis store", () => {
     await redis.stop();
   });
 
-  it("goes on while Redis is away, and is our own where Redis never was there", async () => {
+  it("continues during a Redis outage, and is the local clock before the first connection", async () => {
     const redis = await startRedis();
     const redisMs = Date.now();
     setLocalClock(HOUR_MS);
@@ -53,7 +53,7 @@ describe("the clock of the Redis store", () => {
     await redis.stop();
   });
 
-  it("is that of one node for all instances under Cluster", async () => {
+  it("is the clock of one node for all instances of a Cluster", async () => {
     const cluster = await startCluster(3);
     const redisMs = Date.now();
     setLocalClock(HOUR_MS);
@@ -74,7 +74,7 @@ describe("the clock of the Redis store", () => {
     await cluster.stop();
   }, 60_000);
 
-  it("decides which sessions the end of all of them means: one that an instance behind has just begun", async () => {
+  it("decides which sessions end-all ends, also for an instance whose local clock is behind", async () => {
     const redis = await startRedis();
     const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
     await expect.poll(() => store.check().catch(String)).toBeUndefined();
@@ -88,7 +88,7 @@ describe("the clock of the Redis store", () => {
   });
 });
 
-/** A store that answers after so long, half of it on the way there, by a clock that is so far ahead of the monotonic one. */
+/** A store whose clock is `aheadMs` ahead of the monotonic one and whose round trip is split evenly. */
 function measuredBy() {
   let monotonicMs = 1_000;
   let localMs = 5;
@@ -98,9 +98,9 @@ function measuredBy() {
     localMs: () => localMs,
     async readStoreMs() {
       monotonicMs += store.thereMs;
-      const answerMs = monotonicMs + store.aheadMs;
+      const storeMs = monotonicMs + store.aheadMs;
       monotonicMs += store.backMs;
-      return answerMs;
+      return storeMs;
     },
   });
   return {
@@ -113,8 +113,8 @@ function measuredBy() {
   };
 }
 
-describe("the clock of a store", () => {
-  it("is our own before it was asked, and owes nothing to that afterwards", async () => {
+describe("createStoreClock", () => {
+  it("uses the local clock before the first measurement only", async () => {
     const { clock, setLocalClock: setOwn, errorMs, pass } = measuredBy();
     expect([clock.isKnown(), clock.nowMs()]).toEqual([false, 5]);
     await clock.measure();
@@ -123,7 +123,7 @@ describe("the clock of a store", () => {
     expect([clock.isKnown(), errorMs()]).toEqual([true, 0]);
   });
 
-  it("keeps a quick answer of before where a slow one says less", async () => {
+  it("keeps an earlier measurement with a smaller error", async () => {
     const { clock, store, pass, errorMs } = measuredBy();
     await clock.measure();
     pass(5_000);
@@ -132,7 +132,7 @@ describe("the clock of a store", () => {
     expect(errorMs()).toBe(0);
   });
 
-  it("takes a slow answer once the quick one is so old that the clocks may have parted by more", async () => {
+  it("replaces an old measurement once its error with drift exceeds that of a slower one", async () => {
     const { clock, store, pass, errorMs } = measuredBy();
     await clock.measure();
     pass(HOUR_MS);
@@ -141,7 +141,7 @@ describe("the clock of a store", () => {
     expect(errorMs()).toBe(-5);
   });
 
-  it.each([-30_000, 30_000])("follows a store whose clock is set, or another one in its place: %i ms", async (byMs) => {
+  it.each([-30_000, 30_000])("follows a change of the store's clock by %i ms", async (byMs) => {
     const { clock, store, pass, errorMs } = measuredBy();
     await clock.measure();
     pass(5_000);
@@ -150,7 +150,7 @@ describe("the clock of a store", () => {
     expect(errorMs()).toBe(0);
   });
 
-  it("tells since when it has been set back, and not of a step forward or a small one", async () => {
+  it("reports a backward jump, but no forward or small one", async () => {
     const { clock, store, pass } = measuredBy();
     for (const byMs of [0, 60_000, -1_500]) {
       Object.assign(store, { aheadMs: store.aheadMs + byMs });
@@ -166,7 +166,7 @@ describe("the clock of a store", () => {
     expect(Math.abs(clock.setBackAtMs() - noticedMs)).toBeLessThan(10);
   });
 
-  it("was not set back where only the answer of before had said little", async () => {
+  it("reports no backward jump within the error of the earlier measurement", async () => {
     const { clock, store, errorMs } = measuredBy();
     // It looks as if it were four seconds further ahead.
     Object.assign(store, { thereMs: 8_000, backMs: 0 });
@@ -176,7 +176,7 @@ describe("the clock of a store", () => {
     expect([errorMs(), clock.setBackAtMs()]).toEqual([0, -Infinity]);
   });
 
-  it("goes on by what it knows where the store does not answer", async () => {
+  it("keeps the last measurement if the store does not reply", async () => {
     let isDown = false;
     const clock = createStoreClock({
       monotonicMs: () => 0,

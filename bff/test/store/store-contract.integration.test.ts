@@ -1,4 +1,4 @@
-// One contract for both stores.
+// Contract tests of the session store, run against the Redis store and the in-memory store.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
@@ -31,20 +31,20 @@ const record = (key: string) => ({ key, session: '{"n":1}', tokens: "sealed-1", 
 describe.each(["redis", "memory"])("the %s store", (name) => {
   const store = () => stores[name]!();
 
-  it("reads what was created, and nothing else", async () => {
+  it("reads a created session and no other", async () => {
     const key = newKey();
     expect(await store().create(record(key))).toBe(true);
     expect(await store().read(key)).toMatchObject({ session: '{"n":1}', tokens: "sealed-1", tokenVersion: 1 });
     expect(await store().read(newKey())).toBeUndefined();
   });
 
-  it("creates a key once", async () => {
+  it("rejects the creation of an existing key", async () => {
     const key = newKey();
     await store().create(record(key));
     expect(await store().create(record(key))).toBe(false);
   });
 
-  it("tells both limits, the idle one never beyond the absolute one", async () => {
+  it("reports both limits, the idle one at most the absolute one", async () => {
     const key = newKey();
     await store().create({ ...record(key), idleMs: 90_000, maxMs: 50_000 });
     const found = await store().readWithTimes(key);
@@ -52,7 +52,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(found!.idleExpiresInMs).toBeLessThanOrEqual(50_000);
   });
 
-  it("ends a session for good: no late write brings it back", async () => {
+  it("no late write restores an ended session", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().claimRefresh(key, { owner: "slow", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
@@ -67,7 +67,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().endReason(key)).toBe("logout");
   });
 
-  it("keeps the first reason of an end", async () => {
+  it("keeps the first end reason", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().end(key, "provider_logout");
@@ -75,13 +75,13 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().endReason(key)).toBe("provider_logout");
   });
 
-  it("refuses a login that arrives after its end", async () => {
+  it("rejects a login stored after its end", async () => {
     const key = newKey();
     await store().end(key, "revoked");
     expect(await store().create(record(key))).toBe(false);
   });
 
-  it("gives the lease on a refresh token to one owner", async () => {
+  it("grants the refresh lease to one owner", async () => {
     const key = newKey();
     await store().create(record(key));
     const claims = await Promise.all(
@@ -93,7 +93,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(claims.filter((claim) => claim.kind === "busy")).toHaveLength(49);
   });
 
-  it("shows losers the winner's token set", async () => {
+  it("returns the winner's token set to the others", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().claimRefresh(key, { owner: "winner", tokenVersion: 1, leaseMs: 9_000, graceMs: 0 });
@@ -106,7 +106,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     });
   });
 
-  it("fences off an owner whose lease ran out and was taken over", async () => {
+  it("fences an owner whose expired lease was taken over", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().claimRefresh(key, { owner: "paused", tokenVersion: 1, leaseMs: 1, graceMs: 0 });
@@ -118,7 +118,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().saveTokens(key, "next", "sealed-2")).toBe(true);
   });
 
-  it("leaves a lease that ran out to its holder for a while, from when that was noticed", async () => {
+  it("keeps an expired lease for the grace period, counted from the first claim that finds it expired", async () => {
     const key = newKey();
     await store().create(record(key));
     const next = { owner: "next", tokenVersion: 1, leaseMs: 60_000, graceMs: 150 };
@@ -145,7 +145,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     });
   });
 
-  it("lists the sessions of an index and bars logins that come too late", async () => {
+  it("closing an index lists its sessions and rejects logins issued before", async () => {
     const name = { kind: "provider-session", hash: newKey() } as const;
     const [first, second] = [newKey(), newKey()];
     const entry = { maxMs: 60_000, issuedAtSeconds: 100 };
@@ -162,7 +162,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().addToIndex(name, { key: newKey(), maxMs: 60_000, issuedAtSeconds: 101 })).toBe(true);
   });
 
-  it("drops a session when its tokens can be renewed no more, however much it is used", async () => {
+  it("a session expires with its refresh token although it is used", async () => {
     const key = newKey();
     await store().create({ ...record(key), tokenLife: 150 });
     await expect
@@ -173,7 +173,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
       .toBeUndefined();
   });
 
-  it("lets renewed tokens move that limit and no other", async () => {
+  it("a refresh moves the token limit only", async () => {
     const key = newKey();
     await store().create({ ...record(key), tokenLife: 20_000 });
     expect((await store().limitsOf(key))!.idleMs).toBe(20_000);
@@ -200,7 +200,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect((await store().limitsOf(key))!).toMatchObject({ idleMs: 60_000 });
   });
 
-  it("says of a closed index whether a login is barred, for those who are in no list too", async () => {
+  it("isClosed reports whether a login is rejected, also for an index without entries", async () => {
     const name = { kind: "all", hash: newKey() } as const;
     expect(await store().isClosed(name, 100)).toBe(false);
     expect(await store().closeIndex(name, { issuedAtSeconds: 100, ttlMs: 60_000 })).toEqual([]);
@@ -208,7 +208,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().isClosed(name, 101)).toBe(false);
   });
 
-  it("lists every live session, whatever its index says", async () => {
+  it("listAll lists every live session, whether indexed or not", async () => {
     const keys = [newKey(), newKey(), newKey()];
     for (const key of keys) await store().create(record(key));
     await store().end(keys[2]!, "logout");
@@ -232,7 +232,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().listIndex(name)).toEqual([keys[0], keys[2]]);
   });
 
-  it("tells how long a session was not used: since its login, then since it was last slid", async () => {
+  it("reports the time since the login or the last slide", async () => {
     const key = newKey();
     await store().create(record(key));
     const usedAgoMs = async () => (await store().readWithTimes(key))!.usedAgoMs!;
@@ -244,7 +244,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(agoMs).toBeLessThanOrEqual(performance.now() - slidAtMs + 2);
   });
 
-  it("gives turns of refreshing one after the other, and none that comes too late", async () => {
+  it("refresh slots are spaced by the interval, and a slot beyond the maximum wait is not acquired", async () => {
     const turn = (maxWaitMs: number) => store().acquireRefreshSlot({ intervalMs: 10_000, maxWaitMs });
     expect(await turn(0)).toEqual({ isAcquired: true, waitMs: 0 });
     const second = await turn(60_000);
@@ -253,13 +253,13 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(second.waitMs).toBeLessThanOrEqual(10_000);
     expect(third.waitMs - second.waitMs).toBeGreaterThan(5_000);
     expect((await turn(1_000)).isAcquired).toBe(false);
-    // Whoever only asks takes nothing.
+    // A negative maximum wait acquires no slot.
     const asked = await turn(-1);
     expect(asked.isAcquired).toBe(false);
     expect((await turn(-1)).waitMs).toBeLessThanOrEqual(asked.waitMs);
   });
 
-  it("takes a one-time value once", async () => {
+  it("marks a one-time value as used once", async () => {
     const value = newKey();
     expect(await store().markUsed("state", value, 60_000)).toBe(true);
     expect(await store().markUsed("state", value, 60_000)).toBe(false);
@@ -267,7 +267,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().markUsed("logout-token", value, 60_000)).toBe(true);
   });
 
-  it("lets one of many claim a one-time value, once more after a release, and never after completion", async () => {
+  it("a one-time value is claimed by one owner, again after a release, and never after completion", async () => {
     const value = newKey();
     const claim = (owner: string) => store().claimOnce("logout-token", value, { owner, leaseMs: 60_000 });
     const claims = await Promise.all(Array.from({ length: 20 }, (_, n) => claim(`owner-${n}`)));
@@ -284,7 +284,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await claim("third")).toBe("used");
   });
 
-  it("ends the lease of a claim whose owner is gone", async () => {
+  it("the lease of a claim expires if its owner stops", async () => {
     const value = newKey();
     expect(await store().claimOnce("logout-token", value, { owner: "dead", leaseMs: 30 })).toBe("claimed");
     await expect
@@ -293,7 +293,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().markUsed("logout-token", value, 60_000)).toBe(false);
   });
 
-  it("drops a session at its idle limit and at its absolute limit", async () => {
+  it("a session expires at its idle limit and at its absolute limit", async () => {
     const [idle, absolute] = [newKey(), newKey()];
     await store().create({ ...record(idle), idleMs: 30 });
     await store().create({ ...record(absolute), maxMs: 30 });
@@ -302,39 +302,39 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     await expect.poll(() => store().read(absolute)).toBeUndefined();
   });
 
-  it("tells everybody who listens of an end, once and with its reason, and of nothing else", async () => {
-    const heard: string[] = [];
+  it("notifies every listener of an end once, with its reason, and of nothing else", async () => {
+    const received: string[] = [];
     const stop = store().onSessionEnd({
-      onEnd: (ended, reason) => heard.push(`${ended} ${reason}`),
+      onEnd: (ended, reason) => received.push(`${ended} ${reason}`),
       onResubscribe() {},
     });
     const [key, other, idle] = [newKey(), newKey(), newKey()];
     await store().create(record(key));
     await store().create({ ...record(idle), idleMs: 20 });
-    // Told to somebody else first: a listener of the same store that came too late for this would hear nothing either.
+    // Another listener is notified first: a listener of the same store added too late would receive nothing either.
     await expect
       .poll(async () => {
         const probe = newKey();
         await store().create(record(probe));
         await store().end(probe, "limit");
-        return heard.length;
+        return received.length;
       })
       .toBeGreaterThan(0);
-    heard.length = 0;
+    received.length = 0;
     await store().end(other, "logout");
     await store().slide(key);
     await store().end(key, "revoked");
     await store().end(key, "logout");
     await expect.poll(() => store().read(idle)).toBeUndefined();
-    await expect.poll(() => heard.filter((each) => !each.endsWith("limit"))).toEqual([`${key} revoked`]);
+    await expect.poll(() => received.filter((each) => !each.endsWith("limit"))).toEqual([`${key} revoked`]);
     stop();
-    const unheard = newKey();
-    await store().create(record(unheard));
-    await store().end(unheard, "logout");
-    expect(heard.some((each) => each.startsWith(unheard))).toBe(false);
+    const unsubscribedKey = newKey();
+    await store().create(record(unsubscribedKey));
+    await store().end(unsubscribedKey, "logout");
+    expect(received.some((each) => each.startsWith(unsubscribedKey))).toBe(false);
   });
 
-  it("tells the limits of a session without its record", async () => {
+  it("limitsOf returns the limits of a session without its record", async () => {
     const key = newKey();
     await store().create(record(key));
     const limits = (await store().limitsOf(key))!;
@@ -359,7 +359,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().read(key, second)).toBeUndefined();
   });
 
-  it("reports no fault", async () => {
+  it("check reports no error for a usable store", async () => {
     expect(await store().check()).toBeUndefined();
   });
 });
@@ -385,7 +385,7 @@ describe("the redis store", () => {
     await mine.close();
   });
 
-  it("reads a record of a release that did not note the end of the token set", async () => {
+  it("reads a record of a release that stored no revision", async () => {
     const store = stores["redis"]!() as ReturnType<typeof createRedisStore>;
     const key = newKey();
     await store.create(record(key));
@@ -396,7 +396,7 @@ describe("the redis store", () => {
     expect(await store.read(key, first)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
-  it("refuses a server that would evict sessions", async () => {
+  it("check reports a server that would evict sessions", async () => {
     const evicting = await startRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
     const store = createRedisStore({ application: testApplication, url: evicting.url, timeoutMs: 1_000 });
     await new Promise((ready) => store.client.once("ready", ready));
@@ -405,7 +405,7 @@ describe("the redis store", () => {
     await evicting.stop();
   });
 
-  it("answers store_unavailable at once while Redis is down, within its deadline while it is frozen, and heals", async () => {
+  it("throws store_unavailable immediately while Redis is down, within the deadline while it is frozen, and recovers", async () => {
     const own = await startRedis();
     const store = createRedisStore({ application: testApplication, url: own.url, timeoutMs: 300 });
     await new Promise((ready) => store.client.once("ready", ready));
