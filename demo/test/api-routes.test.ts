@@ -88,7 +88,7 @@ test("rolesClaim selects a nested claim", async () => {
   }
 });
 
-test("an event stream sends count events and resumes after Last-Event-ID", async () => {
+test("an event stream sends the number of events in count and resumes after Last-Event-ID", async () => {
   const response = await system.fetch("/events?intervalMs=10&count=3", alice, { headers: { "last-event-id": "7" } });
   expect(response.headers.get("content-type")).toContain("text/event-stream");
   const text = await response.text();
@@ -203,7 +203,7 @@ const EXPECTED_ERRORS: Readonly<Record<string, number>> = {
   "/socket": 426,
 };
 
-test("every operation of the OpenAPI document exists", async () => {
+test("every operation of the OpenAPI document responds with its expected status", async () => {
   for (const [path, operations] of Object.entries(openApiDocument.paths))
     for (const method of Object.keys(operations)) {
       const query = path === "/events" ? "?count=1" : "?message=a&bytes=1&ms=1";

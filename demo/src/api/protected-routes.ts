@@ -46,7 +46,7 @@ export function protectedRoutes({ rolesClaim, openStreams }: ProtectedRoutesOpti
   return router;
 }
 
-/** Responds after `ms` milliseconds, at once when the client disconnects. */
+/** Responds after `ms` milliseconds; stops waiting when the client disconnects. */
 async function slow(ctx: Context): Promise<void> {
   const ms = numberParameter(ctx, "ms", { min: 0, max: maxSlowMs });
   const disconnected = new AbortController();

@@ -1,4 +1,4 @@
-// A failed request in place of its response: title and explanation, then code and request id for support.
+// Shows a failed request: title, explanation, and error code and request id for support.
 import type { ReactNode } from "react";
 import type { Failure } from "../server/request.ts";
 import { Countdown } from "./countdown.tsx";

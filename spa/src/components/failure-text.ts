@@ -1,4 +1,4 @@
-// Titles and explanations of failed requests. Each says whether the user is still logged in.
+// Titles and explanations of failed requests, by kind of failure and error code.
 import type { Problem } from "../server/problem.ts";
 import type { Failure } from "../server/request.ts";
 

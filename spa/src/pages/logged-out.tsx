@@ -1,4 +1,4 @@
-// Landing page of a logout. Any user can open this URL, so it shows what the gateway says about the session.
+// Landing page of a logout. Anonymous and logged-in users can open its URL, so it shows the result of the session check.
 import { Link, useSearchParams } from "react-router";
 import { LoginLink } from "../components/login-link.tsx";
 import { IsolatedText } from "../components/isolated-text.tsx";

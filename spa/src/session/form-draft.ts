@@ -11,8 +11,8 @@ export interface FormDraft {
 export const draftOwnerParam = "draftOf";
 
 /**
- * Tells the owner of a draft from other users without a `sub` in the URL. A hash of 32 bits is enough: it guards
- * against accidental disclosure, since a user who wants to read the draft finds it in the URL.
+ * A hash of the owner's `sub`, which keeps the `sub` itself out of the URL. 32 bits suffice: the tag prevents accidental
+ * disclosure; a user who looks for the draft finds it in the URL anyway.
  */
 export function draftOwnerTag(sub: string): string {
   return fnv1a(sub).toString(36);

@@ -1,5 +1,5 @@
-// Repeats a call once after a step-up login. The return path and this tab's sessionStorage carry the same nonce:
-// without it a crafted link could make the page send a request (CSRF), and so would a reload.
+// Repeats a call once after a step-up login. The return path and this tab's sessionStorage carry the same nonce. Without
+// it, a crafted link could make the page send a request (CSRF), and a reload would send the request again.
 import { useEffect, useEffectEvent } from "react";
 import { useSearchParams } from "react-router";
 

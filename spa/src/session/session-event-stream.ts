@@ -1,5 +1,5 @@
 // Session events of the gateway, one stream per browser. Leader election with a Web Lock: the tab that holds the lock
-// opens the stream and broadcasts its events, because HTTP/1.1 browsers open at most six connections per origin.
+// opens the stream and broadcasts its events, because browsers open at most six HTTP/1.1 connections per origin.
 import { subscribeSessionEvents } from "../server/session-events.ts";
 import { type SessionEvent, endReasonOf, sessionEndedEvent } from "./session-messages.ts";
 import { session } from "./session.ts";

@@ -30,7 +30,8 @@ export interface SessionStore {
   readonly checkIfOlderThan: (maxAgeMs: number) => Promise<void>;
   /**
    * Handles a 401 that ended the session.
-   * @param sentAtMs when the rejected request was sent: a login may have replaced the cookie since, which is checked
+   * @param sentAtMs when the rejected request was sent. If a check has started since, a login may have replaced the
+   * session, and it is checked again.
    */
   readonly markEnded: (reason: EndReason, sentAtMs: number) => void;
   /** Shows the failure and schedules a check with exponential backoff. */

@@ -74,7 +74,7 @@ function retryDelayMs(failure: Failure, retries: number): number | null {
   return backoffMs(retries, failure.problem.retryAfterMs, Math.random());
 }
 
-/** Applies what a failed request shows about the session to the whole tab. */
+/** Updates the session store if the failure concerns the session. */
 function updateSession(failure: Failure, sentAtMs: number): void {
   if (failure.kind === "offline") return session.reportFailure(failure);
   if (failure.kind !== "problem") return;

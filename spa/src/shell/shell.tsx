@@ -19,7 +19,7 @@ export function Shell() {
   );
 }
 
-/** A faster start fades the placeholder in, so that it does not flash; a slower one has shown index.html's already. */
+/** On a faster start the placeholder fades in, to avoid a flash. On a slower one index.html has shown it already. */
 const fastStartMs = 1_000;
 const isFastStart = performance.now() < fastStartMs;
 

@@ -59,7 +59,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     rotateRefreshToken: () => true,
     // Otherwise the library binds tokens to the session's newest grant, and a second login in the same browser ends the
-    // tokens of the first. Logout revokes all tokens of the session; see library.ts.
+    // tokens of the first. Logout revokes all tokens of the session; see oidc-library.ts.
     expiresWithSession: () => false,
     extraTokenClaims: (ctx, token) => accessTokenClaims(ctx, token, users),
     renderError,

@@ -12,7 +12,7 @@ export interface CallDraft {
   readonly setResource: (resource: ResourceName) => void;
 }
 
-/** The same page without a draft and without the call that `useRepeatAfterLogin` would repeat. */
+/** Removes the draft and the nonce of `useRepeatAfterLogin` from a URL. */
 export function withoutCallDraft({ pathname, search }: Path): Partial<Path> {
   const query = new URLSearchParams(search);
   for (const name of ["message", "resource", draftOwnerParam, repeatParam]) query.delete(name);

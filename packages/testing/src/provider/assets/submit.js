@@ -1,2 +1,2 @@
-// Submits the page's form at once; without script the person presses the button.
+// Submits the form on load. Without JavaScript the user presses the button.
 document.querySelector("form")?.requestSubmit(document.querySelector("button"));
