@@ -42,11 +42,9 @@ import { createSessionCache } from "./store/session-cache.ts";
 import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
 import type { Store } from "./store/store.ts";
-import { createAccessTokenFor } from "./tokens/access-token.ts";
-import { createClientToken } from "./tokens/client-token.ts";
-import { createExchangedToken } from "./tokens/exchanged-token.ts";
-import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
+import { createAccessTokenFor, createRefresh, refreshTiming } from "./tokens/refresh.ts";
 import { createRefreshRateLimiter } from "./tokens/refresh-rate-limiter.ts";
+import { createClientToken, createExchangedToken } from "./tokens/upstream-tokens.ts";
 import { createVault } from "./tokens/vault.ts";
 
 export type AppParts = { config: Config; store: Store; log: Log; metrics: Metrics };
@@ -90,18 +88,18 @@ export function createApp({ config, store: sharedStore, log, metrics }: AppParts
   const sealerFor = createSealerFactory(config.secretKeys, config.application.id);
   const vault = createVault(sealerFor);
   const timing = refreshTiming(providerConfig.timeoutMs);
-  const turns = createRefreshRateLimiter({ store, log, perSecond: providerConfig.refreshesPerSecond });
+  const rateLimiter = createRefreshRateLimiter({ store, log, perSecond: providerConfig.refreshesPerSecond });
   const refresh = createRefresh({
     store,
     vault,
     log,
-    spend: provider.refresh,
+    provider,
+    rateLimiter,
     endSession: sessions.end,
     onOutcome: metrics.refresh,
-    acquireSlot: turns.take,
     timing,
   });
-  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: timing.waitMs, clock: store });
+  const accessTokenFor = createAccessTokenFor({ refresh, rateLimiter, waitMs: timing.waitMs, clock: store });
   const clientToken = createClientToken(provider.clientCredentials);
   const exchangedToken = createExchangedToken(provider.exchangeToken);
   const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies });

@@ -12,7 +12,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     breaks: "clocks: a refreshed token set is stamped with the instance's clock",
     file: "src/tokens/refresh.ts",
-    find: "const nowMs = parts.store.nowMs();",
+    find: "const nowMs = context.store.nowMs();",
     replace: "const nowMs = Date.now();",
     tests: ["test/tokens/skewed-clocks.integration.test.ts"],
   },
@@ -110,15 +110,15 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     breaks: "clocks: a cached token lives longer when the local clock is set back",
     file: "src/tokens/cached-token.ts",
-    find: "Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs)",
-    replace: "localMs() - gotLocalMs + 0 * gotMonotonicMs",
+    find: "Math.max(monotonicMs() - fetchedMonotonicMs, localMs() - fetchedLocalMs)",
+    replace: "localMs() - fetchedLocalMs + 0 * fetchedMonotonicMs",
     tests: ["test/tokens/cached-token.test.ts"],
   },
   {
     breaks: "clocks: a cached token lives longer after the machine was suspended",
     file: "src/tokens/cached-token.ts",
-    find: "Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs)",
-    replace: "monotonicMs() - gotMonotonicMs + 0 * gotLocalMs",
+    find: "Math.max(monotonicMs() - fetchedMonotonicMs, localMs() - fetchedLocalMs)",
+    replace: "monotonicMs() - fetchedMonotonicMs + 0 * fetchedLocalMs",
     tests: ["test/tokens/cached-token.test.ts"],
   },
   {

@@ -116,14 +116,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I8: a token set that the store could not save is discarded",
     file: "src/tokens/refresh.ts",
-    find: "parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life });",
+    find: "context.pendingWrites.enqueue({ key: session.key, handle: session.handle, owner, sealed, life });",
     replace: "",
     tests: ["test/tokens/refresh.integration.test.ts"],
   },
   {
     breaks: "I8: a used refresh token is sent again while its successor waits to be stored",
     file: "src/tokens/refresh.ts",
-    find: "await pendingWrites.settle(session.key);",
+    find: "await pendingWrites.flush(session.key);",
     replace: "",
     tests: ["test/tokens/refresh.integration.test.ts"],
   },

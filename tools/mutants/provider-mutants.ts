@@ -33,8 +33,8 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: an unusable refresh response discards the new refresh token",
     file: "src/tokens/refresh.ts",
-    find: "parts.vault.seal({ ...session.tokens, refreshToken }",
-    replace: "parts.vault.seal({ ...session.tokens }",
+    find: "context.vault.seal({ ...session.tokens, refreshToken }",
+    replace: "context.vault.seal({ ...session.tokens }",
     tests: ["test/provider/token-responses.integration.test.ts"],
   },
   {

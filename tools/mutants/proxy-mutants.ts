@@ -81,18 +81,18 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I3: an exchanged token is shared between users",
-    file: "src/tokens/exchanged-token.ts",
+    file: "src/tokens/upstream-tokens.ts",
     find: `    const name = \`\${key} \${JSON.stringify(target)}\`;
-    const known = kept.get(name);
+    const known = cache.get(name);
     if (known !== undefined && known.subjectToken === accessToken) return known.token();`,
     replace: `    const name = JSON.stringify(target);
-    const known = kept.get(name);
+    const known = cache.get(name);
     if (known !== undefined) return known.token();`,
     tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
     breaks: "token exchange: a token from before a refresh is used",
-    file: "src/tokens/exchanged-token.ts",
+    file: "src/tokens/upstream-tokens.ts",
     find: "known.subjectToken === accessToken",
     replace: "known.subjectToken !== undefined",
     tests: ["test/proxy/token-exchange.integration.test.ts"],
@@ -100,8 +100,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "token exchange: every waiting request sends a token request",
     file: "src/tokens/cached-token.ts",
-    find: "flight ??= renew()",
-    replace: "flight = renew()",
+    find: "const renew = singleFlight(async",
+    replace: "const renew = ((fetch: () => Promise<AgingToken>) => fetch)(async",
     tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {

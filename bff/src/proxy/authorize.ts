@@ -9,7 +9,7 @@ import { sessionIdFrom } from "../session/cookies.ts";
 import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
-import { tokenError, type AccessTokenResult, type SpendingSession } from "../tokens/refresh.ts";
+import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh.ts";
 import { isDue, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 
@@ -34,7 +34,7 @@ type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 type AuthorizeDependencies = {
   sessions: Sessions;
   vault: Vault;
-  accessTokenFor: (session: SpendingSession) => MaybePromise<AccessTokenResult>;
+  accessTokenFor: (session: RefreshableSession) => MaybePromise<AccessTokenResult>;
   clientToken: (target: TokenTarget) => Promise<string>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
@@ -47,7 +47,7 @@ type AuthorizeDependencies = {
 export function authorizeUpstream(dependencies: AuthorizeDependencies): Authorize {
   const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = dependencies;
   const useUserToken = (found: FoundSession, tokens: TokenSet, target: TokenTarget): MaybePromise<Authorized> =>
-    mapMaybePromise(accessTokenFor(spendingSession(found, tokens)), (result) => {
+    mapMaybePromise(accessTokenFor(refreshableSession(found, tokens)), (result) => {
       if (result.kind !== "ready") return rejectWithoutToken(found, result);
       sessions.keepAlive(found);
       const { accessToken } = result;
@@ -75,7 +75,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     const accessToken = await clientToken(target);
     sessions.keepAlive(found);
     // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
-    if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(spendingSession(found, tokens))).catch(() => undefined);
+    if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(refreshableSession(found, tokens))).catch(() => undefined);
     return { accessToken, sessionKey: found.key };
   };
 
@@ -114,9 +114,18 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
   };
 }
 
-function spendingSession({ sessionId, key, session, stored }: FoundSession, tokens: TokenSet): SpendingSession {
+function refreshableSession({ sessionId, key, session, stored }: FoundSession, tokens: TokenSet): RefreshableSession {
   const { handle, issuer, subject } = session;
   return { sessionId, key, handle, issuer, subject, tokens, tokenVersion: stored.tokenVersion };
+}
+
+/** The error of a request whose session has no usable access token. */
+function tokenError(result: NoAccessToken): GatewayError {
+  if (result.kind === "signed-out") return new GatewayError("session_expired", { reason: result.reason });
+  return new GatewayError("provider_unavailable", {
+    retryAfterSeconds: result.retryAfterSeconds,
+    reason: "access token expired, refresh not completed",
+  });
 }
 
 function hasTarget(target: TokenTarget): boolean {

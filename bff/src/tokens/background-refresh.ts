@@ -1,67 +1,79 @@
-// Refreshes that nobody waits for yet: one after the other, each when the provider has a turn to spare.
+// Background refresh: renews token sets before they expire, one at a time, only while the refresh rate limit has free
+// slots. Requests that wait for a refresh therefore never queue behind one of these.
 import { setTimeout as sleep } from "node:timers/promises";
 import { REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
 import type { SessionKey } from "../store/store.ts";
-import type { AccessTokenResult, SpendingSession } from "./refresh.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
+import type { TokenSet } from "./token-set.ts";
 
-type Parts = {
-  fly: (session: SpendingSession) => Promise<AccessTokenResult>;
-  isFlying: (key: SessionKey) => boolean;
-  turns: Pick<RefreshRateLimiter, "freeInMs" | "intervalMs">;
+type QueuedSession = { key: SessionKey; tokens: Pick<TokenSet, "usableUntilMs"> };
+
+type Dependencies<Session> = {
+  /** Single-flight by session key. */
+  refreshOnce: {
+    (session: Session): Promise<{ kind: string }>;
+    isInFlight(key: SessionKey): boolean;
+  };
+  rateLimiter: Pick<RefreshRateLimiter, "nextSlotInMs" | "intervalMs">;
+  /** Milliseconds of the clock that `usableUntilMs` of a token set is measured by. */
   now: () => number;
 };
 
-/** After a refresh that led to nothing, the next one in the background waits for so long. */
-const PAUSE_MS = 1_000;
+/** Milliseconds between a failed background refresh of a session and its next one. */
+const COOL_DOWN_MS = 1_000;
 
-export function createBackgroundRefresh({ fly, isFlying, turns, now }: Parts) {
-  const waiting = new Map<SessionKey, SpendingSession>();
-  const pausedUntilMs = new Map<SessionKey, number>();
-  let isServing = false;
+export function createBackgroundRefresh<Session extends QueuedSession>({
+  refreshOnce,
+  rateLimiter,
+  now,
+}: Dependencies<Session>) {
+  const queue = new Map<SessionKey, Session>();
+  const coolingDownUntilMs = new Map<SessionKey, number>();
+  let isWorking = false;
 
-  const pause = (key: SessionKey): void => {
-    pausedUntilMs.set(key, now() + PAUSE_MS);
-    setTimeout(() => pausedUntilMs.delete(key), PAUSE_MS).unref();
+  const coolDown = (key: SessionKey): void => {
+    coolingDownUntilMs.set(key, now() + COOL_DOWN_MS);
+    setTimeout(() => coolingDownUntilMs.delete(key), COOL_DOWN_MS).unref();
   };
-  const start = (session: SpendingSession): void => {
+  const start = (session: Session): void => {
     const { key } = session;
-    // Whoever needs the token after its expiry takes a turn of their own, and may have done so meanwhile.
-    if (isFlying(key) || now() >= session.tokens.usableUntilMs) return;
-    // Nobody waits for it: whoever needs the token after its expiry meets the fault and answers for it.
-    fly(session).then(
-      (result) => (result.kind === "ready" ? undefined : pause(key)),
-      () => pause(key),
+    // After the expiry the next request refreshes the token itself and acquires its own slot.
+    if (refreshOnce.isInFlight(key) || now() >= session.tokens.usableUntilMs) return;
+    // Errors are not reported here: the request that needs the token after its expiry fails with its own.
+    refreshOnce(session).then(
+      (result) => (result.kind === "ready" ? undefined : coolDown(key)),
+      () => coolDown(key),
     );
   };
-  const turnToSpare = async (): Promise<void> => {
-    for (let waitMs = await turns.freeInMs(); waitMs > 0; waitMs = await turns.freeInMs()) await sleep(waitMs);
-    // It is taken a moment later: not to be counted on twice.
-    if (turns.intervalMs > 0) await sleep(turns.intervalMs);
+  const untilSlotIsFree = async (): Promise<void> => {
+    for (let waitMs = await rateLimiter.nextSlotInMs(); waitMs > 0; waitMs = await rateLimiter.nextSlotInMs())
+      await sleep(waitMs);
+    // The refresh acquires the slot a moment later. Without this pause the next iteration would see it as free.
+    if (rateLimiter.intervalMs > 0) await sleep(rateLimiter.intervalMs);
   };
-  const serve = async (): Promise<void> => {
-    for (const [key, session] of waiting) {
-      await turnToSpare();
-      waiting.delete(key);
+  const work = async (): Promise<void> => {
+    for (const [key, session] of queue) {
+      await untilSlotIsFree();
+      queue.delete(key);
       start(session);
     }
   };
 
-  /** The session's tokens are to be renewed soon; more than once is as good as once. */
-  return function refreshEarly(session: SpendingSession): void {
+  /** Queues a refresh of the session's tokens. No effect while one is queued, in flight or cooling down. */
+  return function refreshInBackground(session: Session): void {
     const { key } = session;
-    if (isFlying(key) || waiting.has(key) || (pausedUntilMs.get(key) ?? 0) > now()) return;
-    // Refused ones are offered again by their next request.
-    if (waiting.size >= REMEMBERED_SESSIONS) return;
-    waiting.set(key, session);
-    if (isServing) return;
-    isServing = true;
-    serve()
-      // The store is down: what waits is offered again.
-      .catch(() => [...waiting.keys()].forEach(pause))
+    if (refreshOnce.isInFlight(key) || queue.has(key) || (coolingDownUntilMs.get(key) ?? 0) > now()) return;
+    // The queue is bounded; the session's next request tries again.
+    if (queue.size >= REMEMBERED_SESSIONS) return;
+    queue.set(key, session);
+    if (isWorking) return;
+    isWorking = true;
+    work()
+      // The store is unavailable: later requests queue these sessions again.
+      .catch(() => [...queue.keys()].forEach(coolDown))
       .finally(() => {
-        waiting.clear();
-        isServing = false;
+        queue.clear();
+        isWorking = false;
       });
   };
 }

@@ -1,68 +1,64 @@
-// One access token that is fetched when it is first needed, shared by all who need it, and renewed before it ages.
-// This process alone measures its age, and no clock that is set makes it younger.
+// Cached token: one access token per process, fetched at its first use (single-flight) and renewed in the background
+// before it expires. Its age is measured in this process, so a clock that is set back does not make it younger.
+import { singleFlight } from "../lib/single-flight.ts";
 import { tokenSetFrom, type TokenGrant } from "./token-set.ts";
 
 export type CachedToken = {
-  /** @throws what the fetch throws, while there is no token that could be used */
+  /** @throws the error of the last fetch, while no usable token is cached */
   (): Promise<string>;
-  /** The token that is kept is of no use any more. */
+  /** Whether the cached token can no longer be used. False before the first fetch. */
   hasExpired(): boolean;
 };
 
 type Clocks = {
-  /** Nobody sets it, but it may stand still while a virtual machine is suspended. */
+  /** Never set, but may stand still while a virtual machine is suspended. */
   monotonicMs: () => number;
-  /** It counts on then, but may be set. */
+  /** Continues during a suspension, but may be set. */
   localMs: () => number;
 };
 
-type Aging = { accessToken: string; dueAfterMs: number; usableForMs: number; ageMs: () => number };
+type AgingToken = { accessToken: string; refreshAfterMs: number; usableForMs: number; ageMs: () => number };
 
-/** After a failure nobody asks for so long: a provider that is down, or refuses, is not asked by every request. */
-const PAUSE_MS = 1_000;
+/** Milliseconds between a failed fetch and the next one, so that an outage does not cause a fetch per request. */
+const COOL_DOWN_MS = 1_000;
 
 const OWN_CLOCKS: Clocks = { monotonicMs: () => performance.now(), localMs: () => Date.now() };
 
-export function keepToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks = OWN_CLOCKS): CachedToken {
+export function createCachedToken(fetchToken: () => Promise<TokenGrant>, clocks: Clocks = OWN_CLOCKS): CachedToken {
   const { monotonicMs } = clocks;
-  let current: Aging | undefined;
-  let flight: Promise<Aging> | undefined;
+  let current: AgingToken | undefined;
   let failure: { error: unknown; untilMs: number } | undefined;
 
-  const renew = async (): Promise<Aging> => {
+  const renew = singleFlight(async (): Promise<AgingToken> => {
     if (failure !== undefined && monotonicMs() < failure.untilMs) throw failure.error;
     try {
       current = agingFrom(await fetchToken(), clocks);
       failure = undefined;
       return current;
     } catch (error) {
-      failure = { error, untilMs: monotonicMs() + PAUSE_MS };
+      failure = { error, untilMs: monotonicMs() + COOL_DOWN_MS };
       throw error;
     }
-  };
-  const renewOnce = (): Promise<Aging> => {
-    flight ??= renew().finally(() => (flight = undefined));
-    return flight;
-  };
+  });
   const hasExpired = (): boolean => current !== undefined && current.ageMs() >= current.usableForMs;
   const cachedToken = async (): Promise<string> => {
-    if (current === undefined || hasExpired()) return (await renewOnce()).accessToken;
-    // A fault in the background is met, and answered for, by whoever needs the token once it is too old.
-    if (current.ageMs() >= current.dueAfterMs) renewOnce().catch(() => undefined);
+    if (current === undefined || hasExpired()) return (await renew()).accessToken;
+    // Errors of a background renewal are not reported: the call that needs the token after its expiry throws its own.
+    if (current.ageMs() >= current.refreshAfterMs) renew().catch(() => undefined);
     return current.accessToken;
   };
   return Object.assign(cachedToken, { hasExpired });
 }
 
-/** As old as the clock says by which it is older. */
-function agingFrom(grant: TokenGrant, { monotonicMs, localMs }: Clocks): Aging {
-  const [gotMonotonicMs, gotLocalMs] = [monotonicMs(), localMs()];
+/** Age by both clocks, whichever is greater: a suspension and a clock that is set back both only shorten its use. */
+function agingFrom(grant: TokenGrant, { monotonicMs, localMs }: Clocks): AgingToken {
+  const [fetchedMonotonicMs, fetchedLocalMs] = [monotonicMs(), localMs()];
   const clock = { nowMs: 0, random: Math.random() };
-  // Fetched anew, never refreshed.
+  // Renewed by a new fetch, never by a refresh token.
   const tokens = tokenSetFrom({ ...grant, refreshToken: undefined }, undefined, clock);
   const { accessToken, refreshAtMs, usableUntilMs } = tokens;
   return {
-    ...{ accessToken, dueAfterMs: refreshAtMs, usableForMs: usableUntilMs },
-    ageMs: () => Math.max(monotonicMs() - gotMonotonicMs, localMs() - gotLocalMs),
+    ...{ accessToken, refreshAfterMs: refreshAtMs, usableForMs: usableUntilMs },
+    ageMs: () => Math.max(monotonicMs() - fetchedMonotonicMs, localMs() - fetchedLocalMs),
   };
 }

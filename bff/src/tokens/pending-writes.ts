@@ -1,58 +1,58 @@
-// Token sets that were renewed while the store could not take them. Their old refresh tokens are spent: losing one of
-// these would log its user out.
+// Retry queue for renewed token sets that the store could not save. The refresh token that they replace is spent, so
+// losing one of them logs its user out.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../logging/log.ts";
 import type { SessionKey, Store, TokenLife } from "../store/store.ts";
 
-export type LateSave = { key: SessionKey; handle: string; owner: string; sealed: string; life: TokenLife };
+/** Arguments of `store.saveTokens`; `handle` names the session in the log. */
+export type PendingWrite = { key: SessionKey; handle: string; owner: string; sealed: string; life: TokenLife };
 
-export type LateSaves = {
-  /** Offers a token set to the store, again and again, until it is taken or refused. */
-  offer(save: LateSave): void;
+export type PendingWrites = {
+  /** Retries the write in the background until the store accepts or rejects it, for at most `retryForMs`. */
+  enqueue(write: PendingWrite): void;
   /**
-   * Before anybody here spends that session's refresh token again: it may be the spent one.
-   * @throws GatewayError store_unavailable while the store still cannot take it
+   * Writes the session's pending token set now. Required before its refresh token is spent: the stored one may be the
+   * spent one. No effect without a pending write.
+   * @throws GatewayError store_unavailable; the write stays in the queue
    */
-  settle(key: SessionKey): Promise<void>;
-  /** When nothing is waiting any more. */
-  settled(): Promise<void>;
+  flush(key: SessionKey): Promise<void>;
+  /** Resolves when the queue is empty. */
+  whenEmpty(): Promise<void>;
 };
 
-type Parts = { store: Pick<Store, "saveTokens">; log: Log; saveMs: number; everyMs: number };
+type Dependencies = { store: Pick<Store, "saveTokens">; log: Log; retryForMs: number; retryEveryMs: number };
 
-export function createPendingWrites({ store, log, saveMs, everyMs }: Parts): LateSaves {
-  const waiting = new Map<SessionKey, LateSave & { sinceMs: number }>();
-  const offering = new Set<Promise<void>>();
+export function createPendingWrites({ store, log, retryForMs, retryEveryMs }: Dependencies): PendingWrites {
+  const queue = new Map<SessionKey, PendingWrite & { enqueuedAtMs: number }>();
+  const retries = new Set<Promise<void>>();
 
-  const settle = async (key: SessionKey): Promise<void> => {
-    const save = waiting.get(key);
-    if (save === undefined) return;
-    const { owner, sealed, life, sinceMs } = save;
-    const lifeNow = typeof life === "number" ? Math.max(1, Math.round(life - (performance.now() - sinceMs))) : life;
-    const saved = await store.saveTokens(key, owner, sealed, lifeNow);
-    // Refused: the session has ended, somebody took over, or a write that we thought lost had gone through.
-    log.info(saved ? "a renewed token set was stored late" : "a late token set was not needed any more", {
-      session: save.handle,
-    });
-    waiting.delete(key);
+  const flush = async (key: SessionKey): Promise<void> => {
+    const write = queue.get(key);
+    if (write === undefined) return;
+    const { owner, sealed, life, enqueuedAtMs } = write;
+    const lifeNow =
+      typeof life === "number" ? Math.max(1, Math.round(life - (performance.now() - enqueuedAtMs))) : life;
+    const isSaved = await store.saveTokens(key, owner, sealed, lifeNow);
+    // Rejected: the session ended, another instance took over the lease, or the first write did reach the store.
+    log.info(isSaved ? "pending token write saved" : "pending token write superseded", { session: write.handle });
+    queue.delete(key);
   };
-  const keepOffering = async ({ key, handle }: LateSave): Promise<void> => {
-    const giveUpAtMs = performance.now() + saveMs;
-    while (waiting.has(key) && performance.now() < giveUpAtMs) {
-      await sleep(everyMs);
-      // Still unavailable: offered again.
-      await settle(key).catch(() => undefined);
+  const retry = async ({ key, handle }: PendingWrite): Promise<void> => {
+    const giveUpAtMs = performance.now() + retryForMs;
+    while (queue.has(key) && performance.now() < giveUpAtMs) {
+      await sleep(retryEveryMs);
+      await flush(key).catch(() => undefined);
     }
-    if (!waiting.delete(key)) return;
-    log.error("a renewed token set could not be stored: its user will have to log in again", { session: handle });
+    if (!queue.delete(key)) return;
+    log.error("pending token write dropped, the user must log in again", { session: handle });
   };
   return {
-    offer(save) {
-      waiting.set(save.key, { ...save, sinceMs: performance.now() });
-      const offers = keepOffering(save).finally(() => offering.delete(offers));
-      offering.add(offers);
+    enqueue(write) {
+      queue.set(write.key, { ...write, enqueuedAtMs: performance.now() });
+      const retrying = retry(write).finally(() => retries.delete(retrying));
+      retries.add(retrying);
     },
-    settle,
-    settled: async () => void (await Promise.allSettled(offering)),
+    flush,
+    whenEmpty: async () => void (await Promise.allSettled(retries)),
   };
 }

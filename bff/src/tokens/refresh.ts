@@ -1,39 +1,48 @@
-// Spending a refresh token at most once over all instances (I4): the lease, the fence, and what each outcome means.
+// Token refresh: single-flight in the process, then a lease with fencing token over all instances, so that each refresh
+// token is spent at most once (I4). In reading order:
+//   accessTokenFor     returns the access token while it is usable, otherwise waits for the refresh in flight
+//   refresh            acquires the session's lease, or waits for the result of its holder
+//   refreshUnderLease  rate limit, token request, then one function per outcome
+// Every write names the owner of the lease; the store rejects it once the lease has passed to another owner.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GatewayError } from "../errors.ts";
+import type { MaybePromise } from "../lib/maybe-promise.ts";
+import { singleFlight } from "../lib/single-flight.ts";
 import type { Log } from "../logging/log.ts";
 import type { EndReason, SessionKey, Store } from "../store/store.ts";
-import { createPendingWrites, type LateSaves } from "./pending-writes.ts";
-import { tokenLifeOf, tokenSetFrom, type TokenGrant, type TokenSet } from "./token-set.ts";
+import { createBackgroundRefresh } from "./background-refresh.ts";
+import { createPendingWrites, type PendingWrites } from "./pending-writes.ts";
+import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
+import { isDue, tokenLifeOf, tokenSetFrom, type SharedClock, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 
 export type AccessTokenResult =
   | { kind: "ready"; accessToken: string }
-  /** The session is over, or must be: 401. */
+  /** The session has ended, or must be ended: 401. */
   | { kind: "signed-out"; reason: "no-tokens" | "refresh-rejected" }
   /** The session is kept: 503. */
   | { kind: "unavailable"; retryAfterSeconds: number };
 
-/** What the provider made of a refresh token. */
+/** Result of one token request with a refresh token (RFC 6749 §6). */
 export type RefreshOutcome =
   | { kind: "renewed"; grant: TokenGrant }
-  /** The provider refuses the token for good, or renewed it for somebody else. */
+  /** Only a new login can help: the provider rejected the refresh token, or renewed it for another user. */
   | { kind: "rejected"; reason: string }
-  /** The request certainly did not spend it: refused connection, wrong client secret, too many requests. */
+  /** The refresh token is not spent: connection refused, wrong client secret, rate limit of the provider. */
   | { kind: "unspent"; reason: string }
-  /** It was spent for tokens that cannot be used: the provider's configuration is wrong. A successor may be in it. */
+  /** It is spent, for tokens that the gateway cannot use: a wrong configuration of the provider. */
   | { kind: "unusable"; reason: string; refreshToken: string | undefined }
-  /** It may have been spent: time-out, reset, an answer that makes no sense. */
+  /** It may be spent: timeout, connection reset, malformed response. */
   | { kind: "unknown"; reason: string };
 
-export type SpendRefreshToken = (
+/** The token request. Never throws. */
+export type RefreshAtProvider = (
   refreshToken: string,
   of: { issuer: string; subject: string },
 ) => Promise<RefreshOutcome>;
 
-/** A session together with the token set that was just read with it. */
-export type SpendingSession = {
+/** A session with the token set of the same read. */
+export type RefreshableSession = {
   sessionId: string;
   key: SessionKey;
   handle: string;
@@ -43,114 +52,158 @@ export type SpendingSession = {
   tokenVersion: number;
 };
 
-export type RefreshParts = {
+export type RefreshDependencies = {
   store: Store;
   vault: Vault;
   log: Log;
-  spend: SpendRefreshToken;
-  /** Waits until the provider may be asked. @returns false where that is too far off. */
-  acquireSlot: () => Promise<boolean>;
+  provider: { refresh: RefreshAtProvider };
+  rateLimiter: Pick<RefreshRateLimiter, "acquireSlot">;
   endSession: (key: SessionKey, reason: EndReason) => Promise<boolean>;
   onOutcome?: (outcome: RefreshOutcome["kind"] | "fenced") => void;
   timing: RefreshTiming;
 };
 
 export type RefreshTiming = {
-  /** Longer than one call to the provider may take; a holder that lives renews it besides. */
+  /** Longer than one token request takes; its holder also renews the lease every third of it. */
   leaseMs: number;
-  /** A lease that ran out is left to its holder for so long, once somebody noticed: Redis may just have come back. */
+  /** An expired lease passes to another owner only this long after its expiry was first seen: the store may be late. */
   graceMs: number;
-  /** How often those who wait look for the winner's result. */
+  /** How often an instance without the lease reads the holder's result. */
   pollMs: number;
-  /** Longest that a request waits for a refresh: the provider's deadline plus a margin. */
+  /** Longest that a request waits for a refresh: the provider's timeout plus a margin. */
   waitMs: number;
-  /** How long a token set that could not be stored is kept and offered again. */
-  saveMs: number;
+  /** How long a token set that the store could not save is retried. */
+  retryWritesMs: number;
 };
 
 export function refreshTiming(providerTimeoutMs: number): RefreshTiming {
   const leaseMs = providerTimeoutMs + 2_000;
-  return { leaseMs, graceMs: 2_000, pollMs: 25, waitMs: leaseMs, saveMs: 300_000 };
+  return { leaseMs, graceMs: 2_000, pollMs: 25, waitMs: leaseMs, retryWritesMs: 300_000 };
+}
+
+type AccessTokenDependencies = {
+  refresh: (session: RefreshableSession) => Promise<AccessTokenResult>;
+  rateLimiter: Pick<RefreshRateLimiter, "nextSlotInMs" | "intervalMs">;
+  /** Longest that a request waits. The refresh continues after that. */
+  waitMs: number;
+  clock: SharedClock;
+};
+
+export function createAccessTokenFor({ refresh, rateLimiter, waitMs, clock }: AccessTokenDependencies) {
+  const refreshOnce = singleFlight(refresh, ({ key }: RefreshableSession) => key);
+  const refreshInBackground = createBackgroundRefresh({ refreshOnce, rateLimiter, now: clock.nowMs });
+
+  /**
+   * Synchronous while the access token is usable; from its `refreshAtMs` on it is also renewed in the background.
+   * @throws GatewayError store_unavailable, from a refresh that the caller waits for
+   */
+  return function accessTokenFor(session: RefreshableSession): MaybePromise<AccessTokenResult> {
+    const { tokens } = session;
+    if (clock.nowMs() < tokens.usableUntilMs) {
+      if (isDue(tokens, clock) && tokens.refreshToken !== undefined) refreshInBackground(session);
+      return { kind: "ready", accessToken: tokens.accessToken };
+    }
+    if (tokens.refreshToken === undefined) return NO_TOKENS;
+    return withDeadline(refreshOnce(session), waitMs);
+  };
+}
+
+function withDeadline(refreshing: Promise<AccessTokenResult>, waitMs: number): Promise<AccessTokenResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<AccessTokenResult>((resolve) => {
+    timer = setTimeout(() => resolve({ kind: "unavailable", retryAfterSeconds: 5 }), waitMs);
+  });
+  return Promise.race([refreshing, timeout]).finally(() => clearTimeout(timer));
 }
 
 export type Refresh = {
-  /** @throws GatewayError store_unavailable; the session and its refresh token are then untouched. */
-  (session: SpendingSession): Promise<AccessTokenResult>;
-  /** When nothing is being spent, and no result waits for the store: before the process may end. */
+  /** @throws GatewayError store_unavailable; a token set that was already renewed is saved later */
+  (session: RefreshableSession): Promise<AccessTokenResult>;
+  /** Resolves when no refresh is in flight and no write is pending, so that the process can exit without losing one. */
   settled(): Promise<void>;
 };
 
-export function createRefresh(options: RefreshParts): Refresh {
-  const { store, vault, log, timing } = options;
-  const pendingWrites = createPendingWrites({ store, log, saveMs: timing.saveMs, everyMs: timing.pollMs * 4 });
-  const parts: Parts = { ...options, pendingWrites };
-  const running = new Set<Promise<unknown>>();
+export function createRefresh(dependencies: RefreshDependencies): Refresh {
+  const { store, vault, log, timing } = dependencies;
+  const { leaseMs, graceMs, pollMs, waitMs, retryWritesMs } = timing;
+  const pendingWrites = createPendingWrites({ store, log, retryForMs: retryWritesMs, retryEveryMs: pollMs * 4 });
+  const inFlight = new Set<Promise<unknown>>();
 
-  const refresh = async (session: SpendingSession): Promise<AccessTokenResult> => {
+  const refreshOrAwaitHolder = async (session: RefreshableSession): Promise<AccessTokenResult> => {
     const owner = randomBytes(12).toString("base64url");
-    const { leaseMs, graceMs, pollMs, waitMs } = timing;
     const giveUpAtMs = performance.now() + waitMs;
-    await pendingWrites.settle(session.key);
+    await pendingWrites.flush(session.key);
     let current = session;
     while (performance.now() < giveUpAtMs) {
       const { tokenVersion } = current;
       const claimedAtMs = performance.now();
       const claim = await store.claimRefresh(session.key, { owner, tokenVersion, leaseMs, graceMs });
       if (claim.kind === "gone") return NO_TOKENS;
-      if (claim.kind === "claimed")
-        return spendUnderLease(parts, current, { owner, claimedAtMs, afterUnknown: claim.afterUnknown });
+      if (claim.kind === "claimed") {
+        const lease = { owner, claimedAtMs, afterUnknown: claim.afterUnknown };
+        return refreshUnderLease({ ...dependencies, pendingWrites }, current, lease);
+      }
       if (claim.kind === "busy") {
         await sleep(Math.min(pollMs, claim.leaseMs));
         continue;
       }
       const tokens = vault.open(claim.stored.tokens, session.sessionId);
       if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : KEY_NOT_AVAILABLE;
-      if (store.nowMs() < tokens.usableUntilMs) return { kind: "ready", accessToken: tokens.accessToken };
+      if (store.nowMs() < tokens.usableUntilMs) return ready(tokens);
       current = { ...session, tokens, tokenVersion: claim.stored.tokenVersion };
     }
     return { kind: "unavailable", retryAfterSeconds: 1 };
   };
-  const tracked = (session: SpendingSession): Promise<AccessTokenResult> => {
-    const flight = refresh(session).finally(() => running.delete(flight));
-    running.add(flight);
-    return flight;
+  const refresh = (session: RefreshableSession): Promise<AccessTokenResult> => {
+    const refreshing = refreshOrAwaitHolder(session).finally(() => inFlight.delete(refreshing));
+    inFlight.add(refreshing);
+    return refreshing;
   };
   const settled = async (): Promise<void> => {
-    await Promise.allSettled(running);
-    await pendingWrites.settled();
+    await Promise.allSettled(inFlight);
+    await pendingWrites.whenEmpty();
   };
-  return Object.assign(tracked, { settled });
+  return Object.assign(refresh, { settled });
 }
 
-type Parts = RefreshParts & { pendingWrites: LateSaves };
+type Context = RefreshDependencies & { pendingWrites: PendingWrites };
+/** `afterUnknown`: the previous holder never reported an outcome, so the refresh token may be spent already. */
 type Lease = { owner: string; claimedAtMs: number; afterUnknown: boolean };
 
-async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Lease): Promise<AccessTokenResult> {
-  const { store, timing, log } = parts;
+async function refreshUnderLease(
+  context: Context,
+  session: RefreshableSession,
+  lease: Lease,
+): Promise<AccessTokenResult> {
+  const { store, timing, log, provider } = context;
   const renewal = setInterval(() => {
-    // A missed renewal is not fatal: the fence decides when the result is stored.
+    // A failed renewal is not fatal: the fencing token decides when the result is saved.
     store.renewRefresh(session.key, lease.owner, timing.leaseMs).catch(() => undefined);
   }, timing.leaseMs / 3);
   try {
-    if (!(await acquireSlot(parts, session, lease.owner))) return { kind: "unavailable", retryAfterSeconds: 30 };
-    // A process that stood still or waited since its claim may have lost the lease: ask before anything is spent.
+    if (!(await acquireSlotOrRelease(context, session, lease))) return { kind: "unavailable", retryAfterSeconds: 30 };
+    // A process that was suspended, or waited for its slot, may have lost the lease: check before the token is spent.
     if (performance.now() - lease.claimedAtMs > timing.leaseMs / 2)
       if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return LEASE_LOST;
     const { refreshToken = "" } = session.tokens;
-    const outcome = await parts.spend(refreshToken, { issuer: session.issuer, subject: session.subject });
-    parts.onOutcome?.(outcome.kind);
+    const outcome = await provider.refresh(refreshToken, { issuer: session.issuer, subject: session.subject });
+    context.onOutcome?.(outcome.kind);
     switch (outcome.kind) {
       case "renewed":
-        return await saveRenewed(parts, session, lease.owner, outcome.grant);
+        return await saveRenewed(context, session, lease.owner, outcome.grant);
       case "rejected":
-        return await settleRejected(parts, session, { ...lease, reason: outcome.reason });
+        return await endRejected(context, session, { ...lease, reason: outcome.reason });
       case "unusable":
-        return await keepSuccessor(parts, session, lease.owner, outcome);
+        return await saveSuccessor(context, session, lease.owner, outcome);
       case "unspent":
       case "unknown":
         if (outcome.kind === "unknown")
           log.security("refresh_outcome_unknown", { session: session.handle, reason: outcome.reason });
-        else log.warn("the provider did not take a refresh", { session: session.handle, reason: outcome.reason });
+        else
+          log.warn("token refresh failed, refresh token not spent", {
+            session: session.handle,
+            reason: outcome.reason,
+          });
         await store.releaseRefresh(session.key, lease.owner, outcome.kind);
         return { kind: "unavailable", retryAfterSeconds: 1 };
     }
@@ -159,109 +212,100 @@ async function spendUnderLease(parts: Parts, session: SpendingSession, lease: Le
   }
 }
 
-/** Without a turn nothing is spent, and anyone may try again. */
-async function acquireSlot(
-  { store, acquireSlot: take }: Parts,
-  { key }: SpendingSession,
-  owner: string,
+/** Without a slot the lease is released, so that the next request can acquire it. */
+async function acquireSlotOrRelease(
+  { store, rateLimiter }: Context,
+  { key }: RefreshableSession,
+  { owner }: Lease,
 ): Promise<boolean> {
-  const giveBack = () => store.releaseRefresh(key, owner, "unspent");
+  const release = () => store.releaseRefresh(key, owner, "unspent");
   try {
-    if (await take()) return true;
+    if (await rateLimiter.acquireSlot()) return true;
   } catch (error) {
-    await giveBack().catch(() => undefined);
+    await release().catch(() => undefined);
     throw error;
   }
-  await giveBack();
+  await release();
   return false;
 }
 
 const NO_TOKENS: AccessTokenResult = { kind: "signed-out", reason: "no-tokens" };
-/** I5: another instance has renewed them under a master key that this one has not got yet, or no more. */
+/** I5: the token set is sealed with a master key that this instance has not loaded yet, or no longer has. */
 const KEY_NOT_AVAILABLE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 5 };
 const LEASE_LOST: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };
 
-/** The old refresh token is spent: what was got for it is offered to the store until it takes it. */
-async function saveRenewed(parts: Parts, session: SpendingSession, owner: string, grant: TokenGrant) {
-  const nowMs = parts.store.nowMs();
+/** The old refresh token is spent: a write that fails is retried from the queue of pending writes. */
+async function saveRenewed(context: Context, session: RefreshableSession, owner: string, grant: TokenGrant) {
+  const nowMs = context.store.nowMs();
   const tokens = tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() });
-  const sealed = parts.vault.seal(tokens, session.sessionId);
+  const sealed = context.vault.seal(tokens, session.sessionId);
   const life = tokenLifeOf(grant, session.tokens.refreshToken !== undefined);
   try {
-    if (await parts.store.saveTokens(session.key, owner, sealed, life)) return readyWith(tokens);
+    if (await context.store.saveTokens(session.key, owner, sealed, life)) return ready(tokens);
   } catch (error) {
-    // Those who wait get their 503 now; the result is not lost with them.
-    parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life });
+    context.pendingWrites.enqueue({ key: session.key, handle: session.handle, owner, sealed, life });
     throw error;
   }
-  return afterFence(parts, session, sealed);
+  return afterFenced(context, session, sealed);
 }
 
 /**
- * The session goes on with the refresh token that it was given, so that it recovers once the provider is corrected (I5):
- * a new login would be refused for the same reason. The access token stays the expired one.
+ * Keeps the session with the new refresh token and the expired access token, so that it recovers once the provider's
+ * configuration is corrected (I5). A new login would fail for the same reason.
  */
-async function keepSuccessor(
-  parts: Parts,
-  session: SpendingSession,
+async function saveSuccessor(
+  context: Context,
+  session: RefreshableSession,
   owner: string,
   { refreshToken, reason }: Extract<RefreshOutcome, { kind: "unusable" }>,
 ): Promise<AccessTokenResult> {
-  const { store, log } = parts;
-  log.error("the provider renewed a session with tokens that cannot be used", { session: session.handle, reason });
+  const { store, log } = context;
+  log.error("token refresh returned unusable tokens", { session: session.handle, reason });
   if (refreshToken === undefined) await store.releaseRefresh(session.key, owner, "unspent");
   else {
-    const sealed = parts.vault.seal({ ...session.tokens, refreshToken }, session.sessionId);
+    const sealed = context.vault.seal({ ...session.tokens, refreshToken }, session.sessionId);
     try {
       await store.saveTokens(session.key, owner, sealed);
     } catch (error) {
-      parts.pendingWrites.offer({ key: session.key, handle: session.handle, owner, sealed, life: "unchanged" });
+      context.pendingWrites.enqueue({ key: session.key, handle: session.handle, owner, sealed, life: "unchanged" });
       throw error;
     }
   }
   return { kind: "unavailable", retryAfterSeconds: 30 };
 }
 
-/** The write was refused: the session ended, or somebody else took over, or our own write went through unheard. */
-async function afterFence(parts: Parts, session: SpendingSession, sealed: string): Promise<AccessTokenResult> {
-  const stored = await parts.store.read(session.key);
+/** The store rejected the write: session ended, lease lost, or an earlier copy of the same write had succeeded. */
+async function afterFenced(context: Context, session: RefreshableSession, sealed: string): Promise<AccessTokenResult> {
+  const stored = await context.store.read(session.key);
   if (stored === undefined) return NO_TOKENS;
-  const tokens = parts.vault.open(stored.tokens, session.sessionId);
-  if (stored.tokens !== sealed) parts.onOutcome?.("fenced");
-  if (tokens !== undefined && parts.store.nowMs() < tokens.usableUntilMs) return readyWith(tokens);
+  const tokens = context.vault.open(stored.tokens, session.sessionId);
+  if (stored.tokens !== sealed) context.onOutcome?.("fenced");
+  if (tokens !== undefined && context.store.nowMs() < tokens.usableUntilMs) return ready(tokens);
   return { kind: "unavailable", retryAfterSeconds: 1 };
 }
 
-/** Only where nobody else has renewed the tokens in the meantime does a refusal end the session. */
-async function settleRejected(
-  parts: Parts,
-  session: SpendingSession,
+/** Ends the session unless another instance has renewed its tokens in the meantime. */
+async function endRejected(
+  context: Context,
+  session: RefreshableSession,
   { afterUnknown, reason }: Lease & { reason: string },
 ): Promise<AccessTokenResult> {
-  const stored = await parts.store.read(session.key);
+  const { store, vault, log } = context;
+  const stored = await store.read(session.key);
   if (stored !== undefined && stored.tokenVersion !== session.tokenVersion) {
-    const tokens = parts.vault.open(stored.tokens, session.sessionId);
-    if (tokens !== undefined) return readyWith(tokens);
-    if (!parts.vault.hasKeyOf(stored.tokens)) return KEY_NOT_AVAILABLE;
+    const tokens = vault.open(stored.tokens, session.sessionId);
+    if (tokens !== undefined) return ready(tokens);
+    if (!vault.hasKeyOf(stored.tokens)) return KEY_NOT_AVAILABLE;
   }
-  parts.log.security("refresh_rejected", {
+  log.security("refresh_rejected", {
     session: session.handle,
     subject: session.subject,
-    reason: afterUnknown ? `${reason}, after an attempt whose outcome is unknown` : reason,
+    reason: afterUnknown ? `${reason} (the outcome of a previous attempt is unknown)` : reason,
   });
-  await parts.endSession(session.key, "refresh_rejected");
+  await context.endSession(session.key, "refresh_rejected");
   return { kind: "signed-out", reason: "refresh-rejected" };
 }
 
-function readyWith(tokens: TokenSet): AccessTokenResult {
+function ready(tokens: TokenSet): AccessTokenResult {
   return { kind: "ready", accessToken: tokens.accessToken };
-}
-
-/** The answer for a result that is not ready. */
-export function tokenError(result: Exclude<AccessTokenResult, { kind: "ready" }>): GatewayError {
-  if (result.kind === "signed-out") return new GatewayError("session_expired", { reason: result.reason });
-  return new GatewayError("provider_unavailable", {
-    retryAfterSeconds: result.retryAfterSeconds,
-    reason: "the access token has expired and could not be renewed yet",
-  });
 }

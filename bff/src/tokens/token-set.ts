@@ -1,16 +1,15 @@
-// The tokens of one session and the two moments that matter: when to renew them, and until when they can be used.
-
+// Token set: the tokens of one session, when to renew them, and until when the access token is used.
 import type { Store, TokenLife } from "../store/store.ts";
 
-/** What the provider granted, in our words: no wire names, no relative times. */
+/** A successful token response (RFC 6749 §5.1), checked and with our names. */
 export type TokenGrant = {
   accessToken: string;
-  /** Undefined on a refresh means: keep the old one (RFC 6749 §6). */
+  /** Undefined in a refresh response: the old one stays valid (RFC 6749 §6). */
   refreshToken: string | undefined;
   idToken: string | undefined;
-  /** Undefined where the provider does not say. */
+  /** Lifetime of the access token. Undefined where the response has none. */
   expiresInSeconds: number | undefined;
-  /** Of the refresh token, as Keycloak tells; undefined where the provider does not say, or it does not run out. */
+  /** Lifetime of the refresh token (Keycloak). Undefined where the response has none, or the token does not expire. */
   refreshExpiresInSeconds?: number | undefined;
   scope: string | undefined;
 };
@@ -18,41 +17,44 @@ export type TokenGrant = {
 export type TokenSet = {
   accessToken: string;
   refreshToken: string | undefined;
-  /** For `id_token_hint` at logout, nothing else. */
+  /** Used only as `id_token_hint` at logout. */
   idToken: string;
   scope: string;
-  /** By the store's clock, as the next: from here on it is renewed in the background. */
+  /** Background renewal begins here. All times by the store's clock, milliseconds since the epoch. */
   refreshAtMs: number;
-  /** From here on nobody may be handed it: a margin before its expiry, for the way to the upstream. */
+  /** The access token is not used from here on: its expiry minus a margin for the way to the upstream. */
   usableUntilMs: number;
-  /** By the same clock. Missing in what an older release stored. */
+  /** Missing in token sets of an older release. */
   storedAtMs?: number;
 };
 
-/** The clock that all instances share: another one of them may have stored the tokens. */
+/** The clock that all instances share, because any of them may have stored the tokens. */
 export type SharedClock = Pick<Store, "nowMs" | "setBackAtMs">;
 
-/** Where the provider states no lifetime, or less than can be kept to: every request would be a refresh. */
+/** Used where the response has no lifetime, or one below the shortest: every request would be a refresh. */
 const ASSUMED_LIFETIME_SECONDS = 60;
 const SHORTEST_LIFETIME_SECONDS = 1;
 const LONGEST_EARLY_WINDOW_MS = 60_000;
 const LONGEST_MARGIN_MS = 5_000;
-/** Two instances know the store's clock less exactly than this only where it takes seconds to answer. */
+/** Two instances may differ by this much on the store's time; more only if the store takes seconds to respond. */
 const CLOCK_ERROR_MS = 2_000;
 
 /**
- * @param random 0 to 1. Sessions that logged in together must not refresh together, so the early window of the last
- * quarter of the lifetime (at most a minute) varies by ±40 %.
+ * Background renewal begins in the last quarter of the lifetime, at most a minute before its end. This window varies by
+ * ±40 % (jitter), so that sessions that log in at the same moment do not refresh at the same moment.
+ * @param previous the token set that the grant renews; undefined at a login
+ * @param clock `random`: 0 to 1
  */
 export function tokenSetFrom(
   grant: TokenGrant,
   previous: Pick<TokenSet, "refreshToken" | "idToken" | "scope"> | undefined,
   clock: { nowMs: number; random: number },
 ): TokenSet {
-  // A login's token that has expired already is renewed at its first use; what a renewal grants has to last.
+  // At a login, an access token that has already expired is renewed at its first use. Without a previous token set a
+  // lifetime of 0 is therefore kept; a renewed token gets the assumed lifetime.
   const isRenewable = previous === undefined && grant.refreshToken !== undefined;
   const lifetimeMs = (isRenewable ? (grant.expiresInSeconds ?? ASSUMED_LIFETIME_SECONDS) : lifetimeOf(grant)) * 1000;
-  // A refresh token that runs out before the access token has to be spent before that.
+  // A refresh token that expires before the access token must be spent before it expires.
   const renewMs = Math.min(lifetimeMs, (grant.refreshExpiresInSeconds ?? Infinity) * 1000);
   const earlyMs = Math.min(LONGEST_EARLY_WINDOW_MS, renewMs / 4) * (0.6 + 0.8 * clock.random);
   const usableUntilMs = clock.nowMs + lifetimeMs - Math.min(LONGEST_MARGIN_MS, lifetimeMs / 10);
@@ -72,8 +74,8 @@ function lifetimeOf({ expiresInSeconds = 0 }: TokenGrant): number {
 }
 
 /**
- * Is it to be renewed, although it can be used? Also where it was stored before the store's clock was set back: then it
- * expires before `usableUntilMs` says so.
+ * Whether a usable token set should be renewed: its `refreshAtMs` has passed, or it was stored before the store's clock
+ * was set back and expires before `usableUntilMs`.
  */
 export function isDue({ refreshAtMs, storedAtMs }: TokenSet, clock: SharedClock): boolean {
   const nowMs = clock.nowMs();
@@ -82,7 +84,11 @@ export function isDue({ refreshAtMs, storedAtMs }: TokenSet, clock: SharedClock)
   return storedAtMs > nowMs + CLOCK_ERROR_MS || storedAtMs < clock.setBackAtMs();
 }
 
-/** What a grant means for how long its session can go on: to the end of its refresh token, or of all that it has. */
+/**
+ * How long the session can live with this grant, in milliseconds: until its refresh token expires, or its access token
+ * where there is no refresh token.
+ * @returns "unchanged" if the response keeps the old refresh token, "unknown" if the new one states no lifetime
+ */
 export function tokenLifeOf(grant: TokenGrant, hadRefreshToken: boolean): TokenLife {
   const { refreshToken, refreshExpiresInSeconds } = grant;
   if (refreshToken === undefined && !hadRefreshToken) return Math.ceil(lifetimeOf(grant) * 1000);

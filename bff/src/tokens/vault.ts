@@ -1,5 +1,5 @@
-// Encryption of token sets. The key of each is derived from the session id too, so that a dump of Redis together with the
-// master keys is useless without the browsers' cookies.
+// Vault: encrypts token sets (AES-256-GCM) under a key derived from master key, application and session id. A dump of
+// Redis together with the master keys is useless without the browsers' cookies.
 import type { SealerFactory } from "../lib/encryption.ts";
 import type { TokenSet } from "./token-set.ts";
 

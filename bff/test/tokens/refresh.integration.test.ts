@@ -1,14 +1,14 @@
-// Spending a refresh token: several gateways (each its own refresh and connection) on one real Redis.
+// Refresh under a lease: several gateways, each with its own connection, on one real Redis.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
-import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import {
+  createAccessTokenFor,
   createRefresh,
   type RefreshOutcome,
   type RefreshTiming,
-  type SpendingSession,
-  type SpendRefreshToken,
+  type RefreshableSession,
+  type RefreshAtProvider,
 } from "../../src/tokens/refresh.ts";
 import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
@@ -40,19 +40,19 @@ afterAll(async () => {
   await redis.stop();
 });
 
-const timing: RefreshTiming = { leaseMs: 300, graceMs: 50, pollMs: 10, waitMs: 5_000, saveMs: 5_000 };
+const timing: RefreshTiming = { leaseMs: 300, graceMs: 50, pollMs: 10, waitMs: 5_000, retryWritesMs: 5_000 };
 const vault = createVault(sealersOf(testKeys));
 
-/** A provider that rotates, and that gives nothing for a token it has seen before. */
+/** A provider with refresh token rotation: it rejects a refresh token that is used twice. */
 function rotatingProvider(delayMs = 20) {
   const spent: string[] = [];
-  const spend: SpendRefreshToken = async (refreshToken) => {
+  const refresh: RefreshAtProvider = async (refreshToken) => {
     const reused = spent.includes(refreshToken);
     spent.push(refreshToken);
     await sleep(delayMs);
     return reused ? { kind: "rejected", reason: "reuse" } : renewed(spent.length);
   };
-  return { spend, spent };
+  return { refresh, spent };
 }
 const renewed = (n: number): RefreshOutcome => ({
   kind: "renewed",
@@ -67,32 +67,32 @@ const renewed = (n: number): RefreshOutcome => ({
 
 function gateway(
   index: number,
-  spend: SpendRefreshToken,
+  refreshAtProvider: RefreshAtProvider,
   change: Partial<RefreshTiming> & { perSecond?: number; keys?: Buffer[] } = {},
 ) {
   const store = stores[index % stores.length]!;
-  const turns = createRefreshRateLimiter({ store, log: silentLog, perSecond: change.perSecond ?? 0 });
+  const rateLimiter = createRefreshRateLimiter({ store, log: silentLog, perSecond: change.perSecond ?? 0 });
   const ended: string[] = [];
   const refresh = createRefresh({
     store,
     vault: change.keys === undefined ? vault : createVault(sealersOf(change.keys)),
     log: silentLog,
-    spend,
-    acquireSlot: turns.take,
+    provider: { refresh: refreshAtProvider },
+    rateLimiter,
     timing: { ...timing, ...change },
     endSession: async (key, reason) => {
       ended.push(reason);
       return (await store.end(key, reason)) !== undefined;
     },
   });
-  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: 5_000, clock: store });
+  const accessTokenFor = createAccessTokenFor({ refresh, rateLimiter, waitMs: 5_000, clock: store });
   return { refresh, accessTokenFor, ended, store };
 }
 
-describe("the refresh", () => {
-  it("spends the refresh token once for 300 parallel requests over three gateways", async () => {
+describe("refresh", () => {
+  it("I4: 300 concurrent requests over three gateways spend the refresh token once", async () => {
     const provider = rotatingProvider(120);
-    const gateways = [0, 1, 2].map((n) => gateway(n, provider.spend));
+    const gateways = [0, 1, 2].map((n) => gateway(n, provider.refresh));
     const session = await storeSession(stores[0]!);
     const results = await Promise.all(
       Array.from({ length: 300 }, async (_, n) => gateways[n % 3]!.accessTokenFor({ ...session })),
@@ -103,8 +103,8 @@ describe("the refresh", () => {
     );
   });
 
-  it("does not make sessions that were renewed together due together", async () => {
-    const { refresh, store } = gateway(0, rotatingProvider().spend);
+  it("sessions that are renewed at the same moment become due at different moments", async () => {
+    const { refresh, store } = gateway(0, rotatingProvider().refresh);
     const sessions = await Promise.all(
       Array.from({ length: 8 }, (_, n) => storeSession(store, expiredTokens(`r-${n}`))),
     );
@@ -116,28 +116,28 @@ describe("the refresh", () => {
     expect(new Set(await Promise.all(earlyMs)).size).toBe(8);
   });
 
-  it("holds its lease while the provider takes longer than the lease", async () => {
+  it("the holder renews its lease while the provider takes longer than the lease", async () => {
     const provider = rotatingProvider(timing.leaseMs * 4);
     const session = await storeSession(stores[0]!);
     const [first, second] = await Promise.all([
-      gateway(0, provider.spend).refresh(session),
-      gateway(1, provider.spend).refresh(session),
+      gateway(0, provider.refresh).refresh(session),
+      gateway(1, provider.refresh).refresh(session),
     ]);
     expect(provider.spent).toHaveLength(1);
     expect([first!.kind, second!.kind]).toEqual(["ready", "ready"]);
   });
 
-  it("uses a live token without asking anybody, and renews it early in the background", async () => {
+  it("a token that is due is returned at once and renewed in the background", async () => {
     const provider = rotatingProvider();
-    const { accessTokenFor, store } = gateway(0, provider.spend);
-    const live = { ...expiredTokens(), refreshAtMs: Date.now() - 1, usableUntilMs: Date.now() + 60_000 };
-    const session = await storeSession(store, live);
+    const { accessTokenFor, store } = gateway(0, provider.refresh);
+    const due = { ...expiredTokens(), refreshAtMs: Date.now() - 1, usableUntilMs: Date.now() + 60_000 };
+    const session = await storeSession(store, due);
     expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-1" });
     await expect.poll(async () => (await store.read(session.key))?.tokenVersion).toBe(2);
     expect(provider.spent).toEqual(["refresh-1"]);
   });
 
-  it("ends the session when the provider refuses, with its reason", async () => {
+  it("a refresh that the provider rejects ends the session with reason refresh_rejected", async () => {
     const { refresh, ended, store } = gateway(0, async () => ({ kind: "rejected", reason: "invalid_grant" }));
     const session = await storeSession(store);
     expect(await refresh(session)).toEqual({ kind: "signed-out", reason: "refresh-rejected" });
@@ -145,10 +145,10 @@ describe("the refresh", () => {
     expect(await store.endReason(session.key)).toBe("refresh_rejected");
   });
 
-  it("keeps the session when somebody else has renewed it before the refusal came", async () => {
+  it("a rejected refresh keeps a session that another instance has renewed in the meantime", async () => {
     const session = await storeSession(stores[0]!);
     const { refresh, ended, store } = gateway(0, async () => {
-      // A holder that was paused: its lease is taken over and the successor's result is stored.
+      // The holder is suspended: another owner takes over its lease and saves a token set.
       await expect
         .poll(() =>
           stores[1]!.claimRefresh(session.key, { owner: "other", tokenVersion: 1, leaseMs: 5_000, graceMs: 50 }),
@@ -158,15 +158,15 @@ describe("the refresh", () => {
       await stores[1]!.saveTokens(session.key, "other", vault.seal(tokens, session.sessionId));
       return { kind: "rejected", reason: "invalid_grant" };
     });
-    await breakRenewal(store, async () => {
+    await withoutRenewal(store, async () => {
       expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-2" });
     });
     expect(ended).toEqual([]);
   });
 
-  it("I5: keeps a session that another instance has renewed under a key that this one has not got", async () => {
-    const keys = { keys: [Buffer.from("a-new-key-that-others-have-not-0"), ...testKeys] };
-    const renewElsewhere = async (session: SpendingSession) =>
+  it("I5: a session that another instance renewed under an unknown master key is kept (503)", async () => {
+    const keys = { keys: [Buffer.from("key-that-only-one-instance-has-1"), ...testKeys] };
+    const renewElsewhere = async (session: RefreshableSession) =>
       expect((await gateway(1, async () => renewed(1), keys).refresh(session)).kind).toBe("ready");
     const unavailable = { kind: "unavailable", retryAfterSeconds: 5 };
 
@@ -180,13 +180,13 @@ describe("the refresh", () => {
       await renewElsewhere(renewedMeanwhile);
       return { kind: "rejected", reason: "invalid_grant" };
     });
-    await breakRenewal(refused.store, async () => {
+    await withoutRenewal(refused.store, async () => {
       expect(await refused.refresh(renewedMeanwhile)).toEqual(unavailable);
     });
     expect([...late.ended, ...refused.ended]).toEqual([]);
   });
 
-  it("refuses the late write of a holder that lost its lease", async () => {
+  it("a holder that lost its lease cannot write (fencing)", async () => {
     const session = await storeSession(stores[0]!);
     const { refresh, store } = gateway(0, async () => {
       await expect
@@ -196,13 +196,13 @@ describe("the refresh", () => {
         .toMatchObject({ kind: "claimed" });
       return renewed(9);
     });
-    await breakRenewal(store, async () => {
+    await withoutRenewal(store, async () => {
       expect(await refresh(session)).toMatchObject({ kind: "unavailable" });
     });
     expect((await store.read(session.key))?.tokenVersion).toBe(1);
   });
 
-  it("does not bring back a session that ended while its refresh was under way", async () => {
+  it("a session that ends during its refresh stays ended", async () => {
     const session = await storeSession(stores[0]!);
     const { refresh, store } = gateway(0, async () => {
       await stores[1]!.end(session.key, "logout");
@@ -213,9 +213,9 @@ describe("the refresh", () => {
   });
 
   it.each([
-    ["unspent", "a provider that is down"],
-    ["unknown", "a broken connection"],
-  ] as const)("keeps the session after an attempt that was %s (%s), and tries again", async (kind, _fault) => {
+    ["unspent", "provider is down"],
+    ["unknown", "connection reset"],
+  ] as const)("an attempt with outcome %s (%s) keeps the session, and the next one succeeds", async (kind, _fault) => {
     const outcomes: RefreshOutcome[] = [{ kind, reason: "test" }, renewed(2)];
     const { refresh, ended, store } = gateway(0, async () => outcomes.shift()!);
     const session = await storeSession(store);
@@ -224,7 +224,7 @@ describe("the refresh", () => {
     expect(ended).toEqual([]);
   });
 
-  it("makes one further attempt after its holder was killed", async () => {
+  it("one further attempt is made after the holder of the lease was killed", async () => {
     const provider = rotatingProvider();
     const session = await storeSession(stores[0]!);
     await stores[0]!.claimRefresh(session.key, {
@@ -233,11 +233,11 @@ describe("the refresh", () => {
       leaseMs: timing.leaseMs,
       graceMs: 50,
     });
-    expect(await gateway(1, provider.spend).refresh(session)).toMatchObject({ kind: "ready" });
+    expect(await gateway(1, provider.refresh).refresh(session)).toMatchObject({ kind: "ready" });
     expect(provider.spent).toEqual(["refresh-1"]);
   });
 
-  it("keeps a renewed token set that Redis could not take, and stores it when Redis is back", async () => {
+  it("a renewed token set that Redis could not save is saved when Redis is back", async () => {
     const own = await startRedis();
     const store = createRedisStore({ application: testApplication, url: own.url, timeoutMs: 200 });
     await new Promise((ready) => store.client.once("ready", ready));
@@ -247,20 +247,22 @@ describe("the refresh", () => {
       store,
       vault,
       log: silentLog,
-      acquireSlot: async () => true,
-      // Offers are far apart: whether a request in between does right must not depend on luck.
+      rateLimiter: { acquireSlot: async () => true },
+      // Retries are far apart, so that the second request comes before the first retry.
       timing: { ...timing, leaseMs: 1, pollMs: 2_000 },
       endSession: async () => false,
-      spend: async () => {
-        spent += 1;
-        await own.kill();
-        return renewed(7);
+      provider: {
+        refresh: async () => {
+          spent += 1;
+          await own.kill();
+          return renewed(7);
+        },
       },
     });
     await expect(refresh(session)).rejects.toMatchObject({ code: "store_unavailable" });
     await own.start();
     await expect.poll(() => store.read(session.key).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
-    // The lease is long over, and this request comes before the next offer: it must not spend refresh-1 again.
+    // The lease has expired and the write is still pending: this request must not spend refresh-1 again.
     expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-new-7" });
     expect(vault.open((await store.read(session.key))!.tokens, session.sessionId)).toMatchObject({
       refreshToken: "refresh-new-7",
@@ -271,8 +273,8 @@ describe("the refresh", () => {
   });
 });
 
-/** As if the holder's process stood still: its renewals do not happen. */
-async function breakRenewal(store: { renewRefresh: unknown }, run: () => Promise<void>): Promise<void> {
+/** Simulates a suspended holder: its lease is not renewed. */
+async function withoutRenewal(store: { renewRefresh: unknown }, run: () => Promise<void>): Promise<void> {
   const original = store.renewRefresh;
   store.renewRefresh = async () => false;
   try {

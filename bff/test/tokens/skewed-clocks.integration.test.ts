@@ -1,10 +1,9 @@
-// Instances whose clocks are up to a minute apart spend the tokens that each other stored: on one real Redis, by its clock.
+// Clock skew: instances whose clocks differ by up to a minute share tokens on one real Redis, by the clock of Redis.
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
-import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
-import { createRefresh, type SpendingSession } from "../../src/tokens/refresh.ts";
+import { createAccessTokenFor, createRefresh, type RefreshableSession } from "../../src/tokens/refresh.ts";
 import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { isDue, tokenSetFrom } from "../../src/tokens/token-set.ts";
@@ -22,11 +21,11 @@ import { startTestSystem } from "@cloakroom/testkit/system.ts";
 let redis: TestRedis;
 let store: Awaited<ReturnType<typeof connect>>;
 const vault = createVault(sealersOf(testKeys));
-const timing = { leaseMs: 5_000, graceMs: 50, pollMs: 10, waitMs: 5_000, saveMs: 5_000 };
-/** Shorter than the clocks are off. */
+const timing = { leaseMs: 5_000, graceMs: 50, pollMs: 10, waitMs: 5_000, retryWritesMs: 5_000 };
+/** Shorter than the clock skew. */
 const LIFETIME_SECONDS = 25;
 const USABLE_MS = 22_500;
-/** Less than the clocks are off, more than a machine is slow. */
+/** Less than the clock skew, more than a slow machine needs. */
 const NEAR_MS = 15_000;
 
 async function connect(url: string) {
@@ -45,8 +44,8 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** From now on this process is an instance whose own clock is off by so much. */
-function becomeInstance(offSeconds: number): void {
+/** Shifts the local clock of this process. */
+function shiftLocalClock(offSeconds: number): void {
   vi.restoreAllMocks();
   const real = Date.now;
   vi.spyOn(Date, "now").mockImplementation(() => real() + offSeconds * 1_000);
@@ -54,56 +53,58 @@ function becomeInstance(offSeconds: number): void {
 
 function gateway() {
   const spent: string[] = [];
-  const turns = createRefreshRateLimiter({ store, log: silentLog, perSecond: 0 });
+  const rateLimiter = createRefreshRateLimiter({ store, log: silentLog, perSecond: 0 });
   const refresh = createRefresh({
-    ...{ store, vault, log: silentLog, timing, acquireSlot: turns.take, endSession: async () => true },
-    async spend(refreshToken) {
-      spent.push(refreshToken);
-      const grant = { accessToken: "access-new", refreshToken: "refresh-2", idToken: undefined, scope: undefined };
-      return { kind: "renewed", grant: { ...grant, expiresInSeconds: LIFETIME_SECONDS } };
+    ...{ store, vault, log: silentLog, timing, rateLimiter, endSession: async () => true },
+    provider: {
+      async refresh(refreshToken) {
+        spent.push(refreshToken);
+        const grant = { accessToken: "access-new", refreshToken: "refresh-2", idToken: undefined, scope: undefined };
+        return { kind: "renewed", grant: { ...grant, expiresInSeconds: LIFETIME_SECONDS } };
+      },
     },
   });
-  const accessTokenFor = createAccessTokenFor({ refresh, turns, waitMs: 5_000, clock: store });
+  const accessTokenFor = createAccessTokenFor({ refresh, rateLimiter, waitMs: 5_000, clock: store });
   return { refresh, accessTokenFor, spent };
 }
 
-async function storedOf({ key, sessionId }: SpendingSession): Promise<SpendingSession["tokens"]> {
+async function storedOf({ key, sessionId }: RefreshableSession): Promise<RefreshableSession["tokens"]> {
   return vault.open((await store.read(key))!.tokens, sessionId)!;
 }
 
-describe.each([30, -30])("an instance whose clock is %i s off", (offSeconds) => {
-  it("stores until when the tokens that it renewed can be used as everybody else would", async () => {
+describe.each([30, -30])("an instance whose clock is off by %i s", (offSeconds) => {
+  it("saves the expiry of renewed tokens by the clock of Redis", async () => {
     const { refresh } = gateway();
     const session = await storeSession(store);
-    const dueMs = Date.now() + USABLE_MS;
-    becomeInstance(offSeconds);
+    const expectedMs = Date.now() + USABLE_MS;
+    shiftLocalClock(offSeconds);
     expect(await refresh(session)).toEqual({ kind: "ready", accessToken: "access-new" });
-    expect(Math.abs((await storedOf(session)).usableUntilMs - dueMs)).toBeLessThan(NEAR_MS);
+    expect(Math.abs((await storedOf(session)).usableUntilMs - expectedMs)).toBeLessThan(NEAR_MS);
   });
 
-  it("hands out no token that has expired: it asks for a new one, once", async () => {
+  it("refreshes an expired token once instead of using it", async () => {
     const { accessTokenFor, spent } = gateway();
     const session = await storeSession(store);
-    becomeInstance(offSeconds);
+    shiftLocalClock(offSeconds);
     expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-new" });
     expect(spent).toEqual(["refresh-1"]);
   });
 
-  it("does not renew what another one has just renewed", async () => {
+  it("does not renew tokens that another instance has just renewed", async () => {
     const { accessTokenFor, refresh, spent } = gateway();
     const session = await storeSession(store);
-    becomeInstance(-offSeconds);
+    shiftLocalClock(-offSeconds);
     await refresh(session);
     const renewed = { ...session, tokens: await storedOf(session), tokenVersion: 2 };
-    becomeInstance(offSeconds);
+    shiftLocalClock(offSeconds);
     expect(await accessTokenFor(renewed)).toEqual({ kind: "ready", accessToken: "access-new" });
-    // Also where it still has in hand what was there before.
+    // Also with the token set that was read before the renewal.
     expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-new" });
     expect(spent).toEqual(["refresh-1"]);
   });
 });
 
-it("tokens from before the clock of Redis was set back are renewed in the background, once", async () => {
+it("tokens stored before the clock of Redis was set back are renewed once, in the background", async () => {
   const { accessTokenFor, spent } = gateway();
   const { accessToken, refreshToken, idToken, scope } = expiredTokens();
   const grant = { accessToken, refreshToken, idToken, scope, expiresInSeconds: LIFETIME_SECONDS };
@@ -117,11 +118,11 @@ it("tokens from before the clock of Redis was set back are renewed in the backgr
   expect(spent).toEqual(["refresh-1"]);
 });
 
-it("a login stores by the clock of Redis until when its tokens can be used, and when it was", async () => {
+it("a login saves its time and the expiry of its tokens by the clock of Redis", async () => {
   const system = await startTestSystem({ lifetimes: { accessTokenSeconds: LIFETIME_SECONDS } });
   try {
     const nowMs = Date.now();
-    becomeInstance(-25);
+    shiftLocalClock(-25);
     const browser = system.browser();
     await browser.login();
     const sessionId = browser.cookies.get(SESSION_COOKIE)!;
