@@ -198,7 +198,7 @@ describe("the administrator's Redis user of docs/guides/manage-sessions.md", () 
     const log = { security() {} } as never;
     const sessions = createSessions({ store, log, sessionIdleMs: 60_000, sessionMaxMs: 120_000 });
     let ended = 0;
-    await sessions.endEverything("revoked", (count) => (ended += count));
+    await sessions.endAllSessions("revoked", (count) => (ended += count));
     expect(ended).toBe(1);
     expect(await plain.read(key)).toBeUndefined();
     expect(await createUserSessions({ store, end: sessions.end }).list(JSON.parse(session))).toEqual([]);

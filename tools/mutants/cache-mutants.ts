@@ -63,7 +63,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I2: session cache: a logout is acknowledged before every instance has invalidated the entry",
     file: "src/session/end-session.ts",
-    find: "await allHeard;",
+    find: "await acknowledged;",
     replace: "",
     tests,
   },

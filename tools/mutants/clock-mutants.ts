@@ -39,7 +39,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "clocks: ending all sessions with a slow clock skips sessions that began later",
-    file: "src/session/end-all-sessions.ts",
+    file: "src/session/end-session.ts",
     find: "Math.floor(store.nowMs() / 1000)",
     replace: "Math.floor(Date.now() / 1000)",
     tests: ["test/store/store-clock.integration.test.ts"],

@@ -12,7 +12,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "live connections: sessions that ended while the subscription was down are not checked",
     file: "src/session/live/live-connections.ts",
-    find: "onResubscribe: () => void lookAtAll()",
+    find: "onResubscribe: () => void checkAll()",
     replace: "onResubscribe: () => undefined",
     tests: ["test/session/live-connections.integration.test.ts"],
   },
@@ -26,15 +26,15 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: live connections: an outage of the store closes connections",
     file: "src/session/live/live-connections.ts",
-    find: "lookAgainIn(key, LOOK_AGAIN_AFTER_FAULT_MS * (0.5 + Math.random()));",
+    find: "scheduleCheck(key, CHECK_AFTER_ERROR_MS * (0.5 + Math.random()));",
     replace: 'finish(key, "expired");',
     tests: ["test/session/live-connections.integration.test.ts"],
   },
   {
     breaks: "live connections: a connection of a session that ended just before stays open",
     file: "src/session/live/live-connections.ts",
-    find: "if (known === undefined || onLimits !== undefined) void look(key);",
-    replace: "lookAgainIn(key, LOOK_AGAIN_MS);",
+    find: "if (known === undefined || onLimits !== undefined) void check(key);",
+    replace: "scheduleCheck(key, CHECK_EVERY_MS);",
     tests: ["test/session/live-connections.integration.test.ts"],
   },
   {
@@ -61,8 +61,8 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "event streams: no event is sent when the session ends",
     file: "src/session/live/event-streams.ts",
-    find: "live.add(listener.key, (reason) => sayEnd(response, reason), ",
-    replace: "live.add(listener.key, () => undefined, ",
+    find: "live.add(owner.key, (reason) => sendEnded(response, reason), ",
+    replace: "live.add(owner.key, () => undefined, ",
     tests: ["test/auth/events.integration.test.ts"],
   },
   {
@@ -82,8 +82,8 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "event streams: a request with an unknown cookie uses a slot while the store is down",
     file: "src/auth/events.ts",
-    find: 'if (found === "unknown") streams.postpone(ctx.res);',
-    replace: 'if (found === "unknown") streams.open({ key: sessionId, user: sessionId }, ctx.res);',
+    find: 'if (found === "unavailable") streams.endAndRetry(ctx.res);',
+    replace: 'if (found === "unavailable") streams.open({ key: sessionId, user: sessionId }, ctx.res);',
     tests: ["test/auth/events.integration.test.ts"],
   },
   {
@@ -96,14 +96,14 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "event streams: session-expiring is not sent",
     file: "src/session/live/event-streams.ts",
-    find: "const isNear = endMs - nowMs <= leadMsOf(limits);",
+    find: "const isNear = endMs - nowMs <= expiryWarningMs(limits);",
     replace: "const isNear = endMs - nowMs <= 0;",
     tests: ["test/session/event-streams.test.ts"],
   },
   {
     breaks: "event streams: graceful shutdown waits for open streams",
     file: "src/session/live/event-streams.ts",
-    find: "for (const part of parts) for (const response of part) response.end();",
+    find: "for (const batch of batches) for (const response of batch) response.end();",
     replace: "",
     tests: ["test/session/event-streams.test.ts"],
   },
@@ -159,7 +159,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "event streams: a browser that does not read fills the gateway's memory",
     file: "src/session/live/event-streams.ts",
-    find: "if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();\n  else ",
+    find: "if (response.writableLength > MAX_UNSENT_BYTES) response.destroy();\n  else ",
     replace: "",
     tests: ["test/session/event-streams.test.ts"],
   },

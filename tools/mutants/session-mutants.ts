@@ -12,14 +12,14 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "sessions: the retry of a revocation after a 503 is 404",
     file: "src/session/user-sessions.ts",
-    find: "      await store.addToIndex(askedToEnd(user, handle), entry);\n",
+    find: "      await store.addToIndex(requestedEndIndex(user, handle), entry);\n",
     replace: "",
     tests: ["test/store/replicas.integration.test.ts"],
   },
   {
     breaks: "I2: sessions: the retry of a revocation is acknowledged before a replica has it",
     file: "src/session/user-sessions.ts",
-    find: "await Promise.all(before.map((key) => end(key, reason)));",
+    find: "await Promise.all(requested.map((key) => end(key, reason)));",
     replace: "",
     tests: ["test/store/replicas.integration.test.ts"],
   },

@@ -6,7 +6,7 @@ import type { SendingObserver } from "../lib/in-flight.ts";
 import type { Log } from "../logging/log.ts";
 import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
 import { loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
-import { endSession, foundSession } from "../session/koa-session.ts";
+import { endCurrentSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName, sessionKeyOf } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Store } from "../store/store.ts";
@@ -62,7 +62,7 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     // First here and for good: whatever happens at the provider, this session is over.
-    await endSession(ctx);
+    await endCurrentSession(ctx);
     if (found === undefined) await confirmEnd(ctx, sessions);
     for (const name of loginCookieNames(ctx.get("cookie")).slice(0, MAX_LOGIN_ATTEMPTS))
       ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });

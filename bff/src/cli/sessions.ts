@@ -151,7 +151,7 @@ async function run(command: Command, context: CommandContext): Promise<number> {
       return await acknowledge(count, context);
     }
     case "end-all": {
-      await sessions.endEverything("revoked", (more) => (progress.ended += more));
+      await sessions.endAllSessions("revoked", (more) => (progress.ended += more));
       log.security("admin_ended_sessions", { application, reason: "end-all", count: progress.ended });
       return await acknowledge(progress.ended, context);
     }

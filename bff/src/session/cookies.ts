@@ -1,18 +1,18 @@
-// The gateway's cookies: names, attributes, and which value of a `Cookie` header counts.
+// The gateway's cookies: names, attributes, and how their values are read from a `Cookie` header.
 import { parseCookieHeader } from "../lib/cookie-header.ts";
 
-/** The prefix of RFC 10017 §6.1.3.2 includes `__Host-`: browsers that enforce it take no such cookie from a sibling host. */
+/** `__Host-Http-` includes `__Host-`: browsers that enforce it accept no such cookie from a sibling host (RFC 10017 §6.1.3.2). */
 export const SESSION_COOKIE = "__Host-Http-session";
-/** One per login attempt, so that tabs that log in at once do not clobber each other. */
+/** One cookie per login attempt, so that several tabs can log in at the same time. */
 export const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
 
-/** From our logout to the provider's; see auth/provider-logout.ts. */
+/** Holds the ID token hint between the two requests of a logout; see auth/provider-logout.ts. */
 export const LOGOUT_COOKIE = "__Host-Http-logout";
 
-/** What all of them begin with. */
+/** Prefix of all of them. */
 export const COOKIE_PREFIX = "__Host-Http-";
 
-/** See http/insecure-cookies.ts. Names the port: cookies do not know ports, and each localhost has many applications. */
+/** Prefix with INSECURE_COOKIES, see http/insecure-cookies.ts. Contains the port, because cookies ignore ports. */
 export function insecureCookiePrefix(publicOrigin: string): string {
   const { port } = new URL(publicOrigin);
   return `cloakroom-${port === "" ? "80" : port}-`;
@@ -20,30 +20,30 @@ export function insecureCookiePrefix(publicOrigin: string): string {
 
 const SESSION_COOKIE_LINE = /^(?:__Host-Http-|cloakroom-\d+-)session=/;
 
-/** Whether a Set-Cookie line sets or clears the session cookie, under whichever name. */
+/** Whether a Set-Cookie line sets or clears the session cookie, under either name. */
 export function isSessionCookieLine(line: string): boolean {
   return SESSION_COOKIE_LINE.test(line);
 }
 
 const SESSION_ID = /^[A-Za-z0-9_-]{43}$/;
-/** The id of a login attempt, as auth/login-attempt.ts makes it. */
+/** Ends in the id of a login attempt; see auth/login-attempt.ts. */
 const LOGIN_COOKIE = /^__Host-Http-login-[a-z0-9]{7}[a-f0-9]{8}$/;
 
-/** @returns the session id of a Cookie header, or undefined if there is none that could be one of ours. */
+/** @returns the session id in the header, undefined if it is absent, duplicated or malformed */
 export function sessionIdFrom(cookieHeader: string | undefined): string | undefined {
   const value = cookieValue(cookieHeader, SESSION_COOKIE);
   return value !== undefined && SESSION_ID.test(value) ? value : undefined;
 }
 
-/** @returns undefined for a name that is absent or occurs twice: a planted duplicate never selects anything (I3). */
+/** @returns undefined for a cookie that is absent or occurs twice: a planted duplicate never selects a session (I3) */
 export function cookieValue(cookieHeader: string | undefined, name: string): string | undefined {
-  // Spares the parser where the name is not even mentioned.
+  // Skips the parser for most requests without the cookie.
   if (cookieHeader?.includes(name) !== true) return undefined;
   const [cookie, duplicate] = parseCookieHeader(cookieHeader).filter((each) => each.name === name);
   return duplicate === undefined ? cookie?.value : undefined;
 }
 
-/** Names of the login cookies in the header, oldest first: the name begins with its time. */
+/** Names of the login cookies in the header, oldest first: the id begins with the time of the attempt. */
 export function loginCookieNames(cookieHeader: string | undefined): string[] {
   return parseCookieHeader(cookieHeader)
     .map(({ name }) => name)
@@ -51,7 +51,7 @@ export function loginCookieNames(cookieHeader: string | undefined): string[] {
     .toSorted();
 }
 
-/** Names of ours that the header holds more than once. */
+/** Names of the gateway's cookies that occur more than once in the header. */
 export function duplicateCookieNames(cookieHeader: string | undefined): string[] {
   if (cookieHeader?.includes(COOKIE_PREFIX) !== true) return [];
   const seen = new Set<string>();
@@ -69,9 +69,9 @@ function isOurs(name: string): boolean {
 
 const COMMON = { secure: true, httpOnly: true, path: "/", signed: false, overwrite: true } as const;
 
-/** Strict: the document after the callback is static, and its own fetch is same-site. */
+/** Strict: the page after the callback is static, and its requests are same-site. */
 export const sessionCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
-/** Lax: must come along when the provider sends the browser back. */
+/** Lax: sent with the provider's redirect to the callback. */
 export const loginCookieAttributes = { ...COMMON, sameSite: "lax" } as const;
-/** Strict: our own page leads there. */
+/** Strict: sent only with a navigation that a page of ours starts. */
 export const logoutCookieAttributes = { ...COMMON, sameSite: "strict" } as const;

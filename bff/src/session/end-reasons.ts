@@ -1,4 +1,4 @@
-// What a browser is told whose session has ended.
+// The error code of a request whose session has ended, by the reason of its end.
 import type { ErrorCode } from "../errors.ts";
 import type { EndReason } from "../store/store.ts";
 

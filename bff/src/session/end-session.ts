@@ -1,23 +1,31 @@
-// How one session ends, on every instance at once: the store forgets it for good, the log says so, the lists drop it.
+// Ending sessions, on every instance at once: the store deletes the record for good, the log records it, and the indexes
+// drop it.
 import type { Log } from "../logging/log.ts";
-import { ACKNOWLEDGED, type EndReason, type SessionKey, type Store } from "../store/store.ts";
+import {
+  ACKNOWLEDGED,
+  ALL_SESSIONS,
+  LOGIN_TAKES_AT_MOST_MS,
+  type EndReason,
+  type SessionKey,
+  type Store,
+} from "../store/store.ts";
 import { indexesOf } from "./indexes.ts";
-import { parseSession, providerSessionName } from "./session.ts";
+import { earliestTimeOf, parseSession, providerSessionName } from "./session.ts";
 
-/** @returns whether there was one to end. */
+/** @returns whether there was a session to end. @throws GatewayError store_unavailable */
 export type EndSession = (key: SessionKey, reason: EndReason) => Promise<boolean>;
 
-type Parts = {
+type EndSessionDependencies = {
   store: Pick<Store, "end" | "removeFromIndex">;
   log: Pick<Log, "security">;
-  /** Resolves when no instance can be unaware any more of an end that is stored now. */
+  /** Resolves when no instance can still have a session in its cache that is ended now. */
   untilAcknowledged: () => Promise<void>;
 };
 
-export function createEnding({ store, log, untilAcknowledged }: Parts): EndSession {
-  return async function end(key, reason) {
+export function createEndSession({ store, log, untilAcknowledged }: EndSessionDependencies): EndSession {
+  return async function endSession(key, reason) {
     const json = await store.end(key, reason);
-    const allHeard = ACKNOWLEDGED.has(reason) ? untilAcknowledged() : Promise.resolve();
+    const acknowledged = ACKNOWLEDGED.has(reason) ? untilAcknowledged() : Promise.resolve();
     const session = json === undefined ? undefined : parseSession(json);
     if (session !== undefined) {
       log.security("session_ended", {
@@ -26,10 +34,48 @@ export function createEnding({ store, log, untilAcknowledged }: Parts): EndSessi
         providerSession: providerSessionName(session.providerSid),
         reason,
       });
-      // Indexes only list: an entry that stays behind names a key that is already dead.
+      // A failure leaves an entry that names a deleted record; readers skip those.
       await Promise.allSettled(indexesOf(session).map((name) => store.removeFromIndex(name, key)));
     }
-    await allHeard;
+    await acknowledged;
     return session !== undefined;
   };
+}
+
+type EndAllSessionsOptions = {
+  store: Pick<Store, "closeIndex" | "listAll" | "nowMs" | "read">;
+  endSession: EndSession;
+  reason: EndReason;
+  /** Receives the number of sessions of each batch. */
+  onEnded: (count: number) => void;
+};
+
+/** While a Cluster moves slots, a scan may miss sessions: it is repeated until it finds none, at most this often. */
+const MAX_SCANS = 10;
+
+/**
+ * Ends the sessions of all users that began before the call, also those in no index and logins that are being stored.
+ * @throws GatewayError store_unavailable
+ */
+export async function endAllSessions({ store, endSession, reason, onEnded }: EndAllSessionsOptions): Promise<void> {
+  const nowSeconds = Math.floor(store.nowMs() / 1000);
+  // Before the scan: a login that is stored from here on sees the closed index, and the scan finds all earlier ones.
+  await store.closeIndex(ALL_SESSIONS, { issuedAtSeconds: nowSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS });
+  const beganBefore = async (key: SessionKey): Promise<boolean> => {
+    const stored = await store.read(key);
+    const session = stored === undefined ? undefined : parseSession(stored.session);
+    // An unreadable record was written by another release, and is ended as well.
+    return stored !== undefined && (session === undefined || earliestTimeOf(session) <= nowSeconds);
+  };
+  let found = true;
+  for (let scans = 0; found && scans < MAX_SCANS; scans++) {
+    found = false;
+    for await (const keys of store.listAll()) {
+      const isEarlier = await Promise.all(keys.map(beganBefore));
+      const earlier = keys.filter((_key, at) => isEarlier[at] === true);
+      if (earlier.length > 0) found = true;
+      await Promise.all(earlier.map((key) => endSession(key, reason)));
+      onEnded(earlier.length);
+    }
+  }
 }

@@ -1,9 +1,9 @@
-// By what sessions are found together: the provider's session that they came from, and their user.
+// Names of the session indexes: by the provider's session and by user.
 import { hash } from "node:crypto";
 import type { IndexName } from "../store/store.ts";
 import type { Session } from "./session.ts";
 
-/** Users are told apart by both: a subject alone belongs to nobody (OIDC Core 1.0 §5.7). */
+/** A subject is unique only within its issuer (OIDC Core 1.0 §5.7). */
 export type UserName = { issuer: string; subject: string };
 
 export type LogoutTarget =
@@ -18,8 +18,8 @@ export function userIndex({ issuer, subject }: UserName): IndexName {
   return named("user", issuer, subject);
 }
 
-/** The user is part of its name: whoever asks by another's handle finds nothing. */
-export function askedToEnd({ issuer, subject }: UserName, handle: string): IndexName {
+/** Sessions that the user has asked to end by this handle. The user is part of the name (I3). */
+export function requestedEndIndex({ issuer, subject }: UserName, handle: string): IndexName {
   return named("asked-to-end", issuer, subject, handle);
 }
 
@@ -28,6 +28,6 @@ export function indexesOf({ issuer, subject, providerSid }: Session): IndexName[
   return providerSid === undefined ? [user] : [named("provider-session", issuer, providerSid), user];
 }
 
-function named(kind: IndexName["kind"], ...parts: readonly string[]): IndexName {
-  return { kind, hash: hash("sha256", JSON.stringify(parts), "base64url") };
+function named(kind: IndexName["kind"], ...values: readonly string[]): IndexName {
+  return { kind, hash: hash("sha256", JSON.stringify(values), "base64url") };
 }

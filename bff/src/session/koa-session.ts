@@ -1,5 +1,5 @@
-// koa-session over the guarded store: it stays in charge of the cookie and of when a session begins and ends, but it
-// never sees a session id (only its hash), never holds a token, and no write of its own can bring a session back.
+// Adapter of koa-session to the session store. koa-session decides when a session begins and ends, and sets the cookie.
+// It receives only the hash of the session id and never a token, and its writes cannot restore an ended session.
 import type Koa from "koa";
 import type { Context, Middleware } from "koa";
 import session from "koa-session";
@@ -9,12 +9,13 @@ import { sessionCookieAttributes, sessionIdFrom, SESSION_COOKIE } from "./cookie
 import { newSessionId, sessionKeyOf, type Session } from "./session.ts";
 import type { FoundSession, Sessions } from "./sessions.ts";
 
-type PerRequest = {
-  /** Session ids of this request by their key: koa-session is only given the key. */
+type RequestEntry = {
+  /** Session ids of this request by their key. koa-session receives the key. */
   ids: Map<string, string>;
   found?: FoundSession & SessionTimes;
-  /** What a login hands over for the record that koa-session is about to create. */
+  /** Set by a login for the record that koa-session then creates. */
   begin?: { sealTokens: (sessionId: string) => string; tokenLife: TokenLife };
+  /** Key of the record that this request created. */
   begun?: string;
   endReason: EndReason;
 };
@@ -25,19 +26,21 @@ declare module "koa" {
   }
 }
 
-const requests = new WeakMap<Context, PerRequest>();
+const requests = new WeakMap<Context, RequestEntry>();
 
-function requestOf(ctx: Context): PerRequest {
+function requestOf(ctx: Context): RequestEntry {
   const known = requests.get(ctx);
   if (known !== undefined) return known;
-  const created: PerRequest = { ids: new Map(), endReason: "logout" };
+  const created: RequestEntry = { ids: new Map(), endReason: "logout" };
   requests.set(ctx, created);
   return created;
 }
 
 /** The koa-session middleware for the routes under /bff. */
-export function koaSession(app: Koa, parts: { sessions: Sessions; sessionMaxMs: number }): Middleware {
-  const { sessions, sessionMaxMs } = parts;
+export function koaSession(
+  app: Koa,
+  { sessions, sessionMaxMs }: { sessions: Sessions; sessionMaxMs: number },
+): Middleware {
   const options = {
     ...sessionCookieAttributes,
     key: SESSION_COOKIE,
@@ -72,11 +75,11 @@ export function koaSession(app: Koa, parts: { sessions: Sessions; sessionMaxMs: 
         return found === undefined ? undefined : structuredClone(found.session);
       },
       async set(key: string, record: Record<string, unknown>, _maxAge: unknown, { ctx }: { ctx: Context }) {
-        await store(sessions, requestOf(ctx), key, record);
+        await createRecord(sessions, requestOf(ctx), key, record);
       },
       async destroy(key: string, { ctx }: { ctx: Context }) {
         const request = requestOf(ctx);
-        // A key that this request made up itself has no record to end.
+        // A key that this request generated and did not store has no record.
         if (request.found?.key !== key && request.begun !== key) return;
         await sessions.end(key, request.endReason);
         delete request.found;
@@ -85,21 +88,21 @@ export function koaSession(app: Koa, parts: { sessions: Sessions; sessionMaxMs: 
   };
   const middleware = session(options as unknown as Parameters<typeof session>[0], app) as Middleware;
   return async function sessionOfBrowser(ctx, next) {
-    // Browsers take Secure cookies over plain http on loopback, and behind a TLS front the socket is plain as well.
+    // Behind a TLS proxy the socket is plain http, and browsers accept Secure cookies over http on loopback.
     ctx.cookies.secure = true;
     await middleware(ctx, next);
   };
 }
 
-/** Creates the record of a login that just succeeded; every other write is refused, for there is nothing to change. */
-async function store(sessions: Sessions, request: PerRequest, key: string, record: Record<string, unknown>) {
-  // koa-session commits once more after regenerate(): the record is there already.
+/** Creates the record of a successful login. Every other write is a bug: routes never change a session. */
+async function createRecord(sessions: Sessions, request: RequestEntry, key: string, record: Record<string, unknown>) {
+  // koa-session commits a second time after regenerate().
   if (request.begun === key) return;
   const sessionId = request.ids.get(key);
   const { begin } = request;
   if (begin === undefined || sessionId === undefined)
-    throw new GatewayError("internal", { reason: "a session may only be written by a login" });
-  // Limits are the store's, by its own clock: koa-session's would let instances disagree.
+    throw new GatewayError("internal", { reason: "session written outside of a login" });
+  // The store enforces the limits by its own clock; koa-session's would use the clock of each instance.
   const { _expire, _maxAge, ...session } = record;
   const sealedTokens = begin.sealTokens(sessionId);
   const begun = await sessions.begin({
@@ -108,13 +111,13 @@ async function store(sessions: Sessions, request: PerRequest, key: string, recor
     sealedTokens,
     tokenLife: begin.tokenLife,
   });
-  if (!begun) throw new GatewayError("login_failed", { reason: "the session was ended before it began" });
+  if (!begun) throw new GatewayError("login_failed", { reason: "the provider ended the session during the login" });
   request.begun = key;
 }
 
 /**
- * Begins a session under a new session id, whatever id the browser came with (session fixation, CVE-2021-41246).
- * @throws GatewayError login_failed where the provider has logged the session out in the meantime.
+ * Begins a session under a new session id, never under the one in the request (session fixation, CVE-2021-41246).
+ * @throws GatewayError login_failed if the provider has logged the session out in the meantime; store_unavailable
  */
 export async function beginSession(
   ctx: Context,
@@ -128,20 +131,20 @@ export async function beginSession(
   try {
     await (ctx.session as unknown as { regenerate(): Promise<void> }).regenerate();
   } catch (error) {
-    // Otherwise koa-session would try to store it once more when the request ends.
+    // Otherwise koa-session would store it again at the end of the request.
     ctx.session = null;
     throw error;
   }
 }
 
-/** Ends the session of this request and clears its cookie, before the caller answers. */
-export async function endSession(ctx: Context): Promise<void> {
+/** Ends the session of this request and clears its cookie. @throws GatewayError store_unavailable */
+export async function endCurrentSession(ctx: Context): Promise<void> {
   const { session } = ctx;
   ctx.session = null;
   await (session as unknown as { manuallyCommit(): Promise<void> } | null)?.manuallyCommit();
 }
 
-/** The session that this request came with, and its limits. */
+/** @returns the session that the koa-session middleware found for this request, with its limits */
 export function foundSession(ctx: Context): (FoundSession & SessionTimes) | undefined {
   return requests.get(ctx)?.found;
 }

@@ -1,4 +1,4 @@
-// What can be done with sessions below any route: find one, keep it alive, begin one, end one everywhere.
+// Sessions: find, keep alive (sliding expiry), begin, end. Used by every route and by the forwarding of requests.
 import { FifoCache } from "../lib/fifo-cache.ts";
 import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { createInFlightTable, type InFlight } from "../lib/in-flight.ts";
@@ -13,8 +13,7 @@ import {
   type StoredSession,
   type TokenLife,
 } from "../store/store.ts";
-import { endEverything } from "./end-all-sessions.ts";
-import { createEnding } from "./end-session.ts";
+import { createEndSession, endAllSessions } from "./end-session.ts";
 import { indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
 import { earliestTimeOf, parseSession, sessionKeyOf, type Session } from "./session.ts";
 
@@ -26,58 +25,57 @@ export type FoundSession = {
 };
 
 export type Sessions = {
-  /** From memory where that is as good as asking the store (session-cache.ts). */
+  /** Reads from the session cache where it is provably fresh (session-cache.ts), otherwise from the store. */
   find(sessionId: string): MaybePromise<FoundSession | undefined>;
   findWithTimes(sessionId: string): Promise<(FoundSession & SessionTimes) | undefined>;
   /** Counts the requests of a session that wait for their responses in this process. */
   inFlightOf(key: SessionKey): InFlight;
-  /** Why a session id is no longer good; undefined: it ran out, or never was. */
+  /** Why the session was ended. Undefined: it expired, or never existed. */
   endReason(sessionId: string): Promise<EndReason | undefined>;
-  /** Tells the store that the session is in use: at most once in a while, and never waited for. */
+  /** Slides the idle limit in the store: at most 30 times per idle period and at most once a minute, in the background. */
   keepAlive(found: FoundSession): void;
   /**
-   * Stores a session with its sealed tokens and enters it into the indexes.
-   * @returns false where it was ended before it began: then nothing is left of it.
+   * Stores a session with its sealed tokens and adds it to the indexes.
+   * @returns false if a logout has already ended it; nothing is stored then
    */
   begin(begin: { sessionId: string; session: string; sealedTokens: string; tokenLife?: TokenLife }): Promise<boolean>;
-  /** Ends a session on every instance. @returns whether there was one. */
+  /** Ends a session on every instance. @returns whether there was one */
   end(key: SessionKey, reason: EndReason): Promise<boolean>;
-  /** Ends all sessions of a provider session, or of a user; also those that are just being stored. */
+  /** Ends all sessions of a provider session or of a user, also logins that are being stored. @returns how many */
   endAll(target: LogoutTarget, reason: EndReason): Promise<number>;
   /**
-   * Ends every session that began before now, whether an index knows it or not, and bars every login that was granted
-   * before now. `onEnded` hears how many it were so far. Safe to be called again, should it fail half-way.
+   * Ends the sessions of all users that began before the call, and rejects logins that the provider granted before it.
+   * `onEnded` receives the number of sessions of each batch. After an error it can be called again.
    */
-  endEverything(reason: EndReason, onEnded: (count: number) => void): Promise<void>;
+  endAllSessions(reason: EndReason, onEnded: (count: number) => void): Promise<void>;
 };
 
-type Parts = {
+type Dependencies = {
   store: Store;
-  /** For `find`; default: the store itself. */
+  /** Used by `find`. Default: `store.read`. */
   read?: (key: SessionKey) => MaybePromise<StoredSession | undefined>;
-  /** Resolves when no instance can be unaware any more of an end that is stored now. */
+  /** Resolves when no instance can still have a session in its cache that is ended now. */
   untilAcknowledged?: () => Promise<void>;
   log: Log;
   sessionIdleMs: number;
   sessionMaxMs: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   monotonicMs?: () => number;
 };
 
-/** A hundred bytes each. */
-const MOST_SLIDING_SESSIONS = 100_000;
+/** About a hundred bytes each. */
+const MAX_SLIDING_SESSIONS = 100_000;
 
-export function createSessions(parts: Parts): Sessions {
-  const { store, read = store.read, untilAcknowledged = () => Promise.resolve(), log } = parts;
-  const { sessionIdleMs, sessionMaxMs, monotonicMs } = parts;
-  const clock = monotonicMs ?? (() => performance.now());
-  /** The idle limit is precise to this: a session may end so much early, never late. */
+export function createSessions(dependencies: Dependencies): Sessions {
+  const { store, read = store.read, untilAcknowledged = () => Promise.resolve(), log } = dependencies;
+  const { sessionIdleMs, sessionMaxMs, monotonicMs = () => performance.now() } = dependencies;
+  /** Precision of the idle limit: a session may expire this much early, never late. */
   const slideEveryMs = Math.min(sessionIdleMs / 30, 60_000);
   /** By the record that they were parsed from: an unchanged record is the same object (session-cache.ts). */
   const parsed = new WeakMap<StoredSession, FoundSession>();
   const inFlight = createInFlightTable();
   /** Kept apart from the records: a slide makes every instance read the record again, so its rate must stay bounded. */
-  const slidAtMs = new FifoCache<SessionKey, number>(MOST_SLIDING_SESSIONS);
+  const slidAtMs = new FifoCache<SessionKey, number>(MAX_SLIDING_SESSIONS);
 
   const foundFrom = (sessionId: string, key: SessionKey, stored: StoredSession): FoundSession | undefined => {
     const known = parsed.get(stored);
@@ -89,7 +87,7 @@ export function createSessions(parts: Parts): Sessions {
     return found;
   };
 
-  const end = createEnding({ store, log, untilAcknowledged });
+  const end = createEndSession({ store, log, untilAcknowledged });
 
   return {
     find(sessionId) {
@@ -109,7 +107,7 @@ export function createSessions(parts: Parts): Sessions {
     inFlightOf: inFlight.of,
     endReason: (sessionId) => store.endReason(sessionKeyOf(sessionId)),
     keepAlive({ key }) {
-      const nowMs = clock();
+      const nowMs = monotonicMs();
       if (nowMs - (slidAtMs.get(key) ?? -Infinity) < slideEveryMs) return;
       slidAtMs.set(key, nowMs);
       store.slide(key).catch(() => slidAtMs.delete(key));
@@ -127,7 +125,7 @@ export function createSessions(parts: Parts): Sessions {
         await end(key, "provider_logout");
         return false;
       }
-      // After it can be found: either this sees that all sessions are ended, or whoever ends them sees this one.
+      // After the record is stored: either this check sees a concurrent endAllSessions, or its scan sees the record.
       if (!(await store.isClosed(ALL_SESSIONS, earliestTimeOf(session)))) return true;
       await end(key, "revoked");
       return false;
@@ -139,11 +137,11 @@ export function createSessions(parts: Parts): Sessions {
           ? { issuedAtSeconds: target.issuedAtSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS }
           : { issuedAtSeconds: undefined, ttlMs: sessionMaxMs };
       const keys = await store.closeIndex(indexOf(target), close);
-      // Somebody else may be ending them, and is not done before all have heard (I2).
+      // A concurrent call may have ended them; wait until its end is acknowledged by all instances (I2).
       if (keys.length === 0) await untilAcknowledged();
       const ended = await Promise.all(keys.map((key) => end(key, reason)));
       return ended.filter(Boolean).length;
     },
-    endEverything: (reason, onEnded) => endEverything({ store, end, reason, onEnded }),
+    endAllSessions: (reason, onEnded) => endAllSessions({ store, endSession: end, reason, onEnded }),
   };
 }

@@ -105,7 +105,9 @@ describe("while the provider is gone", () => {
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(401);
     expect(await (await browser.fetch("/api/x")).json()).toMatchObject({ code: "session_expired" });
     const events = system.gateway.events("refresh_rejected");
-    expect(events.at(-1)).toMatchObject({ reason: expect.stringContaining("outcome is unknown") });
+    expect(events.at(-1)).toMatchObject({
+      reason: expect.stringContaining("outcome of a previous attempt is unknown"),
+    });
     system.provider.faults.clear();
   });
 });

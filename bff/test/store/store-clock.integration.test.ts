@@ -81,7 +81,7 @@ describe("the clock of the Redis store", () => {
     const sessions = createSessions({ store, log: silentLog, sessionIdleMs: HOUR_MS, sessionMaxMs: HOUR_MS });
     const { key } = await storeSession(store);
     setLocalClock(-HOUR_MS);
-    await sessions.endEverything("revoked", () => undefined);
+    await sessions.endAllSessions("revoked", () => undefined);
     expect(await store.read(key)).toBeUndefined();
     await store.close();
     await redis.stop();

@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import { acquireQuota, createInFlight, createInFlightTable } from "../../lib/in-flight.ts";
 import type { SessionKey } from "../../store/store.ts";
 
-export type Listener = {
+export type StreamOwner = {
   key: SessionKey;
   /** A name that is unique to the user. */
   user: string;
@@ -11,7 +11,7 @@ export type Listener = {
 
 export type EventStreamQuota = {
   /** @returns a function that releases the stream. @throws GatewayError too_many_connections */
-  acquire(listener: Listener): () => void;
+  acquire(owner: StreamOwner): () => void;
   count(): number;
 };
 

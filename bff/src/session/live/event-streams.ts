@@ -1,124 +1,127 @@
-// GET /bff/events below the route: every open stream of this instance, and what it is told of its session.
+// Server-sent events of GET /bff/events: the open streams of this instance and the events that they send.
 import type { ServerResponse } from "node:http";
+import { isoTime } from "../../lib/iso-time.ts";
 import type { EndReason, SessionLimits } from "../../store/store.ts";
 import { END_REASON_TO_ERROR_CODE } from "../end-reasons.ts";
-import { leadMsOf, type LiveConnections } from "./live-connections.ts";
-import { createEventStreamQuota, type Listener } from "./event-stream-quota.ts";
-import { isoTime } from "../../lib/iso-time.ts";
+import { expiryWarningMs, type LiveConnections } from "./live-connections.ts";
+import { createEventStreamQuota, type StreamOwner } from "./event-stream-quota.ts";
 
-/** All of them take over an answer whose head has not been sent. */
+/** The methods take over a response whose head has not been sent. */
 export type EventStreams = {
   /**
-   * For a session that was found: nobody else may hold a place.
+   * Opens a stream of an existing session. Ends it after `session-ended`.
    * @throws GatewayError too_many_connections
    */
-  open(listener: Listener, response: ServerResponse): void;
-  /** For a session that is over: its one event. */
-  sayEnded(reason: EndReason, response: ServerResponse): void;
-  /** While nobody can say whether there is a session: ends at once, and the browser comes again by itself. */
-  postpone(response: ServerResponse): void;
+  open(owner: StreamOwner, response: ServerResponse): void;
+  /** Sends `session-ended` and ends the response. */
+  sendEnded(reason: EndReason, response: ServerResponse): void;
+  /** While the store is unavailable: ends the response without an event, and the browser reconnects after some seconds. */
+  endAndRetry(response: ServerResponse): void;
   count(): number;
-  /** Ends all of them, and new ones at once: browsers open theirs again, at an instance that stays. */
+  /** Graceful shutdown: ends all streams, and new ones at once. Browsers reconnect to another instance. */
   drain(): void;
 };
 
-type Parts = {
+type Dependencies = {
   live: Pick<LiveConnections, "add">;
+  /** At most this many streams in the process. */
   maxStreams: number;
-  /** The clock that all instances share: a stream that moves to another one must not be told another end. */
+  /** The clock that all instances share, so that a stream that moves to another instance reports the same times. */
   now: () => number;
-  /** One heartbeat per stream in that time, well inside the minute that proxies commonly wait. */
+  /** Interval of heartbeats per stream. Proxies commonly close a connection after a minute without data. */
   heartbeatMs?: number;
 };
 
 const HEARTBEAT_MS = 20_000;
-/** The streams are spread over so many parts, so that a heartbeat never writes to all of them at once. */
-const PARTS = 20;
-/** A reader that is so far behind takes nothing at all: events are few and short. */
-const MAX_UNREAD_BYTES = 16_384;
-/** Between these a browser waits before it opens a lost stream again: all at once would be a wave. */
-const RETRY_MS = { least: 1_000, most: 4_000 };
-/** The same while the store is away, which is rarely over in a second. */
-const RETRY_POSTPONED_MS = { least: 3_000, most: 8_000 };
-/** For a page that does not close its stream when told that the session has ended. */
+/** The streams are divided into this many batches, so that one heartbeat never writes to all of them. */
+const HEARTBEAT_BATCHES = 20;
+/** Backpressure limit: a stream with more unsent bytes is closed. Events are few and short. */
+const MAX_UNSENT_BYTES = 16_384;
+/** Reconnection time of the browser, random within these bounds to spread the reconnections after a restart. */
+const RETRY_MS = { min: 1_000, max: 4_000 };
+const RETRY_WHILE_UNAVAILABLE_MS = { min: 3_000, max: 8_000 };
+/** For a page that does not close its stream after `session-ended`. */
 const RETRY_AFTER_END_MS = 60_000;
-/** An end that moved by less is the same: times are read at different moments. */
-const SAME_END_MS = 2_000;
+/** Ends that differ by less are equal: the times are read at different moments. */
+const END_TOLERANCE_MS = 2_000;
 
 const HEAD = {
   "Content-Type": "text/event-stream",
   "Cache-Control": "no-store",
-  // nginx would collect an answer otherwise.
+  // Turns off response buffering in nginx.
   "X-Accel-Buffering": "no",
 };
 
-export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTBEAT_MS }: Parts): EventStreams {
-  const parts = Array.from({ length: PARTS }, () => new Set<ServerResponse>());
+export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTBEAT_MS }: Dependencies): EventStreams {
+  const batches = Array.from({ length: HEARTBEAT_BATCHES }, () => new Set<ServerResponse>());
   const quota = createEventStreamQuota(maxStreams);
   let opened = 0;
   let isDraining = false;
 
   let beat = 0;
   const heartbeats = setInterval(() => {
-    for (const response of partOf(parts, beat++)) write(response, ":\n\n");
-  }, heartbeatMs / PARTS).unref();
+    for (const response of batchAt(batches, beat++)) write(response, ":\n\n");
+  }, heartbeatMs / HEARTBEAT_BATCHES).unref();
 
   return {
-    open(listener, response) {
+    open(owner, response) {
       if (isDraining) return void begin(response, RETRY_MS).end();
-      // A browser that left while its session was looked for would never give its place back.
+      // Without a "close" event to come, the quota would never be released.
       if (response.destroyed) return;
-      const release = quota.acquire(listener);
-      const part = partOf(parts, opened++);
+      const release = quota.acquire(owner);
+      const batch = batchAt(batches, opened++);
       begin(response, RETRY_MS);
-      part.add(response);
-      const remove = live.add(listener.key, (reason) => sayEnd(response, reason), tellLimits(response, now));
+      batch.add(response);
+      const remove = live.add(owner.key, (reason) => sendEnded(response, reason), limitsSender(response, now));
       response.once("close", () => {
         remove();
-        part.delete(response);
+        batch.delete(response);
         release();
       });
     },
-    sayEnded: (reason, response) => sayEnd(begin(response), reason),
-    postpone: (response) => void begin(response, RETRY_POSTPONED_MS).end(),
+    sendEnded: (reason, response) => sendEnded(begin(response), reason),
+    endAndRetry: (response) => void begin(response, RETRY_WHILE_UNAVAILABLE_MS).end(),
     count: quota.count,
     drain() {
       isDraining = true;
       clearInterval(heartbeats);
-      for (const part of parts) for (const response of part) response.end();
+      for (const batch of batches) for (const response of batch) response.end();
     },
   };
 }
 
-/** @param retry within which the browser opens a lost stream again, at random */
-function begin(response: ServerResponse, retry?: { least: number; most: number }): ServerResponse {
+/** @param retry bounds of the browser's reconnection time */
+function begin(response: ServerResponse, retry?: { min: number; max: number }): ServerResponse {
   response.writeHead(200, HEAD);
   if (retry !== undefined)
-    write(response, `retry: ${Math.round(retry.least + Math.random() * (retry.most - retry.least))}\n\n`);
+    write(response, `retry: ${Math.round(retry.min + Math.random() * (retry.max - retry.min))}\n\n`);
   return response;
 }
 
-function partOf(parts: readonly Set<ServerResponse>[], n: number): Set<ServerResponse> {
-  return parts[n % PARTS] as Set<ServerResponse>;
+function batchAt(batches: readonly Set<ServerResponse>[], n: number): Set<ServerResponse> {
+  return batches[n % HEARTBEAT_BATCHES] as Set<ServerResponse>;
 }
 
-/** Says `session-expiring` once the end is near, again where it moved, and `session-extended` where it moved away. */
-function tellLimits(response: ServerResponse, now: () => number): (limits: SessionLimits) => void {
-  let toldEndMs: number | undefined;
+/**
+ * Sends `session-expiring` when the end is near, again when a near end moves, and `session-extended` when it moves out of
+ * the warning period.
+ */
+function limitsSender(response: ServerResponse, now: () => number): (limits: SessionLimits) => void {
+  let announcedEndMs: number | undefined;
   return (limits) => {
     const { idleExpiresInMs, expiresInMs } = limits;
     const nowMs = now();
     const endMs = nowMs + Math.min(idleExpiresInMs, expiresInMs);
-    const isNear = endMs - nowMs <= leadMsOf(limits);
-    if (!isNear && toldEndMs === undefined) return;
-    if (isNear && toldEndMs !== undefined && Math.abs(endMs - toldEndMs) < SAME_END_MS) return;
-    toldEndMs = isNear ? endMs : undefined;
+    const isNear = endMs - nowMs <= expiryWarningMs(limits);
+    if (!isNear && announcedEndMs === undefined) return;
+    if (isNear && announcedEndMs !== undefined && Math.abs(endMs - announcedEndMs) < END_TOLERANCE_MS) return;
+    announcedEndMs = isNear ? endMs : undefined;
     const times = { idleExpiresAt: isoTime(endMs), expiresAt: isoTime(nowMs + expiresInMs) };
     write(response, event(isNear ? "session-expiring" : "session-extended", times));
   };
 }
 
-function sayEnd(response: ServerResponse, reason: EndReason): void {
+function sendEnded(response: ServerResponse, reason: EndReason): void {
   write(
     response,
     `retry: ${RETRY_AFTER_END_MS}\n${event("session-ended", { reason, code: END_REASON_TO_ERROR_CODE[reason] })}`,
@@ -132,6 +135,6 @@ function event(name: string, fields: Record<string, string>): string {
 
 function write(response: ServerResponse, text: string): void {
   if (response.writableEnded || response.destroyed) return;
-  if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+  if (response.writableLength > MAX_UNSENT_BYTES) response.destroy();
   else response.write(text);
 }

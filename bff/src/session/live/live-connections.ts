@@ -1,30 +1,26 @@
-// Connections that outlive the request that authorized them (event streams, WebSockets): each is told once when its
-// session ends, on whatever instance that happens. The store's messages make it quick; looking again makes it certain.
+// Connections that outlive the request that authorized them (event streams, WebSockets). Each is notified once when its
+// session ends on any instance: at once by the store's pub/sub, at the latest by a periodic check.
 import type { Log } from "../../logging/log.ts";
 import type { EndReason, SessionKey, SessionLimits, Store } from "../../store/store.ts";
 
 export type LiveConnections = {
   /**
-   * Calls `onEnd` once, when the session has ended or run out: within a second of it, and of being added where it had
-   * ended before. An outage of the store ends nothing. `onLimits` is told the limits soon, and whenever they were
-   * looked at: the more often, the nearer the end.
-   * @returns how to take it out again, as often as one likes
+   * Calls `onEnd` once, within a second after the session has ended or expired; also if that was before this call. An
+   * outage of the store ends no connection (I5). Calls `onLimits` at once and after each periodic check.
+   * @returns a function that removes the connection; idempotent
    */
   add(key: SessionKey, onEnd: (reason: EndReason) => void, onLimits?: (limits: SessionLimits) => void): () => void;
   count(): number;
   close(): void;
 };
 
-type Parts = {
+type Dependencies = {
   store: Pick<Store, "limitsOf" | "endReason" | "onSessionEnd">;
   log: Pick<Log, "error">;
 };
 
-/**
- * From so long before its end on a session counts as expiring: long enough to notice and to react, short enough not to
- * warn somebody who is at work.
- */
-export function leadMsOf({ idleMs }: SessionLimits): number {
+/** @returns how long before its end a session counts as expiring: a fifth of the idle limit, at most two minutes */
+export function expiryWarningMs({ idleMs }: SessionLimits): number {
   return Math.min(120_000, idleMs / 5);
 }
 
@@ -34,56 +30,57 @@ type Connection = {
 };
 type Watched = { connections: Set<Connection>; timer: NodeJS.Timeout | undefined };
 
-/** Should a message get lost although its connection lives, so long later the end is found all the same. */
-const LOOK_AGAIN_MS = 30_000;
-const LOOK_AGAIN_NEAR_THE_END_MS = 3_000;
-const LOOK_AGAIN_AFTER_FAULT_MS = 5_000;
-/** After a gap all sessions are looked at: so many at once, so that requests are not kept waiting. */
-const AT_ONCE = 100;
+/** Interval of checks: finds an end whose pub/sub message was lost. */
+const CHECK_EVERY_MS = 30_000;
+const CHECK_EVERY_MS_NEAR_END = 3_000;
+const CHECK_AFTER_ERROR_MS = 5_000;
+/** At most this many concurrent checks after a resubscription, so that they do not delay requests. */
+const MAX_CONCURRENT_CHECKS = 100;
 
-export function createLiveConnections({ store, log }: Parts): LiveConnections {
+export function createLiveConnections({ store, log }: Dependencies): LiveConnections {
   const watched = new Map<SessionKey, Watched>();
-  let gaps = 0;
+  let resubscriptions = 0;
 
-  const tell = (call: () => void): void => {
+  const notify = (callback: () => void): void => {
     try {
-      call();
+      callback();
     } catch (error) {
-      // One connection's fault must not keep the others open.
-      log.error("a live connection could not be told", { error });
+      // An error of one connection must not keep the other connections open.
+      log.error("live connection callback failed", { error });
     }
   };
-  const finish = (key: SessionKey, reason: EndReason): void => {
+  const end = (key: SessionKey, reason: EndReason): void => {
     const found = watched.get(key);
     if (found === undefined) return;
     watched.delete(key);
     clearTimeout(found.timer);
-    for (const { onEnd } of found.connections) tell(() => onEnd(reason));
+    for (const { onEnd } of found.connections) notify(() => onEnd(reason));
   };
-  const lookAgainIn = (key: SessionKey, ms: number): void => {
+  const scheduleCheck = (key: SessionKey, ms: number): void => {
     const found = watched.get(key);
     if (found === undefined) return;
     clearTimeout(found.timer);
-    found.timer = setTimeout(() => void look(key), ms).unref();
+    found.timer = setTimeout(() => void check(key), ms).unref();
   };
-  const look = async (key: SessionKey): Promise<void> => {
+  const check = async (key: SessionKey): Promise<void> => {
     try {
       const limits = await store.limitsOf(key);
-      if (limits === undefined) return finish(key, (await store.endReason(key)) ?? "expired");
-      for (const { onLimits } of watched.get(key)?.connections ?? []) tell(() => onLimits?.(limits));
-      lookAgainIn(key, untilNextLook(limits));
+      if (limits === undefined) return end(key, (await store.endReason(key)) ?? "expired");
+      for (const { onLimits } of watched.get(key)?.connections ?? []) notify(() => onLimits?.(limits));
+      scheduleCheck(key, untilNextCheckMs(limits));
     } catch {
-      // I5: a store that does not answer ends nothing; it also tells of a gap once it is back.
-      lookAgainIn(key, LOOK_AGAIN_AFTER_FAULT_MS * (0.5 + Math.random()));
+      // I5: an unavailable store ends nothing. Its resubscription checks all sessions again.
+      scheduleCheck(key, CHECK_AFTER_ERROR_MS * (0.5 + Math.random()));
     }
   };
-  const lookAtAll = async (): Promise<void> => {
-    const gap = ++gaps;
+  /** Messages may have been lost before a resubscription. A later resubscription replaces this pass. */
+  const checkAll = async (): Promise<void> => {
+    const pass = ++resubscriptions;
     const keys = [...watched.keys()];
-    for (let from = 0; from < keys.length && gap === gaps; from += AT_ONCE)
-      await Promise.all(keys.slice(from, from + AT_ONCE).map(look));
+    for (let from = 0; from < keys.length && pass === resubscriptions; from += MAX_CONCURRENT_CHECKS)
+      await Promise.all(keys.slice(from, from + MAX_CONCURRENT_CHECKS).map(check));
   };
-  const stopListening = store.onSessionEnd({ onEnd: finish, onResubscribe: () => void lookAtAll() });
+  const unsubscribe = store.onSessionEnd({ onEnd: end, onResubscribe: () => void checkAll() });
 
   return {
     add(key, onEnd, onLimits) {
@@ -92,9 +89,9 @@ export function createLiveConnections({ store, log }: Parts): LiveConnections {
       const found = known ?? { connections: new Set(), timer: undefined };
       found.connections.add(connection);
       watched.set(key, found);
-      // It may have ended between its authorization and now.
-      if (known === undefined || onLimits !== undefined) void look(key);
-      return () => {
+      // The session may have ended since the request was authorized.
+      if (known === undefined || onLimits !== undefined) void check(key);
+      return function remove() {
         found.connections.delete(connection);
         if (found.connections.size > 0 || watched.get(key) !== found) return;
         clearTimeout(found.timer);
@@ -103,19 +100,19 @@ export function createLiveConnections({ store, log }: Parts): LiveConnections {
     },
     count: () => [...watched.values()].reduce((sum, { connections }) => sum + connections.size, 0),
     close() {
-      stopListening();
+      unsubscribe();
       for (const { timer } of watched.values()) clearTimeout(timer);
       watched.clear();
     },
   };
 }
 
-/** Exactly at the end, where nothing moves it; the margin is for timers that fire a little early. */
-function untilNextLook(limits: SessionLimits): number {
+/** Exactly at the session's end if nothing moves it, plus 5 ms because timers may fire early. */
+function untilNextCheckMs(limits: SessionLimits): number {
   const leftMs = Math.min(limits.idleExpiresInMs, limits.expiresInMs);
-  const leadMs = leadMsOf(limits);
-  const isNear = leftMs <= leadMs;
-  const nextMs = isNear ? leftMs : leftMs - leadMs;
-  const againMs = isNear ? Math.min(LOOK_AGAIN_NEAR_THE_END_MS, Math.max(leadMs / 5, 100)) : LOOK_AGAIN_MS;
-  return Math.min(nextMs + 5, againMs * (0.9 + Math.random() / 5));
+  const warningMs = expiryWarningMs(limits);
+  const isNear = leftMs <= warningMs;
+  const untilNextMs = isNear ? leftMs : leftMs - warningMs;
+  const intervalMs = isNear ? Math.min(CHECK_EVERY_MS_NEAR_END, Math.max(warningMs / 5, 100)) : CHECK_EVERY_MS;
+  return Math.min(untilNextMs + 5, intervalMs * (0.9 + Math.random() / 5));
 }
