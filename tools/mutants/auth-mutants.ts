@@ -96,8 +96,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "the callback accepts an authorization response without iss (RFC 9207)",
     file: "src/auth/login.ts",
-    find: "query.iss === null ? parts.config.responseIssRequired : query.iss !== parts.config.issuer",
-    replace: "query.iss !== null && query.iss !== parts.config.issuer",
+    find: "query.iss === null ? config.responseIssRequired : query.iss !== config.issuer",
+    replace: "query.iss !== null && query.iss !== config.issuer",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
@@ -152,8 +152,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I1: the JSON response of a logout contains the ID token",
     file: "src/auth/logout.ts",
-    find: 'if (isReachable && reader === "script" && atProvider !== undefined)',
-    replace: 'if (isReachable && reader === "form" && atProvider !== undefined)',
+    find: 'if (isReachable && response === "json" && atProvider !== undefined)',
+    replace: 'if (isReachable && response === "redirect" && atProvider !== undefined)',
     tests: ["test/auth/logout.integration.test.ts"],
   },
   {
@@ -180,14 +180,14 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "step-up: a provider that ignores acr_values is trusted",
     file: "src/auth/login.ts",
-    find: "if (wanted !== undefined && !wanted.includes(login.claims.acr as string))",
-    replace: "if (wanted === undefined && login === undefined)",
+    find: "if (requestedAcr !== undefined && !requestedAcr.includes(claims.acr as string))",
+    replace: "if (requestedAcr === undefined && claims === undefined)",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
     breaks: "callback: a duplicate parameter is accepted",
     file: "src/auth/login.ts",
-    find: 'if (new Set(names).size !== names.length) throw refused("a parameter is given twice");',
+    find: 'if (new Set(names).size !== names.length) throw loginFailed("a parameter occurs twice");',
     replace: "",
     tests: ["test/auth/login.integration.test.ts"],
   },

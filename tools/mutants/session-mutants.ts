@@ -62,7 +62,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     breaks: "session limit: the session that a login replaces is counted",
     file: "src/auth/login.ts",
     find: 'if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");',
-    replace: `await parts.userSessions.keepNewest(session, parts.sessionsPerUser);
+    replace: `await dependencies.userSessions.keepNewest(session, dependencies.sessionsPerUser);
   if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");`,
     tests: ["test/session/session-limit.integration.test.ts"],
   },

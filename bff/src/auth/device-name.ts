@@ -1,12 +1,12 @@
-// A User-Agent header → "Firefox on Linux": enough for a person to recognize their own device, and nothing more is kept.
-// Every label is built from the names below: no text of the header reaches a page.
+// Device name from the User-Agent header, such as "Firefox on Linux", for the list of a user's sessions. Built from the
+// names below only, so that no text of the header reaches a page.
 
 type Names = readonly (readonly [token: RegExp, name: string])[];
 
-/** Crawlers and link previews carry a browser's name. */
+/** Crawlers and link previews contain the name of a browser. */
 const BOT = /bot[/\-;]|crawler|spider|externalhit/i;
 
-/** In this order: browsers carry the names of those that they descend from. */
+/** The order matters: a User-Agent also contains the names of older browsers. */
 const BROWSERS: Names = [
   [/\bEdg(e|A|iOS|W)?\//, "Edge"],
   [/\b(OPR|OPT|OPX|Opera|Opera Mini)\//, "Opera"],
@@ -24,7 +24,7 @@ const BROWSERS: Names = [
   [/\b(MSIE |Trident\/)/, "Internet Explorer"],
   [/\bAndroid\b.*\bVersion\/\S+ .*\bSafari\//, "Android Browser"],
   [/\b(iPhone|iPad|iPod|Macintosh|Windows)\b.*\bVersion\/\S+ .*\bSafari\//, "Safari"],
-  // WebKitGTK and WPE send Safari's tokens; Safari itself runs on Apple's systems and once ran on Windows.
+  // WebKitGTK and WPE. Safari itself is only on Apple systems and (formerly) Windows.
   [/\bAppleWebKit\/.*\bSafari\//, "WebKit"],
 ];
 
@@ -44,10 +44,10 @@ const SYSTEMS: Names = [
   [/\bLinux\b/, "Linux"],
 ];
 
-/** Longer ones are no browser's; it bounds the work of the expressions above. */
+/** Limits the input of the regular expressions. No browser sends a longer one. */
 const MAX_USER_AGENT_LENGTH = 512;
 
-/** @returns undefined where neither browser nor system is one that people know by name. */
+/** @returns undefined if neither browser nor system is in the lists */
 export function deviceName(userAgent: string): string | undefined {
   const text = userAgent.slice(0, MAX_USER_AGENT_LENGTH);
   if (BOT.test(text)) return undefined;

@@ -18,7 +18,7 @@ type Dependencies = {
  * @throws GatewayError session_missing | method_not_allowed | too_many_connections
  */
 export function events({ sessions, streams }: Dependencies) {
-  return async function streamSessionEvents(ctx: Context): Promise<void> {
+  return async function events(ctx: Context): Promise<void> {
     const sessionId = sessionIdFrom(ctx.get("cookie"));
     if (sessionId === undefined) throw new GatewayError("session_missing");
     if (ctx.method === "HEAD") throw new GatewayError("method_not_allowed", { allow: ["GET"] });

@@ -1,40 +1,40 @@
-// What must survive the trip to the provider. Each attempt has its own small cookie with a random value; what it
-// remembers travels sealed inside `state`, so nothing is stored for attempts that never come back, any number of tabs
-// can log in at once, and a state is only good in the browser that it was made for (RFC 9700 §4.7).
+// Login attempts: state kept during the redirect to the provider. Each attempt has its own cookie with a random value and
+// is sealed in `state`, so that abandoned attempts use no storage, several tabs can log in at once, and a state is valid
+// only in the browser that started it (login CSRF, RFC 9700 §4.7).
 import { randomBytes } from "node:crypto";
 import type { SealerFactory } from "../lib/encryption.ts";
 import type { SessionKey } from "../store/store.ts";
 
-/** How long a person may take at the provider. */
+/** A login must be completed within this time. */
 export const LOGIN_ATTEMPT_SECONDS = 900;
 /**
- * The oldest attempts beyond these are dropped. Also how many login cookies one response clears, about 115 bytes each:
- * nginx takes a response head of 4 kB by default, and a sibling host can plant any number of cookies in a browser that
- * enforces no prefixes.
+ * At most this many pending attempts per browser; the oldest are dropped. One response clears at most this many login
+ * cookies (about 115 bytes each): nginx accepts a response head of 4 kB by default, and a sibling host can plant any number
+ * of cookies in a browser that does not enforce cookie prefixes.
  */
 export const MAX_LOGIN_ATTEMPTS = 16;
 
 export type LoginAttempt = {
   startedAtMs: number;
   returnPath: string;
-  /** The session that was there when the login started: it ends when the new one begins. */
+  /** The browser's session when the login started. It ends when the new session begins. */
   previousSession?: SessionKey;
   maxAgeSeconds?: number;
   acrValues?: string;
   prompt?: string;
 };
 
-/** Secrets of an attempt: recomputed from the cookie and the master key when the browser comes back. */
+/** Derived from cookie and master key, again at the callback. */
 export type AttemptSecrets = { nonce: string; codeVerifier: string };
 
 export type LoginAttempts = {
   start(attempt: LoginAttempt): { id: string; cookieValue: string; state: string } & AttemptSecrets;
-  /** @returns undefined for a state that is not ours, was altered, belongs to another browser or is too old. */
+  /** @returns undefined for a state that is unknown, altered, expired or of another browser */
   resume(
     state: string,
     cookieOf: (id: string) => string | undefined,
   ): ({ id: string; attempt: LoginAttempt } & AttemptSecrets) | undefined;
-  /** Why `resume` found nothing, as far as the state's id and the browser's cookies show it. */
+  /** Why `resume` returned undefined, as far as the state's id and the browser's cookies show it. */
   explain(state: string, cookieOf: (id: string) => string | undefined): "expired" | "no-cookie" | "unknown";
 };
 
@@ -82,7 +82,7 @@ export function createLoginAttempts(sealerFor: SealerFactory, now: () => number)
 
 const TIME_CHARS = 7;
 
-/** Begins with its time, so that names of cookies sort by age. */
+/** Begins with the time, so that cookie names sort by age. */
 function newAttemptId(startedAtMs: number): string {
   return (
     Math.floor(startedAtMs / 1000)

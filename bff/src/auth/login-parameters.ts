@@ -1,12 +1,12 @@
-// The query of /bff/login: an allow-list with a shape for each value. Whatever else reached the provider would let a
-// link choose what the user is asked for (nextjs-auth0 returnTo injection, CVE-2025-67716).
+// Query parameters of /bff/login: an allow-list with a pattern per value. Any other parameter would let a link control the
+// authorization request (parameter injection, nextjs-auth0 CVE-2025-67716).
 import { GatewayError } from "../errors.ts";
 import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
 import { returnPath } from "./return-path.ts";
 
 export type LoginParameters = {
   returnPath: string;
-  /** As the provider is to see them. */
+  /** Parameters of the authorization request, unchanged. */
   extra: Record<string, string>;
   prompt?: string;
   acrValues?: string;
@@ -15,12 +15,12 @@ export type LoginParameters = {
 
 const SHAPES: Readonly<Record<string, RegExp>> = LOGIN_SHAPES;
 
-/** @throws GatewayError request_malformed for an unknown, repeated or ill-shaped parameter. */
+/** @throws GatewayError request_malformed for an unknown, repeated or invalid parameter */
 export function parseLoginParameters(query: string, publicOrigin: string): LoginParameters {
   const parsed: LoginParameters = { returnPath: "/", extra: {} };
   const seen = new Set<string>();
   for (const [name, value] of new URLSearchParams(query)) {
-    if (seen.has(name)) throw malformed(name, "is given twice");
+    if (seen.has(name)) throw malformed(name, "occurs twice");
     seen.add(name);
     if (name === "returnTo") {
       const path = returnPath(value, publicOrigin);
@@ -30,7 +30,7 @@ export function parseLoginParameters(query: string, publicOrigin: string): Login
     }
     const shape = Object.hasOwn(SHAPES, name) ? SHAPES[name] : undefined;
     if (shape === undefined) throw malformed("a parameter", "is unknown");
-    if (!shape.test(value)) throw malformed(name, "has a value that it cannot have");
+    if (!shape.test(value)) throw malformed(name, "has an invalid value");
     parsed.extra[name] = value;
   }
   const { prompt, acr_values: acrValues, max_age: maxAge } = parsed.extra;
@@ -40,6 +40,6 @@ export function parseLoginParameters(query: string, publicOrigin: string): Login
   return parsed;
 }
 
-function malformed(name: string, fault: string): GatewayError {
-  return new GatewayError("request_malformed", { reason: `login: ${name} ${fault}` });
+function malformed(name: string, problem: string): GatewayError {
+  return new GatewayError("request_malformed", { reason: `login: ${name} ${problem}` });
 }

@@ -1,4 +1,4 @@
-// How a session begins: /bff/login sends the browser to the provider, /bff/callback takes it back.
+// GET /bff/login and GET /bff/callback: the authorization code flow (OIDC Core 1.0 §3.1).
 import { hash } from "node:crypto";
 import type { Context } from "koa";
 import type { ProviderConfig } from "../config/config.ts";
@@ -24,12 +24,12 @@ import { wordOf } from "../provider/provider-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
 
-export type LoginParts = {
+export type LoginDependencies = {
   publicOrigin: string;
   config: Pick<ProviderConfig, "issuer" | "rolesClaim" | "responseIssRequired">;
-  /** Whether a browser that stores no Secure cookie over http cannot log in. */
+  /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;
-  /** Told how long the provider lets a session go on, at each login. */
+  /** Called at each login with the lifetime that the provider allows. */
   onTokenLife: (grant: TokenGrant, life: TokenLife) => void;
   sessionsPerUser: number;
   provider: Provider;
@@ -42,10 +42,11 @@ export type LoginParts = {
   onLogin?: (outcome: "completed" | "failed" | "unavailable") => void;
 };
 
-export function login({ publicOrigin, provider, attempts, store, log }: LoginParts) {
-  return async function startLogin(ctx: Context): Promise<void> {
+/** Starts a login attempt. @throws GatewayError request_malformed | provider_unavailable */
+export function login({ publicOrigin, provider, attempts, store, log }: LoginDependencies) {
+  return async function login(ctx: Context): Promise<void> {
     const parameters = parseLoginParameters(ctx.querystring, publicOrigin);
-    // The error page of this request offers to try again for the same page.
+    // Kept by the retry link of the error page.
     ctx.state["returnPath"] = parameters.returnPath;
     const { returnPath, prompt, acrValues, maxAgeSeconds, extra } = parameters;
     const previousSession = foundSession(ctx)?.key;
@@ -59,7 +60,7 @@ export function login({ publicOrigin, provider, attempts, store, log }: LoginPar
     };
     const { id, cookieValue: binding, ...request } = attempts.start(attempt);
     const url = await provider.authorizationUrl({ ...request, extra });
-    giveUpOldestAttempts(ctx);
+    dropOldestAttempts(ctx);
     const cookie = { ...loginCookieAttributes, maxAge: LOGIN_ATTEMPT_SECONDS * 1000 };
     ctx.cookies.set(LOGIN_COOKIE_PREFIX + id, binding, cookie);
     log.security("login_started", { requestId: ctx.state["requestId"] });
@@ -67,47 +68,61 @@ export function login({ publicOrigin, provider, attempts, store, log }: LoginPar
   };
 }
 
-export function callback(parts: LoginParts) {
-  const { publicOrigin, attempts, store, log } = parts;
+/**
+ * Completes a login attempt: 303 to its return path.
+ * @throws GatewayError login_failed | step_up_failed | provider_unavailable | store_unavailable
+ */
+export function callback(dependencies: LoginDependencies) {
+  const { publicOrigin, config, attempts, store, log } = dependencies;
   const finish = async (ctx: Context): Promise<void> => {
+    const requestId = ctx.state["requestId"] as string;
     const query = parseCallback(ctx.querystring);
     const header = ctx.get("cookie");
     const cookieOf = (id: string) => cookieValue(header, LOGIN_COOKIE_PREFIX + id);
     const resumed = attempts.resume(query.state, cookieOf);
     if (resumed === undefined) {
-      // A stale or repeated callback of somebody who is logged in: nothing to do, nothing to complain about.
-      if (foundSession(ctx) !== undefined) return seeOther(ctx, `${publicOrigin}/`);
-      throw notResumed(attempts.explain(query.state, cookieOf), {
-        needsSecureCookies: parts.needsSecureCookies && publicOrigin.startsWith("http:"),
+      const cause = attempts.explain(query.state, cookieOf);
+      // A stale or repeated callback of a logged-in browser is not an error.
+      if (foundSession(ctx) !== undefined) {
+        log.debug("login callback ignored, browser is logged in", { requestId, reason: cause });
+        return seeOther(ctx, `${publicOrigin}/`);
+      }
+      throw noLoginAttempt(cause, {
+        needsSecureCookies: dependencies.needsSecureCookies && publicOrigin.startsWith("http:"),
         hasLoginCookie: loginCookieNames(header).length > 0,
       });
     }
     const { attempt } = resumed;
     ctx.state["returnPath"] = attempt.returnPath;
-    // One state, one code, one session: a repeated callback (reload, back button) would make the provider revoke
-    // what the first one got. The cookie stays until it runs out, so that the repetition is recognized as ours.
-    // The nonce stands for the attempt itself, however its state is spelled.
-    if (!(await store.markUsed("state", hash("sha256", resumed.nonce, "base64url"), LOGIN_ATTEMPT_SECONDS * 1000)))
+    // A code is spent once: after a repeated callback (reload, back button) the provider would revoke the tokens of the
+    // first one. The cookie is kept until it expires, so that a repetition is recognized. The nonce identifies the
+    // attempt in every spelling of its state.
+    if (!(await store.markUsed("state", hash("sha256", resumed.nonce, "base64url"), LOGIN_ATTEMPT_SECONDS * 1000))) {
+      log.debug("login callback ignored, login attempt already used", { requestId });
       return seeOther(ctx, publicOrigin + attempt.returnPath);
-    // Mix-up defence (RFC 9207 §2.4): before anything else of the answer is used.
-    if (query.iss === null ? parts.config.responseIssRequired : query.iss !== parts.config.issuer)
-      throw refused("iss is missing or names another provider (see OIDC_RESPONSE_ISS)");
-    if (query.error !== undefined) return afterProviderError(ctx, parts, { error: query.error, attempt });
-    const session = await completeLogin(ctx, parts, { ...resumed, state: query.state });
-    parts.onLogin?.("completed");
+    }
+    // Mix-up attack (RFC 9207 §2.4): checked before any other parameter is used.
+    if (query.iss === null ? config.responseIssRequired : query.iss !== config.issuer)
+      throw loginFailed("iss is missing or names another provider (see OIDC_RESPONSE_ISS)");
+    if (query.error !== undefined) {
+      log.debug("login callback with an error of the provider", { requestId, reason: query.error });
+      return endWithProviderError(ctx, publicOrigin, { error: query.error, attempt });
+    }
+    const session = await completeLogin(ctx, dependencies, { ...resumed, state: query.state });
+    dependencies.onLogin?.("completed");
     log.security("login_completed", {
-      requestId: ctx.state["requestId"],
+      requestId,
       session: session.handle,
       subject: session.subject,
       providerSession: providerSessionName(session.providerSid),
     });
     seeOther(ctx, publicOrigin + attempt.returnPath);
   };
-  return async function finishLogin(ctx: Context): Promise<void> {
+  return async function callback(ctx: Context): Promise<void> {
     try {
       await finish(ctx);
     } catch (error) {
-      parts.onLogin?.(error instanceof GatewayError && error.status === 503 ? "unavailable" : "failed");
+      dependencies.onLogin?.(error instanceof GatewayError && error.status === 503 ? "unavailable" : "failed");
       throw error;
     }
   };
@@ -115,36 +130,41 @@ export function callback(parts: LoginParts) {
 
 type Resumed = AttemptSecrets & { attempt: LoginAttempt; state: string };
 
-async function completeLogin(ctx: Context, parts: LoginParts, { attempt, state, nonce, codeVerifier }: Resumed) {
-  const { provider, sessions, vault } = parts;
+/** Exchanges the code, begins the session, then ends the replaced one and those above SESSIONS_PER_USER. */
+async function completeLogin(
+  ctx: Context,
+  dependencies: LoginDependencies,
+  { attempt, state, nonce, codeVerifier }: Resumed,
+) {
+  const { provider, sessions, vault, store } = dependencies;
   const expected = { state, nonce, codeVerifier, maxAgeSeconds: attempt.maxAgeSeconds };
-  const login = await provider.exchangeCode(ctx.search, expected);
-  const wanted = attempt.acrValues?.split(" ");
-  // acr_values is only a wish to the provider: whoever asked for more must not get less (ASVS 6.8.4).
-  if (wanted !== undefined && !wanted.includes(login.claims.acr as string))
-    throw new GatewayError("step_up_failed", { reason: "the provider did not reach the acr that was asked for" });
-  const nowMs = parts.store.nowMs();
-  const session = sessionFromClaims(login.claims, {
-    rolesClaim: parts.config.rolesClaim,
+  const { grant, claims } = await provider.exchangeCode(ctx.search, expected);
+  const requestedAcr = attempt.acrValues?.split(" ");
+  // acr_values is optional for the provider (OIDC Core 1.0 §3.1.2.1), so the level is checked here (ASVS 6.8.4).
+  if (requestedAcr !== undefined && !requestedAcr.includes(claims.acr as string))
+    throw new GatewayError("step_up_failed", { reason: "acr of the ID token is not in acr_values" });
+  const nowMs = store.nowMs();
+  const session = sessionFromClaims(claims, {
+    rolesClaim: dependencies.config.rolesClaim,
     nowMs,
     userAgent: ctx.get("user-agent"),
   });
-  const tokens = tokenSetFrom(login.grant, undefined, { nowMs, random: Math.random() });
-  const tokenLife = tokenLifeOf(login.grant, false);
-  parts.onTokenLife(login.grant, tokenLife);
+  const tokens = tokenSetFrom(grant, undefined, { nowMs, random: Math.random() });
+  const tokenLife = tokenLifeOf(grant, false);
+  dependencies.onTokenLife(grant, tokenLife);
   await beginSession(ctx, session, {
     tokenLife,
     sealTokens: (sessionId) => vault.seal(tokens, sessionId),
   });
-  // Its Strict cookie does not come along on the way back from the provider, so the attempt remembered it. Only now:
-  // a login that fails half-way must not cost the session that was there.
+  // The Strict session cookie is absent on the redirect from the provider, so the login attempt holds the session's key.
+  // Ended only after the new session exists: a failed login keeps the old one.
   if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");
-  // After that: the browser's own old session must not cost one on another device.
-  await parts.userSessions.keepNewest(session, parts.sessionsPerUser);
+  // After the replaced session has ended, so that it does not count against the limit.
+  await dependencies.userSessions.keepNewest(session, dependencies.sessionsPerUser);
   return session;
 }
 
-/** `prompt=none` asks whether somebody is logged in; "no" is an answer, not a fault (OIDC Core 1.0 §3.1.2.6). */
+/** Responses to `prompt=none` that mean "not logged in" and are not errors (OIDC Core 1.0 §3.1.2.6). */
 const NOT_LOGGED_IN = new Set([
   "login_required",
   "interaction_required",
@@ -152,16 +172,15 @@ const NOT_LOGGED_IN = new Set([
   "account_selection_required",
 ]);
 
-function afterProviderError(
+function endWithProviderError(
   ctx: Context,
-  parts: LoginParts,
+  publicOrigin: string,
   { error, attempt }: { error: string; attempt: LoginAttempt },
 ) {
-  if (attempt.prompt === "none" && NOT_LOGGED_IN.has(error))
-    return seeOther(ctx, parts.publicOrigin + attempt.returnPath);
+  if (attempt.prompt === "none" && NOT_LOGGED_IN.has(error)) return seeOther(ctx, publicOrigin + attempt.returnPath);
   if (error === "temporarily_unavailable" || error === "server_error")
-    throw new GatewayError("provider_unavailable", { reason: `the provider answered ${error}` });
-  throw refused(`the provider answered ${error}`);
+    throw new GatewayError("provider_unavailable", { reason: `provider error: ${error}` });
+  throw loginFailed(`provider error: ${error}`);
 }
 
 type CallbackQuery = { state: string; iss: string | null; error: string | undefined };
@@ -170,13 +189,13 @@ type CallbackQuery = { state: string; iss: string | null; error: string | undefi
 function parseCallback(query: string): CallbackQuery {
   const parameters = new URLSearchParams(query);
   const names = [...parameters.keys()];
-  if (query.length > 8_192 || names.length > 16) throw refused("the callback is too large");
-  if (new Set(names).size !== names.length) throw refused("a parameter is given twice");
+  if (query.length > 8_192 || names.length > 16) throw loginFailed("the callback is too large");
+  if (new Set(names).size !== names.length) throw loginFailed("a parameter occurs twice");
   const state = parameters.get("state");
   const error = parameters.get("error");
-  if (state === null) throw refused("there is no state");
-  if (error === null && parameters.get("code") === null) throw refused("there is neither code nor error");
-  // Only words of the specification reach the log.
+  if (state === null) throw loginFailed("state is missing");
+  if (error === null && parameters.get("code") === null) throw loginFailed("code and error are missing");
+  // wordOf: only error codes in the shape of the specification reach the log.
   return {
     state,
     iss: parameters.get("iss"),
@@ -184,53 +203,57 @@ function parseCallback(query: string): CallbackQuery {
   };
 }
 
-function giveUpOldestAttempts(ctx: Context): void {
+function dropOldestAttempts(ctx: Context): void {
   const names = loginCookieNames(ctx.get("cookie"));
   const surplus = Math.min(Math.max(0, names.length - MAX_LOGIN_ATTEMPTS + 1), MAX_LOGIN_ATTEMPTS);
   for (const name of names.slice(0, surplus)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
 }
 
-type Surroundings = { needsSecureCookies: boolean; hasLoginCookie: boolean };
+type BrowserFacts = { needsSecureCookies: boolean; hasLoginCookie: boolean };
 
-function notResumed(
+/**
+ * The error of a callback whose login attempt cannot be resumed. `no-cookie` has four causes: the attempt expired, it was
+ * already used (and its cookie cleared by a logout), the browser blocks cookies, or the login was started in another
+ * browser, private window or host name. The cure is the same: start the login again in this browser.
+ */
+function noLoginAttempt(
   cause: ReturnType<LoginAttempts["explain"]>,
-  { needsSecureCookies, hasLoginCookie }: Surroundings,
+  { needsSecureCookies, hasLoginCookie }: BrowserFacts,
 ): GatewayError {
   if (cause === "expired")
     return new GatewayError("login_failed", {
-      reason: `the login was started more than ${LOGIN_ATTEMPT_SECONDS} seconds ago`,
+      reason: `login attempt expired: started more than ${LOGIN_ATTEMPT_SECONDS} seconds ago`,
       explanation: "login_expired",
     });
   if (cause === "unknown")
-    return refused("the state is not of a login that this browser has started: altered, or of another gateway");
+    return loginFailed("unknown state: altered, or issued by another gateway or for another browser");
   if (needsSecureCookies && !hasLoginCookie)
     return new GatewayError("login_failed", {
-      reason:
-        "no login cookie: browsers based on WebKit store no Secure cookie over http; use https or another browser",
+      reason: "no login cookie: WebKit browsers store no Secure cookie over http. Use https or another browser",
       explanation: "secure_cookie_not_stored",
     });
   return new GatewayError("login_failed", {
     reason:
-      "the state is not of a login that this browser has under way: no login cookie (blocked, expired, or another host name)",
+      "unknown state: this browser has no pending login (expired, already used, cookies blocked, or started in another browser or under another host name). Start the login again in this browser",
     explanation: "login_cookie_missing",
   });
 }
 
-function refused(reason: string): GatewayError {
+function loginFailed(reason: string): GatewayError {
   return new GatewayError("login_failed", { reason });
 }
 
-/** HEAD on login and callback: a link checker or a preview starts no login and spends no state. */
+/** HEAD of login, callback and provider logout: link checkers and previews start no login and use up no state. */
 export function responseHead(ctx: Context): void {
   ctx.status = 200;
   ctx.set("Cache-Control", "no-store");
   ctx.body = "";
 }
 
-/** 303: whatever the method was, the next request is a GET (RFC 9700 §4.12). */
+/** 303: the browser sends a GET whatever the method of this request was (RFC 9700 §4.12). */
 function seeOther(ctx: Context, location: string): void {
-  ctx.status = 303;
-  ctx.set("Location", location);
+  // Koa sets status 204 with the empty body, so the status comes after it.
   ctx.body = null;
   ctx.status = 303;
+  ctx.set("Location", location);
 }

@@ -1,24 +1,24 @@
-// Replay protection of back-channel logout tokens (OIDC Back-Channel Logout 1.0 §2.6): each `jti` acts once, over all
-// instances. It is claimed before the action, so that copies at the same moment cannot all pass, and given back when
-// the action fails, so that the provider's retry works.
+// Replay protection of back-channel logout tokens (OIDC Back-Channel Logout 1.0 §2.6): each `jti` acts once over all
+// instances. It is claimed before the action, so that of concurrent copies only one acts, and released if the action
+// fails, so that the provider can retry.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 
-/** Longer than a logout token is accepted. */
+/** Longer than a logout token is valid. */
 const REPLAY_MS = 10 * 60_000;
-/** Of a process that dies between claim and action. Where an action takes longer, a copy may act too, without effect. */
+/** Claim of a process that crashes. After a slower action a copy may act as well, without effect. */
 const LEASE_MS = 5_000;
-/** A copy that arrives during the action waits for its outcome: 200 would be a lie if that action then failed. */
+/** A copy that arrives during the action waits for its outcome, because the action may still fail. */
 const WAIT_MS = 2_000;
 const POLL_MS = 50;
 
 type Claims = Pick<Store, "claimOnce" | "completeClaim" | "releaseClaim">;
 
 /**
- * @throws GatewayError request_malformed where the token was used; store_unavailable where its outcome is not known in
- * time; what `act` throws, after which the token can be used again
+ * @throws GatewayError request_malformed for a used token; store_unavailable if the outcome of a concurrent copy is not
+ * known in time; errors of `act`, after which the token can be used again
  */
 export async function oncePerLogoutToken<T>(store: Claims, tokenHash: string, act: () => Promise<T>): Promise<T> {
   const owner = randomBytes(12).toString("base64url");
@@ -37,7 +37,7 @@ export async function oncePerLogoutToken<T>(store: Claims, tokenHash: string, ac
     await store.completeClaim("logout-token", tokenHash, REPLAY_MS);
     return result;
   } catch (error) {
-    // Not reached: the lease ends by itself.
+    // A failed release is harmless: the claim expires.
     await store.releaseClaim("logout-token", tokenHash, owner).catch(() => undefined);
     throw error;
   }

@@ -1,4 +1,4 @@
-// How a session ends: by its user, or by the provider.
+// POST /bff/logout (RP-initiated) and POST /bff/backchannel-logout (OIDC Back-Channel Logout 1.0).
 import { hash } from "node:crypto";
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
@@ -17,7 +17,7 @@ import { oncePerLogoutToken } from "./logout-replay.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { ProviderLogout } from "./provider-logout.ts";
 
-export type LogoutParts = {
+export type LogoutDependencies = {
   publicOrigin: string;
   postLogoutPath: string;
   issuer: string;
@@ -29,39 +29,42 @@ export type LogoutParts = {
   log: Log;
 };
 
-export type BrowserLogoutParts = Pick<
-  LogoutParts,
+export type BrowserLogoutDependencies = Pick<
+  LogoutDependencies,
   "publicOrigin" | "postLogoutPath" | "provider" | "providerLogout" | "sessions" | "vault" | "log"
 >;
 
 /** W3C Clear Site Data. Without "cookies": that would also delete the cookies of other ports on this host. */
 const CLEAR_SITE_DATA = '"cache", "storage"';
 
-/** Who reads the answer: a form's redirect is followed unread, what a script gets must not hold the ID token. */
-export type LogoutReader = "form" | "script";
+/**
+ * A form follows a redirect, which may carry the ID token hint. A script reads the JSON body, which must not contain it
+ * (I1).
+ */
+export type LogoutResponse = "redirect" | "json";
 
 /**
- * Ends the session of this browser, here and at the provider.
- * @returns where the browser can end the provider's own session.
+ * Ends the session of this browser and revokes its refresh token where necessary.
+ * @returns the URL that ends the session at the provider, or the post-logout page
  */
-export function createBrowserLogout(parts: BrowserLogoutParts) {
-  const { publicOrigin, postLogoutPath, provider, providerLogout, sessions, vault, log } = parts;
+export function createBrowserLogout(dependencies: BrowserLogoutDependencies) {
+  const { publicOrigin, postLogoutPath, provider, providerLogout, sessions, vault, log } = dependencies;
   /**
-   * A revocation before the end-session request would end more than this session at Keycloak, which detaches all of the
-   * user's sessions of this client, and would turn its LOGOUT event into LOGOUT_ERROR. Where it is needed, its outcome
-   * decides nothing: the browser is led to the provider in any case (I10).
+   * Revokes only where the end of the provider's session does not end the refresh token. At Keycloak a revocation ends all
+   * of the user's sessions of this client and turns its LOGOUT event into LOGOUT_ERROR. A failed revocation does not keep
+   * the browser from the end-session endpoint (I10).
    * @returns whether the provider responds
    */
-  const revokeWhereNeeded = async ({ refreshToken, scope }: TokenSet, session: string): Promise<boolean> => {
+  const revokeIfNeeded = async ({ refreshToken, scope }: TokenSet, session: string): Promise<boolean> => {
     if (refreshToken === undefined || provider.endsTokensWithSession(scope)) return provider.isReachable();
     if (await provider.revoke(refreshToken)) return true;
     log.warn("the refresh token could not be revoked", { session });
     return provider.isReachable();
   };
-  return async function logOutBrowser(ctx: Context, reader: LogoutReader): Promise<string> {
+  return async function logOutBrowser(ctx: Context, response: LogoutResponse): Promise<string> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
-    // First here and for good: whatever happens at the provider, this session is over.
+    // First: the session has ended whatever happens at the provider.
     await endCurrentSession(ctx);
     if (found === undefined) await confirmEnd(ctx, sessions);
     for (const name of loginCookieNames(ctx.get("cookie")).slice(0, MAX_LOGIN_ATTEMPTS))
@@ -76,10 +79,10 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
         subject: found.session.subject,
         providerSession: providerSessionName(found.session.providerSid),
       });
-      const isReachable = await revokeWhereNeeded(tokens, found.session.handle);
-      // A provider that does not respond to the gateway would not respond to the browser either: say so at home instead.
+      const isReachable = await revokeIfNeeded(tokens, found.session.handle);
+      // If the provider does not respond, the post-logout page says so instead of an error page of the browser.
       const atProvider = isReachable ? provider.endSessionUrl(tokens.idToken)?.href : `${home}?provider=unreachable`;
-      if (isReachable && reader === "script" && atProvider !== undefined)
+      if (isReachable && response === "json" && atProvider !== undefined)
         location = publicOrigin + providerLogout.prepare(ctx, tokens.idToken);
       else location = atProvider ?? home;
     }
@@ -88,21 +91,22 @@ export function createBrowserLogout(parts: BrowserLogoutParts) {
 }
 
 /**
- * A session that has ended may not have ended for good: an earlier logout of it is under way, or was told 503 because no
- * replica had it. So it is ended once more (I2), but only where there was one: a made-up id must leave nothing behind.
+ * An earlier logout of this session may be in flight, or may have failed with 503 because no replica confirmed it. It is
+ * ended once more, so that this logout is final too (I2); a session id that never existed leaves nothing in the store.
  */
-async function confirmEnd(ctx: Context, sessions: BrowserLogoutParts["sessions"]): Promise<void> {
+async function confirmEnd(ctx: Context, sessions: BrowserLogoutDependencies["sessions"]): Promise<void> {
   const sessionId = sessionIdFrom(ctx.get("cookie"));
   if (sessionId !== undefined && (await sessions.endReason(sessionId)) !== undefined)
     await sessions.end(sessionKeyOf(sessionId), "logout");
 }
 
-export function logout(parts: BrowserLogoutParts) {
-  const logOutBrowser = createBrowserLogout(parts);
-  return async function endSessionOfBrowser(ctx: Context): Promise<void> {
-    const reader = ctx.accepts("html", "json") === "json" ? "script" : "form";
-    const location = await logOutBrowser(ctx, reader);
-    if (reader === "script") {
+/** 303 for a form, 200 `{ "location" }` with `Accept: application/json`. @throws GatewayError store_unavailable */
+export function logout(dependencies: BrowserLogoutDependencies) {
+  const logOutBrowser = createBrowserLogout(dependencies);
+  return async function logout(ctx: Context): Promise<void> {
+    const response = ctx.accepts("html", "json") === "json" ? "json" : "redirect";
+    const location = await logOutBrowser(ctx, response);
+    if (response === "json") {
       ctx.body = { location };
     } else {
       ctx.body = null;
@@ -114,8 +118,9 @@ export function logout(parts: BrowserLogoutParts) {
 
 const MAX_LOGOUT_BODY_BYTES = 16_384;
 
-export function backchannelLogout({ provider, sessions, store, issuer, log }: LogoutParts) {
-  return async function endSessionsByProvider(ctx: Context): Promise<void> {
+/** @throws GatewayError request_malformed | payload_too_large | provider_unavailable | store_unavailable */
+export function backchannelLogout({ provider, sessions, store, issuer, log }: LogoutDependencies) {
+  return async function backchannelLogout(ctx: Context): Promise<void> {
     ctx.set("Cache-Control", "no-store");
     const requestId = ctx.state["requestId"] as string;
     try {
@@ -126,7 +131,7 @@ export function backchannelLogout({ provider, sessions, store, issuer, log }: Lo
       const tokens = form.getAll("logout_token");
       const [jwt] = tokens;
       if (jwt === undefined || tokens.length !== 1)
-        throw new GatewayError("request_malformed", { reason: "logout_token must be there exactly once" });
+        throw new GatewayError("request_malformed", { reason: "logout_token must occur exactly once" });
       const token = await provider.verifyLogoutToken(jwt);
       const { providerSid, subject, issuedAtSeconds } = token;
       const target =

@@ -1,10 +1,10 @@
-// ID token claims → the session: who, since when, how strongly; nothing that only the protocol needs.
+// Builds the session record from the claims of the ID token.
 import { randomBytes } from "node:crypto";
 import type { Session } from "../session/session.ts";
 import { deviceName } from "./device-name.ts";
 import type { IdTokenClaims } from "../provider/id-token.ts";
 
-/** Claims about the token or the protocol: no business of the app, and `sid` would help to forge a logout. */
+/** Claims that only the protocol needs. They are not shown to the app; `sid` would help to forge a logout. */
 const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
   "iss",
   "aud",
@@ -25,14 +25,14 @@ const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
   "typ",
   "events",
   "cnf",
-  // No claim's name: a page that copies members by assignment would change a prototype.
+  // Prototype pollution in a page that copies the claims by assignment.
   "__proto__",
 ]);
 
-/** Claims that are nested deeper are left out: serializing them would overflow the stack. */
+/** More deeply nested claims are dropped: JSON.stringify would overflow the stack. */
 const MAX_DEPTH = 16;
 
-/** `rolesClaim`: a claim name; dots reach into objects, as in Keycloak's `realm_access.roles`. */
+/** @param options `rolesClaim`: path of a claim with dots between names, such as Keycloak's `realm_access.roles` */
 export function sessionFromClaims(
   claims: IdTokenClaims,
   { rolesClaim, nowMs, userAgent = "" }: { rolesClaim: string; nowMs: number; userAgent?: string },
@@ -73,7 +73,7 @@ function rolesOf(claims: object, rolesClaim: string): string[] {
   return Array.isArray(value) ? value.filter((role): role is string => typeof role === "string") : [];
 }
 
-/** Seconds that a Date can show. */
+/** Seconds since the epoch that a Date can represent. */
 function isTime(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value < 8.64e12;
 }

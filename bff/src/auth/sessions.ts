@@ -1,4 +1,4 @@
-// A user's own sessions, for that user: where they are logged in, and ending one of them or all.
+// /bff/sessions: a user lists and ends their own sessions.
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
@@ -8,26 +8,26 @@ import type { EndSession } from "../session/end-session.ts";
 import type { UserName } from "../session/indexes.ts";
 import { foundSession } from "../session/koa-session.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
-import type { LogoutReader } from "./logout.ts";
+import type { LogoutResponse } from "./logout.ts";
 import type { UserSession, UserSessions } from "../session/user-sessions.ts";
 import { isoTime } from "../lib/iso-time.ts";
 
-export type SessionsParts = {
+export type SessionsDependencies = {
   sessions: Pick<Sessions, "endReason">;
   userSessions: UserSessions;
   end: EndSession;
-  /** Ends the session of this browser as a logout does. @returns where to end the provider's own. */
-  logOutBrowser: (ctx: Context, reader: LogoutReader) => Promise<string>;
-  /** Ends the user's sessions at the provider; undefined where the gateway cannot. @throws GatewayError provider_unavailable */
+  /** Logout of this browser. @returns the URL that the browser opens next */
+  logOutBrowser: (ctx: Context, response: LogoutResponse) => Promise<string>;
+  /** Ends the user's sessions at the provider (Keycloak's Admin REST API); undefined if not configured. @throws GatewayError provider_unavailable */
   endAtProvider: ((user: UserName) => Promise<void>) | undefined;
   /** The clock that all instances share. */
   now: () => number;
   log: Log;
 };
 
-/** `GET /bff/sessions`: newest first. Like /bff/user, asking keeps no session alive. */
-export function listSessions({ sessions, userSessions, now }: SessionsParts) {
-  return async function listSessionsOfUser(ctx: Context): Promise<void> {
+/** `GET /bff/sessions`: newest first. Does not slide the session. */
+export function listSessions({ sessions, userSessions, now }: SessionsDependencies) {
+  return async function listSessions(ctx: Context): Promise<void> {
     const own = await requireSession(ctx, sessions);
     const listed = await userSessions.list(own.session);
     const nowMs = now();
@@ -36,18 +36,18 @@ export function listSessions({ sessions, userSessions, now }: SessionsParts) {
 }
 
 /**
- * `DELETE /bff/sessions/{id}`: 204, also where it is asked for again after a 503; for the session of this very browser
- * 200 with the location of a logout.
+ * `DELETE /bff/sessions/{id}`: 204, also for a repetition after a 503. For the session of this browser: 200 with the
+ * location of a logout.
+ * @throws GatewayError not_found for a handle of another user as for an unknown one
  */
-export function endOneSession({ sessions, userSessions, logOutBrowser, log }: SessionsParts) {
-  return async function endSessionOfUser(ctx: Context): Promise<void> {
+export function endOneSession({ sessions, userSessions, logOutBrowser, log }: SessionsDependencies) {
+  return async function endOneSession(ctx: Context): Promise<void> {
     const own = await requireSession(ctx, sessions);
     const handle = (ctx as Context & { params: Record<string, string> }).params["id"] ?? "";
     if (handle === own.session.handle) {
-      ctx.body = { location: await logOutBrowser(ctx, "script") };
+      ctx.body = { location: await logOutBrowser(ctx, "json") };
       return;
     }
-    // Only looked for among the user's own: to everybody else it does not exist.
     if (!(await userSessions.endOne(own.session, handle, "revoked")))
       throw new GatewayError("not_found", { reason: "not a session of this user" });
     log.security("session_revoked", {
@@ -60,25 +60,32 @@ export function endOneSession({ sessions, userSessions, logOutBrowser, log }: Se
 }
 
 /**
- * `DELETE /bff/sessions`: log out everywhere. 200 with the location of a logout and, where the gateway can end sessions
- * at the provider, with what became of those.
+ * `DELETE /bff/sessions`: log out everywhere. 200 with the location of a logout and, if `endAtProvider` is configured,
+ * whether the sessions at the provider were ended.
  */
-export function endAllSessions({ sessions, userSessions, end, logOutBrowser, endAtProvider, log }: SessionsParts) {
-  const endThere = async (own: FoundSession, requestId: string): Promise<"ended" | "unreachable"> => {
+export function endAllSessions({
+  sessions,
+  userSessions,
+  end,
+  logOutBrowser,
+  endAtProvider,
+  log,
+}: SessionsDependencies) {
+  const endSessionsAtProvider = async (own: FoundSession, requestId: string): Promise<"ended" | "unreachable"> => {
     const { handle, subject } = own.session;
     try {
       await endAtProvider?.(own.session);
       log.security("provider_sessions_ended", { requestId, session: handle, subject });
       return "ended";
     } catch (error) {
-      log.error("the user's sessions at the provider could not be ended", { requestId, session: handle, error });
+      log.error("ending the user's sessions at the provider failed", { requestId, session: handle, error });
       return "unreachable";
     }
   };
-  return async function logOutEverywhere(ctx: Context): Promise<void> {
+  return async function endAllSessions(ctx: Context): Promise<void> {
     const own = await requireSession(ctx, sessions);
     const others = (await userSessions.list(own.session)).filter(({ key }) => key !== own.key);
-    // The browser's own comes last: where the store fails half-way, its user can still ask for the rest.
+    // The session of this browser is ended last: after an error of the store its user can repeat the request.
     await Promise.all(others.map(({ key }) => end(key, "revoked")));
     log.security("logout_everywhere", {
       requestId: ctx.state["requestId"],
@@ -86,17 +93,17 @@ export function endAllSessions({ sessions, userSessions, end, logOutBrowser, end
       subject: own.session.subject,
       count: others.length + 1,
     });
-    const location = await logOutBrowser(ctx, "script");
-    // Last: Keycloak tells us of each of them, and what has ended here keeps the reason it ended for.
+    const location = await logOutBrowser(ctx, "json");
+    // Last: Keycloak sends a back-channel logout for each session, which would replace the reason of the end.
     ctx.body =
       endAtProvider === undefined
         ? { location }
-        : { location, provider: await endThere(own, ctx.state["requestId"] as string) };
+        : { location, provider: await endSessionsAtProvider(own, ctx.state["requestId"] as string) };
   };
 }
 
 /** @throws GatewayError session_missing | session_expired | session_revoked */
-async function requireSession(ctx: Context, sessions: SessionsParts["sessions"]): Promise<FoundSession> {
+async function requireSession(ctx: Context, sessions: SessionsDependencies["sessions"]): Promise<FoundSession> {
   const found = foundSession(ctx);
   if (found !== undefined) return found;
   const sessionId = sessionIdFrom(ctx.get("cookie"));
@@ -107,7 +114,7 @@ async function requireSession(ctx: Context, sessions: SessionsParts["sessions"])
   });
 }
 
-/** Never a key or a session id: the handle is the only name that leaves the gateway. */
+/** Contains the public handle, never the key or the session id (I1). */
 function describe({ session, ...times }: UserSession, { isCurrent, nowMs }: { isCurrent: boolean; nowMs: number }) {
   const { idleExpiresInMs, expiresInMs, usedAgoMs } = times;
   return {

@@ -1,17 +1,17 @@
-// Who is logged in, for the app to ask as often as it likes: asking never keeps a session alive.
+// GET /bff/user: the logged-in user and the limits of the session. Does not slide the session.
 import type { Context } from "koa";
 import { foundSession } from "../session/koa-session.ts";
 import { isoTime } from "../lib/iso-time.ts";
 
-type Parts = {
-  /** Where the user manages the account, if the provider has such a page. */
+type Dependencies = {
+  /** Account page of the provider. */
   accountUrl: string | undefined;
-  /** The clock that all instances share: a limit must not seem to move because another one answers. */
+  /** The clock that all instances share, so that all of them report the same limits. */
   now: () => number;
 };
 
-export function user({ accountUrl, now }: Parts) {
-  return async function describeUser(ctx: Context): Promise<void> {
+export function user({ accountUrl, now }: Dependencies) {
+  return async function user(ctx: Context): Promise<void> {
     const found = foundSession(ctx);
     if (found === undefined) {
       ctx.body = { user: null, session: null };
