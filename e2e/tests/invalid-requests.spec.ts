@@ -15,7 +15,7 @@ const INVALID_CALLBACKS = [
   { what: "without parameters", query: "", reason: "there is no state" },
   { what: "without a code", query: "?state=x", reason: "there is neither code nor error" },
   { what: "without a state", query: "?code=x", reason: "there is no state" },
-  { what: "with two states", query: "?code=x&state=a&state=b", reason: "a parameter is given twice" },
+  { what: "with two states", query: "?code=x&state=a&state=b", reason: "a parameter occurs twice" },
   { what: "with an unknown state", query: "?code=x&state=y", reason: "not of a login that this browser has" },
   {
     what: "with an error and an unknown state",

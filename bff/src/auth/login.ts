@@ -20,7 +20,7 @@ import {
   type LoginAttempts,
 } from "./login-attempt.ts";
 import { parseLoginParameters } from "./login-parameters.ts";
-import { wordOf } from "../provider/provider-errors.ts";
+import { meaningOf, wordOf } from "../provider/provider-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
 
@@ -164,22 +164,14 @@ async function completeLogin(
   return session;
 }
 
-/** Responses to `prompt=none` that mean "not logged in" and are not errors (OIDC Core 1.0 §3.1.2.6). */
-const NOT_LOGGED_IN = new Set([
-  "login_required",
-  "interaction_required",
-  "consent_required",
-  "account_selection_required",
-]);
-
 function endWithProviderError(
   ctx: Context,
   publicOrigin: string,
   { error, attempt }: { error: string; attempt: LoginAttempt },
 ) {
-  if (attempt.prompt === "none" && NOT_LOGGED_IN.has(error)) return seeOther(ctx, publicOrigin + attempt.returnPath);
-  if (error === "temporarily_unavailable" || error === "server_error")
-    throw new GatewayError("provider_unavailable", { reason: `provider error: ${error}` });
+  const meaning = meaningOf("authorization", error);
+  if (attempt.prompt === "none" && meaning === "not-logged-in") return seeOther(ctx, publicOrigin + attempt.returnPath);
+  if (meaning === "unavailable") throw new GatewayError("provider_unavailable", { reason: `provider error: ${error}` });
   throw loginFailed(`provider error: ${error}`);
 }
 

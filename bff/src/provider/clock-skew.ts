@@ -1,26 +1,26 @@
-// Whether the provider's clock and ours agree. An ID token says when it was issued, and that was a moment ago.
+// Clock skew between provider and gateway, measured by `iat` of ID tokens that were issued a moment ago.
 
 export const CLOCK_TOLERANCE_SECONDS = 30;
-/** Synchronized clocks differ by less than one: somebody should look before logins are refused. */
+/** Reported in /readyz before logins fail. Synchronized clocks differ by less than a second. */
 const CLOCK_ALARM_SECONDS = 10;
 
-export type ClockDifference = {
-  /** Told `iat` of every ID token that has just been issued to us. */
+export type ClockSkew = {
+  /** @param issuedAtSeconds `iat` of an ID token that was just issued */
   observe(issuedAtSeconds: unknown): void;
-  /** @returns one sentence with the cure while the clocks differ by more than is tolerated. */
-  fault(): string | undefined;
-  /** @returns the same from where it is worth a look, while logins still work. */
+  /** @returns one sentence with the cure while the skew is above the tolerance and logins fail */
+  error(): string | undefined;
+  /** @returns the same sentence from a smaller skew on, while logins still work */
   alarm(): string | undefined;
 };
 
-export function createClockDifference(nowSeconds: () => number = () => Date.now() / 1000): ClockDifference {
+export function createClockSkew(nowSeconds: () => number = () => Date.now() / 1000): ClockSkew {
   let aheadSeconds = 0;
-  const isBeyond = (seconds: number): boolean => Math.abs(aheadSeconds) > seconds;
+  const isAbove = (seconds: number): boolean => Math.abs(aheadSeconds) > seconds;
   const sentence = (): string => {
-    const place = aheadSeconds > 0 ? "ahead of" : "behind";
-    const limit = isBeyond(CLOCK_TOLERANCE_SECONDS) ? "more than the" : "and logins are refused beyond the";
+    const direction = aheadSeconds > 0 ? "ahead of" : "behind";
+    const limit = isAbove(CLOCK_TOLERANCE_SECONDS) ? "more than the" : "and logins are refused beyond the";
     return (
-      `the clock of the provider (OIDC_ISSUER) is ${Math.abs(aheadSeconds)} s ${place} ours, ` +
+      `the clock of the provider (OIDC_ISSUER) is ${Math.abs(aheadSeconds)} s ${direction} ours, ` +
       `${limit} ${CLOCK_TOLERANCE_SECONDS} s that are tolerated. Set both by NTP`
     );
   };
@@ -29,7 +29,7 @@ export function createClockDifference(nowSeconds: () => number = () => Date.now(
       if (typeof issuedAtSeconds === "number" && Number.isFinite(issuedAtSeconds))
         aheadSeconds = Math.round(issuedAtSeconds - nowSeconds());
     },
-    fault: () => (isBeyond(CLOCK_TOLERANCE_SECONDS) ? sentence() : undefined),
-    alarm: () => (isBeyond(CLOCK_ALARM_SECONDS) ? sentence() : undefined),
+    error: () => (isAbove(CLOCK_TOLERANCE_SECONDS) ? sentence() : undefined),
+    alarm: () => (isAbove(CLOCK_ALARM_SECONDS) ? sentence() : undefined),
   };
 }

@@ -1,8 +1,8 @@
-// What an ID token must say before we believe it: OIDC Core 1.0 §3.1.3.7 and §12.2, completely.
+// Validation of ID tokens (OIDC Core 1.0 §3.1.3.7, at a refresh also §12.2).
 import { hash } from "node:crypto";
 import { errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
-import { CLOCK_TOLERANCE_SECONDS, type ClockDifference } from "./clock-skew.ts";
+import { CLOCK_TOLERANCE_SECONDS, type ClockSkew } from "./clock-skew.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 
 export type IdTokenClaims = JWTPayload & { iss: string; sub: string; iat: number };
@@ -12,27 +12,27 @@ export type IdTokenRules = {
   clientId: string;
   alg: string;
   accessToken: string;
-  /** At a refresh: the user that the session belongs to. */
+  /** At a refresh: subject of the session. */
   expectedSubject?: string;
   nowSeconds: number;
-  clock: ClockDifference;
+  clock: ClockSkew;
 };
 
-/** @throws GatewayError login_failed with the reason; provider_unavailable where the keys cannot be fetched. */
+/** @throws GatewayError login_failed with the reason; provider_unavailable if the keys cannot be fetched */
 export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdTokenRules): Promise<IdTokenClaims> {
   let claims: JWTPayload;
   try {
     claims = await verify(jwt, {
       issuer: rules.issuer,
       audience: rules.clientId,
-      // Ours, never the provider's list: that one may offer `none`.
+      // Our setting, never the provider's list, which may contain `none`.
       algorithms: [rules.alg],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       requiredClaims: ["iss", "sub", "aud", "exp", "iat"],
     });
   } catch (error) {
     if (error instanceof GatewayError) throw error;
-    // Its signature was good, or these would not have been looked at.
+    // jose checks these after the signature, so `iat` is the provider's.
     if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
       rules.clock.observe(error.payload["iat"]);
     const code = error instanceof errors.JOSEError ? error.code : "unreadable";
@@ -40,34 +40,34 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
   }
   rules.clock.observe(claims.iat);
   if (typeof claims.iat !== "number" || claims.iat > rules.nowSeconds + CLOCK_TOLERANCE_SECONDS) {
-    const cause = new errors.JWTClaimValidationFailed("iat lies in the future", claims, "iat", "check_failed");
-    const reason = `ID token refused: ${rules.clock.fault() ?? "iat lies in the future"}`;
+    const cause = new errors.JWTClaimValidationFailed("iat is in the future", claims, "iat", "check_failed");
+    const reason = `ID token refused: ${rules.clock.error() ?? "iat is in the future"}`;
     throw new GatewayError("login_failed", { cause, reason });
   }
-  const fault = claimFault(claims, rules);
-  if (fault !== undefined) throw new GatewayError("login_failed", { reason: `ID token refused: ${fault}` });
+  const problem = claimError(claims, rules);
+  if (problem !== undefined) throw new GatewayError("login_failed", { reason: `ID token refused: ${problem}` });
   return claims as IdTokenClaims;
 }
 
-/** A refusal that says nothing about the user: clocks differ, or a new key is not published everywhere yet. */
-export function isLag({ cause }: GatewayError): boolean {
+/** Whether the validation failed for a reason that passes: clock skew, or a new key that is not published everywhere yet. */
+export function isTransient({ cause }: GatewayError): boolean {
   if (cause instanceof errors.JWTExpired || cause instanceof errors.JWKSNoMatchingKey) return true;
   return cause instanceof errors.JWTClaimValidationFailed && ["iat", "nbf", "exp"].includes(cause.claim);
 }
 
-function claimFault(claims: JWTPayload, rules: IdTokenRules): string | undefined {
+function claimError(claims: JWTPayload, rules: IdTokenRules): string | undefined {
   const { sub, aud, azp, at_hash: atHash } = claims as Record<string, unknown>;
-  if (typeof sub !== "string" || sub === "" || sub.length > 255) return "sub is empty";
+  if (typeof sub !== "string" || sub === "" || sub.length > 255) return "sub is missing, empty or too long";
   const audiences = Array.isArray(aud) ? aud : [aud];
-  if (audiences.some((audience) => audience !== rules.clientId)) return "aud names an audience that we do not know";
+  if (audiences.some((audience) => audience !== rules.clientId)) return "aud contains an unknown audience";
   if (azp !== undefined && azp !== rules.clientId) return "azp is another client";
   if (atHash !== undefined && atHash !== leftHash(rules.accessToken, rules.alg))
-    return "at_hash belongs to another access token";
+    return "at_hash does not match the access token";
   if (rules.expectedSubject !== undefined && sub !== rules.expectedSubject) return "sub is another user";
   return undefined;
 }
 
-/** The left half of the hash that goes with the algorithm (OIDC Core 1.0 §3.1.3.6). */
+/** at_hash: the left half of the hash with the algorithm of `alg` (OIDC Core 1.0 §3.1.3.6). */
 function leftHash(accessToken: string, alg: string): string {
   const bits = alg === "EdDSA" ? "512" : alg.slice(2);
   const digest = hash(`sha${bits}`, accessToken, "buffer");

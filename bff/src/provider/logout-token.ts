@@ -1,11 +1,11 @@
-// A back-channel logout token: what makes it believable, and whom it means (OIDC Back-Channel Logout 1.0 §2.4-2.6).
+// Validation of back-channel logout tokens (OIDC Back-Channel Logout 1.0 §2.4 to §2.6).
 import { errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
 
 const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";
-/** A provider sends a logout at once: anything older is a replay, even if it says that it is still valid. */
+/** A provider sends a logout token at once: an older one is a replay, whatever its `exp` is. */
 const MAX_AGE_SECONDS = 150;
 
 export type LogoutToken = {
@@ -17,7 +17,7 @@ export type LogoutToken = {
 
 type Rules = { issuer: string; clientId: string; alg: string; nowSeconds: number };
 
-/** @throws GatewayError request_malformed with the reason; provider_unavailable where the keys cannot be fetched. */
+/** @throws GatewayError request_malformed with the reason; provider_unavailable if the keys cannot be fetched */
 export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules: Rules): Promise<LogoutToken> {
   let claims: JWTPayload;
   try {
@@ -39,13 +39,13 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
   const { jti, iat, sid, sub, events, nonce } = claims as Record<string, unknown>;
   const refuse = (reason: string) =>
     new GatewayError("request_malformed", { reason: `logout token refused: ${reason}` });
-  if (nonce !== undefined) throw refuse("it has a nonce, as an ID token has");
-  if (!isLogoutEvent(events)) throw refuse("events does not say logout");
-  if (typeof jti !== "string" || jti === "") throw refuse("jti is empty");
+  if (nonce !== undefined) throw refuse("nonce is present (an ID token?)");
+  if (!isLogoutEvent(events)) throw refuse("events has no logout event");
+  if (typeof jti !== "string" || jti === "") throw refuse("jti is missing or empty");
   if (typeof iat !== "number") throw refuse("iat is not a number");
   const providerSid = typeof sid === "string" && sid !== "" ? sid : undefined;
   const subject = typeof sub === "string" && sub !== "" ? sub : undefined;
-  if (providerSid === undefined && subject === undefined) throw refuse("neither sid nor sub");
+  if (providerSid === undefined && subject === undefined) throw refuse("sid and sub are missing");
   return { jti, issuedAtSeconds: iat, providerSid, subject };
 }
 

@@ -1,19 +1,19 @@
-// Getting to know the provider: discovery, our client authentication, its keys.
+// Connection to the provider: discovery, client authentication, keys.
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
-import { createProviderProbe, keepResult } from "./provider-probe.ts";
+import { cacheProbe, createProviderProbe } from "./provider-probe.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 
 type Connection = {
   configuration: oidc.Configuration;
   /**
-   * For refreshes: a clock that differs is no reason to throw renewed tokens away, the refresh token is spent. What the
-   * ID token says is judged by id-token.ts.
+   * For refreshes, with any clock skew: the refresh token is spent, so renewed tokens are not discarded for a timestamp.
+   * id-token.ts validates the ID token.
    */
   refreshing: oidc.Configuration;
   verify: VerifyToken;
@@ -24,12 +24,12 @@ const ANY_CLOCK_SECONDS = 10 * 365 * 86_400;
 const ISSUER_MISMATCH =
   "OIDC_ISSUER is not what the provider calls itself. Copy `issuer` from its discovery document exactly";
 
-/** After a failed discovery the next one waits for so long: a provider that starts is not stormed. */
-const DISCOVERY_PAUSE_MS = 1_000;
+/** Cool-down between failed discoveries, so that an outage does not cause a request per login. */
+const DISCOVERY_COOL_DOWN_MS = 1_000;
 
 /**
- * Discovery (OIDC Discovery 1.0 §4), once, when it is first needed, and again until it succeeds.
- * @param onIgnored called with the names of optional metadata that cannot be used
+ * Discovery (OIDC Discovery 1.0 §4) at the first use, single-flight, repeated until it succeeds.
+ * @param onIgnored called with the names of optional metadata with invalid values
  */
 export function createProviderConnection(config: ProviderConfig, onIgnored: (names: string[]) => void = () => {}) {
   const fetch = createProviderFetch(config);
@@ -43,22 +43,27 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
         execute: http ? [oidc.allowInsecureRequests] : [],
       })
       .catch((error: unknown) => {
-        throw new GatewayError("provider_unavailable", { cause: error, reason: discoveryFault(error, config.issuer) });
+        throw new GatewayError("provider_unavailable", { cause: error, reason: discoveryError(error, config.issuer) });
       });
     const discovered = found.serverMetadata();
-    // openid-client compares them as URLs and lets a final slash pass; tokens name the issuer letter by letter.
+    // openid-client ignores a trailing slash here, but `iss` of tokens is compared exactly.
     if (discovered.issuer !== config.issuer)
       throw new GatewayError("provider_unavailable", { reason: ISSUER_MISMATCH });
     const { metadata, ignored } = checkedMetadata(discovered, config.issuer);
     if (ignored.length > 0) onIgnored(ignored);
     const configured = (tolerance: object): oidc.Configuration => {
-      // Pinned here, or the provider's metadata would decide which algorithms are good enough.
+      // Pinned: otherwise the provider's metadata would select the accepted algorithms (algorithm confusion).
       const rules = { id_token_signed_response_alg: config.idTokenAlg, ...tolerance };
-      const made = new oidc.Configuration(metadata, config.clientId, rules, clientAuthentication(config.clientSecret));
-      made[oidc.customFetch] = fetch as unknown as oidc.CustomFetch;
-      made.timeout = config.timeoutMs / 1000;
-      if (http) oidc.allowInsecureRequests(made);
-      return made;
+      const configuration = new oidc.Configuration(
+        metadata,
+        config.clientId,
+        rules,
+        clientAuthentication(config.clientSecret),
+      );
+      configuration[oidc.customFetch] = fetch as unknown as oidc.CustomFetch;
+      configuration.timeout = config.timeoutMs / 1000;
+      if (http) oidc.allowInsecureRequests(configuration);
+      return configuration;
     };
     const verify = createTokenVerifier(metadata.jwks_uri ?? "", { fetch, timeoutMs: config.timeoutMs });
     return {
@@ -68,10 +73,10 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
     };
   };
   const probe = createProviderProbe(config, fetch);
-  return Object.assign(memoizeSuccess(discover, DISCOVERY_PAUSE_MS), { probe, outage: keepResult(probe) });
+  return Object.assign(memoizeSuccess(discover, DISCOVERY_COOL_DOWN_MS), { probe, outage: cacheProbe(probe) });
 }
 
-/** Basic unless the provider only knows the other one; a bare string would mean client_secret_post. */
+/** client_secret_basic unless the metadata lists only other methods. */
 function clientAuthentication(secret: string): oidc.ClientAuth {
   const basic = oidc.ClientSecretBasic(secret);
   const post = oidc.ClientSecretPost(secret);
@@ -82,7 +87,7 @@ function clientAuthentication(secret: string): oidc.ClientAuth {
   };
 }
 
-function discoveryFault(error: unknown, issuer: string): string {
+function discoveryError(error: unknown, issuer: string): string {
   const refused = refusedResponse(error);
   if (refused !== undefined) return `OIDC_ISSUER names no usable provider: ${refused.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -92,10 +97,10 @@ function discoveryFault(error: unknown, issuer: string): string {
     return `OIDC_ISSUER cannot be reached at ${new URL(issuer).host} (${unsent}). Start the provider or correct the setting`;
   if (statusOf(error) === 404)
     return `OIDC_ISSUER names no realm that is known at ${new URL(issuer).host} (404). Correct the setting or import the realm`;
-  return "OIDC_ISSUER does not answer with a discovery document. Is the realm right, and has the provider finished starting?";
+  return "OIDC_ISSUER does not respond with a discovery document. Is the realm right, and has the provider finished starting?";
 }
 
-/** The library keeps the answer that it did not expect as the cause. */
+/** openid-client sets the unexpected response as the cause. */
 function statusOf(error: unknown): unknown {
   const cause = error instanceof Error ? error.cause : undefined;
   return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;

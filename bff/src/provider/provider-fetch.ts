@@ -1,21 +1,21 @@
-// How the gateway's own calls reach the provider: no redirects, no reused connection, by its internal address, and with
-// bounds on time and size of every response.
+// HTTP client for the provider: no redirects, no keep-alive, optional internal URL, and limits on time and size of every
+// response.
 import { Agent, Client, Pool, fetch as undiciFetch } from "undici";
 import { shaped } from "../lib/undici-client-shape.ts";
 import { checkedTokenResponse, MAX_RESPONSE_BYTES, readBody } from "./provider-response.ts";
 
 export type ProviderFetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Node's own default, made explicit: a larger head fails the request. */
+/** Node's default: a larger response head fails the request. */
 const MAX_HEADER_BYTES = 16_384;
-/** Statuses that a Response accepts no body for. */
+/** Statuses for which `new Response` rejects a body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 const clientOf = (origin: URL, options: object): Client => shaped(new Client(origin, options));
 
 /**
- * Without keep-alive a request never meets a connection that the provider is just closing: for a refresh that would
- * leave unknown whether the refresh token was spent.
+ * No keep-alive: on a reused connection that the provider closes at the same moment, it would be unknown whether the
+ * refresh token of a failed request was spent.
  */
 export function createProviderFetch(config: { issuer: string; internalUrl: string | undefined; timeoutMs: number }) {
   const dispatcher = new Agent({
@@ -25,7 +25,7 @@ export function createProviderFetch(config: { issuer: string; internalUrl: strin
     headersTimeout: config.timeoutMs,
     bodyTimeout: config.timeoutMs,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // On the wire: compressed input may grow without end and decode to nothing.
+    // Bytes on the wire: compressed input may be endless and decode to nothing.
     maxResponseSize: MAX_RESPONSE_BYTES,
   });
   const publicOrigin = new URL(config.issuer).origin;
@@ -35,7 +35,7 @@ export function createProviderFetch(config: { issuer: string; internalUrl: strin
     const target =
       internal !== undefined && parsed.origin === publicOrigin ? internal + parsed.pathname + parsed.search : url;
     const isTooLarge = new AbortController();
-    // From the request to the last byte of the body: a slow drip is cut off as well.
+    // Until the last byte of the body, so that a slow response times out as well.
     const signals = [AbortSignal.timeout(config.timeoutMs), isTooLarge.signal, init.signal ?? []].flat();
     const headers = new Headers(init.headers);
     headers.set("accept-encoding", "identity");
@@ -60,7 +60,7 @@ function isTokenRequest({ body }: RequestInit): boolean {
   return body instanceof URLSearchParams && body.has("grant_type");
 }
 
-/** The response with its whole body in memory. @throws OversizedResponseError | UnusableTokensError */
+/** Reads the whole body into memory. @throws OversizedResponseError | UnusableTokensError */
 async function boundedResponse(response: Response, isTokenResponse: boolean): Promise<Response> {
   const { status, headers } = response;
   const body = await readBody(response.body as unknown as AsyncIterable<Uint8Array> | null);
@@ -84,7 +84,7 @@ const NEVER_SENT = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ]);
 
-/** @returns the code of a fault that came before anything was sent, or undefined where it may have been sent. */
+/** @returns the code of an error before anything was sent; undefined if the request may have reached the provider */
 export function neverSentCode(error: unknown): string | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     const code = "code" in current ? current.code : undefined;

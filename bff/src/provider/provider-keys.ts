@@ -1,5 +1,5 @@
-// The provider's signing keys, and the check of every signature: openid-client does not verify the ID token's in the
-// code flow, and its key cache cannot follow a rotation within a minute.
+// Verification of JWT signatures with the provider's keys. openid-client does not verify the ID token's signature in the
+// code flow, and its key cache cannot follow a key rotation within a minute.
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRemoteJWKSet, customFetch, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import type { JWTPayload, JWTVerifyOptions } from "jose";
@@ -7,18 +7,18 @@ import { GatewayError } from "../errors.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 
-/** At most one fetch in so long, also under a flood of unknown key ids. */
+/** At most one fetch of the key set per this time, also under a flood of unknown key ids. */
 const COOLDOWN_MS = 5_000;
 const MAX_AGE_MS = 3_600_000;
-/** Tokens that wait for the next fetch. Anybody can send one with a key id of their own making. */
+/** At most this many tokens wait for the next fetch, because any client can send one with an invented key id. */
 const MAX_WAITING = 32;
 
-/** Keys that one signature is checked against. */
+/** At most this many keys are tried per signature. */
 const MAX_CANDIDATES = 16;
 
 export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
 
-/** @returns a function that throws jose's JOSEError for a bad token, GatewayError provider_unavailable without keys. */
+/** @returns a function that throws jose's JOSEError for an invalid token, GatewayError provider_unavailable without keys */
 export function createTokenVerifier(
   jwksUri: string,
   options: { fetch: ProviderFetch; timeoutMs: number },
@@ -49,7 +49,7 @@ export function createTokenVerifier(
       if (!(error instanceof errors.JWKSNoMatchingKey) || !keys.coolingDown) throw error;
       if (waiting >= MAX_WAITING)
         throw new GatewayError("provider_unavailable", { cause: error, reason: "too many tokens with unknown keys" });
-      // The keys were rotated right after they were fetched: the next fetch is allowed soon.
+      // The keys were rotated right after the last fetch: wait for the next one.
       waiting += 1;
       await sleep(COOLDOWN_MS + 100).finally(() => (waiting -= 1));
       return verify(jwt, rules);
@@ -58,9 +58,9 @@ export function createTokenVerifier(
 }
 
 /**
- * The provider published several keys under one kid: its fault, not the user's, so it must not end sessions at their
- * refresh (I5). A token without a kid is refused while several keys match (OpenID conformance,
- * oidcc-client-test-kid-absent-multiple-jwks). Bounded: a logout token can come from anyone.
+ * Tries all keys of one kid. A provider that publishes several keys under one kid must not end sessions at their refresh
+ * (I5). A token without a kid is rejected while several keys match (OpenID conformance,
+ * oidcc-client-test-kid-absent-multiple-jwks).
  */
 async function verifyWithAny(
   keys: errors.JWKSMultipleMatchingKeys,
@@ -73,7 +73,7 @@ async function verifyWithAny(
     try {
       return (await jwtVerify(jwt, key, rules)).payload;
     } catch (error) {
-      // Anything else speaks about this key, not about the token.
+      // Any other error concerns this key, not the token.
       if (error instanceof errors.JOSEError && !(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
     }
   }

@@ -1,5 +1,5 @@
-// What the gateway takes from the provider's discovery document (OIDC Discovery 1.0 §3): checked once, so that a URL of
-// it can be fetched, or handed to a browser, without another look.
+// Validation of the discovery document (OIDC Discovery 1.0 §3). Its URLs can then be fetched and sent to a browser without
+// another check.
 import type * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
 
@@ -14,18 +14,18 @@ const LISTS = ["grant_types_supported", "token_endpoint_auth_methods_supported"]
 const MAX_URL_CHARS = 2_048;
 
 /**
- * @returns the metadata without the optional members that cannot be used, and the names of those
- * @throws GatewayError provider_unavailable where a required URL is missing or unsafe
+ * @returns the metadata without invalid optional members, and the names of those
+ * @throws GatewayError provider_unavailable if a required URL is missing or unsafe
  */
 export function checkedMetadata(
   metadata: Readonly<oidc.ServerMetadata>,
   issuer: string,
 ): { metadata: oidc.ServerMetadata; ignored: string[] } {
-  // I6: with an https issuer nothing may travel in clear, keys least of all.
+  // I6: with an https issuer no request is sent in clear text.
   const schemes = issuer.startsWith("http:") ? ["http:", "https:"] : ["https:"];
   for (const name of REQUIRED_URLS)
     if (!isSafeUrl(metadata[name], schemes))
-      throw new GatewayError("provider_unavailable", { reason: faultOf(name, schemes) });
+      throw new GatewayError("provider_unavailable", { reason: urlError(name, schemes) });
   const checked: Record<string, unknown> = { ...metadata };
   const ignored: string[] = [];
   const ignore = (name: string): void => {
@@ -37,7 +37,7 @@ export function checkedMetadata(
   return { metadata: checked as oidc.ServerMetadata, ignored };
 }
 
-function faultOf(name: string, schemes: readonly string[]): string {
+function urlError(name: string, schemes: readonly string[]): string {
   if (name === "jwks_uri")
     return `OIDC_ISSUER names a provider that publishes no keys: its jwks_uri ${ruleOf(schemes)}`;
   return `OIDC_ISSUER names a provider whose ${name} ${ruleOf(schemes)}`;
@@ -47,7 +47,7 @@ function ruleOf(schemes: readonly string[]): string {
   return `is missing or no ${schemes.join(" or ")}// URL without user, password and fragment. Correct the provider's metadata`;
 }
 
-/** No `javascript:` reaches a browser, no credentials of a URL reach a log. */
+/** Rejects `javascript:` URLs, which would reach a browser, and credentials, which would reach the log. */
 function isSafeUrl(value: unknown, schemes: readonly string[]): value is string {
   if (typeof value !== "string" || value.length > MAX_URL_CHARS || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);

@@ -1,11 +1,11 @@
-// Bounds on the provider's responses. provider-fetch.ts applies them to every response, so that no caller can forget.
+// Limits on the provider's responses, and validation of token responses. provider-fetch.ts applies them to every response.
 
 /**
  * Discovery documents, key sets and token responses have a few to a few hundred kilobytes, and all of them are held in
  * memory at once. The limit applies to the bytes on the wire and to the decoded bytes (decompression bombs).
  */
 export const MAX_RESPONSE_BYTES = 1_048_576;
-/** Longer tokens fit into no upstream's header limit, and each session keeps three of them in the store. */
+/** Longer tokens exceed the header limits of upstreams, and the store holds three tokens per session. */
 const MAX_TOKEN_CHARS = 32_768;
 const MAX_SCOPE_CHARS = 8_192;
 
@@ -54,17 +54,17 @@ function isWireLimit(error: unknown): boolean {
 }
 
 /**
- * The body of a successful token response (RFC 6749 §5.1) as openid-client shall read it: null members are absent ones,
- * lifetimes are usable numbers or absent. Bodies of another shape are returned unchanged, for openid-client to refuse.
+ * Normalizes the body of a successful token response (RFC 6749 §5.1) for openid-client: null members are removed, lifetimes
+ * are numbers or absent. A body of another shape is returned unchanged, and openid-client rejects it.
  * @throws UnusableTokensError for tokens that are not bearer tokens or cannot be stored and sent
  */
 export function checkedTokenResponse(body: Buffer): Buffer {
   const response = objectFrom(body);
   if (response === undefined || typeof response["access_token"] !== "string") return body;
   const refreshToken = response["refresh_token"];
-  const fault = tokenFault(response, response["access_token"]);
-  if (fault !== undefined)
-    throw new UnusableTokensError(fault, isStorable(refreshToken) ? (refreshToken as string) : undefined);
+  const problem = tokenError(response, response["access_token"]);
+  if (problem !== undefined)
+    throw new UnusableTokensError(problem, isStorable(refreshToken) ? (refreshToken as string) : undefined);
   for (const name of ["expires_in", "refresh_expires_in"] as const) {
     const seconds = secondsFrom(response[name]);
     if (seconds === undefined) delete response[name];
@@ -84,7 +84,7 @@ function objectFrom(body: Buffer): Record<string, unknown> | undefined {
   }
 }
 
-/** Everything else is dropped unread: deeply nested extensions, `__proto__`. */
+/** Other members are dropped: deeply nested extensions, `__proto__`. */
 const READ_MEMBERS: ReadonlySet<string> = new Set([
   "access_token",
   "token_type",
@@ -96,10 +96,10 @@ const READ_MEMBERS: ReadonlySet<string> = new Set([
   "issued_token_type",
 ]);
 
-function tokenFault(response: Record<string, unknown>, accessToken: string): string | undefined {
+function tokenError(response: Record<string, unknown>, accessToken: string): string | undefined {
   const { token_type: type, scope, refresh_token: refreshToken, id_token: idToken } = response;
   if (typeof type !== "string") return "it has no token_type (RFC 6749 §5.1)";
-  // A DPoP-bound token must never be sent as a bearer: the gateway holds no key for it.
+  // A DPoP-bound token must not be sent as a bearer token, and the gateway has no key for it.
   if (type.toLowerCase() !== "bearer")
     return "its token_type is not Bearer. Switch sender-constrained tokens (DPoP) off for this client at the provider";
   if (isSenderConstrained(accessToken))
@@ -110,20 +110,20 @@ function tokenFault(response: Record<string, unknown>, accessToken: string): str
     id_token: idToken,
   }))
     if (token !== undefined && !isStorable(token))
-      return `its ${name} is longer than ${MAX_TOKEN_CHARS} characters, or has characters that no token may have`;
+      return `its ${name} is longer than ${MAX_TOKEN_CHARS} characters, or contains invalid characters`;
   if (typeof scope === "string" && scope.length > MAX_SCOPE_CHARS)
     return `its scope is longer than ${MAX_SCOPE_CHARS} characters`;
   return undefined;
 }
 
-/** RFC 6749 appendix A.12: what can stand in a header (no line ends). Bounded, for each session stores it. */
+/** RFC 6749 appendix A.12: printable ASCII, so that it can be sent in a header. */
 function isStorable(token: unknown): boolean {
   return typeof token === "string" && token.length <= MAX_TOKEN_CHARS && /^[\x20-\x7e]+$/.test(token);
 }
 
 /**
- * `cnf` of a JWT access token (RFC 7800 §3): every member is a way to prove possession of a key, DPoP's `jkt` and mutual
- * TLS's `x5t#S256` among them. A hint only: the API verifies the signature.
+ * Whether a JWT access token has a `cnf` claim (RFC 7800 §3), such as DPoP's `jkt` or mutual TLS's `x5t#S256`. The signature
+ * is not verified here; the API does that.
  */
 function isSenderConstrained(accessToken: string): boolean {
   const [, payload, signature] = accessToken.split(".", 3);
@@ -137,10 +137,10 @@ function isSenderConstrained(accessToken: string): boolean {
   }
 }
 
-/** A year: longer than any session, and far from what overflows in the store. */
+/** One year: longer than any session, and safe from overflow in the store. */
 const MAX_LIFETIME_SECONDS = 365 * 86_400;
 
-/** @returns undefined for what is no lifetime: negative, not finite, not a number. Some providers send a string. */
+/** @returns undefined for a negative, infinite or non-numeric value. Some providers send a string of digits. */
 function secondsFrom(value: unknown): number | undefined {
   const seconds = typeof value === "string" && /^\d{1,15}(\.\d{1,9})?$/.test(value) ? Number(value) : value;
   if (typeof seconds !== "number" || !(seconds >= 0)) return undefined;

@@ -1,56 +1,56 @@
-// Access tokens for one upstream's audience: our own by client credentials, a user's by token exchange (RFC 8693).
+// Token requests for one upstream's audience: client credentials (RFC 6749 §4.4) and token exchange (RFC 8693).
 import { hash } from "node:crypto";
 import * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
 import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { TokenTarget } from "../config/upstreams.ts";
-import { isAnswer, throwUnavailable, wordOf } from "./provider-errors.ts";
+import { isProviderResponse, meaningOf, throwUnavailable, wordOf } from "./provider-errors.ts";
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
-type Parts = {
+type Dependencies = {
   connect: () => Promise<{ configuration: oidc.Configuration }>;
-  /** `resource` of requests that name no target. */
+  /** Target of requests without one: `resource` of the configuration. */
   defaultTarget: TokenTarget;
 };
 
 export type ProviderTokens = {
-  /** A token of our own, for upstreams with token mode `client`. @throws GatewayError provider_unavailable */
+  /** The gateway's own token, for upstreams with token mode `client`. @throws GatewayError provider_unavailable */
   clientCredentials(target: TokenTarget): Promise<TokenGrant>;
-  /** @throws GatewayError forbidden (the provider does not let this user) | provider_unavailable */
+  /** @throws GatewayError forbidden (the provider denies this user the token) | provider_unavailable */
   exchangeToken(accessToken: string, target: TokenTarget): Promise<TokenGrant>;
 };
 
-export function createProviderTokens({ connect, defaultTarget }: Parts): ProviderTokens {
-  // One of its own: exchanges that fail must not keep sessions from being renewed.
+export function createProviderTokens({ connect, defaultTarget }: Dependencies): ProviderTokens {
+  // A circuit breaker of its own: failed exchanges must not prevent refreshes.
   const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
-  /** @param key whose failures these are: one target's, or one user's at one target */
-  const ask = async (
+  /** @param key of the circuit: the target, for an exchange also the user */
+  const requestToken = async (
     key: string,
     request: (configuration: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
   ): Promise<TokenGrant> => {
     const { configuration } = await connect();
     if (breaker.isOpen(key))
-      throw new GatewayError("provider_unavailable", { reason: "the provider has just failed several times" });
+      throw new GatewayError("provider_unavailable", { reason: "circuit open: provider failed repeatedly" });
     try {
       const response = await request(configuration);
       breaker.report(key, true);
       return grantOf(response);
     } catch (error) {
-      breaker.report(key, error instanceof GatewayError || isAnswer(error));
+      breaker.report(key, error instanceof GatewayError || isProviderResponse(error));
       throw error;
     }
   };
   return {
     clientCredentials: (target) =>
-      ask(JSON.stringify(target), (configuration) => {
+      requestToken(JSON.stringify(target), (configuration) => {
         const parameters = Object.keys(target).length === 0 ? defaultTarget : target;
         return oidc.clientCredentialsGrant(configuration, { ...parameters });
       }).catch((error: unknown) => (error instanceof GatewayError ? rethrow(error) : throwUnavailable(error))),
     exchangeToken: (accessToken, target) =>
-      ask(`${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`, async (configuration) => {
+      requestToken(`${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`, async (configuration) => {
         requireExchange(configuration, target);
         const response = await oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE, {
           ...target,
@@ -60,7 +60,7 @@ export function createProviderTokens({ connect, defaultTarget }: Parts): Provide
         });
         requireAccessToken(response, target);
         return response;
-      }).catch((error: unknown) => throwExchangeFault(error, target)),
+      }).catch((error: unknown) => throwExchangeError(error, target)),
   };
 }
 
@@ -75,7 +75,7 @@ export function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
   };
 }
 
-/** 0: an offline token, which does not run out (Keycloak). provider-response.ts has checked the number. */
+/** 0: an offline token, which does not expire (Keycloak). provider-response.ts has checked the number. */
 function refreshExpiresIn(seconds: unknown): number | undefined {
   return typeof seconds === "number" && seconds > 0 ? seconds : undefined;
 }
@@ -84,7 +84,7 @@ function rethrow(error: GatewayError): never {
   throw error;
 }
 
-/** Said here, because providers answer `unsupported_grant_type` for that as well as for a client without permission. */
+/** Checked by metadata: providers send `unsupported_grant_type` also for a client without permission. */
 function requireExchange(configuration: oidc.Configuration, target: TokenTarget): void {
   const offered = configuration.serverMetadata().grant_types_supported;
   if (offered !== undefined && !offered.includes(TOKEN_EXCHANGE))
@@ -93,29 +93,30 @@ function requireExchange(configuration: oidc.Configuration, target: TokenTarget)
     });
 }
 
-/** RFC 8693 §2.2.1: the answer may hold another kind of token, which is no bearer. */
+/** RFC 8693 §2.2.1: the issued token may be of another type. */
 function requireAccessToken(response: oidc.TokenEndpointResponse, target: TokenTarget): void {
   const type = response["issued_token_type"];
   const isAccess = type === undefined || type === ACCESS_TOKEN || type === "urn:ietf:params:oauth:token-type:jwt";
   if (!isAccess)
     throw new GatewayError("provider_unavailable", {
-      reason: `the provider answered the exchange for ${nameOf(target)} with something that is no access token`,
+      reason: `the token issued for ${nameOf(target)} is not an access token`,
     });
 }
 
-function throwExchangeFault(error: unknown, target: TokenTarget): never {
+function throwExchangeError(error: unknown, target: TokenTarget): never {
   if (error instanceof GatewayError) throw error;
   if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) throwUnavailable(error);
-  const reason = `the provider refused a token for ${nameOf(target)}: ${wordOf(error.error)}`;
-  if (error.error === "access_denied") throw new GatewayError("forbidden", { cause: error, reason });
-  // Not the user's doing: nobody is logged out for it (I5), and the log says what to look at.
+  const reason = `provider rejected the token request for ${nameOf(target)}: ${wordOf(error.error)}`;
+  if (meaningOf("tokenExchange", error.error) === "forbidden")
+    throw new GatewayError("forbidden", { cause: error, reason });
+  // A configuration error: the session is kept (I5).
   throw new GatewayError("provider_unavailable", {
     cause: error,
     reason: `${reason}. Compare audience, resource and scope of the upstream's row with what the client of OIDC_CLIENT_ID may exchange there`,
   });
 }
 
-/** From the configuration, so it may be logged. */
+/** From the configuration, so it contains no secret. */
 function nameOf({ audience, resource, scope }: TokenTarget): string {
   return audience ?? resource ?? `scope ${scope ?? ""}`;
 }

@@ -1,4 +1,4 @@
-// Everything that is said to the provider. The only file that speaks OpenID Connect on the wire.
+// OpenID Connect client: authorization requests, token requests, revocation, logout, health.
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
@@ -7,11 +7,11 @@ import type { Log } from "../logging/log.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
-import { createClockDifference } from "./clock-skew.ts";
-import { isLag, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
+import { createClockSkew } from "./clock-skew.ts";
+import { isTransient, verifyIdToken, type IdTokenClaims } from "./id-token.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createProviderConnection } from "./provider-connection.ts";
-import { isAnswer, issuedAtOf, refreshFault, throwLoginFault, throwUnavailable } from "./provider-errors.ts";
+import { isProviderResponse, issuedAtOf, refreshError, throwLoginError, throwUnavailable } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { createProviderTokens, grantOf, type ProviderTokens } from "./provider-tokens.ts";
 
@@ -19,7 +19,7 @@ export type AuthorizationRequest = {
   state: string;
   nonce: string;
   codeVerifier: string;
-  /** Parameters that /bff/login lets through. */
+  /** Validated parameters of /bff/login. */
   extra: Readonly<Record<string, string>>;
 };
 
@@ -41,27 +41,27 @@ export type Provider = ProviderTokens & {
   /** @throws GatewayError login_failed | provider_unavailable */
   exchangeCode(query: string, expected: CallbackExpectation): Promise<LoginGrant>;
   refresh(refreshToken: string, of: { issuer: string; subject: string }): Promise<RefreshOutcome>;
-  /** @returns whether the provider confirmed it. */
+  /** RFC 7009. @returns whether the provider confirmed the revocation. Never throws. */
   revoke(refreshToken: string): Promise<boolean>;
   /**
-   * Whether the end of the session at the provider ends its refresh token too, so that no revocation is needed. OIDC
-   * Back-Channel Logout 1.0 §2.7 demands it of providers with that feature, for tokens without `offline_access`.
+   * Whether the end of the session at the provider also ends its refresh token, so that no revocation is needed. Required
+   * by OIDC Back-Channel Logout 1.0 §2.7 for tokens without `offline_access`.
    */
   endsTokensWithSession(grantedScope: string): boolean;
-  /** Asks the provider, without a result that was kept. */
+  /** Sends a request, without the cache of `outage`. */
   isReachable(): Promise<boolean>;
-  /** @returns undefined where the provider has no end-session endpoint, or has never been reached. */
+  /** @returns undefined if the provider has no end-session endpoint, or discovery has not succeeded yet */
   endSessionUrl(idToken: string): URL | undefined;
   /** @throws GatewayError request_malformed | provider_unavailable */
   verifyLogoutToken(jwt: string): Promise<LogoutToken>;
   /**
-   * @returns undefined when the provider is known and has once taken a login request of ours, otherwise one sentence
-   * that names the setting and the cure.
+   * @returns undefined once discovery and one authorization request have succeeded, otherwise one sentence with the
+   * setting and the cure
    */
   check(): Promise<string | undefined>;
-  /** @returns undefined while a provider that has been reached once still responds, otherwise one sentence. */
+  /** @returns undefined while the provider responds, otherwise one sentence. Cached for up to ten seconds. */
   outage(): Promise<string | undefined>;
-  /** @returns undefined while the provider's clock and ours agree as far as is known, otherwise one sentence. */
+  /** @returns one sentence with the cure while the provider's clock differs from ours by more than 10 s */
   clockAlarm(): string | undefined;
 };
 
@@ -71,20 +71,20 @@ export const CALLBACK_PATH = "/bff/callback";
 
 const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
 
-/** It goes into a `Location` header; nginx reserves 4 kB for a response's whole head by default. */
+/** The URL is sent in a `Location` header; nginx accepts a response head of 4 kB by default. */
 const MAX_PUSHED_URL_CHARS = 3_000;
 
-/** A refused registration is cured by a person: asking more often would only fill the provider's event log. */
-const REGISTRATION_PAUSE_MS = 5_000;
+/** Cool-down between failed checks of the registration: each is an error in the provider's event log. */
+const REGISTRATION_COOL_DOWN_MS = 5_000;
 
 export function createProvider({ config, publicOrigin, postLogoutPath, log }: Options): Provider {
   const connect = createProviderConnection(config, (names) =>
-    log.warn(`the provider's discovery document has unusable values, which are ignored: ${names.join(", ")}`),
+    log.warn(`discovery document: invalid optional values ignored: ${names.join(", ")}`),
   );
   const breaker = createKeyedBreaker(PROVIDER_BREAKER);
   const redirectUri = publicOrigin + CALLBACK_PATH;
   const resource = config.resource === undefined ? {} : { resource: config.resource };
-  const clock = createClockDifference();
+  const clock = createClockSkew();
   const rules = (accessToken: string) => ({
     issuer: config.issuer,
     clientId: config.clientId,
@@ -107,7 +107,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
       code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
       code_challenge_method: "S256",
     };
-    // RFC 9126: with a pushed request the browser carries nothing that could be changed on the way.
+    // RFC 9126: the browser cannot change a pushed request.
     if (configuration.serverMetadata().pushed_authorization_request_endpoint === undefined)
       return oidc.buildAuthorizationUrl(configuration, parameters);
     const url = await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
@@ -116,9 +116,9 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
       reason: `the provider's pushed authorization response has a request_uri of ${url.href.length} characters`,
     });
   };
-  // A wrong secret or redirect URI is found by the first probe instead of the first user. Nobody is sent to this
-  // request, and it is gone in a minute; a provider without pushed requests shows it at the first login only.
-  const proveRegistration = memoizeSuccess(
+  // Finds a wrong secret or redirect URI at the start instead of at the first login. The pushed request is not used and
+  // expires. Without pushed authorization requests this only builds a URL.
+  const checkRegistration = memoizeSuccess(
     () =>
       authorizationUrl({
         state: oidc.randomState(),
@@ -126,14 +126,14 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
         codeVerifier: oidc.randomPKCECodeVerifier(),
         extra: {},
       }),
-    REGISTRATION_PAUSE_MS,
+    REGISTRATION_COOL_DOWN_MS,
   );
 
   return {
     authorizationUrl,
     async exchangeCode(query, expected) {
       const { configuration, verify } = await connect();
-      // From the configured origin, never from the request: the redirect URI is derived from it (F11b).
+      // From the configured origin, never from the request: it determines the redirect URI.
       const currentUrl = new URL(redirectUri + query);
       const response = await oidc
         .authorizationCodeGrant(
@@ -150,18 +150,18 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
         )
         .catch((error: unknown) => {
           clock.observe(issuedAtOf(error));
-          throwLoginFault(error, clock.fault());
+          throwLoginError(error, clock.error());
         });
       const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
       return { grant: grantOf(response), claims };
     },
     async refresh(refreshToken, { issuer, subject }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
-      if (breaker.isOpen(subject)) return { kind: "unspent", reason: "the provider has just failed several times" };
+      if (breaker.isOpen(subject)) return { kind: "unspent", reason: "circuit open: provider failed repeatedly" };
       try {
         const { refreshing, verify } = await connect();
         const response = await oidc.refreshTokenGrant(refreshing, refreshToken, resource).catch((error: unknown) => {
-          breaker.report(subject, isAnswer(error));
+          breaker.report(subject, isProviderResponse(error));
           throw error;
         });
         breaker.report(subject, true);
@@ -169,7 +169,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
         if (grant.idToken === undefined) return { kind: "renewed", grant };
         return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });
       } catch (error) {
-        return refreshFault(error);
+        return refreshError(error);
       }
     },
     async revoke(refreshToken) {
@@ -208,7 +208,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
     async check() {
       try {
         await connect();
-        await proveRegistration();
+        await checkRegistration();
         return undefined;
       } catch (error) {
         return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
@@ -229,9 +229,10 @@ async function checkRefreshed(
     await verifyIdToken(grant.idToken ?? "", verify, rules);
     return { kind: "renewed", grant };
   } catch (error) {
-    if (error instanceof GatewayError && error.code === "login_failed" && !isLag(error))
+    if (error instanceof GatewayError && error.code === "login_failed" && !isTransient(error))
       return { kind: "rejected", reason: error.reason ?? error.code };
-    // Without keys, or with a clock that differs, it cannot be judged now. The tokens came from the token endpoint itself; the old ID token stays.
+    // Without keys or with clock skew it cannot be verified now. The tokens are from the token endpoint; the old ID token is
+    // kept.
     return { kind: "renewed", grant: { ...grant, idToken: undefined } };
   }
 }

@@ -157,7 +157,7 @@ describe("a login is refused", () => {
     expect(response.status).toBe(400);
     expect(system.provider.count("token")).toBe(before);
     expect(await userOf(victim)).toBeUndefined();
-    expect(system.gateway.log.some((line) => line.includes("login that this browser has under way"))).toBe(true);
+    expect(system.gateway.log.some((line) => line.includes("this browser has no pending login"))).toBe(true);
   });
 
   it.each([

@@ -172,7 +172,7 @@ const OUTAGES: readonly {
   {
     fault: "the provider answers 503",
     check: "provider",
-    says: /OIDC_ISSUER answers 503/,
+    says: /OIDC_ISSUER responds 503/,
     apply: ({ provider }) => (provider.isDown = true),
     remove: ({ provider }) => (provider.isDown = false),
   },

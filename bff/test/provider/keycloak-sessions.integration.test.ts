@@ -75,7 +75,7 @@ describe("logging out everywhere", () => {
     const { browser, status: answered, body } = await everywhere("user-2");
     expect([answered, body.provider]).toEqual([200, "unreachable"]);
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
-    expect(gateway.log.join("\n")).toContain("Keycloak's Admin REST API answered 500");
+    expect(gateway.log.join("\n")).toContain("Keycloak's Admin REST API responded 500");
     expect(gateway.log.join("\n")).not.toContain(adminBearer);
   });
 

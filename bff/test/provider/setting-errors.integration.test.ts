@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as oidc from "openid-client";
 import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
 import type { ProviderHandle } from "@cloakroom/testing/provider/types.ts";
-import { refreshFault } from "../../src/provider/provider-errors.ts";
+import { refreshError } from "../../src/provider/provider-errors.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startHostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
@@ -74,7 +74,7 @@ describe("before anybody logs in, /readyz says", () => {
     const gateway = await registered(await gatewayWith({}));
     provider.faults.set({ endpoint: "discovery", status: 503 });
     const { detail } = await gateway.readiness("provider");
-    expect(detail).toMatch(/^OIDC_ISSUER does not answer with a discovery document.*finished starting\?$/);
+    expect(detail).toMatch(/^OIDC_ISSUER does not respond with a discovery document.*finished starting\?$/);
     provider.faults.clear();
     await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
   }, 30_000);
@@ -100,7 +100,7 @@ describe("before anybody logs in, /readyz says", () => {
     provider.faults.set({ endpoint: "par", status: 400, contentType: json, body });
     expect(await gateway.readiness("provider")).toEqual({
       status: "failed",
-      detail: "the provider answered invalid_request",
+      detail: "provider error: invalid_request",
     });
   });
 });
@@ -159,7 +159,7 @@ describe("at a refresh", () => {
   it("a client that is refused by a challenge spent nothing: RFC 6749 §5.2 has it instead of a body", () => {
     const response = new Response(null, { status: 401 });
     const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
-    expect(refreshFault(challenged)).toMatchObject({
+    expect(refreshError(challenged)).toMatchObject({
       kind: "unspent",
       reason: expect.stringContaining("OIDC_CLIENT_SECRET"),
     });

@@ -146,13 +146,15 @@ describe("an exchange that does not work", () => {
     const alice = await loggedIn();
     expect(await problemAt(alice, "/api/secrets/1")).toMatchObject({ status: 403, code: "forbidden" });
     expect(system.received).toEqual([]);
-    expect(reasonOf("/api/secrets/1")).toMatch(/refused a token for secrets: access_denied/);
+    expect(reasonOf("/api/secrets/1")).toMatch(/rejected the token request for secrets: access_denied/);
   });
 
   it("refused for its audience is 503, tells the log what to compare, and nobody is logged out", async () => {
     const alice = await loggedIn();
     expect(await problemAt(alice, "/api/unknown/1")).toMatchObject({ status: 503, code: "provider_unavailable" });
-    expect(reasonOf("/api/unknown/1")).toMatch(/refused a token for nobody: invalid_target\. Compare audience/);
+    expect(reasonOf("/api/unknown/1")).toMatch(
+      /rejected the token request for nobody: invalid_target\. Compare audience/,
+    );
     expect(system.received).toEqual([]);
     expect((await alice.fetch("/api/x")).status).toBe(200);
     const secrets = system.provider.issuedTokens().accessTokens;

@@ -131,7 +131,7 @@ describe("lifetimes that do not fit are said in the log, once:", () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 120 });
     for (let logins = 0; logins < 2; logins++) await testBrowser(gateway.origin).login();
-    expect(warnings(gateway, "run out before SESSION_IDLE_SECONDS")).toBe(1);
+    expect(warnings(gateway, "expires before SESSION_IDLE_SECONDS")).toBe(1);
     expect(gateway.log.join("\n")).toContain('"seconds":120');
   });
 
@@ -139,7 +139,7 @@ describe("lifetimes that do not fit are said in the log, once:", () => {
     const gateway = await startedGateway();
     provider.lies = { token: without("refresh_token") };
     await testBrowser(gateway.origin).login();
-    expect(warnings(gateway, "gives no refresh token")).toBe(1);
+    expect(warnings(gateway, "issues no refresh token")).toBe(1);
   });
 
   it("nothing where they fit", async () => {
