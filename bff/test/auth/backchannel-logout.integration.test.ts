@@ -1,4 +1,5 @@
-// The logout-token table: OIDC Back-Channel Logout 1.0 §2.6, the conformance suite's modules, and more.
+// POST /bff/backchannel-logout: validation of logout tokens (OIDC Back-Channel Logout 1.0 §2.6), with the modules of the
+// OpenID conformance suite by their ids.
 import { hash, randomUUID } from "node:crypto";
 import { generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -33,7 +34,7 @@ afterAll(async () => {
 const now = () => Math.floor(Date.now() / 1000);
 const EVENT = "http://schemas.openid.net/event/backchannel-logout";
 
-/** Logs in as a user and provider session of the test's own. */
+/** Logs in as a new user with a new provider session. */
 async function loggedIn(
   claims: Record<string, unknown> = {},
 ): Promise<{ browser: TestBrowser; sub: string; sid: string }> {
@@ -56,8 +57,8 @@ function post(body: string, headers: Record<string, string> = {}, at: TestGatewa
 }
 const form = (token: string) => new URLSearchParams({ logout_token: token }).toString();
 
-describe("a back-channel logout", () => {
-  it("oidcc-client-test-rp-backchannel-rpinitlogout: ends the session of its sid, on every instance", async () => {
+describe("back-channel logout", () => {
+  it("oidcc-client-test-rp-backchannel-rpinitlogout: ends the session of its sid on every instance", async () => {
     const { browser, sid } = await loggedIn();
     const other = await loggedIn();
     const response = await post(form(await provider.logoutToken({ sid })));
@@ -69,7 +70,7 @@ describe("a back-channel logout", () => {
     expect(gateway.events("backchannel_logout").at(-1)).toMatchObject({ count: 1 });
   });
 
-  it("leaves a trail: login, logout and end name one session of the provider, and none by its sid", async () => {
+  it("log events of login, logout and session end share one providerSession and do not contain the sid", async () => {
     const { sub, sid } = await loggedIn();
     await post(form(await provider.logoutToken({ sid, sub })));
     const told = ["login_completed", "backchannel_logout", "session_ended"].map(
@@ -80,7 +81,7 @@ describe("a back-channel logout", () => {
     expect(gateway.log.join("")).not.toContain(sid);
   });
 
-  it("with sub alone ends all sessions of that user and no other's", async () => {
+  it("a token without sid ends all sessions of its sub and no session of another user", async () => {
     const first = await loggedIn();
     const again = await loggedIn({ sub: first.sub });
     const other = await loggedIn();
@@ -91,10 +92,10 @@ describe("a back-channel logout", () => {
   });
 
   it.each<[string, Record<string, unknown>]>([
-    ["sid and sub", { sub: "somebody" }],
-    ["claims that nobody knows", { "https://provider.test/why": "idle", trace_id: "t" }],
-    ["a list of audiences with us in it", { aud: ["another", "cloakroom-test"] }],
-  ])("is taken with %s", async (_case, claims) => {
+    ["sid and sub", { sub: "another-user" }],
+    ["unknown claims", { "https://provider.test/why": "idle", trace_id: "t" }],
+    ["a list of audiences that contains the client", { aud: ["another", "cloakroom-test"] }],
+  ])("a token with %s is accepted", async (_case, claims) => {
     const { browser, sid } = await loggedIn();
     const other = await loggedIn();
     expect((await post(form(await provider.logoutToken({ sid, ...claims })))).status).toBe(200);
@@ -102,11 +103,11 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(other.browser)).toBe(true);
   });
 
-  it("with an unknown sid is 200: there is nothing left to do", async () => {
-    expect((await post(form(await provider.logoutToken({ sid: "nobody" })))).status).toBe(200);
+  it("a token with an unknown sid is 200", async () => {
+    expect((await post(form(await provider.logoutToken({ sid: "unknown-sid" })))).status).toBe(200);
   });
 
-  it("wins over the login that it overtakes", async () => {
+  it("a logout that arrives before its session is stored prevents the session", async () => {
     const sid = `sid-${randomUUID()}`;
     expect((await post(form(await provider.logoutToken({ sid })))).status).toBe(200);
     provider.lies = { claims: (honest) => ({ ...honest, sid }) };
@@ -116,32 +117,32 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(false);
   });
 
-  it("is refused the second time, also by another instance", async () => {
+  it("a replayed token is rejected, also by another instance", async () => {
     const token = await provider.logoutToken({ sid: "replayed", jti: randomUUID() });
     expect((await post(form(token))).status).toBe(200);
     expect((await post(form(token))).status).toBe(400);
     expect((await post(form(token), {}, second)).status).toBe(400);
   });
 
-  it.each([2, 20])("acts once when %i copies arrive at the same moment, over both instances", async (count) => {
+  it.each([2, 20])("%i concurrent copies of a token over both instances act once", async (count) => {
     const { browser, sid } = await loggedIn();
     const token = form(await provider.logoutToken({ sid }));
     const before = [gateway, second].flatMap((each) => each.events("backchannel_logout")).length;
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: count }, (_, n) => post(token, {}, n % 2 === 0 ? gateway : second)),
     );
-    const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+    const statuses = responses.map(({ status }) => status).toSorted((a, b) => a - b);
     expect(statuses).toEqual([200, ...Array.from({ length: count - 1 }, () => 400)]);
     expect([gateway, second].flatMap((each) => each.events("backchannel_logout")).length - before).toBe(1);
     expect(await isLoggedIn(browser)).toBe(false);
   });
 
-  it("waits for the outcome of a copy in progress, and is 503 where it stays unknown", async () => {
+  it("a copy waits for the copy in progress and is 503 if its outcome stays unknown", async () => {
     const { browser, sid } = await loggedIn();
     const jti = randomUUID();
     const token = form(await provider.logoutToken({ sid, jti }));
     const tokenHash = hash("sha256", `${provider.issuer} ${jti}`, "base64url");
-    // As an instance that was killed between its claim and its action leaves it.
+    // The state that an instance leaves which was killed between claim and action.
     await second.store.claimOnce("logout-token", tokenHash, { owner: "killed", leaseMs: 4_000 });
     const early = await post(token);
     expect([early.status, Number(early.headers.get("retry-after")) > 0]).toEqual([503, true]);
@@ -176,11 +177,11 @@ describe("a back-channel logout", () => {
     ["typ at+jwt", {}, { typ: "at+jwt" }],
     ["no typ", {}, { typ: undefined }],
     ["no iss", { iss: undefined }],
-    ["aud is a list without us", { aud: ["another", "and-another"] }],
+    ["aud is a list without the client", { aud: ["another", "and-another"] }],
     ["sid and sub are empty", { sid: "", sub: "" }],
-    ["an ID token", { events: undefined, nonce: "n", sub: "somebody" }, { typ: "JWT" }],
-    ["an access token", { events: undefined, sub: "somebody", scope: "openid" }, { typ: "at+jwt" }],
-  ])("is refused: %s", async (_case, claims, header) => {
+    ["an ID token", { events: undefined, nonce: "n", sub: "another-user" }, { typ: "JWT" }],
+    ["an access token", { events: undefined, sub: "another-user", scope: "openid" }, { typ: "at+jwt" }],
+  ])("an invalid token is rejected: %s", async (_case, claims, header) => {
     const { browser, sid } = await loggedIn();
     const token = await provider.logoutToken({ sid, ...claims }, header);
     const response = await post(form(token));
@@ -189,7 +190,7 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("is refused: -alg-none, -wrong-alg, a foreign key, a broken signature", async () => {
+  it("a token with -alg-none, -wrong-alg, an unknown key or a broken signature is rejected", async () => {
     const { browser, sid } = await loggedIn();
     const good = await provider.logoutToken({ sid });
     const foreign = await provider.logoutToken({ sid }, {}, (await generateKeyPair("RS256")).privateKey);
@@ -200,12 +201,12 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("is refused: a flood of unknown key ids neither waits in crowds nor keeps a genuine token out", async () => {
+  it("a flood of tokens with unknown key ids has a bounded number of waiting requests, and a valid token is accepted", async () => {
     const { browser, sid } = await loggedIn();
     const forged = await Promise.all(
       Array.from({ length: 60 }, (_, n) => provider.logoutToken({ sid }, { kid: `unknown-${n}` })),
     );
-    // One fetch of the keys is allowed, the others are too soon: of those a bounded number waits for the next one.
+    // One fetch of the keys is allowed; of the other tokens a bounded number waits for the next fetch.
     const flood = Promise.all(forged.map(async (token) => (await post(form(token))).status));
     const genuine = await post(form(await provider.logoutToken({ sid })));
     expect(genuine.status).toBe(200);
@@ -215,7 +216,7 @@ describe("a back-channel logout", () => {
     expect(statuses.filter((status) => status === 400).length).toBeGreaterThanOrEqual(32);
   }, 30_000);
 
-  it("is refused in any other shape than one form field", async () => {
+  it("a body other than a form with one logout_token is rejected", async () => {
     const { browser, sid } = await loggedIn();
     const token = await provider.logoutToken({ sid });
     const shapes: [string, number, Promise<Response>][] = [
@@ -238,7 +239,7 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("is 503 while Redis is down, so that the provider may know, and works again afterwards", async () => {
+  it("a logout is 503 while Redis is down and 200 afterwards", async () => {
     const { browser, sid } = await loggedIn();
     await redis.kill();
     const token = await provider.logoutToken({ sid });
@@ -250,7 +251,7 @@ describe("a back-channel logout", () => {
     expect(await isLoggedIn(browser)).toBe(false);
   });
 
-  it("leaves a security event for every refusal, without the token", async () => {
+  it("a rejected token is logged as backchannel_logout_rejected without the token", async () => {
     const token = await provider.logoutToken({ sid: "x", nonce: "n" });
     await post(form(token));
     expect(gateway.events("backchannel_logout_rejected").at(-1)).toMatchObject({

@@ -1,4 +1,4 @@
-// What a user reads in the list of their sessions, from User-Agent headers as browsers send them.
+// Device names of the session list, from User-Agent headers of real browsers.
 import { expect, it } from "vitest";
 import { deviceName } from "../../src/auth/device-name.ts";
 
@@ -12,7 +12,7 @@ const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X)";
 const IPAD = "Mozilla/5.0 (iPad; CPU OS 16_7 like Mac OS X)";
 
 it.each([
-  // WebKitGTK and its browsers, which send Safari's tokens.
+  // WebKitGTK and its browsers.
   ["WebKit on Linux", `${LINUX} ${WEBKIT} Version/26.0 Safari/605.1.15`],
   ["WebKit on Linux", `Mozilla/5.0 (X11; Ubuntu; Linux aarch64) ${WEBKIT} Version/18.0 Safari/605.1.15`],
   ["WebKit on Linux", `Mozilla/5.0 (Wayland; Linux x86_64) ${WEBKIT} Version/18.5 Safari/605.1.15`],
@@ -61,7 +61,7 @@ it.each([
     "Pale Moon on Windows",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Goanna/6.7 Firefox/128.0 PaleMoon/33.3.1",
   ],
-  // Chromium and what is built on it
+  // Chromium and browsers based on it
   ["Chrome on Linux", `${LINUX} ${BLINK} Chrome/139.0.0.0 Safari/537.36`],
   ["Chrome on Linux", `${LINUX} ${BLINK} HeadlessChrome/139.0.0.0 Safari/537.36`],
   ["Chromium on Linux", `${LINUX} ${BLINK} Ubuntu Chromium/80.0.3987.87 Chrome/80.0.3987.87 Safari/537.36`],
@@ -96,9 +96,9 @@ it.each([
     "Mozilla/5.0 (Linux; U; Android 4.0.3; en-us; GT-P5100) AppleWebKit/534.30 (KHTML, like Gecko) Version/4.0 Safari/534.30",
   ],
   ["Internet Explorer on Windows", "Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko"],
-  // An application that shows pages without naming a browser
+  // A web view without the name of a browser
   ["iPhone", `${IPHONE} ${WEBKIT} Mobile/15E148`],
-])("the label is %s for %s", (name, userAgent) => {
+])("the device name is %s for %s", (name, userAgent) => {
   expect(deviceName(userAgent)).toBe(name);
 });
 
@@ -117,11 +117,11 @@ it.each([
   "Mozilla/5.0 (Linux;u;Android 4.2.2;zh-cn;) AppleWebKit/534.46 (KHTML,like Gecko) Version/5.1 Mobile Safari/10600.6.3 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)",
   "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
   "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
-])("there is no label for %j", (userAgent) => {
+])("there is no device name for %j", (userAgent) => {
   expect(deviceName(userAgent)).toBeUndefined();
 });
 
-it("a phone whose maker's name ends in bot is no bot", () => {
+it("a phone whose manufacturer's name ends in bot is not a bot", () => {
   const cubot = `Mozilla/5.0 (Linux; Android 13; CUBOT P80) ${BLINK} Chrome/139.0.0.0 Mobile Safari/537.36`;
   expect(deviceName(cubot)).toBe("Chrome on Android");
 });

@@ -1,4 +1,4 @@
-// GET /bff/events over two instances on one Redis: every tab hears how its session ends, and nobody else's does.
+// GET /bff/events over two instances on one Redis.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
@@ -15,7 +15,7 @@ const json = { accept: "application/json" };
 const ended = (text: string) => /event: session-ended\ndata: (.+)\n/.exec(text)?.[1];
 
 describe("GET /bff/events", () => {
-  it("tells every tab on every instance that the session was logged out, and ends", async () => {
+  it("a logout sends session-ended to all streams of the session on every instance and ends them", async () => {
     const [here, there] = system.gateways;
     const [browser, other] = [system.browser("alice", here), system.browser("admin", here)];
     await browser.login();
@@ -38,7 +38,7 @@ describe("GET /bff/events", () => {
     others.leave();
   });
 
-  it("tells a tab that was ended from another browser so", async () => {
+  it("a session ended from another browser receives session-ended with reason revoked", async () => {
     const [here, there] = system.gateways;
     const [laptop, phone] = [system.browser("alice", here), system.browser("alice", there)];
     await laptop.login();
@@ -50,8 +50,8 @@ describe("GET /bff/events", () => {
 
   it.each([
     ["that ended before", "logout"],
-    ["that never was", "expired"],
-  ])("tells a browser with the cookie of a session %s at once", async (_which, reason) => {
+    ["that never existed", "expired"],
+  ])("a stream of a session %s receives session-ended at once and ends", async (_which, reason) => {
     const [here] = system.gateways;
     const sessionId = newSessionId();
     if (reason === "logout") await here!.store.end(sessionKeyOf(sessionId), "logout");
@@ -60,7 +60,7 @@ describe("GET /bff/events", () => {
     await expect.poll(() => tab.outcome()).toBe("complete");
   });
 
-  it("answers 401 to nobody: an EventSource does not ask again", async () => {
+  it("a request without a session cookie is 401, so that an EventSource does not reconnect", async () => {
     const tab = await openStream({ cookies: new Map() }, system.gateway, "/bff/events");
     await expect.poll(() => tab.text()).toContain('"code":"session_missing"');
     expect(tab.status).toBe(401);
@@ -69,14 +69,14 @@ describe("GET /bff/events", () => {
   it.each([
     ["from another site", { "sec-fetch-site": "cross-site" }],
     ["from a sibling host", { "sec-fetch-site": "same-site" }],
-    ["as no event stream and without X-CSRF", { accept: "*/*" }],
-  ])("is refused %s", async (_how, headers) => {
+    ["without the Accept header of an EventSource and without X-CSRF", { accept: "*/*" }],
+  ])("a stream requested %s is 403", async (_how, headers) => {
     const browser = system.browser();
     await browser.login();
     expect((await openStream(browser, system.gateway, "/bff/events", headers)).status).toBe(403);
   });
 
-  it("keeps no session alive", async () => {
+  it("an open stream does not slide the session", async () => {
     const browser = system.browser();
     await browser.login();
     const key = sessionKeyOf(browser.cookies.get(SESSION_COOKIE)!);
@@ -87,7 +87,7 @@ describe("GET /bff/events", () => {
     const tab = await openStream(browser, system.gateway, "/bff/events");
     await expect.poll(() => tab.text()).toContain("retry:");
     await browser.fetch("/bff/user");
-    // Compared with the time that has passed: on a busy machine a slide could be older than `before` was.
+    // Compared with the elapsed time, because on a busy machine a slide could be older than `before`.
     const passedMs = performance.now() - readAtMs;
     const after = (await store.readWithTimes(key))!;
     expect(after.usedAgoMs).toBeGreaterThan(before.usedAgoMs! + passedMs - 100);
@@ -95,7 +95,7 @@ describe("GET /bff/events", () => {
     tab.leave();
   });
 
-  it("shows nothing that would help a thief (I1)", async () => {
+  it("I1: a stream contains no session id, token or sid", async () => {
     const browser = system.browser();
     await browser.login();
     const sessionId = browser.cookies.get(SESSION_COOKIE)!;
@@ -107,7 +107,7 @@ describe("GET /bff/events", () => {
     expect(seen).not.toContain(sessionKeyOf(sessionId));
   });
 
-  it("holds no place while the store is away, and asks its browser to come again until there is news (I5, I8)", async () => {
+  it("I5, I8: while the store is unavailable a stream ends at once with a retry time and uses no quota", async () => {
     const browser = system.browser();
     await browser.login();
     const before = await openStream(browser, system.gateway, "/bff/events");
@@ -133,7 +133,7 @@ describe("GET /bff/events", () => {
       .toEqual([expect.stringContaining('"reason":"logout"'), expect.stringContaining('"reason":"logout"')]);
   });
 
-  it("streams of sessions that nobody has take nobody's place", async () => {
+  it("streams of unknown sessions do not count against MAX_EVENT_STREAMS", async () => {
     const small = await startTestSystem({ env: { MAX_EVENT_STREAMS: "1" } });
     const strangers = Array.from({ length: 5 }, () => ({ cookies: new Map([[SESSION_COOKIE, newSessionId()]]) }));
     const tabs = await Promise.all(strangers.map((each) => openStream(each, small.gateway, "/bff/events")));

@@ -1,4 +1,4 @@
-// HEAD on the routes of a login: link checkers and previews start no login and spend no state.
+// HEAD requests to login, callback and provider logout: link checkers and previews start no login and use up no state.
 import { request } from "undici";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOGOUT_COOKIE } from "../../src/session/cookies.ts";
@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 it.each(["/bff/login", "/bff/login?returnTo=/a", "/bff/login?returnTo=//evil.test&returnTo=x", "/bff/callback"])(
-  "HEAD %s sets no cookie and names no location",
+  "HEAD %s sets no cookie and no Location",
   async (path) => {
     const { statusCode, headers } = await request(gateway.origin + path, { method: "HEAD" });
     expect(statusCode).toBe(200);
@@ -30,13 +30,13 @@ it.each(["/bff/login", "/bff/login?returnTo=/a", "/bff/login?returnTo=//evil.tes
   },
 );
 
-it("HEAD on the way to the provider's logout leaves its cookie to the GET that follows", async () => {
+it("HEAD of /bff/logout/provider keeps the cookie for the GET that follows", async () => {
   const path = `${gateway.origin}/bff/logout/provider`;
   const { statusCode, headers } = await request(path, { method: "HEAD", headers: { cookie: `${LOGOUT_COOKIE}=x` } });
   expect([statusCode, headers["set-cookie"], headers["location"]]).toEqual([200, undefined, undefined]);
 });
 
-it("HEAD on a callback leaves its state and code to the GET that follows", async () => {
+it("HEAD of a callback keeps state and code for the GET that follows", async () => {
   const browser = testBrowser(gateway.origin);
   const callback = await browser.loginAtProvider();
   const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");

@@ -1,4 +1,4 @@
-// INSECURE_COOKIES=loopback, in two kinds of browser: one that stores Secure cookies over http, and WebKit, which does not.
+// INSECURE_COOKIES=loopback with browsers that store Secure cookies over http and with WebKit, which does not.
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -24,7 +24,7 @@ afterAll(async () => {
   await provider.stop();
 });
 
-/** Forgets Secure cookies before each request, as WebKit does on http. */
+/** Drops Secure cookies before each request, as WebKit does over http. */
 function webKit(at = gateway): TestBrowser {
   const browser = testBrowser(at.origin);
   const forget = () => {
@@ -44,8 +44,8 @@ function webKit(at = gateway): TestBrowser {
   };
 }
 
-describe("a browser that stores no Secure cookie", () => {
-  it("logs in, stays logged in, and logs out for good", async () => {
+describe("a browser that does not store Secure cookies", () => {
+  it("logs in, stays logged in and logs out", async () => {
     const browser = webKit();
     expect((await browser.login("?returnTo=/profile")).headers.get("location")).toBe(`${gateway.origin}/profile`);
     const session = browser.cookies.get(`${prefix}session`)!;
@@ -57,7 +57,7 @@ describe("a browser that stores no Secure cookie", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it("gets cookies that differ from the real ones in name and Secure only", async () => {
+  it("receives cookies that differ from the standard ones only in name and Secure", async () => {
     const browser = webKit();
     await browser.login();
     const attributesOf = (start: string) =>
@@ -71,21 +71,21 @@ describe("a browser that stores no Secure cookie", () => {
     for (const line of browser.setCookies) expect(line).not.toMatch(/domain=/i);
   });
 
-  it("cannot finish the login of another browser", async () => {
+  it("cannot complete a login of another browser", async () => {
     const callback = await webKit().loginAtProvider();
     const victim = webKit();
     await victim.loginAtProvider();
     expect((await victim.navigate(callback)).status).toBe(400);
   });
 
-  it("gets a page that names blocked cookies, not Secure, where it stores no cookie at all", async () => {
+  it("receives a page about blocked cookies if it stores no cookie at all", async () => {
     const browser = webKit();
     const callback = await browser.loginAtProvider();
     browser.cookies.clear();
     expect(await (await browser.navigate(callback)).text()).toContain("Cookies may be blocked");
   });
 
-  it("keeps its session cookie where the store could not end the session (I5)", async () => {
+  it("keeps its session cookie if the store cannot end the session (I5)", async () => {
     const browser = webKit();
     await browser.login();
     const end = vi.spyOn(gateway.store, "end").mockRejectedValue(new GatewayError("store_unavailable"));
@@ -95,21 +95,21 @@ describe("a browser that stores no Secure cookie", () => {
     expect(await userOf(browser)).toBe("alice");
   });
 
-  it("is refused with a duplicate of its cookie, which the response removes", async () => {
+  it("receives 400 for a duplicate cookie, and the response removes it", async () => {
     const browser = webKit();
     await browser.login();
     const id = browser.cookies.get(`${prefix}session`)!;
     browser.cookies.set(`${prefix}session`, `${id}; ${prefix}session=${"A".repeat(43)}`);
-    const answer = await browser.fetch("/bff/user");
-    expect(answer.status).toBe(400);
-    const lines = answer.headers.getSetCookie().filter((line) => line.startsWith(prefix));
+    const response = await browser.fetch("/bff/user");
+    expect(response.status).toBe(400);
+    const lines = response.headers.getSetCookie().filter((line) => line.startsWith(prefix));
     expect(lines).toContain(`${prefix}session=; Path=/bff; Max-Age=0`);
     for (const line of lines) expect(line).not.toContain("Path=/;");
   });
 });
 
 describe("a browser that stores Secure cookies", () => {
-  it("gets the real session cookie only", async () => {
+  it("receives only the standard session cookie", async () => {
     const browser = testBrowser(gateway.origin);
     await browser.login();
     expect([...browser.cookies.keys()].filter((name) => name.endsWith("session"))).toEqual([SESSION_COOKIE]);
@@ -117,7 +117,7 @@ describe("a browser that stores Secure cookies", () => {
     expect(await userOf(browser)).toBe("alice");
   });
 
-  it("is not moved by an insecure cookie that another application on this host has planted", async () => {
+  it("ignores an insecure cookie planted by another application on the host", async () => {
     const bob = webKit();
     provider.lies = { claims: (honest) => ({ ...honest, sub: "bob" }) };
     await bob.login();
@@ -138,8 +138,8 @@ describe("a browser that stores Secure cookies", () => {
   });
 });
 
-describe("without the setting", () => {
-  it("no cookie lacks Secure, and none of another name is read", async () => {
+describe("without INSECURE_COOKIES", () => {
+  it("every cookie is Secure, and cookies of other names are ignored", async () => {
     const browser = testBrowser(strict.origin);
     await browser.login();
     for (const line of browser.setCookies) expect(line).toMatch(/^__Host-Http-.*; secure/);
@@ -149,7 +149,7 @@ describe("without the setting", () => {
     expect(await userOf(copy)).toBeUndefined();
   });
 
-  it("the callback says that the browser stored no Secure cookie over http, and does not offer to repeat it", async () => {
+  it("a callback over http without cookies explains Secure cookies and offers no retry", async () => {
     const browser = webKit(strict);
     const response = await browser.login("?returnTo=/profile");
     expect(response.status).toBe(400);
@@ -161,7 +161,7 @@ describe("without the setting", () => {
     expect(strict.events("login_failed").at(-1)?.["reason"]).toContain("no Secure cookie over http");
   });
 
-  it("over https the callback names the likely causes and offers to try again", async () => {
+  it("a callback over https without cookies lists the likely causes and offers a retry", async () => {
     const remote = await startGateway({
       ...provider,
       publicOrigin: "https://app.example.test",
@@ -175,7 +175,7 @@ describe("without the setting", () => {
     await remote.stop();
   });
 
-  it("a state that is too old is reported as expired", async () => {
+  it("an expired state is reported as expired", async () => {
     const { state } = anyState(Date.now() - 16 * 60_000);
     const browser = testBrowser(strict.origin);
     expect(await (await browser.navigate(`/bff/callback?code=x&state=${state}`)).text()).toContain("15 minutes");
@@ -183,7 +183,7 @@ describe("without the setting", () => {
   });
 });
 
-/** Shaped like a state; the id begins with its time. */
+/** A text in the form of a state, whose id begins with its time. */
 function anyState(startedAtMs = Date.now()) {
   const time = Math.floor(startedAtMs / 1000)
     .toString(36)
@@ -191,7 +191,7 @@ function anyState(startedAtMs = Date.now()) {
   return { state: `${time}0a1b2c3d.AAAAAA.${"A".repeat(80)}` };
 }
 
-describe("the start is refused", () => {
+describe("the gateway does not start", () => {
   const env = {
     OIDC_ISSUER: "https://id.example.test",
     OIDC_CLIENT_ID: "x",
@@ -212,8 +212,11 @@ describe("the start is refused", () => {
     expect(() => loadConfig({ ...env, INSECURE_COOKIES: value })).toThrow(/INSECURE_COOKIES must be never or loopback/);
   });
 
-  it.each(["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"])("but not on %s", (PUBLIC_ORIGIN) => {
-    expect(loadConfig({ ...env, PUBLIC_ORIGIN, INSECURE_COOKIES: "loopback" }).insecureCookies).toBe(true);
-    expect(loadConfig({ ...env, PUBLIC_ORIGIN }).insecureCookies).toBe(false);
-  });
+  it.each(["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"])(
+    "but starts with insecure cookies on %s",
+    (PUBLIC_ORIGIN) => {
+      expect(loadConfig({ ...env, PUBLIC_ORIGIN, INSECURE_COOKIES: "loopback" }).insecureCookies).toBe(true);
+      expect(loadConfig({ ...env, PUBLIC_ORIGIN }).insecureCookies).toBe(false);
+    },
+  );
 });

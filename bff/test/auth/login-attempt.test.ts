@@ -4,8 +4,8 @@ import { sealersOf, testKeys } from "@cloakroom/testkit/stored-session.ts";
 
 const attempt = { startedAtMs: Date.now(), returnPath: "/profile" };
 
-describe("a login attempt", () => {
-  it("comes back in the browser that started it, with the same secrets", () => {
+describe("login attempt", () => {
+  it("resumes in the browser that started it, with the same secrets", () => {
     const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const started = attempts.start(attempt);
     const resumed = attempts.resume(started.state, (id) => (id === started.id ? started.cookieValue : undefined));
@@ -17,14 +17,14 @@ describe("a login attempt", () => {
     });
   });
 
-  it("is refused in another browser (login CSRF)", () => {
+  it("does not resume in another browser (login CSRF)", () => {
     const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const [mine, theirs] = [attempts.start(attempt), attempts.start(attempt)];
     expect(attempts.resume(theirs.state, () => mine.cookieValue)).toBeUndefined();
     expect(attempts.resume(theirs.state, () => undefined)).toBeUndefined();
   });
 
-  it("is refused when a single character of its state was changed", () => {
+  it("does not resume with any character of its state changed", () => {
     const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const { state, cookieValue } = attempts.start(attempt);
     for (let at = 0; at < state.length - 1; at++) {
@@ -36,7 +36,7 @@ describe("a login attempt", () => {
     }
   });
 
-  it("is refused when it is too old", () => {
+  it("does not resume after it has expired", () => {
     let nowMs = Date.now();
     const attempts = createLoginAttempts(sealersOf(testKeys), () => nowMs);
     const { state, cookieValue } = attempts.start({ ...attempt, startedAtMs: nowMs });
@@ -46,7 +46,7 @@ describe("a login attempt", () => {
     expect(attempts.resume(state, () => cookieValue)).toBeUndefined();
   });
 
-  it("survives the rotation of the master keys", () => {
+  it("resumes after a rotation of the master keys", () => {
     const before = createLoginAttempts(sealersOf([testKeys[1]!]), Date.now);
     const { state, cookieValue, nonce } = before.start(attempt);
     const after = createLoginAttempts(sealersOf([testKeys[0]!, testKeys[1]!]), Date.now);
@@ -54,7 +54,7 @@ describe("a login attempt", () => {
     expect(createLoginAttempts(sealersOf([testKeys[0]!]), Date.now).resume(state, () => cookieValue)).toBeUndefined();
   });
 
-  it("shows nothing of what it remembers in its state", () => {
+  it("its state contains none of its contents in clear text", () => {
     const { state, nonce, codeVerifier } = createLoginAttempts(sealersOf(testKeys), Date.now).start({
       ...attempt,
       returnPath: "/secret-page",

@@ -1,4 +1,4 @@
-// Logging in, against a real provider, over two instances that share one Redis.
+// Login with the embedded provider, over two instances on one Redis.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 
@@ -10,8 +10,8 @@ afterAll(() => system.stop());
 
 const cookieOf = (browser: { cookies: Map<string, string> }) => browser.cookies.get("__Host-Http-session");
 
-describe("a login", () => {
-  it("ends on the page it came from, with a session that knows its user", async () => {
+describe("login", () => {
+  it("a login returns to its page with a session of the user", async () => {
     const browser = system.browser();
     const response = await browser.login("?returnTo=/profile%3Ftab%3D2");
     expect(response.status).toBe(303);
@@ -27,7 +27,7 @@ describe("a login", () => {
     for (const claim of ["sid", "nonce", "at_hash", "iss", "aud"]) expect(body.user).not.toHaveProperty(claim);
   });
 
-  it("sets exactly the cookie that it should", async () => {
+  it("the session cookie has exactly the specified attributes", async () => {
     const browser = system.browser();
     await browser.login();
     const line = browser.setCookies.findLast((each) => each.startsWith("__Host-Http-session="))!;
@@ -45,14 +45,14 @@ describe("a login", () => {
     for (const any of browser.setCookies) expect(any).not.toMatch(/domain=/i);
   });
 
-  it("shows the provider nothing but what it needs", async () => {
+  it("the authorization request contains only the required parameters", async () => {
     const start = await system.browser().navigate("/bff/login?returnTo=/secret-page&login_hint=alice");
     const url = new URL(start.headers.get("location")!);
-    // Pushed (RFC 9126): the browser carries a reference only.
+    // Pushed (RFC 9126): the URL contains only a reference.
     expect([...url.searchParams.keys()].toSorted()).toEqual(["client_id", "request_uri"]);
   });
 
-  it("gives twenty tabs that start at once their own session each, in whatever order they finish", async () => {
+  it("twenty concurrent logins get a session each, in any order of completion", async () => {
     const browser = system.browser();
     const callbacks = await Promise.all(Array.from({ length: 20 }, () => browser.loginAtProvider("?returnTo=/tab")));
     for (const callback of callbacks.toReversed()) {
@@ -62,7 +62,7 @@ describe("a login", () => {
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("started on one instance finishes on another", async () => {
+  it("a login started on one instance completes on another", async () => {
     const browser = system.browser();
     const callback = await browser.loginAtProvider();
     browser.useInstance(system.gateways[1]!.origin);
@@ -70,22 +70,22 @@ describe("a login", () => {
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("opened fifty times at once spends its code once and leads every tab to the page", async () => {
+  it("fifty concurrent copies of a callback spend the code once and all redirect to the return path", async () => {
     const browser = system.browser();
     const callback = await browser.loginAtProvider("?returnTo=/profile");
     const before = system.provider.count("token:authorization_code");
-    const answers = await Promise.all(Array.from({ length: 50 }, () => browser.navigate(callback)));
-    expect(new Set(answers.map((answer) => `${answer.status} ${answer.headers.get("location")}`))).toEqual(
+    const responses = await Promise.all(Array.from({ length: 50 }, () => browser.navigate(callback)));
+    expect(new Set(responses.map((response) => `${response.status} ${response.headers.get("location")}`))).toEqual(
       new Set([`303 ${system.gateway.config.publicOrigin}/profile`]),
     );
     expect(system.provider.count("token:authorization_code") - before).toBe(1);
     expect(
-      answers.flatMap((answer) => answer.headers.getSetCookie()).filter((line) => line.includes("session=")),
+      responses.flatMap((response) => response.headers.getSetCookie()).filter((line) => line.includes("session=")),
     ).toHaveLength(1);
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("begins a session under a new id, whatever id the browser came with", async () => {
+  it("a login replaces the session id of the request (session fixation)", async () => {
     const browser = system.browser();
     const planted = "A".repeat(43);
     browser.cookies.set("__Host-Http-session", planted);
@@ -101,7 +101,7 @@ describe("a login", () => {
     expect((await thief.fetch("/api/x")).status).toBe(401);
   });
 
-  it("of another user ends the session that was there, though its cookie did not come back with the callback", async () => {
+  it("a login of another user ends the previous session although its Strict cookie is absent from the callback", async () => {
     const browser = system.browser("alice");
     await browser.login();
     const old = cookieOf(browser)!;
@@ -114,7 +114,7 @@ describe("a login", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it("begins a session that no idle limit keeps beyond its refresh token", async () => {
+  it("a session does not outlive its refresh token", async () => {
     const { refreshTokenSeconds } = system.provider.lifetimes;
     system.provider.lifetimes.refreshTokenSeconds = 120;
     const browser = system.browser();
@@ -124,7 +124,7 @@ describe("a login", () => {
     expect(Date.parse(session.idleExpiresAt)).toBeLessThanOrEqual(Date.now() + 121_000);
   });
 
-  it("draws ids of 256 random bits", async () => {
+  it("session ids have 256 random bits", async () => {
     const { newSessionId } = await import("../../src/session/session.ts");
     const ids = Array.from({ length: 20_000 }, newSessionId);
     expect(new Set(ids).size).toBe(ids.length);
@@ -132,22 +132,22 @@ describe("a login", () => {
   });
 });
 
-describe("a login is refused", () => {
+describe("rejected login", () => {
   it.each([
     ["an unknown parameter", "?scope=admin"],
-    ["a parameter twice", "?prompt=login&prompt=none"],
+    ["a repeated parameter", "?prompt=login&prompt=none"],
     ["a return path of another origin", "?returnTo=//evil.example"],
-    ["a return path twice", "?returnTo=/a&returnTo=/b"],
-    ["a prompt that is none", "?prompt=evil"],
-    ["a max_age that is none", "?max_age=-1"],
+    ["a repeated return path", "?returnTo=/a&returnTo=/b"],
+    ["an unknown prompt", "?prompt=evil"],
+    ["an invalid max_age", "?max_age=-1"],
     ["a return path that would add parameters (CVE-2025-67716)", "?returnTo=/x&redirect_uri=https://evil.example"],
-  ])("for %s", async (_case, query) => {
+  ])("/bff/login with %s is 400", async (_case, query) => {
     const response = await system.browser().navigate(`/bff/login${query}`);
     expect(response.status).toBe(400);
     expect(response.headers.get("location")).toBeNull();
   });
 
-  it("with the callback of another browser (login CSRF), without asking the provider", async () => {
+  it("a callback of another browser is 400 without a token request (login CSRF)", async () => {
     const attacker = system.browser("admin");
     const callback = await attacker.loginAtProvider();
     const victim = system.browser("alice");
@@ -162,11 +162,11 @@ describe("a login is refused", () => {
 
   it.each([
     ["no state", ""],
-    ["a state twice", "?state=a&state=b&code=c"],
-    ["a list as state", "?state[]=a&code=c"],
-    ["a state of nobody", "?state=abcdefg00000000.AAAAAA.AAAA&code=c"],
+    ["a repeated state", "?state=a&state=b&code=c"],
+    ["state as a list", "?state[]=a&code=c"],
+    ["an unknown state", "?state=abcdefg00000000.AAAAAA.AAAA&code=c"],
     ["a huge query", `?state=${"a".repeat(7_000)}&code=c`],
-  ])("when the callback has %s, and nothing is gained", async (_case, query) => {
+  ])("a callback with %s is 400 without a session", async (_case, query) => {
     const browser = system.browser();
     await browser.loginAtProvider();
     const response = await browser.navigate(`/bff/callback${query}`);
@@ -175,18 +175,21 @@ describe("a login is refused", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it.each(["state", "code", "iss"])("when a genuine callback has its %s twice, and nothing is spent", async (name) => {
-    const browser = system.browser();
-    const callback = await browser.loginAtProvider();
-    const before = system.provider.count("token");
-    const again = new URLSearchParams([[name, new URL(callback).searchParams.get(name) ?? ""]]);
-    expect((await browser.navigate(`${callback}&${again.toString()}`)).status).toBe(400);
-    expect(system.provider.count("token")).toBe(before);
-    await browser.navigate(callback);
-    expect(await userOf(browser)).toBeDefined();
-  });
+  it.each(["state", "code", "iss"])(
+    "a callback with a repeated %s is 400, and the login can still complete",
+    async (name) => {
+      const browser = system.browser();
+      const callback = await browser.loginAtProvider();
+      const before = system.provider.count("token");
+      const again = new URLSearchParams([[name, new URL(callback).searchParams.get(name) ?? ""]]);
+      expect((await browser.navigate(`${callback}&${again.toString()}`)).status).toBe(400);
+      expect(system.provider.count("token")).toBe(before);
+      await browser.navigate(callback);
+      expect(await userOf(browser)).toBeDefined();
+    },
+  );
 
-  it("but not complained about when its callback is stale and somebody is logged in", async () => {
+  it("a stale callback of a logged-in browser redirects to the app", async () => {
     const browser = system.browser();
     await browser.login();
     for (const query of ["?state=abcdefg00000000.AAAAAA.AAAA&code=c", "?error=access_denied&state=x"]) {
@@ -197,7 +200,7 @@ describe("a login is refused", () => {
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("by silence where nobody is logged in and prompt=none was asked for", async () => {
+  it("prompt=none without a session at the provider redirects to the return path without a session", async () => {
     const browser = system.browser();
     const start = await browser.navigate("/bff/login?prompt=none&returnTo=/quiet");
     const { formBrowser } = await import("@cloakroom/testing/form-browser.ts");
@@ -207,7 +210,7 @@ describe("a login is refused", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it("in a prefetch quietly, and in a frame or an image loudly", async () => {
+  it("a prefetch is 204, and a login in a frame, image or script is 403", async () => {
     const prefetch = await system.browser().navigate("/bff/login", { "sec-purpose": "prefetch;prerender" });
     expect(prefetch.status).toBe(204);
     expect(prefetch.headers.getSetCookie()).toEqual([]);
@@ -216,8 +219,8 @@ describe("a login is refused", () => {
   });
 });
 
-describe("many attempts", () => {
-  it("never grow what a browser carries beyond a bound, nor what Redis keeps", async () => {
+describe("many login attempts", () => {
+  it("the number of login cookies is bounded, and pending attempts use no storage", async () => {
     const browser = system.browser();
     for (let n = 0; n < 40; n++) await browser.navigate("/bff/login");
     expect(browser.cookies.size).toBeLessThanOrEqual(16);
@@ -229,7 +232,7 @@ describe("many attempts", () => {
   it.each([
     ["a login", "GET", "/bff/login"],
     ["a logout", "POST", "/bff/logout"],
-  ])("%s keeps its response head below nginx's 4 kB with 120 planted login cookies", async (_what, method, path) => {
+  ])("%s with 120 planted login cookies has a response head below nginx's 4 kB", async (_what, method, path) => {
     const browser = system.browser();
     for (let n = 0; n < 120; n++)
       browser.cookies.set(`__Host-Http-login-t0${String(n).padStart(5, "0")}0123abcd`, "x".repeat(43));

@@ -1,4 +1,4 @@
-// The replay protection of logout tokens where the action fails or the store goes away.
+// Replay protection of logout tokens when the action fails or the store becomes unavailable.
 import { expect, it } from "vitest";
 import { oncePerLogoutToken } from "../../src/auth/logout-replay.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -6,7 +6,7 @@ import { createMemoryStore } from "../../src/store/memory-store.ts";
 
 const unavailable = () => new GatewayError("store_unavailable");
 
-it("gives the claim back when the action fails: a copy that waited acts in its place", async () => {
+it("a failed action releases the claim, and a waiting copy acts instead", async () => {
   const store = createMemoryStore();
   let attempts = 0;
   const act = async (): Promise<string> => {
@@ -24,7 +24,7 @@ it("gives the claim back when the action fails: a copy that waited acts in its p
   await store.close();
 });
 
-it("does not count as used where completing the claim fails: the provider's retry acts again", async () => {
+it("a token whose claim cannot be completed stays unused, and the provider's retry acts again", async () => {
   const store = createMemoryStore();
   const failing = { ...store, completeClaim: () => Promise.reject(unavailable()) };
   await expect(oncePerLogoutToken(failing, "token", async () => 1)).rejects.toMatchObject({
@@ -35,7 +35,7 @@ it("does not count as used where completing the claim fails: the provider's retr
   await store.close();
 });
 
-it("reports the action's own error where releasing the claim fails as well", async () => {
+it("the error of the action is reported when releasing the claim fails as well", async () => {
   const store = createMemoryStore();
   const failing = { ...store, releaseClaim: () => Promise.reject(new Error("gone")) };
   const act = () => Promise.reject(unavailable());

@@ -1,4 +1,4 @@
-// Logging out: first here and for good, then at the provider.
+// POST /bff/logout and GET /bff/logout/provider.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createProvider } from "../../src/provider/provider.ts";
 import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -14,8 +14,8 @@ afterAll(() => system.stop());
 const logout = (browser: ReturnType<TestSystem["browser"]>) =>
   browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
 
-describe("a logout", () => {
-  it("ends the session on every instance and leads to the provider, which ends its tokens with its session", async () => {
+describe("logout", () => {
+  it("a logout ends the session on every instance and returns the end-session URL, without a revocation", async () => {
     const browser = system.browser();
     await browser.login();
     const stolen = browser.cookies.get("__Host-Http-session")!;
@@ -29,7 +29,7 @@ describe("a logout", () => {
     expect(target.href).toContain(`${system.provider.issuer}/session/end`);
     expect(target.searchParams.get("post_logout_redirect_uri")).toBe(`${system.gateway.config.publicOrigin}/`);
     expect(system.provider.issuedTokens().idTokens).toContain(target.searchParams.get("id_token_hint"));
-    // A revocation first would end the user's other sessions at Keycloak, and make an error of this logout there.
+    // At Keycloak a revocation would end the user's other sessions and log this logout as an error.
     expect(system.provider.count("revocation")).toBe(revocations);
     expect(response.headers.get("clear-site-data")).toContain("cache");
     expect(browser.cookies.has("__Host-Http-session")).toBe(false);
@@ -37,18 +37,18 @@ describe("a logout", () => {
       const thief = system.browser("alice", gateway);
       thief.cookies.set("__Host-Http-session", stolen);
       expect(await userOf(thief)).toBeUndefined();
-      const answer = await thief.fetch("/api/x");
-      expect(answer.status).toBe(401);
-      expect(await answer.json()).toMatchObject({
+      const response = await thief.fetch("/api/x");
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({
         code: "session_revoked",
         loginUrl: expect.stringContaining("/bff/login"),
       });
     }
   });
 
-  describe("reaches the provider's end-session endpoint, and revokes the refresh token only where that endpoint does not", () => {
+  describe("a logout reaches the end-session endpoint and revokes only a refresh token that outlives the session", () => {
     type Metadata = Record<string, unknown>;
-    /** Another instance of the application, which has read other metadata of the same provider. */
+    /** A second instance with other metadata of the same provider. */
     const instanceWith = async (change: (honest: Metadata) => Metadata) => {
       const { provider, redis, gateway } = system;
       const honest = (await (await fetch(`${provider.issuer}/.well-known/openid-configuration`)).json()) as Metadata;
@@ -74,16 +74,16 @@ describe("a logout", () => {
     const without = (name: string) => (honest: Metadata) => ({ ...honest, [name]: undefined });
 
     it.each<[string, (honest: Metadata) => Metadata, number | undefined, number]>([
-      ["the provider ends tokens with its sessions", (honest) => honest, undefined, 0],
-      ["it does not say so", without("backchannel_logout_session_supported"), undefined, 1],
+      ["the provider supports back-channel logout with sid", (honest) => honest, undefined, 0],
+      ["backchannel_logout_session_supported is absent", without("backchannel_logout_session_supported"), undefined, 1],
       [
-        "it says that it does not",
+        "backchannel_logout_session_supported is false",
         (honest) => ({ ...honest, backchannel_logout_session_supported: false }),
         undefined,
         1,
       ],
-      ["the revocation is refused with 400", without("backchannel_logout_session_supported"), 400, 1],
-      ["the revocation is refused with 503", without("backchannel_logout_session_supported"), 503, 1],
+      ["the revocation fails with 400", without("backchannel_logout_session_supported"), 400, 1],
+      ["the revocation fails with 503", without("backchannel_logout_session_supported"), 503, 1],
       [
         "there is no revocation endpoint",
         (honest) => without("revocation_endpoint")(without("backchannel_logout_session_supported")(honest)),
@@ -101,7 +101,7 @@ describe("a logout", () => {
       expect(system.provider.count("revocation")).toBe(before + expected);
     });
 
-    it("an offline token is revoked, since it outlives the session", async () => {
+    it("an offline token is revoked because it outlives the session", async () => {
       const { config } = system.gateway;
       const provider = createProvider({
         config: config.provider,
@@ -116,7 +116,7 @@ describe("a logout", () => {
     });
   });
 
-  it("shows no script the ID token: it goes to the provider once, sealed in a cookie", async () => {
+  it("I1: a JSON logout response contains no ID token; the sealed cookie is used once", async () => {
     const browser = system.browser();
     await browser.login();
     const response = await logout(browser);
@@ -140,7 +140,7 @@ describe("a logout", () => {
     expect(tampered.headers.get("location")).not.toContain("id_token_hint");
   });
 
-  it("by a form answers 303", async () => {
+  it("a logout by a form is 303", async () => {
     const browser = system.browser();
     await browser.login();
     const response = await browser.navigate("/bff/user");
@@ -154,13 +154,13 @@ describe("a logout", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it("of nobody is no fault", async () => {
+  it("a logout without a session is 200", async () => {
     const response = await logout(system.browser());
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ location: `${system.gateway.config.publicOrigin}/` });
   });
 
-  it("cannot be triggered from another site, nor by GET", async () => {
+  it("a logout from another site is 403, and by GET 405", async () => {
     const browser = system.browser();
     await browser.login();
     const foreign = await browser.fetch("/bff/logout", { method: "POST", headers: { "sec-fetch-site": "cross-site" } });
@@ -171,7 +171,7 @@ describe("a logout", () => {
     expect(await userOf(browser)).toBeDefined();
   });
 
-  it("is not undone by requests that were under way", async () => {
+  it("I2: requests in flight do not restore a session after its logout", async () => {
     const browser = system.browser();
     await browser.login();
     const stolen = browser.cookies.get("__Host-Http-session")!;
@@ -186,7 +186,7 @@ describe("a logout", () => {
     expect((await thief.fetch("/api/x")).status).toBe(401);
   });
 
-  it("ends here also while the provider is down, and says so", async () => {
+  it("a logout while the provider is down ends the session and reports the provider as unreachable", async () => {
     const browser = system.browser();
     await browser.login();
     await system.provider.down();
@@ -197,7 +197,7 @@ describe("a logout", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it("is a 503 that says so while Redis is down, and the session is kept", async () => {
+  it("a logout while Redis is down is 503 and keeps the session", async () => {
     const browser = system.browser();
     await browser.login();
     await system.redis.kill();

@@ -3,7 +3,7 @@ import { returnPath } from "../../src/auth/return-path.ts";
 
 const ORIGIN = "https://app.example";
 
-/** Ways in which redirects of other gateways left their origin (CVE-2020-5233, -2020-4037, CVE-2022-23527, …). */
+/** Open redirects of other gateways (CVE-2020-5233, CVE-2020-4037, CVE-2022-23527, …). */
 function hostileTargets(): string[] {
   const hosts = [
     "evil.example",
@@ -54,7 +54,7 @@ function hostileTargets(): string[] {
   return starts.flatMap((start) => hosts.map((host) => start + host));
 }
 
-describe("the return path", () => {
+describe("return path", () => {
   it.each([
     "/",
     "/profile",
@@ -72,12 +72,12 @@ describe("the return path", () => {
     expect(returnPath(path, ORIGIN)).toBe(path);
   });
 
-  it("keeps the browser on our origin, whatever it is given", () => {
+  it("an accepted path never leaves the origin", () => {
     const targets = hostileTargets();
     expect(targets.length).toBeGreaterThan(200);
     for (const target of targets) {
       const path = returnPath(target, ORIGIN);
-      // Where a path is given back, a browser that follows it must stay: the oracle is the URL parser itself.
+      // The URL parser of Node decides where a browser would go.
       if (path !== undefined) expect(new URL(ORIGIN + path).origin, target).toBe(ORIGIN);
       if (path !== undefined) expect(path.startsWith("//"), target).toBe(false);
     }
@@ -93,7 +93,7 @@ describe("the return path", () => {
     },
   );
 
-  it("has a longest length", () => {
+  it("has a maximum length", () => {
     expect(returnPath(`/${"a".repeat(1_023)}`, ORIGIN)).toBeDefined();
     expect(returnPath(`/${"a".repeat(1_024)}`, ORIGIN)).toBeUndefined();
   });

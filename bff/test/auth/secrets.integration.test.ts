@@ -1,4 +1,4 @@
-// I1: after a whole life of a session, with faults, no secret is in the log, in an answer, in a metric or in Redis.
+// I1: after the whole life of a session, with failures, no secret is in the log, a response, a metric or Redis.
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
@@ -39,7 +39,7 @@ afterAll(() => system.stop());
 function secrets(): string[] {
   const { accessTokens, refreshTokens, idTokens, codes, clientSecrets } = system.provider.issuedTokens();
   const tokens = [...accessTokens, ...refreshTokens, ...idTokens];
-  // A token is as good as its last part.
+  // The signature identifies a token.
   const signatures = tokens.map((token) => token.split(".").at(-1) ?? "").filter((part) => part.length > 16);
   return [...tokens, ...signatures, ...codes, ...clientSecrets, ...sessionIds, "a-canary-code", "a-canary-state"];
 }
@@ -48,18 +48,18 @@ function leaks(where: string): string[] {
   return secrets().filter((secret) => where.includes(secret));
 }
 
-describe("no secret", () => {
-  it("is in the log, at its most talkative", () => {
+describe("secrets", () => {
+  it("no secret is in the log at level debug", () => {
     expect(system.gateway.log.length).toBeGreaterThan(10);
     expect(leaks(system.gateway.log.join(""))).toEqual([]);
   });
 
-  it("is in an answer's head or body", () => {
+  it("no secret is in the head or body of a response", () => {
     expect(seen.length).toBeGreaterThan(10);
     expect(leaks(seen.join("\n"))).toEqual([]);
   });
 
-  it("is in Redis: neither a token nor an id that would be a cookie", async () => {
+  it("no token or session id is in Redis in clear text", async () => {
     const redis = new Redis(system.redis.url);
     const keys = await redis.keys("*");
     expect(keys.length).toBeGreaterThan(2);
@@ -75,7 +75,7 @@ describe("no secret", () => {
     redis.disconnect();
   });
 
-  it("would go unnoticed: the search finds what is there", () => {
+  it("the search finds a secret that is present", () => {
     expect(leaks(`x ${system.provider.issuedTokens().refreshTokens[0]} y`)).not.toEqual([]);
     expect(leaks(`x ${sessionIds[0]} y`)).not.toEqual([]);
   });

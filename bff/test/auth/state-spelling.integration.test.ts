@@ -1,4 +1,4 @@
-// K11: one login attempt has one state, spelled in one way. A second spelling would open the attempt a second time.
+// K11: a state is accepted in its canonical base64url spelling only. A second spelling would resume the attempt twice.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeBase64Url } from "../../src/lib/base64url.ts";
 import { createVault } from "../../src/tokens/vault.ts";
@@ -9,7 +9,7 @@ import { expiredTokens, sealersOf, testKeys } from "@cloakroom/testkit/stored-se
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** Other spellings that a tolerant decoder takes for the same bytes. The last character holds 2 or 4 unused bits. */
+/** Spellings that a lenient decoder decodes to the same bytes. The last character has 2 or 4 unused bits. */
 const SPELLINGS: [title: string, respell: (text: string) => string][] = [
   [
     "another last character",
@@ -21,36 +21,36 @@ const SPELLINGS: [title: string, respell: (text: string) => string][] = [
   ["one padding character", (text) => `${text}=`],
   ["two padding characters", (text) => `${text}==`],
   ["padding inside", (text) => `${text.slice(0, -4)}=${text.slice(-4)}`],
-  ["the other alphabet", (text) => text.replaceAll("-", "+").replaceAll("_", "/")],
-  ["a blank at the end", (text) => `${text} `],
-  ["a blank inside", (text) => `${text.slice(0, -4)} ${text.slice(-4)}`],
-  ["a line end", (text) => `${text}\n`],
+  ["the base64 alphabet", (text) => text.replaceAll("-", "+").replaceAll("_", "/")],
+  ["a trailing space", (text) => `${text} `],
+  ["a space inside", (text) => `${text.slice(0, -4)} ${text.slice(-4)}`],
+  ["a line break", (text) => `${text}\n`],
   ["a tab", (text) => `${text}\t`],
   ["0xA0", (text) => `${text}\u00a0`],
   ["a character outside the alphabet", (text) => `${text.slice(0, -4)}*${text.slice(-4)}`],
-  ["a dot at the end", (text) => `${text}.`],
+  ["a trailing dot", (text) => `${text}.`],
   ["NUL", (text) => `${text}\0`],
   ["a character that adds no byte", (text) => (text.split(".").at(-1)!.length % 4 === 0 ? `${text}A` : text)],
   ["full-width letters", (text) => text.replace("A", "\uff21")],
 ];
 
-/** A text of each length class whose bytes contain both special characters. */
+/** A text per length class; the encoding contains both special characters. */
 const samples = [30, 31, 32].map((bytes) => Buffer.alloc(bytes, 0xfb).fill(0xff, 10, 20).toString("base64url"));
 
-describe("base64url in its canonical spelling", () => {
-  it("is decoded", () => {
+describe("base64url decoder", () => {
+  it("canonical base64url is decoded", () => {
     for (const sample of samples) expect(decodeBase64Url(sample)?.toString("base64url")).toBe(sample);
     expect(decodeBase64Url("")).toHaveLength(0);
   });
 
-  it.each(SPELLINGS)("has no second spelling: %s", (_title, respell) => {
+  it.each(SPELLINGS)("%s is not decoded", (_title, respell) => {
     for (const sample of samples)
       if (respell(sample) !== sample) expect(decodeBase64Url(respell(sample)), sample).toBeUndefined();
   });
 });
 
 describe.each(SPELLINGS)("%s", (_title, respell) => {
-  it("does not open what was sealed", () => {
+  it("a sealed value in this spelling is not opened", () => {
     const sealer = sealersOf(testKeys)("a test");
     const vault = createVault(sealersOf(testKeys));
     for (const length of [1, 2, 3]) {
@@ -62,7 +62,7 @@ describe.each(SPELLINGS)("%s", (_title, respell) => {
   });
 });
 
-describe("over HTTP", () => {
+describe("callback", () => {
   let provider: HostileProvider;
   let gateway: TestGateway;
   beforeAll(async () => {
@@ -74,7 +74,7 @@ describe("over HTTP", () => {
     await provider.stop();
   });
 
-  /** The browser's way back: its Strict session cookie is not sent. */
+  /** The redirect to the callback, without the Strict session cookie. */
   const comeBack = (browser: TestBrowser, callback: string) => {
     browser.cookies.delete("__Host-Http-session");
     return browser.navigate(callback, { "sec-fetch-site": "cross-site" });
@@ -85,12 +85,12 @@ describe("over HTTP", () => {
     return url.href;
   };
 
-  // Return paths of several lengths: the state ends with 0, 2 or 4 unused bits.
+  // Return paths of several lengths, so that the state ends with 0, 2 or 4 unused bits.
   const rows = SPELLINGS.flatMap(([title, respell]) =>
     ["/a", "/ab", "/abc"].map((path) => [title, path, respell] as const),
   );
   it.each(rows)(
-    "a state with %s opens no attempt of %s, before or after the real one",
+    "a state with %s does not resume the login attempt for %s, before or after the genuine callback",
     async (_title, path, respell) => {
       const browser = testBrowser(gateway.origin);
       const callback = await browser.loginAtProvider(`?returnTo=${path}`);
@@ -105,7 +105,7 @@ describe("over HTTP", () => {
     },
   );
 
-  it("an escaped state is the same state, and is used once", async () => {
+  it("a percent-encoded state is the same state and is used once", async () => {
     const browser = testBrowser(gateway.origin);
     const callback = await browser.loginAtProvider();
     const state = new URL(callback).searchParams.get("state")!;

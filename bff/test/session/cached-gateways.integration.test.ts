@@ -1,4 +1,4 @@
-// The session cache through two real gateways on one Redis: what users and operators see of it.
+// Session cache of two gateways on one Redis.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
@@ -14,7 +14,7 @@ afterAll(() => system.stop());
 
 const clientOf = (index: number) => (system.gateways[index]!.store as ReturnType<typeof createRedisStore>).client;
 
-/** How often Redis was asked for a session so far. */
+/** Number of session reads that Redis has received. */
 async function reads(): Promise<number> {
   const stats = await clientOf(0).info("commandstats");
   const calls = ["hget", "hmget", "evalsha"].map((name) => new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1]);
@@ -27,7 +27,7 @@ const at = (browser: TestBrowser, index: number): TestBrowser => {
 };
 const status = async (browser: TestBrowser) => (await browser.fetch("/api/x")).status;
 
-/** Calls until a whole row of calls was answered without a question to Redis. */
+/** Repeats the calls until a series of them causes no read in Redis. */
 async function fromMemory(browser: TestBrowser): Promise<void> {
   const asked = async () => {
     const before = await reads();
@@ -37,18 +37,18 @@ async function fromMemory(browser: TestBrowser): Promise<void> {
   await expect.poll(asked, { timeout: 10_000, interval: 1 }).toBe(0);
 }
 
-describe("two gateways that keep sessions in memory", () => {
-  it("answer without asking Redis, and I2: none accepts a session once its logout was acknowledged", async () => {
+describe("session cache of two gateways", () => {
+  it("I2: requests are served from the cache, and no gateway accepts a session after its acknowledged logout", async () => {
     for (let round = 0; round < 5; round++) {
       const browser = system.browser();
       await browser.login();
       for (const index of [0, 1]) await fromMemory(at(browser, index));
       const cookies = [...browser.cookies];
-      const { status: answer } = await at(browser, 0).fetch("/bff/logout", {
+      const { status: response } = await at(browser, 0).fetch("/bff/logout", {
         method: "POST",
         headers: { accept: "application/json" },
       });
-      expect(answer).toBe(200);
+      expect(response).toBe(200);
       for (const [name, value] of cookies) browser.cookies.set(name, value);
       for (const index of [1, 0, 1]) {
         const refused = await at(browser, index).fetch("/api/x");
@@ -58,7 +58,7 @@ describe("two gateways that keep sessions in memory", () => {
     }
   });
 
-  it("I2: a back-channel logout is acknowledged when no gateway accepts the session any more", async () => {
+  it("I2: a back-channel logout is acknowledged only when no gateway accepts the session", async () => {
     const browser = system.browser("admin");
     await browser.login();
     for (const index of [0, 1]) await fromMemory(at(browser, index));
@@ -66,12 +66,12 @@ describe("two gateways that keep sessions in memory", () => {
     const body = new URLSearchParams({
       logout_token: await system.provider.logoutToken({ aud: "cloakroom", sub: user.sub }),
     });
-    const answer = await fetch(`${system.gateways[0]!.origin}/bff/backchannel-logout`, { method: "POST", body });
-    expect(answer.status).toBe(200);
+    const response = await fetch(`${system.gateways[0]!.origin}/bff/backchannel-logout`, { method: "POST", body });
+    expect(response.status).toBe(200);
     for (const index of [1, 0]) expect(await status(at(browser, index))).toBe(401);
   });
 
-  it("keep a session alive that they serve from memory", async () => {
+  it("a session served from the cache is kept alive", async () => {
     const browser = system.browser();
     await browser.login();
     const key = sessionKeyOf(browser.cookies.get("__Host-Http-session")!);
@@ -82,7 +82,7 @@ describe("two gateways that keep sessions in memory", () => {
     await expect.poll(sinceUsed).toBeLessThan(2_000);
   });
 
-  it("say in the log and in /readyz when they do without, and go on", async () => {
+  it("an unavailable cache is reported in the log and in /readyz, and requests succeed", async () => {
     const browser = system.browser();
     await browser.login();
     await fromMemory(at(browser, 0));
@@ -94,8 +94,8 @@ describe("two gateways that keep sessions in memory", () => {
     expect(await system.gateway.readiness("session-cache")).toEqual({ status: "ok" });
   });
 
-  it("I2: whoever logs out again, a moment later, is not told so before no gateway can accept the session", async () => {
-    // The other tests' user must not be barred from logging in.
+  it("I2: a repeated logout is acknowledged only when no gateway accepts the session", async () => {
+    // A user of its own, because a logout of all sessions rejects logins of the same second.
     const browser = system.browser("admin");
     await browser.login();
     const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: { sub: string } };

@@ -1,4 +1,4 @@
-// What a stream is told of its session, below the route: over the in-process store and a real connection.
+// Event streams without the route: over the memory store and a real connection.
 import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
@@ -38,11 +38,11 @@ async function start(options: { maxStreams?: number; heartbeatMs?: number } = {}
   );
   const open = async (key: string) => {
     const leaving = new AbortController();
-    const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${key}`, {
+    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${key}`, {
       signal: leaving.signal,
     });
-    const stream = { text: "", isOver: false, status: answer.status, leave: () => leaving.abort() };
-    const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const stream = { text: "", isOver: false, status: response.status, leave: () => leaving.abort() };
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     const read = async (): Promise<void> => {
       const { done, value } = await reader.read();
       if (done) return void (stream.isOver = true);
@@ -64,7 +64,7 @@ const names = (text: string) => [...text.matchAll(/^event: (.+)$/gm)].map(([, na
 const fieldsOf = (text: string, name: string) =>
   JSON.parse(new RegExp(`event: ${name}\\ndata: (.+)\\n`).exec(text)![1]!) as Record<string, string>;
 
-it("a session that nears its end is told to be expiring, with its times, and then to have ended", async () => {
+it("a session near its end sends session-expiring with its times, then session-ended", async () => {
   const { open, create } = await start();
   const stream = await open(await create({ idleMs: 800, maxMs: 60_000 }));
   const openedAtMs = Date.now();
@@ -76,7 +76,7 @@ it("a session that nears its end is told to be expiring, with its times, and the
   expect(fieldsOf(stream.text, "session-ended")).toEqual({ reason: "expired", code: "session_expired" });
 });
 
-it("a session that is used again after it was told to be expiring is told to be extended", async () => {
+it("a session that is used after session-expiring sends session-extended", async () => {
   const { store, open, create } = await start();
   const key = await create({ idleMs: 3_000 });
   const stream = await open(key);
@@ -85,14 +85,14 @@ it("a session that is used again after it was told to be expiring is told to be 
   await expect.poll(() => names(stream.text), { timeout: 8_000 }).toContain("session-extended");
 }, 20_000);
 
-it("a session that is far from its end is told nothing", async () => {
+it("a session far from its end sends no event", async () => {
   const { open, create } = await start({ heartbeatMs: 100 });
   const stream = await open(await create());
   await expect.poll(() => stream.text).toContain(":\n\n");
   expect(names(stream.text)).toEqual([]);
 });
 
-it("a browser is told to wait a moment before it opens a lost stream again, and longer once its session ended", async () => {
+it("the retry time is a few seconds, and longer after session-ended", async () => {
   const { store, open, create } = await start();
   const key = await create();
   const stream = await open(key);
@@ -101,7 +101,7 @@ it("a browser is told to wait a moment before it opens a lost stream again, and 
   await expect.poll(() => stream.text).toMatch(/retry: 60000\nevent: session-ended\n/);
 });
 
-it("one session has a bounded number of streams, and may open another when one is closed", async () => {
+it("streams per session are limited, and closing one releases its quota", async () => {
   const { streams, open, create } = await start();
   const [key, other] = [await create(), await create()];
   const opened = await Promise.all(Array.from({ length: STREAMS_PER_SESSION }, () => open(key)));
@@ -113,7 +113,7 @@ it("one session has a bounded number of streams, and may open another when one i
   expect((await open(key)).status).toBe(200);
 });
 
-it("one user has a bounded number of streams over all sessions, and others still have theirs", async () => {
+it("streams per user are limited over all sessions, and other users can still open one", async () => {
   const { streams, open, create } = await start({ maxStreams: 1_000 });
   const keys = await Promise.all(Array.from({ length: STREAMS_PER_USER / STREAMS_PER_SESSION + 1 }, () => create()));
   const opened = await Promise.all(
@@ -127,14 +127,14 @@ it("one user has a bounded number of streams over all sessions, and others still
   expect((await open(`${keys[0]!}/alice`)).status).toBe(200);
 });
 
-it("a browser that left while its session was looked for takes no place", async () => {
+it("a browser that disconnects during the lookup of its session uses no quota", async () => {
   const { streams, create } = await start();
   const gone = Object.assign(new EventEmitter(), { destroyed: true, writeHead() {}, write: () => false, end() {} });
   streams.open({ key: await create(), user: "alice" }, gone as unknown as ServerResponse);
   expect(streams.count()).toBe(0);
 });
 
-it("all sessions together have a bounded number of streams", async () => {
+it("streams per process are limited", async () => {
   const { open, create } = await start({ maxStreams: 2 });
   await open(await create());
   await open(await create());
@@ -142,7 +142,7 @@ it("all sessions together have a bounded number of streams", async () => {
   await expect.poll(() => refused.text).toBe("too_many_connections");
 });
 
-it("a process that is to stop ends its streams, and each new one at once", async () => {
+it("a graceful shutdown ends all streams, and new ones at once", async () => {
   const { streams, open, create } = await start();
   const key = await create();
   const stream = await open(key);
@@ -155,9 +155,9 @@ it("a process that is to stop ends its streams, and each new one at once", async
   await expect.poll(() => streams.count()).toBe(0);
 });
 
-it("a reader that takes nothing is cut off at the next heartbeat, and its place is free again", async () => {
+it("a stream that is not read is closed at the next heartbeat and releases its quota", async () => {
   const { streams, create } = await start({ heartbeatMs: 100 });
-  // Kernel buffers would take megabytes of heartbeats first: what Node itself holds back is played.
+  // Simulates Node's write buffer: the kernel would buffer megabytes of heartbeats first.
   const stalled = Object.assign(new EventEmitter(), {
     ...{ writableLength: 0, writableEnded: false, destroyed: false },
     ...{ writeHead() {}, write: () => false, end() {} },

@@ -1,4 +1,4 @@
-// How often the store hears that a session is in use.
+// Sliding expiry: how often a used session is slid in the store.
 import { expect, it } from "vitest";
 import { REMEMBERED_SESSIONS } from "../../src/lib/fifo-cache.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
@@ -22,7 +22,7 @@ function openSessions() {
   return { store, sessions, slid, clock, goDown: (down: boolean) => (isDown = down) };
 }
 
-it("slides a session once in a thirtieth of its idle limit, however many others are in use", async () => {
+it("a session slides once per thirtieth of its idle limit, independently of other sessions", async () => {
   const { store, sessions, slid, clock } = openSessions();
   const { sessionId } = await storeSession(store);
   const found = (await sessions.find(sessionId))!;
@@ -40,7 +40,7 @@ it("slides a session once in a thirtieth of its idle limit, however many others 
   await store.close();
 });
 
-it("tries again at the next request where the store could not take it", async () => {
+it("a failed slide is repeated by the next request", async () => {
   const { store, sessions, slid, goDown } = openSessions();
   const { sessionId } = await storeSession(store);
   const found = (await sessions.find(sessionId))!;

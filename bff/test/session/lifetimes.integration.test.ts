@@ -1,4 +1,4 @@
-// When a session ends by itself: the earliest of its own limits and what the provider lets it live.
+// Session expiry: the earliest of idle limit, absolute limit and the provider's token lifetimes.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.
 import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 
-/** Until the first access token, which lives for a second, has to be renewed. */
+/** Until the first access token, with a lifetime of one second, must be renewed. */
 const PATIENTLY = { timeout: 10_000 };
 
 let provider: HostileProvider;
@@ -41,22 +41,18 @@ async function startedGateway(env: Record<string, string> = {}): Promise<TestGat
 const granting = (changes: Record<string, unknown>) => {
   provider.lies = { token: (token) => ({ ...token, ...changes }) };
 };
-/** Seconds until the session of that browser ends if it is not used. */
+/** Seconds until the unused session of the browser expires. */
 async function secondsLeft(browser: TestBrowser): Promise<number> {
   const { session } = (await (await browser.fetch("/bff/user")).json()) as { session: { idleExpiresAt: string } };
   return (Date.parse(session.idleExpiresAt) - Date.now()) / 1000;
 }
 const warnings = (gateway: TestGateway, words: string) => gateway.log.filter((line) => line.includes(words)).length;
 
-describe("a session ends at the earliest of", () => {
+describe("a session expires at the earliest of", () => {
   it.each([
     ["its idle limit, where the refresh token lives longer", { refresh_expires_in: 1_800 }, 600],
     ["its idle limit, where the provider does not say how long that lives", {}, 600],
-    [
-      "its idle limit, where the refresh token does not run out (Keycloak's offline token)",
-      { refresh_expires_in: 0 },
-      600,
-    ],
+    ["its idle limit, if the refresh token does not expire (Keycloak's offline token)", { refresh_expires_in: 0 }, 600],
     ["the refresh token's lifetime", { refresh_expires_in: 120 }, 120],
     ["the access token's, where there is no refresh token", { refresh_token: undefined, expires_in: 90 }, 90],
   ])("%s", async (_what, token, seconds) => {
@@ -69,7 +65,7 @@ describe("a session ends at the earliest of", () => {
     expect(left).toBeGreaterThan(seconds - 30);
   });
 
-  it("the absolute limit, where that is nearest", async () => {
+  it("the absolute limit", async () => {
     const gateway = await startedGateway({ SESSION_IDLE_SECONDS: "60", SESSION_MAX_SECONDS: "60" });
     granting({ refresh_expires_in: 120 });
     const browser = testBrowser(gateway.origin);
@@ -78,8 +74,8 @@ describe("a session ends at the earliest of", () => {
   });
 });
 
-describe("a refresh", () => {
-  it("lets the session live as long as the new refresh token does", async () => {
+describe("refresh and session lifetime", () => {
+  it("a refresh extends the session to the lifetime of the new refresh token", async () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 30, expires_in: 1 });
     const browser = testBrowser(gateway.origin);
@@ -95,7 +91,7 @@ describe("a refresh", () => {
     expect(await secondsLeft(browser)).toBeLessThanOrEqual(301);
   });
 
-  it("also happens where the session is only used with the gateway's own token", async () => {
+  it("a session that uses only the gateway's own token is refreshed too", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "upstreams.json");
     writeFileSync(file, JSON.stringify([{ prefix: "/api", baseUrl: provider.issuer, token: "client" }]));
     const gateway = await startedGateway({ UPSTREAMS: "", UPSTREAMS_FILE: file });
@@ -111,7 +107,7 @@ describe("a refresh", () => {
       .toBeGreaterThan(200);
   });
 
-  it("shortens the session where the provider's own one is about to end", async () => {
+  it("a refresh shortens the session if the provider's session is about to end", async () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 500, expires_in: 1 });
     const browser = testBrowser(gateway.origin);
@@ -126,8 +122,8 @@ describe("a refresh", () => {
   });
 });
 
-describe("lifetimes that do not fit are said in the log, once:", () => {
-  it("refresh tokens that run out before the idle limit", async () => {
+describe("a lifetime shorter than SESSION_IDLE_SECONDS", () => {
+  it("of refresh tokens is logged once", async () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 120 });
     for (let logins = 0; logins < 2; logins++) await testBrowser(gateway.origin).login();
@@ -135,14 +131,14 @@ describe("lifetimes that do not fit are said in the log, once:", () => {
     expect(gateway.log.join("\n")).toContain('"seconds":120');
   });
 
-  it("a provider that gives no refresh token", async () => {
+  it("of access tokens without refresh tokens is logged once", async () => {
     const gateway = await startedGateway();
     provider.lies = { token: without("refresh_token") };
     await testBrowser(gateway.origin).login();
     expect(warnings(gateway, "issues no refresh token")).toBe(1);
   });
 
-  it("nothing where they fit", async () => {
+  it("is not logged if the lifetimes are longer", async () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 600 });
     await testBrowser(gateway.origin).login();
@@ -150,7 +146,7 @@ describe("lifetimes that do not fit are said in the log, once:", () => {
   });
 });
 
-it("an idle limit that a single call to the provider may outlast is said at the start", () => {
+it("an idle limit shorter than one call to the provider is reported at the start", () => {
   const provider = { timeoutMs: 10_000 };
   expect(configWarnings({ sessionIdleMs: 10_000, provider })).toEqual([
     expect.stringContaining("OIDC_TIMEOUT_SECONDS"),
@@ -158,7 +154,7 @@ it("an idle limit that a single call to the provider may outlast is said at the 
   expect(configWarnings({ sessionIdleMs: 11_000, provider })).toEqual([]);
 });
 
-describe("what a grant means for the session", () => {
+describe("lifetime of a session by its grant", () => {
   const grant = {
     accessToken: "a",
     refreshToken: undefined,
@@ -170,14 +166,14 @@ describe("what a grant means for the session", () => {
   it.each([
     ["a new refresh token of unknown lifetime", { refreshToken: "r" }, true, "unknown"],
     ["a new refresh token of known lifetime", { refreshToken: "r", refreshExpiresInSeconds: 60 }, true, 60_000],
-    ["the same refresh token goes on", {}, true, "unchanged"],
+    ["the same refresh token continues", {}, true, "unchanged"],
     ["the same refresh token, and until when", { refreshExpiresInSeconds: 60 }, true, 60_000],
     ["no refresh token at all", {}, false, 300_000],
   ] as const)("%s", (_what, changes, hadRefreshToken, life) => {
     expect(tokenLifeOf({ ...grant, ...changes }, hadRefreshToken)).toBe(life);
   });
 
-  it("a refresh token that runs out before the access token is spent before that", () => {
+  it("a refresh token that expires before the access token is spent before its expiry", () => {
     const short = { ...grant, refreshToken: "r", refreshExpiresInSeconds: 40 };
     const { refreshAtMs, usableUntilMs } = tokenSetFrom(short, undefined, { nowMs: 0, random: 0 });
     expect(refreshAtMs).toBeLessThan(40_000);

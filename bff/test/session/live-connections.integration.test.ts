@@ -1,4 +1,4 @@
-// Connections that stay open are told once when their session ends, whichever instance ends it and whatever Redis does.
+// Live connections: each is notified once when its session ends, on any instance and through failures of Redis.
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
@@ -33,15 +33,15 @@ async function instance(url = redis.url): Promise<{ store: Store; live: LiveConn
   return { store, live };
 }
 
-/** A connection of that session, and what it was told. */
+/** A connection of the session, and the reasons that it was notified of. */
 function connection(live: LiveConnections, key: string) {
-  const told: EndReason[] = [];
-  const remove = live.add(key, (reason) => told.push(reason));
-  return { told, remove };
+  const reasons: EndReason[] = [];
+  const remove = live.add(key, (reason) => reasons.push(reason));
+  return { reasons, remove };
 }
 
-/** Ends a session in one step with cutting off whoever listens, before it can hear. */
-async function cutListeners(url: string, key: string): Promise<void> {
+/** Disconnects all subscribers and ends the session in one step, so that no subscriber receives the message. */
+async function cutSubscribers(url: string, key: string): Promise<void> {
   const admin = createRedisStore({ application: testApplication, url, timeoutMs: 1_000 });
   await new Promise((ready) => admin.client.once("ready", ready));
   opened.push(() => admin.close());
@@ -57,8 +57,8 @@ async function cutListeners(url: string, key: string): Promise<void> {
     .exec();
 }
 
-describe("a connection that stays open", () => {
-  it("is told on every instance, once, why its session ended; those of other sessions are not", async () => {
+describe("live connection", () => {
+  it("is notified once on every instance when its session ends; connections of other sessions are not", async () => {
     const [here, there] = [await instance(), await instance()];
     const [key, other] = [newKey(), newKey()];
     await here.store.create(record(key));
@@ -67,48 +67,48 @@ describe("a connection that stays open", () => {
     const untouched = connection(there.live, other);
     await here.store.end(key, "logout");
     await there.store.end(key, "revoked");
-    await expect.poll(() => connections.map(({ told }) => told)).toEqual([["logout"], ["logout"], ["logout"]]);
-    expect(untouched.told).toEqual([]);
+    await expect.poll(() => connections.map(({ reasons }) => reasons)).toEqual([["logout"], ["logout"], ["logout"]]);
+    expect(untouched.reasons).toEqual([]);
     expect([here.live.count(), there.live.count()]).toEqual([0, 1]);
   });
 
-  it("is told although its session ended between its authorization and its registration", async () => {
+  it("is notified if its session ended between authorization and registration", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
     await store.end(key, "provider_logout");
-    const { told } = connection(live, key);
-    await expect.poll(() => told).toEqual(["provider_logout"]);
+    const { reasons } = connection(live, key);
+    await expect.poll(() => reasons).toEqual(["provider_logout"]);
   });
 
-  it("is told when its session runs out, not while something else slides it", async () => {
+  it("is notified when its session expires, not while another request slides it", async () => {
     const { store, live } = await instance();
     const key = newKey();
     const idleMs = 2_000;
     await store.create({ ...record(key), idleMs });
-    const { told } = connection(live, key);
+    const { reasons } = connection(live, key);
     const startedAtMs = performance.now();
     await expect
       .poll(() => store.slide(key).then(() => performance.now() - startedAtMs), { interval: 100, timeout: 5_000 })
       .toBeGreaterThan(idleMs + 300);
-    expect(told).toEqual([]);
-    await expect.poll(() => told, { timeout: 5_000 }).toEqual(["expired"]);
+    expect(reasons).toEqual([]);
+    await expect.poll(() => reasons, { timeout: 5_000 }).toEqual(["expired"]);
   });
 
-  it("is told when its session reaches the absolute limit, however much it is used", async () => {
+  it("is notified when its session reaches the absolute limit although it is used", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create({ ...record(key), maxMs: 300 });
-    const { told } = connection(live, key);
+    const { reasons } = connection(live, key);
     await expect
       .poll(async () => {
         await store.slide(key);
-        return told;
+        return reasons;
       })
       .toEqual(["expired"]);
   });
 
-  it("is not told what it left before", async () => {
+  it("is not notified after it was removed", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
@@ -116,38 +116,38 @@ describe("a connection that stays open", () => {
     gone.remove();
     gone.remove();
     await store.end(key, "logout");
-    await expect.poll(() => stays.told).toEqual(["logout"]);
-    expect(gone.told).toEqual([]);
+    await expect.poll(() => stays.reasons).toEqual(["logout"]);
+    expect(gone.reasons).toEqual([]);
   });
 
-  it("is told although another one fails at it", async () => {
+  it("is notified although the callback of another connection throws", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
     live.add(key, () => {
       throw new Error("a broken connection");
     });
-    const { told } = connection(live, key);
+    const { reasons } = connection(live, key);
     await store.end(key, "logout");
-    await expect.poll(() => told).toEqual(["logout"]);
+    await expect.poll(() => reasons).toEqual(["logout"]);
   });
 
-  it("hears its limits soon after it was added", async () => {
+  it("receives its limits after it was added", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
     connection(live, key);
-    const heard: SessionLimits[] = [];
+    const received: SessionLimits[] = [];
     live.add(
       key,
       () => undefined,
-      (limits) => heard.push(limits),
+      (limits) => received.push(limits),
     );
-    await expect.poll(() => heard.length).toBeGreaterThan(0);
-    expect(heard[0]!.expiresInMs).toBeGreaterThan(100_000);
+    await expect.poll(() => received.length).toBeGreaterThan(0);
+    expect(received[0]!.expiresInMs).toBeGreaterThan(100_000);
   });
 
-  it("works the same over the in-process store", async () => {
+  it("is notified with the memory store", async () => {
     const store = createMemoryStore();
     const live = createLiveConnections({ store, log: silentLog });
     const [key, idle] = [newKey(), newKey()];
@@ -155,14 +155,14 @@ describe("a connection that stays open", () => {
     await store.create({ ...record(idle), idleMs: 50 });
     const [ended, ranOut] = [connection(live, key), connection(live, idle)];
     await store.end(key, "logout");
-    await expect.poll(() => [ended.told, ranOut.told]).toEqual([["logout"], ["expired"]]);
+    await expect.poll(() => [ended.reasons, ranOut.reasons]).toEqual([["logout"], ["expired"]]);
     live.close();
     await store.close();
   });
 });
 
-describe("while Redis is away", () => {
-  it("no connection is ended, and after a restart those are told whose session ended meanwhile (I5, I8)", async () => {
+describe("while Redis is unavailable", () => {
+  it("no connection is ended, and after a restart those of ended sessions are notified (I5, I8)", async () => {
     const own = await startRedis();
     const [here, there] = [await instance(own.url), await instance(own.url)];
     const keys = [newKey(), newKey()];
@@ -170,32 +170,32 @@ describe("while Redis is away", () => {
     const [ends, stays] = keys.map((key) => connection(there.live, key));
     await own.kill();
     await expect(here.store.end(keys[0]!, "logout")).rejects.toMatchObject({ code: "store_unavailable" });
-    expect([ends!.told, stays!.told]).toEqual([[], []]);
+    expect([ends!.reasons, stays!.reasons]).toEqual([[], []]);
     await own.start();
     await expect.poll(() => here.store.end(keys[0]!, "logout").then(() => "ended", String)).toBe("ended");
-    await expect.poll(() => ends!.told, { timeout: 5_000 }).toEqual(["logout"]);
-    expect(stays!.told).toEqual([]);
+    await expect.poll(() => ends!.reasons, { timeout: 5_000 }).toEqual(["logout"]);
+    expect(stays!.reasons).toEqual([]);
     await own.stop();
   });
 
-  it("an end that was told while the listening connection was cut is found when it is back", async () => {
+  it("an end published while the subscriber was disconnected is found after its reconnection", async () => {
     const { store, live } = await instance();
     const keys = [newKey(), newKey()];
     for (const key of keys) await store.create(record(key));
     const [first, second] = keys.map((key) => connection(live, key));
     await store.end(keys[0]!, "logout");
-    await expect.poll(() => first!.told).toEqual(["logout"]);
-    await cutListeners(redis.url, keys[1]!);
-    await expect.poll(() => second!.told, { timeout: 3_000 }).toEqual(["revoked"]);
+    await expect.poll(() => first!.reasons).toEqual(["logout"]);
+    await cutSubscribers(redis.url, keys[1]!);
+    await expect.poll(() => second!.reasons, { timeout: 3_000 }).toEqual(["revoked"]);
   });
 
-  it("an end that nothing told of is found once Redis can be asked again, whichever connection is back first (I8)", async () => {
+  it("an end without a message is found when Redis is back, whichever connection reconnects first (I8)", async () => {
     const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 300 });
     await new Promise((ready) => store.client.once("ready", ready));
-    let lookedInVain = 0;
+    let failedChecks = 0;
     const limitsOf: Store["limitsOf"] = (key) =>
       store.limitsOf(key).catch((error: unknown) => {
-        lookedInVain++;
+        failedChecks++;
         throw error;
       });
     const live = createLiveConnections({ store: { ...store, limitsOf }, log: silentLog });
@@ -206,48 +206,50 @@ describe("while Redis is away", () => {
     );
     const [first, second] = [newKey(), newKey()];
     for (const key of [first, second]) await other.create(record(key));
-    const [warning, told] = [connection(live, first).told, connection(live, second).told];
+    const [warning, reasons] = [connection(live, first).reasons, connection(live, second).reasons];
     await other.end(first, "logout");
     await expect.poll(() => warning).toEqual(["logout"]);
     store.client.disconnect();
-    await cutListeners(redis.url, second);
-    await expect.poll(() => lookedInVain, { timeout: 3_000 }).toBeGreaterThan(0);
-    expect(told).toEqual([]);
+    await cutSubscribers(redis.url, second);
+    await expect.poll(() => failedChecks, { timeout: 3_000 }).toBeGreaterThan(0);
+    expect(reasons).toEqual([]);
     await store.client.connect();
-    // Sooner than a look that failed is repeated by itself.
-    await expect.poll(() => told, { timeout: 2_000 }).toEqual(["revoked"]);
+    // Before the scheduled repetition of a failed check.
+    await expect.poll(() => reasons, { timeout: 2_000 }).toEqual(["revoked"]);
   });
 
-  it("a Redis that stops answering is noticed by the listening connection, and nothing is ended", async () => {
+  it("the subscriber detects a Redis that does not respond, and no connection is ended", async () => {
     const own = await startRedis();
     const { store, live } = await instance(own.url);
     const key = newKey();
     await store.create(record(key));
-    const { told } = connection(live, key);
+    const { reasons } = connection(live, key);
     own.pause();
     await expect(store.read(key)).rejects.toMatchObject({ code: "store_unavailable" });
-    expect(told).toEqual([]);
+    expect(reasons).toEqual([]);
     own.resume();
     await expect.poll(() => store.end(key, "logout").then(() => "ended", String), { timeout: 5_000 }).toBe("ended");
-    await expect.poll(() => told, { timeout: 10_000 }).toEqual(["logout"]);
+    await expect.poll(() => reasons, { timeout: 10_000 }).toEqual(["logout"]);
     await own.stop();
   });
 });
 
-describe("a Redis Cluster", () => {
-  it("tells of an end on whatever node it happens, also after the node that was listened to is gone", async () => {
+describe("live connections on a Redis Cluster", () => {
+  it("receive ends from every node, also after the subscribed node has failed", async () => {
     const cluster = await startCluster(3);
     const [here, there] = [await instance(cluster.url), await instance(cluster.url)];
     const keys = Array.from({ length: 12 }, newKey);
-    // Its second connection may be ready a moment later.
+    // The second connection may be ready a moment later.
     for (const key of keys)
       await expect
         .poll(() => here.store.create(record(key)).then(() => "created", String), { timeout: 10_000 })
         .toBe("created");
     const connections = keys.map((key) => connection(there.live, key));
     for (const key of keys.slice(0, 6)) await here.store.end(key, "logout");
-    await expect.poll(() => connections.map(({ told }) => told.length)).toEqual([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
-    // The first node is the one that is listened to first.
+    await expect
+      .poll(() => connections.map(({ reasons }) => reasons.length))
+      .toEqual([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+    // The subscriber connects to the first node first.
     await cluster.nodes[0]!.kill();
     const ended = await Promise.all(
       keys.slice(6).map((key) =>
@@ -258,7 +260,7 @@ describe("a Redis Cluster", () => {
       ),
     );
     await expect
-      .poll(() => connections.slice(6).map(({ told }) => told.length === 1), { timeout: 5_000 })
+      .poll(() => connections.slice(6).map(({ reasons }) => reasons.length === 1), { timeout: 5_000 })
       .toEqual(ended);
     await cluster.stop();
   });

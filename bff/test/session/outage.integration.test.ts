@@ -1,4 +1,4 @@
-// I5 and I8: no outage signs anyone out, and everything heals without a restart.
+// I5 and I8: an outage ends no session, and the gateway recovers without a restart.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 const nextRefreshDue = async (browser: ReturnType<TestSystem["browser"]>) => {
-  // The provider's clock decides: the token set is due when a request makes it refresh.
+  // The token set is due when the next request arrives.
   const before = system.provider.count("token:refresh_token");
   await expect
     .poll(
@@ -24,9 +24,9 @@ const nextRefreshDue = async (browser: ReturnType<TestSystem["browser"]>) => {
     .toBeGreaterThan(before);
 };
 
-describe("while Redis is gone", () => {
+describe("Redis outage", () => {
   it.each(["killed", "frozen"])(
-    "%s: 503 with Retry-After everywhere, no cookie touched, healed afterwards",
+    "Redis %s: every route is 503 with Retry-After, no cookie changes, and requests succeed afterwards",
     async (how) => {
       const browser = system.browser();
       await browser.login();
@@ -50,8 +50,8 @@ describe("while Redis is gone", () => {
   );
 });
 
-describe("an instance that lacks the master key of another", () => {
-  it("answers 503 to the other's sessions, ends none and clears no cookie", async () => {
+describe("an instance without the master key of another", () => {
+  it("responds 503 to the other's sessions, ends none and clears no cookie", async () => {
     const browser = system.browser();
     await browser.login();
     const { publicOrigin, provider } = system.gateway.config;
@@ -69,8 +69,8 @@ describe("an instance that lacks the master key of another", () => {
   });
 });
 
-describe("while the provider is gone", () => {
-  it("keeps serving live tokens, answers 503 for expired ones, and signs nobody out", async () => {
+describe("provider outage", () => {
+  it("requests with valid tokens succeed, with expired ones get 503, and no session ends", async () => {
     const browser = system.browser();
     await browser.login();
     expect((await browser.fetch("/api/x")).status).toBe(200);
@@ -85,10 +85,10 @@ describe("while the provider is gone", () => {
   });
 
   it.each([
-    ["answers 500", { status: 500, body: "{}" }],
-    ["answers HTML", { status: 200, body: "<html>busy</html>", contentType: "text/html" }],
+    ["responses 500", { status: 500, body: "{}" }],
+    ["responses HTML", { status: 200, body: "<html>busy</html>", contentType: "text/html" }],
     ["cuts the connection before it did anything", { resetBeforeProcessing: true }],
-  ])("%s at a refresh: the session survives", async (_how, fault) => {
+  ])('a refresh with the failure "%s" keeps the session', async (_how, fault) => {
     const browser = system.browser();
     await browser.login();
     system.provider.faults.set({ endpoint: "token", ...fault });
@@ -98,7 +98,7 @@ describe("while the provider is gone", () => {
     expect(system.provider.count("refresh-token-reuse")).toBe(0);
   });
 
-  it("took the refresh token and cut the connection: one further attempt, then the session ends with its reason", async () => {
+  it("a refresh that is reset after the token was spent is tried once more, then the session ends with the reason", async () => {
     const browser = system.browser();
     await browser.login();
     system.provider.faults.set({ endpoint: "token", resetAfterProcessing: true, times: 1 });
@@ -112,27 +112,27 @@ describe("while the provider is gone", () => {
   });
 });
 
-describe("a refresh", () => {
-  it("I4: happens once for 100 parallel requests, time after time, and no request fails", async () => {
+describe("concurrent requests", () => {
+  it("I4: 100 concurrent requests cause one refresh, repeatedly, and no request fails", async () => {
     const browser = system.browser();
     await browser.login();
     system.provider.resetCounts();
     for (let round = 0; round < 3; round++) {
       await nextRefreshDue(browser);
-      const answers = await Promise.all(Array.from({ length: 100 }, () => browser.fetch("/api/x")));
-      expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+      const responses = await Promise.all(Array.from({ length: 100 }, () => browser.fetch("/api/x")));
+      expect(new Set(responses.map((response) => response.status))).toEqual(new Set([200]));
     }
     expect(system.provider.count("refresh-token-reuse")).toBe(0);
   }, 40_000);
 });
 
-describe("answers", () => {
-  it("I3: belong to the user who asked, with two users calling at once", async () => {
+describe("responses", () => {
+  it("I3: each response belongs to the user of its request, with two concurrent users", async () => {
     const [alice, admin] = [system.browser("alice"), system.browser("admin")];
     await alice.login();
     await admin.login();
     const expected = { alice: system.provider.user("alice")!.sub, admin: system.provider.user("admin")!.sub };
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 200 }, async (_, n) => {
         const [who, browser] = n % 2 === 0 ? (["alice", alice] as const) : (["admin", admin] as const);
         const response = await browser.fetch(`/api/who?n=${n}`);
@@ -142,6 +142,6 @@ describe("answers", () => {
         return body.sub === expected[who] && body.url === `/who?n=${n}`;
       }),
     );
-    expect(answers.every(Boolean)).toBe(true);
+    expect(responses.every(Boolean)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-// SESSIONS_PER_USER: never more sessions of a user than that, and the oldest goes first.
+// SESSIONS_PER_USER: at most this many sessions per user; the oldest ends first.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
@@ -18,7 +18,7 @@ async function loggedIn(username: string, count: number): Promise<TestBrowser[]>
 const areLoggedIn = (browsers: readonly TestBrowser[]) =>
   Promise.all(browsers.map(async (browser) => (await userOf(browser)) !== undefined));
 
-it("a login beyond the limit ends the user's oldest session, says why, and touches nobody else's", async () => {
+it("a login above the limit ends the user's oldest session with its reason and no session of other users", async () => {
   const [admin] = await loggedIn("admin", 1);
   const browsers = await loggedIn("alice", LIMIT + 1);
   expect(await areLoggedIn(browsers)).toEqual([false, true, true, true]);
@@ -28,28 +28,28 @@ it("a login beyond the limit ends the user's oldest session, says why, and touch
   expect(await userOf(admin!)).toBeDefined();
 });
 
-it("a browser that logs in again replaces its own session and costs no other device its one", async () => {
+it("a repeated login replaces the browser's own session and ends no session of another device", async () => {
   const browsers = await loggedIn("alice", LIMIT);
   const callback = await browsers[1]!.loginAtProvider();
-  // Strict: a real browser does not bring it along on the way back from the provider.
+  // A browser does not send the Strict cookie with the redirect from the provider.
   browsers[1]!.cookies.delete("__Host-Http-session");
   expect((await browsers[1]!.navigate(callback, { "sec-fetch-site": "cross-site" })).status).toBe(303);
   expect(await areLoggedIn(browsers)).toEqual([true, true, true]);
 });
 
-it("a session that was logged out counts no more", async () => {
+it("an ended session does not count", async () => {
   const browsers = await loggedIn("alice", LIMIT);
   await browsers[2]!.fetch("/bff/logout", { method: "POST" });
   const [next] = await loggedIn("alice", 1);
   expect(await areLoggedIn([browsers[0]!, browsers[1]!, next!])).toEqual([true, true, true]);
 });
 
-it("20 logins at once, over two instances, leave exactly the limit", async () => {
+it("20 concurrent logins over two instances leave exactly the limit", async () => {
   const browsers = Array.from({ length: 20 }, (_, n) => system.browser("alice", system.gateways[n % 2]));
   const callbacks = await Promise.all(browsers.map((browser) => browser.loginAtProvider()));
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     browsers.map((browser, n) => browser.navigate(callbacks[n]!, { "sec-fetch-site": "cross-site" })),
   );
-  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 303));
+  expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 303));
   expect((await areLoggedIn(browsers)).filter(Boolean)).toHaveLength(LIMIT);
 });

@@ -1,4 +1,4 @@
-// A user's own sessions: listed by a public handle, ended one by one or all, and never anybody else's.
+// /bff/sessions: a user lists and ends their own sessions.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sessionKeyOf } from "../../src/session/session.ts";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
@@ -32,7 +32,7 @@ async function sessionsOf(browser: TestBrowser): Promise<Listed[]> {
 async function handleOf(browser: TestBrowser): Promise<string> {
   return (await sessionsOf(browser)).find(({ current }) => current)!.id;
 }
-/** The whole user logs out, so that each test begins with none. */
+/** Ends all sessions of the user, so that each test begins with none. */
 async function loggedIn(username = "alice", count = 1): Promise<TestBrowser[]> {
   const browsers = Array.from({ length: count }, () => system.browser(username));
   for (const browser of browsers) expect((await browser.login()).status).toBe(303);
@@ -45,8 +45,8 @@ async function startOver(): Promise<void> {
   }
 }
 
-describe("the list of sessions", () => {
-  it("shows the user's own, newest first, and which one asks", async () => {
+describe("GET /bff/sessions", () => {
+  it("lists the user's sessions, newest first, and marks the current one", async () => {
     await startOver();
     const [first, second] = await loggedIn("alice", 2);
     await loggedIn("admin");
@@ -67,7 +67,7 @@ describe("the list of sessions", () => {
     }
   });
 
-  it("names the device in words and keeps no more of it", async () => {
+  it("contains the device name and no other part of the User-Agent", async () => {
     const browser = system.browser();
     const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
     const callback = await browser.loginAtProvider();
@@ -77,7 +77,7 @@ describe("the list of sessions", () => {
     expect(stored!.session).not.toContain("Gecko");
   });
 
-  it("I1: holds no session id, key, token or provider's sid", async () => {
+  it("I1: contains no session id, key, token or provider sid", async () => {
     const [first, second] = await loggedIn("alice", 2);
     const text = await (await first!.fetch("/bff/sessions")).text();
     for (const browser of [first!, second!]) {
@@ -92,7 +92,7 @@ describe("the list of sessions", () => {
     );
   });
 
-  it("keeps no session alive by being asked for", async () => {
+  it("does not slide the session", async () => {
     const [browser] = await loggedIn();
     const before = await system.gateway.store.readWithTimes(sessionKeyOf(cookieOf(browser!)));
     await sessionsOf(browser!);
@@ -101,9 +101,9 @@ describe("the list of sessions", () => {
     expect(after!.usedAgoMs).toBeGreaterThanOrEqual(before!.usedAgoMs!);
   });
 
-  it("is refused to nobody, to an ended session and to another site", async () => {
-    const nobody = await system.browser().fetch("/bff/sessions");
-    expect([nobody.status, await nobody.json()]).toMatchObject([401, { code: "session_missing" }]);
+  it("requests without a session, with an ended one or from another site are rejected", async () => {
+    const anonymous = await system.browser().fetch("/bff/sessions");
+    expect([anonymous.status, await anonymous.json()]).toMatchObject([401, { code: "session_missing" }]);
     const [ended, other] = await loggedIn("alice", 2);
     await remove(other!, `/bff/sessions/${await handleOf(ended!)}`);
     for (const [method, path] of [
@@ -111,8 +111,8 @@ describe("the list of sessions", () => {
       ["DELETE", "/bff/sessions"],
       ["DELETE", "/bff/sessions/AAAAAAAAAAAAAAAA"],
     ] as const) {
-      const answer = await ended!.fetch(path, { method });
-      expect([answer.status, await answer.json()], path).toMatchObject([401, { code: "session_revoked" }]);
+      const response = await ended!.fetch(path, { method });
+      expect([response.status, await response.json()], path).toMatchObject([401, { code: "session_revoked" }]);
       const foreign = await other!.fetch(path, { method, headers: { "sec-fetch-site": "cross-site" } });
       expect(foreign.status, path).toBe(403);
       expect((await other!.fetch(path, { method, headers: { "x-csrf": "" } })).status, path).toBe(403);
@@ -121,8 +121,8 @@ describe("the list of sessions", () => {
   });
 });
 
-describe("ending one session", () => {
-  it("ends it at once on every instance and leaves the others alone", async () => {
+describe("DELETE /bff/sessions/{id}", () => {
+  it("ends the session at once on every instance and no other session", async () => {
     await startOver();
     const [mine, lost] = await loggedIn("alice", 2);
     expect((await lost!.fetch("/api/x")).status).toBe(200);
@@ -130,8 +130,8 @@ describe("ending one session", () => {
     expect((await remove(mine!, `/bff/sessions/${handle}`)).status).toBe(204);
     for (const gateway of system.gateways) {
       lost!.useInstance(gateway.origin);
-      const answer = await lost!.fetch("/api/x");
-      expect([answer.status, await answer.json()]).toMatchObject([401, { code: "session_revoked" }]);
+      const response = await lost!.fetch("/api/x");
+      expect([response.status, await response.json()]).toMatchObject([401, { code: "session_revoked" }]);
       expect(await userOf(lost!)).toBeUndefined();
     }
     expect((await sessionsOf(mine!)).map(({ current }) => current)).toEqual([true]);
@@ -139,7 +139,7 @@ describe("ending one session", () => {
     expect(system.gateway.events("session_revoked").at(-1)).toMatchObject({ session: handle });
   });
 
-  it("has the same outcome when it is asked for again, at whatever instance, and for its user alone", async () => {
+  it("is idempotent on every instance, for the same user only", async () => {
     const [mine, lost] = await loggedIn("alice", 2);
     const [admin] = await loggedIn("admin");
     const handle = await handleOf(lost!);
@@ -151,15 +151,15 @@ describe("ending one session", () => {
     expect(await userOf(mine!)).toBeDefined();
   });
 
-  it("I3: cannot reach another user's: to them it does not exist", async () => {
+  it("I3: a handle of another user is 404", async () => {
     const [alice] = await loggedIn("alice");
     const [admin] = await loggedIn("admin");
-    const answer = await remove(admin!, `/bff/sessions/${await handleOf(alice!)}`);
-    expect([answer.status, await answer.json()]).toMatchObject([404, { code: "not_found" }]);
+    const response = await remove(admin!, `/bff/sessions/${await handleOf(alice!)}`);
+    expect([response.status, await response.json()]).toMatchObject([404, { code: "not_found" }]);
     expect(await userOf(alice!)).toBeDefined();
   });
 
-  it("I3: not even where the store's list of a user names another's session", async () => {
+  it("I3: a session of another user in the user's index is 404", async () => {
     const [alice] = await loggedIn("alice");
     const [admin] = await loggedIn("admin");
     const key = sessionKeyOf(cookieOf(alice!));
@@ -173,16 +173,16 @@ describe("ending one session", () => {
     expect((await remove(admin!, `/bff/sessions/${handle}`)).status).toBe(404);
   });
 
-  it("of this very browser is its logout", async () => {
+  it("the handle of the current session logs the browser out", async () => {
     const [browser] = await loggedIn();
-    const answer = await remove(browser!, `/bff/sessions/${await handleOf(browser!)}`);
-    expect(answer.status).toBe(200);
-    expect(((await answer.json()) as { location: string }).location).toMatch(/\/bff\/logout\/provider$/);
+    const response = await remove(browser!, `/bff/sessions/${await handleOf(browser!)}`);
+    expect(response.status).toBe(200);
+    expect(((await response.json()) as { location: string }).location).toMatch(/\/bff\/logout\/provider$/);
     expect(browser!.cookies.has("__Host-Http-session")).toBe(false);
   });
 
   it.each(["x", "%2e%2e", "AAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAA%2F", "a".repeat(2_000)])(
-    "of an unknown name is a 404 or refused: %s",
+    "an unknown handle is rejected: %s",
     async (name) => {
       const [browser] = await loggedIn();
       expect([400, 404]).toContain((await remove(browser!, `/bff/sessions/${name}`)).status);
@@ -190,27 +190,27 @@ describe("ending one session", () => {
     },
   );
 
-  it("is not undone by requests of it that were under way", async () => {
+  it("I2: requests in flight do not restore the ended session", async () => {
     const [mine, lost] = await loggedIn("alice", 2);
     const handle = await handleOf(lost!);
-    const slow = Array.from({ length: 10 }, (_, n) => lost!.fetch(`/api/under-way?n=${n}&holdMs=300`));
-    await expect.poll(() => system.received.filter((each) => each.url.includes("under-way")).length).toBe(10);
+    const slow = Array.from({ length: 10 }, (_, n) => lost!.fetch(`/api/in-flight?n=${n}&holdMs=300`));
+    await expect.poll(() => system.received.filter((each) => each.url.includes("in-flight")).length).toBe(10);
     await remove(mine!, `/bff/sessions/${handle}`);
     for (const response of await Promise.all(slow)) expect(response.headers.getSetCookie()).toEqual([]);
     expect((await lost!.fetch("/api/x")).status).toBe(401);
   });
 });
 
-describe("logging out everywhere", () => {
-  it("ends all of the user's sessions, this one as a logout does, and no other user's", async () => {
+describe("DELETE /bff/sessions", () => {
+  it("ends all sessions of the user, the current one by a logout, and no session of another user", async () => {
     await startOver();
     const browsers = await loggedIn("alice", 3);
     const [admin] = await loggedIn("admin");
     const cookies = browsers.map(cookieOf);
-    const answer = await remove(browsers[0]!, "/bff/sessions");
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get("clear-site-data")).toContain("storage");
-    expect(((await answer.json()) as { location: string }).location).toMatch(/\/bff\/logout\/provider$/);
+    const response = await remove(browsers[0]!, "/bff/sessions");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("clear-site-data")).toContain("storage");
+    expect(((await response.json()) as { location: string }).location).toMatch(/\/bff\/logout\/provider$/);
     expect(browsers[0]!.cookies.has("__Host-Http-session")).toBe(false);
     for (const [n, cookie] of cookies.entries()) {
       browsers[n]!.cookies.set("__Host-Http-session", cookie);
@@ -222,19 +222,19 @@ describe("logging out everywhere", () => {
     expect(system.gateway.events("logout_everywhere").at(-1)).toMatchObject({ count: 3 });
   });
 
-  it("lets the user log in again at once", async () => {
+  it("the user can log in again at once", async () => {
     const [browser] = await loggedIn();
     await remove(browser!, "/bff/sessions");
     expect((await browser!.login()).status).toBe(303);
     expect(await userOf(browser!)).toBeDefined();
   });
 
-  it("is a 503 while Redis is down, ends nothing, and works afterwards", async () => {
+  it("is 503 without effect while Redis is down, and succeeds afterwards", async () => {
     const [browser] = await loggedIn();
     await system.redis.kill();
-    const answer = await remove(browser!, "/bff/sessions");
-    expect(answer.status).toBe(503);
-    expect(answer.headers.getSetCookie()).toEqual([]);
+    const response = await remove(browser!, "/bff/sessions");
+    expect(response.status).toBe(503);
+    expect(response.headers.getSetCookie()).toEqual([]);
     await system.redis.start();
     await expect.poll(async () => (await remove(browser!, "/bff/sessions")).status, { timeout: 10_000 }).toBe(200);
   });

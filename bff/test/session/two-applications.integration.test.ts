@@ -1,4 +1,4 @@
-// I9: two applications on one Redis. Every action of one application is tried on what belongs to the other.
+// I9: two applications on one Redis. Each test tries an action of one application on records of the other.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { createRedisStore } from "../../src/store/redis/redis-store.ts";
@@ -27,7 +27,7 @@ function backchannelLogout({ origin }: TestGateway, token: string): Promise<Resp
   const body = new URLSearchParams({ logout_token: token });
   return fetch(`${origin}/bff/backchannel-logout`, { method: "POST", body });
 }
-/** One user who is logged in at both. */
+/** A user who is logged in at both applications. */
 async function atBoth(apps: TwoApplications) {
   const user = await apps.newUser();
   return { user, inShop: await apps.login(user, apps.shop), inOther: await apps.login(user, apps.other) };
@@ -40,9 +40,9 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
       const browser = await apps.login(await apps.newUser(), apps.shop);
       const thief = withCookiesOf(browser, apps.other);
       const before = apps.forwarded();
-      const answer = await thief.fetch("/bff/user");
-      expect(answer.status).toBe(200);
-      expect(await answer.json()).toMatchObject({ user: null });
+      const response = await thief.fetch("/bff/user");
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ user: null });
       expect((await thief.fetch("/api/x")).status).toBe(401);
       expect((await thief.fetch("/bff/sessions")).status).toBe(401);
       expect(apps.forwarded()).toBe(before);
@@ -50,7 +50,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "an event stream with the cookie of one hears nothing at the other",
+    "an event stream with the cookie of one receives no event at the other",
     async (apps) => {
       const browser = await apps.login(await apps.newUser(), apps.shop);
       const stream = await openStream(browser, apps.other, "/bff/events");
@@ -61,7 +61,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "the list of sessions has those of its own application only",
+    "the session list contains only sessions of its own application",
     async (apps) => {
       const { inShop, inOther } = await atBoth(apps);
       expect(await listOf(inShop)).toEqual([await handleOf(inShop)]);
@@ -87,7 +87,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "logging out everywhere ends no session of the other",
+    "log out everywhere ends no session of the other",
     async (apps) => {
       const { user, inShop, inOther } = await atBoth(apps);
       expect((await remove(inOther, "/bff/sessions")).status).toBe(200);
@@ -136,7 +136,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "a back-channel logout refuses no later login at the other",
+    "a back-channel logout does not prevent a later login at the other",
     async (apps) => {
       const user = await apps.newUser();
       const sid = randomUUID();
@@ -157,7 +157,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "a logout token's jti that one has seen does not block the other",
+    "a jti used at one application is unused at the other",
     async (apps) => {
       const { user, inOther } = await atBoth(apps);
       const claims = { sid: undefined, sub: user.sub, jti: randomUUID() };
@@ -168,15 +168,15 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "a login that was started at one cannot be finished at the other",
+    "a login started at one cannot be completed at the other",
     async (apps) => {
       const { username } = await apps.newUser();
       const browser = testBrowser(apps.shop.origin, loginAtProvider(username), apps.shop.config.publicOrigin);
       const callback = new URL(await browser.loginAtProvider());
       const before = apps.provider.count("token");
-      const answer = await withCookiesOf(browser, apps.other).navigate(callback.pathname + callback.search);
-      expect(answer.status).toBe(400);
-      // The code was not sent anywhere.
+      const response = await withCookiesOf(browser, apps.other).navigate(callback.pathname + callback.search);
+      expect(response.status).toBe(400);
+      // No token request was sent.
       expect(apps.provider.count("token")).toBe(before);
       expect((await browser.navigate(callback.pathname + callback.search)).status).toBe(303);
     },
@@ -185,8 +185,8 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     "the logout cookie of one reveals nothing at the other",
     async (apps) => {
       const { inShop } = await atBoth(apps);
-      const answer = await inShop.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-      expect(await answer.json()).toMatchObject({ location: expect.stringContaining("/bff/logout/provider") });
+      const response = await inShop.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+      expect(await response.json()).toMatchObject({ location: expect.stringContaining("/bff/logout/provider") });
       expect(inShop.cookies.has("__Host-Http-logout")).toBe(true);
       const stolen = await withCookiesOf(inShop, apps.other).navigate("/bff/logout/provider");
       expect(stolen.headers.get("location")).not.toContain("id_token_hint");
@@ -195,14 +195,14 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "messages about ends and changes of one never reach the other",
+    "pub/sub messages of one application are not received by the other",
     async (apps) => {
-      const heard: string[] = [];
-      await expect.poll(() => apps.other.store.subscriptionError()).toBeUndefined();
-      apps.other.store.onSessionEnd({ onEnd: (key) => heard.push(key), onResubscribe() {} });
+      const received: string[] = [];
+      await expect.poll(() => apps.other.store.listenFault()).toBeUndefined();
+      apps.other.store.onSessionEnd({ onEnd: (key) => received.push(key), onResubscribe() {} });
       const states: string[] = [];
       const feed = apps.other.store.subscribeInvalidations!({
-        changed: (key) => heard.push(key),
+        changed: (key) => received.push(key),
         anyChanged() {},
         onState: ({ kind }) => states.push(kind),
       });
@@ -216,13 +216,13 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
         await store.create({ key, ...limits });
         await store.end(key, "revoked");
       }
-      await expect.poll(() => heard.filter((key) => key === own).length).toBeGreaterThanOrEqual(2);
-      expect(heard).not.toContain(foreign);
+      await expect.poll(() => received.filter((key) => key === own).length).toBeGreaterThanOrEqual(2);
+      expect(received).not.toContain(foreign);
       feed.close();
     },
   ],
   [
-    "one-time values and tombstones of one say nothing at the other",
+    "one-time values and tombstones of one have no effect at the other",
     async (apps) => {
       const hash = randomUUID();
       expect(await apps.shop.store.markUsed("state", hash, 60_000)).toBe(true);
@@ -241,7 +241,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     },
   ],
   [
-    "a record that was copied to the other application in Redis yields no token",
+    "a record copied to the other application in Redis yields no token",
     async (apps) => {
       const browser = await apps.login(await apps.newUser(), apps.shop);
       const { client } = storeOf(apps.shop);
