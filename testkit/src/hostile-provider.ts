@@ -17,8 +17,8 @@ export type Lies = {
   idToken?: (honest: string) => string;
   /** Signs with a key that is published nowhere, under the kid of the published one. */
   foreignKey?: boolean;
-  /** Changes the query of the answer that the browser carries. */
-  answer?: (honest: Claims) => Claims;
+  /** Changes the query of the authorization response. */
+  authorizationResponse?: (honest: Claims) => Claims;
   metadata?: (honest: Claims) => Claims;
   token?: (honest: Claims) => Claims;
   /** Changes the published keys. */
@@ -126,7 +126,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
       requests.set(code, url.searchParams);
       const honest = { code, state: url.searchParams.get("state"), iss: issuer };
       const query = new URLSearchParams(
-        withoutUndefined(apply(provider.lies.answer, honest)) as Record<string, string>,
+        withoutUndefined(apply(provider.lies.authorizationResponse, honest)) as Record<string, string>,
       );
       return void res.writeHead(303, { location: `${url.searchParams.get("redirect_uri")}?${query.toString()}` }).end();
     }

@@ -1,5 +1,5 @@
-// Every relying-party module of the OpenID Foundation suite that concerns us, under the same id, against a provider
-// that lies in that one point; and what openid-client accepts by default.
+// The relying-party modules of the OpenID conformance suite that apply to the gateway, by their ids, and cases that
+// openid-client accepts by default. In each case the provider deviates in one point.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -37,22 +37,22 @@ async function outcome(lies: Lies, query = ""): Promise<{ status: number; logged
 }
 const now = () => Math.floor(Date.now() / 1000);
 
-describe("accepts", () => {
+describe("login with", () => {
   it.each<[string, Lies]>([
     ["oidcc-client-test", {}],
     ["oidcc-client-test-idtoken-sig-rs256", {}],
     ["fapi2 valid-aud-as-array", { claims: (claims) => ({ ...claims, aud: [claims["aud"]] }) }],
     ["fapi2 token-endpoint-response-without-expires_in", { token: without("expires_in") }],
     ["fapi2 token-type-case-insensitivity", { token: (token) => ({ ...token, token_type: "bEARER" }) }],
-    ["azp of ours", { claims: (claims) => ({ ...claims, azp: claims["aud"] }) }],
+    ["azp of the client", { claims: (claims) => ({ ...claims, azp: claims["aud"] }) }],
     ["no at_hash", { claims: without("at_hash") }],
-    ["clock 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
-    ["expired within the tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
+    ["a clock that is 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
+    ["exp within the clock tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
   ])("%s", async (_id, lies) => {
     expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });
   });
 
-  it("oidcc-client-test-client-secret-basic, with the callback's address from the configuration (F11b)", async () => {
+  it("oidcc-client-test-client-secret-basic: the redirect URI is from the configuration", async () => {
     await outcome({});
     const { body, authorization } = provider.lastTokenRequest();
     expect(authorization).toMatch(/^Basic /);
@@ -74,7 +74,7 @@ describe("accepts", () => {
   });
 });
 
-describe("refuses", () => {
+describe("rejected login", () => {
   it.each<[string, Lies]>([
     ["oidcc-client-test-invalid-iss", { claims: (claims) => ({ ...claims, iss: `${claims["iss"] as string}1` }) }],
     ["oidcc-client-test-missing-sub", { claims: without("sub") }],
@@ -83,7 +83,7 @@ describe("refuses", () => {
     ["fapi2 invalid-missing-aud", { claims: without("aud") }],
     ["fapi2 invalid-secondary-aud", { claims: (claims) => ({ ...claims, aud: [claims["aud"], "other"] }) }],
     [
-      "a further audience with our azp",
+      "a second audience with azp of the client",
       { claims: (claims) => ({ ...claims, aud: [claims["aud"], "other"], azp: claims["aud"] }) },
     ],
     ["azp of another client", { claims: (claims) => ({ ...claims, azp: "other" }) }],
@@ -92,13 +92,13 @@ describe("refuses", () => {
     ["fapi2 invalid-missing-exp", { claims: without("exp") }],
     ["fapi2 invalid-expired-exp", { claims: (claims) => ({ ...claims, exp: now() - 360 }) }],
     ["oidcc-client-test-invalid-sig-rs256", { idToken: breakSignature }],
-    ["a foreign key", { foreignKey: true }],
+    ["an unknown key", { foreignKey: true }],
     ["oidcc-client-test-idtoken-sig-none", { idToken: unsigned("none") }],
-    ["a genuine key of another algorithm", { header: () => ({ alg: "ES256", kid: "es256" }) }],
-    ["nOnE", { idToken: unsigned("nOnE") }],
+    ["a published key of another algorithm", { header: () => ({ alg: "ES256", kid: "es256" }) }],
+    ["alg nOnE", { idToken: unsigned("alg nOnE") }],
     ["oidcc-client-test-invalid-sig-hs256", { idToken: unsigned("HS256") }],
     [
-      "a key of the token's own (jwk header)",
+      "a key in the token's jwk header",
       { foreignKey: true, header: (header) => ({ ...header, jwk: { kty: "RSA", n: "x", e: "AQAB" } }) },
     ],
     [
@@ -115,39 +115,42 @@ describe("refuses", () => {
   it.each<[string, Lies]>([
     [
       "fapi2 invalid-authorization-response-iss",
-      { answer: (answer) => ({ ...answer, iss: `${answer["iss"] as string}1` }) },
+      { authorizationResponse: (honest) => ({ ...honest, iss: `${honest["iss"] as string}1` }) },
     ],
-    ["fapi2 remove-authorization-response-iss", { answer: without("iss") }],
+    ["fapi2 remove-authorization-response-iss", { authorizationResponse: without("iss") }],
     [
       "fapi2 ensure-authorization-response-with-invalid-state-fails",
-      { answer: (answer) => ({ ...answer, state: `${answer["state"] as string}x` }) },
+      { authorizationResponse: (honest) => ({ ...honest, state: `${honest["state"] as string}x` }) },
     ],
-    ["fapi2 ensure-authorization-response-with-invalid-missing-state-fails", { answer: without("state") }],
-    ["no code", { answer: without("code") }],
+    [
+      "fapi2 ensure-authorization-response-with-invalid-missing-state-fails",
+      { authorizationResponse: without("state") },
+    ],
+    ["no code", { authorizationResponse: without("code") }],
     [
       "an error",
       {
-        answer: (answer) => ({
-          ...without("code")(answer),
+        authorizationResponse: (honest) => ({
+          ...without("code")(honest),
           error: "access_denied",
           error_description: "<script>alert(1)</script>",
         }),
       },
     ],
-  ])("%s, without asking the token endpoint", async (_id, lies) => {
+  ])("%s, without a token request", async (_id, lies) => {
     const before = provider.counts.token;
     expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false });
     expect(provider.counts.token).toBe(before);
   });
 
-  it("ASVS 9.1.3: never fetches a key that the token points to", async () => {
+  it("ASVS 9.1.3: a key URL in the token is not fetched", async () => {
     const trap = `${provider.issuer}/trap`;
     const header: Lies["header"] = (honest) => ({ ...honest, kid: "unknown", jku: trap, x5u: trap });
     expect((await outcome({ header, foreignKey: true })).loggedIn).toBe(false);
     expect(provider.counts.trap).toBe(0);
   }, 30_000);
 
-  it("ASVS 6.8.4: a login below the acr that was asked for", async () => {
+  it("ASVS 6.8.4: a login with an acr other than acr_values is 403", async () => {
     expect(await outcome({}, "?acr_values=2")).toEqual({ status: 403, loggedIn: false });
     expect(await outcome({ claims: (claims) => ({ ...claims, acr: "2" }) }, "?acr_values=2")).toEqual({
       status: 303,
@@ -155,14 +158,14 @@ describe("refuses", () => {
     });
   });
 
-  it("ASVS 7.6.1: a login that is older than max_age", async () => {
+  it("ASVS 7.6.1: a login older than max_age is rejected", async () => {
     const stale: Lies = { claims: (claims) => ({ ...claims, auth_time: now() - 3_600 }) };
     expect(await outcome(stale, "?max_age=60")).toEqual({ status: 400, loggedIn: false });
     expect(await outcome({}, "?max_age=60")).toEqual({ status: 303, loggedIn: true });
   });
 });
 
-describe("a provider whose metadata or keys are new to the gateway", () => {
+describe("a gateway that has not fetched metadata and keys yet", () => {
   const header: Lies["header"] = () => ({ alg: "RS256" });
   it.each<[string, Lies, boolean]>([
     ["accepted: oidcc-client-test-kid-absent-single-jwks", { header, jwks: (keys) => keys.map(without("kid")) }, true],
@@ -172,7 +175,7 @@ describe("a provider whose metadata or keys are new to the gateway", () => {
       false,
     ],
     [
-      "refused: none, where the metadata offers it",
+      "refused: alg none, which the metadata lists",
       {
         idToken: unsigned("none"),
         metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["RS256", "none"] }),
@@ -180,9 +183,9 @@ describe("a provider whose metadata or keys are new to the gateway", () => {
       false,
     ],
     [
-      "refused: no iss in the answer, where the metadata does not promise one",
+      "refused: no iss in the authorization response, which the metadata does not announce",
       {
-        answer: without("iss"),
+        authorizationResponse: without("iss"),
         metadata: without("authorization_response_iss_parameter_supported"),
       },
       false,
@@ -198,14 +201,14 @@ describe("a provider whose metadata or keys are new to the gateway", () => {
   });
 });
 
-describe("at discovery", () => {
+describe("discovery", () => {
   it.each<[string, Lies["metadata"]]>([
     [
       "oidcc-client-test-discovery-issuer-mismatch",
       (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}INVALID` }),
     ],
-    ["a final slash more", (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}/` })],
-  ])("refuses %s", async (_id, metadata) => {
+    ["an issuer with a trailing slash", (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}/` })],
+  ])("rejects %s", async (_id, metadata) => {
     const other = await startHostileProvider();
     other.lies = { metadata: metadata! };
     const misled = await startGateway(other);
@@ -217,11 +220,11 @@ describe("at discovery", () => {
   });
 });
 
-describe("errors of the provider", () => {
-  it("are never shown as markup (CVE-2021-32702), nor logged in the provider's words", async () => {
+describe("error texts of the provider", () => {
+  it("are not rendered as markup (CVE-2021-32702) and not logged", async () => {
     provider.lies = {
-      answer: (answer) => ({
-        ...without("code")(answer),
+      authorizationResponse: (honest) => ({
+        ...without("code")(honest),
         error: "<script>alert(1)</script>",
         error_description: "<img src=x>",
       }),
@@ -234,23 +237,23 @@ describe("errors of the provider", () => {
   });
 });
 
-describe("at a refresh", () => {
+describe("ID token of a refresh", () => {
   it.each<[string, Lies]>([
     ["oidcc-client-test-refresh-token-invalid-sub", { claims: (claims) => ({ ...claims, sub: "mallory" }) }],
     [
       "oidcc-client-test-refresh-token-invalid-issuer",
       { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) },
     ],
-    ["another client's ID token (aud)", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
+    ["aud of another client", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
     [
-      "one more audience",
+      "a second audience",
       { claims: (claims) => ({ ...claims, aud: [claims["aud"], "another-client"], azp: claims["aud"] }) },
     ],
-    ["another client's ID token (azp)", { claims: (claims) => ({ ...claims, azp: "another-client" }) }],
-    ["the hash of another access token", { claims: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }],
+    ["azp of another client", { claims: (claims) => ({ ...claims, azp: "another-client" }) }],
+    ["at_hash of another access token", { claims: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }],
     ["a broken signature", { idToken: breakSignature }],
-  ])("ends the session: %s", async (_id, lies) => {
-    // Good for so short that the first request has to renew it.
+  ])("%s ends the session", async (_id, lies) => {
+    // Expires so soon that the first request refreshes it.
     provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
     const browser = testBrowser(gateway.origin);
     await browser.login();
@@ -263,13 +266,13 @@ describe("at a refresh", () => {
   it.each<[string, Lies]>([
     ["another issuer", { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) }],
     ["another client", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
-  ])("ID tokens of %s are answers: the circuit breaker stays closed for other sessions", async (_whose, lies) => {
+  ])("ID tokens of %s do not open the circuit for other sessions", async (_whose, lies) => {
     provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
     const browsers = Array.from({ length: 6 }, () => testBrowser(gateway.origin));
     for (const browser of browsers) await browser.login();
     const [healthy, ...others] = browsers;
     provider.lies = lies;
-    // One after the other, without a success between them.
+    // Consecutive failures without a success between them.
     for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(401);
     provider.lies = {};
     const before = provider.counts.token;
@@ -277,7 +280,7 @@ describe("at a refresh", () => {
     expect(provider.counts.token).toBe(before + 1);
   });
 
-  it("a session of another issuer ends without its refresh token being shown to the one that is set now", async () => {
+  it("a session of a previous issuer ends without a token request to the current one", async () => {
     const redis = await startRedis();
     const env = { UPSTREAMS: `/api=${provider.issuer}` };
     const before = await startGateway({ ...provider, redisUrl: redis.url, env });

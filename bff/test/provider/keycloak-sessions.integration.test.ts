@@ -1,5 +1,4 @@
-// Logging out everywhere where the provider is Keycloak: against a stand-in that has its addresses and its answers, as
-// Keycloak 26.7 was seen to give them.
+// Log out everywhere with Keycloak: against a stand-in with the URLs and responses of Keycloak 26.7.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
@@ -17,12 +16,12 @@ const adminBearer = `Bearer of-Basic ${Buffer.from("sessionadmin:asecretofthetes
 let keycloak: HostileProvider;
 let redis: TestRedis;
 let gateway: TestGateway;
-/** What the Admin REST API was asked. */
+/** Requests that the Admin REST API received. */
 const asked: { method: string; path: string; bearer: string | undefined }[] = [];
-/** Its answer to whom it believes; undefined: as Keycloak does. */
+/** Status for authenticated requests; undefined: as Keycloak responds. */
 let status: number | undefined;
 
-const answerOf = ({ method, url = "", headers }: IncomingMessage): number => {
+const statusOf = ({ method, url = "", headers }: IncomingMessage): number => {
   if (!url.startsWith("/admin/realms/demo/")) return 404;
   if (headers.authorization !== adminBearer) return 401;
   return status ?? (method === "POST" && url.endsWith("/logout") ? 204 : 404);
@@ -34,7 +33,7 @@ beforeAll(async () => {
     beside(request, response) {
       const { method = "", url = "", headers } = request;
       asked.push({ method, path: url, bearer: headers.authorization });
-      response.writeHead(answerOf(request)).end();
+      response.writeHead(statusOf(request)).end();
     },
   });
   redis = await startRedis();
@@ -59,10 +58,10 @@ const everywhere = async (subject: string) => {
   return { browser, status: response.status, body: (await response.json()) as { location: string; provider?: string } };
 };
 
-describe("logging out everywhere", () => {
-  it("ends the user's sessions at Keycloak too, by a client that has nothing else to do", async () => {
-    const { status: answered, body } = await everywhere("user-1/../other");
-    expect(answered).toBe(200);
+describe("log out everywhere", () => {
+  it("ends the user's sessions at Keycloak with the admin client", async () => {
+    const { status: response, body } = await everywhere("user-1/../other");
+    expect(response).toBe(200);
     expect(body).toEqual({ location: expect.any(String) as string, provider: "ended" });
     expect(asked).toEqual([
       { method: "POST", path: "/admin/realms/demo/users/user-1%2F..%2Fother/logout", bearer: adminBearer },
@@ -70,21 +69,21 @@ describe("logging out everywhere", () => {
     expect(gateway.events("provider_sessions_ended")).toMatchObject([{ subject: "user-1/../other" }]);
   });
 
-  it("says where Keycloak did not do it, and the gateway's own sessions are over all the same", async () => {
+  it("reports an error of Keycloak and ends the gateway's sessions", async () => {
     status = 500;
-    const { browser, status: answered, body } = await everywhere("user-2");
-    expect([answered, body.provider]).toEqual([200, "unreachable"]);
+    const { browser, status: response, body } = await everywhere("user-2");
+    expect([response, body.provider]).toEqual([200, "unreachable"]);
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
     expect(gateway.log.join("\n")).toContain("Keycloak's Admin REST API responded 500");
     expect(gateway.log.join("\n")).not.toContain(adminBearer);
   });
 
-  it("counts a user that Keycloak does not have any more as logged out there", async () => {
+  it("treats a user that Keycloak has deleted as logged out", async () => {
     status = 404;
     expect((await everywhere("user-3")).body.provider).toBe("ended");
   });
 
-  it("leaves Keycloak alone where it is not configured", async () => {
+  it("sends no request to Keycloak without KEYCLOAK_ADMIN_CLIENT_ID", async () => {
     const plain = await startGateway({ ...keycloak, redisUrl: redis.url });
     const browser = testBrowser(plain.origin);
     await browser.login();
@@ -122,12 +121,12 @@ describe("npm run sessions -- end-user", () => {
     return { code, out, err };
   };
 
-  it("ends the sessions at Keycloak too", async () => {
+  it("ends the user's sessions at Keycloak", async () => {
     expect(await admin(ADMIN)).toMatchObject({ code: 0, out: expect.stringContaining("Keycloak ended") as string });
     expect(asked).toMatchObject([{ method: "POST", path: "/admin/realms/demo/users/alice/logout" }]);
   }, 30_000);
 
-  it("says so where it could not, after it has ended the gateway's own", async () => {
+  it("reports an error of Keycloak after it has ended the gateway's sessions", async () => {
     status = 403;
     const { code, out, err } = await admin(ADMIN);
     expect([code, out]).toEqual([1, "0 sessions ended\n"]);
@@ -135,7 +134,7 @@ describe("npm run sessions -- end-user", () => {
   }, 30_000);
 });
 
-describe("/readyz says, and nobody is logged out or kept from logging in,", () => {
+describe("/readyz with KEYCLOAK_ADMIN_CLIENT_ID, while logins work", () => {
   const detailWith = async (options: Partial<HostileProvider> = {}, env: Record<string, string> = ADMIN) => {
     const other = await startGateway({ ...keycloak, ...options, env });
     const result = await other.readiness("keycloak-admin");
@@ -143,7 +142,7 @@ describe("/readyz says, and nobody is logged out or kept from logging in,", () =
     return result;
   };
 
-  it("nothing where it works; what is asked for changes nothing", async () => {
+  it("is ok with a working client, and the check has no effect", async () => {
     expect(await detailWith()).toEqual({ status: "ok" });
     expect(asked.map(({ method, bearer }) => [method, bearer])).toEqual([
       ["DELETE", undefined],
@@ -153,8 +152,8 @@ describe("/readyz says, and nobody is logged out or kept from logging in,", () =
   });
 
   it.each([
-    ["that the secret is wrong, or there is no service account", { status: 401, error: "unauthorized_client" }],
-    ["that there is no such client", { status: 401, error: "invalid_client" }],
+    ["reports a wrong secret or a missing service account", { status: 401, error: "unauthorized_client" }],
+    ["reports an unknown client", { status: 401, error: "invalid_client" }],
   ])("%s", async (_what, clientToken) => {
     keycloak.lies = { clientToken };
     expect(await detailWith()).toMatchObject({
@@ -163,12 +162,12 @@ describe("/readyz says, and nobody is logged out or kept from logging in,", () =
     });
   });
 
-  it("that the role is missing", async () => {
+  it("reports a missing role", async () => {
     status = 403;
     expect(await detailWith()).toMatchObject({ detail: expect.stringContaining("manage-users") as string });
   });
 
-  it("that there is no Admin REST API at that address", async () => {
+  it("reports a missing Admin REST API", async () => {
     const closed = await startHostileProvider({
       path: "/realms/demo",
       beside: (_request, response) => void response.writeHead(404).end(),
@@ -181,21 +180,17 @@ describe("/readyz says, and nobody is logged out or kept from logging in,", () =
   });
 });
 
-describe("a setting that cannot work stops the start", () => {
+describe("an invalid setting stops the start", () => {
   const start = (env: Record<string, string>, issuer = keycloak.issuer) => startGateway({ ...keycloak, issuer, env });
 
   it.each([
     ["an id without a secret", { KEYCLOAK_ADMIN_CLIENT_ID: "sessionadmin" }, /belong together/],
-    [
-      "the client whose tokens go to upstreams",
-      { ...ADMIN, KEYCLOAK_ADMIN_CLIENT_ID: "cloakroom-test" },
-      /another client/,
-    ],
+    ["the id of OIDC_CLIENT_ID", { ...ADMIN, KEYCLOAK_ADMIN_CLIENT_ID: "cloakroom-test" }, /another client/],
   ])("%s", async (_what, env, fault) => {
     await expect(start(env)).rejects.toThrow(fault);
   });
 
-  it("an issuer that is no realm", async () => {
+  it("an issuer that is not a realm", async () => {
     await expect(start(ADMIN, "http://127.0.0.1:9/other")).rejects.toThrow(/realm of Keycloak/);
   });
 });

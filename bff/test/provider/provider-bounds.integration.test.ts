@@ -1,5 +1,5 @@
-// K11: the provider's responses are bounded in size and time on every path, and a limit that is reached is an outage
-// that names itself (I5), never a crash and never a logout.
+// K11: limits on size and time of the provider's responses on every path. A limit that is reached is logged as an outage
+// (I5); it ends no session.
 import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
@@ -15,7 +15,7 @@ import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 
-describe("the fetch of every provider request", () => {
+describe("provider fetch", () => {
   let send: (response: ServerResponse) => void = () => undefined;
   let sentBytes = 0;
   const server = createServer((request, response) => {
@@ -39,12 +39,12 @@ describe("the fetch of every provider request", () => {
     send = bomb;
     sentBytes = 0;
     await expect(fetchOnce()).rejects.toThrow(OversizedResponseError);
-    // Closed, with no more taken than the limit and what socket buffers hold.
+    // Closed after at most the limit plus the socket buffers.
     await expect.poll(() => sentBytes).toBeGreaterThan(0);
     expect(sentBytes).toBeLessThan(16 * 1_048_576);
   });
 
-  it("takes what is just below the limit, compressed or not", async () => {
+  it("accepts a response just below the limit, compressed or not", async () => {
     const body = Buffer.from(`"${"x".repeat(1_048_000)}"`);
     send = (response) => void response.end(body);
     expect((await (await fetchOnce()).arrayBuffer()).byteLength).toBe(body.length);
@@ -52,7 +52,7 @@ describe("the fetch of every provider request", () => {
     expect((await (await fetchOnce()).arrayBuffer()).byteLength).toBe(body.length);
   });
 
-  it("asks for no compression", async () => {
+  it("requests no compression", async () => {
     send = (response) => void response.end(String(response.req.headers["accept-encoding"]));
     expect(await (await fetchOnce()).text()).toBe("identity");
   });
@@ -62,16 +62,16 @@ describe("the fetch of every provider request", () => {
     response.once("close", () => clearInterval(timer));
   };
   it.each<[string, (response: ServerResponse) => void]>([
-    ["a body that drips", drip],
+    ["a body that arrives slowly", drip],
     [
-      "interim responses without end",
+      "endless interim responses",
       (response) => {
         const timer = setInterval(() => response.writeProcessing(), 20);
         response.once("close", () => clearInterval(timer));
       },
     ],
     ["no response", () => undefined],
-  ])("gives up after OIDC_TIMEOUT_SECONDS: %s", async (_what, slow) => {
+  ])("times out after OIDC_TIMEOUT_SECONDS: %s", async (_what, slow) => {
     send = slow;
     await expect(fetchOnce(500)).rejects.toMatchObject({ name: "TimeoutError" });
   });
@@ -86,11 +86,11 @@ describe("the fetch of every provider request", () => {
       },
     ],
     [
-      "a body that is cut",
+      "a truncated body",
       (response) => void response.writeHead(200, { "content-length": "10" }).write("12", () => response.destroy()),
     ],
     [
-      "a coding that nothing decodes",
+      "an unknown Content-Encoding",
       (response) => void response.writeHead(200, { "content-encoding": "gzip" }).end("not gzip"),
     ],
   ])("fails on %s", async (_what, broken) => {
@@ -104,7 +104,7 @@ describe("the fetch of every provider request", () => {
   });
 });
 
-describe("every path on which the gateway reads a provider's response", () => {
+describe("limits on every path with a response of the provider", () => {
   let provider: HostileProvider;
   let gateway: TestGateway;
   const admin = { KEYCLOAK_ADMIN_CLIENT_ID: "sessionadmin", KEYCLOAK_ADMIN_CLIENT_SECRET: "asecretofthetests" };
@@ -277,7 +277,7 @@ describe("every path on which the gateway reads a provider's response", () => {
     ]),
   );
 
-  it.each(cases)("is bounded: %s", async (_name, row, asError) => {
+  it.each(cases)("limits apply to: %s", async (_name, row, asError) => {
     gateway = await start();
     isError = asError;
     bombed = row.endpoint;
@@ -293,10 +293,10 @@ describe("the request_uri of a pushed authorization response (RFC 9126)", () => 
     [100, 303],
     [5_000, 503],
     [500_000, 503],
-  ])("of %s characters: login is %s", async (length, status) => {
-    const answer = JSON.stringify({ request_uri: `urn:${"x".repeat(length)}`, expires_in: 60 });
+  ])("of %s characters: the login is %s", async (length, status) => {
+    const body = JSON.stringify({ request_uri: `urn:${"x".repeat(length)}`, expires_in: 60 });
     const provider = await startHostileProvider({
-      beside: (_request, response) => void response.writeHead(201, { "content-type": "application/json" }).end(answer),
+      beside: (_request, response) => void response.writeHead(201, { "content-type": "application/json" }).end(body),
     });
     const pushed_authorization_request_endpoint = `${provider.issuer}/par`;
     provider.lies = { metadata: (honest) => ({ ...honest, pushed_authorization_request_endpoint }) };

@@ -1,4 +1,4 @@
-// A provider that is down is left alone, and found again (R-15: at most one probe a second and instance).
+// Circuit breakers of the provider (R-15: at most one probe per second and instance).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBreaker } from "../../src/lib/circuit-breaker.ts";
 import { createKeyedBreaker } from "../../src/lib/keyed-circuit-breaker.ts";
@@ -7,8 +7,8 @@ import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.
 import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
-describe("the breaker", () => {
-  it("opens after the third failure in a row, lets one call a second through, and closes with the first answer", () => {
+describe("circuit breaker", () => {
+  it("opens after three consecutive failures, allows one probe per second, and closes after a success", () => {
     let nowMs = 0;
     const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => nowMs });
     for (let failure = 1; failure <= 3; failure++) {
@@ -25,7 +25,7 @@ describe("the breaker", () => {
     expect([breaker.isOpen(), breaker.isOpen()]).toEqual([false, false]);
   });
 
-  it("does not open for failures with answers between them", () => {
+  it("stays closed while successes occur between failures", () => {
     const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 });
     for (let round = 0; round < 5; round++) {
       breaker.report(false);
@@ -36,10 +36,10 @@ describe("the breaker", () => {
   });
 });
 
-describe("the keyed breaker", () => {
+describe("keyed circuit breaker", () => {
   const options = { failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 };
 
-  it("opens for one key that fails three times, and for that key only", () => {
+  it("opens only for a key that fails three times", () => {
     const breaker = createKeyedBreaker(options);
     for (let failure = 0; failure < 10; failure++) breaker.report("alice", false);
     expect([breaker.isOpen("alice"), breaker.isOpen("bob")]).toEqual([true, false]);
@@ -47,7 +47,7 @@ describe("the keyed breaker", () => {
     expect(breaker.isOpen("alice")).toBe(false);
   });
 
-  it("opens for all keys once three different ones have failed, and closes with one success", () => {
+  it("opens for all keys after three different keys fail, and closes after one success", () => {
     const breaker = createKeyedBreaker(options);
     for (const key of ["alice", "bob", "carol"]) {
       expect(breaker.isOpen("dave")).toBe(false);
@@ -60,7 +60,7 @@ describe("the keyed breaker", () => {
   });
 });
 
-describe("a provider whose responses for one user cannot be used", () => {
+describe("a provider with unusable responses for one user", () => {
   type Members = Record<string, unknown>;
   let provider: HostileProvider;
   let gateway: TestGateway;
@@ -88,7 +88,7 @@ describe("a provider whose responses for one user cannot be used", () => {
     ["2 MB", (honest) => ({ ...honest, padding: "x".repeat(2_000_000) })],
     ["no access token", without("access_token")],
     ["a list", () => [] as unknown as Members],
-  ])("renews the sessions of all others: %s", async (_name, broken) => {
+  ])("sessions of other users are refreshed: %s", async (_name, broken) => {
     const [mallory, ...others] = [await login("mallory"), await login("alice"), await login("bob")];
     let ofMallory = 0;
     provider.lies = {
@@ -108,14 +108,14 @@ describe("a provider whose responses for one user cannot be used", () => {
   });
 });
 
-describe("a provider that answers 500", () => {
+describe("a provider that responds 500", () => {
   let system: TestSystem;
   beforeAll(async () => {
     system = await startTestSystem({ lifetimes: { accessTokenSeconds: 4 } });
   });
   afterAll(() => system.stop());
 
-  it("is asked by few of the requests that need it, and every session survives", async () => {
+  it("receives few of the refreshes, and every session is kept", async () => {
     const browsers = await Promise.all(
       Array.from({ length: 6 }, async () => {
         const browser = system.browser();
@@ -129,8 +129,8 @@ describe("a provider that answers 500", () => {
     const before = system.provider.count("token");
     const startedMs = performance.now();
     for (let round = 0; round < 20; round++)
-      for (const answer of await Promise.all(browsers.map((browser) => browser.fetch("/api/x"))))
-        expect(answer.status).toBe(503);
+      for (const response of await Promise.all(browsers.map((browser) => browser.fetch("/api/x"))))
+        expect(response.status).toBe(503);
     const seconds = (performance.now() - startedMs) / 1_000;
     expect(system.provider.count("token") - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
     system.provider.faults.clear();

@@ -1,5 +1,5 @@
-// K11: metadata, keys and bodies of the provider that no honest provider sends. Each is used, ignored or refused with a
-// reason, and never becomes a 500.
+// K11: hostile metadata, keys, bodies and claims of the provider. Each is used, ignored or rejected with a reason; none
+// causes a 500.
 import type { JWK } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { checkedMetadata } from "../../src/provider/provider-metadata.ts";
@@ -34,21 +34,21 @@ const UNUSABLE: [string, (honest: string) => unknown][] = [
   ["an empty fragment", (url) => `${url}#`],
   ["a relative URL", () => "/token"],
   ["3,000 characters", (url) => `${url}?${"x".repeat(3_000)}`],
-  ["an empty text", () => ""],
+  ["an empty string", () => ""],
   ["a number", () => 1],
   ["a list", (url) => [url]],
   ["null", () => null],
 ];
 
-describe("a discovery document", () => {
+describe("discovery document", () => {
   const required = ["authorization_endpoint", "token_endpoint", "jwks_uri"];
   const cases = required.flatMap((name) => UNUSABLE.map(([what, change]) => [name, what, change] as const));
-  it.each(cases)("is refused: %s is %s", async (name, _what, change) => {
+  it.each(cases)("is rejected when %s is %s", async (name, _what, change) => {
     const browser = await start(({ issuer }) => ({
       metadata: (honest) => ({ ...honest, [name]: change(`${issuer}/x`) }),
     }));
-    const answer = await browser.navigate("/bff/login");
-    expect([answer.status, answer.headers.get("location")]).toEqual([503, null]);
+    const response = await browser.navigate("/bff/login");
+    expect([response.status, response.headers.get("location")]).toEqual([503, null]);
     expect(logs()).toContain(name);
     expect(logs()).not.toContain("user:secret");
     expect(provider.counts.token).toBe(0);
@@ -56,14 +56,14 @@ describe("a discovery document", () => {
 
   const optional = ["pushed_authorization_request_endpoint", "revocation_endpoint", "end_session_endpoint"];
   const others = optional.flatMap((name) => UNUSABLE.map(([what, change]) => [name, what, change] as const));
-  it.each(others)("is used without its %s, which is %s", async (name, _what, change) => {
+  it.each(others)("is used without %s, which is %s", async (name, _what, change) => {
     const browser = await start(({ issuer }) => ({
       metadata: (honest) => ({ ...honest, [name]: change(`${issuer}/x`) }),
     }));
     expect((await browser.login()).status).toBe(303);
-    const answer = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-    expect(answer.status).toBe(200);
-    expect(((await answer.json()) as { location: string }).location).toMatch(/^http:\/\/localhost:\d+\//);
+    const response = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    expect(response.status).toBe(200);
+    expect(((await response.json()) as { location: string }).location).toMatch(/^http:\/\/localhost:\d+\//);
     expect(logs().includes(`ignored: ${name}`)).toBe(change("") !== null);
   });
 
@@ -73,13 +73,13 @@ describe("a discovery document", () => {
     ["token_endpoint_auth_methods_supported", "client_secret_post"],
     ["token_endpoint_auth_methods_supported", null],
     ["token_endpoint_auth_methods_supported", { includes: 1 }],
-  ])("is used where %s is %s", async (name, value) => {
+  ])("is used when %s is %s", async (name, value) => {
     const browser = await start(() => ({ metadata: (honest) => ({ ...honest, [name]: value }) }));
     expect((await browser.login()).status).toBe(303);
   });
 
   it.each(["authorization_endpoint", "token_endpoint", "jwks_uri"])(
-    "of an https issuer may name no http %s",
+    "of an https issuer is rejected with an http %s",
     async (name) => {
       await start(() => ({}));
       const issuer = "https://id.example.com";
@@ -109,27 +109,27 @@ const raw = (path: string, body: string | Buffer, type = "application/json"): Li
   },
 });
 
-describe("a body in an unusual shape", () => {
+describe("unusual response bodies", () => {
   const honest = JSON.stringify({ access_token: "a", token_type: "Bearer", expires_in: 60, refresh_token: "r" });
   const inside = (more: string) => honest.replace("{", `{${more},`);
   it.each<[string, string | Buffer]>([
     ["empty", ""],
-    ["a page", "<html><script>alert(1)</script></html>"],
+    ["an HTML page", "<html><script>alert(1)</script></html>"],
     ["null", "null"],
     ["a list", `[${honest}]`],
-    ["a text", '"x"'],
+    ["a string", '"x"'],
     ["two documents", `${honest}\n${honest}`],
-    ["cut in the middle", honest.slice(0, 20)],
+    ["truncated JSON", honest.slice(0, 20)],
     ["UTF-16", Buffer.from(honest, "utf16le")],
     ["not UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
     ["nested 500,000 levels deep", deep(500_000)],
     ["a member nested 100,000 levels deep", inside(`"x":${deep(100_000)}`)],
     ["100,000 members", inside(Array.from({ length: 60_000 }, (_, n) => `"m${n}":1`).join(","))],
     ["__proto__", inside('"__proto__":{"access_token":"b","token_type":"DPoP"}')],
-    ["a token_type given twice", inside('"token_type":"DPoP"')],
-  ])("of the token endpoint is a refusal, and no session: %s", async (_what, body) => {
+    ["a repeated token_type", inside('"token_type":"DPoP"')],
+  ])("a token response is rejected without a session: %s", async (_what, body) => {
     const browser = await start(() => raw("/token", body));
-    // None has an ID token.
+    // None of them has an ID token.
     expect([400, 503]).toContain((await browser.login()).status);
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
     expect(logs()).not.toContain("alert(1)");
@@ -138,7 +138,7 @@ describe("a body in an unusual shape", () => {
       await gateway.stop();
       const other = await start(() => raw(path, body));
       const status = await other.login().then(
-        (answer) => answer.status,
+        (response) => response.status,
         () => 503,
       );
       expect([400, 503], name).toContain(status);
@@ -152,8 +152,8 @@ describe("a body in an unusual shape", () => {
       "application/json",
     ],
     ["another content type", (body) => body, "text/html"],
-    ["blanks around it", (body) => `\r\n\t ${body} \n`, "application/json;charset=UTF-8"],
-  ])("of the discovery document is understood: %s", async (_what, change, type) => {
+    ["surrounding white space", (body) => `\r\n\t ${body} \n`, "application/json;charset=UTF-8"],
+  ])("a discovery document is accepted: %s", async (_what, change, type) => {
     const browser = await start(({ issuer }) => {
       const document = {
         issuer,
@@ -170,17 +170,17 @@ describe("a body in an unusual shape", () => {
 /** 2,048 bits, odd. */
 const FOREIGN_MODULUS = Buffer.alloc(256, 0xff).toString("base64url");
 
-describe("keys", () => {
+describe("published keys", () => {
   it.each<[string, (honest: JWK[]) => unknown[], number]>([
     [
       "among 500 others",
       (keys) => [...Array.from({ length: 500 }, (_, n) => ({ ...keys[0]!, kid: `other-${n}` })), ...keys],
       303,
     ],
-    ["beside an empty one", (keys) => [{}, ...keys], 303],
-    ["beside one of an unknown kind", (keys) => [{ kty: "XYZ", kid: "x" }, ...keys], 303],
+    ["with an empty one", (keys) => [{}, ...keys], 303],
+    ["with one of an unknown type", (keys) => [{ kty: "XYZ", kid: "x" }, ...keys], 303],
     [
-      "beside a symmetric one of the same name",
+      "with a symmetric one of the same kid",
       (keys) => [{ kty: "oct", k: "AAAA", kid: "key-1", alg: "HS256" }, ...keys],
       303,
     ],
@@ -190,14 +190,14 @@ describe("keys", () => {
       503,
     ],
     ["the same one twice", (keys) => [...keys, ...keys], 303],
-    ["behind a foreign one under the same kid", (keys) => [{ ...keys[0]!, n: FOREIGN_MODULUS }, ...keys], 303],
+    ["after another key of the same kid", (keys) => [{ ...keys[0]!, n: FOREIGN_MODULUS }, ...keys], 303],
     [
-      "behind 20 foreign ones under the same kid",
+      "after 20 other keys of the same kid",
       (keys) => [...Array<JWK>(20).fill({ ...keys[0]!, n: FOREIGN_MODULUS }), ...keys],
       400,
     ],
-    ["foreign ones only, under the same kid", (keys) => Array<JWK>(2).fill({ ...keys[0]!, n: FOREIGN_MODULUS }), 400],
-    ["beside null", (keys) => [null, ...keys], 503],
+    ["only other keys of the same kid", (keys) => Array<JWK>(2).fill({ ...keys[0]!, n: FOREIGN_MODULUS }), 400],
+    ["with null", (keys) => [null, ...keys], 503],
     ["none", () => [], 400],
     ["private ones", (keys) => keys.map((key) => ({ ...key, d: "AQAB" })), 503],
     ["with a modulus of 8 bits", (keys) => keys.map((key) => ({ ...key, n: "AQ" })), 503],
@@ -205,8 +205,8 @@ describe("keys", () => {
     "%s: the login is %s",
     async (_what, change, status) => {
       const browser = await start(() => ({ jwks: (keys) => change(keys) as JWK[] }));
-      const answer = await browser.login();
-      expect([400, 503].includes(status) ? [400, 503] : [status]).toContain(answer.status);
+      const response = await browser.login();
+      expect([400, 503].includes(status) ? [400, 503] : [status]).toContain(response.status);
     },
     30_000,
   );
@@ -225,9 +225,9 @@ describe("claims of an ID token", () => {
     ["nested 1,000 levels deep", { nested: JSON.parse(deep(1_000)) as unknown }],
     ["400 roles", { realm_access: { roles: Array.from({ length: 400 }, (_, n) => `role-${n}`) } }],
     ["roles of every type", { realm_access: { roles: [1, null, {}, ["x"], "user"] } }],
-    ["times beyond every date", { auth_time: 1e308, exp: 8e15 }],
-    ["names in NUL, bidi and half characters", { name: "a\0\u202eb\ud800" }],
-    ["an empty name of a claim", { "": "x" }],
+    ["times outside the range of Date", { auth_time: 1e308, exp: 8e15 }],
+    ["NUL, bidi and lone surrogate characters", { name: "a\0\u202eb\ud800" }],
+    ["a claim with an empty name", { "": "x" }],
   ])("do not prevent a login: %s", async (_what, claims) => {
     const { status, user } = await login(
       (honest) => Object.assign(Object.create(null) as object, honest, claims) as Record<string, unknown>,
@@ -241,22 +241,22 @@ describe("claims of an ID token", () => {
   it.each<[string, Record<string, unknown>]>([
     ["a subject of 300 characters", { sub: "x".repeat(300) }],
     ["a subject that is an object", { sub: { toString: "alice" } }],
-    ["times as texts", { iat: "1", exp: "9999999999" }],
+    ["times as strings", { iat: "1", exp: "9999999999" }],
     ["claims of 200 kB", { padding: "x".repeat(200_000) }],
-    ["audiences without end", { aud: Array.from({ length: 1_000 }, (_, n) => `client-${n}`) }],
+    ["1,000 audiences", { aud: Array.from({ length: 1_000 }, (_, n) => `client-${n}`) }],
   ])("prevent a login: %s", async (_what, claims) => {
     const { status, user } = await login((honest) => ({ ...honest, ...claims }));
     expect([status, user]).toEqual([400, null]);
   });
 
-  it("are left out of the session where serializing them would overflow the stack", () => {
+  it("are dropped from the session if serializing them would overflow the stack", () => {
     const claims = { iss: "i", sub: "s", iat: 1, nested: JSON.parse(deep(50_000)) as unknown, flat: [[["x"]]] };
     const session = sessionFromClaims(claims, { rolesClaim: "roles", nowMs: 0 });
     expect(session.user).toEqual({ sub: "s", flat: [[["x"]]], roles: [] });
     expect(() => JSON.stringify(session)).not.toThrow();
   });
 
-  it("are not missed when they are optional", async () => {
+  it("may be absent if they are optional", async () => {
     const { status } = await login(without("auth_time", "acr", "sid", "at_hash"));
     expect(status).toBe(303);
   });

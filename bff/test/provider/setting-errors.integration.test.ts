@@ -1,4 +1,4 @@
-// A wrong setting is one sentence that names it: in /readyz before anybody logs in, and in the log when somebody tries.
+// A wrong setting is reported by name: in /readyz before the first login, and in the log of a failed login.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as oidc from "openid-client";
 import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
@@ -34,7 +34,7 @@ async function registered(gateway: TestGateway, origin = gateway.config.publicOr
   return gateway;
 }
 
-/** The reason in the log of a login that was turned away. */
+/** The logged reason of a failed login. */
 async function refusedLogin(gateway: TestGateway): Promise<string> {
   const response = await testBrowser(gateway.origin).navigate("/bff/login");
   expect(response.status).toBe(503);
@@ -42,8 +42,8 @@ async function refusedLogin(gateway: TestGateway): Promise<string> {
   return gateway.log.join("\n");
 }
 
-describe("before anybody logs in, /readyz says", () => {
-  it("that the client secret is wrong, and the log says it for a login", async () => {
+describe("/readyz before the first login", () => {
+  it("reports a wrong client secret, as does the log of a login", async () => {
     const gateway = await registered(await gatewayWith({ clientSecret: "this-is-another-client-secret" }));
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
@@ -53,7 +53,7 @@ describe("before anybody logs in, /readyz says", () => {
     expect(log).not.toContain("this-is-another-client-secret");
   });
 
-  it("that the redirect URI is not registered, and is ready once it is", async () => {
+  it("reports an unregistered redirect URI, and is ready once it is registered", async () => {
     const gateway = await registered(await gatewayWith({}), "http://localhost:9");
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
@@ -63,14 +63,14 @@ describe("before anybody logs in, /readyz says", () => {
     await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
   }, 30_000);
 
-  it("that the realm does not exist", async () => {
+  it("reports an unknown realm", async () => {
     const gateway = await gatewayWith({ issuer: `${provider.issuer}/realms/nowhere` });
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
     expect(detail).toMatch(/^OIDC_ISSUER names no realm .* \(404\)\. Correct the setting or import the realm$/);
   });
 
-  it("that the provider is still starting", async () => {
+  it("reports a provider that is starting", async () => {
     const gateway = await registered(await gatewayWith({}));
     provider.faults.set({ endpoint: "discovery", status: 503 });
     const { detail } = await gateway.readiness("provider");
@@ -79,22 +79,22 @@ describe("before anybody logs in, /readyz says", () => {
     await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
   }, 30_000);
 
-  // In the words of Keycloak, which has one error code for all of them, and of the specifications.
+  // Responses of Keycloak, which uses one error code for several causes, and of the specifications.
   it.each([
     ["OIDC_CLIENT_SECRET", 401, { error: "invalid_request", error_description: "Authentication failed." }],
     ["PUBLIC_ORIGIN", 400, { error: "invalid_request", error_description: "Invalid parameter: redirect_uri" }],
     ["OIDC_SCOPE", 400, { error: "invalid_scope", error_description: "Invalid scopes: openid nonsense" }],
     ["OIDC_RESOURCE", 400, { error: "invalid_target", error_description: "unknown to me" }],
     ["Standard flow", 400, { error: "unauthorized_client", error_description: "not for you" }],
-  ])("%s, where the provider answers %i %o", async (setting, status, answer) => {
+  ])("names %s if the provider responds %i %o", async (setting, status, response) => {
     const gateway = await registered(await gatewayWith({}));
-    provider.faults.set({ endpoint: "par", status, contentType: json, body: JSON.stringify(answer) });
+    provider.faults.set({ endpoint: "par", status, contentType: json, body: JSON.stringify(response) });
     const { detail = "" } = await gateway.readiness("provider");
     expect(detail).toContain(setting);
-    expect(detail).not.toContain(answer.error_description);
+    expect(detail).not.toContain(response.error_description);
   });
 
-  it("no setting where the refusal is about none of ours", async () => {
+  it("names no setting for an error that is not about one", async () => {
     const gateway = await registered(await gatewayWith({}));
     const body = JSON.stringify({ error: "invalid_request", error_description: "Invalid parameter: prompt OIDC" });
     provider.faults.set({ endpoint: "par", status: 400, contentType: json, body });
@@ -105,7 +105,7 @@ describe("before anybody logs in, /readyz says", () => {
   });
 });
 
-it("pushes no request of its own once one was taken", async () => {
+it("the registration check sends no request after it has succeeded", async () => {
   const gateway = await registered(await gatewayWith({}));
   await gateway.readiness("provider");
   provider.resetCounts();
@@ -113,9 +113,9 @@ it("pushes no request of its own once one was taken", async () => {
   expect(provider.count("par")).toBe(0);
 });
 
-describe("where the clocks differ", () => {
+describe("clock skew", () => {
   const now = () => Math.floor(Date.now() / 1000);
-  it("by 20 s: logins work, and /readyz says it before they do not", async () => {
+  it("of 20 s: logins succeed, and /readyz reports the skew", async () => {
     const hostile = await startHostileProvider();
     const gateway = await gatewayWith(hostile);
     hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + 20 }) };
@@ -138,7 +138,7 @@ describe("where the clocks differ", () => {
       expect(await gateway.readiness("clock")).toEqual({ status: "ok" });
       hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + ahead, exp: now() + ahead + 300 }) };
       expect((await testBrowser(gateway.origin).login()).status).toBe(400);
-      // To the second that passed while the token was on its way.
+      // Plus the time that the response took.
       const sentence = new RegExp(
         words.replace(/^\d+/, (seconds) => `(${seconds}|${Number(seconds) + Math.sign(-ahead)})`),
       );
@@ -155,8 +155,8 @@ describe("where the clocks differ", () => {
   );
 });
 
-describe("at a refresh", () => {
-  it("a client that is refused by a challenge spent nothing: RFC 6749 §5.2 has it instead of a body", () => {
+describe("a refresh with a rejected client", () => {
+  it("by a WWW-Authenticate challenge does not spend the refresh token (RFC 6749 §5.2)", () => {
     const response = new Response(null, { status: 401 });
     const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
     expect(refreshError(challenged)).toMatchObject({
@@ -165,7 +165,7 @@ describe("at a refresh", () => {
     });
   });
 
-  it("a client that is refused costs nobody the session", async () => {
+  it("keeps the session", async () => {
     const { startTestSystem } = await import("@cloakroom/testkit/system.ts");
     const system = await startTestSystem({ lifetimes: { accessTokenSeconds: 2 } });
     const browser = system.browser();

@@ -198,7 +198,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
     "pub/sub messages of one application are not received by the other",
     async (apps) => {
       const received: string[] = [];
-      await expect.poll(() => apps.other.store.listenFault()).toBeUndefined();
+      await expect.poll(() => apps.other.store.subscriptionError()).toBeUndefined();
       apps.other.store.onSessionEnd({ onEnd: (key) => received.push(key), onResubscribe() {} });
       const states: string[] = [];
       const feed = apps.other.store.subscribeInvalidations!({
