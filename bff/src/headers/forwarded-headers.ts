@@ -1,6 +1,5 @@
 // Headers of forwarded requests and responses: two pure functions that return flat lists of names and values.
 import type { IncomingHttpHeaders } from "node:http";
-import { allowedCaching } from "./cache-control.ts";
 import { browserLinks } from "./link-header.ts";
 import { isResponseHeaderForwarded } from "./response-header-rules.ts";
 import { mapUrlsIn, type RequestContext, type MapUrl } from "./upstream-urls.ts";
@@ -93,7 +92,7 @@ export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHea
   const { "content-length": length, "cache-control": caching } = headers;
   // RFC 9110 §8.6: not in a 204. A 1xx is not forwarded.
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
-  list.push("cache-control", allowedCaching(caching, upstream.config.token));
+  list.push("cache-control", cacheControlFor(caching, upstream.config.token));
   return list;
 }
 
@@ -161,4 +160,16 @@ function connectionOptions(connection: string | string[] | undefined): ReadonlyS
       .split(",")
       .map((name) => name.trim()),
   );
+}
+
+/**
+ * Cache-Control of a forwarded response: one user's response must not be served to another user (I3, ASVS 14.2.2).
+ * Responses that depend on the user are `no-store` or `private, no-cache`: shared caches must not store them, and a browser
+ * must revalidate them, since the next user of the browser requests the same URLs. `max-age` is removed.
+ */
+export function cacheControlFor(value: string | string[] | undefined, token: string): string {
+  if (value === undefined) return "no-store";
+  const text = String(value);
+  if (token === "none") return text;
+  return /\bno-store\b/i.test(text) ? "no-store" : "private, no-cache";
 }

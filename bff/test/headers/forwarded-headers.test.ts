@@ -1,6 +1,6 @@
 import { BlockList } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { allowedCaching } from "../../src/headers/cache-control.ts";
+import { cacheControlFor } from "../../src/headers/forwarded-headers.ts";
 import { RESPONSE_TABLES } from "../../src/headers/response-header-rules.ts";
 import { createUpstreams, findUpstream, upstreamTarget } from "../../src/upstream/upstreams.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
@@ -14,7 +14,7 @@ import {
   type TestUpstream,
 } from "../proxy/gateway.ts";
 
-/** Spelled here once more: a rule that is lost must not take its test along. */
+/** Duplicates the table on purpose: a deleted rule must fail a test. */
 const words = (text: string) => text.trim().split(/\s+/);
 const NEVER_TO_THE_BROWSER = words(`
   Proxy-Connection TE HTTP2-Settings Set-Cookie Set-Cookie2 Content-Security-Policy Content-Security-Policy-Report-Only
@@ -44,11 +44,11 @@ const NO_LOG = { info: () => {}, warn: () => {} };
 
 let upstream: TestUpstream;
 let gateway: TestGateway;
-let answerWith: [name: string, value: string][] = [];
+let respondWith: [name: string, value: string][] = [];
 
 beforeAll(async () => {
   upstream = await startUpstream((_request, response) => {
-    for (const [name, value] of answerWith) response.appendHeader(name, value);
+    for (const [name, value] of respondWith) response.appendHeader(name, value);
     response.end("ok");
   });
   gateway = await startGateway({ upstreams: `/api=${upstream.origin}`, publicOrigin: "https://app.test" });
@@ -59,19 +59,19 @@ afterAll(async () => {
 });
 
 async function arrivedWith(...extra: string[]): Promise<string[]> {
-  const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x", extra));
-  expect([answer.status, extra]).toEqual([200, extra]);
+  const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x", extra));
+  expect([response.status, extra]).toEqual([200, extra]);
   return upstream.arrived.at(-1)!.rawHeaders;
 }
 
 async function returnedWith(...headers: [name: string, value: string][]) {
-  answerWith = headers;
-  const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
-  answerWith = [];
-  return answer;
+  respondWith = headers;
+  const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
+  respondWith = [];
+  return response;
 }
 
-test("every entry of the table of response headers has its test below", () => {
+test("every entry of the response header tables is covered by the tests below", () => {
   const { names, prefixes, words: inside, stems } = RESPONSE_TABLES;
   const tested = NEVER_TO_THE_BROWSER.map((name) => name.toLowerCase());
   const untested = [
@@ -83,8 +83,8 @@ test("every entry of the table of response headers has its test below", () => {
   expect(untested.toSorted()).toEqual(words("connection keep-alive trailer transfer-encoding upgrade"));
 });
 
-describe("to the upstream", () => {
-  test("goes exactly this of what a browser sends", async () => {
+describe("request headers", () => {
+  test("the upstream gets exactly these headers of a browser request", async () => {
     const raw = await arrivedWith(
       "User-Agent: Firefox",
       "Accept: application/json",
@@ -153,7 +153,7 @@ describe("to the upstream", () => {
     "X-HTTP-Method-Override",
     "AUTHORIZATION",
   ];
-  test.each(forged)("never goes the browser's own %s (CVE-2025-64484)", async (name) => {
+  test.each(forged)("the browser's %s is not forwarded (CVE-2025-64484)", async (name) => {
     const raw = await arrivedWith(`${name}: canary-forged`);
     expect(raw.join("\n")).not.toContain("canary-forged");
     expect(raw).toContain(`Bearer ${BEARER}`);
@@ -173,12 +173,12 @@ describe("to the upstream", () => {
     expect(raw).not.toContain("nominated");
   });
 
-  test("goes one Authorization, ours, when the browser sends two", async () => {
+  test("the upstream gets only the gateway's Authorization if the browser sends two", async () => {
     const raw = await arrivedWith("Authorization: Bearer one", "authorization: Bearer two");
     expect(raw.filter((name) => name.toLowerCase() === "authorization")).toHaveLength(1);
   });
 
-  test("without a token goes no Authorization at all, not even the browser's", async () => {
+  test("a request without a token has no Authorization, not even the browser's", async () => {
     const open = await startGateway({
       upstreams: `/api=${upstream.origin}`,
       authorize: async () => ({ accessToken: undefined }),
@@ -188,7 +188,7 @@ describe("to the upstream", () => {
     await open.stop();
   });
 
-  test("the client's address comes from a trusted proxy only", async () => {
+  test("X-Forwarded-For of a trusted proxy only determines the client address", async () => {
     const trustedProxies = new BlockList();
     trustedProxies.addAddress("127.0.0.1");
     const behind = await startGateway({ upstreams: `/api=${upstream.origin}`, trustedProxies });
@@ -198,14 +198,14 @@ describe("to the upstream", () => {
   });
 });
 
-describe("back to the browser", () => {
-  test.each(NEVER_TO_THE_BROWSER)("never comes the upstream's own %s", async (name) => {
-    const answer = await returnedWith([name, "canary-upstream"]);
-    expect(answer.status).toBe(200);
-    expect(answer.raw).not.toContain("canary-upstream");
+describe("response headers", () => {
+  test.each(NEVER_TO_THE_BROWSER)("the upstream's %s is not forwarded", async (name) => {
+    const response = await returnedWith([name, "canary-upstream"]);
+    expect(response.status).toBe(200);
+    expect(response.raw).not.toContain("canary-upstream");
   });
 
-  test("comes the rest, repeated ones repeated", async () => {
+  test("other response headers are forwarded, repeated ones repeated", async () => {
     const { headers } = await returnedWith(
       ["Content-Type", "application/json"],
       ["ETag", '"a"'],
@@ -225,16 +225,16 @@ describe("back to the browser", () => {
     expect(headers.get("retry-after")).toEqual(["5"]);
   });
 
-  test("what the upstream's Connection nominates stays there", async () => {
-    const answer = await returnedWith(
+  test("response headers named in Connection are not forwarded", async () => {
+    const response = await returnedWith(
       ["Connection", "keep-alive, x-internal, content-security-policy"],
       ["X-Internal", "canary"],
     );
-    expect(answer.raw).not.toContain("canary");
-    expect(answer.headers.get("content-security-policy")).toHaveLength(1);
+    expect(response.raw).not.toContain("canary");
+    expect(response.headers.get("content-security-policy")).toHaveLength(1);
   });
 
-  test("a password dialog cannot be opened, a bearer challenge passes", async () => {
+  test("a Basic challenge is not forwarded, a Bearer challenge is", async () => {
     expect((await returnedWith(["WWW-Authenticate", 'Basic realm="x"'])).headers.has("www-authenticate")).toBe(false);
     expect(
       (await returnedWith(["WWW-Authenticate", 'Bearer error="insufficient_scope"'])).headers.get("www-authenticate"),
@@ -256,14 +256,14 @@ describe("caching", () => {
     ["public, max-age=60", "none", "public, max-age=60"],
     [undefined, "none", "no-store"],
   ] as const)("%s for a %s token becomes %s (cache deception, ASVS 14.2.2)", (sent, token, allowed) => {
-    expect(allowedCaching(sent, token)).toBe(allowed);
+    expect(cacheControlFor(sent, token)).toBe(allowed);
   });
 
-  test("a style sheet's name does not make a personal answer public", async () => {
-    answerWith = [["Cache-Control", "public, max-age=31536000, immutable"]];
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/me/x.css"));
-    answerWith = [];
-    expect(answer.headers.get("cache-control")).toEqual(["private, no-cache"]);
+  test("a path that ends with .css does not make a personal response public (web cache deception)", async () => {
+    respondWith = [["Cache-Control", "public, max-age=31536000, immutable"]];
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/me/x.css"));
+    respondWith = [];
+    expect(response.headers.get("cache-control")).toEqual(["private, no-cache"]);
   });
 });
 
@@ -285,7 +285,7 @@ describe("upstreams", () => {
     expect(found?.config.prefix).toBe(prefix);
     expect(upstreamTarget(found!, target)).toBe(expected);
   });
-  test.each(["/", "/apix", "/API/x", "/api/B/x", "/api/b/C"])("%s goes nowhere", (path) => {
+  test.each(["/", "/apix", "/API/x", "/api/B/x", "/api/b/C"])("%s matches no upstream", (path) => {
     expect(findUpstream(upstreams, path)).toBeUndefined();
   });
 });

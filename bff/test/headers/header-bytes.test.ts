@@ -1,5 +1,5 @@
-// Bytes above 0x7F in header values pass unchanged both ways, whatever encoding they are in and however the message is
-// framed (RFC 9110 §5.5 calls them obs-text and leaves their meaning to the ends).
+// Bytes above 0x7F in header values (obs-text, RFC 9110 §5.5) are forwarded unchanged in both directions, with every
+// encoding and framing.
 import { describe, expect, test } from "vitest";
 import { appRequest, kept, sendRaw, startGateway, startRawUpstream, startUpstream } from "../proxy/gateway.ts";
 
@@ -10,7 +10,7 @@ const VALUES: [title: string, value: string][] = [
   ["UTF-8", bytes('attachment; filename="Übersicht – 東京.pdf"')],
   ["latin1", 'attachment; filename="\u00dcbersicht.pdf"'],
   ["every byte from 0x80", `x${ALL}x`],
-  ["bytes that are no UTF-8", "\u00c3(\u00ff\u00fe\u00e2\u0082"],
+  ["bytes that are not UTF-8", "\u00c3(\u00ff\u00fe\u00e2\u0082"],
 ];
 
 const FRAMINGS: [title: string, head: string, body: string][] = [
@@ -25,14 +25,14 @@ const FRAMINGS: [title: string, head: string, body: string][] = [
 ];
 
 describe("a response", () => {
-  const cases = FRAMINGS.flatMap(([framing, ...answer]) =>
-    VALUES.map(([title, value]) => [`${framing}: ${title}`, ...answer, value] as const),
+  const cases = FRAMINGS.flatMap(([framing, ...response]) =>
+    VALUES.map(([title, value]) => [`${framing}: ${title}`, ...response, value] as const),
   );
-  test.each(cases)("keeps its bytes %s", async (_title, head, body, value) => {
-    const answer = `HTTP/1.1 ${head}\r\nContent-Disposition: ${value}\r\nX-Own: ${value}\r\n\r\n${body}`;
+  test.each(cases)("a response keeps its header bytes %s", async (_title, head, body, value) => {
+    const response = `HTTP/1.1 ${head}\r\nContent-Disposition: ${value}\r\nX-Own: ${value}\r\n\r\n${body}`;
     const upstream = kept(
       await startRawUpstream((socket) => {
-        socket.write(answer, "latin1");
+        socket.write(response, "latin1");
         if (head.includes("close")) socket.end();
       }),
     );
@@ -43,7 +43,7 @@ describe("a response", () => {
     expect(headers.get("x-own")).toEqual([value]);
   });
 
-  test("to HEAD keeps its bytes", async () => {
+  test("a response to HEAD keeps its header bytes", async () => {
     const [, value] = VALUES[2]!;
     const upstream = kept(
       await startRawUpstream((socket) => void socket.write(`HTTP/1.1 200 OK\r\nX-Own: ${value}\r\n\r\n`, "latin1")),
@@ -58,7 +58,7 @@ describe("a response", () => {
     "304 Not Modified\r\n",
     "413 Too Large\r\nContent-Length: 0\r\n",
     "413 Too Large\r\nContent-Length: 2\r\n",
-  ])("to an upload that goes on keeps its bytes: %j", async (head) => {
+  ])("an early response to an upload keeps its header bytes: %j", async (head) => {
     const [, value] = VALUES[2]!;
     const body = head.includes(": 2") ? "no" : "";
     const upstream = kept(
@@ -98,7 +98,7 @@ describe("a request", () => {
   const cases = WAYS.flatMap(([way, ...parts]) =>
     VALUES.map(([title, value]) => [`${way}: ${title}`, parts, value] as const),
   );
-  test.each(cases)("keeps its bytes %s", async (_title, [line, extra, body], value) => {
+  test.each(cases)("a response keeps its header bytes %s", async (_title, [line, extra, body], value) => {
     const upstream = kept(await startUpstream());
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     const fields = [...extra, `X-Own: ${value}`, `Content-Disposition: ${value}`];

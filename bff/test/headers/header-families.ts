@@ -1,5 +1,5 @@
-// Request headers that software behind a gateway believes, by what they claim. Collected from the manuals of proxies,
-// gateways, clouds and frameworks, and spelled here once more: a rule that is lost must not take its test along.
+// Request headers that software behind a gateway trusts, grouped by meaning. Collected from the manuals of proxies, gateways,
+// clouds and frameworks. Duplicates the tables on purpose: a deleted rule must fail a test.
 
 const words = (text: string) => text.trim().split(/\s+/);
 
@@ -96,7 +96,7 @@ export const NEVER_FORWARDED: Readonly<Record<string, readonly string[]>> = {
   `),
 };
 
-/** What ordinary applications send. */
+/** Headers of ordinary applications. */
 export const FORWARDED: readonly string[] = words(`
   Accept Accept-Language Content-Language If-Match If-None-Match If-Modified-Since If-Unmodified-Since If-Range Range
   Cache-Control Pragma Prefer Priority Idempotency-Key Last-Event-ID X-Requested-With X-Custom X-Name X-Tenant X-Tenant-Id
@@ -110,7 +110,7 @@ export const FORWARDED: readonly string[] = words(`
   Mcp-Protocol-Version Connect-Protocol-Version Connect-Timeout-Ms X-SignalR-User-Agent X-Viewport X-Curl X-Report
 `);
 
-/** One name as CGI, WSGI, Rack and PHP cannot tell apart, and in other cases. */
+/** Spellings of a name that CGI, WSGI, Rack and PHP read alike. */
 export function spellingsOf(name: string): string[] {
   const first = name.replace("-", "_");
   const last = name.replace(/-(?=[^-]*$)/, ".");

@@ -1,4 +1,4 @@
-// Which of the browser's headers reach an upstream: over HTTP, in WebSocket handshakes, and where no session is needed.
+// Request headers that are forwarded to an upstream: HTTP, WebSocket handshakes, rows without session.
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requestHeaderFilter } from "../../src/headers/request-header-rules.ts";
@@ -53,7 +53,7 @@ const WAYS: Way[] = [
   },
 ];
 
-/** @returns those of the names whose value arrived under whatever name */
+/** @returns the names whose value arrived under any name */
 async function arrivedOf({ at, line, extra }: Way, names: readonly string[]): Promise<string[]> {
   const arrived: string[] = [];
   for (let from = 0; from < names.length; from += PER_REQUEST) {
@@ -68,21 +68,24 @@ async function arrivedOf({ at, line, extra }: Way, names: readonly string[]): Pr
   return arrived;
 }
 
-/** The front guard and Node refuse or read these themselves; one of each kind is tested in forwarded-headers.test.ts. */
+/** Rejected or consumed by Node or request validation; forwarded-headers.test.ts has one test of each kind. */
 const READ_IN_FRONT = new Set(["te", "trailer", "keep-alive", "cookie", "authorization", "origin", "http2-settings"]);
 const isSendable = (name: string) => !READ_IN_FRONT.has(name.toLowerCase());
 
 describe.each(WAYS)("$title", (way) => {
-  test.each(Object.entries(NEVER_FORWARDED))("forwards no header about %s, in any spelling", async (_about, names) => {
-    const spelled = names.flatMap(spellingsOf).filter(isSendable);
-    expect(await arrivedOf(way, spelled)).toEqual([]);
-  });
+  test.each(Object.entries(NEVER_FORWARDED))(
+    "headers about %s are not forwarded, in any spelling",
+    async (_about, names) => {
+      const spelled = names.flatMap(spellingsOf).filter(isSendable);
+      expect(await arrivedOf(way, spelled)).toEqual([]);
+    },
+  );
 
-  test("forwards what ordinary applications send", async () => {
+  test("headers of ordinary applications are forwarded", async () => {
     expect(await arrivedOf(way, FORWARDED)).toEqual(FORWARDED);
   });
 
-  test("forwards no name with characters that CGI-like upstreams map to one", async () => {
+  test("names with characters that CGI-like upstreams map to an underscore are not forwarded", async () => {
     const odd = [
       "X_Custom",
       "X.Custom",
@@ -98,7 +101,7 @@ describe.each(WAYS)("$title", (way) => {
   });
 });
 
-test("every entry of the tables refuses at least one header of the families", () => {
+test("every entry of the tables rejects at least one header of the families", () => {
   const names = Object.values(NEVER_FORWARDED)
     .flat()
     .map((name) => name.toLowerCase());
@@ -136,7 +139,7 @@ describe("a row's requestHeaders", () => {
     return { arrived, lines: at.lines };
   };
 
-  test("forwards what it lists and the standard headers, and nothing else", async () => {
+  test("requestHeaders forwards the listed and the standard headers only", async () => {
     const names = [
       "X-Tenant",
       "X-User-Theme",
@@ -151,12 +154,12 @@ describe("a row's requestHeaders", () => {
     expect(arrived).toEqual(["X-Tenant", "X-User-Theme", "X_Legacy", "Accept-Language"]);
   });
 
-  test("that is empty forwards standard headers only", async () => {
+  test("an empty requestHeaders forwards standard headers only", async () => {
     const { arrived } = await arrivedAt([], ["If-None-Match", "X-Requested-With", "X-Tenant", "X-Name"]);
     expect(arrived).toEqual(["If-None-Match", "X-Requested-With"]);
   });
 
-  test("forwards nothing that is the gateway's own, even if it were listed", async () => {
+  test("requestHeaders does not forward reserved headers", async () => {
     const names = [
       "X-Forwarded-For",
       "X_Forwarded.User",
@@ -173,7 +176,7 @@ describe("a row's requestHeaders", () => {
     expect(arrived).toEqual([]);
   });
 
-  test("is named in the log for each refused header once, and for a bounded number of them", async () => {
+  test("each blocked header is logged once with requestHeaders, up to a limit", async () => {
     const many = Array.from({ length: 50 }, (_, at) => `X-Unknown-${at}`);
     const { lines } = await arrivedAt([], [...many, ...many, "Referer", "Sec-Fetch-Mode"]);
     const reported = lines.filter(({ msg }) => msg === "request header not forwarded");
@@ -183,7 +186,7 @@ describe("a row's requestHeaders", () => {
   });
 });
 
-test("100,000 invented names take a bounded amount of memory", () => {
+test("100,000 invented header names use bounded memory", () => {
   const crosses = requestHeaderFilter(undefined);
   for (let at = 0; at < 100_000; at++) crosses(`x-${at}`);
   expect(crosses("x-1")).toBe(true);

@@ -1,5 +1,5 @@
-// URLs in an upstream's response headers. An upstream may act on every X-Forwarded-* header that the gateway sends, on
-// some of them, or on none; its Location must lead the browser to the same place each time.
+// URL mapping in response headers: the Location of an upstream leads to the same public URL whether it honours all, some or
+// none of the X-Forwarded-* headers.
 import type { IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { browserLinks } from "../../src/headers/link-header.ts";
@@ -9,7 +9,7 @@ import { parseUpstreams } from "../../src/config/upstreams.ts";
 import { appRequest, kept, sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
 import type { TestGateway, TestUpstream } from "../proxy/gateway.ts";
 
-/** Where frameworks send a client of theirs for the resource at `path`, a path of the upstream's own. */
+/** The Location that a framework writes for the resource at `path`, a path of the upstream. */
 type Framework = (path: string, request: IncomingMessage) => string;
 
 const told = ({ headers }: IncomingMessage) => ({
@@ -19,7 +19,7 @@ const told = ({ headers }: IncomingMessage) => ({
   own: String(headers.host),
 });
 
-/** Stand-ins that write what the named framework's documentation or source says. */
+/** Stubs that follow the documentation or source of the named framework. */
 const FRAMEWORKS: Readonly<Record<string, Framework>> = {
   "no framework: a path": (path) => path,
   "Node: an absolute URL made of Host": (path, r) => `http://${told(r).own}${path}`,
@@ -79,7 +79,7 @@ describe.each([
     upstream.stop();
   });
 
-  test.each(Object.entries(FRAMEWORKS))("keeps the Location of %s", async (_name, framework) => {
+  test.each(Object.entries(FRAMEWORKS))("the Location is mapped for %s", async (_name, framework) => {
     write = framework;
     for (const [publicOrigin, gateway] of gateways)
       for (const line of [`GET ${prefix}/items/7/`, `GET ${prefix}`, `POST ${prefix}/items`]) {
@@ -92,7 +92,7 @@ describe.each([
       }
   });
 
-  test("keeps the Location of a framework that puts the prefix in place of its own root path", async () => {
+  test("the Location is mapped for a framework that replaces its root path by the prefix", async () => {
     write = (_path, request) => `${told(request).proto}://${told(request).host}${told(request).prefix}/items/7`;
     for (const [publicOrigin, gateway] of gateways) {
       const { headers } = await sendRaw(gateway.port, appRequest(gateway, `GET ${prefix}/items`));
@@ -180,7 +180,7 @@ describe("a reference", () => {
     expect(mapUrl(reference, { upstream: rowOf("/api"), upstreamTarget: "/v1/items/" })).toEqual(expected);
   });
 
-  test("below the prefix is the upstream's own folder where the request was for that folder", () => {
+  test("a reference below the prefix is the upstream's own folder if the request was for that folder", () => {
     const [root] = createUpstreams(parseUpstreams("/api=http://root.internal", undefined).upstreams, NO_LOG);
     const map = createUrlMapper("https://app.test", [root!]);
     const of = (reference: string, upstreamTarget: string) => map(reference, { upstream: root!, upstreamTarget });
@@ -233,7 +233,7 @@ describe("Link", () => {
     expect(links(value)).toBe(expected);
   });
 
-  test("relative to the root, where the browser's URL may have no final slash, is written out", () => {
+  test("a link relative to the root is mapped to an absolute path", () => {
     const asked = { upstream: rowOf("/api/root"), upstreamTarget: "/" };
     expect(browserLinks("<x>; rel=self", asked, mapUrl)).toBe("</api/root/x>; rel=self");
   });
@@ -264,9 +264,9 @@ describe("the gateway", () => {
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, publicOrigin: "https://app.test" }),
     );
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/items"));
-    expect(answer.raw).not.toContain(new URL(upstream.origin).host);
-    return answer.headers;
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/items"));
+    expect(response.raw).not.toContain(new URL(upstream.origin).host);
+    return response.headers;
   }
 
   test.each<[string, Record<string, string | string[]>, string, string[] | undefined]>([
@@ -289,13 +289,13 @@ describe("the gateway", () => {
       "operation-location",
       ["/api/o/7", "/api/o/8"],
     ],
-    ["one of two with another inner host", { "X-Next": ["http://orders:8000/x", "INNER/y"] }, "x-next", ["/api/y"]],
+    ["two values, one with an internal host", { "X-Next": ["http://orders:8000/x", "INNER/y"] }, "x-next", ["/api/y"]],
     ["a list of URLs", { "X-Pages": "INNER/a?x=1,2, INNER/b" }, "x-pages", ["/api/a?x=1,2, /api/b"]],
     ["a URL in JSON", { "X-Pagination": '{"next":"INNER/x?page=2"}' }, "x-pagination", ['{"next":"/api/x?page=2"}']],
     ["a URL in angle brackets", { URI: "<INNER/x>" }, "uri", ["</api/x>"]],
     ["a URL without a scheme", { "X-Next": "//orders:8000/x" }, "x-next", undefined],
     ["a WebSocket URL", { "X-Socket": "ws://orders:8000/x" }, "x-socket", undefined],
-    ["a URL that cannot be read", { "X-Next": "http://orders:99999/x" }, "x-next", undefined],
+    ["an invalid URL", { "X-Next": "http://orders:99999/x" }, "x-next", undefined],
     ["a path with an empty segment", { "X-Path": "/a//b" }, "x-path", ["/a//b"]],
     [
       "a file's name",
@@ -303,8 +303,8 @@ describe("the gateway", () => {
       "content-disposition",
       ['attachment; filename="a//b"'],
     ],
-    ["one with another inner host", { "X-Next": "http://orders:8000/x" }, "x-next", undefined],
-    ["one with a public host", { "X-Docs": "https://docs.test/x" }, "x-docs", ["https://docs.test/x"]],
+    ["a custom header with an internal host", { "X-Next": "http://orders:8000/x" }, "x-next", undefined],
+    ["a custom header with a public host", { "X-Docs": "https://docs.test/x" }, "x-docs", ["https://docs.test/x"]],
     ["Refresh", { Refresh: "0; url=INNER/x" }, "refresh", undefined],
     ["SourceMap", { SourceMap: "INNER/x.map" }, "sourcemap", undefined],
     ["X-Pingback", { "X-Pingback": "INNER/xmlrpc" }, "x-pingback", undefined],
@@ -337,7 +337,7 @@ describe("the gateway", () => {
     expect((await returned({ Location: location }, status)).get("location")).toEqual(expected);
   });
 
-  test("leaves out a Location that comes twice", async () => {
+  test("a duplicate Location is removed", async () => {
     expect((await returned({ Location: ["/a", "/b"] }, 302)).get("location")).toBeUndefined();
   });
 });

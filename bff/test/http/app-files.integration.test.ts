@@ -1,9 +1,9 @@
-// Which file of the app a path names, and when the app's page answers instead, asked of the real gateway.
+// SPA files: which file a path selects, and when index.html is served instead.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sendRaw, type RawAnswer } from "../proxy/gateway.ts";
+import { sendRaw, type RawResponse } from "../proxy/gateway.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 const PAGE = "<!doctype html><title>app</title>";
@@ -63,13 +63,13 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const ask = (path: string, headers: string[], method = "GET"): Promise<RawAnswer> => {
+const ask = (path: string, headers: string[], method = "GET"): Promise<RawResponse> => {
   const { host, port } = new URL(gateway.origin);
   const head = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, ...headers, "Connection: close"].join("\r\n");
   return sendRaw(Number(port), `${head}\r\n\r\n`);
 };
 
-describe("a deep link with a dot that names no file", () => {
+describe("a path with a dot that matches no file", () => {
   const paths = [
     "/users/jane.doe",
     "/releases/v1.2",
@@ -85,17 +85,17 @@ describe("a deep link with a dot that names no file", () => {
   const navigations: [name: string, headers: string[]][] = [
     ["a navigation", NAVIGATION],
     ["a navigation from another site", ["Sec-Fetch-Site: cross-site", ...NAVIGATION.slice(1)]],
-    ["a navigation that a service worker passes on", ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: empty"]],
-    ["Sec-Fetch-Mode alone", ["Sec-Fetch-Mode: navigate"]],
-    ["Sec-Fetch-Dest alone", ["Sec-Fetch-Dest: document"]],
+    ["a navigation forwarded by a service worker", ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: empty"]],
+    ["Sec-Fetch-Mode only", ["Sec-Fetch-Mode: navigate"]],
+    ["Sec-Fetch-Dest only", ["Sec-Fetch-Dest: document"]],
     ["a browser without Fetch Metadata", ["Accept: text/html,application/xhtml+xml,*/*;q=0.8"]],
   ];
-  test.each(paths)("%s is the app for navigations", async (path) => {
+  test.each(paths)("%s is index.html for navigations", async (path) => {
     for (const [name, headers] of navigations) {
-      const answer = await ask(path, headers);
-      expect([name, answer.status, answer.body]).toEqual([name, 200, PAGE]);
-      expect(answer.headers.get("cache-control")).toEqual(["no-cache"]);
-      expect(answer.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
+      const response = await ask(path, headers);
+      expect([name, response.status, response.body]).toEqual([name, 200, PAGE]);
+      expect(response.headers.get("cache-control")).toEqual(["no-cache"]);
+      expect(response.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
     }
     expect((await ask(path, NAVIGATION, "HEAD")).status).toBe(200);
   });
@@ -104,20 +104,20 @@ describe("a deep link with a dot that names no file", () => {
     ["a script", SCRIPT],
     ["a module", ["Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: script"]],
     ["an image", ["Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image", "Accept: image/avif,*/*"]],
-    ["a fetch that claims to want HTML", ["Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Accept: text/html"]],
+    ["a fetch with Accept: text/html", ["Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Accept: text/html"]],
     ["a frame", ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe", "Accept: text/html"]],
     ["a program", ["Accept: */*"]],
     ["a program without Accept", []],
   ];
-  test.each(paths)("%s is 404 for everything else", async (path) => {
+  test.each(paths)("%s gets 404 for other requests", async (path) => {
     for (const [name, headers] of others) {
-      const answer = await ask(path, headers);
-      expect([name, answer.status, answer.headers.get("cache-control")]).toEqual([name, 404, ["no-store"]]);
+      const response = await ask(path, headers);
+      expect([name, response.status, response.headers.get("cache-control")]).toEqual([name, 404, ["no-store"]]);
     }
   });
 });
 
-test("a file of that name comes before the app, also for a navigation", async () => {
+test("an existing file is served to navigations instead of index.html", async () => {
   for (const headers of [NAVIGATION, SCRIPT]) expect((await ask("/assets/app-1234.js", headers)).body).toBe("let a;");
 });
 
@@ -144,9 +144,9 @@ describe("/.well-known", () => {
     ["/LICENSE", "application/octet-stream"],
   ])("%s is served as %s", async (path, type) => {
     for (const headers of [NAVIGATION, ["Accept: */*"]]) {
-      const answer = await ask(path, headers);
-      expect([answer.status, answer.headers.get("content-type")]).toEqual([200, [type]]);
-      expect(answer.body).toBe(FILES[path.slice(1).replace("%2e", ".")]);
+      const response = await ask(path, headers);
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, [type]]);
+      expect(response.body).toBe(FILES[path.slice(1).replace("%2e", ".")]);
     }
   });
 
@@ -163,7 +163,7 @@ describe("/.well-known", () => {
   });
 });
 
-describe("other dot files are never served, and never look as if they were", () => {
+describe("hidden files get 404, never index.html", () => {
   const hidden = Object.keys(FILES).filter((name) => FILES[name] === SECRET);
   const escaped = hidden.flatMap((name) => [
     name.replaceAll(".", "%2e"),
@@ -184,13 +184,13 @@ describe("other dot files are never served, and never look as if they were", () 
   ];
   test.each([...new Set([...hidden, ...escaped, ...missing, ...odd])])("/%s", async (name) => {
     for (const headers of [NAVIGATION, SCRIPT, ["Accept: */*"]]) {
-      const answer = await ask(`/${name}`, headers);
-      expect([answer.status, answer.body.includes(SECRET)]).toEqual([404, false]);
+      const response = await ask(`/${name}`, headers);
+      expect([response.status, response.body.includes(SECRET)]).toEqual([404, false]);
     }
   });
 });
 
-test("symbolic links that lead nowhere or to a folder above do not stop the start", async () => {
+test("broken symbolic links and links to a parent folder do not stop the start", async () => {
   const root = mkdtempSync(join(tmpdir(), "cloakroom-links-"));
   mkdirSync(join(root, "a/b"), { recursive: true });
   writeFileSync(join(root, "index.html"), PAGE);

@@ -1,4 +1,4 @@
-// A planted duplicate of one of our cookies must be gone after the refusal, wherever a sibling host has put it.
+// Cookie cleanup: a planted duplicate cookie is removed by the 400 response, for every Domain and Path.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCookieCleanup } from "../../src/http/cookie-cleanup.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
@@ -43,17 +43,17 @@ function cookieJar(host: string) {
   };
 }
 
-/** @returns how many requests were refused before one passed. */
+/** @returns the number of rejected requests before one is accepted */
 async function requestsUntilAccepted(jar: ReturnType<typeof cookieJar>, path: string): Promise<number> {
   for (let refused = 0; refused < 60; refused++) {
-    const answer = await sendRaw(
+    const response = await sendRaw(
       gateway.port,
       `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\nX-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\nCookie: ${jar.header(path.split("?")[0]!)}\r\n\r\n`,
     );
-    if (answer.status !== 400) return refused;
-    const lines = answer.headers.get("set-cookie") ?? [];
-    // nginx takes 4 kB of response head by default.
-    expect(answer.raw.indexOf("\r\n\r\n")).toBeLessThan(4_096);
+    if (response.status !== 400) return refused;
+    const lines = response.headers.get("set-cookie") ?? [];
+    // nginx's default limit for a response head is 4 kB.
+    expect(response.raw.indexOf("\r\n\r\n")).toBeLessThan(4_096);
     jar.take(lines);
   }
   return Infinity;
@@ -65,7 +65,7 @@ const PLACES = DOMAINS.flatMap((domain) => PATHS.map((path) => [domain, path] as
   ([domain, path]) => domain !== undefined || path !== "/",
 );
 
-describe("after one refusal the browser is back with its own cookie", () => {
+describe("the next request after a rejection is accepted", () => {
   it.each(PLACES)("planted with Domain=%s and Path=%s", async (domain, path) => {
     const jar = cookieJar(HOST);
     jar.plant({ value: "own", domain: undefined, path: "/" });
@@ -95,7 +95,7 @@ describe("after one refusal the browser is back with its own cookie", () => {
 });
 
 it.each(["/api/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", `/api/${"long".repeat(50)}/${"er".repeat(50)}/x`])(
-  "a path with more combinations than one response holds is cleaned by a few: %s",
+  "several responses clean a path with more combinations than one response holds: %s",
   async (target) => {
     for (const path of [target, target.slice(0, target.lastIndexOf("/")), "/api"]) {
       const jar = cookieJar(HOST);
@@ -107,13 +107,13 @@ it.each(["/api/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", `/api/${"long".repeat(50)}/${"e
   },
 );
 
-describe("the lines", () => {
+describe("the Set-Cookie lines", () => {
   const linesAt = (publicOrigin: string, path = "/x") =>
     createCookieCleanup({ publicOrigin })([SESSION_COOKIE], path).map((line) =>
       line.replace(`${SESSION_COOKIE}=; `, ""),
     );
 
-  it("never expire the host-only cookie at the root", () => {
+  it("the lines never expire the gateway's own cookie (host-only, Path=/)", () => {
     for (const origin of ["https://app.example.test", "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]"])
       for (const line of linesAt(origin)) expect(line).not.toMatch(/^Path=\/; (Max-Age|Secure)/);
   });
@@ -129,12 +129,12 @@ describe("the lines", () => {
     expect([...new Set(named)].toSorted()).toEqual(domains);
   });
 
-  it("say Secure over https only: over http a browser would ignore the whole line", () => {
+  it("the lines have Secure over https only, since browsers ignore Secure lines over http", () => {
     for (const line of linesAt("https://app.example.test")) expect(line).toMatch(/; Secure$/);
     for (const line of linesAt("http://localhost:3000", "/bff/user")) expect(line).not.toContain("Secure");
   });
 
-  it("are built only up to the size limit, of a million combinations", () => {
+  it("only lines up to the size limit are built, out of a million combinations", () => {
     let made = 0;
     const name = { toString: () => `__Host-Http-login-${++made}` } as unknown as string;
     const expire = createCookieCleanup({ publicOrigin: "https://a.b.c.d.example.test" });

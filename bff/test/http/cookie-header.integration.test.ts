@@ -1,4 +1,4 @@
-// K10: a planted Cookie header never selects another user's session and never locks a user out: every
+// Cookie tossing: a planted Cookie header never selects another user's session and never locks a user out: every
 // shape of the header at every place that reads one.
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -6,7 +6,7 @@ import { connect, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LOGOUT_COOKIE, SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { newSessionId } from "../../src/session/session.ts";
-import { parseAnswer, type RawAnswer } from "../proxy/gateway.ts";
+import { parseResponse, type RawResponse } from "../proxy/gateway.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { COOKIE_ROWS, type Outcome } from "../support/cookie-rows.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -15,7 +15,7 @@ import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/h
 let provider: HostileProvider;
 let gateway: TestGateway;
 let bob: { sessionId: string; bearer: string };
-/** What reached the upstream, oldest first. */
+/** Requests received by the upstream, oldest first. */
 const bearers: (string | undefined)[] = [];
 const upstream = createServer((request, response) => {
   bearers.push(request.headers.authorization);
@@ -55,8 +55,8 @@ const APP = ["X-CSRF: 1", "Sec-Fetch-Site: same-origin"];
 const NAVIGATION = ["Accept: text/html", "Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate"];
 const STREAM = ["Accept: text/event-stream", "Sec-Fetch-Site: same-origin"];
 
-/** Over a socket: no client library sends such headers. An event stream is read up to its first event. */
-function send(line: string, cookieLines: readonly string[], fields: readonly string[] = APP): Promise<RawAnswer> {
+/** Uses a raw socket, since client libraries do not send such headers. Event streams are read up to the first event. */
+function send(line: string, cookieLines: readonly string[], fields: readonly string[] = APP): Promise<RawResponse> {
   const { host, port } = new URL(gateway.origin);
   const head = [`${line} HTTP/1.1`, `Host: ${host}`, "Connection: close", ...fields];
   const bytes = [...head, ...cookieLines.map((each) => `Cookie: ${each}`), "", ""].join("\r\n");
@@ -67,7 +67,7 @@ function send(line: string, cookieLines: readonly string[], fields: readonly str
       raw += chunk;
       if (raw.includes("text/event-stream") && /\r\n\r\n[^]*\n\n/.test(raw)) socket.destroy();
     });
-    socket.on("close", () => resolve(parseAnswer(raw)));
+    socket.on("close", () => resolve(parseResponse(raw)));
     socket.on("error", reject);
   });
 }
@@ -80,17 +80,17 @@ const webSocket = () => [
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
-const userIn = ({ body }: RawAnswer) => {
+const userIn = ({ body }: RawResponse) => {
   const { user } = JSON.parse(body.slice(body.indexOf("{"), body.lastIndexOf("}") + 1)) as {
     user?: { sub: string } | null;
   };
   return user?.sub;
 };
 
-/** A duplicate is refused, and the response takes the planted cookie away without touching the browser's own. */
-function expectCleanup(answer: RawAnswer, name: string): void {
-  expect(answer.status).toBe(400);
-  const lines = answer.headers.get("set-cookie") ?? [];
+/** A duplicate is rejected; the response removes the planted cookie and keeps the browser's own. */
+function expectCleanup(response: RawResponse, name: string): void {
+  expect(response.status).toBe(400);
+  const lines = response.headers.get("set-cookie") ?? [];
   expect(lines.length).toBeGreaterThan(0);
   for (const line of lines) {
     expect(line).toMatch(new RegExp(`^(${name}=|=x); Path=/.*; Max-Age=0`));
@@ -101,11 +101,11 @@ function expectCleanup(answer: RawAnswer, name: string): void {
 describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
   const linesOf = (name: string, planted: string, own: string) => [header({ name, planted, own })].flat();
 
-  it("selects the browser's own session or none", async () => {
+  it("the header selects the browser's own session or none", async () => {
     const alice = await logIn("alice");
     const lines = linesOf(SESSION_COOKIE, bob.sessionId, alice);
     const before = bearers.length;
-    const answers = {
+    const responses = {
       user: await send("GET /bff/user", lines),
       api: await send("GET /api/x", lines),
       webSocket: await send("GET /api/ws", lines, webSocket()),
@@ -114,13 +114,14 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
     const arrived = bearers.slice(before);
     expect(arrived).not.toContain(bob.bearer);
     const expected = { own: [200, 200, 403, 200], none: [200, 401, 401, 401], duplicate: [400, 400, 400, 400] };
-    expect(Object.values(answers).map(({ status }) => status)).toEqual(expected[outcome]);
+    expect(Object.values(responses).map(({ status }) => status)).toEqual(expected[outcome]);
     expect(arrived).toHaveLength(outcome === "own" ? 2 : 0);
-    if (outcome === "duplicate") for (const answer of Object.values(answers)) expectCleanup(answer, SESSION_COOKIE);
-    else expect(userIn(answers.user)).toBe(outcome === "own" ? "alice" : undefined);
+    if (outcome === "duplicate")
+      for (const response of Object.values(responses)) expectCleanup(response, SESSION_COOKIE);
+    else expect(userIn(responses.user)).toBe(outcome === "own" ? "alice" : undefined);
   });
 
-  it("does not select the planted session where the browser has none", async () => {
+  it("the header does not select the planted session for a browser without a session", async () => {
     const lines = linesOf(SESSION_COOKIE, bob.sessionId, newSessionId());
     const before = bearers.length;
     const user = await send("GET /bff/user", lines);
@@ -131,46 +132,46 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
     if (stream.status === 200) expect(stream.body).toContain("session-ended");
   });
 
-  it("lets a logout end the browser's own session only", async () => {
+  it("a logout ends the browser's own session only", async () => {
     const alice = await logIn("alice");
-    const answer = await send("POST /bff/logout", linesOf(SESSION_COOKIE, bob.sessionId, alice), [
+    const response = await send("POST /bff/logout", linesOf(SESSION_COOKIE, bob.sessionId, alice), [
       ...APP,
       "Accept: application/json",
       "Content-Length: 0",
     ]);
-    expect(answer.status).toBe(outcome === "duplicate" ? 400 : 200);
+    expect(response.status).toBe(outcome === "duplicate" ? 400 : 200);
     const after = async (id: string) => userIn(await send("GET /bff/user", [`${SESSION_COOKIE}=${id}`]));
     expect(await after(bob.sessionId)).toBe("bob");
     expect(await after(alice)).toBe(outcome === "own" ? undefined : "alice");
   });
 
-  it("does not complete the attacker's login (login CSRF)", async () => {
+  it("a callback does not complete the attacker's login (login CSRF)", async () => {
     const attacker = testBrowser(gateway.origin);
     const callback = new URL(await attacker.loginAtProvider());
     const [[name, planted]] = [...attacker.cookies] as [[string, string]];
     const before = provider.counts.token;
     const lines = linesOf(name, planted, newSessionId());
-    const answer = await send(`GET ${callback.pathname}${callback.search}`, lines, NAVIGATION);
-    expect(answer.status).toBe(400);
+    const response = await send(`GET ${callback.pathname}${callback.search}`, lines, NAVIGATION);
+    expect(response.status).toBe(400);
     expect(provider.counts.token).toBe(before);
-    expect(answer.headers.get("set-cookie")?.join() ?? "").not.toContain(SESSION_COOKIE);
-    if (outcome === "duplicate") expectCleanup(answer, name);
+    expect(response.headers.get("set-cookie")?.join() ?? "").not.toContain(SESSION_COOKIE);
+    if (outcome === "duplicate") expectCleanup(response, name);
   });
 
-  it("completes the browser's own login only", async () => {
+  it("a callback completes the browser's own login only", async () => {
     provider.lies = {};
     const browser = testBrowser(gateway.origin);
     const callback = new URL(await browser.loginAtProvider());
     const [[name, own]] = [...browser.cookies] as [[string, string]];
     const target = callback.pathname + callback.search;
-    const answer = await send(`GET ${target}`, linesOf(name, newSessionId(), own), NAVIGATION);
-    const begins = (each: RawAnswer) => (each.headers.get("set-cookie")?.join() ?? "").includes(`${SESSION_COOKIE}=`);
-    expect([answer.status, begins(answer)]).toEqual(outcome === "own" ? [303, true] : [400, false]);
-    // The refusal has spent nothing: with its own cookie alone the browser gets in.
+    const response = await send(`GET ${target}`, linesOf(name, newSessionId(), own), NAVIGATION);
+    const begins = (each: RawResponse) => (each.headers.get("set-cookie")?.join() ?? "").includes(`${SESSION_COOKIE}=`);
+    expect([response.status, begins(response)]).toEqual(outcome === "own" ? [303, true] : [400, false]);
+    // The rejection used up nothing: the login completes with the browser's own cookie.
     if (outcome !== "own") expect(begins(await send(`GET ${target}`, [`${name}=${own}`], NAVIGATION))).toBe(true);
   });
 
-  it("does not lead a logout to the provider", async () => {
+  it("the planted cookie does not redirect a logout to the provider", async () => {
     const lines = linesOf(LOGOUT_COOKIE, "planted", "own");
     const { status, headers } = await send("GET /bff/logout/provider", lines, NAVIGATION);
     expect(status).toBe(outcome === "duplicate" ? 400 : 303);
@@ -186,7 +187,7 @@ it.each(["\x01", "\x0b", "\x0c", "\x1f", "\x7f"])("a control character (%j) sele
   expect(bearers).toHaveLength(before);
 });
 
-it("a duplicate gets a page with a link for a person, and is logged as a security event without values", async () => {
+it("a duplicate gets an error page with a link and is logged as a security event without cookie values", async () => {
   const twice = [`${SESSION_COOKIE}=${bob.sessionId}; ${SESSION_COOKIE}=x`];
   const page = await send("GET /deep/page?a=<b>", twice, NAVIGATION);
   expect(page.status).toBe(400);
@@ -204,6 +205,6 @@ it("a duplicate gets a page with a link for a person, and is logged as a securit
 });
 
 const OUTCOMES: Outcome[] = ["own", "none", "duplicate"];
-it("the table holds every outcome", () => {
+it("the table contains every outcome", () => {
   for (const each of OUTCOMES) expect(COOKIE_ROWS.filter((row) => row[2] === each).length).toBeGreaterThan(3);
 });

@@ -6,7 +6,7 @@ import { sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
 const ORIGIN = "https://app.test";
 const asked = (headers: Record<string, string>, method = "GET") => ({ method, headers }) as unknown as IncomingMessage;
 
-describe("which rule a path is under", () => {
+describe("the CSRF rule of a path", () => {
   test.each([
     ["/api", "fetch"],
     ["/api/x?y", "fetch"],
@@ -35,7 +35,7 @@ describe("which rule a path is under", () => {
   });
 });
 
-describe("the truth table for our app's own calls", () => {
+describe("the truth table of the rule fetch", () => {
   const sites = [undefined, "same-origin", "same-site", "cross-site", "none", "same-origin, same-origin", ""] as const;
   const origins = [
     undefined,
@@ -53,7 +53,7 @@ describe("the truth table for our app's own calls", () => {
   );
 
   test.each(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])(
-    "%s passes only same-origin with X-CSRF: 1",
+    "%s is accepted only same-origin with X-CSRF: 1",
     (method) => {
       for (const { site, origin, marker } of rows) {
         const headers: Record<string, string> = {};
@@ -84,7 +84,7 @@ describe("the truth table for our app's own calls", () => {
   });
 });
 
-describe("who may start a login", () => {
+describe("requests that may start a login", () => {
   test.each([
     [{}, "ok"],
     [{ "sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site" }, "ok"],
@@ -104,7 +104,7 @@ describe("who may start a login", () => {
   });
 });
 
-test("a forged request is 403, counted, logged as an event, and never reaches the upstream", async () => {
+test("a forged request gets 403, is counted and logged as a security event, and does not reach the upstream", async () => {
   const upstream = await startUpstream();
   const gateway = await startGateway({ upstreams: `/api=${upstream.origin}` });
   const forged = [
@@ -117,13 +117,13 @@ test("a forged request is 403, counted, logged as an event, and never reaches th
     "POST /bff/logout HTTP/1.1\r\nOrigin: null\r\nContent-Length: 0",
   ];
   for (const head of forged) {
-    const answer = await sendRaw(
+    const response = await sendRaw(
       gateway.port,
       `${head}\r\nHost: ${gateway.host}\r\n\r\n${head.includes("Length: 2") ? "xx" : ""}`,
     );
-    expect([head, answer.status]).toEqual([head, 403]);
-    expect(JSON.parse(answer.body)).toMatchObject({ code: "csrf_rejected" });
-    expect([...answer.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
+    expect([head, response.status]).toEqual([head, 403]);
+    expect(JSON.parse(response.body)).toMatchObject({ code: "csrf_rejected" });
+    expect([...response.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
   }
   expect(upstream.arrived).toEqual([]);
   expect(gateway.events("csrf_rejected")).toHaveLength(forged.length);

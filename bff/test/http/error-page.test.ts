@@ -7,7 +7,7 @@ const linksOf = (code: ErrorCode) =>
     ([, href, text]) => `${text}: ${href}`,
   );
 
-describe("an error page offers what can help", () => {
+describe("links of an error page", () => {
   const LOGIN = "/bff/login?returnTo=%2Fprofile";
   const HOME = "Go to the start page: /";
   test.each<[ErrorCode, string[]]>([

@@ -1,4 +1,4 @@
-// A proxy in front that speaks HTTP/1.0 (nginx before 1.29.7 by default) gets a response that names the cure.
+// HTTP/1.0 of a proxy in front (default of nginx before 1.29.7) gets a response that names the cure.
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,36 +22,36 @@ afterAll(async () => {
 describe("HTTP/1.0 on the public listener", () => {
   const host = () => `Host: ${new URL(gateway.origin).host}\r\n`;
   test.each<[name: string, head: () => string]>([
-    ["a page, as nginx sends it by default", () => `GET / HTTP/1.0\r\n${host()}Connection: close\r\n\r\n`],
-    ["a page without Host", () => "GET / HTTP/1.0\r\n\r\n"],
+    ["a navigation through nginx with default settings", () => `GET / HTTP/1.0\r\n${host()}Connection: close\r\n\r\n`],
+    ["a request without Host", () => "GET / HTTP/1.0\r\n\r\n"],
     ["another Host", () => "GET / HTTP/1.0\r\nHost: evil.test\r\n\r\n"],
     ["keep-alive", () => `GET /bff/user HTTP/1.0\r\n${host()}Connection: keep-alive\r\n\r\n`],
-    ["a call of an API", () => `GET /api/x HTTP/1.0\r\n${host()}X-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\n\r\n`],
+    ["an API request", () => `GET /api/x HTTP/1.0\r\n${host()}X-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\n\r\n`],
     ["a body", () => `POST /api/x HTTP/1.0\r\n${host()}Content-Length: 2\r\n\r\nxx`],
     ["a back-channel logout", () => `POST /bff/backchannel-logout HTTP/1.0\r\nContent-Length: 0\r\n\r\n`],
     ["absolute-form", () => `GET http://evil.test/ HTTP/1.0\r\n\r\n`],
   ])("%s gets 505 and the cure", async (_name, head) => {
-    const answer = await sendRaw(Number(new URL(gateway.origin).port), head());
-    expect(answer.status).toBe(505);
-    expect(JSON.parse(answer.body)).toMatchObject({
+    const response = await sendRaw(Number(new URL(gateway.origin).port), head());
+    expect(response.status).toBe(505);
+    expect(JSON.parse(response.body)).toMatchObject({
       status: 505,
       code: "http_version_not_supported",
       detail: expect.stringContaining("nginx: proxy_http_version 1.1;"),
     });
-    expect(answer.headers.get("cache-control")).toEqual(["no-store"]);
+    expect(response.headers.get("cache-control")).toEqual(["no-store"]);
     expect(upstream.arrived).toEqual([]);
     expect(gateway.events("request_rejected").at(-1)?.["reason"]).toContain("proxy_http_version 1.1");
   });
 
-  test("a navigation to a page of the gateway gets the cure as a page", async () => {
+  test("a navigation to /bff/login gets an error page that names the cure", async () => {
     const head = `GET /bff/login HTTP/1.0\r\n${host()}Accept: text/html\r\n\r\n`;
-    const answer = await sendRaw(Number(new URL(gateway.origin).port), head);
-    expect([answer.status, answer.headers.get("content-type")]).toEqual([505, ["text/html; charset=utf-8"]]);
-    expect(answer.body).toContain("proxy_http_version 1.1;");
+    const response = await sendRaw(Number(new URL(gateway.origin).port), head);
+    expect([response.status, response.headers.get("content-type")]).toEqual([505, ["text/html; charset=utf-8"]]);
+    expect(response.body).toContain("proxy_http_version 1.1;");
   });
 });
 
-test("HTTP/1.0 on the management listener is served: health checks of load balancers use it", async () => {
+test("the management listener accepts HTTP/1.0, which health checks of load balancers use", async () => {
   const metrics = { scrape: async () => "", contentType: "text/plain" };
   const server = createManagementServer({ application: "shop", metrics, checks: [], isDraining: () => false });
   server.listen(0, "127.0.0.1");

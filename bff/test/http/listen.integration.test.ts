@@ -1,4 +1,4 @@
-// Each listener names its own settings when its address cannot be used, in one process and in several.
+// Errors at bind time name the setting of the listener, with one and with several workers.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
@@ -75,7 +75,7 @@ describe.each(processes)("in %s", (_name, common) => {
       /^MANAGEMENT_PORT \d+ is taken by another process\. Stop that one, or set another MANAGEMENT_PORT/,
     ],
   ])(
-    "a wrong %s ends the process with one sentence about it",
+    "an unusable %s ends the process with one sentence",
     async (_setting, env, rule) => {
       const { code, output } = await run({ ...common, ...env() });
       expect(code).toBe(1);
@@ -85,7 +85,7 @@ describe.each(processes)("in %s", (_name, common) => {
   );
 });
 
-// Root may bind every port, so the process cannot show these everywhere.
+// Not reproducible as root, which may bind every port.
 test.each([
   ["EACCES", { host: "0.0.0.0", port: 443 }, /PORT 443 is not allowed for this user \(EACCES\)\. Set one from 1024 up/],
   ["EAFNOSUPPORT", { host: "::1", port: 3000 }, /HOST "::1" is not an address of this machine/],

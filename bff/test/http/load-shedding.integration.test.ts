@@ -1,4 +1,4 @@
-// Overload: bounded, refused quickly, and no reason to stay logged in.
+// Load shedding: limits on waiting requests and connections; logouts are always admitted.
 import { once } from "node:events";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { createServer, type ServerResponse } from "node:http";
@@ -9,7 +9,7 @@ import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 let system: TestSystem;
 let sockets: SocketUpstream;
-/** Requests that the upstream has not answered yet. */
+/** Requests whose response the upstream has not sent yet. */
 const held: ServerResponse[] = [];
 const upstream = createServer((request, response) => {
   if (request.url?.startsWith("/stream") === true)
@@ -37,9 +37,9 @@ afterAll(async () => {
   upstream.close();
 });
 
-const answerHeld = () => held.splice(0).forEach((response) => response.end("{}"));
+const respondToHeld = () => held.splice(0).forEach((response) => response.end("{}"));
 
-it("refuses what comes beyond the bound at once, still ends sessions, and goes on when it is over", async () => {
+it("requests beyond the limit get 503 at once, logouts are admitted, and requests succeed after the overload", async () => {
   const [browser, leaver, other] = [system.browser(), system.browser(), system.browser("admin")];
   for (const each of [browser, leaver, other]) await each.login();
   const cookie = browser.cookies.get(SESSION_COOKIE);
@@ -62,14 +62,14 @@ it("refuses what comes beyond the bound at once, still ends sessions, and goes o
   const told = await fetch(`${system.gateway.origin}/bff/backchannel-logout`, { method: "POST", body });
   expect(told.status).toBe(200);
 
-  answerHeld();
+  respondToHeld();
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   expect((await browser.fetch("/bff/user")).status).toBe(200);
   expect(browser.cookies.get(SESSION_COOKIE)).toBe(cookie);
-  expect((await other.fetch("/bff/user").then((answer) => answer.json())) as object).toMatchObject({ user: null });
+  expect((await other.fetch("/bff/user").then((response) => response.json())) as object).toMatchObject({ user: null });
 });
 
-it("counts no stream that has begun: they may be many", async () => {
+it("open event streams do not count", async () => {
   const browser = system.browser();
   await browser.login();
   const left = new AbortController();
@@ -86,7 +86,7 @@ it("counts no stream that has begun: they may be many", async () => {
   left.abort();
 });
 
-it("counts no WebSocket that is open: they may be many as well", async () => {
+it("open WebSockets do not count", async () => {
   const browser = system.browser();
   await browser.login();
   const { host } = new URL(system.gateway.config.publicOrigin);
@@ -102,8 +102,8 @@ it("counts no WebSocket that is open: they may be many as well", async () => {
 });
 
 it.each([
-  ["a form that anybody may send", "/bff/backchannel-logout", false],
-  ["an upload of one user", "/api/upload", true],
+  ["a back-channel logout form", "/bff/backchannel-logout", false],
+  ["an upload", "/api/upload", true],
 ])("counts none that waits for its own browser: %s, slowly", async (_what, path, isLoggedIn) => {
   const [browser, slow] = [system.browser(), system.browser()];
   for (const each of [browser, slow]) await each.login();
@@ -122,15 +122,15 @@ it.each([
     const sender = connect(Number(port), "127.0.0.1").on("error", () => undefined);
     senders.push(sender);
     sender.write(`${lines.join("\r\n")}\r\n\r\nl`);
-    // One after the other: what has come and was not looked at yet waits for us.
+    // Sequential, so that each request has been counted before the next one.
     if (isLoggedIn) await expect.poll(() => held.length).toBe(count);
     expect((await browser.fetch("/bff/user")).status).toBe(200);
   }
   for (const sender of senders) sender.destroy();
-  answerHeld();
+  respondToHeld();
 });
 
-it("holds so many connections and no more, and says so", async () => {
+it("connections beyond MAX_CONNECTIONS are dropped and logged", async () => {
   const { port } = new URL(system.gateway.origin);
   const sockets = Array.from({ length: 60 }, () => connect(Number(port), "127.0.0.1").on("error", () => undefined));
   await expect
@@ -141,7 +141,7 @@ it("holds so many connections and no more, and says so", async () => {
   await expect
     .poll(() =>
       fetch(system.gateway.origin).then(
-        (answer) => answer.status,
+        (response) => response.status,
         () => 0,
       ),
     )

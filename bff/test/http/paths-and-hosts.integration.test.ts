@@ -1,10 +1,9 @@
-// One question per table, asked of the real gateway: which part serves this path, is this the public origin's host,
-// which address does this request come from.
+// Tables for path routing, host matching and client addresses, tested on a running gateway.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sendRaw, startUpstream, type RawAnswer, type TestUpstream } from "../proxy/gateway.ts";
+import { sendRaw, startUpstream, type RawResponse, type TestUpstream } from "../proxy/gateway.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 const CLIENT = { issuer: "https://id.test", clientId: "app", clientSecret: "a-client-secret-of-the-tests" };
@@ -39,10 +38,10 @@ afterAll(async () => {
   upstream.stop();
 });
 
-const ask = (line: string, headers: string[]): Promise<RawAnswer> =>
+const ask = (line: string, headers: string[]): Promise<RawResponse> =>
   sendRaw(port, `${line} HTTP/1.1\r\nHost: ${host}\r\n${headers.join("\r\n")}\r\nConnection: close\r\n\r\n`);
 
-describe("a path that only begins like one of the gateway's belongs to the app", () => {
+describe("a path that only shares its beginning with /api or /bff is served by the SPA", () => {
   test.each([
     "/api-keys",
     "/apis",
@@ -72,16 +71,16 @@ describe("a path that only begins like one of the gateway's belongs to the app",
   ])("%s", async (path) => {
     const arrived = upstream.arrived.length;
     for (const site of ["none", "cross-site", "same-site"]) {
-      const answer = await ask(`GET ${path}`, [`Sec-Fetch-Site: ${site}`, ...NAVIGATION.slice(1)]);
-      expect([site, answer.status, answer.body]).toEqual([site, 200, PAGE]);
-      expect(answer.headers.get("content-security-policy")?.[0]).toContain("script-src 'self'");
+      const response = await ask(`GET ${path}`, [`Sec-Fetch-Site: ${site}`, ...NAVIGATION.slice(1)]);
+      expect([site, response.status, response.body]).toEqual([site, 200, PAGE]);
+      expect(response.headers.get("content-security-policy")?.[0]).toContain("script-src 'self'");
     }
     expect((await ask(`POST ${path}`, [...NAVIGATION, "Content-Length: 0"])).status).toBe(405);
     expect(upstream.arrived.length).toBe(arrived);
   });
 });
 
-describe("a path of the gateway's own", () => {
+describe("a path below /api or /bff", () => {
   test.each([
     "/bff",
     "/bff/",
@@ -117,9 +116,9 @@ describe("a path of the gateway's own", () => {
     expect(upstream.arrived.slice(arrived).map(({ url }) => url)).toEqual(target === undefined ? [] : [target]);
   });
 
-  // Another parser could read them as /api/…, so the strict rules apply.
+  // Other parsers could read them as /api/…: the strict rules apply.
   test.each(["/api%2fx", "/api%5cx", "/api;x/y", "/api\\x", "/bff%2fuser", "/API/..;/x", "/api%2e"])(
-    "%s is refused as ambiguous",
+    "%s is rejected as ambiguous",
     async (path) => {
       const arrived = upstream.arrived.length;
       expect((await ask(`GET ${path}`, NAVIGATION)).status).toBe(400);
@@ -201,7 +200,7 @@ describe("the Host of the public origin", () => {
 
   describe.each(rows)("%s", (publicOrigin, same, dotted, other) => {
     let own: TestGateway;
-    const send = (line: string, name: string, headers: string[] = []): Promise<RawAnswer> => {
+    const send = (line: string, name: string, headers: string[] = []): Promise<RawResponse> => {
       const head = [`${line} HTTP/1.1`, `Host: ${name}`, ...headers, "Connection: close"].join("\r\n");
       return sendRaw(Number(new URL(own.origin).port), `${head}\r\n\r\n`);
     };
@@ -215,10 +214,13 @@ describe("the Host of the public origin", () => {
       expect((await send("GET /bff/user", name, OWN_FETCH)).status).toBe(200);
     });
 
-    test.each(dotted)("%j is redirected, and refused for everything but a safe navigation", async (name) => {
-      const answer = await send("GET /users/jane.doe?a=b&c", name, NAVIGATION);
-      expect([answer.status, answer.headers.get("location")]).toEqual([308, [`${publicOrigin}/users/jane.doe?a=b&c`]]);
-      expect(answer.headers.has("set-cookie")).toBe(false);
+    test.each(dotted)("%j is redirected for navigations and rejected for other requests", async (name) => {
+      const response = await send("GET /users/jane.doe?a=b&c", name, NAVIGATION);
+      expect([response.status, response.headers.get("location")]).toEqual([
+        308,
+        [`${publicOrigin}/users/jane.doe?a=b&c`],
+      ]);
+      expect(response.headers.has("set-cookie")).toBe(false);
       expect((await send("HEAD /", name, NAVIGATION)).status).toBe(308);
       expect((await send("GET /", name, ["Accept: text/html"])).status).toBe(308);
       expect((await send("GET /bff/user", name, OWN_FETCH)).status).toBe(421);
@@ -231,19 +233,19 @@ describe("the Host of the public origin", () => {
     });
 
     test.each(other)("%j is another host: 421", async (name) => {
-      const answer = await send("GET /", name, NAVIGATION);
-      expect([answer.status, answer.headers.has("location")]).toEqual([421, false]);
+      const response = await send("GET /", name, NAVIGATION);
+      expect([response.status, response.headers.has("location")]).toEqual([421, false]);
     });
   });
 
-  test("an Origin is compared exactly, because browsers always write it in its one canonical form", async () => {
+  test("Origin is compared exactly with its canonical form", async () => {
     const from = (origin: string) => ask("GET /bff/user", [`Origin: ${origin}`, "X-CSRF: 1"]);
     expect((await from(gateway.origin)).status).toBe(200);
     for (const origin of ["null", gateway.origin.toUpperCase(), `${gateway.origin}/`, `http://localhost.:${port}`])
       expect([origin, (await from(origin)).status]).toEqual([origin, 403]);
   });
 
-  test("X-Forwarded-Host and Forwarded change nothing", async () => {
+  test("X-Forwarded-Host and Forwarded do not affect the host check", async () => {
     const headers = ["X-Forwarded-Host: evil.test", "Forwarded: for=203.0.113.9;host=evil.test"];
     expect((await ask("GET /", [...NAVIGATION, ...headers])).status).toBe(200);
     await ask("GET /api/x", [...OWN_FETCH, ...headers]);
@@ -252,7 +254,7 @@ describe("the Host of the public origin", () => {
   });
 });
 
-describe("the client's address behind trusted proxies", () => {
+describe("the client address behind trusted proxies", () => {
   test.each<[forwarded: string | string[], address: string]>([
     ["203.0.113.7:51234", "203.0.113.7"],
     ["[2001:db8::1]:443", "2001:db8::1"],

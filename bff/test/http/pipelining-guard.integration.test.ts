@@ -1,4 +1,4 @@
-// Requests that are sent ahead on a connection, which no browser does: what they may hold, and for how long.
+// HTTP pipelining: pipelined requests wait for their turn, hold no resources and are limited in number.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
@@ -8,7 +8,7 @@ import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 let system: TestSystem;
-/** Answers of the upstream that are still open, by their path. */
+/** Open responses of the upstream by path. */
 const open = new Map<ServerResponse, string>();
 const upstream = createServer((request, response) => {
   open.set(response, request.url ?? "");
@@ -35,13 +35,13 @@ const requestFor = (path: string) =>
   `GET ${path} HTTP/1.1\r\nHost: ${new URL(system.gateway.config.publicOrigin).host}\r\nSec-Fetch-Site: same-origin\r\nX-CSRF: 1\r\n` +
   `Cookie: ${SESSION_COOKIE}=${randomBytes(32).toString("base64url")}\r\n\r\n`;
 
-/** Sends them all at once, and leaves when the upstream has been asked for the first. */
+/** Sends all requests at once and disconnects when the first has reached the upstream. */
 async function sendAndLeave(paths: readonly string[]): Promise<void> {
   const socket = connect(target());
   await once(socket, "connect");
   socket.write(paths.map(requestFor).join(""));
   await expect.poll(() => [...open.values()]).toContain(paths[0]!.slice("/api".length));
-  // Answered behind all of them, so they have been read.
+  // Its response follows all others, so all have been read.
   expect(await statusOf("/bff/user")).toBe("200");
   socket.destroy();
 }
@@ -60,17 +60,17 @@ function read(socket: Socket): () => string {
   return () => text;
 }
 
-it("event streams asked for behind an open answer take no place after their browser has left", async () => {
+it("pipelined event streams acquire no quota after their browser has disconnected", async () => {
   await sendAndLeave(["/api/slow", ...Array.from({ length: 12 }, () => "/bff/events")]);
   expect(await statusOf("/bff/events")).toBe("200");
 });
 
-it("no upstream is asked for an answer that its browser left before its turn", async () => {
+it("a pipelined request whose browser disconnects before its turn does not reach the upstream", async () => {
   await sendAndLeave(["/api/first", "/api/second", "/api/third"]);
   await expect.poll(() => [...open.values()]).toEqual([]);
 });
 
-it("a request that was sent ahead is answered in its turn", async () => {
+it("a pipelined request is handled after the previous response", async () => {
   const socket = connect(target());
   const text = read(socket);
   socket.write(requestFor("/api/a") + requestFor("/bff/user") + requestFor("/api/b"));
@@ -82,7 +82,7 @@ it("a request that was sent ahead is answered in its turn", async () => {
   socket.destroy();
 });
 
-it("a connection that sends ahead without end is closed", async () => {
+it("a connection with too many pipelined requests is closed", async () => {
   const socket = connect(target());
   socket.on("error", () => {}).write(requestFor("/api/slow") + requestFor("/bff/user").repeat(40));
   await once(socket.resume(), "close");

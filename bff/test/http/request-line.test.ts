@@ -1,4 +1,4 @@
-// The one log line that is not written by the log library says what the library would have said.
+// The hand-written request log line equals the line that pino would write.
 import { expect, it } from "vitest";
 import { createLog, type RequestLine } from "../../src/logging/log.ts";
 
@@ -24,19 +24,19 @@ function linesOf(line: RequestLine): unknown[] {
 }
 
 it.each<[string, Partial<RequestLine>]>([
-  ["a usual request", {}],
-  ["a refusal", { status: 403, code: "csrf_rejected", reason: "no X-CSRF header" }],
+  ["an ordinary request", {}],
+  ["a rejected request", { status: 403, code: "csrf_rejected", reason: "no X-CSRF header" }],
   ["a path that would end the string", { path: '/api/","level":60,"x":"' }],
   ["a path that would end the line", { path: '/api/\n{"level":60}' }],
   ["backslashes and control characters", { path: "/api/\\u0000\\\u0000\u001f\u007f" }],
-  ["what is not ASCII", { path: "/api/ä\u2028€😀\ud800", method: "GÉT" }],
+  ["non-ASCII characters", { path: "/api/ä\u2028€😀\ud800", method: "GÉT" }],
   ["empty text", { clientAddress: "", path: "" }],
 ])("%s is written as the library writes it", (_name, change) => {
   const [ours, theirs] = linesOf({ ...usual, ...change });
   expect(ours).toEqual(theirs);
 });
 
-it("is silent where the level says so", () => {
+it("no line is written if the log level is above info", () => {
   const written: string[] = [];
   createLog("warn", { write: (text: string) => void written.push(text) }).request(usual);
   expect(written).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { inspectTarget } from "../../src/http/request-target.ts";
 
-describe("targets that pass", () => {
+describe("accepted targets", () => {
   test.each([
     "/",
     "/api",
@@ -26,7 +26,7 @@ describe("targets that pass", () => {
   });
 });
 
-describe("targets that are refused", () => {
+describe("rejected targets", () => {
   test.each([
     ["http://evil.test/api/me", "target is not origin-form"],
     ["HTTP://evil.test/api/me", "target is not origin-form"],
@@ -99,7 +99,7 @@ describe("targets that are refused", () => {
   });
 });
 
-test("hostile targets of the longest length are judged in no time", () => {
+test("hostile targets of maximum length are checked in linear time", () => {
   const hostile = [
     "%25".repeat(2_700),
     "%2525".repeat(1_600),

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   BEARER,
-  parseAnswer,
+  parseResponse,
   sendRaw,
   startGateway,
   startUpstream,
@@ -25,22 +25,22 @@ afterAll(async () => {
   upstream.stop();
 });
 
-/** The request must not reach the upstream, and must leave a security event behind. */
+/** Expects that the request did not reach the upstream and was logged as a security event. */
 async function expectRefused(bytes: string, status: number, event = "request_rejected"): Promise<void> {
   const before = { arrived: upstream.arrived.length, events: gateway.events(event).length };
-  const answer = await sendRaw(gateway.port, bytes);
-  expect([answer.status, answer.raw.slice(0, 40)]).toEqual([status, expect.any(String)]);
-  expect(JSON.parse(answer.body || "{}")).toMatchObject(bytes.startsWith("HEAD") ? {} : { status });
-  expect(answer.raw).not.toContain(BEARER);
+  const response = await sendRaw(gateway.port, bytes);
+  expect([response.status, response.raw.slice(0, 40)]).toEqual([status, expect.any(String)]);
+  expect(JSON.parse(response.body || "{}")).toMatchObject(bytes.startsWith("HEAD") ? {} : { status });
+  expect(response.raw).not.toContain(BEARER);
   expect(upstream.arrived.length).toBe(before.arrived);
   expect(gateway.events(event).length).toBe(before.events + 1);
   expect(gateway.events(event).at(-1)?.["reason"]).toEqual(expect.any(String));
 }
 
-describe("what Node's parser lets through and we refuse", () => {
+describe("requests that Node's parser accepts and request validation rejects", () => {
   const rows: [name: string, bytes: () => string, status: number][] = [
     ["two Hosts", () => `GET /api/me HTTP/1.1\r\n${own}Host: evil.test\r\n\r\n`, 400],
-    ["two Hosts, ours last", () => `GET /api/me HTTP/1.1\r\nhost: evil.test\r\n${own}\r\n`, 400],
+    ["two Hosts, the public host last", () => `GET /api/me HTTP/1.1\r\nhost: evil.test\r\n${own}\r\n`, 400],
     ["HTTP/1.1 without Host", () => `GET /api/me HTTP/1.1\r\n\r\n`, 400],
     ["an empty Host", () => `GET /api/me HTTP/1.1\r\nHost:\r\n\r\n`, 421],
     [
@@ -54,12 +54,12 @@ describe("what Node's parser lets through and we refuse", () => {
       421,
     ],
     ["a foreign Host", () => `GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n`, 421],
-    ["a Host that ends like ours", () => `GET / HTTP/1.1\r\nHost: evil${gateway.host}\r\n\r\n`, 421],
-    ["a Host that begins like ours", () => `GET / HTTP/1.1\r\nHost: ${gateway.host}.evil.test\r\n\r\n`, 421],
+    ["a Host with the public host as suffix", () => `GET / HTTP/1.1\r\nHost: evil${gateway.host}\r\n\r\n`, 421],
+    ["a Host with the public host as prefix", () => `GET / HTTP/1.1\r\nHost: ${gateway.host}.evil.test\r\n\r\n`, 421],
     ["HTTP/1.0 without Host", () => `GET /api/me HTTP/1.0\r\n\r\n`, 505],
     ["HTTP/1.0 with Host", () => `GET /api/me HTTP/1.0\r\n${own}\r\n`, 505],
     ["absolute-form", () => `GET http://evil.test/api/me HTTP/1.1\r\n${own}\r\n`, 400],
-    ["absolute-form with our own name", () => `GET http://${gateway.host}/api/me HTTP/1.1\r\n${own}\r\n`, 400],
+    ["absolute-form with the public host", () => `GET http://${gateway.host}/api/me HTTP/1.1\r\n${own}\r\n`, 400],
     ["// as authority (CVE-2026-26205)", () => `GET //evil.test/api/me HTTP/1.1\r\n${own}\r\n`, 400],
     ["/\\ as authority", () => `GET /\\evil.test/api/me HTTP/1.1\r\n${own}\r\n`, 400],
     ["// inside /api (CVE-2026-26205)", () => `GET /api//admin/x HTTP/1.1\r\n${own}\r\n`, 400],
@@ -100,27 +100,27 @@ describe("what Node's parser lets through and we refuse", () => {
     await expectRefused(bytes(), status);
   });
 
-  test("our session cookie twice is refused as tossing (F11c)", async () => {
+  test("a duplicate session cookie is rejected (cookie tossing)", async () => {
     const cookie = "__Host-Http-session=evil; a=b; __Host-Http-session=real";
     await expectRefused(`GET /api/me HTTP/1.1\r\n${own}Cookie: ${cookie}\r\n\r\n`, 400, "cookie_rejected");
     const twoLines = "Cookie: __Host-Http-session=evil\r\nCookie: __Host-Http-session=real\r\n";
     await expectRefused(`GET /api/me HTTP/1.1\r\n${own}${twoLines}\r\n`, 400, "cookie_rejected");
   });
 
-  test("a foreign cookie that only mentions our name passes", async () => {
+  test("a foreign cookie whose value contains the session cookie's name is accepted", async () => {
     const cookie = "a=__Host-Http-session=; __Host-Http-session=real; x__Host-Http-session=1";
     expect((await sendRaw(gateway.port, `GET /api/me HTTP/1.1\r\n${own}Cookie: ${cookie}\r\n\r\n`)).status).toBe(200);
   });
 
-  test("HTTP/0.9 gets no answer from an upstream", async () => {
+  test("HTTP/0.9 does not reach the upstream", async () => {
     const before = upstream.arrived.length;
-    const answer = await sendRaw(gateway.port, "GET /api/me\r\n\r\n");
-    expect([400, 505]).toContain(answer.status);
+    const response = await sendRaw(gateway.port, "GET /api/me\r\n\r\n");
+    expect([400, 505]).toContain(response.status);
     expect(upstream.arrived.length).toBe(before);
   });
 });
 
-describe("what Node's parser refuses stays refused, as a problem with security headers", () => {
+describe("requests that Node's parser rejects get a problem with security headers", () => {
   test.each([
     [
       "length and chunks",
@@ -138,7 +138,11 @@ describe("what Node's parser refuses stays refused, as a problem with security h
       "POST /api/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
       400,
     ],
-    ["two lengths", "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400],
+    [
+      "two Content-Length headers",
+      "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+      400,
+    ],
     ["a signed length", "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx", 400],
     ["a bare LF", "GET /api/x HTTP/1.1\nHost: a\n\n", 400],
     ["NUL in a header", "GET /api/x HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400],
@@ -150,17 +154,17 @@ describe("what Node's parser refuses stays refused, as a problem with security h
     ["20 kB of header", `GET /api/x HTTP/1.1\r\nHost: a\r\nX: ${"a".repeat(20_000)}\r\n\r\n`, 431],
   ])("%s", async (_name, bytes, status) => {
     const before = upstream.arrived.length;
-    const answer = await sendRaw(gateway.port, bytes);
-    expect(answer.status).toBe(status);
+    const response = await sendRaw(gateway.port, bytes);
+    expect(response.status).toBe(status);
     expect(upstream.arrived.length).toBe(before);
-    expect(answer.headers.get("x-content-type-options")).toEqual(["nosniff"]);
-    expect(answer.headers.get("content-security-policy")?.[0]).toContain("frame-ancestors 'none'");
-    expect(answer.headers.get("connection")).toEqual(["close"]);
-    if (answer.headers.get("content-type")?.[0]?.startsWith("application/problem+json") === true)
-      expect(JSON.parse(answer.body)).toMatchObject({ code: "request_malformed", status });
+    expect(response.headers.get("x-content-type-options")).toEqual(["nosniff"]);
+    expect(response.headers.get("content-security-policy")?.[0]).toContain("frame-ancestors 'none'");
+    expect(response.headers.get("connection")).toEqual(["close"]);
+    if (response.headers.get("content-type")?.[0]?.startsWith("application/problem+json") === true)
+      expect(JSON.parse(response.body)).toMatchObject({ code: "request_malformed", status });
   });
 
-  test("garbage behind an answer that is under way does not put a second head into its body", async () => {
+  test("invalid bytes behind a response in progress do not write a second head into its body", async () => {
     let endResponse = () => {};
     const slow = await startUpstream((_request, response) => {
       response.writeHead(200, { "Content-Length": "10" }).write("first");
@@ -181,26 +185,26 @@ describe("what Node's parser refuses stays refused, as a problem with security h
   });
 });
 
-describe("the public origin's name", () => {
-  test("a person on another loopback name is sent to the public origin, same path and query", async () => {
-    const answer = await sendRaw(
+describe("the host of the public origin", () => {
+  test("a navigation by another loopback name is redirected to the public origin with path and query", async () => {
+    const response = await sendRaw(
       gateway.port,
       `GET /deep/page?a=b HTTP/1.1\r\nHost: localhost:${gateway.port}\r\nAccept: text/html\r\n\r\n`,
     );
-    expect(answer.status).toBe(307);
-    expect(answer.headers.get("location")).toEqual([`http://${gateway.host}/deep/page?a=b`]);
-    expect(answer.headers.get("content-security-policy")).toBeDefined();
+    expect(response.status).toBe(307);
+    expect(response.headers.get("location")).toEqual([`http://${gateway.host}/deep/page?a=b`]);
+    expect(response.headers.get("content-security-policy")).toBeDefined();
   });
 
   test.each(["//evil.test/", "/\\evil.test/", "http://evil.test/"])(
-    "the redirect cannot be opened by %s",
+    "the redirect to the public origin is no open redirect for %s",
     async (target) => {
-      const answer = await sendRaw(
+      const response = await sendRaw(
         gateway.port,
         `GET ${target} HTTP/1.1\r\nHost: localhost:${gateway.port}\r\nAccept: text/html\r\n\r\n`,
       );
-      expect(answer.status).toBe(400);
-      expect(answer.headers.has("location")).toBe(false);
+      expect(response.status).toBe(400);
+      expect(response.headers.has("location")).toBe(false);
     },
   );
 
@@ -208,28 +212,28 @@ describe("the public origin's name", () => {
     ["a fetch", `GET /bff/user HTTP/1.1\r\nHost: localhost:1\r\nAccept: */*\r\nSec-Fetch-Dest: empty\r\n\r\n`],
     ["a POST", `POST /bff/logout HTTP/1.1\r\nHost: localhost:1\r\nAccept: text/html\r\n\r\n`],
     ["a page under /api", `GET /api/x HTTP/1.1\r\nHost: localhost:1\r\nAccept: text/html\r\n\r\n`],
-  ])("%s on another loopback name is told that the name is wrong", async (_name, bytes) => {
+  ])("%s by another loopback name gets 421", async (_name, bytes) => {
     expect((await sendRaw(gateway.port, bytes)).status).toBe(421);
   });
 
-  test("a public origin that is not loopback redirects nobody", async () => {
+  test("a public origin that is not loopback sends no redirect", async () => {
     const remote = await startGateway({ publicOrigin: "https://app.test" });
-    const answer = await sendRaw(
+    const response = await sendRaw(
       remote.port,
       `GET / HTTP/1.1\r\nHost: localhost:${remote.port}\r\nAccept: text/html\r\n\r\n`,
     );
-    expect(answer.status).toBe(421);
+    expect(response.status).toBe(421);
     await remote.stop();
   });
 
-  test("the provider may call the back channel by any name, and offer h2c", async () => {
+  test("back-channel logout accepts any Host and an h2c offer", async () => {
     const bytes =
       "POST /bff/backchannel-logout HTTP/1.1\r\nHost: gateway.internal:3000\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 0\r\n\r\n";
     expect((await sendRaw(gateway.port, bytes)).status).toBe(404);
   });
 });
 
-test("answers to pipelined requests keep their order", async () => {
+test("responses to pipelined requests keep their order", async () => {
   const bytes = `GET /api/1 HTTP/1.1\r\n${own}\r\nGET /api/../x HTTP/1.1\r\n${own}\r\nGET /api/3 HTTP/1.1\r\n${own}Connection: close\r\n\r\n`;
   const socket = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
   let raw = "";
@@ -238,5 +242,5 @@ test("answers to pipelined requests keep their order", async () => {
   await once(socket, "close");
   const statuses = [...raw.matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => match[1]);
   expect(statuses).toEqual(["200", "400", "200"]);
-  expect(parseAnswer(raw).status).toBe(200);
+  expect(parseResponse(raw).status).toBe(200);
 });

@@ -23,7 +23,7 @@ let gateway: TestGateway;
 let spaRoot: string;
 let hasReadHalf = false;
 
-/** Routes that fail in every way that a route can. */
+/** Routes that fail in different ways. */
 async function routes(ctx: Context, next: Next): Promise<void> {
   const fail = (error: unknown) => {
     ctx.set("Set-Cookie", "__Host-Http-session=; Max-Age=0");
@@ -89,7 +89,7 @@ afterAll(async () => {
   rmSync(spaRoot, { recursive: true });
 });
 
-describe("every answer carries the security headers, whoever wrote it", () => {
+describe("security headers are on every response", () => {
   const own =
     (line: string, extra: string[] = []) =>
     () =>
@@ -97,11 +97,11 @@ describe("every answer carries the security headers, whoever wrote it", () => {
   const rows: [name: string, bytes: () => string, status: number][] = [
     ["the app", own("GET /"), 200],
     ["a deep link", own("GET /profile"), 200],
-    ["the app's head", own("HEAD /"), 200],
+    ["HEAD of the app", own("HEAD /"), 200],
     ["an asset", own("GET /assets/app-1234.js"), 200],
     ["a missing asset", own("GET /assets/none.js"), 404],
     ["a POST to the app", own("POST /", ["Content-Length: 0"]), 405],
-    ["an API answer", own("GET /api/200"), 200],
+    ["an API response", own("GET /api/200"), 200],
     ["an API 204", own("GET /api/204"), 204],
     ["an API 304", own("GET /api/304"), 304],
     ["an API 404", own("GET /api/404"), 404],
@@ -110,13 +110,13 @@ describe("every answer carries the security headers, whoever wrote it", () => {
     ["a route", own("GET /bff/user"), 200],
     ["a route that fails", own("GET /bff/fault"), 500],
     ["a Koa error", own("GET /bff/http-error"), 400],
-    ["a bare status", own("GET /bff/bare"), 405],
+    ["an error status without a body", own("GET /bff/bare"), 405],
     ["an unknown route", own("GET /bff/none"), 404],
     ["an error page", own("GET /bff/login", ["Accept: text/html", "Sec-Fetch-Dest: document"]), 503],
     ["a refused origin", () => `GET /api/x HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`, 403],
     ["a refused target", own("GET /api/../x"), 400],
     ["a wrong host", () => "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", 421],
-    ["what is not HTTP", () => "what\r\n\r\n", 400],
+    ["bytes that are not HTTP", () => "what\r\n\r\n", 400],
     ["an oversized head", own("GET /", [`X: ${"a".repeat(20_000)}`]), 431],
     ["a WebSocket without a version", own("GET /api/x", ["Connection: upgrade", "Upgrade: websocket"]), 426],
   ];
@@ -131,7 +131,7 @@ describe("every answer carries the security headers, whoever wrote it", () => {
     expect(once("x-content-type-options")).toBe("nosniff");
     expect(once("cross-origin-resource-policy")).toBe("same-origin");
     if (once("content-security-policy").endsWith("; sandbox")) {
-      // Opened as a page it runs nothing and opens nothing.
+      // Sandboxed if opened as a page.
       expect(headers.get("content-type")?.[0] ?? "").not.toContain("html");
     } else {
       expect(once("referrer-policy")).toBe("same-origin");
@@ -147,7 +147,7 @@ describe("every answer carries the security headers, whoever wrote it", () => {
     if (headers.has("content-type")) expect(once("content-type")).toMatch(/charset=utf-8|javascript/);
   });
 
-  test("over plain http there is no HSTS", async () => {
+  test("Strict-Transport-Security is not sent over plain http", async () => {
     const plain = await startGateway({ spaRoot });
     expect((await sendRaw(plain.port, appRequest(plain, "GET /"))).headers.has("strict-transport-security")).toBe(
       false,
@@ -155,7 +155,7 @@ describe("every answer carries the security headers, whoever wrote it", () => {
     await plain.stop();
   });
 
-  test("the app's policy is exact", async () => {
+  test("the Content-Security-Policy of the SPA is exact", async () => {
     const { headers } = await sendRaw(gateway.port, appRequest(gateway, "GET /"));
     expect(headers.get("content-security-policy")).toEqual([
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
@@ -165,56 +165,60 @@ describe("every answer carries the security headers, whoever wrote it", () => {
   });
 });
 
-describe("errors", () => {
-  test("keep Set-Cookie, drop what was half made, and tell the browser no cause", async () => {
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /bff/fault"));
-    expect(answer.status).toBe(500);
-    expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
-    expect(answer.headers.get("set-cookie")).toEqual(["__Host-Http-session=; Max-Age=0"]);
-    expect(answer.headers.has("etag")).toBe(false);
-    expect(answer.headers.get("cache-control")).toEqual(["no-store"]);
-    expect(answer.raw).not.toContain("canary");
-    const { requestId } = JSON.parse(answer.body) as { requestId: string };
-    expect(answer.headers.get("x-request-id")).toEqual([requestId]);
+describe("error responses", () => {
+  test("an error response keeps Set-Cookie, drops other headers and contains no cause", async () => {
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /bff/fault"));
+    expect(response.status).toBe(500);
+    expect(response.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
+    expect(response.headers.get("set-cookie")).toEqual(["__Host-Http-session=; Max-Age=0"]);
+    expect(response.headers.has("etag")).toBe(false);
+    expect(response.headers.get("cache-control")).toEqual(["no-store"]);
+    expect(response.raw).not.toContain("canary");
+    const { requestId } = JSON.parse(response.body) as { requestId: string };
+    expect(response.headers.get("x-request-id")).toEqual([requestId]);
     const logged = gateway.lines.filter((line) => line["requestId"] === requestId && line["msg"] === "request failed");
     expect(logged).toHaveLength(1);
     expect(logged[0]).toMatchObject({ code: "internal", error: expect.stringContaining("TypeError") });
   });
 
-  test("I5: of an outage clear no session cookie, whatever was prepared before", async () => {
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /bff/outage"));
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("set-cookie")).toEqual([expect.stringMatching(/^__Host-Http-login-1=;/)]);
+  test("I5: a 503 does not clear the session cookie", async () => {
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /bff/outage"));
+    expect(response.status).toBe(503);
+    expect(response.headers.get("set-cookie")).toEqual([expect.stringMatching(/^__Host-Http-login-1=;/)]);
   });
 
-  test("a browser that navigates gets a page with a way on, in which everything is escaped (CVE-2021-32702)", async () => {
+  test("a navigation gets an error page with links and escaped values (CVE-2021-32702)", async () => {
     const bytes = appRequest(gateway, "GET /bff/login", ["Accept: text/html", "Sec-Fetch-Dest: document"]);
-    const answer = await sendRaw(gateway.port, bytes);
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).toEqual(["3"]);
-    expect(answer.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
-    expect(answer.headers.get("content-security-policy")?.[0]).toMatch(/style-src 'sha256-[\w+/=]+'/);
-    expect(answer.body).toContain('href="/bff/login?returnTo=%2Fa%3Fb%3D%22%3E%3Cscript%3E');
-    expect(answer.body).not.toContain("<script");
-    expect(answer.body).not.toContain("canary");
-    expect(answer.body).toContain(answer.headers.get("x-request-id")?.[0]);
+    const response = await sendRaw(gateway.port, bytes);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toEqual(["3"]);
+    expect(response.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
+    expect(response.headers.get("content-security-policy")?.[0]).toMatch(/style-src 'sha256-[\w+/=]+'/);
+    expect(response.body).toContain('href="/bff/login?returnTo=%2Fa%3Fb%3D%22%3E%3Cscript%3E');
+    expect(response.body).not.toContain("<script");
+    expect(response.body).not.toContain("canary");
+    expect(response.body).toContain(response.headers.get("x-request-id")?.[0]);
   });
 
   test("a fetch of the same address gets a problem", async () => {
-    const answer = await sendRaw(
+    const response = await sendRaw(
       gateway.port,
       appRequest(gateway, "GET /bff/callback", ["Accept: application/json", "Sec-Fetch-Dest: empty"]),
     );
-    expect(JSON.parse(answer.body)).toMatchObject({ type: "about:blank", title: "Bad Request", code: "login_failed" });
+    expect(JSON.parse(response.body)).toMatchObject({
+      type: "about:blank",
+      title: "Bad Request",
+      code: "login_failed",
+    });
   });
 
-  test("HEAD gets the head only", async () => {
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "HEAD /bff/fault"));
-    expect([answer.status, answer.body]).toEqual([500, ""]);
-    expect(Number(answer.headers.get("content-length")?.[0])).toBeGreaterThan(0);
+  test("HEAD gets an error response without a body", async () => {
+    const response = await sendRaw(gateway.port, appRequest(gateway, "HEAD /bff/fault"));
+    expect([response.status, response.body]).toEqual([500, ""]);
+    expect(Number(response.headers.get("content-length")?.[0])).toBeGreaterThan(0);
   });
 
-  test("an answer that was begun is cut, not ended", async () => {
+  test("an error after the response head aborts the response", async () => {
     const socket = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
     let raw = "";
     socket.on("data", (chunk: string) => (raw += chunk)).on("error", () => {});
@@ -224,30 +228,30 @@ describe("errors", () => {
     expect(raw).not.toContain("\r\n0\r\n");
   });
 
-  test("a body that a route stopped reading does not hold up the next request on the connection", async () => {
+  test("a partly read request body does not block the next request on the connection", async () => {
     const socket = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
     let raw = "";
     socket.on("data", (chunk: string) => (raw += chunk));
-    // The rest fills the request's buffer to the byte: Node stops the socket just as the body is complete.
+    // The rest fills the request's buffer exactly: Node pauses the socket when the body is complete.
     const rest = 65_536;
     socket.write(appRequest(gateway, "POST /bff/half", [`Content-Length: ${rest + 10}`], "first ten."));
     await eventually(() => hasReadHalf, "the route has read and stopped");
     socket.write("x".repeat(rest));
     await eventually(() => raw.includes("login_failed"), "the refusal arrives");
     socket.write(appRequest(gateway, "GET /api/204"));
-    await eventually(() => raw.includes("HTTP/1.1 204"), "the next request is answered");
+    await eventually(() => raw.includes("HTTP/1.1 204"), "the next request gets its response");
     socket.destroy();
   });
 
-  test("HTML that enters a page is inert", () => {
+  test("HTML in page values is escaped", () => {
     expect(escapeHtml(`<img src=x onerror='a' title="b">&`)).toBe(
       "&lt;img src=x onerror=&#39;a&#39; title=&quot;b&quot;&gt;&amp;",
     );
   });
 });
 
-describe("the request's line in the log", () => {
-  test("carries path without query, status, duration, upstream and id, and nothing of the headers", async () => {
+describe("the request log line", () => {
+  test("the line has path without query, status, duration, upstream and id, and no header values", async () => {
     await sendRaw(gateway.port, appRequest(gateway, "GET /api/200?code=canary-query", ["Cookie: a=canary-cookie"]));
     await eventually(() => gateway.lines.some((line) => line["path"] === "/api/200"), "the line is written");
     const line = gateway.lines.findLast((one) => one["path"] === "/api/200");
@@ -263,9 +267,9 @@ describe("the request's line in the log", () => {
     expect(JSON.stringify(gateway.lines)).not.toMatch(/canary/);
   });
 
-  test("an id that the browser sends is not ours", async () => {
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/200", ["X-Request-Id: forged"]));
-    expect(answer.raw).not.toContain("forged");
-    expect(upstream.arrived.at(-1)?.headers["x-request-id"]).toBe(answer.headers.get("x-request-id")?.[0]);
+  test("a request id sent by the browser is ignored", async () => {
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/200", ["X-Request-Id: forged"]));
+    expect(response.raw).not.toContain("forged");
+    expect(upstream.arrived.at(-1)?.headers["x-request-id"]).toBe(response.headers.get("x-request-id")?.[0]);
   });
 });

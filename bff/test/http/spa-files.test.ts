@@ -28,17 +28,14 @@ afterAll(async () => {
 });
 const get = (path: string, extra: string[] = []) => sendRaw(gateway.port, appRequest(gateway, `GET ${path}`, extra));
 
-test.each(["/", "/profile", "/deep/link?x=1", "/index.html"])(
-  "%s is the app, to be asked for again each time",
-  async (path) => {
-    const answer = await get(path);
-    expect([answer.status, answer.body]).toEqual([200, "<!doctype html><title>app</title>"]);
-    expect(answer.headers.get("cache-control")).toEqual(["no-cache"]);
-    expect(answer.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
-  },
-);
+test.each(["/", "/profile", "/deep/link?x=1", "/index.html"])("%s is index.html with no-cache", async (path) => {
+  const response = await get(path);
+  expect([response.status, response.body]).toEqual([200, "<!doctype html><title>app</title>"]);
+  expect(response.headers.get("cache-control")).toEqual(["no-cache"]);
+  expect(response.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
+});
 
-test("a hashed asset may be kept for ever, and comes compressed to whoever takes it", async () => {
+test("a hashed asset is immutable and compressed if the client accepts it", async () => {
   const plain = await get("/assets/app-1234.js");
   expect(plain.body).toBe(SCRIPT);
   expect(plain.headers.get("cache-control")).toEqual(["public, max-age=31536000, immutable"]);
@@ -48,12 +45,12 @@ test("a hashed asset may be kept for ever, and comes compressed to whoever takes
   expect(brotliDecompressSync(Buffer.from(small.body, "latin1")).toString()).toBe(SCRIPT);
 });
 
-test("an unchanged file is 304 without a body", async () => {
+test("an unchanged file gets 304 without a body", async () => {
   const { headers } = await get("/");
   const tag = headers.get("etag")?.[0] ?? "";
   for (const sent of [tag, tag.replace("W/", ""), `"other", ${tag}`]) {
-    const answer = await get("/", [`If-None-Match: ${sent}`]);
-    expect([answer.status, answer.body]).toEqual([304, ""]);
+    const response = await get("/", [`If-None-Match: ${sent}`]);
+    expect([response.status, response.body]).toEqual([304, ""]);
   }
   expect((await get("/", ['If-None-Match: "other"'])).status).toBe(200);
 });
@@ -68,30 +65,30 @@ test.each([
   "/../../etc/passwd.txt",
   "/__proto__.x",
 ])("%s is not found", async (path) => {
-  const answer = await get(path);
-  expect(answer.status).toBe(404);
-  expect(answer.body).not.toMatch(/secret|root:/i);
-  expect(answer.headers.get("cache-control")).toEqual(["no-store"]);
+  const response = await get(path);
+  expect(response.status).toBe(404);
+  expect(response.body).not.toMatch(/secret|root:/i);
+  expect(response.headers.get("cache-control")).toEqual(["no-store"]);
 });
 
 test("a file with a space is found by its escaped name", async () => {
   expect((await get("/a%20b.txt")).body).toBe("text");
 });
 
-test("writing is 405 with Allow", async () => {
-  const answer = await sendRaw(gateway.port, appRequest(gateway, "DELETE /index.html"));
-  expect(answer.status).toBe(405);
-  expect(answer.headers.get("allow")).toEqual(["GET, HEAD"]);
+test("a POST to a file gets 405 with Allow", async () => {
+  const response = await sendRaw(gateway.port, appRequest(gateway, "DELETE /index.html"));
+  expect(response.status).toBe(405);
+  expect(response.headers.get("allow")).toEqual(["GET, HEAD"]);
 });
 
 test.each(["Range: bytes=10-5", "Range: bytes=0-1", "Range: bytes=-5", "Range: nonsense"])(
-  "%s is ignored: the whole file is always right",
+  "%s is ignored and the whole file is sent",
   async (range) => {
     expect((await get("/assets/app-1234.js", [range])).body).toBe(SCRIPT);
   },
 );
 
-test("a build that is replaced or removed while we run is served as it was", async () => {
+test("the build read at the start is served after its folder is replaced or removed", async () => {
   writeFileSync(join(root, "index.html"), "another, longer page than the one before, with more in it");
   expect((await get("/")).body).toBe("<!doctype html><title>app</title>");
   rmSync(join(root, "index.html"));
@@ -99,19 +96,19 @@ test("a build that is replaced or removed while we run is served as it was", asy
 });
 
 test("no cookie is read or set for a static file", async () => {
-  const answer = await get("/", ["Cookie: __Host-Http-session=anything"]);
-  expect(answer.headers.has("set-cookie")).toBe(false);
+  const response = await get("/", ["Cookie: __Host-Http-session=anything"]);
+  expect(response.headers.has("set-cookie")).toBe(false);
 });
 
-test("a root without index.html is told in one sentence with its cure", () => {
+test("SPA_ROOT without index.html is an error with its cure", () => {
   expect(checkSpaRoot(undefined)).toBeUndefined();
   expect(checkSpaRoot(join(root, "assets"))).toMatch(/^SPA_ROOT must name a folder with an index\.html\. Build/);
   expect(checkSpaRoot(join(root, "nowhere"))).toMatch(/^SPA_ROOT/);
 });
 
-test("without SPA_ROOT every page is a 404 problem", async () => {
+test("without SPA_ROOT every page gets a 404 problem", async () => {
   const bare = await startGateway();
-  const answer = await sendRaw(bare.port, appRequest(bare, "GET /"));
-  expect([answer.status, JSON.parse(answer.body)]).toEqual([404, expect.objectContaining({ code: "not_found" })]);
+  const response = await sendRaw(bare.port, appRequest(bare, "GET /"));
+  expect([response.status, JSON.parse(response.body)]).toEqual([404, expect.objectContaining({ code: "not_found" })]);
   await bare.stop();
 });

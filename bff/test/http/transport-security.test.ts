@@ -1,4 +1,4 @@
-// Strict-Transport-Security applies to a host name with all its ports and below it, so a loopback host never gets it.
+// Strict-Transport-Security applies to all ports and subdomains of a host, so it is not sent for loopback hosts.
 import { expect, it } from "vitest";
 import { securityHeaderList, documentHeaders, pageHeaders } from "../../src/http/security-headers.ts";
 

@@ -1,4 +1,4 @@
-// K11: requests of one session, or of one client address without a session, cannot use up MAX_WAITING_REQUESTS.
+// Request quotas: requests of one session, or of one client address without a session, cannot use up MAX_WAITING_REQUESTS.
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,9 +8,9 @@ import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 let system: TestSystem;
-/** Requests that the upstream has not answered yet. */
+/** Requests whose response the upstream has not sent yet. */
 const held: ServerResponse[] = [];
-/** Requests whose whole body the upstream has. */
+/** Requests whose body the upstream has received completely. */
 let bodies = 0;
 const upstream = createServer((request, response) => {
   request.resume().once("end", () => bodies++);
@@ -19,7 +19,7 @@ const upstream = createServer((request, response) => {
 });
 let origin = "";
 
-/** 20 in all: 6 of one session, 10 of one address. */
+/** Limits: 20 in total, 6 per session, 10 per address. */
 beforeAll(async () => {
   upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
@@ -39,10 +39,10 @@ afterAll(async () => {
   upstream.closeAllConnections();
   upstream.close();
 });
-const answerHeld = () => held.splice(0).forEach((response) => response.end("{}"));
+const respondToHeld = () => held.splice(0).forEach((response) => response.end("{}"));
 beforeEach(() => void (bodies = 0));
 afterEach(async () => {
-  answerHeld();
+  respondToHeld();
   await expect.poll(() => held.length).toBe(0);
 });
 
@@ -51,7 +51,7 @@ const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
   await browser.login();
   return browser;
 };
-/** Sends them and waits until the gateway has answered or forwarded each. @returns those that were answered */
+/** Sends requests and waits until each was responded to or forwarded. @returns the responses */
 async function flood(
   send: () => Promise<Response>,
   count: number,
@@ -59,9 +59,9 @@ async function flood(
   const before = held.length;
   const refused: Response[] = [];
   const all = Array.from({ length: count }, () =>
-    send().then((answer) => {
-      if (answer.status !== 200) refused.push(answer);
-      return answer;
+    send().then((response) => {
+      if (response.status !== 200) refused.push(response);
+      return response;
     }),
   );
   await expect.poll(() => held.length - before + refused.length).toBe(count);
@@ -90,40 +90,40 @@ describe("slow requests of one session", () => {
     await expectTooMany(refused, 24);
     expect((await other.fetch("/api/quick")).status).toBe(200);
     expect((await other.fetch("/bff/user")).status).toBe(200);
-    expect((await greedy.fetch("/bff/user")).status, "its own pages go on").toBe(200);
-    answerHeld();
+    expect((await greedy.fetch("/bff/user")).status, "its own routes respond").toBe(200);
+    respondToHeld();
     await Promise.all(all);
     expect((await greedy.fetch("/api/quick")).status).toBe(200);
   });
 
-  it("count once their bodies have arrived", async () => {
+  it("uploads count once their bodies have arrived", async () => {
     const greedy = await loggedIn();
     const waiting: Promise<Response>[] = [];
     for (let count = 1; count <= 6; count++) {
       waiting.push(greedy.fetch("/api/slow", post));
-      // The upstream has the whole body and has not responded.
+      // The upstream has received the body and has not responded.
       await expect.poll(() => bodies).toBe(count);
     }
     const { status } = await greedy.fetch("/api/slow", post);
     expect(status).toBe(429);
-    answerHeld();
+    respondToHeld();
     await Promise.all(waiting);
   });
 
-  it("do not count for another session of the same user", async () => {
+  it("requests of one session do not count for another session of the same user", async () => {
     const [laptop, phone] = [await loggedIn(), await loggedIn()];
     await flood(() => laptop.fetch("/api/slow"), 10);
     expect((await phone.fetch("/api/quick")).status).toBe(200);
   });
 
-  it("do not keep it from logging out", async () => {
+  it("a logout is admitted at the session's limit", async () => {
     const greedy = await loggedIn();
     await flood(() => greedy.fetch("/api/slow"), 10);
-    const answer = await greedy.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-    expect(answer.status).toBe(200);
+    const response = await greedy.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    expect(response.status).toBe(200);
   });
 
-  it("are counted until their responses begin, also when the browser leaves", async () => {
+  it("requests count until their response begins or the browser disconnects", async () => {
     const browser = await loggedIn();
     for (let round = 0; round < 4; round++) {
       const left = new AbortController();
@@ -132,7 +132,7 @@ describe("slow requests of one session", () => {
       );
       await expect.poll(() => held.length).toBe(6);
       left.abort();
-      answerHeld();
+      respondToHeld();
       await Promise.all(gone);
     }
     await expect.poll(async () => (await browser.fetch("/api/quick")).status).toBe(200);
@@ -142,25 +142,25 @@ describe("slow requests of one session", () => {
 describe("slow requests without a session", () => {
   const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
 
-  it("of one address leave room for other addresses and for sessions at the same address", async () => {
+  it("requests of one address leave room for other addresses and for sessions at the same address", async () => {
     const [anonymous, user] = [system.browser(), await loggedIn()];
     const { refused } = await flood(() => anonymous.fetch("/api/open/slow", from("203.0.113.7")), 30);
     await expectTooMany(refused, 20);
     expect((await anonymous.fetch("/api/open/quick", from("203.0.113.8"))).status).toBe(200);
     expect((await anonymous.fetch("/api/open/quick", from("[2001:db8::1]:443"))).status).toBe(200);
-    answerHeld();
+    respondToHeld();
     await expect.poll(async () => (await anonymous.fetch("/api/open/quick", from("203.0.113.7"))).status).toBe(200);
     expect((await user.fetch("/api/quick", from("203.0.113.7"))).status).toBe(200);
   });
 
-  it("with a cookie of no session are anonymous", async () => {
+  it("requests with an unknown session cookie count for their address", async () => {
     const stranger = system.browser();
     stranger.cookies.set("__Host-Http-session", "x".repeat(43));
     const { refused } = await flood(() => stranger.fetch("/api/either/slow", from("203.0.113.9")), 12);
     await expectTooMany(refused, 2);
   });
 
-  it("of sessions at one address do not count for the address", async () => {
+  it("requests of sessions do not count for their address", async () => {
     const users = [await loggedIn(), await loggedIn(), await loggedIn()];
     for (const user of users)
       expect((await flood(() => user.fetch("/api/slow", from("203.0.113.10")), 5)).refused).toEqual([]);
@@ -169,7 +169,7 @@ describe("slow requests without a session", () => {
   });
 });
 
-it("the bounds are settings", async () => {
+it("the limits are settings", async () => {
   const strict = await startTestSystem({
     upstreams: () => [
       { prefix: "/api", baseUrl: origin, maxConnections: 100 },
@@ -182,21 +182,21 @@ it("the bounds are settings", async () => {
     await browser.login();
     const ofSession = await flood(() => browser.fetch("/api/slow"), 5);
     await expectTooMany(ofSession.refused, 3);
-    answerHeld();
+    respondToHeld();
     await Promise.all(ofSession.all);
-    // X-Forwarded-For of an untrusted peer changes nothing.
+    // X-Forwarded-For of an untrusted peer is ignored.
     let n = 0;
     const send = () => strict.browser().fetch("/api/open/slow", { headers: { "x-forwarded-for": `203.0.113.${n++}` } });
     const ofAddress = await flood(send, 6);
     await expectTooMany(ofAddress.refused, 3);
-    answerHeld();
+    respondToHeld();
     await Promise.all(ofAddress.all);
   } finally {
     await strict.stop();
   }
 });
 
-it("counters of owners that come and go are removed, and none that is in use or was just handed out", () => {
+it("idle counters are removed, but none that is in use or was just returned", () => {
   const table = createInFlightTable();
   const used = table.of("used");
   used.count++;

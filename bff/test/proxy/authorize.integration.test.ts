@@ -1,4 +1,4 @@
-// Who may go where, and with whose token: decided before the upstream is asked.
+// Authorization of API requests: session, roles, scopes and the selected token.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
@@ -33,7 +33,7 @@ describe("without a session", () => {
     ["/api/open/x", 200],
     ["/api/maybe/x", 200],
     ["/api-not/x", 404],
-  ])("%s answers %i", async (path, status) => {
+  ])("%s gets %i without a session", async (path, status) => {
     const response = await system.browser().fetch(path);
     expect(response.status).toBe(status);
     expect(system.received).toHaveLength(status === 200 ? 1 : 0);
@@ -44,7 +44,7 @@ describe("without a session", () => {
     }
   });
 
-  it("a cookie that is no session of ours is 401 too, and nothing else happens to it", async () => {
+  it("a cookie of an unknown session gets 401 and is not changed", async () => {
     for (const value of ["x", "A".repeat(43), "A".repeat(42), "../../etc", "%00"]) {
       const browser = system.browser();
       browser.cookies.set("__Host-Http-session", value);
@@ -57,7 +57,7 @@ describe("without a session", () => {
 });
 
 describe("with a session", () => {
-  it("each row gets the token it asks for, and never the cookie", async () => {
+  it("each upstream gets the token that its row selects, and no cookie", async () => {
     const alice = system.browser();
     await alice.login();
     const { sub } = system.provider.user("alice")!;
@@ -72,7 +72,7 @@ describe("with a session", () => {
     expect(system.received.every(({ cookie }) => cookie === undefined)).toBe(true);
   });
 
-  it("fetches the gateway's own token once for all", async () => {
+  it("the gateway's own token is fetched once for all users", async () => {
     const alice = system.browser();
     await alice.login();
     await alice.fetch("/api/own/x");
@@ -81,7 +81,7 @@ describe("with a session", () => {
     expect(system.provider.count("token:client_credentials")).toBe(before);
   });
 
-  it("a role or a scope that is missing is 403, before the upstream is asked", async () => {
+  it("a missing role or scope gets 403 and the upstream gets no request", async () => {
     const [alice, admin] = [system.browser("alice"), system.browser("admin")];
     await alice.login();
     await admin.login();
@@ -95,7 +95,7 @@ describe("with a session", () => {
     expect((await alice.fetch("/api/mail/x")).status).toBe(200);
   });
 
-  it("a role is not got around by another spelling of the path", async () => {
+  it("required roles cannot be bypassed by another spelling of the path", async () => {
     const alice = system.browser("alice");
     await alice.login();
     system.received.length = 0;
@@ -104,7 +104,7 @@ describe("with a session", () => {
     expect(system.received).toEqual([]);
   });
 
-  it("a method that is not allowed is 405 with the allowed ones", async () => {
+  it("a method that the row does not allow gets 405 with Allow", async () => {
     const alice = system.browser();
     await alice.login();
     const response = await alice.fetch("/api/read/x", { method: "POST", body: "x" });

@@ -1,4 +1,4 @@
-// One side breaks: the other is told, and nobody else notices.
+// Failures of one side of an exchange: error responses and aborted connections, without effect on other requests.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
@@ -16,14 +16,14 @@ import {
   startUpstream,
 } from "./gateway.ts";
 
-describe("when something breaks", () => {
-  test("a refused connection is 502, and heals when the upstream is back", async () => {
+describe("a failing exchange", () => {
+  test("a refused connection gets 502, and 200 after the upstream recovers", async () => {
     const upstream = await startUpstream();
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     upstream.stop();
-    const answer = await fetchApi(gateway, "/api/x");
-    expect(answer.status).toBe(502);
-    const text = await answer.text();
+    const response = await fetchApi(gateway, "/api/x");
+    expect(response.status).toBe(502);
+    const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({ code: "upstream_unreachable" });
     expect(text).not.toContain(String(upstream.port));
     upstream.server.listen(upstream.port, "127.0.0.1");
@@ -32,19 +32,19 @@ describe("when something breaks", () => {
     upstream.stop();
   });
 
-  test("a refused connection during an upload is 502, not a reset", async () => {
+  test("a refused connection during an upload gets 502 instead of a reset", async () => {
     const upstream = await startUpstream();
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     upstream.stop();
     const body = "x".repeat(500_000);
-    const answer = await sendRaw(
+    const response = await sendRaw(
       gateway.port,
       appRequest(gateway, "POST /api/x", [`Content-Length: ${body.length}`], body),
     );
-    expect(answer.status).toBe(502);
+    expect(response.status).toBe(502);
   });
 
-  test("a connection whose small upload could not be delivered goes on with its next request", async () => {
+  test("a browser connection is reusable after a small upload failed with 502", async () => {
     const dead = await startUpstream();
     const upstream = kept(await startUpstream());
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin},/api/dead=${dead.origin}` }));
@@ -59,11 +59,11 @@ describe("when something breaks", () => {
       socket.write(appRequest(gateway, "GET /api/alive"));
       await eventually(() => upstream.arrived.length === round, "the next request arrives");
     }
-    await eventually(() => raw.match(/HTTP\/1\.1 502/g)?.length === 3, "every undelivered upload is told");
+    await eventually(() => raw.match(/HTTP\/1\.1 502/g)?.length === 3, "every failed upload gets its 502");
     socket.destroy();
   });
 
-  test("a browser that stops sending in the middle of its upload is let go, with the upstream call", async () => {
+  test("a stalled upload is aborted on both sides", async () => {
     let isAborted = false;
     const server = createServer((request) => {
       requestBody(request, { maxBodyBytes: 1_000, idleMs: 50 })
@@ -79,17 +79,17 @@ describe("when something breaks", () => {
     server.close();
   });
 
-  test("an upstream that answers nothing in time is 504", async () => {
+  test("an upstream that does not respond within headersTimeoutMs gets 504", async () => {
     const upstream = kept(await startUpstream(() => {}));
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { headersTimeoutMs: 100 } }),
     );
-    const answer = await fetchApi(gateway, "/api/x");
-    expect(answer.status).toBe(504);
-    expect((await answer.json()) as object).toMatchObject({ code: "upstream_timeout" });
+    const response = await fetchApi(gateway, "/api/x");
+    expect(response.status).toBe(504);
+    expect((await response.json()) as object).toMatchObject({ code: "upstream_timeout" });
   });
 
-  test("an upstream that closes without an answer is 502", async () => {
+  test("an upstream that closes the connection without a response gets 502", async () => {
     const upstream = kept(await startRawUpstream((socket) => socket.destroy()));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     expect((await fetchApi(gateway, "/api/x")).status).toBe(502);
@@ -102,7 +102,7 @@ describe("when something breaks", () => {
       "in chunks, not kept alive",
       "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     ],
-  ])("an answer cut in the middle, %s, never looks complete", async (_name, bytes) => {
+  ])("a response cut in the middle, %s, never looks complete", async (_name, bytes) => {
     const upstream = kept(
       await startRawUpstream((socket) => {
         socket.write(bytes);
@@ -110,27 +110,27 @@ describe("when something breaks", () => {
       }),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await fetchApi(gateway, "/api/x")
+    const response = await fetchApi(gateway, "/api/x")
       .then(
         (response) => response.text(),
         () => "cut",
       )
       .catch(() => "cut");
-    expect(answer).toBe("cut");
+    expect(response).toBe("cut");
     await eventually(() => gateway.lines.some((line) => line["msg"] === "request"), "the request is logged");
     expect(gateway.lines.find((line) => line["msg"] === "request")).toMatchObject({ code: "upstream_unreachable" });
   });
 
-  test("silence in the middle of a body is cut when the upstream has a limit for it", async () => {
+  test("a response body that pauses longer than bodyIdleTimeoutMs is aborted", async () => {
     const upstream = kept(await startUpstream((_request, response) => void response.writeHead(200).write("first")));
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { bodyIdleTimeoutMs: 100 } }),
     );
-    const answer = await fetchApi(gateway, "/api/x");
-    await expect(answer.text()).rejects.toThrow();
+    const response = await fetchApi(gateway, "/api/x");
+    await expect(response.text()).rejects.toThrow();
   });
 
-  test("a browser that leaves aborts the upstream call, and the log says 499", async () => {
+  test("a browser that disconnects aborts the upstream request and is logged as 499", async () => {
     let isClosed = false;
     const upstream = kept(
       await startUpstream((request) => {
@@ -148,7 +148,7 @@ describe("when something breaks", () => {
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
   });
 
-  test("a browser that leaves in the middle of an upload aborts the upstream call", async () => {
+  test("a browser that disconnects during an upload aborts the upstream request", async () => {
     let isAborted = false;
     const upstream = kept(
       await startUpstream((request) => {
@@ -164,7 +164,7 @@ describe("when something breaks", () => {
     await eventually(() => isAborted, "the upstream call is broken off");
   });
 
-  test("a browser that resets its connection in the middle of an answer disturbs nobody", async () => {
+  test("a connection reset by a browser during a response does not affect other requests", async () => {
     const upstream = kept(await startUpstream((_request, response) => void response.writeHead(200).write("first")));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     const socket = connect(gateway.port, "127.0.0.1");
@@ -175,7 +175,7 @@ describe("when something breaks", () => {
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
   });
 
-  test("while the gateway drains, answers say close and lose none of their headers", async () => {
+  test("responses during a drain have Connection: close and all other headers", async () => {
     const upstream = kept(
       await startUpstream(
         (_request, response) => void response.appendHeader("Link", "<a>").appendHeader("Link", "<b>").end(),
@@ -183,15 +183,15 @@ describe("when something breaks", () => {
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     gateway.server.prependListener("request", (_request, response) => response.setHeader("Connection", "close"));
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
-    expect(answer.headers.get("connection")).toEqual(["close"]);
-    expect(answer.headers.get("link")).toEqual(["<a>", "<b>"]);
-    expect(answer.headers.get("content-security-policy")).toHaveLength(1);
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
+    expect(response.headers.get("connection")).toEqual(["close"]);
+    expect(response.headers.get("link")).toEqual(["<a>", "<b>"]);
+    expect(response.headers.get("content-security-policy")).toHaveLength(1);
     const refused = await sendRaw(gateway.port, appRequest(gateway, "GET /api/../x"));
     expect(refused.headers.get("connection")).toEqual(["close"]);
   });
 
-  test("a browser that leaves while the session is being read costs the upstream nothing", async () => {
+  test("a browser that disconnects while its session is read causes no upstream request", async () => {
     const upstream = kept(await startUpstream());
     let go = () => {};
     const gate = new Promise<void>((resolve) => (go = resolve));
@@ -212,7 +212,7 @@ describe("when something breaks", () => {
     expect(upstream.arrived.map(({ url }) => url)).toEqual(["/y"]);
   });
 
-  test("an upstream's early answer to an upload is delivered, then the connection is closed", async () => {
+  test("an early response to an upload is delivered, then the connection is closed", async () => {
     const upstream = kept(
       await startUpstream((_request, response) => {
         response.writeHead(413, { "Content-Length": "9" }).end("too large");
@@ -220,8 +220,11 @@ describe("when something breaks", () => {
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     const body = "x".repeat(2_000_000);
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "POST /api/x", ["Content-Length: 100000000"], body));
-    expect([answer.status, answer.body]).toEqual([413, "too large"]);
-    expect(answer.headers.get("connection")).toEqual(["close"]);
+    const response = await sendRaw(
+      gateway.port,
+      appRequest(gateway, "POST /api/x", ["Content-Length: 100000000"], body),
+    );
+    expect([response.status, response.body]).toEqual([413, "too large"]);
+    expect(response.headers.get("connection")).toEqual(["close"]);
   });
 });

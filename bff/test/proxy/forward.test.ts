@@ -1,4 +1,4 @@
-// What crosses, and what is refused before an upstream is asked.
+// Forwarding of requests and responses below /api, and rejections before the upstream gets a request.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -25,10 +25,10 @@ describe("an ordinary request", () => {
     gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}/v1` }));
   });
 
-  test("reaches the upstream with the bearer, the base path and the query byte for byte", async () => {
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/items/a%20b?x=%2e%2e/&y=a+b&&z"));
-    expect(answer.status).toBe(200);
-    expect(answer.body).toContain("ok");
+  test("a request reaches the upstream with bearer, base path and unchanged query", async () => {
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/items/a%20b?x=%2e%2e/&y=a+b&&z"));
+    expect(response.status).toBe(200);
+    expect(response.body).toContain("ok");
     expect(upstream.arrived).toHaveLength(1);
     expect(upstream.arrived[0]!.url).toBe("/v1/items/a%20b?x=%2e%2e/&y=a+b&&z");
     expect(upstream.arrived[0]!.headers.authorization).toBe(`Bearer ${BEARER}`);
@@ -44,18 +44,18 @@ describe("an ordinary request", () => {
     expect(upstream.arrived[0]!.url).toBe(to);
   });
 
-  test("a path that only starts like a prefix is not found and goes nowhere", async () => {
+  test("a path that only shares its beginning with a prefix gets 404", async () => {
     await using_(await startGateway({ upstreams: `/api/orders=${upstream.origin}` }), async (narrow) => {
       for (const path of ["/api/orders2", "/api/Orders", "/api/order", "/api", "/api/x"]) {
-        const answer = await fetchApi(narrow, path);
-        expect([path, answer.status]).toEqual([path, 404]);
-        expect(await answer.json()).toMatchObject({ code: "not_found" });
+        const response = await fetchApi(narrow, path);
+        expect([path, response.status]).toEqual([path, 404]);
+        expect(await response.json()).toMatchObject({ code: "not_found" });
       }
       expect(upstream.arrived).toHaveLength(0);
     });
   });
 
-  test("a prefix with rules of its own is not escaped by spelling it in another case", async () => {
+  test("the rules of a prefix cannot be bypassed by another case", async () => {
     const admin = kept(await startUpstream());
     await using_(
       await startGateway({ upstreams: `/api=${upstream.origin},/api/admin=${admin.origin}` }),
@@ -69,7 +69,7 @@ describe("an ordinary request", () => {
     );
   });
 
-  test("a body arrives whole, with its length; a chunked one arrives in chunks", async () => {
+  test("a body keeps its Content-Length or its chunked encoding", async () => {
     await fetchApi(gateway, "/api/x", { method: "POST", body: "hello" });
     await sendRaw(
       gateway.port,
@@ -98,7 +98,7 @@ describe("an ordinary request", () => {
     expect(upstream.arrived[0]!.headers["content-length"]).toBe("0");
   });
 
-  test("Expect: 100-continue is answered here once the body is wanted, and never forwarded", async () => {
+  test("the gateway sends 100 Continue once a connection is available, and does not forward Expect", async () => {
     const socket = connect(gateway.port, "127.0.0.1");
     socket.write(appRequest(gateway, "POST /api/x", ["Expect: 100-continue", "Content-Length: 5"]));
     const [first] = (await once(socket, "data")) as [Buffer];
@@ -120,58 +120,58 @@ async function using_<T extends { stop: () => unknown }>(part: T, act: (part: T)
   }
 }
 
-describe("refusals before the upstream is asked", () => {
-  test("a method that the upstream does not allow is 405 with Allow", async () => {
+describe("rejections without an upstream request", () => {
+  test("a method that the row does not allow gets 405 with Allow", async () => {
     const upstream = kept(await startUpstream());
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { methods: ["GET", "HEAD"] } }),
     );
-    const answer = await fetchApi(gateway, "/api/x", { method: "DELETE" });
-    expect(answer.status).toBe(405);
-    expect(answer.headers.get("allow")).toBe("GET, HEAD");
+    const response = await fetchApi(gateway, "/api/x", { method: "DELETE" });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("GET, HEAD");
     expect(upstream.arrived).toHaveLength(0);
   });
 
-  test("what authorize throws is the answer, with its reason and no upstream call", async () => {
+  test("an error of authorize is the response, with its reason in the log and no upstream request", async () => {
     const upstream = kept(await startUpstream());
     const authorize = async () => {
       throw new GatewayError("store_unavailable", { cause: new Error("redis secret"), retryAfterSeconds: 7 });
     };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, authorize }));
-    const answer = await fetchApi(gateway, "/api/x");
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).toBe("7");
-    expect(await answer.text()).not.toContain("redis");
+    const response = await fetchApi(gateway, "/api/x");
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("7");
+    expect(await response.text()).not.toContain("redis");
     expect(upstream.arrived).toHaveLength(0);
   });
 
-  test("a large upload that is refused still shows its answer, and the connection is closed", async () => {
+  test("the response to a rejected large upload arrives before the connection is closed", async () => {
     const upstream = kept(await startUpstream());
     const authorize = async () => {
       throw new GatewayError("session_expired");
     };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, authorize }));
     const body = "x".repeat(300_000);
-    const answer = await sendRaw(
+    const response = await sendRaw(
       gateway.port,
       appRequest(gateway, "POST /api/x", [`Content-Length: ${body.length}`], body),
     );
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get("connection")).toEqual(["close"]);
-    expect(answer.headers.get("www-authenticate")).toEqual(['Cloakroom realm="session"']);
-    expect(JSON.parse(answer.body)).toMatchObject({ code: "session_expired", loginUrl: "/bff/login" });
+    expect(response.status).toBe(401);
+    expect(response.headers.get("connection")).toEqual(["close"]);
+    expect(response.headers.get("www-authenticate")).toEqual(['Cloakroom realm="session"']);
+    expect(JSON.parse(response.body)).toMatchObject({ code: "session_expired", loginUrl: "/bff/login" });
   });
 
-  test("a declared body above the limit is 413 at once", async () => {
+  test("a Content-Length above maxBodyBytes gets 413 without an upstream request", async () => {
     const upstream = kept(await startUpstream());
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override: { maxBodyBytes: 10 } }));
-    const answer = await fetchApi(gateway, "/api/x", { method: "POST", body: "12345678901" });
-    expect(answer.status).toBe(413);
-    expect((await answer.json()) as object).toMatchObject({ code: "payload_too_large" });
+    const response = await fetchApi(gateway, "/api/x", { method: "POST", body: "12345678901" });
+    expect(response.status).toBe(413);
+    expect((await response.json()) as object).toMatchObject({ code: "payload_too_large" });
     expect(upstream.arrived).toHaveLength(0);
   });
 
-  test("a chunked body is counted on its way, cut at the limit, and answered with 413", async () => {
+  test("a chunked body is aborted at maxBodyBytes and gets 413", async () => {
     let isAborted = false;
     const upstream = kept(
       await startUpstream((request) => {
@@ -182,16 +182,16 @@ describe("refusals before the upstream is asked", () => {
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { maxBodyBytes: 100_000 } }),
     );
     const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
-    const answer = await sendRaw(
+    const response = await sendRaw(
       gateway.port,
       appRequest(gateway, "POST /api/x", ["Transfer-Encoding: chunked"], chunk.repeat(3)),
     );
-    expect(answer.status).toBe(413);
+    expect(response.status).toBe(413);
     await eventually(() => isAborted, "the upstream sees the request broken off");
   });
 });
 
-describe("answers without a body", () => {
+describe("responses without a body", () => {
   test.each([
     ["HEAD", 200],
     ["GET", 204],
@@ -206,16 +206,16 @@ describe("answers without a body", () => {
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     for (let round = 0; round < 3; round++) {
-      const answer = await sendRaw(gateway.port, appRequest(gateway, `${method} /api/x`));
-      expect(answer.status).toBe(status);
-      expect(answer.headers.get("etag")).toEqual(['"a"']);
-      expect(answer.body.replace("0\r\n\r\n", "")).toBe("");
-      if (method === "HEAD") expect(answer.headers.get("content-length")).toEqual(["1000"]);
-      if (status === 204) expect(answer.headers.has("content-length")).toBe(false);
+      const response = await sendRaw(gateway.port, appRequest(gateway, `${method} /api/x`));
+      expect(response.status).toBe(status);
+      expect(response.headers.get("etag")).toEqual(['"a"']);
+      expect(response.body.replace("0\r\n\r\n", "")).toBe("");
+      if (method === "HEAD") expect(response.headers.get("content-length")).toEqual(["1000"]);
+      if (status === 204) expect(response.headers.has("content-length")).toBe(false);
     }
   });
 
-  test("a range passes both ways", async () => {
+  test("Range and Content-Range are forwarded", async () => {
     const upstream = kept(
       await startUpstream((request, response) => {
         expect(request.headers.range).toBe("bytes=2-4");
@@ -223,15 +223,15 @@ describe("answers without a body", () => {
       }),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await fetchApi(gateway, "/api/x", { headers: { range: "bytes=2-4" } });
-    expect([answer.status, answer.headers.get("content-range"), await answer.text()]).toEqual([
+    const response = await fetchApi(gateway, "/api/x", { headers: { range: "bytes=2-4" } });
+    expect([response.status, response.headers.get("content-range"), await response.text()]).toEqual([
       206,
       "bytes 2-4/10",
       "cde",
     ]);
   });
 
-  test("early hints and trailers of the upstream are dropped", async () => {
+  test("early hints and trailers of the upstream are not forwarded", async () => {
     const upstream = kept(
       await startUpstream((_request, response) => {
         response.writeEarlyHints({ link: "</evil.js>; rel=preload; as=script" });
@@ -241,27 +241,27 @@ describe("answers without a body", () => {
       }),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
-    expect(answer.raw).toMatch(/^HTTP\/1\.1 200/);
-    expect(answer.raw).not.toMatch(/evil|x-late/i);
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
+    expect(response.raw).toMatch(/^HTTP\/1\.1 200/);
+    expect(response.raw).not.toMatch(/evil|x-late/i);
   });
 
-  test("a short answer in chunks, all in one packet, arrives whole and in order", async () => {
+  test("a short chunked response in one packet arrives complete and in order", async () => {
     const bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n";
     const upstream = kept(await startRawUpstream((socket) => socket.write(bytes)));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     for (let round = 0; round < 3; round++) expect(await (await fetchApi(gateway, "/api/x")).text()).toBe("onetwo");
   });
 
-  test("a redirect is handed over and not followed with the bearer", async () => {
+  test("a redirect is forwarded and not followed", async () => {
     const trap = kept(await startUpstream());
     const upstream = kept(
       await startUpstream((_request, response) => void response.writeHead(302, { Location: `${trap.origin}/x` }).end()),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await fetchApi(gateway, "/api/x");
-    expect(answer.status).toBe(302);
-    expect(answer.headers.get("location")).toBeNull();
+    const response = await fetchApi(gateway, "/api/x");
+    expect(response.status).toBe(302);
+    expect(response.headers.get("location")).toBeNull();
     expect(trap.arrived).toHaveLength(0);
   });
 });

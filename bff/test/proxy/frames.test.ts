@@ -1,4 +1,4 @@
-// Frame heads are read right however the bytes arrive.
+// WebSocket frame headers are parsed at any chunk boundary.
 import { expect, test } from "vitest";
 import { closeFrame, createFrameReader } from "../../src/proxy/websocket/frames.ts";
 
@@ -20,7 +20,7 @@ function frame(opcode: number, payloadBytes: number, isMasked: boolean): Buffer 
     head[1]! |= 0x80;
     length += 4;
   }
-  // What looks like heads must be seen as payload.
+  // Payload that looks like frame headers.
   return Buffer.concat([head.subarray(0, length), Buffer.alloc(payloadBytes, 0x88)]);
 }
 
@@ -30,7 +30,7 @@ const stream = Buffer.concat(frames);
 const opcodes = frames.map((each) => each[0]! & 0x0f);
 const ends = frames.map((_each, at) => frames.slice(0, at + 1).reduce((sum, { length }) => sum + length, 0));
 
-test.each([1, 2, 3, 7, 1_000, 65_536, stream.length])("in chunks of %d bytes", (chunkBytes) => {
+test.each([1, 2, 3, 7, 1_000, 65_536, stream.length])("frames are read in chunks of %d bytes", (chunkBytes) => {
   const seen: number[] = [];
   const foundEnds: number[] = [];
   const reader = createFrameReader((opcode) => seen.push(opcode));
@@ -45,7 +45,7 @@ test.each([1, 2, 3, 7, 1_000, 65_536, stream.length])("in chunks of %d bytes", (
   expect(foundEnds).toEqual(ends);
 });
 
-test("a Close frame is one whole frame, however long its reason", () => {
+test("a Close frame is one complete frame with a reason of any length", () => {
   const whole = closeFrame(4401, "x".repeat(500));
   const reader = createFrameReader(() => {});
   expect(reader.readFrame(whole, 0)).toBe(127);

@@ -1,4 +1,4 @@
-// The gateway's front and forwarding on real sockets, with a stand-in for "may this request go there".
+// Test gateway: request validation, CSRF and forwarding on real sockets, with a stub for authorization.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { BlockList, connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
@@ -40,7 +40,7 @@ export type GatewayOptions = {
   /** `prefix=url`, as in UPSTREAMS. */
   upstreams?: string;
   override?: Partial<UpstreamConfig>;
-  /** With `:0` the real port is put in. */
+  /** `:0` is replaced by the actual port. */
   publicOrigin?: string;
   authorize?: ForwardingDependencies["authorize"];
   live?: WebSocketDependencies["live"];
@@ -117,7 +117,7 @@ export type Arrived = {
 };
 export type TestUpstream = { port: number; origin: string; arrived: Arrived[]; server: Server; stop: () => void };
 
-/** Records what arrives, then answers 200 or by the given handler. */
+/** Records requests, then responds with 200 or by the given handler. */
 export async function startUpstream(
   handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) =>
     void response.end("ok"),
@@ -153,7 +153,7 @@ export async function startUpstream(
   };
 }
 
-/** Speaks bytes: for upstreams that lie. */
+/** An upstream that writes raw bytes. */
 export async function startRawUpstream(
   onRequest: (socket: Socket, head: string, count: number) => void,
 ): Promise<{ origin: string; connections: () => number; stop: () => void }> {
@@ -185,9 +185,15 @@ export async function startRawUpstream(
   };
 }
 
-export type RawAnswer = { raw: string; status: number; headers: Map<string, string[]>; body: string; closed: boolean };
+export type RawResponse = {
+  raw: string;
+  status: number;
+  headers: Map<string, string[]>;
+  body: string;
+  closed: boolean;
+};
 
-export function parseAnswer(raw: string, closed = true): RawAnswer {
+export function parseResponse(raw: string, closed = true): RawResponse {
   const [head = "", ...rest] = raw.split("\r\n\r\n");
   const [statusLine = "", ...fields] = head.split("\r\n");
   const headers = new Map<string, string[]>();
@@ -199,26 +205,26 @@ export function parseAnswer(raw: string, closed = true): RawAnswer {
   return { raw, status: Number(statusLine.split(" ")[1] ?? 0), headers, body: rest.join("\r\n\r\n"), closed };
 }
 
-/** Sends bytes and reads until the gateway closes, or an answer with a length is complete. */
-export function sendRaw(port: number, bytes: string): Promise<RawAnswer> {
+/** Sends bytes and reads until the gateway closes the connection or a response with a length is complete. */
+export function sendRaw(port: number, bytes: string): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(bytes, "latin1")));
     let raw = "";
     socket.setEncoding("latin1");
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`no complete answer to ${JSON.stringify(bytes.slice(0, 120))}: ${raw}`));
+      reject(new Error(`no complete response to ${JSON.stringify(bytes.slice(0, 120))}: ${raw}`));
     }, 5_000);
     const done = (closed: boolean) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve(parseAnswer(raw, closed));
+      resolve(parseResponse(raw, closed));
     };
     socket.on("data", (chunk: string) => {
       raw += chunk;
       const headEnd = raw.indexOf("\r\n\r\n");
       if (headEnd === -1 || raw.startsWith("HTTP/1.1 1")) return;
-      const { headers, status } = parseAnswer(raw);
+      const { headers, status } = parseResponse(raw);
       const length = headers.get("content-length")?.[0];
       const isHead = /^HEAD /.test(bytes) || status === 204 || status === 304;
       if (isHead || (length !== undefined && raw.length - headEnd - 4 >= Number(length))) done(false);
@@ -229,7 +235,7 @@ export function sendRaw(port: number, bytes: string): Promise<RawAnswer> {
   });
 }
 
-/** A request as our own app would send it. */
+/** A request as the SPA sends it. */
 export function appRequest(gateway: { host: string }, line: string, extra: string[] = [], body = ""): string {
   const fields = [`Host: ${gateway.host}`, "X-CSRF: 1", "Sec-Fetch-Site: same-origin", ...extra];
   return `${line} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n${body}`;

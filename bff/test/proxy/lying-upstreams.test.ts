@@ -1,29 +1,29 @@
-// Upstreams that break the protocol: never does one user see what was meant for another (I3).
+// Upstreams that violate HTTP framing: no user receives another user's response (I3).
 import { describe, expect, test } from "vitest";
 import { fetchApi, kept, startGateway, startRawUpstream } from "./gateway.ts";
 
-describe("upstreams that lie", () => {
+describe("an upstream that violates HTTP framing", () => {
   const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
   test.each([
-    ["a second answer in the same packet", `${OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL`],
+    ["a second response in the same packet", `${OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL`],
     ["more bytes than its length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokEVILEVIL"],
     ["a body on 204", "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"],
     ["a body on 304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nEVIL"],
-  ])("%s never becomes part of another answer (GHSA-35p6, response queue poisoning)", async (_name, first) => {
+  ])("%s never becomes part of another response (GHSA-35p6, response queue poisoning)", async (_name, first) => {
     const upstream = kept(await startRawUpstream((socket, _head, count) => socket.write(count === 1 ? first : OK)));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     const victim = await fetchApi(gateway, "/api/1");
     expect(await victim.text()).not.toContain("EVIL");
     for (let round = 0; round < 5; round++) {
-      const answer = await fetchApi(gateway, "/api/2");
-      const text = await answer.text();
+      const response = await fetchApi(gateway, "/api/2");
+      const text = await response.text();
       expect(text).not.toContain("EVIL");
-      if (answer.status === 200) expect(text).toBe("ok");
+      if (response.status === 200) expect(text).toBe("ok");
     }
   });
 
-  test("an answer that nobody asked for, sent later, is thrown away with its connection", async () => {
+  test("an unsolicited response on an idle connection is discarded with the connection", async () => {
     const upstream = kept(
       await startRawUpstream((socket, _head, count) => {
         socket.write(OK);
@@ -43,14 +43,14 @@ describe("upstreams that lie", () => {
       "GET",
       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
-    ["two lengths", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"],
-    ["a length that is no number", "GET", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nok"],
-    ["no HTTP at all", "GET", "SSH-2.0-OpenSSH\r\n"],
+    ["two Content-Length headers", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"],
+    ["an invalid Content-Length", "GET", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nok"],
+    ["a response that is not HTTP", "GET", "SSH-2.0-OpenSSH\r\n"],
     ["a head without an end", "GET", `HTTP/1.1 200 OK\r\nX: ${"a".repeat(70_000)}\r\n\r\n`],
     ["a switch of protocols", "GET", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"],
     ["an unknown status", "GET", "HTTP/1.1 42 What\r\n\r\n"],
     ["a control character in a header", "GET", "HTTP/1.1 200 OK\r\nX-A: a\x01b\r\nContent-Length: 2\r\n\r\nok"],
-  ])("%s leaves the gateway alive and the next answer right", async (_name, method, bytes) => {
+  ])("%s leaves the gateway alive and the next response right", async (_name, method, bytes) => {
     const upstream = kept(
       await startRawUpstream((socket, _head, count) => socket.write(Buffer.from(count === 1 ? bytes : OK, "latin1"))),
     );

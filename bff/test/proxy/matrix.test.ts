@@ -1,4 +1,4 @@
-// What else crosses, at every stage of a request, and what may come from an upstream at any time.
+// Further cases of forwarding: methods, conditional requests, interim responses, slow heads, early responses, disconnects.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
@@ -21,21 +21,24 @@ import {
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-describe("what crosses", () => {
-  test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])("%s, with a body and without", async (method) => {
-    const upstream = kept(await startUpstream());
-    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    expect((await sendRaw(gateway.port, appRequest(gateway, `${method} /api/1`))).status).toBe(200);
-    const withBody = appRequest(gateway, `${method} /api/2`, ["Content-Length: 3"], "abc");
-    expect((await sendRaw(gateway.port, withBody)).status).toBe(200);
-    expect(upstream.arrived.map((each) => [each.method, each.url, each.body])).toEqual([
-      [method, "/1", ""],
-      [method, "/2", "abc"],
-    ]);
-  });
+describe("an open WebSocket", () => {
+  test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])(
+    "%s is forwarded with and without a body",
+    async (method) => {
+      const upstream = kept(await startUpstream());
+      const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+      expect((await sendRaw(gateway.port, appRequest(gateway, `${method} /api/1`))).status).toBe(200);
+      const withBody = appRequest(gateway, `${method} /api/2`, ["Content-Length: 3"], "abc");
+      expect((await sendRaw(gateway.port, withBody)).status).toBe(200);
+      expect(upstream.arrived.map((each) => [each.method, each.url, each.body])).toEqual([
+        [method, "/1", ""],
+        [method, "/2", "abc"],
+      ]);
+    },
+  );
 
   test.each(["GET", "HEAD"])(
-    "%s without a body; one with a body is refused, as servers read it differently",
+    "%s is forwarded without a body and rejected with one (request smuggling)",
     async (method) => {
       const upstream = kept(await startUpstream());
       const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
@@ -55,17 +58,17 @@ describe("what crosses", () => {
     const upstream = kept(
       await startUpstream((request, response) => {
         const { "if-none-match": none, "if-match": match, "if-range": range } = request.headers;
-        const answer = none === '"v1"' ? 304 : match === '"v0"' ? 412 : range === '"v1"' ? 206 : 200;
-        response.writeHead(answer, { ETag: '"v1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT" }).end();
+        const status = none === '"v1"' ? 304 : match === '"v0"' ? 412 : range === '"v1"' ? 206 : 200;
+        response.writeHead(status, { ETag: '"v1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT" }).end();
       }),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await fetchApi(gateway, "/api/x", { headers });
-    expect([answer.status, answer.headers.get("etag")]).toEqual([status, '"v1"']);
+    const response = await fetchApi(gateway, "/api/x", { headers });
+    expect([response.status, response.headers.get("etag")]).toEqual([status, '"v1"']);
     for (const [name, value] of Object.entries(headers)) expect(upstream.arrived[0]!.headers[name]).toBe(value);
   });
 
-  test("headers that the row adds, in place of the browser's", async () => {
+  test("headers of the row replace the browser's headers", async () => {
     const upstream = kept(await startUpstream());
     const added = new Map([
       ["x-tenant", "acme"],
@@ -81,7 +84,7 @@ describe("what crosses", () => {
     expect(rawHeaders.filter((name) => name.toLowerCase() === "x-tenant")).toHaveLength(1);
   });
 
-  test("a compressed bomb, untouched", async () => {
+  test("a compressed response is forwarded without decompression", async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
     const upstream = kept(
       await startUpstream((_request, response) => {
@@ -89,22 +92,22 @@ describe("what crosses", () => {
       }),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x", ["Accept-Encoding: gzip"]));
-    expect(answer.headers.get("content-encoding")).toEqual(["gzip"]);
-    expect(Buffer.from(answer.body, "latin1").equals(bomb)).toBe(true);
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x", ["Accept-Encoding: gzip"]));
+    expect(response.headers.get("content-encoding")).toEqual(["gzip"]);
+    expect(Buffer.from(response.body, "latin1").equals(bomb)).toBe(true);
   });
 });
 
-describe("an expectation", () => {
-  test("that nobody knows is 417, and the upstream is not asked", async () => {
+describe("Expect", () => {
+  test("an unknown Expect gets 417 without an upstream request", async () => {
     const upstream = kept(await startUpstream());
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x", ["Expect: 200-ok"]));
-    expect(answer.status).toBeGreaterThanOrEqual(400);
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x", ["Expect: 200-ok"]));
+    expect(response.status).toBeGreaterThanOrEqual(400);
     expect(upstream.arrived).toHaveLength(0);
   });
 
-  test("of a go-ahead is not met while the request waits, or where it gets no place", async () => {
+  test("100 Continue is not sent while the request is queued or rejected", async () => {
     const upstream = kept(await startUpstream(() => {}));
     const override = { maxConnections: 1, maxQueued: 0 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
@@ -112,22 +115,22 @@ describe("an expectation", () => {
     first.write(appRequest(gateway, "GET /api/slow"));
     await eventually(() => upstream.arrived.length === 1, "the only connection is taken");
     const expecting = ["Expect: 100-continue", "Content-Length: 5"];
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "POST /api/x", expecting));
-    expect(answer.raw).toMatch(/^HTTP\/1\.1 503/);
-    expect(answer.headers.get("connection")).toEqual(["close"]);
+    const response = await sendRaw(gateway.port, appRequest(gateway, "POST /api/x", expecting));
+    expect(response.raw).toMatch(/^HTTP\/1\.1 503/);
+    expect(response.headers.get("connection")).toEqual(["close"]);
     first.destroy();
   });
 });
 
-describe("interim answers", () => {
+describe("interim responses", () => {
   const HINT = "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n";
 
-  test("by the dozen end with the real one, and none crosses", async () => {
+  test("many interim responses are dropped and the final response is forwarded", async () => {
     const upstream = kept(await startRawUpstream((socket) => socket.write(HINT.repeat(50) + OK)));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
-    expect([answer.status, answer.body]).toEqual([200, "ok"]);
-    expect(answer.raw).not.toContain("103");
+    const response = await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"));
+    expect([response.status, response.body]).toEqual([200, "ok"]);
+    expect(response.raw).not.toContain("103");
   });
 
   test.each([
@@ -146,14 +149,14 @@ describe("interim answers", () => {
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { headersTimeoutMs: 300 } }),
     );
-    const answer = await fetchApi(gateway, "/api/x", { signal: AbortSignal.timeout(10_000) });
-    expect([502, 504]).toContain(answer.status);
+    const response = await fetchApi(gateway, "/api/x", { signal: AbortSignal.timeout(10_000) });
+    expect([502, 504]).toContain(response.status);
     for (const storm of storms) clearInterval(storm);
   });
 });
 
-describe("a head that never ends", () => {
-  test("but comes slowly, is given up in time", async () => {
+describe("a slow response head", () => {
+  test("an endless response head gets 504 after headersTimeoutMs", async () => {
     const upstream = kept(
       await startRawUpstream((socket) => {
         socket.write("HTTP/1.1 200 OK\r\n");
@@ -164,12 +167,12 @@ describe("a head that never ends", () => {
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { headersTimeoutMs: 300 } }),
     );
-    const answer = await fetchApi(gateway, "/api/x", { signal: AbortSignal.timeout(10_000) });
-    expect([502, 504]).toContain(answer.status);
+    const response = await fetchApi(gateway, "/api/x", { signal: AbortSignal.timeout(10_000) });
+    expect([502, 504]).toContain(response.status);
   });
 });
 
-describe("an upstream that answers an upload early", () => {
+describe("an early response to an upload", () => {
   test.each([
     ["401 and reads on", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno", false],
     ["413 and closes", "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno", true],
@@ -186,16 +189,16 @@ describe("an upstream that answers an upload early", () => {
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     const upload = appRequest(gateway, "POST /api/x", ["Content-Length: 50000000"], "x".repeat(1_000_000));
-    const answer = await sendRaw(gateway.port, upload);
-    expect([answer.status, answer.body]).toEqual([Number(bytes.slice(9, 12)), "no"]);
-    expect(answer.headers.get("connection")).toEqual(["close"]);
+    const response = await sendRaw(gateway.port, upload);
+    expect([response.status, response.body]).toEqual([Number(bytes.slice(9, 12)), "no"]);
+    expect(response.headers.get("connection")).toEqual(["close"]);
     for (let round = 0; round < 3; round++) expect(await (await fetchApi(gateway, "/api/y")).text()).toBe("ok");
   });
 });
 
-describe("a browser that leaves", () => {
-  test("while the upstream is being connected to costs nobody anything", async () => {
-    // Accepts nothing: the connection stays in the making until it is given up.
+describe("a browser that disconnects", () => {
+  test("a disconnect while the upstream connection is being established affects no other request", async () => {
+    // Accepts no connection: the attempt stays pending until its timeout.
     const upstream = kept(await startRawUpstream(() => {}));
     const override = { connectTimeoutMs: 60_000, tls: {}, baseUrls: [upstream.origin.replace("http:", "https:")] };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
@@ -209,7 +212,7 @@ describe("a browser that leaves", () => {
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
   });
 
-  test("in the middle of a long answer ends the upstream's sending", async () => {
+  test("a disconnect during a long response aborts the upstream request", async () => {
     let isClosed = false;
     const upstream = kept(
       await startUpstream((_request, response) => {
@@ -226,11 +229,11 @@ describe("a browser that leaves", () => {
     socket.write(appRequest(gateway, "GET /api/x"));
     await once(socket, "data");
     socket.destroy();
-    await eventually(() => isClosed, "the upstream is told");
+    await eventually(() => isClosed, "the upstream connection is closed");
   });
 });
 
-test("a browser that takes nothing of its answer is let go in time, with the upstream call (slow read)", async () => {
+test("a browser that stops reading is disconnected with its upstream request (slow read)", async () => {
   let isClosed = false;
   const upstream = kept(
     await startUpstream((_request, response) => {
@@ -246,7 +249,7 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
   const [row] = createUpstreams(upstreams, { info: () => {}, warn: () => {} });
   await new Promise<void>((resolve, reject) => {
     const server = createServer((request, response) => {
-      const asked = {
+      const fields = {
         request,
         response,
         upstream: row!,
@@ -254,8 +257,8 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
         target: "/",
         headers: [],
       };
-      const answer = { body: undefined, errorFor: () => undefined, responseHead: () => [], stalledReaderMs: 100 };
-      exchange({ ...asked, ...answer, onCut: () => {} }).then(resolve, reject);
+      const handlers = { body: undefined, errorFor: () => undefined, responseHead: () => [], stalledReaderMs: 100 };
+      exchange({ ...fields, ...handlers, onCut: () => {} }).then(resolve, reject);
     });
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
@@ -265,11 +268,11 @@ test("a browser that takes nothing of its answer is let go in time, with the ups
     });
   });
   await expect.poll(() => row!.stats.browser_left).toBe(1);
-  await eventually(() => isClosed, "the upstream is told");
+  await eventually(() => isClosed, "the upstream connection is closed");
   await closeUpstreams([row!]);
 });
 
-describe("one pool, good and bad answers mixed", () => {
+describe("one connection pool with valid and invalid responses", () => {
   const BAD: Record<string, (socket: Socket) => void> = {
     twice: (socket) => void socket.write(OK + OK.replace("ok", "no")),
     longer: (socket) => void socket.write(`${OK}EVIL`),
@@ -283,7 +286,7 @@ describe("one pool, good and bad answers mixed", () => {
     switching: (socket) => void socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
   };
 
-  test("every user gets exactly the answer to the own request (I3)", async () => {
+  test("every user gets the response to their own request (I3)", async () => {
     const upstream = kept(
       await startRawUpstream((socket, head) => {
         const [, path = ""] = head.split(" ");
@@ -300,14 +303,14 @@ describe("one pool, good and bad answers mixed", () => {
     const names = Object.keys(BAD);
     const wrong: string[] = [];
     const goodOne = async (at: number): Promise<void> => {
-      const answer = await fetchApi(gateway, `/api/user/${at}`);
-      const text = await answer.text();
-      // What a bad one broke before may cost a POST its connection, never its truth.
-      if (text !== `own /user/${at}`) wrong.push(`${at}: ${answer.status} ${text.slice(0, 300)}`);
+      const response = await fetchApi(gateway, `/api/user/${at}`);
+      const text = await response.text();
+      // A POST on a connection broken by an invalid response may fail but never gets a wrong response.
+      if (text !== `own /user/${at}`) wrong.push(`${at}: ${response.status} ${text.slice(0, 300)}`);
     };
     const badOne = (at: number): Promise<unknown> =>
       fetchApi(gateway, `/api/bad/${names[at % names.length]}`)
-        .then((answer) => answer.text())
+        .then((response) => response.text())
         .catch(() => undefined);
     for (let batch = 0; batch < 10; batch++)
       await Promise.all(
@@ -317,7 +320,7 @@ describe("one pool, good and bad answers mixed", () => {
     expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
   }, 60_000);
 
-  test("an upstream that speaks before it is asked disturbs nobody else", async () => {
+  test("an upstream that sends bytes before a request does not affect other requests", async () => {
     const upstream = kept(await startRawUpstream((socket) => socket.write(OK)));
     const eager = kept(await startEagerUpstream());
     const gateway = kept(
@@ -327,20 +330,20 @@ describe("one pool, good and bad answers mixed", () => {
       }),
     );
     for (let round = 0; round < 5; round++) {
-      const answer = await fetchApi(gateway, "/api/x", { headers: OWN });
-      const text = await answer.text();
-      if (answer.status === 200) expect(text).toBe("for nobody");
+      const response = await fetchApi(gateway, "/api/x", { headers: OWN });
+      const text = await response.text();
+      if (response.status === 200) expect(text).toBe("unsolicited");
       expect(await (await fetchApi(gateway, "/api/good/x")).text()).toBe("ok");
     }
   });
 });
 
-/** Speaks first, on every connection. */
+/** Sends bytes on each new connection. */
 async function startEagerUpstream() {
   const { createServer } = await import("node:net");
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfor nobody");
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nunsolicited");
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

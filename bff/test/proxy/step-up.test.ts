@@ -1,4 +1,4 @@
-// An upstream's demand for a stronger login (RFC 9470), as the browser gets to see it.
+// Step-up authentication (RFC 9470): the challenge of an upstream and the response to the browser.
 import { afterEach, describe, expect, test } from "vitest";
 import { parseLoginParameters } from "../../src/auth/login-parameters.ts";
 import { stepUpDemand } from "../../src/proxy/step-up.ts";
@@ -18,7 +18,7 @@ describe("a challenge", () => {
     ['bearer ERROR = insufficient_user_authentication , acr_values="a b"', "/bff/login?acr_values=a+b"],
     ['DPoP error="insufficient_user_authentication", acr_values="urn:x:2"', "/bff/login?acr_values=urn%3Ax%3A2"],
     ['Basic realm="x", Bearer error="insufficient_user_authentication", acr_values=2', "/bff/login?acr_values=2"],
-    // It wants a login and does not say which.
+    // Requests a login without acr_values and max_age.
     ['Bearer error="insufficient_user_authentication"', "/bff/login?prompt=login"],
   ])("%s leads to the login that meets it", (challenge, loginUrl) => {
     expect(loginUrlFor(challenge)).toBe(loginUrl);
@@ -35,15 +35,15 @@ describe("a challenge", () => {
   });
 
   test.each([
-    ["that is none", 'Bearer realm="api"'],
-    ["of another kind", 'Bearer error="invalid_token", acr_values="2"'],
+    ["without an error", 'Bearer realm="api"'],
+    ["with another error", 'Bearer error="invalid_token", acr_values="2"'],
     ["of another scheme", 'Basic error="insufficient_user_authentication"'],
-    ["without end", `Bearer error="insufficient_user_authentication", acr_values="2", x="${"y".repeat(5_000)}"`],
-  ])("%s is the upstream's own answer", (_what, challenge) => {
+    ["that is too long", `Bearer error="insufficient_user_authentication", acr_values="2", x="${"y".repeat(5_000)}"`],
+  ])("%s is the upstream's own response", (_what, challenge) => {
     expect(loginUrlFor(challenge)).toBeUndefined();
   });
 
-  test("of another status, or where the user's token was not sent, is the upstream's own answer", () => {
+  test("a challenge with another status, or without the user's token sent, is forwarded", () => {
     expect(loginUrlFor(CHALLENGE, USER, 403)).toBeUndefined();
     expect(loginUrlFor(CHALLENGE, { ...USER, token: "none" })).toBeUndefined();
     expect(loginUrlFor(CHALLENGE, { ...USER, token: "client" })).toBeUndefined();
@@ -57,35 +57,35 @@ describe("the browser", () => {
   });
 
   test.each(["GET /api/x", "POST /api/x"])(
-    "that sends %s gets a problem of ours and no word of the upstream's",
+    "%s gets the gateway's problem response without text of the upstream",
     async (line) => {
       let isCut = false;
       const upstream = await startUpstream((_request, response) => {
         response.once("close", () => (isCut = true));
         response.writeHead(401, { "www-authenticate": CHALLENGE, "x-own": "upstream", "content-type": "text/plain" });
-        // A body without end: whoever waited for it would never answer.
+        // An endless body: the gateway must not wait for it.
         response.write("the upstream's own words");
       });
       const gateway = await startGateway({ upstreams: `/api=${upstream.origin}` });
       stops.push(upstream.stop, gateway.stop);
       const isPost = line.startsWith("POST");
       const request = appRequest(gateway, line, isPost ? ["Content-Length: 5"] : [], isPost ? "typed" : "");
-      const answer = await sendRaw(gateway.port, request);
-      expect(answer.status).toBe(401);
-      expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
-      expect(JSON.parse(answer.body)).toMatchObject({
+      const response = await sendRaw(gateway.port, request);
+      expect(response.status).toBe(401);
+      expect(response.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
+      expect(JSON.parse(response.body)).toMatchObject({
         code: "step_up_required",
         status: 401,
         loginUrl: "/bff/login?acr_values=2&max_age=900",
       });
-      await eventually(() => isCut, "the end of the upstream's answer");
-      expect(answer.raw).not.toMatch(/own words|secret hint|x-own|insufficient_user_authentication/);
+      await eventually(() => isCut, "the end of the upstream's response");
+      expect(response.raw).not.toMatch(/own words|secret hint|x-own|insufficient_user_authentication/);
       await eventually(
         () =>
           gateway.lines.some(
             (each) => each["code"] === "step_up_required" && /stronger login/.test(String(each["reason"])),
           ),
-        "a log line that says why",
+        "a log line with the reason",
       );
     },
   );

@@ -1,4 +1,4 @@
-// Bodies of any size, both ways: at once, in flat memory, and no faster than the slower side.
+// Streaming in both directions: without delay, in constant memory, with backpressure.
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { appRequest, eventually, fetchApi, kept, OWN, startGateway, startUpstream } from "./gateway.ts";
 
 describe("streaming", () => {
-  test("an event stream's head and first event arrive before the second is sent", async () => {
+  test("head and first event of an event stream arrive before the second event is sent", async () => {
     let sendEvent = (_text: string) => {};
     let isClosed = false;
     const upstream = kept(
@@ -18,11 +18,11 @@ describe("streaming", () => {
       }),
     );
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const answer = await fetch(`http://127.0.0.1:${gateway.port}/api/events`, {
+    const response = await fetch(`http://127.0.0.1:${gateway.port}/api/events`, {
       headers: { accept: "text/event-stream", "sec-fetch-site": "same-origin" },
     });
-    expect(answer.headers.get("content-type")).toBe("text/event-stream");
-    const reader = answer.body!.getReader();
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    const reader = response.body!.getReader();
     sendEvent("data: one\n\n");
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("data: one\n\n");
     sendEvent("data: two\n\n");
@@ -34,7 +34,7 @@ describe("streaming", () => {
   const CHUNK = Buffer.alloc(65_536, "x");
   const TOTAL_BYTES = 200 * 1024 * 1024;
 
-  test("200 MB come down in flat memory", async () => {
+  test("a download of 200 MB uses constant memory", async () => {
     const upstream = kept(
       await startUpstream((_request, response) => {
         let sentBytes = 0;
@@ -52,8 +52,8 @@ describe("streaming", () => {
     const before = process.memoryUsage().rss;
     let peak = before;
     let receivedBytes = 0;
-    const answer = await fetchApi(gateway, "/api/big");
-    for await (const chunk of answer.body!) {
+    const response = await fetchApi(gateway, "/api/big");
+    for await (const chunk of response.body!) {
       receivedBytes += (chunk as Uint8Array).length;
       if (receivedBytes % (8 * 1024 * 1024) < CHUNK.length) peak = Math.max(peak, process.memoryUsage().rss);
     }
@@ -61,7 +61,7 @@ describe("streaming", () => {
     expect((peak - before) / 2 ** 20).toBeLessThan(100);
   });
 
-  test("200 MB go up in flat memory", async () => {
+  test("an upload of 200 MB uses constant memory", async () => {
     let receivedBytes = 0;
     const upstream = kept(
       await startUpstream((request, response) => {
@@ -77,20 +77,20 @@ describe("streaming", () => {
       headers: { ...OWN, host: gateway.host, "content-length": String(TOTAL_BYTES) },
     });
     let peak = before;
-    const answered = once(upload, "response") as Promise<[IncomingMessage]>;
+    const responded = once(upload, "response") as Promise<[IncomingMessage]>;
     for (let sentBytes = 0; sentBytes < TOTAL_BYTES; sentBytes += CHUNK.length) {
       if (!upload.write(CHUNK)) await once(upload, "drain");
       if (sentBytes % (8 * 1024 * 1024) === 0) peak = Math.max(peak, process.memoryUsage().rss);
     }
     upload.end();
-    const [response] = await answered;
+    const [response] = await responded;
     response.resume();
     expect(response.statusCode).toBe(200);
     expect(receivedBytes).toBe(TOTAL_BYTES);
     expect((peak - before) / 2 ** 20).toBeLessThan(100);
   });
 
-  test("a browser that does not read stops the upstream", async () => {
+  test("a browser that does not read pauses the upstream (backpressure)", async () => {
     let sentBytes = 0;
     const upstream = kept(
       await startUpstream((_request, response) => {
@@ -117,7 +117,7 @@ describe("streaming", () => {
     socket.destroy();
   });
 
-  test("an upstream that does not read stops the browser", async () => {
+  test("an upstream that does not read pauses the browser (backpressure)", async () => {
     const upstream = kept(await startUpstream((request) => void request.pause(), false));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     const socket = connect(gateway.port, "127.0.0.1");

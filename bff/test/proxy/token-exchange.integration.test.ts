@@ -1,4 +1,4 @@
-// Tokens for one upstream's audience: a user's by exchange, the gateway's own by client credentials.
+// Tokens for the audience of an upstream: by token exchange for users, by client credentials for the gateway.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
@@ -13,7 +13,7 @@ beforeAll(async () => {
       { prefix: "/api/stock", baseUrl, resource: "https://stock.test/" },
       { prefix: "/api/less", baseUrl, scope: "openid" },
       { prefix: "/api/secrets", baseUrl, audience: "secrets" },
-      { prefix: "/api/unknown", baseUrl, audience: "nobody" },
+      { prefix: "/api/unknown", baseUrl, audience: "unknown" },
       { prefix: "/api/open", baseUrl, token: "optional", audience: "orders" },
       { prefix: "/api/own", baseUrl, token: "client", resource: "https://reports.test/" },
       { prefix: "/api/own/plain", baseUrl, token: "client" },
@@ -42,7 +42,7 @@ const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
 };
 
 describe("a row with an audience", () => {
-  it("gets a token for that audience and for the same user; a row without one gets the user's own", async () => {
+  it("the upstream gets a token for its audience and the same user; a row without audience gets the user's own token", async () => {
     const alice = await loggedIn();
     const { sub } = system.provider.user("alice")!;
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
@@ -55,16 +55,16 @@ describe("a row with an audience", () => {
     expect(lastClaims()).toMatchObject({ sub, aud: system.provider.resource });
   });
 
-  it("is asked for once, however many requests come", async () => {
+  it("concurrent requests cause one token exchange (single-flight)", async () => {
     const alice = await loggedIn();
     const before = exchanges();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => alice.fetch("/api/orders/1")));
-    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    const responses = await Promise.all(Array.from({ length: 20 }, () => alice.fetch("/api/orders/1")));
+    expect(responses.every(({ status }) => status === 200)).toBe(true);
     expect((await alice.fetch("/api/orders/2")).status).toBe(200);
     expect(exchanges() - before).toBe(1);
   });
 
-  it("I3: never is one user's exchanged token another's, also when they come together", async () => {
+  it("I3: concurrent exchanges of two users never mix their tokens", async () => {
     const users = await Promise.all(["alice", "admin", "alice"].map(loggedIn));
     await Promise.all(
       users.flatMap((user) =>
@@ -72,12 +72,12 @@ describe("a row with an audience", () => {
       ),
     );
     for (const [at, name] of ["alice", "admin", "alice"].entries()) {
-      const answer = (await (await users[at]!.fetch("/api/orders/1")).json()) as { sub: string };
-      expect(answer.sub).toBe(system.provider.user(name)!.sub);
+      const response = (await (await users[at]!.fetch("/api/orders/1")).json()) as { sub: string };
+      expect(response.sub).toBe(system.provider.user(name)!.sub);
     }
   });
 
-  it("gets no token from before a refresh, however long it would live", async () => {
+  it("an exchanged token is not reused after a refresh of the session", async () => {
     system.provider.lifetimes.accessTokenSeconds = 2;
     system.provider.lifetimes.exchangedTokenSeconds = 600;
     const alice = await loggedIn();
@@ -94,7 +94,7 @@ describe("a row with an audience", () => {
       .not.toBe(first);
   });
 
-  it("gets no token of a session that has ended", async () => {
+  it("an exchanged token is not reused after the end of its session", async () => {
     const alice = await loggedIn();
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
     await alice.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
@@ -103,7 +103,7 @@ describe("a row with an audience", () => {
     expect(system.received).toEqual([]);
   });
 
-  it("renews a token that lives shorter than the user's own", async () => {
+  it("an exchanged token that expires before the user's own is renewed", async () => {
     system.provider.lifetimes.exchangedTokenSeconds = 2;
     const alice = await loggedIn();
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
@@ -119,11 +119,11 @@ describe("a row with an audience", () => {
       .not.toBe(first);
   });
 
-  it("sends nothing for somebody without a session: 401, or no bearer where it is optional", async () => {
-    const nobody = system.browser();
+  it("a request without a session gets 401, or no bearer with token: optional", async () => {
+    const anonymous = system.browser();
     const before = exchanges();
-    expect((await nobody.fetch("/api/orders/1")).status).toBe(401);
-    expect((await nobody.fetch("/api/open/1")).status).toBe(200);
+    expect((await anonymous.fetch("/api/orders/1")).status).toBe(401);
+    expect((await anonymous.fetch("/api/open/1")).status).toBe(200);
     expect(system.received.map(({ authorization }) => authorization)).toEqual([undefined]);
     expect(exchanges()).toBe(before);
     const alice = await loggedIn();
@@ -132,7 +132,7 @@ describe("a row with an audience", () => {
   });
 });
 
-describe("an exchange that does not work", () => {
+describe("a failing token exchange", () => {
   const problemAt = async (browser: TestBrowser, path: string) => {
     const response = await browser.fetch(path);
     return { status: response.status, ...((await response.json()) as object) };
@@ -142,18 +142,18 @@ describe("an exchange that does not work", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
       .find((line) => line["msg"] === "request" && line["path"] === path)?.["reason"];
 
-  it("refused to this user is 403, and the upstream is not called", async () => {
+  it("an exchange rejected for the user gets 403 without an upstream request", async () => {
     const alice = await loggedIn();
     expect(await problemAt(alice, "/api/secrets/1")).toMatchObject({ status: 403, code: "forbidden" });
     expect(system.received).toEqual([]);
     expect(reasonOf("/api/secrets/1")).toMatch(/rejected the token request for secrets: access_denied/);
   });
 
-  it("refused for its audience is 503, tells the log what to compare, and nobody is logged out", async () => {
+  it("an exchange rejected for the audience gets 503, logs the cause, and ends no session", async () => {
     const alice = await loggedIn();
     expect(await problemAt(alice, "/api/unknown/1")).toMatchObject({ status: 503, code: "provider_unavailable" });
     expect(reasonOf("/api/unknown/1")).toMatch(
-      /rejected the token request for nobody: invalid_target\. Compare audience/,
+      /rejected the token request for unknown: invalid_target\. Compare audience/,
     );
     expect(system.received).toEqual([]);
     expect((await alice.fetch("/api/x")).status).toBe(200);
@@ -161,7 +161,7 @@ describe("an exchange that does not work", () => {
     expect(system.gateway.log.some((line) => secrets.some((secret) => line.includes(secret)))).toBe(false);
   });
 
-  it("with the provider down is 503; what was exchanged before is used on, and it heals", async () => {
+  it("a provider outage gets 503, cached exchanged tokens stay usable, and requests succeed after recovery", async () => {
     const [alice, admin] = [await loggedIn("alice"), await loggedIn("admin")];
     expect((await alice.fetch("/api/orders/1")).status).toBe(200);
     system.provider.faults.set({ endpoint: "token", status: 500, body: "{}" });
@@ -173,7 +173,7 @@ describe("an exchange that does not work", () => {
     expect(lastClaims()).toMatchObject({ sub: system.provider.user("admin")!.sub, aud: "orders" });
   });
 
-  it("is not asked for again by every request while it fails", async () => {
+  it("a failed exchange is not repeated by every request", async () => {
     const alice = await loggedIn();
     const before = exchanges();
     const startedMs = performance.now();
@@ -184,7 +184,7 @@ describe("an exchange that does not work", () => {
 });
 
 describe("the gateway's own token", () => {
-  it("is one for each target, fetched once for all users", async () => {
+  it("the gateway's own token is fetched once per target for all users", async () => {
     const [alice, admin] = [await loggedIn("alice"), await loggedIn("admin")];
     await alice.fetch("/api/own/1");
     expect(lastClaims()).toMatchObject({ sub: "cloakroom", aud: "https://reports.test/" });

@@ -1,4 +1,4 @@
-// What the gateway holds of responses that a browser does not read, counted in bytes of its buffers.
+// Buffered bytes of responses that a browser does not read.
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
@@ -13,7 +13,7 @@ const PIECE_BYTES = 32_768;
 /** Node's limit, above which the upstream is paused. */
 const HIGH_WATER_MARK = 65_536;
 
-/** Until it is the same several times in a row. */
+/** Polls until the value is stable. */
 async function settled(value: () => number): Promise<number> {
   let last = value();
   for (let same = 0; same < 5;) {
@@ -24,7 +24,7 @@ async function settled(value: () => number): Promise<number> {
   return last;
 }
 
-test("an unread download holds what Node buffers for its browser and nothing of its head", async () => {
+test("an unread download keeps only Node's socket buffers, without the chunk of its head", async () => {
   const controllers: Dispatcher.DispatchController[] = [];
   const dispatch = vi.spyOn(Connection.prototype, "dispatch").mockImplementation(function (
     this: Connection,
@@ -51,7 +51,7 @@ test("an unread download holds what Node buffers for its browser and nothing of 
   browser.destroy();
 });
 
-test("a connection that is not read holds one piece, in a buffer of its own length", async () => {
+test("an unread connection keeps one chunk in a buffer of its exact length", async () => {
   const server = createServer((socket) => void socket.on("error", () => undefined).end(BODY)).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -73,7 +73,7 @@ test("a connection that is not read holds one piece, in a buffer of its own leng
   server.close();
 });
 
-test("small pieces of two connections do not overwrite each other", async () => {
+test("small chunks of two connections do not overwrite each other", async () => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-// WebSockets of real sessions, over two instances that share one Redis: who may open one, and that its end closes it.
+// WebSockets and sessions on two instances with one Redis: opening requires a session, its end closes them.
 import { hash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { createRedisStore } from "../../src/store/redis/redis-store.ts";
@@ -36,7 +36,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** Logs in as a user and provider session of the test's own. */
+/** Logs in as a new user with a new provider session. */
 async function loggedIn(): Promise<{ browser: TestBrowser; sub: string; sid: string }> {
   const own = { sub: `user-${randomUUID()}`, sid: `sid-${randomUUID()}` };
   provider.lies = { claims: (honest) => ({ ...honest, ...own }) };
@@ -62,7 +62,7 @@ test("a user's WebSocket carries that user's bearer", async () => {
   socket.close();
 });
 
-test("nobody opens one without a session, and nothing reaches the upstream", async () => {
+test("a handshake without a session is rejected and does not reach the upstream", async () => {
   const before = upstream.asked.length;
   await expect(open(testBrowser(first.origin), first)).rejects.toThrow("401");
   const { browser } = await loggedIn();
@@ -71,7 +71,7 @@ test("nobody opens one without a session, and nothing reaches the upstream", asy
   expect(upstream.asked).toHaveLength(before);
 });
 
-test("a logout closes them on every instance and leaves other users' open", async () => {
+test("a logout closes the user's WebSockets on every instance and no others", async () => {
   const [mine, other] = [await loggedIn(), await loggedIn()];
   const here = await open(mine.browser, first);
   const there = await open(mine.browser, second);
@@ -89,7 +89,7 @@ test("a logout closes them on every instance and leaves other users' open", asyn
   others.socket.close();
 });
 
-test("a back-channel logout closes them on every instance, without waiting for the next look at the session", async () => {
+test("a back-channel logout closes WebSockets on every instance without waiting for the next poll", async () => {
   const { browser, sid } = await loggedIn();
   const sockets = [await open(browser, first), await open(browser, second)];
   const token = await provider.logoutToken({ sid });
@@ -99,13 +99,13 @@ test("a back-channel logout closes them on every instance, without waiting for t
     headers: { "content-type": "application/x-www-form-urlencoded" },
   });
   expect(response.status).toBe(200);
-  const answeredAtMs = performance.now();
+  const respondedAtMs = performance.now();
   for (const { closed } of sockets) expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
-  // A second is the promise; a test on a busy machine only tells it from the 30 s of looking again.
-  expect(performance.now() - answeredAtMs).toBeLessThan(5_000);
+  // Documented: one second. The limit here only distinguishes it from the poll interval of 30 s on a busy machine.
+  expect(performance.now() - respondedAtMs).toBeLessThan(5_000);
 });
 
-test("an end for a reason that only another release knows closes them, and is told as an end", async () => {
+test("an end with a reason of another release closes WebSockets with session_expired", async () => {
   const { browser } = await loggedIn();
   const { closed } = await open(browser, second);
   const key = hash("sha256", browser.cookies.get(SESSION_COOKIE)!, "base64url");
@@ -119,7 +119,7 @@ test("an end for a reason that only another release knows closes them, and is to
   expect(await refused.json()).toMatchObject({ code: "session_revoked" });
 });
 
-test("an open WebSocket leaves no trace of the session in the log but its line", async () => {
+test("an open WebSocket writes no session data to the log except its request line", async () => {
   const { browser } = await loggedIn();
   const { socket, closed } = await open(browser, second);
   socket.close();

@@ -1,4 +1,4 @@
-// WebSockets through the gateway, over real sockets: what crosses, what does not, and how they end.
+// WebSocket proxy on real sockets: handshake, tunnel, closing.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
@@ -10,12 +10,12 @@ import {
   appRequest,
   BEARER,
   eventually,
-  parseAnswer,
+  parseResponse,
   sendRaw,
   startGateway as startFront,
   startRawUpstream,
   type GatewayOptions,
-  type RawAnswer,
+  type RawResponse,
   type TestGateway,
 } from "./gateway.ts";
 
@@ -40,9 +40,9 @@ const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
 const ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
-/** Sends a handshake byte by byte as written. Reads until the gateway closes, or up to a 101 and what follows it. */
+/** Sends a raw handshake. Reads until the gateway closes the connection, or a 101 and the bytes after it. */
 function shakeHands(gateway: TestGateway, fields: string[], { line = "GET /api/ws HTTP/1.1", after = "" } = {}) {
-  return new Promise<RawAnswer>((resolve) => {
+  return new Promise<RawResponse>((resolve) => {
     const socket = connect(gateway.port, "127.0.0.1", () => {
       socket.write(`${line}\r\n${fields.join("\r\n")}\r\n\r\n${after}`, "latin1");
     });
@@ -51,7 +51,7 @@ function shakeHands(gateway: TestGateway, fields: string[], { line = "GET /api/w
       raw += chunk;
       if (raw.startsWith("HTTP/1.1 101") && raw.includes("\r\n\r\n")) socket.destroy();
     });
-    socket.on("error", () => {}).on("close", () => resolve(parseAnswer(raw)));
+    socket.on("error", () => {}).on("close", () => resolve(parseResponse(raw)));
   });
 }
 
@@ -68,8 +68,8 @@ const fieldsOf = (gateway: TestGateway, replaced: Record<string, string | undefi
   return Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
 };
 
-describe("what crosses", () => {
-  test("text and binary messages come back as they were sent", async () => {
+describe("an open WebSocket", () => {
+  test("text and binary messages are forwarded unchanged", async () => {
     const upstream = await startUpstream();
     const { socket, next } = await openSocket(await startGateway(upstream), "/api/ws");
     socket.send("grüße");
@@ -78,7 +78,7 @@ describe("what crosses", () => {
     expect(await next()).toEqual(Buffer.from([0, 255, 128]));
   });
 
-  test.each([false, true])("a message of 10 MB, compressed: %s", async (perMessageDeflate) => {
+  test.each([false, true])("a message of 10 MB is forwarded, compressed: %s", async (perMessageDeflate) => {
     const upstream = await startUpstream(undefined, { perMessageDeflate });
     const { socket, next } = await openSocket(await startGateway(upstream), "/api/ws", { perMessageDeflate });
     const message = Buffer.alloc(10_000_000, "0123456789abcdef-");
@@ -87,14 +87,14 @@ describe("what crosses", () => {
     expect(socket.extensions).toBe(perMessageDeflate ? "permessage-deflate" : "");
   });
 
-  test("10,000 small messages arrive in their order", async () => {
+  test("10,000 small messages arrive in order", async () => {
     const upstream = await startUpstream();
     const { socket, next } = await openSocket(await startGateway(upstream), "/api/ws");
     for (let at = 0; at < 10_000; at++) socket.send(String(at));
     for (let at = 0; at < 10_000; at++) expect((await next()).toString()).toBe(String(at));
   });
 
-  test("a message that the upstream sends together with its 101 is not lost", async () => {
+  test("a message sent together with the upstream's 101 is forwarded", async () => {
     const upstream = await startUpstream((socket) => socket.send("welcome"));
     const { next } = await openSocket(await startGateway(upstream), "/api/ws");
     expect((await next()).toString()).toBe("welcome");
@@ -116,7 +116,7 @@ describe("what crosses", () => {
     expect(String((await once(upstream.sockets[0]!, "pong"))[0])).toBe("from the upstream");
   });
 
-  test("the handshake carries the bearer, path and query, and neither cookie nor anything of the browser about itself", async () => {
+  test("the upstream handshake has bearer, path and query, and no cookie and no Sec-Fetch headers", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     const headers = {
@@ -143,35 +143,38 @@ describe("what crosses", () => {
     expect(JSON.stringify(arrived)).not.toContain("secret");
   });
 
-  test.each(["keep-alive, Upgrade", "upgrade", "Keep-Alive,UPGRADE , x"])("Connection: %s", async (Connection) => {
-    const gateway = await startGateway(await startUpstream());
-    const answer = await shakeHands(gateway, fieldsOf(gateway, { Connection }));
-    expect(answer.status).toBe(101);
-    expect(answer.headers.get("sec-websocket-accept")).toEqual(["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
-    expect([...answer.headers.keys()].toSorted()).toEqual(
-      ["connection", "date", "sec-websocket-accept", "upgrade", "x-request-id"].toSorted(),
-    );
-  });
+  test.each(["keep-alive, Upgrade", "upgrade", "Keep-Alive,UPGRADE , x"])(
+    "a handshake with Connection: %s is accepted",
+    async (Connection) => {
+      const gateway = await startGateway(await startUpstream());
+      const response = await shakeHands(gateway, fieldsOf(gateway, { Connection }));
+      expect(response.status).toBe(101);
+      expect(response.headers.get("sec-websocket-accept")).toEqual(["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
+      expect([...response.headers.keys()].toSorted()).toEqual(
+        ["connection", "date", "sec-websocket-accept", "upgrade", "x-request-id"].toSorted(),
+      );
+    },
+  );
 });
 
-describe("what is refused", () => {
+describe("a rejected handshake", () => {
   async function errorFor(gateway: TestGateway, fields: string[], more?: { line?: string; after?: string }) {
-    const answer = await shakeHands(gateway, fields, more);
-    expect(answer.closed).toBe(true);
-    expect(answer.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
-    expect(answer.headers.get("x-content-type-options")).toEqual(["nosniff"]);
-    expect(answer.headers.get("connection")).toEqual(["close"]);
-    const { code, requestId, status } = JSON.parse(answer.body) as Record<string, unknown>;
-    expect(status).toBe(answer.status);
+    const response = await shakeHands(gateway, fields, more);
+    expect(response.closed).toBe(true);
+    expect(response.headers.get("content-type")).toEqual(["application/problem+json; charset=utf-8"]);
+    expect(response.headers.get("x-content-type-options")).toEqual(["nosniff"]);
+    expect(response.headers.get("connection")).toEqual(["close"]);
+    const { code, requestId, status } = JSON.parse(response.body) as Record<string, unknown>;
+    expect(status).toBe(response.status);
     const isLine = (line: Record<string, unknown>) => line["msg"] === "request" && line["requestId"] === requestId;
     await eventually(() => gateway.lines.some(isLine), "the refusal's line in the log");
     expect(gateway.lines.find(isLine)).toMatchObject({ status, code });
-    return { status: answer.status, code, headers: answer.headers };
+    return { status: response.status, code, headers: response.headers };
   }
 
   const rows: [string, Record<string, string | undefined>, number, string][] = [
     ["a foreign Origin", { Origin: "https://evil.test" }, 403, "csrf_rejected"],
-    ["an Origin that begins like ours", { Origin: "http://127.0.0.1:1.evil.test" }, 403, "csrf_rejected"],
+    ["an Origin with the public origin as prefix", { Origin: "http://127.0.0.1:1.evil.test" }, 403, "csrf_rejected"],
     ["no Origin", { Origin: undefined }, 403, "csrf_rejected"],
     ["Origin: null", { Origin: "null" }, 403, "csrf_rejected"],
     [
@@ -180,8 +183,8 @@ describe("what is refused", () => {
       403,
       "csrf_rejected",
     ],
-    ["a browser that says cross-site", { "Sec-Fetch-Site": "cross-site" }, 403, "csrf_rejected"],
-    ["a sibling host", { "Sec-Fetch-Site": "same-site" }, 403, "csrf_rejected"],
+    ["Sec-Fetch-Site: cross-site", { "Sec-Fetch-Site": "cross-site" }, 403, "csrf_rejected"],
+    ["Sec-Fetch-Site: same-site", { "Sec-Fetch-Site": "same-site" }, 403, "csrf_rejected"],
     ["another Host", { Host: "evil.test" }, 421, "request_malformed"],
     ["version 8", { "Sec-WebSocket-Version": "8" }, 426, "request_malformed"],
     ["no version", { "Sec-WebSocket-Version": undefined }, 426, "request_malformed"],
@@ -225,7 +228,7 @@ describe("what is refused", () => {
     ["HTTP/1.0", "GET /api/ws HTTP/1.0", 505],
     ["a path outside /api", "GET /ws HTTP/1.1", 400],
     ["a path below /bff", "GET /bff/user HTTP/1.1", 400],
-    ["the path that answers to any Host", "POST /bff/backchannel-logout HTTP/1.1", 400],
+    ["the path that accepts any Host", "POST /bff/backchannel-logout HTTP/1.1", 400],
     ["a dot segment", "GET /api/../ws HTTP/1.1", 400],
     ["an absolute target", "GET http://evil.test/api/ws HTTP/1.1", 400],
   ])("%s", async (_name, line, status) => {
@@ -235,13 +238,13 @@ describe("what is refused", () => {
     expect(upstream.asked).toEqual([]);
   });
 
-  test("Upgrade without Connection: Upgrade is an ordinary request, and refused as one", async () => {
+  test("Upgrade without Connection: Upgrade is rejected as an ordinary request", async () => {
     const gateway = await startGateway(await startUpstream());
     const fields = fieldsOf(gateway, { Connection: "close", "X-CSRF": "1", "Sec-Fetch-Site": "same-origin" });
     expect((await errorFor(gateway, fields)).status).toBe(400);
   });
 
-  test("an upstream whose row does not say webSocket is not asked", async () => {
+  test("a row without webSocket rejects handshakes without an upstream request", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { override: { webSocket: false } });
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 400, code: "request_malformed" });
@@ -249,7 +252,7 @@ describe("what is refused", () => {
   });
 
   test.each(["session_missing", "session_revoked", "forbidden", "store_unavailable", "provider_unavailable"] as const)(
-    "%s is answered as for any other request",
+    "%s gets the same response as for any other request",
     async (code) => {
       const upstream = await startUpstream();
       const authorize = () => Promise.reject(new GatewayError(code));
@@ -262,37 +265,43 @@ describe("what is refused", () => {
     },
   );
 
-  test("an upstream that cannot be reached is a 502, one that is silent a 504", async () => {
-    const nobody = await startGateway({ origin: "http://127.0.0.1:1" });
-    expect(await errorFor(nobody, fieldsOf(nobody))).toMatchObject({ status: 502, code: "upstream_unreachable" });
+  test("an unreachable upstream gets 502, one that does not respond gets 504", async () => {
+    const unreachable = await startGateway({ origin: "http://127.0.0.1:1" });
+    expect(await errorFor(unreachable, fieldsOf(unreachable))).toMatchObject({
+      status: 502,
+      code: "upstream_unreachable",
+    });
     const silent = await startRawUpstream(() => {});
     stops.push(silent.stop);
     const gateway = await startGateway(silent, { override: { headersTimeoutMs: 50 } });
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 504, code: "upstream_timeout" });
   });
 
-  test.each([400, 401, 403, 404, 426, 500])("an upstream's own %s passes as an answer", async (refuse) => {
+  test.each([400, 401, 403, 404, 426, 500])("an upstream's response %s to a handshake is forwarded", async (refuse) => {
     const upstream = await startUpstream(undefined, { refuse });
     const gateway = await startGateway(upstream);
-    const answer = await shakeHands(gateway, fieldsOf(gateway));
-    expect(answer.status).toBe(refuse);
-    expect(JSON.parse(answer.body)).toEqual({ refused: refuse });
-    expect(answer.headers.has("set-cookie")).toBe(false);
-    expect(answer.headers.get("x-content-type-options")).toEqual(["nosniff"]);
-    expect(answer.closed).toBe(true);
+    const response = await shakeHands(gateway, fieldsOf(gateway));
+    expect(response.status).toBe(refuse);
+    expect(JSON.parse(response.body)).toEqual({ refused: refuse });
+    expect(response.headers.has("set-cookie")).toBe(false);
+    expect(response.headers.get("x-content-type-options")).toEqual(["nosniff"]);
+    expect(response.closed).toBe(true);
   });
 
   test.each([
     ["no Sec-WebSocket-Accept", `${SWITCHING}\r\n`],
-    ["that of another key", `${SWITCHING}Sec-WebSocket-Accept: c3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`],
-    ["a subprotocol that nobody offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Protocol: evil\r\n\r\n`],
+    [
+      "the Sec-WebSocket-Accept of another key",
+      `${SWITCHING}Sec-WebSocket-Accept: c3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`,
+    ],
+    ["a subprotocol that was not offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Protocol: evil\r\n\r\n`],
     ["several subprotocols", `${SWITCHING}${ACCEPT}Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n\r\n`],
-    ["an extension that nobody offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`],
-  ])("a 101 with %s opens nothing", async (_name, answer) => {
+    ["an extension that was not offered", `${SWITCHING}${ACCEPT}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n`],
+  ])("a 101 with %s opens nothing", async (_name, response) => {
     let isClosed = false;
     const upstream = await startRawUpstream((socket) => {
       socket.on("close", () => (isClosed = true));
-      socket.write(`${answer}secret bytes`);
+      socket.write(`${response}secret bytes`);
     });
     stops.push(upstream.stop);
     const gateway = await startGateway(upstream);
@@ -304,16 +313,16 @@ describe("what is refused", () => {
 describe("smuggling", () => {
   const second = "GET /admin HTTP/1.1\r\nHost: x\r\n\r\n";
 
-  test("bytes behind the handshake's head are refused and reach nobody (CVE-2026-73548)", async () => {
+  test("bytes after the handshake head are rejected and not forwarded (CVE-2026-73548)", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
-    const answer = await shakeHands(gateway, fieldsOf(gateway), { after: second });
-    expect(answer.status).toBe(400);
-    expect(answer.raw.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    const response = await shakeHands(gateway, fieldsOf(gateway), { after: second });
+    expect(response.status).toBe(400);
+    expect(response.raw.match(/HTTP\/1\.1/g)).toHaveLength(1);
     expect(upstream.asked).toEqual([]);
   });
 
-  test("bytes that come while the upstream thinks are not sent on", async () => {
+  test("bytes sent before the upstream's 101 are not forwarded", async () => {
     let received = "";
     let isClosed = false;
     const upstream = await startRawUpstream((socket, head) => {
@@ -334,32 +343,32 @@ describe("smuggling", () => {
     expect(gateway.events("request_rejected")).toHaveLength(1);
   });
 
-  test("a handshake behind a request that is not answered yet closes the connection", async () => {
+  test("a handshake pipelined behind an open response closes the connection", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { authorize: () => new Promise(() => {}) });
     const first = `GET /api/slow HTTP/1.1\r\nHost: ${gateway.host}\r\nX-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\n\r\n`;
-    const answer = await shakeHands(gateway, fieldsOf(gateway), { line: `${first}GET /api/ws HTTP/1.1` });
-    expect(answer.raw).toBe("");
+    const response = await shakeHands(gateway, fieldsOf(gateway), { line: `${first}GET /api/ws HTTP/1.1` });
+    expect(response.raw).toBe("");
     expect(gateway.events("request_rejected")).toHaveLength(1);
     expect(upstream.asked).toEqual([]);
   });
 
-  test("a connection may ask for something else before its handshake", async () => {
+  test("a handshake is accepted on a connection that served a request before", async () => {
     const gateway = await startGateway(await startUpstream());
     const socket = connect(gateway.port, "127.0.0.1");
     let raw = "";
     socket.setEncoding("latin1").on("data", (chunk: string) => (raw += chunk));
     socket.write(`GET /nowhere HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`);
-    await eventually(() => raw.includes("404"), "the first answer");
+    await eventually(() => raw.includes("404"), "the first response");
     raw = "";
     socket.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`);
-    await eventually(() => raw.startsWith("HTTP/1.1 101"), "the second answer");
+    await eventually(() => raw.startsWith("HTTP/1.1 101"), "the second response");
     socket.destroy();
   });
 });
 
-describe("how a WebSocket ends", () => {
-  test("close codes pass, from the browser and from the upstream", async () => {
+describe("closing a WebSocket", () => {
+  test("close codes are forwarded in both directions", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     const first = await openSocket(gateway, "/api/ws");
@@ -379,14 +388,14 @@ describe("how a WebSocket ends", () => {
     expect(await gateway.metrics.scrape()).toMatch(/cloakroom_websockets_open 0\n/);
   });
 
-  test("an upstream that dies closes the browser's side, without a close code that it never sent", async () => {
+  test("an aborted upstream connection closes the browser's side without a close code", async () => {
     const upstream = await startUpstream();
     const { closed } = await openSocket(await startGateway(upstream), "/api/ws");
     for (const connection of upstream.connections) connection.resetAndDestroy();
     expect(await closed).toEqual({ code: 1006, reason: "" });
   });
 
-  test("a browser that dies closes the upstream's side", async () => {
+  test("an aborted browser connection closes the upstream's side", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     const { socket } = await openSocket(gateway, "/api/ws");
@@ -396,7 +405,7 @@ describe("how a WebSocket ends", () => {
     await eventually(() => gateway.tunnels.count() === 0, "nothing is left of it");
   });
 
-  test("a browser that leaves during the handshake takes its place and the upstream's connection with it", async () => {
+  test("a browser that disconnects during the handshake releases its quota and the upstream connection", async () => {
     let isClosed = false;
     const upstream = await startRawUpstream((socket) => {
       socket.on("close", () => (isClosed = true));
@@ -411,7 +420,7 @@ describe("how a WebSocket ends", () => {
     await eventually(() => gateway.lines.some((line) => line["status"] === 499), "a line says that it left");
   });
 
-  test("an idle connection is closed with 1001, one with pings is not", async () => {
+  test("an idle connection is closed with 1001, a connection with pings is not", async () => {
     const override = { webSocketIdleTimeoutMs: 1_000 };
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { override });
@@ -423,7 +432,7 @@ describe("how a WebSocket ends", () => {
     clearInterval(beat);
   });
 
-  test("a connection ends with its lifetime, however busy", async () => {
+  test("a busy connection is closed after webSocketMaxLifetimeMs", async () => {
     const override = { webSocketIdleTimeoutMs: 0, webSocketMaxLifetimeMs: 300 };
     const upstream = await startUpstream((socket) => void setInterval(() => socket.send("tick"), 10).unref());
     const gateway = await startGateway(upstream, { override });
@@ -431,7 +440,7 @@ describe("how a WebSocket ends", () => {
     expect(await closed).toEqual({ code: 1001, reason: "open for too long" });
   });
 
-  test("a drain tells the browser to go elsewhere, and refuses whoever comes after", async () => {
+  test("a drain closes WebSockets with 1001 and rejects new handshakes", async () => {
     const gateway = await startGateway(await startUpstream());
     const { closed } = await openSocket(gateway, "/api/ws");
     await gateway.tunnels.closeAll();
@@ -456,7 +465,7 @@ describe("a session's WebSockets", () => {
     };
   }
 
-  test("close with 4401 and the code of its end", async () => {
+  test("WebSockets are closed with 4401 and the error code of the session's end", async () => {
     const { ends, live } = manualEnd();
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { ...withSession, live });
@@ -465,12 +474,12 @@ describe("a session's WebSockets", () => {
     for (const end of ends) end("logout");
     expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
     await upstreamClosed;
-    await eventually(() => ends.size === 0, "nobody waits for its end any more");
+    await eventually(() => ends.size === 0, "all subscriptions have been removed");
     const line = gateway.lines.find(({ status }) => status === 101);
     expect(line).toMatchObject({ path: "/api/ws", upstream: "/api", endedBy: "session", receivedBytes: 0 });
   });
 
-  /** A browser's side as bytes, of a connection whose upstream has sent the first half of a frame. */
+  /** The raw browser side of a connection whose upstream has sent half a frame. */
   async function inMidFrame() {
     const { ends, live } = manualEnd();
     const found: { inside?: Socket } = {};
@@ -492,20 +501,20 @@ describe("a session's WebSockets", () => {
     return { inside: found.inside!, received, closed };
   }
 
-  test("a frame that is under way comes to its end, and nothing after it arrives", async () => {
+  test("a partly forwarded frame is completed before the Close frame, and later frames are dropped", async () => {
     const { inside, received, closed } = await inMidFrame();
     inside.write("cd\x82\x06secret", "latin1");
     await closed;
     expect(received()).toBe(`\x82\x04abcd\x88\x11${String.fromCharCode(0x11, 0x31)}session_revoked`);
   });
 
-  test("a frame that does not come to its end is cut, and never looks complete", async () => {
+  test("an incomplete frame is aborted after the frame timeout and does not look complete", async () => {
     const { received, closed } = await inMidFrame();
     await closed;
     expect(received()).toBe("\x82\x04ab");
   });
 
-  test("a stalled browser cannot keep its side open", async () => {
+  test("a stalled browser is disconnected after the close timeout", async () => {
     const { ends, live } = manualEnd();
     const upstream = await startUpstream((socket) => socket.send(Buffer.alloc(50_000_000)));
     const gateway = await startGateway(upstream, { ...withSession, live });
@@ -515,7 +524,7 @@ describe("a session's WebSockets", () => {
     await eventually(() => gateway.tunnels.count() === 0, "it is closed");
   });
 
-  test("is not opened when the session ends while the upstream is asked", async () => {
+  test("a handshake is rejected if the session ends before the upstream's 101", async () => {
     const { ends, live } = manualEnd();
     const upstream = await startUpstream(undefined, {
       verifyClient: (_info, decide) => {
@@ -524,13 +533,13 @@ describe("a session's WebSockets", () => {
       },
     });
     const gateway = await startGateway(upstream, { ...withSession, live });
-    const answer = await shakeHands(gateway, fieldsOf(gateway));
-    expect(answer.status).toBe(401);
-    expect(JSON.parse(answer.body)).toMatchObject({ code: "session_revoked" });
+    const response = await shakeHands(gateway, fieldsOf(gateway));
+    expect(response.status).toBe(401);
+    expect(JSON.parse(response.body)).toMatchObject({ code: "session_revoked" });
     await eventually(() => upstream.connections.size === 0, "the upstream's side is closed");
   });
 
-  test("is used by messages of the browser, not by its pongs or by the upstream's messages", async () => {
+  test("messages of the browser slide the session; pongs and messages of the upstream do not", async () => {
     let uses = 0;
     const authorize = async () => {
       uses++;
@@ -550,7 +559,7 @@ describe("a session's WebSockets", () => {
     expect(uses).toBe(2);
   });
 
-  test("closes when a use is refused, and stays open through an outage", async () => {
+  test("a WebSocket is closed if its authorization is rejected, and stays open during an outage", async () => {
     let fault: GatewayError | undefined;
     const authorize = async () => {
       if (fault !== undefined) throw fault;
@@ -570,7 +579,7 @@ describe("a session's WebSockets", () => {
     expect(await closed).toEqual({ code: 4401, reason: "session_expired" });
   });
 
-  test("are limited, each session by itself and all together", async () => {
+  test("WebSockets are limited per session and per upstream", async () => {
     const override = { maxWebSockets: 3, maxWebSocketsPerSession: 2 };
     let sessionKey = "session-1";
     const authorize = async () => ({ accessToken: BEARER, sessionKey });
@@ -584,14 +593,14 @@ describe("a session's WebSockets", () => {
     expect((await shakeHands(gateway, fieldsOf(gateway))).status).toBe(503);
     first.socket.close();
     await first.closed;
-    await eventually(() => gateway.tunnels.count() === 2, "its place is free");
+    await eventually(() => gateway.tunnels.count() === 2, "its quota is released");
     sessionKey = "session-1";
     await openSocket(gateway, "/api/ws");
   });
 });
 
 describe("memory", () => {
-  test("a slow reader holds the upstream back, not the gateway's memory", async () => {
+  test("a slow reader pauses the upstream (backpressure) and does not grow the gateway's memory", async () => {
     const messages = 200;
     const upstream = await startUpstream((socket) => {
       for (let at = 0; at < messages; at++) socket.send(Buffer.alloc(1_000_000));
@@ -615,7 +624,7 @@ describe("memory", () => {
   });
 });
 
-describe("a row's other keys", () => {
+describe("WebSockets and other keys of a row", () => {
   test("maxConnections counts requests, not open WebSockets", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { override: { maxConnections: 1, maxQueued: 0 } });
@@ -629,7 +638,7 @@ describe("a row's other keys", () => {
     expect((await sendRaw(gateway.port, appRequest(gateway, "GET /api/x"))).status).toBe(426);
   });
 
-  test("an upstream over TLS is believed by its CA, and carries WebSockets as well", async () => {
+  test("WebSockets work with an upstream over TLS and its configured CA", async () => {
     const authority = testAuthority();
     const upstream = await startUpstream(undefined, { tls: authority.issue("localhost") });
     const gateway = await startGateway(upstream, { override: { tls: { ca: authority.cert } } });
@@ -642,7 +651,7 @@ describe("a row's other keys", () => {
     expect((await shakeHands(stranger, fieldsOf(stranger))).status).toBe(502);
   });
 
-  test("an address that cannot be connected to is passed over for another", async () => {
+  test("a handshake uses another server if one refuses connections", async () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(
       { origin: "http://127.0.0.1:1" },

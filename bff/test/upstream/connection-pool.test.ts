@@ -1,4 +1,4 @@
-// The connection pool of an HTTP/1.1 upstream: what it opens, reuses, queues and forgets.
+// Connection pool of an HTTP/1.1 upstream: opens, reuses, queues and removes connections.
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -60,7 +60,7 @@ function send(path: string, options: Partial<Dispatcher.DispatchOptions> = {}): 
   });
 }
 
-/** Uploads of which nothing more comes. */
+/** Starts uploads that stall after their first bytes. */
 function stallUploads(count: number): Promise<unknown>[] {
   return Array.from({ length: count }, () => {
     const body = new PassThrough();
@@ -71,7 +71,7 @@ function stallUploads(count: number): Promise<unknown>[] {
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-it("reuses one connection for consecutive requests, however many others are busy", async () => {
+it("the pool reuses one connection for consecutive requests beside busy connections", async () => {
   const stalled = stallUploads(50);
   await expect.poll(() => held.length).toBe(50);
   for (let request = 0; request < 20; request++) {
@@ -84,7 +84,7 @@ it("reuses one connection for consecutive requests, however many others are busy
   await Promise.all(stalled);
 });
 
-it("forgets each connection that the upstream closes, idle or busy", async () => {
+it("the pool removes connections that the upstream closes, idle or busy", async () => {
   const stalled = stallUploads(30);
   await expect.poll(() => held.length).toBe(30);
   await Promise.all(Array.from({ length: 10 }, () => send("/")));
@@ -99,7 +99,7 @@ it("forgets each connection that the upstream closes, idle or busy", async () =>
 it.each([
   ["a response that closes its connection", "/close", {}, 200],
   ["a connection that breaks instead of a response", "/break", {}, "UND_ERR_SOCKET"],
-  ["a request that undici refuses", "/", { headers: ["bad name", "x"] }, "UND_ERR_INVALID_ARG"],
+  ["a request that undici rejects", "/", { headers: ["bad name", "x"] }, "UND_ERR_INVALID_ARG"],
 ] as const)("serves the next request after %s, also at its limit", async (_what, path, options, expected) => {
   pool = openPool(1);
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -111,7 +111,7 @@ it.each([
   }
 });
 
-it("opens no more than its limit, and sends queued requests in order of arrival", async () => {
+it("the pool opens at most maxConnections and sends queued requests in FIFO order", async () => {
   pool = openPool(2);
   const done: string[] = [];
   const sent = ["/held?1", "/held?2", "/?3", "/?4", "/close?5", "/?6"].map((path) =>
@@ -123,11 +123,11 @@ it("opens no more than its limit, and sends queued requests in order of arrival"
   await expect.poll(() => done).toEqual(["/held?1", "/?3", "/?4", "/close?5", "/?6"]);
   held[1]?.end();
   await Promise.all(sent);
-  // The one that was closed has a successor.
+  // A new connection replaced the closed one.
   expect(accepted).toBe(3);
 });
 
-it("serves a request that waits when the connection before it cannot be made", async () => {
+it("a queued request is sent after another connection attempt failed", async () => {
   pool = openPool(1);
   server.close();
   server.closeAllConnections();
@@ -138,7 +138,7 @@ it("serves a request that waits when the connection before it cannot be made", a
   server.listen(0, "127.0.0.1");
 });
 
-it("counts no connection that has become a WebSocket", async () => {
+it("a connection upgraded to a WebSocket leaves the pool", async () => {
   server.once("upgrade", (_request, socket: Socket) => {
     socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
   });
@@ -156,7 +156,7 @@ it("counts no connection that has become a WebSocket", async () => {
   upgraded.destroy();
 });
 
-it("fails queued, running and new requests once it is destroyed", async () => {
+it("queued, in-flight and new requests fail after destroy()", async () => {
   pool = openPool(1);
   const sent = ["/held", "/"].map((path) => send(path).catch((error: { code: string }) => error.code));
   await expect.poll(() => held.length).toBe(1);

@@ -1,5 +1,4 @@
-// Interim responses that no request asked for (RFC 9110 §15.2): the upstream has carried the request out, so its final
-// response must reach the browser.
+// Unexpected interim responses of an upstream (RFC 9110 §15.2): the final response must reach the browser.
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer } from "node:tls";
@@ -17,10 +16,13 @@ const INTERIM: [title: string, bytes: string][] = [
   ["100", CONTINUE],
   ["100 with headers", "HTTP/1.1 100 Continue\r\nServer: x\r\nX-100: HTTP/1.1 100\r\nDate: now\r\n\r\n"],
   ["100 without a reason", "HTTP/1.1 100 \r\n\r\n"],
-  ["100 that closes nothing", "HTTP/1.1 100 Continue\r\nConnection: keep-alive\r\n\r\n"],
-  ["100 that closes", "HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\n"],
-  ["100 with a body's length", "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"],
-  ["103 that closes and upgrades", "HTTP/1.1 103 Hints\r\nconnection: close, upgrade\r\nUpgrade: x\r\n\r\n"],
+  ["100 with Connection: keep-alive", "HTTP/1.1 100 Continue\r\nConnection: keep-alive\r\n\r\n"],
+  ["100 with Connection: close", "HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\n"],
+  [
+    "100 with Content-Length and Transfer-Encoding",
+    "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+  ],
+  ["103 with Connection: close, upgrade", "HTTP/1.1 103 Hints\r\nconnection: close, upgrade\r\nUpgrade: x\r\n\r\n"],
   ["102", PROCESSING],
   ["103", HINTS],
   ["199", "HTTP/1.1 199 Own\r\n\r\n"],
@@ -55,26 +57,29 @@ describe.each(REQUESTS)("a %s", (_title, line, extra, body) => {
   const cases = INTERIM.flatMap(([title, bytes]) =>
     ways.map(([how, write]) => [`${title} ${how}`, bytes, write] as const),
   );
-  test.each(cases)("gets the final response after %s, and the next request its own", async (_interim, bytes, write) => {
-    let requests = 0;
-    const upstream = kept(
-      await startRawUpstream((socket) => {
-        requests++;
-        void write(socket.setNoDelay(true), bytes + OK);
-      }),
-    );
-    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    for (const round of [1, 2, 3]) {
-      const answer = await sendRaw(gateway.port, appRequest(gateway, line, extra, body));
-      expect([answer.status, answer.body, requests]).toEqual([200, "done", round]);
-      expect(answer.raw).not.toMatch(/HTTP\/1\.1 1\d\d|Early|Continue|X-Secret/i);
-    }
-    expect(upstream.connections()).toBe(1);
-  });
+  test.each(cases)(
+    "the browser gets the final response after %s, and the next request gets its own response",
+    async (_interim, bytes, write) => {
+      let requests = 0;
+      const upstream = kept(
+        await startRawUpstream((socket) => {
+          requests++;
+          void write(socket.setNoDelay(true), bytes + OK);
+        }),
+      );
+      const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+      for (const round of [1, 2, 3]) {
+        const response = await sendRaw(gateway.port, appRequest(gateway, line, extra, body));
+        expect([response.status, response.body, requests]).toEqual([200, "done", round]);
+        expect(response.raw).not.toMatch(/HTTP\/1\.1 1\d\d|Early|Continue|X-Secret/i);
+      }
+      expect(upstream.connections()).toBe(1);
+    },
+  );
 });
 
 test.each(["204 No Content\r\n\r\n", "304 Not Modified\r\n\r\n", "503 Busy\r\nContent-Length: 4\r\n\r\nbusy"])(
-  "the final response may be %j",
+  "an interim response before %j is ignored",
   async (final) => {
     const upstream = kept(await startRawUpstream((socket) => void socket.write(`${CONTINUE}HTTP/1.1 ${final}`)));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
@@ -83,19 +88,19 @@ test.each(["204 No Content\r\n\r\n", "304 Not Modified\r\n\r\n", "503 Busy\r\nCo
   },
 );
 
-test("a body that looks like an interim response is not changed", async () => {
+test("a response body that contains an interim response is forwarded unchanged", async () => {
   const body = `${CONTINUE}${CONTINUE}`;
   const final = `HTTP/1.1 200 OK\r\nX-Own: HTTP/1.1 100\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
   const upstream = kept(await startRawUpstream((socket) => void socket.write(CONTINUE + final)));
   const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-  const answer = await fetchApi(gateway, "/api/x");
-  expect([answer.headers.get("x-own"), await answer.text()]).toEqual(["HTTP/1.1 100", body]);
+  const response = await fetchApi(gateway, "/api/x");
+  expect([response.headers.get("x-own"), await response.text()]).toEqual(["HTTP/1.1 100", body]);
 });
 
 test.each([
-  ["before a WebSocket's refusal", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403],
+  ["before a rejected WebSocket handshake", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403],
   [
-    "before its 101 for another key",
+    "before a 101 with a wrong Sec-WebSocket-Accept",
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     502,
   ],
@@ -128,7 +133,7 @@ describe("over TLS", () => {
   const authority = testAuthority();
   const override = { tls: { ca: authority.cert, servername: "orders.test" } };
 
-  test("100 is ignored on HTTP/1.1", async () => {
+  test("100 Continue is ignored over TLS", async () => {
     const server = createServer(authority.issue("orders.test"), (socket) => {
       socket.on("error", () => {}).on("data", () => socket.write(CONTINUE + OK));
     });
@@ -141,7 +146,7 @@ describe("over TLS", () => {
   });
 });
 
-test("bytes change in the digits of a 100 and the names of an interim response only, wherever they are cut", () => {
+test("only the status of a 100 and the header names of interim responses are rewritten, at any chunk boundary", () => {
   const stream = `\r\n${CONTINUE}${HINTS}${CONTINUE}HTTP/1.1 100 x\nA: b\n\n${OK}${CONTINUE}`;
   const expected =
     `\r\n${CONTINUE}${HINTS}${CONTINUE}HTTP/1.1 100 x\nA: b\n\n`

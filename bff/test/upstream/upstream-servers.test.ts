@@ -1,4 +1,4 @@
-// Several addresses, addresses that fail, connections that grow old, and requests that wait for a connection.
+// Load balancing, circuit breaker, retries on stale connections, and the connection queue.
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -20,7 +20,7 @@ import {
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/** Held until let go: a request that takes as long as the test wants. */
+/** An upstream whose responses the test releases. */
 async function slowUpstream(): Promise<TestUpstream & { held: ServerResponse[] }> {
   const held: ServerResponse[] = [];
   return { ...(await startUpstream((_request, response) => void held.push(response))), held };
@@ -35,7 +35,7 @@ const tallyOf = (gateway: TestGateway) => gateway.upstreams[0]!.stats;
 const statusOf = async (gateway: TestGateway, path = "/api/x", init?: RequestInit) =>
   (await fetchApi(gateway, path, init)).status;
 
-describe("several addresses of one upstream", () => {
+describe("an upstream with several servers", () => {
   const startTwo = async (override: object = {}) => {
     const [one, two] = [await startUpstream(), await startUpstream()];
     kept(one);
@@ -45,7 +45,7 @@ describe("several addresses of one upstream", () => {
     return { one, two, gateway };
   };
 
-  test("share the requests, each with its own Host and the same base path", async () => {
+  test("requests are distributed over all servers, with each server's Host and the same base path", async () => {
     const { one, two, gateway } = await startTwo();
     for (let round = 0; round < 10; round++) expect(await statusOf(gateway)).toBe(200);
     expect([one.arrived.length, two.arrived.length]).toEqual([5, 5]);
@@ -53,7 +53,7 @@ describe("several addresses of one upstream", () => {
       expect(upstream.arrived[0]).toMatchObject({ url: "/v1/x", headers: { host: new URL(upstream.origin).host } });
   });
 
-  test("the one with fewer open requests is asked first", async () => {
+  test("the server with the fewest in-flight requests is chosen", async () => {
     const [slow, fast] = [kept(await slowUpstream()), kept(await startUpstream())];
     const baseUrls = [slow.origin, fast.origin];
     const gateway = kept(await startGateway({ upstreams: `/api=${slow.origin}`, override: { baseUrls } }));
@@ -69,7 +69,7 @@ describe("several addresses of one upstream", () => {
     await Promise.all(waiting);
   });
 
-  test("one that is down costs no reader an answer, is left alone, and comes back by itself", async () => {
+  test("GET requests succeed while one server is down; it is skipped, then used again after it recovers", async () => {
     const { one, two, gateway } = await startTwo({ breakerOpenMs: 50 });
     one.stop();
     for (let round = 0; round < 6; round++) expect(await statusOf(gateway)).toBe(200);
@@ -81,14 +81,14 @@ describe("several addresses of one upstream", () => {
     expect(one.arrived.length).toBeGreaterThan(0);
   });
 
-  test("one that is down is asked once in a period, not by every request", async () => {
+  test("a server that is down is probed once per breakerOpenMs", async () => {
     const { one, gateway } = await startTwo({ breakerOpenMs: 3_600_000 });
     one.stop();
     for (let round = 0; round < 20; round++) expect(await statusOf(gateway)).toBe(200);
     expect(tallyOf(gateway).retries).toBe(1);
   });
 
-  test("a write to one that is down is told, and not sent a second time", async () => {
+  test("a POST to a server that is down gets 502 and is not retried", async () => {
     const { one, two, gateway } = await startTwo({ breakerOpenMs: 3_600_000 });
     one.stop();
     const statuses = [];
@@ -99,7 +99,7 @@ describe("several addresses of one upstream", () => {
     expect(tallyOf(gateway).retries).toBe(0);
   });
 
-  test("with all of them down it is 502 until they are given up, then 503 at once, and heals", async () => {
+  test("if all servers are down, responses are 502 until the circuits open, then 503, and 200 after recovery", async () => {
     const { one, two, gateway } = await startTwo({ breakerFailures: 2, breakerOpenMs: 200 });
     one.stop();
     two.stop();
@@ -113,7 +113,7 @@ describe("several addresses of one upstream", () => {
     await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
   });
 
-  test("a redirect of one into another is a redirect into the upstream", async () => {
+  test("a redirect from one server to another is mapped to the public origin", async () => {
     const target = kept(await startUpstream());
     const upstream = kept(
       await startUpstream(
@@ -128,8 +128,8 @@ describe("several addresses of one upstream", () => {
   });
 });
 
-describe("an address that cannot be connected to", () => {
-  test("is left alone after the configured failures: 503 with Retry-After and no attempt, and heals", async () => {
+describe("a server that refuses connections", () => {
+  test("the circuit opens after breakerFailures: 503 with Retry-After without an attempt, then recovers", async () => {
     const upstream = await startUpstream();
     const override = { breakerFailures: 3, breakerOpenMs: 300 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
@@ -156,7 +156,7 @@ describe("an address that cannot be connected to", () => {
     for (let round = 0; round < 5; round++) expect(await statusOf(gateway)).toBe(200);
   });
 
-  test("lets exactly one request ask in each period, also when many come at once", async () => {
+  test("exactly one of many concurrent requests probes the server per breakerOpenMs", async () => {
     const upstream = await startUpstream();
     const override = { breakerFailures: 1, breakerOpenMs: 3_600_000 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
@@ -166,7 +166,7 @@ describe("an address that cannot be connected to", () => {
     expect(many.every((status) => status === 503)).toBe(true);
   });
 
-  test("works again for all as soon as it can be connected to, however long the answer takes", async () => {
+  test("the circuit closes when a connection succeeds, before a slow response arrives", async () => {
     const upstream = await slowUpstream();
     const override = { breakerFailures: 1, breakerOpenMs: 200 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
@@ -179,13 +179,13 @@ describe("an address that cannot be connected to", () => {
     do slow.push(statusOf(gateway));
     while ((await Promise.race([slow.at(-1), arrived])) !== "arrived");
     const more = [statusOf(gateway), statusOf(gateway)];
-    await eventually(() => upstream.held.length >= 3, "the others arrive before the first is answered");
+    await eventually(() => upstream.held.length >= 3, "the others arrive before the first response");
     for (const response of upstream.held) response.end("ok");
     expect(await Promise.all(more)).toEqual([200, 200]);
     await Promise.all(slow);
   });
 
-  test("answers of the API open nothing, whatever their status; only the row may say otherwise", async () => {
+  test("no response status opens the circuit unless breakerStatuses contains it", async () => {
     const upstream = kept(await startUpstream((_request, response) => void response.writeHead(503).end()));
     const gateway = kept(
       await startGateway({ upstreams: `/api=${upstream.origin}`, override: { breakerFailures: 2 } }),
@@ -198,13 +198,13 @@ describe("an address that cannot be connected to", () => {
     expect(upstream.arrived).toHaveLength(8);
   });
 
-  test("many answers of the API at the same moment open nothing either", async () => {
-    // One at a time the next connection would close the breaker again.
+  test("concurrent error responses do not open the circuit", async () => {
+    // Sequential requests would close the circuit with their next connection.
     const upstream = kept(await slowUpstream());
     const override = { breakerFailures: 2, breakerOpenMs: 3_600_000 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
     const many = Array.from({ length: 8 }, () => statusOf(gateway));
-    await eventually(() => upstream.held.length === 8, "all arrive before one is answered");
+    await eventually(() => upstream.held.length === 8, "all arrive before the first response");
     for (const response of upstream.held) response.writeHead(503).end();
     expect(new Set(await Promise.all(many))).toEqual(new Set([503]));
     const more = Array.from({ length: 4 }, () => statusOf(gateway));
@@ -213,7 +213,7 @@ describe("an address that cannot be connected to", () => {
     expect(await Promise.all(more)).toEqual([200, 200, 200, 200]);
   });
 
-  test("slow answers and connections that are cut open nothing: a browser could cause those", async () => {
+  test("response timeouts and aborted connections do not open the circuit, since browsers can cause them", async () => {
     const upstream = kept(
       await startRawUpstream(
         (socket, head) => void (head.includes("/cut") ? socket.resetAndDestroy() : socket.write(OK)),
@@ -228,8 +228,8 @@ describe("an address that cannot be connected to", () => {
   });
 });
 
-describe("a connection that the upstream has given up", () => {
-  /** Answers the first request on each connection, and resets the connection when a second one comes. */
+describe("a stale connection", () => {
+  /** Responds to the first request on each connection and resets the connection at the second one. */
   const startForgetful = async (onSecond: (socket: Socket) => void) => {
     const seen = new WeakSet<object>();
     const heads: string[] = [];
@@ -245,14 +245,17 @@ describe("a connection that the upstream has given up", () => {
   };
   const reset = (socket: Socket) => void socket.resetAndDestroy();
 
-  test.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])("%s without a body is sent once more", async (method) => {
-    const upstream = await startForgetful(reset);
-    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    expect(await statusOf(gateway, "/api/1")).toBe(200);
-    expect(await statusOf(gateway, "/api/2", { method })).toBe(200);
-    expect(upstream.heads).toEqual(["GET /1", `${method} /2`, `${method} /2`]);
-    expect(tallyOf(gateway)).toMatchObject({ complete: 2, retries: 1, unreachable: 0 });
-  });
+  test.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])(
+    "%s without a body is retried once on a stale connection",
+    async (method) => {
+      const upstream = await startForgetful(reset);
+      const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+      expect(await statusOf(gateway, "/api/1")).toBe(200);
+      expect(await statusOf(gateway, "/api/2", { method })).toBe(200);
+      expect(upstream.heads).toEqual(["GET /1", `${method} /2`, `${method} /2`]);
+      expect(tallyOf(gateway)).toMatchObject({ complete: 2, retries: 1, unreachable: 0 });
+    },
+  );
 
   test.each([
     ["POST without a body", { method: "POST" }],
@@ -266,7 +269,7 @@ describe("a connection that the upstream has given up", () => {
     expect(upstream.heads).toEqual(["GET /1", `${init.method} /2`]);
   });
 
-  test("a request that breaks its second connection too is not sent a third time", async () => {
+  test("a retried request is not retried again", async () => {
     const upstream = kept(
       await startRawUpstream(
         (socket, _head, count) => void (count === 1 ? socket.write(OK) : socket.resetAndDestroy()),
@@ -279,7 +282,7 @@ describe("a connection that the upstream has given up", () => {
     expect(tallyOf(gateway).retries).toBe(1);
   });
 
-  test("a request that breaks a fresh connection is not sent again: it may be its own fault", async () => {
+  test("a request that breaks a new connection is not retried", async () => {
     let asked = 0;
     const upstream = kept(
       await startRawUpstream((socket) => {
@@ -293,9 +296,9 @@ describe("a connection that the upstream has given up", () => {
   });
 
   test.each([
-    ["one byte of an answer", "H"],
-    ["an interim answer", "HTTP/1.1 103 Early Hints\r\n\r\n"],
-    ["half a head", "HTTP/1.1 200 OK\r\nContent-"],
+    ["one byte of a response", "H"],
+    ["an interim response", "HTTP/1.1 103 Early Hints\r\n\r\n"],
+    ["half a response head", "HTTP/1.1 200 OK\r\nContent-"],
   ])("after %s nothing is sent again", async (_name, bytes) => {
     const upstream = await startForgetful((socket) => {
       socket.write(bytes, () => setImmediate(() => socket.destroySoon()));
@@ -306,7 +309,7 @@ describe("a connection that the upstream has given up", () => {
     expect(upstream.heads).toEqual(["GET /1", "GET /2"]);
   });
 
-  test("a browser that has left is not asked for a second time", async () => {
+  test("a request whose browser has disconnected is not retried", async () => {
     let second: Socket | undefined;
     const upstream = await startForgetful((socket) => void (second = socket));
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
@@ -323,7 +326,7 @@ describe("a connection that the upstream has given up", () => {
   });
 });
 
-describe("more requests than connections", () => {
+describe("more requests than maxConnections", () => {
   const startFull = async (override: object) => {
     const upstream = kept(await slowUpstream());
     const gateway = kept(
@@ -333,27 +336,27 @@ describe("more requests than connections", () => {
   };
   const queued = (gateway: TestGateway) => gateway.upstreams[0]!.balancer.queued();
 
-  test("the rest waits, in order, and beyond the limit it is 503 at once", async () => {
+  test("requests beyond maxConnections are queued in FIFO order; beyond maxQueued they get 503", async () => {
     const { upstream, gateway } = await startFull({ maxQueued: 2, queueTimeoutMs: 60_000 });
-    const answers: Promise<number>[] = [];
+    const responses: Promise<number>[] = [];
     for (let at = 1; at <= 4; at++) {
-      answers.push(statusOf(gateway, `/api/${at}`));
-      await eventually(() => upstream.held.length + queued(gateway) === at, "it is in or waits");
+      responses.push(statusOf(gateway, `/api/${at}`));
+      await eventually(() => upstream.held.length + queued(gateway) === at, "it is in flight or queued");
     }
     const refused = await fetchApi(gateway, "/api/5");
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
     expect(await refused.json()).toMatchObject({ code: "upstream_unavailable" });
-    for (let answered = 0; answered < 4; answered++) {
-      await eventually(() => upstream.held.length > answered, "the next one arrives");
-      upstream.held[answered]!.end("ok");
+    for (let index = 0; index < 4; index++) {
+      await eventually(() => upstream.held.length > index, "the next one arrives");
+      upstream.held[index]!.end("ok");
     }
-    expect(await Promise.all(answers)).toEqual([200, 200, 200, 200]);
+    expect(await Promise.all(responses)).toEqual([200, 200, 200, 200]);
     expect(upstream.arrived.slice(2).map(({ url }) => url)).toEqual(["/3", "/4"]);
     expect(tallyOf(gateway)).toMatchObject({ complete: 4, unavailable: 1 });
     expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
   });
 
-  test("who waits too long gets 503, and who leaves gives up his place", async () => {
+  test("a queued request gets 503 after queueTimeoutMs; a browser that disconnects leaves the queue", async () => {
     const { upstream, gateway } = await startFull({ maxQueued: 1, queueTimeoutMs: 100 });
     const held = [statusOf(gateway, "/api/1"), statusOf(gateway, "/api/2")];
     await eventually(() => upstream.held.length === 2, "both connections are taken");
@@ -368,7 +371,7 @@ describe("more requests than connections", () => {
     expect(upstream.arrived.map(({ url }) => url).toSorted()).toEqual(["/1", "/2"]);
   });
 
-  test("another upstream is not held up", async () => {
+  test("a full queue of one upstream does not delay another upstream", async () => {
     const { upstream, gateway: _full } = await startFull({});
     const other = kept(await startUpstream());
     const gateway = kept(
@@ -386,7 +389,7 @@ describe("more requests than connections", () => {
   });
 });
 
-test("a write asks after an address that was down only where no reader does", () => {
+test("a POST probes a server that was down only if no GET does for one interval", () => {
   let nowMs = 0;
   const address = (origin: string): UpstreamServer => {
     const breaker = createBreaker({ failuresToOpen: 5, probeEveryMs: 100, now: () => nowMs });
@@ -405,10 +408,10 @@ test("a write asks after an address that was down only where no reader does", ()
   expect([takenBy(false), takenBy(false)]).toEqual(["http://up", "http://up"]);
   expect([takenBy(true), takenBy(true)].toSorted(), "one reader asks").toEqual(["http://down", "http://up"]);
   nowMs = 399;
-  expect([takenBy(false), takenBy(false)].toSorted(), "nobody else came").toEqual(["http://down", "http://up"]);
+  expect([takenBy(false), takenBy(false)].toSorted(), "no other request came").toEqual(["http://down", "http://up"]);
 });
 
-test("the metrics say what became of requests, and how each address does", async () => {
+test("upstream metrics count requests by outcome and show the state of each server", async () => {
   const [up, down] = [kept(await startUpstream()), await startUpstream()];
   down.stop();
   const override = { breakerFailures: 1, breakerOpenMs: 3_600_000 };

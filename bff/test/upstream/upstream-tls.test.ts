@@ -1,4 +1,4 @@
-// Upstreams over TLS: whose certificates are believed, under which name, and with which of our own.
+// Upstreams over TLS: CA, server name and client certificate.
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -34,33 +34,33 @@ const gatewayTo = async (origin: string, tls: object | undefined, override: obje
   kept(await startGateway({ upstreams: `/api=${origin}`, override: { tls, ...override } }));
 
 describe("an upstream over TLS", () => {
-  test("is believed by its own CA and the configured name, and gets the bearer", async () => {
+  test("a certificate of the configured CA and name is accepted, and the upstream gets the bearer", async () => {
     const upstream = await startTls(authority.issue("orders.test"));
     const gateway = await gatewayTo(upstream.origin, { ca: authority.cert, servername: "orders.test" });
     for (let round = 0; round < 3; round++) {
-      const answer = await fetchApi(gateway, "/api/x");
-      expect([answer.status, await answer.text()]).toEqual([200, "over TLS"]);
+      const response = await fetchApi(gateway, "/api/x");
+      expect([response.status, await response.text()]).toEqual([200, "over TLS"]);
     }
     expect(upstream.arrived[0]?.authorization).toMatch(/^Bearer /);
   });
 
   test.each<[string, object | undefined]>([
-    ["nobody's CA is configured", undefined],
+    ["no CA is configured", undefined],
     ["another CA is configured", { ca: stranger.cert, servername: "orders.test" }],
     ["its certificate is for another name", { ca: authority.cert, servername: "stock.test" }],
-    ["no name is configured and the address is not in it", { ca: authority.cert }],
+    ["no serverName is configured and the certificate does not contain the address", { ca: authority.cert }],
   ])("is not spoken to when %s: 502, and no bearer has left", async (_case, tls) => {
     const upstream = await startTls(authority.issue("orders.test"));
     const gateway = await gatewayTo(upstream.origin, tls);
-    const answer = await fetchApi(gateway, "/api/x");
-    expect(answer.status).toBe(502);
-    expect(await answer.json()).toMatchObject({ code: "upstream_unreachable" });
+    const response = await fetchApi(gateway, "/api/x");
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ code: "upstream_unreachable" });
     expect(upstream.arrived).toEqual([]);
     const failed = gateway.lines.find((line) => line["msg"] === "request failed");
     expect(JSON.stringify(failed)).toMatch(/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/);
   });
 
-  test("counts as one that cannot be connected to", async () => {
+  test("a TLS error counts as a failed connection for the circuit breaker", async () => {
     const upstream = await startTls(authority.issue("orders.test"));
     const gateway = await gatewayTo(upstream.origin, { ca: stranger.cert }, { breakerFailures: 2 });
     const statuses = [];
@@ -68,7 +68,7 @@ describe("an upstream over TLS", () => {
     expect(statuses).toEqual([502, 502, 503]);
   });
 
-  test("that asks for a certificate gets ours, and nobody else's is good enough", async () => {
+  test("an upstream that requires a client certificate gets the configured one and rejects others", async () => {
     const upstream = await startTls(authority.issue("orders.test"), {
       ca: authority.cert,
       requestCert: true,
