@@ -1,49 +1,51 @@
-// Read config, connect, listen, drain on SIGTERM.
+// The gateway's process: reads the configuration, connects, listens, and shuts down gracefully on SIGTERM.
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
-import { configWarnings } from "./config/warnings.ts";
+import { isSupervised, isSupervisor, serveSupervisorQueries, supervise } from "./cluster.ts";
 import { ConfigError, loadConfig, type Config } from "./config/config.ts";
-
+import { configWarnings } from "./config/warnings.ts";
+import { shutDownServer } from "./http/graceful-shutdown.ts";
+import { listen, ListenError } from "./http/listen.ts";
+import { SERVER_OPTIONS } from "./http/server-options.ts";
+import { checkSpaRoot } from "./http/spa-files.ts";
+import { createLog } from "./logging/log.ts";
+import { createSharedLogDestination } from "./logging/log-destination.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
-import { SERVER_OPTIONS } from "./http/server-options.ts";
-import { attachServerEvents } from "./http/server-events.ts";
-import { checkSpaRoot } from "./http/spa-files.ts";
-import { listen, ListenError } from "./http/listen.ts";
-import { createSharedLogDestination } from "./logging/log-destination.ts";
-import { createLog, type Log } from "./logging/log.ts";
-import { createMemoryStore } from "./store/memory-store.ts";
-import { redisErrorCode, redisErrorText } from "./store/redis/redis-errors.ts";
-import { createRedisStore } from "./store/redis/redis-store.ts";
-import type { Store } from "./store/store.ts";
-import { serveSupervisorQueries, isSupervised, isSupervisor, supervise } from "./cluster.ts";
+import { createServices } from "./services.ts";
+import { openStore } from "./store/open-store.ts";
+
+/** Exit status for a configuration that cannot work (EX_CONFIG of sysexits.h). */
+const EXIT_CONFIG = 78;
+/** How long a start waits for the store, so that the first requests find it connected. */
+const STORE_WAIT_MS = 1_000;
+/** A refresh in flight at shutdown gets the provider's timeout and so much more to store its result. */
+const REFRESH_GRACE_MS = 5_000;
 
 const config = readConfigOrExit();
 const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
 if (isSupervisor(config)) await supervise({ config, log });
 const metrics = createMetrics();
 metrics.application(config.application.id);
-const store = openStore(config, log);
-const { handle, readiness, drain: endStreams, webSockets, settled, close } = createApp({ config, store, log, metrics });
+const store = openStore(config, log, (reason) => exitWithConfigError(new ConfigError([reason])));
+const services = createServices({ config, store, log, metrics });
 let draining = false;
-/** For browsers to answer the last frame of their WebSockets. */
-const GOODBYE_MS = 1_000;
 
-const server = createServer(SERVER_OPTIONS, (request, response) => {
+const server = createServer(SERVER_OPTIONS);
+server.on("request", (_request, response) => {
   if (draining) response.setHeader("Connection", "close");
-  void handle(request, response);
 });
-attachServerEvents(server, { config, log, handle });
+createApp(services).attach(server);
 const management = createManagementServer({
   application: config.application.id,
   metrics,
-  checks: readiness,
+  checks: services.readinessChecks,
   isDraining: () => draining,
 });
 
 process.on("uncaughtException", (error) => {
-  // The state of the process is unknown: say why, and let the supervisor start a fresh one.
+  // The state of the process is unknown: log it, and let the supervisor start a new one.
   log.error("uncaught exception", { error });
   log.flush();
   process.exit(1);
@@ -52,13 +54,13 @@ process.once("SIGTERM", () => void drain());
 process.once("SIGINT", () => void drain());
 
 try {
-  await meetStore();
+  await waitForStore();
   await listen(server, config.listen, "");
-  if (isSupervised(config)) serveSupervisorQueries({ checks: readiness, metrics });
+  if (isSupervised(config)) serveSupervisorQueries({ checks: services.readinessChecks, metrics });
   else await listen(management, config.management, "MANAGEMENT_");
   log.info("listening", { url: config.publicOrigin, application: config.application.id });
   for (const warning of [...config.warnings, ...configWarnings(config)]) log.warn(warning);
-  void tellFaults();
+  void reportFailingChecks();
 } catch (error) {
   if (!(error instanceof ListenError)) throw error;
   log.error("cannot listen", { error, reason: error.message });
@@ -69,100 +71,55 @@ try {
 function readConfigOrExit(): Config {
   try {
     const loaded = loadConfig();
-    const fault = checkSpaRoot(loaded.spaRoot);
-    if (fault !== undefined) throw new ConfigError([fault]);
+    const spaError = checkSpaRoot(loaded.spaRoot);
+    if (spaError !== undefined) throw new ConfigError([spaError]);
     return loaded;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(78);
+    return exitWithConfigError(error);
   }
 }
 
-function openStore(config: Config, gatewayLog: Log): Store {
-  const { application, redisUrl, redisTimeoutMs, redisConfirmReplicas, redisAccess } = config;
-  if (redisUrl === undefined) {
-    gatewayLog.warn("sessions are kept in this process only: they end with it and are not shared. Set REDIS_URL");
-    return createMemoryStore();
-  }
-  let known: string | undefined;
-  let knownFault: string | undefined;
-  return createRedisStore({
-    url: redisUrl,
-    application: application.id,
-    timeoutMs: redisTimeoutMs,
-    access: redisAccess,
-    confirmReplicas: redisConfirmReplicas,
-    onStatus(status) {
-      if (status === "ready" && known === undefined) void refuseToLoseSessions();
-      if (status !== known) gatewayLog[status === "ready" ? "info" : "error"](`the session store is ${status}`);
-      known = status;
-      // Should it come again, that is news.
-      if (status === "ready") knownFault = undefined;
-    },
-    onError(error) {
-      const fault = redisErrorCode(error);
-      if (fault !== knownFault) gatewayLog.error("session store error", { code: fault, reason: redisErrorText(error) });
-      knownFault = fault;
-    },
-  });
+function exitWithConfigError(error: ConfigError): never {
+  process.stderr.write(`${error.message}\n`);
+  return process.exit(EXIT_CONFIG);
 }
 
-/** Whoever is sent here at once, by a balancer that asks nobody, meets the store connected; without one we start as well. */
-async function meetStore(): Promise<void> {
-  const giveUpAtMs = performance.now() + 1_000;
-  const isThere = () =>
+/** Without a store the gateway starts as well: requests that need it get 503. */
+async function waitForStore(): Promise<void> {
+  const deadlineMs = performance.now() + STORE_WAIT_MS;
+  const isReachable = () =>
     store.check().then(
       () => true,
       () => false,
     );
-  while (performance.now() < giveUpAtMs && !(await isThere())) await sleep(20);
+  while (performance.now() < deadlineMs && !(await isReachable())) await sleep(20);
 }
 
-/** Said at the start, once the server is known; readiness says it later, should the server be changed under us. */
-async function refuseToLoseSessions(): Promise<void> {
-  const fault = await store.check().catch(() => undefined);
-  if (fault === undefined) return;
-  process.stderr.write(`${new ConfigError([fault]).message}\n`);
-  process.exit(78);
-}
-
-/** Said at the start and not again: whoever starts it reads the log, whoever runs it asks /readyz. */
-async function tellFaults(): Promise<void> {
+/** Logged once, at the start; afterwards /readyz and the metrics report failing checks. */
+async function reportFailingChecks(): Promise<void> {
   for (const [name, consequence] of Object.entries({
-    provider: "nobody can log in yet",
-    "keycloak-admin": "sessions at Keycloak cannot be ended from here yet",
+    provider: "logins fail until the provider can be used",
+    "keycloak-admin": "sessions at Keycloak cannot be ended until its Admin API can be used",
   })) {
-    const result = await readiness.find((each) => each.name === name)?.check();
+    const result = await services.readinessChecks.find((each) => each.name === name)?.check();
     if (result !== undefined && result.status !== "ok") log.error(consequence, { reason: result.detail });
   }
 }
 
-/** Not ready first, then no new connections; what runs may finish; then the end. */
+/** Not ready, then no new connections, then the rest of the requests and refreshes in flight, then the end. */
 async function drain(): Promise<void> {
   if (draining) return;
   draining = true;
   log.info("draining", { seconds: config.drainMs / 1000 });
-  // Probes see it before connections are refused, so that nothing is sent here any more.
+  // Probes must see it before connections are refused.
   await sleep(Math.min(1_000, config.drainMs / 10));
-  const closed = new Promise((resolve) => server.close(resolve));
-  endStreams();
-  // Connections become idle one by one, as their answers end; Node only looks once.
-  const sweep = setInterval(() => {
-    server.closeIdleConnections();
-    // WebSockets do not end by themselves: when nothing else is left, there is nothing to wait for.
-    server.getConnections((_error, count) => {
-      if (count <= webSockets.count()) void webSockets.closeAll();
-    });
-  }, 50);
-  await Promise.race([closed, sleep(config.drainMs)]);
-  await Promise.race([webSockets.closeAll(), sleep(GOODBYE_MS)]);
-  clearInterval(sweep);
-  server.closeAllConnections();
-  // A refresh token that was spent must leave its successor behind, whoever waits for it or not.
-  await Promise.race([settled(), sleep(config.provider.timeoutMs + 5_000)]);
+  services.drain();
+  await shutDownServer(server, services.tunnels, config.drainMs);
+  // The successor of a refresh token that was spent must be stored.
+  await Promise.race([services.refreshesSettled(), sleep(config.provider.timeoutMs + REFRESH_GRACE_MS)]);
   management.close();
-  await Promise.all([close(), store.close()]);
+  await Promise.all([services.close(), store.close()]);
   log.info("stopped");
   log.flush();
   process.exit(0);

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createApp } from "@cloakroom/gateway/src/app.ts";
+import { createServices } from "@cloakroom/gateway/src/services.ts";
 import { loadConfig, type Config } from "@cloakroom/gateway/src/config/config.ts";
 import { createMetrics } from "@cloakroom/gateway/src/metrics/metrics.ts";
 import type { CheckResult } from "@cloakroom/gateway/src/metrics/dependency-check.ts";
 import { SERVER_OPTIONS } from "@cloakroom/gateway/src/http/server-options.ts";
-import { attachServerEvents } from "@cloakroom/gateway/src/http/server-events.ts";
 import { createLog } from "@cloakroom/gateway/src/logging/log.ts";
 import { createMemoryStore } from "@cloakroom/gateway/src/store/memory-store.ts";
 import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
@@ -57,9 +57,9 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
   const store = await openStore(config);
   const metrics = createMetrics();
-  const { handle, close, readiness, webSockets } = createApp({ config, store, log, metrics });
-  const server = createServer(SERVER_OPTIONS, (request, response) => void handle(request, response));
-  attachServerEvents(server, { config, log, handle });
+  const services = createServices({ config, store, log, metrics });
+  const server = createServer(SERVER_OPTIONS);
+  createApp(services).attach(server);
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return {
@@ -69,13 +69,13 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     log: lines,
     events: (name) =>
       lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line["event"] === name),
-    readiness: async (name) => readiness.find((each) => each.name === name)!.check(),
+    readiness: async (name) => services.readinessChecks.find((each) => each.name === name)!.check(),
     async stop() {
-      await webSockets.closeAll();
+      await services.tunnels.closeAll();
       server.closeAllConnections();
       server.close();
       await once(server, "close");
-      await Promise.all([close(), store.close()]);
+      await Promise.all([services.close(), store.close()]);
     },
   };
 }

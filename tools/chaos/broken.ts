@@ -140,7 +140,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   },
   {
     breaks: "I8: sessions are stored in the instance",
-    file: "src/main.ts",
+    file: "src/store/open-store.ts",
     find: "if (redisUrl === undefined) {",
     replace: "if (redisUrl !== undefined) {",
     scenario: instanceKills,

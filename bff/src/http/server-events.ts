@@ -28,6 +28,7 @@ type ServerDependencies = SocketDependencies & {
 
 /** Attaches all handlers of this file; every listener of the gateway needs them. */
 export function attachServerEvents(server: Server, dependencies: ServerDependencies): void {
+  server.on("request", (request, response) => void dependencies.handle(request, response));
   limitConnections(server, dependencies);
   handleClientError(server, dependencies);
   rejectConnect(server, dependencies);

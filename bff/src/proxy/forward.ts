@@ -40,8 +40,8 @@ type ForwardedRequest = {
   upstream: Upstream;
 };
 
-/** Handles every path below /api. @throws GatewayError */
-export function apiForwarding(dependencies: ForwardingDependencies) {
+/** Middleware that forwards every request below `path`. @throws GatewayError */
+export function forward(path: string, dependencies: ForwardingDependencies) {
   const { config, upstreams, authorize, openResponses, forwardWebSocket, log } = dependencies;
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
@@ -65,7 +65,10 @@ export function apiForwarding(dependencies: ForwardingDependencies) {
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
 
-  const forward = (forwarded: ForwardedRequest, { accessToken, sessionKey }: Authorized): MaybePromise<void> => {
+  const forwardAuthorized = (
+    forwarded: ForwardedRequest,
+    { accessToken, sessionKey }: Authorized,
+  ): MaybePromise<void> => {
     const { ctx, request, response, state, upstream } = forwarded;
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
@@ -97,9 +100,9 @@ export function apiForwarding(dependencies: ForwardingDependencies) {
     });
   };
 
-  return function forwardApi(ctx: Context, next: Next): MaybePromise<void> {
+  return function forward(ctx: Context, next: Next): MaybePromise<void> {
     const target = ctx.req.url ?? "";
-    if (!isBelow(target, "/api")) return next();
+    if (!isBelow(target, path)) return next();
     ctx.respond = false;
     const upstream = findUpstream(upstreams, rawPath(target));
     if (upstream === undefined) throw new GatewayError("not_found", { reason: "no upstream for this path" });
@@ -115,7 +118,7 @@ export function apiForwarding(dependencies: ForwardingDependencies) {
       throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
     const forwarded = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
     return mapMaybePromise(authorize(ctx.req, upstream.config, forwarded.state), (authorized) =>
-      forward(forwarded, authorized),
+      forwardAuthorized(forwarded, authorized),
     );
   };
 }

@@ -16,7 +16,7 @@ import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { attachServerEvents } from "../../src/http/server-events.ts";
 import { spa } from "../../src/http/spa-files.ts";
 import { createLog } from "../../src/logging/log.ts";
-import { apiForwarding, type ForwardingDependencies } from "../../src/proxy/forward.ts";
+import { forward, type ForwardingDependencies } from "../../src/proxy/forward.ts";
 import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
 import { webSocketForwarding, type WebSocketDependencies } from "../../src/proxy/websocket/upgrade.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
@@ -84,11 +84,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const live = options.live ?? { add: () => () => {} };
   const { useEveryMs = 0 } = options;
   const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
-  app.use(apiForwarding({ config, upstreams, authorize, openResponses: { add() {} }, forwardWebSocket, log }));
+  app.use(forward("/api", { config, upstreams, authorize, openResponses: { add() {} }, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spa({ root: options.spaRoot }));
   const handle = pipeliningGuard(app.callback(), log);
-  server.on("request", (request, response) => void handle(request, response));
   attachServerEvents(server, { config, log, handle });
   return {
     port,

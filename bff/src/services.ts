@@ -1,0 +1,167 @@
+// Wiring of one application: its provider, sessions, tokens and upstreams, from one configuration and one store.
+// No module below reads the configuration for itself, so several applications could live in one process.
+import type { Config } from "./config/config.ts";
+import { createEventStreams } from "./session/live/event-streams.ts";
+import { createClientToken, createExchangedToken } from "./tokens/upstream-tokens.ts";
+import { createKeycloakSessions } from "./provider/keycloak-sessions.ts";
+import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
+import { createLiveConnections } from "./session/live/live-connections.ts";
+import { createLoginAttempts } from "./auth/login-attempt.ts";
+import { createBrowserLogout } from "./auth/logout.ts";
+import { createProvider } from "./provider/provider.ts";
+import { createProviderLogout } from "./auth/provider-logout.ts";
+import { createWaitingQuotas } from "./http/load-shedding.ts";
+import { createSealerFactory } from "./lib/encryption.ts";
+import type { Log } from "./logging/log.ts";
+import { checkAll } from "./management/readiness.ts";
+import { createReadinessChecks } from "./management/readiness-checks.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { authorizeUpstream } from "./proxy/authorize.ts";
+import { createOpenResponses } from "./proxy/open-responses.ts";
+import { createTunnels } from "./proxy/websocket/tunnels.ts";
+import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
+import { createSessions } from "./session/sessions.ts";
+import { createUserSessions } from "./session/user-sessions.ts";
+import { createSessionCache } from "./store/session-cache.ts";
+import type { Store } from "./store/store.ts";
+import { createAccessTokenFor, createRefresh, refreshTiming } from "./tokens/refresh.ts";
+import { createRefreshRateLimiter } from "./tokens/refresh-rate-limiter.ts";
+import { createVault } from "./tokens/vault.ts";
+import { closeUpstreams, createUpstreams, snapshotUpstream } from "./upstream/upstreams.ts";
+
+export type Environment = { config: Config; store: Store; log: Log; metrics: Metrics };
+
+export type Services = ReturnType<typeof createServices>;
+
+/** A dependency check that takes longer counts as failed in the metrics: shorter than the supervisor's wait for a worker. */
+const DEPENDENCY_SAMPLE_MS = 500;
+/** An open WebSocket counts as a use of its session at most this often. */
+const MAX_WEBSOCKET_USE_INTERVAL_MS = 30_000;
+
+export function createServices(environment: Environment) {
+  const { config, log, metrics } = environment;
+  const provider = createProvider({
+    config: config.provider,
+    publicOrigin: config.publicOrigin,
+    postLogoutPath: config.postLogoutPath,
+    log,
+  });
+  const session = createSessionServices(environment);
+  const tokens = createTokenServices(environment, session, provider);
+  const keycloak = config.keycloakAdmin && createKeycloakSessions(config.provider, config.keycloakAdmin);
+  const forwarding = createForwardingServices(environment, session, tokens);
+  const readinessChecks = createReadinessChecks({ store: session.store, provider, keycloak, cache: session.cache });
+  metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS));
+  return {
+    ...{ config, log, metrics, readinessChecks },
+    ...session,
+    ...forwarding,
+    ...createRouteServices({ ...environment, ...session, ...tokens, provider, keycloak }),
+    /** Ends the event streams, so that browsers reconnect to another instance. */
+    drain: session.eventStreams.drain,
+    /** Resolves when no refresh is in flight: its result would be lost with the process. */
+    refreshesSettled: tokens.refresh.settled,
+    async close(): Promise<void> {
+      session.eventStreams.drain();
+      forwarding.openResponses.close();
+      session.liveConnections.close();
+      await closeUpstreams(forwarding.upstreams);
+    },
+  };
+}
+
+function createSessionServices({ config, store: sharedStore, log, metrics }: Environment) {
+  const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });
+  const { store, read, untilAcknowledged } = cache;
+  const { sessionIdleMs, sessionMaxMs } = config;
+  const sessions = createSessions({ store, read, untilAcknowledged, log, sessionIdleMs, sessionMaxMs });
+  const liveConnections = createLiveConnections({ store, log });
+  // Instances compare times that another one wrote: by the clock that they share.
+  const now = store.nowMs;
+  const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams, now });
+  metrics.registerEventStreams(eventStreams.count);
+  const userSessions = createUserSessions({ store, end: sessions.end });
+  return { store, cache, now, sessions, userSessions, liveConnections, eventStreams };
+}
+
+type SessionServices = ReturnType<typeof createSessionServices>;
+type Provider = ReturnType<typeof createProvider>;
+
+function createTokenServices({ config, log, metrics }: Environment, session: SessionServices, provider: Provider) {
+  const { store, sessions } = session;
+  const sealerFor = createSealerFactory(config.secretKeys, config.application.id);
+  const vault = createVault(sealerFor);
+  const timing = refreshTiming(config.provider.timeoutMs);
+  const rateLimiter = createRefreshRateLimiter({ store, log, perSecond: config.provider.refreshesPerSecond });
+  const refresh = createRefresh({
+    ...{ store, vault, log, timing, provider, rateLimiter },
+    endSession: sessions.end,
+    onOutcome: metrics.refresh,
+  });
+  return {
+    ...{ sealerFor, vault, refresh },
+    accessTokenFor: createAccessTokenFor({ refresh, rateLimiter, waitMs: timing.waitMs, clock: store }),
+    clientToken: createClientToken(provider.clientCredentials),
+    exchangedToken: createExchangedToken(provider.exchangeToken),
+  };
+}
+
+type TokenServices = ReturnType<typeof createTokenServices>;
+
+function createForwardingServices(environment: Environment, session: SessionServices, tokens: TokenServices) {
+  const { config, log, metrics } = environment;
+  const { store, sessions, liveConnections } = session;
+  const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies });
+  const authorize = authorizeUpstream({
+    ...{ sessions, countForSession: quotas.countForSession, clock: store },
+    ...tokens,
+  });
+  const upstreams = createUpstreams(config.upstreams, log);
+  metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
+  const tunnels = createTunnels();
+  const forwardWebSocket = webSocketForwarding({
+    ...{ authorize, tunnels, metrics },
+    live: liveConnections,
+    useEveryMs: Math.min(MAX_WEBSOCKET_USE_INTERVAL_MS, config.sessionIdleMs / 30),
+  });
+  return {
+    quotas,
+    authorize,
+    upstreams,
+    tunnels,
+    forwardWebSocket,
+    openResponses: createOpenResponses(liveConnections),
+  };
+}
+
+type RouteDependencies = Environment &
+  SessionServices &
+  TokenServices & { provider: Provider; keycloak: ReturnType<typeof createKeycloakSessions> | undefined };
+
+/** What the routes of /bff need, one object for each group of routes. */
+function createRouteServices(dependencies: RouteDependencies) {
+  const { config, store, log, metrics, now, provider, keycloak } = dependencies;
+  const { sessions, userSessions, vault, sealerFor } = dependencies;
+  const { publicOrigin, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
+  const shared = { publicOrigin, provider, sessions, vault, store, log };
+  const providerLogout = createProviderLogout({ sealerFor, provider, home: publicOrigin + postLogoutPath });
+  const logout = { ...shared, postLogoutPath, issuer: config.provider.issuer, providerLogout };
+  return {
+    providerLogout,
+    login: {
+      ...{ ...shared, userSessions, sessionsPerUser },
+      config: config.provider,
+      needsSecureCookies: !config.insecureCookies,
+      attempts: createLoginAttempts(sealerFor, now),
+      onTokenLife: createLifetimeWarning({ sessionIdleMs, log }),
+      onLogin: metrics.login,
+    },
+    logout,
+    ownSessions: {
+      ...{ sessions, userSessions, now, log },
+      end: sessions.end,
+      endAtProvider: keycloak?.endOfUser,
+      logOutBrowser: createBrowserLogout(logout),
+    },
+  };
+}
