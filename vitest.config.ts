@@ -20,7 +20,7 @@ function project(
       include,
       exclude: [...configDefaults.exclude, ...exclude],
       // Workers are reused: starting one per file takes twice the CPU time. Modules are loaded anew for each file.
-      isolate,
+      isolate: isolate || isCoverage,
       maxWorkers: MAX_WORKERS,
       testTimeout: 20_000,
       hookTimeout: 30_000,
