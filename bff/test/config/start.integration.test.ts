@@ -99,7 +99,7 @@ it("a successful start logs no error", async () => {
   const redis = await openRedis();
   const provider = await openProvider();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer, DRAIN_SECONDS: "1" });
-  await expect.poll(() => readiness(gateway.management), { timeout: 10_000 }).toMatchObject({ status: 200 });
+  await expect.poll(() => readiness(gateway.management), { timeout: 30_000 }).toMatchObject({ status: 200 });
   gateway.child.kill("SIGTERM");
   expect((await gateway.exited)[0]).toBe(0);
   expect(gateway.output()).toContain("the session store is ready");
@@ -117,7 +117,7 @@ it("I8: starts without Redis and provider, logs what is missing, and recovers on
   const redis = await openRedis();
   await redis.kill();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: "http://127.0.0.1:1" });
-  await expect.poll(() => readiness(gateway.management), { timeout: 10_000 }).toMatchObject({ status: 503 });
+  await expect.poll(() => readiness(gateway.management), { timeout: 30_000 }).toMatchObject({ status: 503 });
   const { body } = (await readiness(gateway.management))!;
   expect(body).toContain("REDIS_URL");
   expect(body).toContain("OIDC_ISSUER");
@@ -141,7 +141,7 @@ it("SIGTERM drains: requests in flight finish, new connections are refused, then
   const file = join(mkdtempSync(join((await import("node:os")).tmpdir(), "cloakroom-")), "upstreams.json");
   writeFileSync(file, upstreams);
   const { child, port, management, exited } = await start({ UPSTREAMS_FILE: file });
-  await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => readiness(management), { timeout: 30_000 }).toBeDefined();
   const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
   const running = fetch(`http://localhost:${port}/api/slow`, { headers });
   await expect.poll(() => respond).toBeDefined();
@@ -167,7 +167,7 @@ it("SIGTERM closes event streams without waiting for them", async () => {
   const store = await openStore(redis.url);
   const { sessionId } = await storeSession(store);
   const { child, port, management, exited } = await start({ REDIS_URL: redis.url, DRAIN_SECONDS: "300" });
-  await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => readiness(management), { timeout: 30_000 }).toBeDefined();
   const tab = await fetch(`http://localhost:${port}/bff/events`, {
     headers: {
       accept: "text/event-stream",
@@ -197,7 +197,7 @@ it("SIGTERM closes WebSockets with 1001 after the last request in flight, withou
   const { sessionId } = await storeSession(store, { ...expiredTokens(), refreshAtMs: soonMs, usableUntilMs: soonMs });
   const env = { UPSTREAMS: upstreams, REDIS_URL: redis.url, DRAIN_SECONDS: "300" };
   const { child, port, management, exited } = await start(env);
-  await expect.poll(() => readiness(management), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => readiness(management), { timeout: 30_000 }).toBeDefined();
   const headers = { cookie: `${SESSION_COOKIE}=${sessionId}`, "x-csrf": "1", origin: `http://localhost:${port}` };
   const { socket, next, closed } = await openSocket({ port, host: `localhost:${port}` }, "/api/ws", { headers });
   const running = fetch(`http://localhost:${port}/api/slow`, { headers });
