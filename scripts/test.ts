@@ -51,9 +51,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       { name: "extended tests", run: (env) => runVitest(env, ["extended"]) },
       { name: "chaos", run: (env) => runVitest(env, ["chaos"]) },
       { name: "extended browser tests", run: (env) => runBrowserTests(env, ["--grep", "@extended"]) },
-      { name: "browser engines", run: (env) => runScript(env, "engines.ts") },
-      { name: "real Keycloak", run: (env) => runScript(env, join("keycloak", "e2e.ts")) },
-      { name: "composed system", run: (env) => runScript(env, "rehearsal.ts") },
+      { name: "browser engines", run: (env) => runScript(env, "scripts/engines.ts") },
+      { name: "real Keycloak", run: (env) => runScript(env, "scripts/keycloak/e2e.ts") },
+      { name: "composed system", run: (env) => runScript(env, "deploy/rehearsal.ts") },
     ],
   },
 };
@@ -121,7 +121,7 @@ function runBrowserTests(env: NodeJS.ProcessEnv, filter: readonly string[]): Cou
 /** Runs a script that writes its count to a file. Scripts count as skipped if a program that they need is missing. */
 function runScript(env: NodeJS.ProcessEnv, script: string): Count {
   const report = join(reports, `${basename(script)}.json`);
-  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", script)], {
+  const { status } = spawnSync(process.execPath, [join(ROOT, script)], {
     env: { ...env, [COUNT_FILE_VARIABLE]: report },
     stdio: "inherit",
     timeout: scriptTimeoutMs,
