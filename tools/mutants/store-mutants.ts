@@ -1,7 +1,7 @@
 // Mutants of the connection to Redis and its error reports.
 import type { Mutant } from "./mutants.ts";
 
-const topologies = ["test/store/redis-topologies.integration.test.ts"];
+const topologies = ["test/store/redis-topologies.integration.test.ts", "test/store/redis-topologies.extended.test.ts"];
 const refusals = ["test/store/redis-refusals.integration.test.ts"];
 const address = ["test/store/redis-address.test.ts"];
 
