@@ -1,14 +1,13 @@
 // WORKERS: several gateway processes on one listener, with a supervisor.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { freePort } from "@cloakroom/testing/free-port.ts";
 import { createRedisStore } from "../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../src/session/cookies.ts";
 import { createVault } from "../src/tokens/vault.ts";
+import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import {
@@ -40,34 +39,19 @@ afterAll(async () => {
 });
 
 async function start(env: Record<string, string> = {}) {
-  const [port, management] = [await freePort(), await freePort()];
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../src/main.ts")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      PORT: String(port),
-      APP_ID: testApplication,
-      MANAGEMENT_PORT: String(management),
-      PUBLIC_ORIGIN: `http://localhost:${port}`,
-      OIDC_ISSUER: provider.issuer,
-      OIDC_CLIENT_ID: provider.clientId,
-      OIDC_CLIENT_SECRET: provider.clientSecret,
-      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-      REDIS_URL: redis.url,
-      REDIS_TIMEOUT_MS: "2000",
-      WORKERS: "2",
-      ...env,
-    },
+  const gateway = await startGatewayProcess({
+    OIDC_ISSUER: provider.issuer,
+    OIDC_CLIENT_ID: provider.clientId,
+    OIDC_CLIENT_SECRET: provider.clientSecret,
+    REDIS_URL: redis.url,
+    REDIS_TIMEOUT_MS: "2000",
+    WORKERS: "2",
+    ...env,
   });
-  let output = "";
-  child.stdout.on("data", (text: Buffer) => (output += text.toString()));
-  child.stderr.on("data", (text: Buffer) => (output += text.toString()));
-  const exited = once(child, "exit").then(([code]) => code as number | null);
-  stops.push(() => {
-    child.kill("SIGKILL");
-    return exited;
-  });
+  const { child, port, managementPort, exited, output } = gateway;
+  stops.push(gateway.kill);
   const ask = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${management}${path}`).catch(() => undefined);
+    const response = await fetch(`http://127.0.0.1:${managementPort}${path}`).catch(() => undefined);
     return response === undefined ? undefined : { status: response.status, body: await response.text() };
   };
   const workers = () =>
@@ -81,12 +65,12 @@ async function start(env: Record<string, string> = {}) {
     origin: `http://127.0.0.1:${port}`,
     host: `localhost:${port}`,
     port,
-    management,
+    managementPort,
     ask,
     workers,
     allReady,
     exited,
-    output: () => output,
+    output,
   };
 }
 
@@ -158,7 +142,7 @@ it("restarts a crashed worker and logs it while the others serve", async () => {
 it("the supervisor survives a metrics query to a worker that was just killed", async () => {
   const gateway = await start();
   await gateway.allReady();
-  const probe = connect(gateway.management, "127.0.0.1");
+  const probe = connect(gateway.managementPort, "127.0.0.1");
   const ask = () => probe.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
   ask();
   await once(probe, "data");

@@ -92,7 +92,7 @@ it.each<[string, () => Promise<unknown>]>([
       const browser = await loggedIn();
       const stream = await openStream(browser, system.gateway, "/bff/events");
       for (let count = 0; count < 3; count++) await browser.fetch("/api/x");
-      stream.leave();
+      stream.close();
     },
   ],
   [

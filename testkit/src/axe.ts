@@ -30,8 +30,8 @@ export async function expectAccessible(page: Page, state: string): Promise<void>
 
 /** Runs in the page: axe would measure the contrast of a color in transition between two schemes. */
 async function finishColorTransitions(): Promise<void> {
-  // Inherited colors change one level of the document per frame: three consecutive frames without a transition are
-  // taken as the end.
+  // Inherited colors change one level of the document per frame. Three consecutive frames without a transition count as
+  // the end.
   for (let quietFrames = 0; quietFrames < 3;) {
     await new Promise(requestAnimationFrame);
     const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);

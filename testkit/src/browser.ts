@@ -1,27 +1,27 @@
-// A browser without a screen that talks to one gateway: keeps cookies, follows nothing by itself, sends what a real
-// browser would send. SameSite and prefixes are tested in Chromium; here cookies always come along.
+// Simulated browser of one gateway: stores cookies, sends the headers of a real browser and follows no redirects. It ignores
+// SameSite and cookie prefixes, which the browser tests cover.
 import { request, type Dispatcher } from "undici";
 
 type Init = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
 
 export type TestBrowser = {
-  /** The instance that its requests go to from now on. */
+  /** Sends all further requests to this instance. */
   useInstance(origin: string): void;
   cookies: Map<string, string>;
-  /** A document navigation. */
+  /** Sends a document navigation. */
   navigate(path: string, headers?: Record<string, string>): Promise<Response>;
-  /** A fetch of the app: with the CSRF header. */
+  /** Sends a fetch of the app, with the CSRF header. */
   fetch(path: string, init?: Init): Promise<Response>;
-  /** Goes to the provider and back to the callback, without opening it. @returns its address */
+  /** Logs in at the provider without opening the callback. @returns the URL of the callback */
   loginAtProvider(query?: string): Promise<string>;
-  /** The whole login. @returns the answer of the callback */
+  /** Logs in. @returns the response of the callback */
   login(query?: string): Promise<Response>;
   setCookies: string[];
 };
 
 /**
- * @param throughProvider follows the provider's pages from its address to the callback's.
- * @param publicOrigin where the browser believes to be; `startOrigin` is the instance that a balancer chose.
+ * @param throughProvider completes the login at the provider: authorization URL → callback URL
+ * @param publicOrigin origin of the app in the browser; `startOrigin` is the address of the instance
  */
 export function testBrowser(
   startOrigin: string,
@@ -74,7 +74,7 @@ export function testBrowser(
       const start = await browser.navigate(`/bff/login${query}`);
       const location = start.headers.get("location");
       if (start.status !== 303 || location === null)
-        throw new Error(`login answered ${start.status}: ${await start.text()}`);
+        throw new Error(`login responded ${start.status}: ${await start.text()}`);
       return throughProvider(location);
     },
     async login(query) {
@@ -85,24 +85,24 @@ export function testBrowser(
   return browser;
 }
 
-/** Not Node's fetch: that one sends a Sec-Fetch-Mode of its own. */
+/** Uses undici's request, because `fetch` sets Sec-Fetch-Mode itself. */
 async function sendRequest(url: string, { method = "GET", headers, body }: RequestInit): Promise<Response> {
-  const answer = await request(url, {
+  const response = await request(url, {
     method: method as Dispatcher.HttpMethod,
     headers: Object.fromEntries(new Headers(headers)),
     body: (body as string | undefined) ?? null,
   });
-  const bytes = await answer.body.bytes();
-  const fields = Object.entries(answer.headers).flatMap(([name, value]): [string, string][] =>
+  const bytes = await response.body.bytes();
+  const fields = Object.entries(response.headers).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : (Array.isArray(value) ? value : [value]).map((each) => [name, each]),
   );
-  const isEmpty = [204, 304].includes(answer.statusCode);
-  return new Response(isEmpty ? null : Buffer.from(bytes), { status: answer.statusCode, headers: fields });
+  const isEmpty = [204, 304].includes(response.statusCode);
+  return new Response(isEmpty ? null : Buffer.from(bytes), { status: response.statusCode, headers: fields });
 }
 
 async function redirectOnce(url: string): Promise<string> {
   const response = await fetch(url, { redirect: "manual" });
   const location = response.headers.get("location");
-  if (location === null) throw new Error(`the provider answered ${response.status}`);
+  if (location === null) throw new Error(`the provider responded ${response.status}`);
   return location;
 }

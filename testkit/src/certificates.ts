@@ -1,5 +1,4 @@
-// Certificates for tests, made where they are needed: a CA of our own, and what it signs. Just enough of X.509 (RFC 5280)
-// for Node to believe it; a machine needs no openssl to run the tests.
+// Creates a CA and certificates for tests without openssl. Implements the subset of X.509 (RFC 5280) that Node accepts.
 import { createSign, generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
 import { isIPv4 } from "node:net";
 

@@ -1,4 +1,4 @@
-// Response bodies and heads that no honest server sends, for tests of size and time limits.
+// Hostile response bodies and headers for tests of size and time limits.
 import type { ServerResponse } from "node:http";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 
@@ -12,7 +12,7 @@ function encoded(coding: string, body: Buffer): Bomb["send"] {
     void response.writeHead(200, { "content-type": "application/json", "content-encoding": coding }).end(body);
 }
 
-/** Writes without end, as fast as the reader takes it. */
+/** Writes endlessly, with backpressure. */
 function endless(chunk: Buffer, headers: Record<string, string>): Bomb["send"] {
   return (response) => {
     response.writeHead(200, { "content-type": "application/json", ...headers });
@@ -24,7 +24,7 @@ function endless(chunk: Buffer, headers: Record<string, string>): Bomb["send"] {
   };
 }
 
-/** More than fits into the limit of the provider's responses. */
+/** Exceeds the size limit of provider responses. */
 export const OVERSIZED: readonly Bomb[] = [
   {
     name: "2 MiB with Content-Length",
@@ -44,7 +44,7 @@ export const OVERSIZED: readonly Bomb[] = [
   },
   { name: "zstd of 64 MiB", send: encoded("zstd", zstdCompressSync(ZEROS)) },
   { name: "gzip within gzip", send: encoded("gzip, gzip", gzipSync(gzipSync(ZEROS))) },
-  // Each member is empty: the input grows, the output does not.
+  // Empty gzip members: the compressed size grows, the decoded size does not.
   {
     name: "empty gzip members without end",
     send: endless(Buffer.concat(Array.from({ length: 3_000 }, () => gzipSync(""))), { "content-encoding": "gzip" }),

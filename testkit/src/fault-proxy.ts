@@ -1,123 +1,123 @@
-// A TCP proxy between a gateway and its Redis that can do to the bytes what networks do: delay them, keep them and
-// deliver them late, swallow them on an open connection, or cut it.
+// TCP fault proxy, for example between a gateway and Redis: delays bytes, holds them back, drops them on open connections,
+// or resets connections.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 export type FaultProxy = {
   readonly port: number;
-  /** Everything passes again. What was held is delivered first; a connection that lost bytes stays silent for ever. */
+  /** Forwards again, held bytes first. A connection that lost bytes stays silent. */
   clear: () => void;
-  /** Bytes arrive so much later, both ways. */
+  /** Delays bytes in both directions. */
   slow: (ms: number) => void;
-  /** Bytes to the server are kept until `clear`, also those of a connection that its owner has closed since. */
+  /** Holds bytes to the server until `clear`, also those of connections that the client closes meanwhile. */
   hold: () => void;
-  /** Connections stay open and are accepted, and nothing arrives any more. */
+  /** Accepts connections and drops all bytes. */
   blackHole: () => void;
-  /** Only the connections that are open now go silent; new ones work. */
+  /** Drops the bytes of currently open connections; new ones work. */
   blackHoleOpenOnes: () => void;
-  /** A TCP reset on every connection. */
+  /** Resets every connection (TCP RST). */
   reset: () => void;
   connections: () => number;
   stop: () => Promise<void>;
 };
 
-type Weather = { kind: "clear" } | { kind: "slow"; ms: number } | { kind: "held" } | { kind: "black-hole" };
+type Fault = { kind: "clear" } | { kind: "slow"; ms: number } | { kind: "held" } | { kind: "black-hole" };
 type Lane = { push: (bytes: Buffer) => void; release: () => void; end: () => void };
-type Connection = { near: Socket; far: Socket; toServer: Lane; toOwner: Lane; isSilent: boolean };
+type Connection = { client: Socket; target: Socket; toServer: Lane; toClient: Lane; isSilent: boolean };
 
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
-  let weather: Weather = { kind: "clear" };
+  let fault: Fault = { kind: "clear" };
   const connections = new Set<Connection>();
-  const delayNow = (holds: boolean): number => {
-    if (weather.kind === "slow") return weather.ms;
-    return weather.kind === "held" && holds ? Infinity : 0;
+  const delayNow = (isToServer: boolean): number => {
+    if (fault.kind === "slow") return fault.ms;
+    return fault.kind === "held" && isToServer ? Infinity : 0;
   };
-  const server = createServer((near) => {
-    const far = connect(targetPort, "127.0.0.1");
+  const server = createServer((client) => {
+    const target = connect(targetPort, "127.0.0.1");
     const connection: Connection = {
-      ...{ near, far, isSilent: false },
-      toServer: lane(far, () => delayNow(true)),
-      toOwner: lane(near, () => delayNow(false)),
+      ...{ client, target, isSilent: false },
+      toServer: lane(target, () => delayNow(true)),
+      toClient: lane(client, () => delayNow(false)),
     };
     connections.add(connection);
-    const carry = (from: Socket, to: Lane) =>
+    const forward = (from: Socket, to: Lane) =>
       from.on("data", (bytes: Buffer) => {
-        connection.isSilent ||= weather.kind === "black-hole";
+        connection.isSilent ||= fault.kind === "black-hole";
         if (!connection.isSilent) to.push(bytes);
       });
-    carry(near, connection.toServer);
-    carry(far, connection.toOwner);
-    for (const socket of [near, far]) socket.setNoDelay(true).on("error", () => undefined);
-    // What its owner sent before it left still arrives.
-    near.once("close", () => connection.toServer.end());
-    far.once("close", () => {
-      connection.toOwner.end();
+    forward(client, connection.toServer);
+    forward(target, connection.toClient);
+    for (const socket of [client, target]) socket.setNoDelay(true).on("error", () => undefined);
+    // Bytes that the client sent before it closed are still delivered.
+    client.once("close", () => connection.toServer.end());
+    target.once("close", () => {
+      connection.toClient.end();
       connections.delete(connection);
     });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
 
-  const cut = (): void => {
-    for (const { near, far } of connections) {
-      resetConnection(near);
-      far.destroy();
+  const resetAll = (): void => {
+    for (const { client, target } of connections) {
+      resetConnection(client);
+      target.destroy();
     }
   };
   return {
     port: (server.address() as AddressInfo).port,
     clear: () => {
-      weather = { kind: "clear" };
-      for (const { toServer, toOwner } of connections) for (const each of [toServer, toOwner]) each.release();
+      fault = { kind: "clear" };
+      for (const { toServer, toClient } of connections) for (const each of [toServer, toClient]) each.release();
     },
-    slow: (ms) => (weather = { kind: "slow", ms }),
-    hold: () => (weather = { kind: "held" }),
-    blackHole: () => (weather = { kind: "black-hole" }),
+    slow: (ms) => (fault = { kind: "slow", ms }),
+    hold: () => (fault = { kind: "held" }),
+    blackHole: () => (fault = { kind: "black-hole" }),
     blackHoleOpenOnes: () => connections.forEach((each) => (each.isSilent = true)),
-    reset: cut,
+    reset: resetAll,
     connections: () => connections.size,
     stop: async () => {
-      cut();
+      resetAll();
       server.close();
       await once(server, "close");
     },
   };
 }
 
-/** A socket that is shutting down cannot be reset any more: libuv refuses, and Node then keeps its handle for ever. */
+/** Resets the connection. A socket that is already shutting down is destroyed: a reset would fail and leak its handle. */
 export function resetConnection(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }
 
-/** One direction of a connection: bytes leave in order, each not before its time. */
+/** One direction of a connection: writes bytes in order, each after its delay. */
 function lane(to: Socket, delayMs: () => number): Lane {
-  const waiting: { bytes: Buffer; dueMs: number }[] = [];
+  const queue: { bytes: Buffer; dueMs: number }[] = [];
   let hasEnded = false;
   let timer: NodeJS.Timeout | undefined;
-  const pump = (): void => {
+  const flush = (): void => {
     clearTimeout(timer);
     const nowMs = performance.now();
-    for (let first = waiting[0]; first !== undefined && first.dueMs <= nowMs; first = waiting[0]) {
+    for (let first = queue[0]; first !== undefined && first.dueMs <= nowMs; first = queue[0]) {
       to.write(first.bytes);
-      waiting.shift();
+      queue.shift();
     }
-    const [next] = waiting;
+    const [next] = queue;
     if (next === undefined && hasEnded) to.end();
-    else if (next !== undefined && next.dueMs !== Infinity) timer = setTimeout(pump, next.dueMs - nowMs);
+    else if (next !== undefined && next.dueMs !== Infinity) timer = setTimeout(flush, next.dueMs - nowMs);
   };
   return {
     push: (bytes) => {
-      waiting.push({ bytes, dueMs: performance.now() + delayMs() });
-      pump();
+      queue.push({ bytes, dueMs: performance.now() + delayMs() });
+      flush();
     },
     release: () => {
-      for (const each of waiting) each.dueMs = 0;
-      pump();
+      for (const each of queue) each.dueMs = 0;
+      flush();
     },
     end: () => {
       hasEnded = true;
-      pump();
+      flush();
     },
   };
 }

@@ -1,5 +1,4 @@
-// A provider that lies in exactly one point. Only what no honest provider would do is done here: everything else is
-// tested against a real one.
+// OpenID Provider that violates the protocol in one chosen point. Correct behaviour is tested with the embedded provider.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -10,12 +9,12 @@ type Claims = Record<string, unknown>;
 type Header = { alg: string; kid?: string; typ?: string } & Record<string, unknown>;
 
 export type Lies = {
-  /** Changes the claims of the ID token; `undefined` leaves one out. */
+  /** Changes the claims of the ID token; `undefined` removes one. */
   claims?: (honest: Claims) => Claims;
   header?: (honest: Header) => Header;
-  /** Changes the finished token. */
+  /** Changes the signed token. */
   idToken?: (honest: string) => string;
-  /** Signs with a key that is published nowhere, under the kid of the published one. */
+  /** Signs with an unpublished key under the kid of the published one. */
   foreignKey?: boolean;
   /** Changes the query of the authorization response. */
   authorizationResponse?: (honest: Claims) => Claims;
@@ -23,11 +22,11 @@ export type Lies = {
   token?: (honest: Claims) => Claims;
   /** Changes the published keys. */
   jwks?: (honest: JWK[]) => JWK[];
-  /** How the token endpoint refuses a client's own token. */
+  /** Error response of the token endpoint to a client credentials request. */
   clientToken?: { status: number; error: string };
-  /** Sends the whole response itself. @returns false where the provider shall respond as usual */
+  /** Sends the response itself. @returns false to let the provider respond */
   raw?: (pathname: string, response: ServerResponse) => boolean;
-  /** New keys right before signing. */
+  /** Rotates the keys right before signing. */
   rotateBeforeSigning?: boolean;
 };
 
@@ -37,11 +36,11 @@ export type HostileProvider = {
   clientSecret: string;
   lies: Lies;
   counts: { authorize: number; token: number; jwks: number; trap: number };
-  /** What the token endpoint was last asked, and how the client authenticated. */
+  /** Body and Authorization header of the last token request. */
   lastTokenRequest(): { body: URLSearchParams; authorization: string | undefined };
   logoutToken(claims?: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
   rotate(): Promise<void>;
-  /** Also published, for another algorithm than the one we accept: sign with it what should be refused. */
+  /** A further published key with an algorithm that the gateway rejects. */
   es256: { privateKey: CryptoKey; kid: string };
   stop(): Promise<void>;
 };
@@ -53,9 +52,9 @@ const newKey = async (kid: string): Promise<Key> => ({
 });
 
 type Options = {
-  /** Below which it lives, as a realm of Keycloak does. */
+  /** Path prefix of the issuer, like a realm of Keycloak. */
   path?: string;
-  /** What else is at its address. */
+  /** Handles requests to other paths of the same origin. */
   beside?: (request: IncomingMessage, response: ServerResponse) => void;
 };
 
@@ -70,7 +69,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
     body: new URLSearchParams(),
     authorization: undefined,
   };
-  const server = createServer((req, res) => void answer(req, res));
+  const server = createServer((req, res) => void respond(req, res));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
@@ -107,7 +106,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
   };
   return provider;
 
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async function respond(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const url = new URL(req.url ?? "/", issuer);
     const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
     const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
@@ -198,14 +197,14 @@ async function sign(claims: Claims, header: Header, key: CryptoKey): Promise<str
   return new SignJWT(payload).setProtectedHeader(header).sign(key);
 }
 
-/** Every byte of the signature XOR 0x5A, as the conformance suite does. */
+/** Inverts bits of the signature (XOR 0x5A), like the OpenID conformance suite. */
 export function breakSignature(jwt: string): string {
   const [head, body, signature = ""] = jwt.split(".");
   const broken = Buffer.from(signature, "base64url").map((byte) => byte ^ 0x5a);
   return `${head}.${body}.${Buffer.from(broken).toString("base64url")}`;
 }
 
-/** Leaves members out of claims, an answer, metadata or a key. */
+/** Removes members from claims, a response, metadata or a key. */
 export function without(...names: string[]): <T extends object>(honest: T) => T {
   return (honest) =>
     Object.fromEntries(Object.entries(honest).filter(([name]) => !names.includes(name))) as typeof honest;

@@ -1,4 +1,4 @@
-// An answer that is read while it comes, as an EventSource or a download in a browser would.
+// A response that is read while it arrives, like an EventSource or a download in a browser.
 import { request } from "undici";
 import type { TestBrowser } from "./browser.ts";
 import type { TestGateway } from "./test-gateway.ts";
@@ -6,21 +6,21 @@ import type { TestGateway } from "./test-gateway.ts";
 export type OpenStream = {
   status: number;
   headers: Record<string, string | string[] | undefined>;
-  /** Everything that came so far. */
+  /** The body received so far. */
   text(): string;
-  /** How it ended, once it has. */
-  outcome(): "complete" | "cut" | undefined;
-  leave(): void;
+  /** Undefined while the response is open. */
+  outcome(): "complete" | "aborted" | undefined;
+  close(): void;
 };
 
-/** Opens `path` at one instance with that browser's cookies; `headers` over those of an EventSource. */
+/** Requests `path` from `at` with the browser's cookies. @param headers override the headers of an EventSource */
 export async function openStream(
   browser: Pick<TestBrowser, "cookies">,
   at: TestGateway,
   path: string,
   headers: Record<string, string> = {},
 ): Promise<OpenStream> {
-  const answer = await request(at.origin + path, {
+  const response = await request(at.origin + path, {
     headers: {
       host: new URL(at.config.publicOrigin).host,
       accept: "text/event-stream",
@@ -30,16 +30,16 @@ export async function openStream(
     },
   });
   let text = "";
-  let outcome: "complete" | "cut" | undefined;
-  answer.body
+  let outcome: "complete" | "aborted" | undefined;
+  response.body
     .on("data", (chunk: Buffer) => (text += chunk.toString()))
     .on("end", () => (outcome = "complete"))
-    .on("error", () => (outcome = "cut"));
+    .on("error", () => (outcome = "aborted"));
   return {
-    status: answer.statusCode,
-    headers: answer.headers,
+    status: response.statusCode,
+    headers: response.headers,
     text: () => text,
     outcome: () => outcome,
-    leave: () => answer.body.destroy(),
+    close: () => response.body.destroy(),
   };
 }

@@ -1,4 +1,4 @@
-// A real Redis Cluster: three masters, a replica of each, and slots that can be moved while everybody is at work.
+// Redis Cluster: three masters with one replica each, with controls for slot migration and failover.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -11,16 +11,16 @@ import { until } from "./until.ts";
 
 const SLOTS = 16_384;
 const MASTERS = 3;
-/** Silent for so long, and a node counts as failing. */
+/** cluster-node-timeout. */
 export const NODE_TIMEOUT_MS = 1_000;
 
 type Node = { server: RedisServer; client: Redis; id: string };
 
 export type ClusterRedis = TestRedis & {
-  /** Moves the slots of these keys to another master, key by key, as `redis-cli --cluster reshard` does. @returns slots moved */
+  /** Migrates the slots of these keys to another master, as `redis-cli --cluster reshard` does. @returns the number of slots */
   moveSlotsOf: (keys: readonly string[]) => Promise<number>;
-  /** A replica takes over from its living master. */
-  handOver: () => Promise<void>;
+  /** Manual failover: a replica takes over from its running master. */
+  failOver: () => Promise<void>;
 };
 
 export async function startClusterRedis(): Promise<ClusterRedis> {
@@ -39,18 +39,18 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
     nodes.push({ server, client, id: (await client.cluster("MYID")) as string });
   }
   const masters = nodes.slice(0, MASTERS);
-  await introduce(nodes);
+  await formCluster(nodes);
   let dead: Node | undefined;
-  const isWhole = async (): Promise<boolean> => {
-    const living = nodes.filter((node) => node !== dead);
-    const states = await Promise.all(living.map(({ client }) => client.cluster("INFO").catch(() => "")));
+  const isHealthy = async (): Promise<boolean> => {
+    const running = nodes.filter((node) => node !== dead);
+    const states = await Promise.all(running.map(({ client }) => client.cluster("INFO").catch(() => "")));
     return states.every((state) => String(state).includes("cluster_state:ok"));
   };
-  await until("the cluster is whole", isWhole);
+  await until("the cluster is healthy", isHealthy);
   const isMaster = async ({ client }: Node): Promise<boolean> => /role:master/.test(await client.info("replication"));
-  const livingMasters = async (): Promise<number> => {
-    const living = nodes.filter((node) => node !== dead);
-    return (await Promise.all(living.map(isMaster))).filter(Boolean).length;
+  const countMasters = async (): Promise<number> => {
+    const running = nodes.filter((node) => node !== dead);
+    return (await Promise.all(running.map(isMaster))).filter(Boolean).length;
   };
   return {
     url: `redis+cluster://${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(",")}`,
@@ -59,16 +59,16 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
     async kill() {
       for (const node of nodes) if (dead === undefined && (await isMaster(node))) dead = node;
       await dead?.server.kill();
-      // The others say that all is well until they notice.
-      await until("a replica has taken over", async () => (await livingMasters()) === MASTERS && (await isWhole()));
+      // The other nodes report a healthy state until they detect the failure.
+      await until("a replica has taken over", async () => (await countMasters()) === MASTERS && (await isHealthy()));
     },
     async start() {
       if (dead === undefined) return;
       dead.server = await startServer(dead.server.port);
-      const revived = dead;
+      const restarted = dead;
       dead = undefined;
-      await until("the one that was dead is back", async () => isWhole());
-      await until("it follows", async () => !(await isMaster(revived).catch(() => true)));
+      await until("the restarted node has rejoined", async () => isHealthy());
+      await until("the restarted node is a replica", async () => !(await isMaster(restarted).catch(() => true)));
     },
     async moveSlotsOf(keys) {
       const slots = new Set(
@@ -77,7 +77,7 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
       for (const slot of slots) await moveSlot(nodes, slot);
       return slots.size;
     },
-    async handOver() {
+    async failOver() {
       for (const node of nodes) {
         if (await isMaster(node)) continue;
         await node.client.cluster("FAILOVER");
@@ -96,7 +96,7 @@ export async function startClusterRedis(): Promise<ClusterRedis> {
   };
 }
 
-/** Below those that the system hands out by itself, and so is the bus, which listens at the port plus 10,000. */
+/** @returns a port below the ephemeral range whose bus port (plus 10,000) is free and below it too */
 async function freePortWithBus(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 2_700);
@@ -116,10 +116,10 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-async function introduce(nodes: readonly Node[]): Promise<void> {
+async function formCluster(nodes: readonly Node[]): Promise<void> {
   const [first] = nodes as readonly [Node, ...Node[]];
   for (const { client } of nodes.slice(1)) await client.cluster("MEET", "127.0.0.1", first.server.port);
-  await until("every node knows every other", async () => {
+  await until("every node has discovered all others", async () => {
     const known = await Promise.all(nodes.map(async ({ client }) => String(await client.cluster("NODES"))));
     return known.every((text) => nodes.every(({ id }) => text.includes(id)));
   });
@@ -138,7 +138,7 @@ async function moveSlot(nodes: readonly Node[], slot: number): Promise<void> {
   const nodeOf = (line: string | undefined) => nodes.find(({ id }) => line?.startsWith(id));
   const from = nodeOf(masters.find(owns));
   const to = nodeOf(masters.find((line) => !owns(line)));
-  if (from === undefined || to === undefined) throw new Error(`nobody has slot ${slot}`);
+  if (from === undefined || to === undefined) throw new Error(`no master owns slot ${slot}`);
   await to.client.cluster("SETSLOT", slot, "IMPORTING", from.id);
   await from.client.cluster("SETSLOT", slot, "MIGRATING", to.id);
   for (;;) {
@@ -146,10 +146,10 @@ async function moveSlot(nodes: readonly Node[], slot: number): Promise<void> {
     if (keys.length === 0) break;
     await from.client.migrate("127.0.0.1", to.server.port, "", 0, 5_000, "KEYS", ...keys);
   }
-  // The new owner first, then the old one, then whoever would otherwise hear of it by and by.
+  // The new owner first, then the old one, then the other masters, so that they need not wait for gossip.
   const others = masters.map(nodeOf).filter((node) => node !== undefined && node !== to && node !== from);
   for (const node of [to, from, ...others]) await node?.client.cluster("SETSLOT", slot, "NODE", to.id);
-  await until("every node has heard who has the slot", async () => {
+  await until("every node knows the new owner of the slot", async () => {
     const views = await Promise.all(
       nodes.map(async ({ client }) => String(await client.cluster("NODES").catch(() => ""))),
     );

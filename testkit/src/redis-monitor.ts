@@ -1,10 +1,10 @@
-// MONITOR over a connection of its own: every command that a Redis server executes, those of scripts included. Not by
-// ioredis, which fails when the first lines arrive together with the reply.
+// Records the commands that a Redis server executes (MONITOR), scripts included. Uses a plain socket because ioredis fails
+// when the first lines arrive together with the reply.
 import { once } from "node:events";
 import { connect } from "node:net";
 
 export type RedisMonitor = {
-  /** Every command so far, each once, with its arguments. */
+  /** @returns the distinct commands so far, each with its arguments */
   commands(): string[][];
   stop(): void;
 };

@@ -1,4 +1,4 @@
-// A real Redis with two replicas and three Sentinels that watch over them: what stands behind `redis+sentinel://`.
+// Redis with Sentinel (`redis+sentinel://`): a master, two replicas and three Sentinels, with controls for failovers.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,26 +12,26 @@ import type { TestRedis } from "./test-redis.ts";
 import { until } from "./until.ts";
 
 export type SentinelRedis = TestRedis & {
-  /** The port of whoever is master now, as the Sentinels say. */
+  /** @returns the port of the current master according to the Sentinels */
   masterPort: () => Promise<number>;
-  /** Freezes everything but the master: what it takes from now on is only there. */
+  /** Freezes the replicas, so that no further write is replicated. */
   pauseReplicas: () => Promise<void>;
   resumeReplicas: () => void;
-  /** Kills the master; it comes back as a replica with `start`. @returns milliseconds until another one was chosen */
+  /** Kills the master; `start` restarts it as a replica. @returns milliseconds until a replica was promoted */
   failOver: () => Promise<number>;
 };
 
-const NAME = "cloakroom";
-/** Silent for so long, and a server counts as down. Half of it was too short for a Sentinel that opens its links anew. */
+const MASTER_NAME = "cloakroom";
+/** down-after-milliseconds. One second was too short for a Sentinel that reopens its connections. */
 export const DOWN_AFTER_MS = 2_000;
 
 export async function startSentinelRedis(): Promise<SentinelRedis> {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-sentinel-"));
   const servers = new Map<number, RedisServer>();
   const startServer = async (port: number, replicaOf?: number, priority = 100): Promise<void> => {
-    const follow = replicaOf === undefined ? [] : ["--replicaof", "127.0.0.1", String(replicaOf)];
-    follow.push("--replica-priority", String(priority));
-    const args = ["--repl-diskless-sync-delay", "0", "--dir", folder, "--dbfilename", `${port}.rdb`, ...follow];
+    const replication = replicaOf === undefined ? [] : ["--replicaof", "127.0.0.1", String(replicaOf)];
+    replication.push("--replica-priority", String(priority));
+    const args = ["--repl-diskless-sync-delay", "0", "--dir", folder, "--dbfilename", `${port}.rdb`, ...replication];
     servers.set(port, await startRedisServer({ port, args }));
   };
   const [first, second, third] = [await freePort(), await freePort(), await freePort()];
@@ -39,18 +39,18 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
   await startServer(second, first);
   await startServer(third, first);
   const sentinels = await Promise.all([0, 1, 2].map((index) => startSentinel(join(folder, `${index}.conf`), first)));
-  const asked = new Redis({ port: sentinels[0]?.port ?? 0, lazyConnect: false, maxRetriesPerRequest: 3 });
-  asked.on("error", () => undefined);
+  const sentinel = new Redis({ port: sentinels[0]?.port ?? 0, lazyConnect: false, maxRetriesPerRequest: 3 });
+  sentinel.on("error", () => undefined);
   const masterPort = async (): Promise<number> => {
-    const [, port] = (await asked.call("SENTINEL", "get-master-addr-by-name", NAME)) as [string, string];
+    const [, port] = (await sentinel.call("SENTINEL", "get-master-addr-by-name", MASTER_NAME)) as [string, string];
     return Number(port);
   };
   const isComplete = async (): Promise<boolean> => {
-    const reply = (await asked.call("SENTINEL", "master", NAME)) as string[];
+    const reply = (await sentinel.call("SENTINEL", "master", MASTER_NAME)) as string[];
     const field = (name: string) => reply[reply.indexOf(name) + 1];
     return field("num-slaves") === "2" && field("num-other-sentinels") === "2" && field("flags") === "master";
   };
-  const haveEverything = async (): Promise<boolean> => {
+  const isReplicated = async (): Promise<boolean> => {
     const master = new Redis({ port: await masterPort() });
     try {
       await master.set("cloakroom-chaos:replicated", "1", "PX", 60_000);
@@ -59,8 +59,8 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
       master.disconnect();
     }
   };
-  await until("the Sentinels know each other and the replicas", isComplete);
-  await until("the replicas have everything", haveEverything);
+  await until("the Sentinels have discovered each other and the replicas", isComplete);
+  await until("the replicas are in sync", isReplicated);
   let dead: number | undefined;
   const kill = async (): Promise<void> => {
     dead = await masterPort();
@@ -71,13 +71,13 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
     return [...servers].filter(([port]) => port !== master && port !== dead).map(([, server]) => server);
   };
   return {
-    url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}/${NAME}`,
+    url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}/${MASTER_NAME}`,
     masterPort,
     pause: () => servers.forEach((server) => server.pause()),
     resume: () => servers.forEach((server) => server.resume()),
     async pauseReplicas() {
       (await replicas()).forEach((server) => server.pause());
-      // What is on its way would still arrive; without a connection nothing is.
+      // Closes the replication connections, whose buffers would still be delivered.
       const master = new Redis({ port: await masterPort() });
       await master.call("CLIENT", "KILL", "TYPE", "replica");
       master.disconnect();
@@ -86,24 +86,24 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
     kill,
     async start() {
       if (dead === undefined) return;
-      // It has nothing yet: were it chosen (Sentinels now and then choose twice), nobody would have anything any more.
+      // Priority 0 until it is in sync: Sentinels sometimes fail over twice and would promote an empty replica.
       await startServer(dead, await masterPort(), 0);
-      await until("the one that was dead follows the new master", isComplete);
-      await until("both replicas have everything", haveEverything);
-      const complete = new Redis({ port: dead });
-      await complete.config("SET", "replica-priority", "100");
-      complete.disconnect();
+      await until("the restarted server replicates the new master", isComplete);
+      await until("both replicas are in sync", isReplicated);
+      const restarted = new Redis({ port: dead });
+      await restarted.config("SET", "replica-priority", "100");
+      restarted.disconnect();
       dead = undefined;
     },
     async failOver() {
       const before = await masterPort();
       const fromMs = performance.now();
       await kill();
-      await until("another master is chosen", async () => (await masterPort()) !== before);
+      await until("a replica is promoted", async () => (await masterPort()) !== before);
       return performance.now() - fromMs;
     },
     async stop() {
-      asked.disconnect();
+      sentinel.disconnect();
       for (const each of sentinels) await each.stop();
       for (const server of servers.values()) {
         server.resume();
@@ -116,18 +116,24 @@ export async function startSentinelRedis(): Promise<SentinelRedis> {
 
 async function startSentinel(file: string, masterPort: number): Promise<{ port: number; stop: () => Promise<void> }> {
   const port = await freePort();
-  writeFileSync(
-    file,
-    [
-      `port ${port}`,
-      "bind 127.0.0.1",
-      `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
-      `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
-      `sentinel failover-timeout ${NAME} 3000`,
-      `sentinel parallel-syncs ${NAME} 2`,
-    ].join("\n"),
-  );
-  // The same binary is redis-sentinel by this word; Debian's package of that name is a link to it.
+  const { stop } = await startSentinelProcess(file, [
+    `port ${port}`,
+    "bind 127.0.0.1",
+    `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${masterPort} 2`,
+    `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${MASTER_NAME} 3000`,
+    `sentinel parallel-syncs ${MASTER_NAME} 2`,
+  ]);
+  return { port, stop };
+}
+
+/** Writes the configuration to `file` and starts a Sentinel with it. */
+export async function startSentinelProcess(
+  file: string,
+  settings: readonly string[],
+): Promise<{ stop: () => Promise<void> }> {
+  writeFileSync(file, settings.join("\n"));
+  // redis-sentinel is the Redis binary with this option.
   const child = spawn(findRedisBinary() ?? "redis-server", [file, "--sentinel"], {
     stdio: "ignore",
     detached: true,
@@ -137,7 +143,6 @@ async function startSentinel(file: string, masterPort: number): Promise<{ port: 
   await once(child, "spawn");
   const release = killWithParent(child.pid ?? 0);
   return {
-    port,
     stop: async () => {
       child.kill("SIGKILL");
       await ended;

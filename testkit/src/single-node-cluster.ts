@@ -1,4 +1,4 @@
-// Real Redis in its other form: a Cluster of masters that know each other.
+// Redis Cluster of `size` masters without replicas.
 import { connectRedis } from "@cloakroom/gateway/src/store/redis/redis-connection.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { startRedis, type TestRedis } from "./test-redis.ts";

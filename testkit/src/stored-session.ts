@@ -1,4 +1,4 @@
-// A session in a store, without a login: for tests that begin where a login ends.
+// Creates sessions directly in a store, without a login.
 import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
 import { createSealerFactory, type SealerFactory } from "@cloakroom/gateway/src/lib/encryption.ts";
 import { createVault, type Vault } from "@cloakroom/gateway/src/tokens/vault.ts";
@@ -11,7 +11,7 @@ export const testKeys = [
   Buffer.from("0123456789abcdef0123456789abcdef"),
   Buffer.from("fedcba9876543210fedcba9876543210"),
 ];
-/** APP_ID of the gateways that tests start: so tests can read and write what they store. */
+/** APP_ID of the gateways that tests start. With it a test can read and write their records. */
 export const testApplication = applicationId("test");
 export const sealersOf = (keys: readonly Uint8Array[]): SealerFactory => createSealerFactory(keys, testApplication);
 export const silentLog = { debug() {}, info() {}, warn() {}, error() {}, security() {}, request() {}, flush() {} };
@@ -25,6 +25,7 @@ export const expiredTokens = (refreshToken = "refresh-1"): TokenSet => ({
   usableUntilMs: Date.now() - 1_000,
 });
 
+/** Stores a session of the user `alice` with idle and absolute limits of 60 s. */
 export async function storeSession(
   store: Store,
   tokens: TokenSet = expiredTokens(),
@@ -41,7 +42,7 @@ export async function storeSession(
     createdAtMs: Date.now(),
     issuedAtSeconds: Math.floor(Date.now() / 1000),
   };
-  const sealed = vault.seal(tokens, sessionId);
-  await store.create({ key, session: JSON.stringify(session), tokens: sealed, idleMs: 60_000, maxMs: 60_000 });
+  const encrypted = vault.seal(tokens, sessionId);
+  await store.create({ key, session: JSON.stringify(session), tokens: encrypted, idleMs: 60_000, maxMs: 60_000 });
   return { sessionId, key, handle: "handle", issuer: session.issuer, subject: "alice", tokens, tokenVersion: 1 };
 }

@@ -1,4 +1,4 @@
-// A real gateway in this process, on a port of its own, with a log that can be searched.
+// Gateway in the test process on a free port, with its log lines in memory.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,11 +19,11 @@ export type TestGateway = {
   origin: string;
   config: Config;
   store: Store;
-  /** Every log line so far. */
+  /** All log lines so far (JSON). */
   log: string[];
-  /** Security events by name. */
+  /** @returns the log entries of this security event */
   events(name: string): Record<string, unknown>[];
-  /** What /readyz says about one of its checks. */
+  /** Runs one check of /readyz. */
   readiness(name: string): Promise<CheckResult>;
   stop(): Promise<void>;
 };
@@ -33,7 +33,7 @@ type Options = {
   clientId: string;
   clientSecret: string;
   redisUrl?: string;
-  /** Another instance of the same gateway: same public origin, other listener. */
+  /** Public origin of the first instance, for a further instance of the same gateway. */
   publicOrigin?: string;
   env?: Record<string, string>;
 };

@@ -1,5 +1,5 @@
-// A real Redis of the test's own: to freeze, kill, and start again on the same port with what it had kept. What it wrote
-// survives its process without waiting for the disk, whose pauses would be outages that no test asked for.
+// Redis server of one test, which can be frozen, killed and restarted on the same port with its data. The AOF is not synced
+// to disk: it survives the process, and disk latency cannot delay commands.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Two applications, each a real gateway with a client of its own, that share one Redis, one provider and their users.
+// Two applications on one Redis and one provider, each with its own gateway and client.
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -18,18 +18,18 @@ export type TwoApplications = {
   provider: ProviderHandle;
   redisUrl: string;
   clientIds: { shop: string; other: string };
-  /** Environment of the command line for one of them. */
+  /** Environment of the sessions command for one application. */
   settingsOf(gateway: TestGateway): Record<string, string>;
   newUser(): Promise<TestUser>;
   login(user: TestUser, at: TestGateway): Promise<TestBrowser>;
-  /** How many requests reached the API that both forward to. */
+  /** Number of requests that the shared API received. */
   forwarded(): number;
   stop(): Promise<void>;
 };
 
 type Options = {
   keys: "equal" | "different";
-  /** Undefined: derived from the settings. */
+  /** Default: derived from the settings. */
   ids?: { shop: string; other: string };
 };
 
@@ -62,7 +62,7 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
       ...client,
       redirectUris: [`${publicOrigin}/bff/callback`],
       postLogoutRedirectUris: [`${publicOrigin}/`],
-      // No address for back-channel logout: the tests send its tokens.
+      // No back-channel logout URI: the tests send the logout tokens.
     });
     settings.set(gateway, {
       ...{ ...env, PUBLIC_ORIGIN: publicOrigin, OIDC_ISSUER: provider.issuer, OIDC_CLIENT_ID: clientIds[name] },
@@ -96,7 +96,7 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
   };
 }
 
-/** A browser with the cookies of `browser`, as a copied cookie jar would have them, that talks to another application. */
+/** @returns a browser of another application with a copy of the cookies of `browser` */
 export function withCookiesOf(browser: TestBrowser, at: TestGateway): TestBrowser {
   const thief = testBrowser(at.origin, undefined, at.config.publicOrigin);
   for (const [name, value] of browser.cookies) thief.cookies.set(name, value);

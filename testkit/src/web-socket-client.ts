@@ -1,4 +1,4 @@
-// Both ends of a WebSocket with a gateway in between: a real server behind it, a real client in front.
+// WebSocket upstream and WebSocket client for tests of the gateway between them.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -7,11 +7,11 @@ import { WebSocket, WebSocketServer, type ClientOptions, type ServerOptions } fr
 
 export type SocketUpstream = {
   origin: string;
-  /** Handshakes, oldest first. */
-  asked: IncomingMessage[];
-  /** Open or closed, oldest first. */
+  /** Handshake requests, oldest first. */
+  handshakes: IncomingMessage[];
+  /** All WebSockets, oldest first, closed ones included. */
   sockets: WebSocket[];
-  /** The TCP connections below. */
+  /** Open TCP connections. */
   connections: Set<Socket>;
   stop: () => void;
 };
@@ -20,16 +20,16 @@ const echo = (socket: WebSocket): void => {
   socket.on("message", (message, isBinary) => socket.send(message, { binary: isBinary }));
 };
 
-/** @param refuse a status with which every handshake is refused */
+/** Starts a WebSocket server, by default an echo server. @param options.rejectWith status of the response to every handshake */
 export async function startSocketUpstream(
   onConnection: (socket: WebSocket, request: IncomingMessage) => void = echo,
-  options: Omit<ServerOptions, "noServer"> & { refuse?: number; tls?: { cert: string; key: string } } = {},
+  options: Omit<ServerOptions, "noServer"> & { rejectWith?: number; tls?: { cert: string; key: string } } = {},
 ): Promise<SocketUpstream> {
-  const { refuse, tls, ...serverOptions } = options;
-  const asked: IncomingMessage[] = [];
+  const { rejectWith, tls, ...serverOptions } = options;
+  const handshakes: IncomingMessage[] = [];
   const sockets: WebSocket[] = [];
   const connections = new Set<Socket>();
-  const sockets13 = new WebSocketServer({ noServer: true, ...serverOptions });
+  const webSocketServer = new WebSocketServer({ noServer: true, ...serverOptions });
   const plain = (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(426).end();
   const server = tls === undefined ? createServer(plain) : createTlsServer(tls, plain);
   server.on("connection", (connection) => {
@@ -37,15 +37,15 @@ export async function startSocketUpstream(
     connection.once("close", () => connections.delete(connection));
   });
   server.on("upgrade", (request, socket, head) => {
-    asked.push(request);
-    if (refuse !== undefined) {
-      const body = JSON.stringify({ refused: refuse });
+    handshakes.push(request);
+    if (rejectWith !== undefined) {
+      const body = JSON.stringify({ rejected: rejectWith });
       socket.end(
-        `HTTP/1.1 ${refuse} Refused\r\nContent-Type: application/json\r\nSet-Cookie: a=b\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        `HTTP/1.1 ${rejectWith} Rejected\r\nContent-Type: application/json\r\nSet-Cookie: a=b\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       );
       return;
     }
-    sockets13.handleUpgrade(request, socket, head, (webSocket) => {
+    webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
       sockets.push(webSocket);
       webSocket.on("error", () => {});
       onConnection(webSocket, request);
@@ -55,7 +55,7 @@ export async function startSocketUpstream(
   await once(server, "listening");
   return {
     origin: `${tls === undefined ? "http://127.0.0.1" : "https://localhost"}:${(server.address() as AddressInfo).port}`,
-    asked,
+    handshakes,
     sockets,
     connections,
     stop() {
@@ -67,14 +67,14 @@ export async function startSocketUpstream(
 
 export type Opened = {
   socket: WebSocket;
-  /** The Close frame that came, or 1006 where none did. */
+  /** Code and reason of the received Close frame; 1006 without one. */
   closed: Promise<{ code: number; reason: string }>;
   next: () => Promise<Buffer>;
 };
 
 type Address = { port: number; host: string };
 
-/** Opens a WebSocket as the app's own page would. Rejects with the status of a refusal. */
+/** Opens a WebSocket with the Origin of the app. Rejects with the status when the handshake is rejected. */
 export async function openSocket(
   { port, host }: Address,
   path: string,

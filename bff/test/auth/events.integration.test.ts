@@ -35,7 +35,7 @@ describe("GET /bff/events", () => {
       new Set(['{"reason":"logout","code":"session_revoked"}']),
     );
     expect([others.outcome(), ended(others.text())]).toEqual([undefined, undefined]);
-    others.leave();
+    others.close();
   });
 
   it("a session ended from another browser receives session-ended with reason revoked", async () => {
@@ -92,7 +92,7 @@ describe("GET /bff/events", () => {
     const after = (await store.readWithTimes(key))!;
     expect(after.usedAgoMs).toBeGreaterThan(before.usedAgoMs! + passedMs - 100);
     expect(after.idleExpiresInMs).toBeLessThan(before.idleExpiresInMs - passedMs + 100);
-    tab.leave();
+    tab.close();
   });
 
   it("I1: a stream contains no session id, token or sid", async () => {

@@ -1,44 +1,22 @@
 // The gateway as a process: start-up errors and graceful shutdown.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
-import { freePort } from "@cloakroom/testing/free-port.ts";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 import { startHostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis } from "@cloakroom/testkit/test-redis.ts";
-import { expiredTokens, storeSession, testApplication, testKeys } from "@cloakroom/testkit/stored-session.ts";
+import { expiredTokens, storeSession, testApplication } from "@cloakroom/testkit/stored-session.ts";
 import { openSocket, startSocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
 
 async function start(env: Record<string, string>) {
-  const [port, management] = [await freePort(), await freePort()];
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      PORT: String(port),
-      APP_ID: testApplication,
-      MANAGEMENT_PORT: String(management),
-      PUBLIC_ORIGIN: `http://localhost:${port}`,
-      OIDC_ISSUER: "http://127.0.0.1:1",
-      OIDC_CLIENT_ID: "cloakroom-test",
-      OIDC_CLIENT_SECRET: "a-client-secret-for-tests",
-      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-      ...env,
-    },
-  });
-  let output = "";
-  child.stdout.on("data", (text: Buffer) => (output += text.toString()));
-  child.stderr.on("data", (text: Buffer) => (output += text.toString()));
-  const exited = once(child, "exit") as Promise<[number | null]>;
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await exited;
-  });
-  return { child, port, management, output: () => output, exited };
+  const gateway = await startGatewayProcess(env);
+  onTestFinished(gateway.kill);
+  return gateway;
 }
 
 // Stops the processes and servers of a test, also after a failure.
@@ -83,7 +61,7 @@ it("an invalid configuration stops the start with all errors in one message and 
     OIDC_CLIENT_SECRET: "hunter2",
     NODE_DEBUG: "koa-session:context",
   });
-  expect((await exited)[0]).toBe(78);
+  expect(await exited).toBe(78);
   for (const name of ["PORT", "OIDC_CLIENT_SECRET", "NODE_DEBUG"]) expect(output()).toContain(name);
   expect(output()).not.toContain("hunter2");
 });
@@ -91,7 +69,7 @@ it("an invalid configuration stops the start with all errors in one message and 
 it("I7: a Redis that evicts keys stops the start", async () => {
   const redis = await openRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
   const { exited, output } = await start({ REDIS_URL: redis.url });
-  expect((await exited)[0]).toBe(78);
+  expect(await exited).toBe(78);
   expect(output()).toContain("maxmemory-policy noeviction");
 });
 
@@ -99,16 +77,16 @@ it("a successful start logs no error", async () => {
   const redis = await openRedis();
   const provider = await openProvider();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer, DRAIN_SECONDS: "1" });
-  await expect.poll(() => readiness(gateway.management), { timeout: 30_000 }).toMatchObject({ status: 200 });
+  await expect.poll(() => readiness(gateway.managementPort), { timeout: 30_000 }).toMatchObject({ status: 200 });
   gateway.child.kill("SIGTERM");
-  expect((await gateway.exited)[0]).toBe(0);
+  expect(await gateway.exited).toBe(0);
   expect(gateway.output()).toContain("the session store is ready");
   expect(gateway.output()).not.toMatch(/"level":[456]0|has a fault/);
 });
 
 it("an SPA_ROOT without an app stops the start", async () => {
   const { exited, output } = await start({ SPA_ROOT: import.meta.dirname });
-  expect((await exited)[0]).toBe(78);
+  expect(await exited).toBe(78);
   expect(output()).toContain("SPA_ROOT");
 });
 
@@ -117,17 +95,17 @@ it("I8: starts without Redis and provider, logs what is missing, and recovers on
   const redis = await openRedis();
   await redis.kill();
   const gateway = await start({ REDIS_URL: redis.url, OIDC_ISSUER: "http://127.0.0.1:1" });
-  await expect.poll(() => readiness(gateway.management), { timeout: 30_000 }).toMatchObject({ status: 503 });
-  const { body } = (await readiness(gateway.management))!;
+  await expect.poll(() => readiness(gateway.managementPort), { timeout: 30_000 }).toMatchObject({ status: 503 });
+  const { body } = (await readiness(gateway.managementPort))!;
   expect(body).toContain("REDIS_URL");
   expect(body).toContain("OIDC_ISSUER");
   gateway.child.kill("SIGKILL");
   await gateway.exited;
 
   const healing = await start({ REDIS_URL: redis.url, OIDC_ISSUER: provider.issuer });
-  await expect.poll(() => readiness(healing.management), { timeout: 10_000 }).toMatchObject({ status: 503 });
+  await expect.poll(() => readiness(healing.managementPort), { timeout: 10_000 }).toMatchObject({ status: 503 });
   await redis.start();
-  await expect.poll(() => readiness(healing.management), { timeout: 15_000 }).toMatchObject({ status: 200 });
+  await expect.poll(() => readiness(healing.managementPort), { timeout: 15_000 }).toMatchObject({ status: 200 });
 }, 40_000);
 
 it("SIGTERM drains: requests in flight finish, new connections are refused, then the process exits", async () => {
@@ -140,13 +118,13 @@ it("SIGTERM drains: requests in flight finish, new connections are refused, then
   const { mkdtempSync, writeFileSync } = await import("node:fs");
   const file = join(mkdtempSync(join((await import("node:os")).tmpdir(), "cloakroom-")), "upstreams.json");
   writeFileSync(file, upstreams);
-  const { child, port, management, exited } = await start({ UPSTREAMS_FILE: file });
-  await expect.poll(() => readiness(management), { timeout: 30_000 }).toBeDefined();
+  const { child, port, managementPort, exited } = await start({ UPSTREAMS_FILE: file });
+  await expect.poll(() => readiness(managementPort), { timeout: 30_000 }).toBeDefined();
   const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
   const running = fetch(`http://localhost:${port}/api/slow`, { headers });
   await expect.poll(() => respond).toBeDefined();
   child.kill("SIGTERM");
-  await expect.poll(async () => (await readiness(management))?.body).toContain("shutting down");
+  await expect.poll(async () => (await readiness(managementPort))?.body).toContain("shutting down");
   await expect
     .poll(
       () =>
@@ -159,15 +137,15 @@ it("SIGTERM drains: requests in flight finish, new connections are refused, then
     .toBe("refused");
   respond?.();
   expect(await (await running).text()).toBe("finished");
-  expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
+  expect(await Promise.race([exited, sleep(8_000, undefined)])).toBe(0);
 });
 
 it("SIGTERM closes event streams without waiting for them", async () => {
   const redis = await openRedis();
   const store = await openStore(redis.url);
   const { sessionId } = await storeSession(store);
-  const { child, port, management, exited } = await start({ REDIS_URL: redis.url, DRAIN_SECONDS: "300" });
-  await expect.poll(() => readiness(management), { timeout: 30_000 }).toBeDefined();
+  const { child, port, managementPort, exited } = await start({ REDIS_URL: redis.url, DRAIN_SECONDS: "300" });
+  await expect.poll(() => readiness(managementPort), { timeout: 30_000 }).toBeDefined();
   const tab = await fetch(`http://localhost:${port}/bff/events`, {
     headers: {
       accept: "text/event-stream",
@@ -182,7 +160,7 @@ it("SIGTERM closes event streams without waiting for them", async () => {
   child.kill("SIGTERM");
   // Heartbeats may come in between.
   while (!(await reader.read()).done);
-  expect((await exited)[0]).toBe(0);
+  expect(await exited).toBe(0);
 }, 30_000);
 
 it("SIGTERM closes WebSockets with 1001 after the last request in flight, without waiting for them", async () => {
@@ -196,18 +174,18 @@ it("SIGTERM closes WebSockets with 1001 after the last request in flight, withou
   const soonMs = Date.now() + 60_000;
   const { sessionId } = await storeSession(store, { ...expiredTokens(), refreshAtMs: soonMs, usableUntilMs: soonMs });
   const env = { UPSTREAMS: upstreams, REDIS_URL: redis.url, DRAIN_SECONDS: "300" };
-  const { child, port, management, exited } = await start(env);
-  await expect.poll(() => readiness(management), { timeout: 30_000 }).toBeDefined();
+  const { child, port, managementPort, exited } = await start(env);
+  await expect.poll(() => readiness(managementPort), { timeout: 30_000 }).toBeDefined();
   const headers = { cookie: `${SESSION_COOKIE}=${sessionId}`, "x-csrf": "1", origin: `http://localhost:${port}` };
   const { socket, next, closed } = await openSocket({ port, host: `localhost:${port}` }, "/api/ws", { headers });
   const running = fetch(`http://localhost:${port}/api/slow`, { headers });
   await expect.poll(() => respond).toBeDefined();
   child.kill("SIGTERM");
-  await expect.poll(async () => (await readiness(management))?.body).toContain("shutting down");
+  await expect.poll(async () => (await readiness(managementPort))?.body).toContain("shutting down");
   socket.send("still here");
   expect((await next()).toString()).toBe("still here");
   respond?.();
   expect(await (await running).text()).toBe("finished");
   expect(await closed).toEqual({ code: 1001, reason: "the gateway is stopping" });
-  expect((await Promise.race([exited, sleep(8_000, [undefined])]))[0]).toBe(0);
+  expect(await Promise.race([exited, sleep(8_000, undefined)])).toBe(0);
 }, 40_000);

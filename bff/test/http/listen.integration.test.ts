@@ -1,12 +1,9 @@
 // Errors at bind time name the setting of the listener, with one and with several workers.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freePort } from "@cloakroom/testing/free-port.ts";
 import { listenFault } from "../../src/http/listen.ts";
-import { testKeys } from "@cloakroom/testkit/stored-session.ts";
+import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 
 const taken = createServer();
 let takenPort: string;
@@ -18,25 +15,8 @@ beforeAll(async () => {
 afterAll(() => void taken.close());
 
 async function run(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
-  const [port, management] = [await freePort(), await freePort()];
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      PORT: String(port),
-      MANAGEMENT_PORT: String(management),
-      PUBLIC_ORIGIN: `http://localhost:${port}`,
-      OIDC_ISSUER: "http://127.0.0.1:1",
-      OIDC_CLIENT_ID: "cloakroom-test",
-      OIDC_CLIENT_SECRET: "a-client-secret-for-tests",
-      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-      ...env,
-    },
-  });
-  let output = "";
-  child.stdout.on("data", (text: Buffer) => (output += text.toString()));
-  child.stderr.on("data", (text: Buffer) => (output += text.toString()));
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, output };
+  const { exited, output } = await startGatewayProcess(env);
+  return { code: await exited, output: output() };
 }
 
 const reasonsIn = (output: string): unknown[] => [

@@ -1,17 +1,15 @@
 // /readyz of a gateway process while its dependencies fail. Kubernetes routes requests by this status.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { describe, expect, it, onTestFinished, test } from "vitest";
-import { freePort } from "@cloakroom/testing/free-port.ts";
 import type { CheckResult } from "../../src/metrics/dependency-check.ts";
 import { checkAll, createReadiness } from "../../src/management/readiness.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
+import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 import { startHostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
-import { testKeys } from "@cloakroom/testkit/stored-session.ts";
 
 type Readyz = { status: number; body: { status: string; checks: Record<string, CheckResult> } };
 
@@ -52,32 +50,20 @@ async function startProvider() {
 }
 
 async function start(redis: TestRedis, env: Record<string, string> = {}) {
-  const [port, management] = [await freePort(), await freePort()];
   const { provider, state, internalUrl } = await startProvider();
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      PORT: String(port),
-      MANAGEMENT_PORT: String(management),
-      PUBLIC_ORIGIN: `http://localhost:${port}`,
-      OIDC_ISSUER: provider.issuer,
-      OIDC_INTERNAL_URL: internalUrl,
-      OIDC_CLIENT_ID: provider.clientId,
-      OIDC_CLIENT_SECRET: provider.clientSecret,
-      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-      REDIS_URL: redis.url,
-      DRAIN_SECONDS: "2",
-      ...env,
-    },
-    stdio: "ignore",
+  const gateway = await startGatewayProcess({
+    OIDC_ISSUER: provider.issuer,
+    OIDC_INTERNAL_URL: internalUrl,
+    OIDC_CLIENT_ID: provider.clientId,
+    OIDC_CLIENT_SECRET: provider.clientSecret,
+    REDIS_URL: redis.url,
+    DRAIN_SECONDS: "2",
+    ...env,
   });
-  const exited = once(child, "exit");
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await exited;
-  });
+  const { child, port, managementPort } = gateway;
+  onTestFinished(gateway.kill);
   const ask = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${management}${path}`).catch(() => undefined);
+    const response = await fetch(`http://127.0.0.1:${managementPort}${path}`).catch(() => undefined);
     return response === undefined ? undefined : { status: response.status, text: await response.text() };
   };
   const readyz = async (): Promise<Readyz | undefined> => {

@@ -60,7 +60,9 @@ it.each([
     expect(
       (await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } })).status,
     ).toBe(200);
-    await expect.poll(() => streams.map((stream) => stream.outcome()), { timeout: 5_000 }).toEqual(["cut", "cut"]);
+    await expect
+      .poll(() => streams.map((stream) => stream.outcome()), { timeout: 5_000 })
+      .toEqual(["aborted", "aborted"]);
     // Documented: one second; doubled for a busy machine.
     expect(performance.now() - endedAtMs).toBeLessThan(2_000);
     await expect.poll(() => [open.has(`${path}1`), open.has(`${path}2`)]).toEqual([false, false]);
@@ -77,14 +79,14 @@ it("streams of another session and of a row without session stay open", async ()
   const kept = await openStream(staying, there!, "/api/events?staying");
   const anonymous = await openStream(leaving, there!, "/api/open?anonymous");
   await leaving.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-  await expect.poll(() => ended.outcome()).toBe("cut");
+  await expect.poll(() => ended.outcome()).toBe("aborted");
   open.get("/events?staying")!.write("data: 2\n\n");
   open.get("/events?anonymous")!.write("data: 2\n\n");
   await expect
     .poll(() => [kept.text(), anonymous.text()].map((text) => text.includes("data: 2")))
     .toEqual([true, true]);
-  kept.leave();
-  anonymous.leave();
+  kept.close();
+  anonymous.close();
 });
 
 it("a session that ends by expiry aborts its streams", async () => {
@@ -94,7 +96,7 @@ it("a session that ends by expiry aborts its streams", async () => {
   const stream = await openStream(browser, there!, "/api/events?backchannel");
   await expect.poll(() => stream.text()).toContain("data: 1");
   await here!.store.end(sessionKeyOf(browser.cookies.get(SESSION_COOKIE)!), "provider_logout");
-  await expect.poll(() => stream.outcome()).toBe("cut");
+  await expect.poll(() => stream.outcome()).toBe("aborted");
 });
 
 it("a stream stays open during a store outage (I5)", async () => {
@@ -110,5 +112,5 @@ it("a stream stays open during a store outage (I5)", async () => {
   await expect.poll(async () => (await browser.fetch("/api/short")).status, { timeout: 10_000 }).toBe(200);
   expect(stream.outcome()).toBeUndefined();
   await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-  await expect.poll(() => stream.outcome(), { timeout: 5_000 }).toBe("cut");
+  await expect.poll(() => stream.outcome(), { timeout: 5_000 }).toBe("aborted");
 });

@@ -57,18 +57,18 @@ test("a user's WebSocket carries that user's bearer", async () => {
   const { socket, next } = await open(browser, second);
   socket.send("hello");
   expect((await next()).toString()).toBe("hello");
-  expect(upstream.asked.at(-1)?.headers.authorization).toMatch(/^Bearer \S+$/);
-  expect(upstream.asked.at(-1)?.headers.cookie).toBeUndefined();
+  expect(upstream.handshakes.at(-1)?.headers.authorization).toMatch(/^Bearer \S+$/);
+  expect(upstream.handshakes.at(-1)?.headers.cookie).toBeUndefined();
   socket.close();
 });
 
 test("a handshake without a session is rejected and does not reach the upstream", async () => {
-  const before = upstream.asked.length;
+  const before = upstream.handshakes.length;
   await expect(open(testBrowser(first.origin), first)).rejects.toThrow("401");
   const { browser } = await loggedIn();
   browser.cookies.set("__Host-Http-session", "A".repeat(43));
   await expect(open(browser, first)).rejects.toThrow("401");
-  expect(upstream.asked).toHaveLength(before);
+  expect(upstream.handshakes).toHaveLength(before);
 });
 
 test("a logout closes the user's WebSockets on every instance and no others", async () => {

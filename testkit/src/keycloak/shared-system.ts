@@ -1,4 +1,4 @@
-// The system that scripts/keycloak/e2e.ts has started for all tests, passed in one environment variable as JSON.
+// The system that scripts/keycloak/e2e.ts starts for all tests, passed as JSON in an environment variable.
 import type { AdminCredentials } from "./start-keycloak.ts";
 
 export type SharedSystem = {

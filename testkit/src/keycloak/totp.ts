@@ -14,7 +14,7 @@ export function oneTimeCode(secret: string, atMs: number = Date.now()): string {
   return totp.generate({ timestamp: atMs });
 }
 
-/** The code of the next period: the current one may be used already, and Keycloak accepts adjacent periods. */
+/** @returns the code of the next period: the current one may be used already, and Keycloak accepts adjacent periods */
 export function nextOneTimeCode(secret: string): string {
   return oneTimeCode(secret, Date.now() + PERIOD_SECONDS * 1000);
 }

@@ -29,7 +29,7 @@ export const cluster: Scenario<ClusterRedis> = {
         const from = fleet.history.operations.length;
         moved += await moveSlots(fleet, browsers, logouts);
         unavailableWhileMoving += countUnavailableSince(fleet, from);
-        await changeMaster(fleet, browsers, { logouts, change: fleet.redis.handOver, during: "a manual failover" });
+        await changeMaster(fleet, browsers, { logouts, change: fleet.redis.failOver, during: "a manual failover" });
         await changeMaster(fleet, browsers, { logouts, change: fleet.redis.kill, during: "the loss of a master" });
         await fleet.redis.start();
       }
