@@ -1,13 +1,13 @@
-// What every contestant tells about itself, and one that cannot be had.
+// Interface of a contestant, and the error of one that cannot run on this machine.
 
 export type BenchEnvironment = {
   folder: string;
   issuer: string;
   client: { clientId: string; clientSecret: string };
   redis: { url: string; port: number; pid: number };
-  /** Base URL of the API. */
+  /** Base URL of the API with small responses. */
   upstream: string;
-  /** The API with bodies of any size and event streams. */
+  /** Base URL of the API with large bodies and event streams. */
   bodiesUpstream: string;
   upstreamName: string;
   ports: ReadonlyMap<string, number>;
@@ -16,26 +16,26 @@ export type BenchEnvironment = {
 
 export type Running = {
   origin: string;
-  /** Root of its process tree. */
+  /** Root of the process tree. */
   pid: number;
   stop: () => Promise<void>;
 };
 
 export type Contestant = {
-  /** For --only. */
+  /** Value for --only. */
   id: string;
   name: string;
-  /** One line for the conditions: what it is and what of it was configured. */
+  /** One line for the report: product and configuration. */
   about: string;
-  /** Where its login begins and where the provider sends the browser back; absent: it knows no sessions. */
+  /** Login path and callback path. Absent: a proxy without sessions. */
   login?: { path: string; callbackPath: string };
-  /** What the app's requests carry beside the cookie. */
+  /** Request headers beside the cookie. */
   headers?: Record<string, string>;
-  /** Event streams that it can hold at all; absent: as many as anybody. */
+  /** Maximum number of event streams. Default: no limit. */
   maxStreams?: number;
-  /** @throws Missing where this machine cannot run it */
+  /** @throws Missing if it cannot run on this machine */
   start: (environment: BenchEnvironment, port: number) => Promise<Running>;
 };
 
-/** Named in the table with its reason, and not left out. */
+/** The contestant cannot run on this machine. The report states the reason. */
 export class Missing extends Error {}

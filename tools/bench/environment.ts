@@ -1,4 +1,4 @@
-// What all contestants share: one Redis, one provider, one API in two shapes, and a folder for generated files.
+// Environment that all contestants share: Redis, the provider, the APIs and a folder for generated files.
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,17 +8,17 @@ import { Missing, type Contestant, type Running, type BenchEnvironment } from ".
 import { nginxCommand } from "./nginx-config.ts";
 import { startNode, startProgram } from "./start-process.ts";
 
-export type Person = { username: string; password: string };
+export type User = { username: string; password: string };
 
-/** Sixteen people: nobody's cache may live on one of them. */
-export const PEOPLE: readonly Person[] = Array.from({ length: 16 }, (_, index) => ({
+/** Several users, so that no contestant benefits from caching a single one. */
+export const USERS: readonly User[] = Array.from({ length: 16 }, (_, index) => ({
   username: `user-${index}`,
   password: `a-password-for-user-${index}`,
 }));
 
 export async function startBenchEnvironment(contestants: readonly Contestant[]): Promise<BenchEnvironment> {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-bench-"));
-  // Apache's workers run as another user.
+  // Apache's workers run as another system user.
   chmodSync(folder, 0o755);
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
   process.once("exit", removeFolder);
@@ -38,7 +38,7 @@ export async function startBenchEnvironment(contestants: readonly Contestant[]):
     port: providerPort,
     env: {
       CLIENTS: JSON.stringify(redirectUris.length === 0 ? [] : [{ ...client, redirectUris }]),
-      USERS: JSON.stringify(PEOPLE),
+      USERS: JSON.stringify(USERS),
     },
   });
   return {
@@ -60,10 +60,10 @@ async function startUpstream(): Promise<Running> {
   return startNode({ name: "upstream", file: "tools/bench/servers/upstream.ts", port: await freePort(), env: {} });
 }
 
-/** The lighter it is, the more of the machine is left for who is measured. */
+/** nginx if available: a light upstream leaves more of the machine for the contestant. */
 async function startFastUpstream(folder: string, bodies: Running): Promise<{ fast: Running; upstreamName: string }> {
   const port = await freePort();
-  const answer = JSON.stringify({ message: "probeReceived", user: { sub: "alice", name: "Alice Example" } });
+  const body = JSON.stringify({ message: "probeReceived", user: { sub: "alice", name: "Alice Example" } });
   const http = `
   access_log off;
   server {
@@ -71,7 +71,7 @@ async function startFastUpstream(folder: string, bodies: Running): Promise<{ fas
     default_type application/json;
     location / {
       if ($http_authorization !~ "^Bearer .") { return 401; }
-      return 200 '${answer}';
+      return 200 '${body}';
     }
   }`;
   try {
@@ -83,7 +83,7 @@ async function startFastUpstream(folder: string, bodies: Running): Promise<{ fas
   }
 }
 
-/** Servers are called by number: a name would be looked up. */
+/** An IP address, so that no name is resolved. */
 function loopback({ origin }: Running): string {
   return origin.replace("localhost", "127.0.0.1");
 }

@@ -1,4 +1,4 @@
-// Many connections held open by a process of their own.
+// Holds many connections open in a separate process (servers/connections.ts).
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -6,31 +6,37 @@ import { createInterface } from "node:readline";
 import type { Running } from "./contestant.ts";
 
 export type Held = {
-  /** How many of them the server took. */
+  /** Number of connections that the server accepted. */
   open: number;
   release: () => Promise<void>;
 };
 
-type Wanted = {
+type ConnectionOptions = {
   count: number;
-  /** Absent: sockets that never say a word. */
+  /** Absent: sockets that send nothing. */
   path?: string;
   headers?: Record<string, string>;
   isReading?: boolean;
-  /** Of a body of so many bytes one is sent, and no answer is waited for. */
-  announcedBytes?: number;
+  /** Content-Length of a body of which one byte is sent. The response is not awaited. */
+  contentLength?: number;
 };
 
-export async function holdConnections({ origin }: Running, wanted: Wanted): Promise<Held> {
-  const { count, path, headers = {}, isReading = true, announcedBytes } = wanted;
+export async function holdConnections({ origin }: Running, options: ConnectionOptions): Promise<Held> {
+  const { count, path, headers = {}, isReading = true, contentLength } = options;
   const { port, host } = new URL(origin);
-  const length = announcedBytes === undefined ? {} : { "content-length": String(announcedBytes) };
+  const length = contentLength === undefined ? {} : { "content-length": String(contentLength) };
   const lines = Object.entries({ host, ...headers, ...length }).map(([name, value]) => `${name}: ${value}\r\n`);
-  const [method, firstByte] = announcedBytes === undefined ? ["GET", ""] : ["POST", "x"];
-  const words = path === undefined ? "" : `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${firstByte}`;
-  const order = JSON.stringify({ port: Number(port), words, count, isReading, isAnswered: firstByte === "" });
+  const [method, firstByte] = contentLength === undefined ? ["GET", ""] : ["POST", "x"];
+  const requestText = path === undefined ? "" : `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${firstByte}`;
+  const settings = JSON.stringify({
+    port: Number(port),
+    requestText,
+    count,
+    isReading,
+    awaitsResponse: firstByte === "",
+  });
   const file = join(import.meta.dirname, "servers/connections.ts");
-  const child = spawn(process.execPath, [file, order], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [file, settings], { stdio: ["pipe", "pipe", "inherit"] });
   const gone = once(child, "exit");
   for await (const line of createInterface(child.stdout)) {
     const open = Number(/^open (\d+)$/.exec(line)?.[1]);

@@ -1,5 +1,5 @@
-// npm run bench:sessions: what one instance holds for its sessions and their event streams, and how soon each
-// stream hears that its session has ended. Sessions are stored as a login would; each is used once through /api.
+// npm run bench:sessions: memory of one instance for sessions and their event streams, and the delay until a stream receives
+// the end of its session. Sessions are stored as by a login; each is used once through /api.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -97,11 +97,11 @@ async function login(sessionId: string): Promise<void> {
     createdAtMs: nowMs,
     issuedAtSeconds: Math.floor(nowMs / 1000),
   };
-  const text = (bytes: number) => randomBytes(bytes).toString("base64url");
+  const randomText = (bytes: number) => randomBytes(bytes).toString("base64url");
   const tokens = {
-    accessToken: text(900),
-    refreshToken: text(500),
-    idToken: text(750),
+    accessToken: randomText(900),
+    refreshToken: randomText(500),
+    idToken: randomText(750),
     scope: "openid profile email",
     refreshAtMs: nowMs + 3_600_000,
     usableUntilMs: nowMs + 3_600_000,
@@ -140,7 +140,7 @@ function openStream(sessionId: string) {
   return { opened: opened.promise, ended: ended.promise };
 }
 
-/** Milliseconds from when the store had ended a session to when its stream heard of it. */
+/** @returns the milliseconds from the end of each session in the store to its event */
 async function endEach(ids: readonly string[], streams: readonly { ended: Promise<number> }[]): Promise<number[]> {
   const delays: number[] = [];
   await inBatches([...ids.keys()], async (at) => {
@@ -160,5 +160,5 @@ function report({ restMb, sessionsMb, streamsMb, delays }: Measured): void {
   console.log(`at rest ${restMb.toFixed(0)} MB`);
   console.log(`with ${SESSIONS} sessions in use ${sessionsMb.toFixed(0)} MB`);
   console.log(`and ${STREAMS} streams of /bff/events ${streamsMb.toFixed(0)} MB`);
-  console.log(`a stream heard of its end after ${at(0.5)} ms (median), ${at(0.99)} ms (p99), ${at(1)} ms (last)`);
+  console.log(`delay of the session-ended event: ${at(0.5)} ms (median), ${at(0.99)} ms (p99), ${at(1)} ms (last)`);
 }

@@ -1,4 +1,4 @@
-// So many connections with one request under way on each, for a fixed time: wrk, or where it is not to be had, Node.
+// Load generator: one request in flight per connection for a fixed time. Uses wrk if available, otherwise Node.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,10 +11,10 @@ export type LoadResult = { requests: number; failures: number; seconds: number; 
 export type LoadOrder = {
   origin: string;
   path: string;
-  /** Heads of different people, taken in turn. */
+  /** Request headers of different users, used in turn. */
   heads: readonly Record<string, string>[];
   connections: number;
-  /** Whole ones. */
+  /** Whole seconds. */
   seconds: number;
 };
 export type Load = { name: string; run: (order: LoadOrder) => Promise<LoadResult> };
@@ -53,14 +53,14 @@ async function withWrk(wrk: string, order: LoadOrder): Promise<LoadResult> {
   }
 }
 
-/** Requests are written out once and taken in turn, so that wrk only sends. */
+/** Lua script with prepared requests, so that wrk only sends them. */
 function lua({ path, heads }: LoadOrder): string {
-  const people = heads.map((head) => {
+  const luaTables = heads.map((head) => {
     const fields = Object.entries(head).map(([name, value]) => `[${JSON.stringify(name)}] = ${JSON.stringify(value)}`);
     return `{ ${fields.join(", ")} }`;
   });
   return `
-local heads = { ${people.join(", ")} }
+local heads = { ${luaTables.join(", ")} }
 local requests = {}
 local last = 0
 init = function()

@@ -1,9 +1,9 @@
-// npm run bench: the gateway beside a bare proxy and its established alternatives, in one run on one upstream.
-// Tables go to standard output, and with --write into docs/development/performance.md.
+// Benchmark: the gateway beside a bare proxy and alternatives, in one run with one upstream.
+// Usage: npm run bench -- [options]   (options.ts). Prints the tables; --write also writes docs/development/performance.md.
 import { CONTESTANTS } from "./contestants/all.ts";
 import { Missing, type Contestant, type Running } from "./contestant.ts";
 import { findLoad } from "./load.ts";
-import { checkForwarding, logIn, untilItLogsIn } from "./login.ts";
+import { checkForwarding, logIn, waitForLogin } from "./login.ts";
 import { measureLogins } from "./measure-logins.ts";
 import { measureBodies, measureStreams } from "./memory.ts";
 import { readOptions } from "./options.ts";
@@ -13,7 +13,7 @@ import type { Results } from "./results.ts";
 import { measureRounds, type Measured } from "./rounds.ts";
 import { measureScaling } from "./scaling.ts";
 import type { BenchEnvironment } from "./contestant.ts";
-import { startBenchEnvironment, PEOPLE } from "./environment.ts";
+import { startBenchEnvironment, USERS } from "./environment.ts";
 
 if (process.platform !== "linux") throw new Error("the benchmark reads CPU time and memory from /proc: it needs Linux");
 const options = readOptions();
@@ -22,22 +22,22 @@ const contestants = CONTESTANTS.filter(({ id }) => options.only?.includes(id) ??
 const load = findLoad();
 const environment = await startBenchEnvironment(contestants);
 const results: Results = { load: load.name, upstream: environment.upstreamName, measured: [], missing: [] };
-// What was started ends with us.
+// Stops all started processes.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 try {
   const measured = await startAll();
   results.measured = measured;
-  say("rounds of load");
+  logProgress("rounds of load");
   await measureRounds(measured, environment, load, options);
-  say("logins");
+  logProgress("logins");
   results.logins = new Map();
   for (const { contestant, running } of measured)
     await attempt(contestant, async () => {
       results.logins?.set(contestant.id, await measureLogins(contestant, running, options.loginSeconds));
     });
   for (const { running } of measured) await running.stop();
-  say("memory");
+  logProgress("memory");
   results.streams = new Map();
   results.bodies = new Map();
   for (const { contestant } of options.isShort ? measured.slice(0, 2) : measured) await measureFresh(contestant);
@@ -52,7 +52,7 @@ try {
 async function startAll(): Promise<Measured[]> {
   const all: Measured[] = [];
   for (const contestant of contestants) {
-    say(contestant.name);
+    logProgress(contestant.name);
     await attempt(contestant, async () => {
       const { running, heads } = await start(contestant, environment, options.sessions);
       all.push({ contestant, running, heads, rows: new Map() });
@@ -61,7 +61,7 @@ async function startAll(): Promise<Measured[]> {
   return all;
 }
 
-/** Started, able to log people in, and seen to forward for them and for nobody else. */
+/** Starts the contestant, logs the users in and checks that it forwards with their sessions only. */
 async function start(
   contestant: Contestant,
   at: BenchEnvironment,
@@ -69,9 +69,9 @@ async function start(
 ): Promise<Omit<Measured, "contestant" | "rows">> {
   const running = await contestant.start(at, at.ports.get(contestant.id) ?? 0);
   try {
-    await untilItLogsIn(contestant, running);
+    await waitForLogin(contestant, running);
     const heads: Record<string, string>[] = [];
-    for (const person of PEOPLE.slice(0, sessions)) heads.push(await logIn(contestant, running, person));
+    for (const user of USERS.slice(0, sessions)) heads.push(await logIn(contestant, running, user));
     for (const head of heads) await checkForwarding(contestant, running, head);
     return { running, heads };
   } catch (error) {
@@ -80,7 +80,7 @@ async function start(
   }
 }
 
-/** One that cannot be had or fails is named in the table; the others are measured all the same. */
+/** Records a missing or failed contestant for the report and continues with the others. */
 async function attempt({ name }: Contestant, measure: () => Promise<void>): Promise<void> {
   try {
     await measure();
@@ -91,7 +91,7 @@ async function attempt({ name }: Contestant, measure: () => Promise<void>): Prom
   }
 }
 
-/** Two processes of its own: neither measure sees what the other left behind. */
+/** Uses a new process per measurement, so that one does not affect the other. */
 async function measureFresh(contestant: Contestant): Promise<void> {
   await fresh(contestant, environment.bodiesUpstream, async (running, head) => {
     results.streams?.set(
@@ -108,12 +108,12 @@ async function measureGateways(): Promise<void> {
   const byId = (wanted: string) => contestants.find(({ id }) => id === wanted);
   const [one, two] = [byId("cloakroom-cache"), byId("cloakroom-workers")];
   if (one === undefined) return;
-  say("bad weather");
+  logProgress("overload");
   await fresh(one, environment.bodiesUpstream, async (running, head) => {
     results.overload = await measureOverload({ running, heads: [head], environment, load, seconds: options.seconds });
   });
   if (two === undefined) return;
-  say("two workers");
+  logProgress("two workers");
   results.scaling = await measureScaling([one, two], async (contestant, measure) =>
     fresh(contestant, environment.upstream, async (running, head) =>
       measure({ running, heads: [head], load, environment }),
@@ -136,6 +136,6 @@ async function fresh(
   });
 }
 
-function say(what: string): void {
+function logProgress(what: string): void {
   console.error(`${((Date.now() - startedAt) / 1000).toFixed(0).padStart(5)} s  ${what}`);
 }

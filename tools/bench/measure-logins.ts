@@ -1,12 +1,12 @@
-// Logins one after another for several people at once, each already known to the provider: its form is not measured.
+// Measures repeated logins of several concurrent users with a provider session, so that no form is involved.
 import { loggedIn } from "./login.ts";
 import type { Contestant, Running } from "./contestant.ts";
 import { cpuMicroseconds, processTree } from "./processes.ts";
-import { PEOPLE } from "./environment.ts";
+import { USERS } from "./environment.ts";
 
 export type LoginRow = { perSecond: number; cpuMsPerLogin: number };
 
-const AT_ONCE = 8;
+const CONCURRENCY = 8;
 
 export async function measureLogins(
   { login }: Contestant,
@@ -15,7 +15,7 @@ export async function measureLogins(
 ): Promise<LoginRow | undefined> {
   if (login === undefined) return undefined;
   const url = origin + login.path;
-  const browsers = await Promise.all(PEOPLE.slice(0, AT_ONCE).map((person) => loggedIn(url, person)));
+  const browsers = await Promise.all(USERS.slice(0, CONCURRENCY).map((user) => loggedIn(url, user)));
   const pids = processTree(pid);
   const before = cpuMicroseconds(pids);
   const start = performance.now();

@@ -1,4 +1,4 @@
-// What a fresh process holds: at rest, for each idle event stream, and while 100 MB pass each way.
+// Memory of a new process: at rest, per idle event stream, and during transfers of 100 MB in each direction.
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
@@ -20,7 +20,7 @@ export async function measureStreams(fresh: Fresh, most: number): Promise<Stream
   const pids = processTree(running.pid);
   await warmUp(fresh);
   const restBytes = residentBytes(pids);
-  // Each stream takes two sockets of the gateway's.
+  // Each stream uses two sockets of the gateway.
   const possible = Math.floor((openFilesLimit() - 200) / 2);
   const count = Math.min(most, possible, contestant.maxStreams ?? Infinity);
   const { "x-csrf": _, ...rest } = headers;
@@ -35,7 +35,7 @@ export async function measureStreams(fresh: Fresh, most: number): Promise<Stream
   return { restBytes, streams: held.open, bytesPerStream };
 }
 
-/** Code that runs for the first time and a heap that has not seen any load take memory that no stream takes. */
+/** Warms the process up: first execution and heap growth must not count as memory of the streams. */
 async function warmUp({ running: { origin }, headers, load }: Fresh): Promise<void> {
   await load.run({ origin, path: "/api/protected", heads: [headers], connections: 32, seconds: 3 });
 }
@@ -58,7 +58,7 @@ export async function measureBodies(fresh: Fresh): Promise<BodiesRow> {
         body: Readable.from(zeros()),
       });
       await body.dump();
-      if (statusCode !== 200) throw new Error(`the upload answered ${statusCode}`);
+      if (statusCode !== 200) throw new Error(`the upload responded ${statusCode}`);
     }),
   };
 }

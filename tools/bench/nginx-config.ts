@@ -1,4 +1,4 @@
-// What nginx as the upstream and nginx as a contestant have in common: one worker in the foreground, files of its own.
+// nginx configuration of upstream and contestant: one worker in the foreground with its own files.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { findProgram, needDebianPackage } from "./tools.ts";
 
 type NginxConfig = { folder: string; name: string; http: string };
 
-/** @returns the command that runs it. @throws Missing */
+/** @returns the nginx command. @throws Missing */
 export function nginxCommand({ folder, name, http }: NginxConfig): [string, ...string[]] {
   const program = needDebianPackage("nginx-light", () => findProgram("nginx"));
   const home = join(folder, name);
@@ -19,11 +19,11 @@ export function nginxCommand({ folder, name, http }: NginxConfig): [string, ...s
   const lines = [
     "daemon off;",
     "worker_processes 1;",
-    // As root it would change to another user, who may not write here.
+    // As root, nginx would switch to a user without write access to this folder.
     ...(process.getuid?.() === 0 ? [`user ${userInfo().username};`] : []),
     `pid ${join(home, "nginx.pid")};`,
     "error_log stderr crit;",
-    // It closes idle connections when a sixteenth of these is left: more than there are files for.
+    // nginx closes idle connections when 1/16 of these is free, so the number exceeds the open file limit.
     `events { worker_connections ${openFilesLimit() * 2}; }`,
     "http {",
     ...temporary,

@@ -1,16 +1,16 @@
-// npm run bench -- [--short] [--write] [--only=a,b] [--rounds=n] [--seconds=n] [--connections=1,32,256]
+// Options: npm run bench -- [--short] [--write] [--only=a,b] [--rounds=n] [--seconds=n] [--connections=1,32,256]
 import { parseArgs } from "node:util";
 
 export type Options = {
   isShort: boolean;
-  /** Puts the tables into docs/development/performance.md. */
+  /** Writes the tables into docs/development/performance.md. */
   isWriting: boolean;
-  /** Ids of contestants; undefined: all of them. */
+  /** Ids of contestants; undefined: all. */
   only: readonly string[] | undefined;
   rounds: number;
   seconds: number;
   connections: readonly number[];
-  /** Sessions that take turns: a cache or memo must not live on one user alone. */
+  /** Number of sessions used in turn, so that no contestant benefits from caching a single one. */
   sessions: number;
   idleStreams: number;
   loginSeconds: number;
@@ -47,7 +47,7 @@ export function readOptions(): Options {
   };
 }
 
-/** A measurement, not an attack. */
+/** Upper limits of the options. */
 function bounded(name: string, value: string, max: number): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 1 || number > max)

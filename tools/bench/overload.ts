@@ -1,4 +1,4 @@
-// What good traffic notices of bad: its p99 while readers do not read and sockets say nothing.
+// Overload: p99 of normal traffic beside clients that do not read, silent sockets and incomplete uploads.
 import { holdConnections, type Held } from "./held-connections.ts";
 import type { Load } from "./load.ts";
 import { openFilesLimit, processTree, residentBytes } from "./processes.ts";
@@ -7,9 +7,19 @@ import type { BenchEnvironment } from "./contestant.ts";
 
 export type OverloadRow = { name: string; row: Row; residentBytes: number };
 
-type Parts = Pick<Measured, "running" | "heads"> & { environment: BenchEnvironment; load: Load; seconds: number };
+type OverloadOptions = Pick<Measured, "running" | "heads"> & {
+  environment: BenchEnvironment;
+  load: Load;
+  seconds: number;
+};
 
-export async function measureOverload({ running, heads, environment, load, seconds }: Parts): Promise<OverloadRow[]> {
+export async function measureOverload({
+  running,
+  heads,
+  environment,
+  load,
+  seconds,
+}: OverloadOptions): Promise<OverloadRow[]> {
   const pids = processTree(running.pid);
   const rows: OverloadRow[] = [];
   const measure = async (name: string): Promise<void> => {
@@ -21,9 +31,9 @@ export async function measureOverload({ running, heads, environment, load, secon
     await held.release();
   };
   await measureOnce({ running, heads }, environment, load, { connections: 32, seconds });
-  await measure("nobody else");
+  await measure("nothing else");
   const idle = { count: Math.min(10_000, openFilesLimit() - 1_000) };
-  await during(({ open }) => `${open} sockets that say nothing`, await holdConnections(running, idle));
+  await during(({ open }) => `${open} connections that send nothing`, await holdConnections(running, idle));
   const { "x-csrf": csrf = "1", ...head } = heads[0] ?? {};
   const slow = {
     count: 2_000,
@@ -31,12 +41,12 @@ export async function measureOverload({ running, heads, environment, load, secon
     headers: { ...head, "x-csrf": csrf },
     isReading: false,
   };
-  await during(({ open }) => `${open} downloads of 10 MB that nobody reads`, await holdConnections(running, slow));
-  const unfinished = { count: 2_000, path: "/api/upload", headers: slow.headers, announcedBytes: 1_000_000 };
+  await during(({ open }) => `${open} downloads of 10 MB that no client reads`, await holdConnections(running, slow));
+  const unfinished = { count: 2_000, path: "/api/upload", headers: slow.headers, contentLength: 1_000_000 };
   await during(
-    ({ open }) => `${open} uploads of 1 MB of which one byte comes`,
+    ({ open }) => `${open} uploads of 1 MB that stop after one byte`,
     await holdConnections(running, unfinished),
   );
-  await measure("nobody any more");
+  await measure("nothing else, afterwards");
   return rows;
 }

@@ -1,34 +1,34 @@
-// What a server costs: CPU time and memory of its whole process tree, from outside and alike for all. Linux only.
+// CPU time and memory of a process tree, read from /proc (Linux only).
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
-/** Started by `pid`, and by those that it started. */
+/** @returns `pid` and its descendants */
 export function processTree(pid: number): number[] {
   return [pid, ...children(pid).flatMap(processTree)];
 }
 
 function children(pid: number): number[] {
   return tasks(pid).flatMap((task) =>
-    text(`/proc/${pid}/task/${task}/children`)
+    readText(`/proc/${pid}/task/${task}/children`)
       .split(" ")
       .filter((child) => child !== "")
       .map(Number),
   );
 }
 
-/** CPU time since they were started, to the nanosecond, of every thread that still lives: all of them keep theirs. */
+/** @returns the CPU time of all running threads since their start */
 export function cpuMicroseconds(pids: readonly number[]): number {
   const nanoseconds = pids.flatMap((pid) =>
-    tasks(pid).map((task) => Number(text(`/proc/${pid}/task/${task}/schedstat`).split(" ")[0] ?? 0)),
+    tasks(pid).map((task) => Number(readText(`/proc/${pid}/task/${task}/schedstat`).split(" ")[0] ?? 0)),
   );
   return nanoseconds.reduce((sum, each) => sum + each, 0) / 1000;
 }
 
-/** Resident bytes. What several processes share counts once, so that forked workers are not counted double. */
+/** @returns the proportional set size in bytes: memory shared by forked workers counts once */
 export function residentBytes(pids: readonly number[]): number {
   let ownBytes = 0;
   let fileBytes = 0;
   for (const pid of pids) {
-    const rollup = text(`/proc/${pid}/smaps_rollup`);
+    const rollup = readText(`/proc/${pid}/smaps_rollup`);
     const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0) * 1024;
     ownBytes += of("Pss_Anon") + of("Pss_Shmem");
     fileBytes = Math.max(fileBytes, of("Rss") - of("Anonymous") - of("Pss_Shmem"));
@@ -36,10 +36,10 @@ export function residentBytes(pids: readonly number[]): number {
   return ownBytes + fileBytes;
 }
 
-/** Until it is called: the highest that each of the processes got above what it had at the start, summed. */
+/** @returns a function that returns the sum of each process's peak growth in bytes since this call */
 export function watchGrowth(pids: readonly number[]): () => number {
   const before = pids.map((pid) => {
-    // 5 resets the kernel's own peak: nothing is missed between two samples.
+    // Resets the peak that the kernel records (VmHWM), so that no sampling is needed.
     writeFileSync(`/proc/${pid}/clear_refs`, "5");
     return statusBytes(pid, "VmRSS");
   });
@@ -47,12 +47,12 @@ export function watchGrowth(pids: readonly number[]): () => number {
 }
 
 function statusBytes(pid: number, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readText(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
 }
 
-/** How many files and sockets one process may have open here. */
+/** @returns the limit of open files and sockets per process */
 export function openFilesLimit(): number {
-  return Number(/^Max open files\s+(\d+)/m.exec(text("/proc/self/limits"))?.[1] ?? 1024);
+  return Number(/^Max open files\s+(\d+)/m.exec(readText("/proc/self/limits"))?.[1] ?? 1024);
 }
 
 function tasks(pid: number): string[] {
@@ -63,8 +63,8 @@ function tasks(pid: number): string[] {
   }
 }
 
-/** Empty where a thread ended meanwhile. */
-function text(file: string): string {
+/** @returns the content, or "" when the thread has ended */
+function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {

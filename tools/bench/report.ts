@@ -1,4 +1,4 @@
-// The tables, as Markdown.
+// Renders the results as Markdown.
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
@@ -27,10 +27,10 @@ function conditions({ load, upstream, measured, missing }: Results, plan: Plan):
   const date = new Date().toISOString().slice(0, 10);
   const machine = `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB`;
   return [
-    `${date}, ${machine}, Linux, Node ${process.versions.node}. ${rounds} alternating rounds of ${seconds} s for each ` +
-      `number of connections after up to 40,000 requests to warm up; median (lowest to highest). ${sessions} people, logged in at the demo ` +
-      `provider, take turns. Load: ${load}. API: ${upstream}, which refuses what comes without a bearer. Load, API, Redis and ` +
-      `provider share the machine with whoever is measured; ${minutes.toFixed(0)} minutes in all.`,
+    `${date}, ${machine}, Linux, Node ${process.versions.node}. ${rounds} alternating rounds of ${seconds} s per number ` +
+      `of connections after up to 40,000 warm-up requests; median (lowest to highest). ${sessions} sessions, logged in at the demo ` +
+      `provider, in turn. Load generator: ${load}. API: ${upstream}, which rejects requests without a bearer. Load generator, API, ` +
+      `Redis and provider share the machine with the measured program; ${minutes.toFixed(0)} minutes in all.`,
     "",
     ...measured.map(({ contestant: { name, about } }) => `- **${name}**: ${about}.`),
     ...missing.map(({ name, reason }) => `- **${name}**: missing, ${reason.trim()}.`),
@@ -97,9 +97,9 @@ function transfer(body: Transfer | undefined): string {
 function overloadTable({ overload }: Results): string[] {
   if (overload === undefined) return [];
   return [
-    "### Bad weather",
+    "### Overload",
     "",
-    "Cloakroom with 32 connections of good traffic, beside:",
+    "Cloakroom with 32 connections of normal traffic, beside:",
     "",
     "| | requests/s | p50 ms | p99 ms | resident MB |",
     "|---|--:|--:|--:|--:|",
@@ -118,9 +118,9 @@ function scalingLines({ scaling }: Results): string[] {
   return [
     "### Two workers",
     "",
-    `Load, API and Redis leave too little of ${availableParallelism()} cores for a second worker. So that they are not the limit, each ` +
-      `worker is stopped and continued every 20 ms to have about ${shareOfCore} of a core: one worker answers ` +
-      `${one.requestsPerSecond.toFixed(0)} requests/s with ${cores(one)} cores, two answer ${two.requestsPerSecond.toFixed(0)} with ${cores(two)}: ` +
+    `Load generator, API and Redis leave too little of ${availableParallelism()} cores for a second worker. Therefore each worker ` +
+      `is stopped and continued every 20 ms so that it gets about ${shareOfCore} of a core: one worker serves ` +
+      `${one.requestsPerSecond.toFixed(0)} requests/s with ${cores(one)} cores, two serve ${two.requestsPerSecond.toFixed(0)} with ${cores(two)}: ` +
       `${(two.requestsPerSecond / one.requestsPerSecond).toFixed(2)} times as many.`,
     "",
   ];

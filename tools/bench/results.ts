@@ -8,7 +8,7 @@ import type { Scaling } from "./scaling.ts";
 export type Results = {
   load: string;
   upstream: string;
-  /** The first is the floor. */
+  /** The first one is the baseline of the ratios. */
   measured: readonly Measured[];
   missing: { name: string; reason: string }[];
   logins?: Map<string, LoginRow | undefined>;

@@ -1,5 +1,5 @@
-// Alternating rounds of load: everybody is measured at every level in every round, so that a machine whose speed
-// drifts treats all alike.
+// Alternating rounds: every contestant is measured at every load level in every round, so that a drift of the machine's
+// speed affects all alike.
 import type { Contestant, Running } from "./contestant.ts";
 import type { Load, LoadResult } from "./load.ts";
 import { cpuMicroseconds, processTree, residentBytes } from "./processes.ts";
@@ -13,9 +13,9 @@ export type Row = LoadResult & {
 export type Measured = {
   contestant: Contestant;
   running: Running;
-  /** Heads of those who are logged in. */
+  /** Request headers of the logged-in users. */
   heads: readonly Record<string, string>[];
-  /** By number of connections, one for each round. */
+  /** Number of connections → one row per round. */
   rows: Map<number, Row[]>;
 };
 type Plan = { connections: readonly number[]; rounds: number; seconds: number };
@@ -36,13 +36,13 @@ export async function measureRounds(
       }
 }
 
-/** Another one begins each round: what comes before a measurement is part of it. */
+/** Rotates the order per round, because the preceding measurement affects the next one. */
 function rotated<T>(all: readonly T[], round: number): readonly T[] {
   const first = round % all.length;
   return [...all.slice(first), ...all.slice(0, first)];
 }
 
-/** V8 compiles in the background for the first ten thousands of requests, and that is CPU time of the process too. */
+/** V8 compiles in the background during the first tens of thousands of requests, which costs CPU time. */
 const WARM_REQUESTS = 40_000;
 const MAX_WARM_ROUNDS = 4;
 

@@ -1,5 +1,5 @@
-// Two workers against one. A small machine's load, API and Redis need the CPU that a second worker would use, so each
-// worker is stopped and continued to have the same share of a core in both cases: what limits is the gateway alone.
+// Scaling from one to two workers. On a small machine load, API and Redis need the CPU of the second worker. Each worker is
+// therefore limited to the same share of a core by SIGSTOP and SIGCONT, so that the gateway is the bottleneck.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Contestant } from "./contestant.ts";
 import type { Load } from "./load.ts";
@@ -10,8 +10,8 @@ import type { BenchEnvironment } from "./contestant.ts";
 export type ScalingRow = { name: string; requestsPerSecond: number; cores: number[] };
 export type Scaling = { shareOfCore: number; one: ScalingRow; two: ScalingRow };
 
-type Parts = Pick<Measured, "running" | "heads"> & { load: Load; environment: BenchEnvironment };
-type Fresh = (contestant: Contestant, measure: (parts: Parts) => Promise<void>) => Promise<void>;
+type ScalingOptions = Pick<Measured, "running" | "heads"> & { load: Load; environment: BenchEnvironment };
+type Fresh = (contestant: Contestant, measure: (parts: ScalingOptions) => Promise<void>) => Promise<void>;
 
 const SHARE = 0.3;
 const PERIOD_MS = 20;
@@ -29,12 +29,12 @@ export async function measureScaling(
   return one === undefined || two === undefined ? undefined : { shareOfCore: SHARE, one, two };
 }
 
-async function measureThrottled(name: string, { running, heads, load }: Parts): Promise<ScalingRow> {
+async function measureThrottled(name: string, { running, heads, load }: ScalingOptions): Promise<ScalingRow> {
   const order = { origin: running.origin, path: "/api/protected", heads, connections: CONNECTIONS };
   await load.run({ ...order, seconds: 3 });
   const pids = processTree(running.pid);
   const before = pids.map((pid) => cpuMicroseconds([pid]));
-  // The busiest are the workers; a primary that only watches has nothing to be held back from.
+  // The busiest processes are the workers; the primary uses little CPU.
   const release = throttle(pids);
   const { requests, seconds } = await load.run({ ...order, seconds: SECONDS });
   await release();
@@ -42,11 +42,11 @@ async function measureThrottled(name: string, { running, heads, load }: Parts): 
   return { name, requestsPerSecond: requests / seconds, cores: cores.filter((share) => share > 0.02) };
 }
 
-/** @returns ends it */
+/** @returns a function that ends the throttling */
 function throttle(pids: readonly number[]): () => Promise<void> {
   let isRunning = true;
   const turns = pids.map(async (pid, index) => {
-    // Not all at the same moment.
+    // Staggered, so that the workers do not pause at the same time.
     await sleep((index * PERIOD_MS) / pids.length);
     while (isRunning) {
       process.kill(pid, "SIGSTOP");

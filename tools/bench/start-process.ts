@@ -1,4 +1,4 @@
-// Starts one server of the benchmark and waits until it answers; it cannot outlive the benchmark.
+// Starts a server of the benchmark and waits for its first response. The server ends with the benchmark.
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
@@ -11,15 +11,15 @@ const START_MS = 20_000;
 
 type NodeServer = {
   name: string;
-  /** Path below the root of the repository, or an absolute path. */
+  /** Path relative to the repository, or an absolute path. */
   file: string;
   port: number;
   env: Record<string, string>;
 };
 
 /**
- * BENCH_PROFILE=folder has every Node server write a CPU profile there, for a browser's developer tools.
- * BENCH_NODE_ARGS, e.g. --perf-basic-prof, goes to each of them.
+ * BENCH_PROFILE=folder: every Node server writes a CPU profile into the folder.
+ * BENCH_NODE_ARGS: further arguments for Node, for example --perf-basic-prof.
  */
 export function startNode({ name, file, port, env }: NodeServer): Promise<Running> {
   const folder = process.env["BENCH_PROFILE"];
@@ -41,8 +41,8 @@ export function startProgram(name: string, command: readonly [string, ...string[
 
 async function running(child: ChildProcess, name: string, port: number): Promise<Running> {
   const origin = `http://localhost:${port}`;
-  let complaint = "";
-  child.stderr?.on("data", (text: Buffer) => (complaint = (complaint + text.toString()).slice(-1_000)));
+  let errorOutput = "";
+  child.stderr?.on("data", (text: Buffer) => (errorOutput = (errorOutput + text.toString()).slice(-1_000)));
   const gone = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
   await once(child, "spawn");
   const { pid } = child;
@@ -56,18 +56,18 @@ async function running(child: ChildProcess, name: string, port: number): Promise
     release();
   };
   const endsAt = Date.now() + START_MS;
-  while (!(await answers(origin))) {
+  while (!(await isListening(origin))) {
     if (child.exitCode !== null || Date.now() > endsAt) {
       await stop();
-      throw new Error(`${name} does not start: ${complaint.trim() || "no answer"}`);
+      throw new Error(`${name} does not start: ${errorOutput.trim() || "no response"}`);
     }
     await sleep(50);
   }
   return { origin, pid, stop };
 }
 
-/** Any answer will do, also a refusal. */
-async function answers(origin: string): Promise<boolean> {
+/** Any response counts, also an error. */
+async function isListening(origin: string): Promise<boolean> {
   try {
     const { body } = await request(`${origin}/api/protected`, { headersTimeout: 1_000 });
     await body.dump();

@@ -1,4 +1,4 @@
-// Medians, spreads, and ratios of what was measured in the same round.
+// Medians, spreads, and ratios within a round.
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -11,7 +11,7 @@ export function spread(values: readonly number[]): string {
   return `${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)}`;
 }
 
-/** Each round against the floor's same round: a machine whose speed drifts changes both alike. */
+/** Divides each round by the baseline's same round, so that a drift of the machine's speed cancels out. */
 export function ratios<T>(rows: readonly T[], floor: readonly T[], value: (row: T) => number): number[] {
   return rows.map((row, round) => {
     const below = floor[round];

@@ -1,4 +1,4 @@
-// Programs that contestants need beyond Node: found, or installed where that takes one command, or Missing.
+// Programs of the contestants: finds them or installs them with one command. @throws Missing otherwise
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -8,20 +8,20 @@ const CACHE = join(import.meta.dirname, "../../.cache/bench");
 const INSTALL_MS = 300_000;
 
 export function findProgram(name: string): string | undefined {
-  // Debian keeps servers where the PATH of ordinary users does not look.
+  // Debian installs servers into folders that the PATH of ordinary users lacks.
   return [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]
     .map((folder) => join(folder, name))
     .find((file) => existsSync(file));
 }
 
-/** @param file whose presence says that the package is there. @throws Missing */
+/** @param file a file of the package, to check whether it is installed. @throws Missing */
 export function needDebianPackage(name: string, file: () => string | undefined): string {
   const found = file() ?? installed(name, file);
   if (found === undefined) throw new Missing(`needs the Debian package ${name} (apt-get install ${name})`);
   return found;
 }
 
-/** Only where it asks for no password: a benchmark is no reason to type one. */
+/** Only if sudo needs no password. */
 function installed(name: string, file: () => string | undefined): string | undefined {
   if (findProgram("apt-get") === undefined || process.getuid?.() !== 0) return undefined;
   const isDone = ["update", "install"].every((verb) =>
@@ -30,7 +30,7 @@ function installed(name: string, file: () => string | undefined): string | undef
   return isDone ? file() : undefined;
 }
 
-/** @returns the program, built once into .cache/bench. @throws Missing */
+/** @returns the path of the program, built once into .cache/bench. @throws Missing */
 export function needGoProgram(module: string, version: string): string {
   const folder = join(CACHE, version);
   const program = join(folder, module.replace(/\/v\d+$/, "").replace(/^.*\//, ""));
@@ -43,7 +43,7 @@ export function needGoProgram(module: string, version: string): string {
   return program;
 }
 
-/** Its packages are no concern of those who only use the gateway. @throws Missing */
+/** Installs its packages only here, so that users of the gateway do not need them. @throws Missing */
 export function needNpmPackages(folder: string): void {
   if (existsSync(join(folder, "node_modules"))) return;
   if (!runs("npm", ["ci"], {}, folder)) throw new Missing("npm ci for it failed");

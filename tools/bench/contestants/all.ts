@@ -1,4 +1,4 @@
-// Who takes part, in the order of the table. The first is the floor that the ratios are relative to.
+// All contestants in the order of the table. The first one is the baseline of the ratios.
 import type { Contestant } from "../contestant.ts";
 import { apacheRedis, apacheSharedMemory } from "./apache.ts";
 import { bare } from "./bare.ts";

@@ -1,4 +1,4 @@
-// Apache with mod_auth_openidc and mod_proxy: sessions in its shared memory, or in Redis.
+// Apache with mod_auth_openidc and mod_proxy: sessions in shared memory or in Redis.
 import { mkdirSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Contestant } from "../contestant.ts";
@@ -26,7 +26,7 @@ function variant(cache: "shm" | "redis", about: string): Contestant {
     name: `mod_auth_openidc, ${cache === "shm" ? "shared memory" : "Redis"}`,
     about,
     login: { path: "/api/protected", callbackPath: "/api/oidc-callback" },
-    // A stream holds one of its threads for as long as it lives.
+    // An event stream occupies one thread.
     maxStreams: 300,
     start: (environment, port) => {
       const program = needDebianPackage("apache2", () => findProgram("apache2"));
@@ -48,7 +48,7 @@ function server(home: string, port: number): string[] {
     `DefaultRuntimeDir ${home}`,
     `PidFile ${home}/apache.pid`,
     ...(process.getuid?.() === 0 ? ["User www-data", "Group www-data"] : []),
-    // All threads from the start: none is started or ended within a round.
+    // All threads from the start, so that none starts or ends during a round.
     "ServerLimit 6",
     "StartServers 6",
     "ThreadsPerChild 64",

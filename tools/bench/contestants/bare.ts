@@ -1,4 +1,4 @@
-// The floor for Node: http and undici's dispatch with nothing between them.
+// Baseline: a Node proxy with http and undici's dispatch.
 import type { Contestant } from "../contestant.ts";
 import { startNode } from "../start-process.ts";
 

@@ -1,4 +1,4 @@
-// The gateway as it ships, every rule on: with its session cache, with a Redis read per request, with two workers.
+// The gateway with default settings: with the session cache, with a Redis read per request, with two workers.
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
 import { Missing, type Contestant } from "../contestant.ts";
@@ -8,7 +8,7 @@ type Variant = {
   id: string;
   name: string;
   about: string;
-  /** The setting that makes the difference. */
+  /** The setting that distinguishes this variant. */
   needs?: string;
   env: Record<string, string>;
   file?: string;
@@ -67,7 +67,7 @@ export const cloakroomWorkers = variant({
   env: { WORKERS: "2" },
 });
 
-/** Another checkout's gateway, e.g. a worktree's bff/src/main.ts: what a change costs or saves, in the same run. */
+/** BENCH_OTHER: main.ts of another checkout, to compare two versions in one run. */
 export const cloakroomOther: readonly Contestant[] =
   process.env["BENCH_OTHER"] === undefined
     ? []

@@ -1,4 +1,4 @@
-// nginx as a plain proxy: what a proxy costs that does nothing else.
+// nginx as a plain reverse proxy.
 import type { Contestant } from "../contestant.ts";
 import { nginxCommand } from "../nginx-config.ts";
 import { startProgram } from "../start-process.ts";

@@ -1,4 +1,4 @@
-// What people write today: koa, koa-session with everything as JSON in Redis, http-proxy-middleware.
+// Typical tutorial gateway: koa, koa-session with the session as JSON in Redis, http-proxy-middleware.
 import type { Contestant } from "../contestant.ts";
 import { startNode } from "../start-process.ts";
 

@@ -1,4 +1,4 @@
-// express-openid-connect as its README shows it with a session store, in front of http-proxy-middleware.
+// express-openid-connect with a session store, as in its README, in front of http-proxy-middleware.
 import { RedisStore } from "connect-redis";
 import express from "express";
 import openIdConnect from "express-openid-connect";

@@ -1,8 +1,8 @@
-// The floor for Node: http and undici's dispatch, no sessions, no rules, no log.
+// Baseline: a Node proxy with http and undici's dispatch, without sessions, rules or log.
 import { createServer, type ServerResponse } from "node:http";
 import { Pool, type Dispatcher } from "undici";
 
-/** As long as a real one. */
+/** As long as a real access token. */
 const BEARER = `Bearer ${"x".repeat(800)}`;
 const pool = new Pool(process.env["UPSTREAM"] ?? "", { pipelining: 1, bodyTimeout: 0 });
 
@@ -45,6 +45,6 @@ server.keepAliveTimeout = 120_000;
 server.requestTimeout = 0;
 server.listen(Number(process.env["PORT"]), "127.0.0.1");
 
-// So that a profile is written when the measurement ends.
+// A regular exit, so that Node writes the CPU profile.
 process.once("SIGTERM", () => process.exit());
 process.on("disconnect", () => process.exit());

@@ -1,8 +1,8 @@
-// The load where wrk is not to be had, in a process of its own: so many connections with one request under way on each.
+// Load generator without wrk, in a separate process: one request in flight per connection.
 import { Pool } from "undici";
 import type { LoadOrder, LoadResult } from "../load.ts";
 
-/** A bound whatever is asked for: this is a measurement, not an attack. */
+/** Upper limits, whatever the options are. */
 const MAX_REQUESTS = 500_000;
 
 async function load({ origin, path, heads, connections, seconds }: LoadOrder): Promise<LoadResult> {

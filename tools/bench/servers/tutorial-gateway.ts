@@ -1,4 +1,4 @@
-// What people write today: koa, koa-session with everything as JSON in Redis, openid-client, http-proxy-middleware.
+// Typical tutorial gateway: koa, koa-session with the session as JSON in Redis, openid-client, http-proxy-middleware.
 import { createProxyMiddleware } from "http-proxy-middleware";
 import { Redis } from "ioredis";
 import Koa from "koa";
@@ -65,6 +65,6 @@ app.use(async (ctx) => {
 const server = app.listen(Number(env("PORT")), "127.0.0.1");
 server.keepAliveTimeout = 120_000;
 
-// So that a profile is written when the measurement ends.
+// A regular exit, so that Node writes the CPU profile.
 process.once("SIGTERM", () => process.exit());
 process.on("disconnect", () => process.exit());

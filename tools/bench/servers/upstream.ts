@@ -1,7 +1,7 @@
-// The API for bodies and event streams: refuses whatever comes without a bearer.
+// API with large bodies and event streams. Requests without a bearer token receive 401.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-const SMALL_ANSWER = JSON.stringify({ message: "probeReceived", user: { sub: "alice", name: "Alice Example" } });
+const SMALL_BODY = JSON.stringify({ message: "probeReceived", user: { sub: "alice", name: "Alice Example" } });
 const chunk = Buffer.alloc(65_536, "x");
 
 const server = createServer((request, response) => {
@@ -26,7 +26,7 @@ function download(response: ServerResponse, bytes: number): void {
   send();
 }
 
-/** One event, and then silence for as long as the browser stays. */
+/** Sends one event and keeps the stream open. */
 function events(response: ServerResponse): void {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
   response.write("data: hello\n\n");
@@ -34,8 +34,8 @@ function events(response: ServerResponse): void {
 
 function small(request: IncomingMessage, response: ServerResponse): void {
   request.resume().on("end", () => {
-    response.writeHead(200, { "content-type": "application/json", "content-length": SMALL_ANSWER.length });
-    response.end(SMALL_ANSWER);
+    response.writeHead(200, { "content-type": "application/json", "content-length": SMALL_BODY.length });
+    response.end(SMALL_BODY);
   });
 }
 
