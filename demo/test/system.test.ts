@@ -76,7 +76,7 @@ test("a gateway that does not become ready reports its failed checks, without th
     entry: gatewayEntry,
     env: { FAKE: "not-ready", PORT: String(await freePort()), MANAGEMENT_PORT: String(management) },
     managementOrigin: `http://127.0.0.1:${management}`,
-    readyTimeoutMs: 3_000,
+    readyWithinMs: 3_000,
   });
   await expect(starting).rejects.toThrow(
     /The gateway was not ready after 3 s: the store cannot be reached\. Start it$/,

@@ -66,7 +66,7 @@ async function startComponents(stops: (() => Promise<void>)[]): Promise<Omit<Tes
         ...{ SECRET_KEYS: masterKey, LOG_LEVEL: "debug" },
       },
       managementOrigin,
-      readyTimeoutMs: 60_000,
+      readyWithinMs: 60_000,
     }),
   );
   const provider = testProvider({ issuer: keycloak.issuer, admin, client, providerProxy, gatewayProxy: proxy });

@@ -1,15 +1,14 @@
 // Real Redis in every form that REDIS_URL can name: one server, a server watched by a Sentinel, a Cluster of one node;
 // each with or without TLS and credentials, at any loopback address.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort } from "@cloakroom/testing/free-port.ts";
-import { findRedisBinary, startRedisServer } from "@cloakroom/testing/redis-server.ts";
-import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
+import { startRedisServer } from "@cloakroom/testing/redis-server.ts";
 import { testAuthority } from "./certificates.ts";
+import { startSentinelProcess } from "./redis-sentinel.ts";
 
 export type Topology = "single" | "sentinel" | "cluster";
 /** "mutual": the server demands a client certificate. */
@@ -165,34 +164,16 @@ async function startSentinel(
           `tls-auth-clients ${tls === "mutual" ? "yes" : "no"}`,
         ];
   const file = join(folder, "sentinel.conf");
-  writeFileSync(
-    file,
-    [
-      ...listener,
-      "bind 127.0.0.1 ::1",
-      `logfile ${join(folder, "sentinel.log")}`,
-      "sentinel resolve-hostnames yes",
-      "sentinel announce-hostnames yes",
-      `sentinel monitor ${MASTER} ${host} ${masterPort} 1`,
-      ...(credentials?.username === undefined ? [] : [`sentinel auth-user ${MASTER} ${credentials.username}`]),
-      ...(credentials === undefined ? [] : [`sentinel auth-pass ${MASTER} ${text(credentials.password)}`]),
-      ...(sentinelPassword === undefined ? [] : [`requirepass ${text(sentinelPassword)}`]),
-    ].join("\n"),
-  );
-  const child = spawn(findRedisBinary() ?? "redis-server", [file, "--sentinel"], {
-    stdio: "ignore",
-    detached: true,
-    env: {},
-  });
-  const ended = once(child, "exit");
-  await once(child, "spawn");
-  const release = killWithParent(child.pid ?? 0);
-  return {
-    port,
-    stop: async () => {
-      child.kill("SIGKILL");
-      await ended;
-      release();
-    },
-  };
+  const { stop } = await startSentinelProcess(file, [
+    ...listener,
+    "bind 127.0.0.1 ::1",
+    `logfile ${join(folder, "sentinel.log")}`,
+    "sentinel resolve-hostnames yes",
+    "sentinel announce-hostnames yes",
+    `sentinel monitor ${MASTER} ${host} ${masterPort} 1`,
+    ...(credentials?.username === undefined ? [] : [`sentinel auth-user ${MASTER} ${credentials.username}`]),
+    ...(credentials === undefined ? [] : [`sentinel auth-pass ${MASTER} ${text(credentials.password)}`]),
+    ...(sentinelPassword === undefined ? [] : [`requirepass ${text(sentinelPassword)}`]),
+  ]);
+  return { port, stop };
 }

@@ -53,7 +53,11 @@ export async function endByAdministrator(fleet: Fleet, browsers: readonly ChaosB
   const command = spawn(process.execPath, [ADMIN, "end-user", "--subject", subject], {
     stdio: "ignore",
     env: {
-      ...{ OIDC_ISSUER: fleet.provider.issuer, OIDC_CLIENT_ID: "cloakroom", OIDC_CLIENT_SECRET: "unused" },
+      ...{
+        OIDC_ISSUER: fleet.provider.issuer,
+        OIDC_CLIENT_ID: "cloakroom",
+        OIDC_CLIENT_SECRET: "not-used-by-the-sessions-command",
+      },
       ...{
         APP_ID: APPLICATION,
         REDIS_URL: fleet.redis.url,

@@ -127,7 +127,7 @@ describe("an open WebSocket", () => {
       "X-Custom": "kept",
     };
     await openSocket(gateway, "/api/ws?room=1", { headers });
-    const { url, headers: arrived } = upstream.asked[0]!;
+    const { url, headers: arrived } = upstream.handshakes[0]!;
     expect(url).toBe("/ws?room=1");
     expect(arrived).toMatchObject({
       authorization: `Bearer ${BEARER}`,
@@ -203,7 +203,7 @@ describe("a rejected handshake", () => {
     const refusal = await errorFor(gateway, fieldsOf(gateway, replaced), { after });
     expect(refusal).toMatchObject({ status, code });
     expect(refusal.headers.get("sec-websocket-version")).toEqual(status === 426 ? ["13"] : undefined);
-    expect(upstream.asked.length + upstream.connections.size).toBe(0);
+    expect(upstream.handshakes.length + upstream.connections.size).toBe(0);
   });
 
   test.each([
@@ -220,7 +220,7 @@ describe("a rejected handshake", () => {
       `${name}: ${value}`,
     ]);
     expect(status).toBeGreaterThanOrEqual(400);
-    expect(upstream.asked).toEqual([]);
+    expect(upstream.handshakes).toEqual([]);
   });
 
   test.each([
@@ -235,7 +235,7 @@ describe("a rejected handshake", () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     expect((await errorFor(gateway, fieldsOf(gateway), { line })).status).toBe(status);
-    expect(upstream.asked).toEqual([]);
+    expect(upstream.handshakes).toEqual([]);
   });
 
   test("Upgrade without Connection: Upgrade is rejected as an ordinary request", async () => {
@@ -248,7 +248,7 @@ describe("a rejected handshake", () => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream, { override: { webSocket: false } });
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 400, code: "request_malformed" });
-    expect(upstream.asked).toEqual([]);
+    expect(upstream.handshakes).toEqual([]);
   });
 
   test.each(["session_missing", "session_revoked", "forbidden", "store_unavailable", "provider_unavailable"] as const)(
@@ -261,7 +261,7 @@ describe("a rejected handshake", () => {
       expect(refusal).toMatchObject({ code, status: new GatewayError(code).status });
       expect(refusal.headers.has("retry-after")).toBe(refusal.status === 503);
       expect(refusal.headers.has("www-authenticate")).toBe(refusal.status === 401);
-      expect(upstream.asked).toEqual([]);
+      expect(upstream.handshakes).toEqual([]);
     },
   );
 
@@ -277,16 +277,19 @@ describe("a rejected handshake", () => {
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 504, code: "upstream_timeout" });
   });
 
-  test.each([400, 401, 403, 404, 426, 500])("an upstream's response %s to a handshake is forwarded", async (refuse) => {
-    const upstream = await startUpstream(undefined, { refuse });
-    const gateway = await startGateway(upstream);
-    const response = await shakeHands(gateway, fieldsOf(gateway));
-    expect(response.status).toBe(refuse);
-    expect(JSON.parse(response.body)).toEqual({ refused: refuse });
-    expect(response.headers.has("set-cookie")).toBe(false);
-    expect(response.headers.get("x-content-type-options")).toEqual(["nosniff"]);
-    expect(response.closed).toBe(true);
-  });
+  test.each([400, 401, 403, 404, 426, 500])(
+    "an upstream's response %s to a handshake is forwarded",
+    async (rejectWith) => {
+      const upstream = await startUpstream(undefined, { rejectWith });
+      const gateway = await startGateway(upstream);
+      const response = await shakeHands(gateway, fieldsOf(gateway));
+      expect(response.status).toBe(rejectWith);
+      expect(JSON.parse(response.body)).toEqual({ rejected: rejectWith });
+      expect(response.headers.has("set-cookie")).toBe(false);
+      expect(response.headers.get("x-content-type-options")).toEqual(["nosniff"]);
+      expect(response.closed).toBe(true);
+    },
+  );
 
   test.each([
     ["no Sec-WebSocket-Accept", `${SWITCHING}\r\n`],
@@ -319,7 +322,7 @@ describe("smuggling", () => {
     const response = await shakeHands(gateway, fieldsOf(gateway), { after: second });
     expect(response.status).toBe(400);
     expect(response.raw.match(/HTTP\/1\.1/g)).toHaveLength(1);
-    expect(upstream.asked).toEqual([]);
+    expect(upstream.handshakes).toEqual([]);
   });
 
   test("bytes sent before the upstream's 101 are not forwarded", async () => {
@@ -350,7 +353,7 @@ describe("smuggling", () => {
     const response = await shakeHands(gateway, fieldsOf(gateway), { line: `${first}GET /api/ws HTTP/1.1` });
     expect(response.raw).toBe("");
     expect(gateway.events("request_rejected")).toHaveLength(1);
-    expect(upstream.asked).toEqual([]);
+    expect(upstream.handshakes).toEqual([]);
   });
 
   test("a handshake is accepted on a connection that served a request before", async () => {
@@ -658,6 +661,6 @@ describe("WebSockets and other keys of a row", () => {
       { override: { baseUrls: ["http://127.0.0.1:1", upstream.origin] } },
     );
     for (let at = 0; at < 4; at++) await openSocket(gateway, "/api/ws");
-    expect(upstream.asked).toHaveLength(4);
+    expect(upstream.handshakes).toHaveLength(4);
   });
 });

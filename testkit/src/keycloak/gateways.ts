@@ -52,7 +52,7 @@ export async function launchGateway(
   const managementPort = await freePort();
   const managementOrigin = `http://127.0.0.1:${managementPort}`;
   const process = await startGateway({
-    readyTimeoutMs: 60_000,
+    readyWithinMs: 60_000,
     // startGateway appends /readyz: the question mark turns it into the query of a request to /livez.
     managementOrigin: options.waitFor === "alive" ? `${managementOrigin}/livez?` : managementOrigin,
     env: {
