@@ -1,5 +1,5 @@
-// Real Redis in every form that REDIS_URL can name: one server, a server watched by a Sentinel, a Cluster of one node;
-// each with or without TLS and credentials, at any loopback address.
+// Redis in every topology of REDIS_URL: single server, Sentinel, Cluster of one node. Each with or without TLS and
+// credentials, on any loopback address.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,24 +11,24 @@ import { testAuthority } from "./certificates.ts";
 import { startSentinelProcess } from "./redis-sentinel.ts";
 
 export type Topology = "single" | "sentinel" | "cluster";
-/** "mutual": the server demands a client certificate. */
+/** `mutual`: the server requires a client certificate. */
 export type Tls = "plain" | "tls" | "mutual";
 export type Credentials = { username?: string; password: string };
 
 export type TopologyOptions = {
   topology: Topology;
   tls: Tls;
-  /** How the servers are named in the URL and announced. */
+  /** Host in the URL and in the addresses that Sentinel or Cluster announce. */
   host: "127.0.0.1" | "[::1]" | "localhost";
   credentials?: Credentials;
-  /** The Sentinel's own. */
+  /** Password of the Sentinel. */
   sentinelPassword?: string;
 };
 
 export type RunningTopology = {
-  /** Scheme, hosts and path, without credentials. */
+  /** REDIS_URL. @param userInfo replaces the configured credentials */
   url: (userInfo?: string) => string;
-  /** host:port of what the URL names. */
+  /** host:port in the URL. */
   server: string;
   stop: () => Promise<void>;
 };
@@ -46,7 +46,7 @@ export type TlsFiles = {
   otherKey: string;
 };
 
-/** One CA, a certificate for 127.0.0.1 and ::1, one for the name localhost alone, and one for another host name. */
+/** Writes a CA and certificates for 127.0.0.1 and ::1, for localhost, and for another host name. */
 export function writeTlsFiles(folder: string): TlsFiles {
   const authority = testAuthority();
   const own = authority.issue("127.0.0.1", "::1");
