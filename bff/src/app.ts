@@ -11,13 +11,13 @@ import { csrf, loginGuard } from "./http/csrf.ts";
 import { errorResponse, reportLateError } from "./http/error-response.ts";
 import { insecureCookies } from "./http/insecure-cookies.ts";
 import { koaHandler } from "./http/koa-handler.ts";
-import { shedding } from "./http/load-shedding.ts";
+import { loadShedding } from "./http/load-shedding.ts";
 import { pipeliningGuard, type Handle } from "./http/pipelining-guard.ts";
 import { requestLog } from "./http/request-log.ts";
 import { requestValidation } from "./http/request-validation.ts";
 import { securityHeaders } from "./http/security-headers.ts";
 import { attachServerEvents } from "./http/server-events.ts";
-import { spa } from "./http/spa-files.ts";
+import { spaFiles } from "./http/spa-files.ts";
 import { forward } from "./proxy/forward.ts";
 import type { Services } from "./services.ts";
 import { koaSession } from "./session/koa-session.ts";
@@ -46,7 +46,7 @@ function createKoa(services: Services): Koa {
   app.use(errorResponse({ log, publicOrigin }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
-  app.use(shedding(services.quotas));
+  app.use(loadShedding(services.quotas));
   if (config.insecureCookies) app.use(insecureCookies({ publicOrigin }));
   app.use(requestValidation({ publicOrigin }));
   app.use(csrf({ publicOrigin, metrics }));
@@ -67,6 +67,6 @@ function createKoa(services: Services): Koa {
     .delete("/bff/sessions/:id", session, endOneSession(services.ownSessions));
   app.use(routes.routes());
   app.use(routes.allowedMethods());
-  app.use(spa({ root: config.spaRoot }));
+  app.use(spaFiles({ root: config.spaRoot }));
   return app;
 }

@@ -89,7 +89,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
 }
 
 /** Load shedding middleware: rejects requests beyond the quotas. A request counts until the next middleware returns. */
-export function shedding({ acquire, release }: Pick<WaitingQuotas, "acquire" | "release">) {
+export function loadShedding({ acquire, release }: Pick<WaitingQuotas, "acquire" | "release">) {
   return async function shedLoad(ctx: Context, next: Next): Promise<void> {
     const node = acquire(ctx);
     try {

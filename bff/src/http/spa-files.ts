@@ -63,7 +63,7 @@ export function checkSpaRoot(root: string | undefined): string | undefined {
 }
 
 /** @throws Error with the message of checkSpaRoot */
-export function spa({ root }: { root: string | undefined }) {
+export function spaFiles({ root }: { root: string | undefined }) {
   const files = root === undefined ? new Map<string, StaticFile>() : readFiles(root);
   const index = files.get("/index.html");
   if (root !== undefined && index === undefined) throw new Error(checkSpaRoot(root) ?? "SPA_ROOT has no index.html.");

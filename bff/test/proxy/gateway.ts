@@ -14,7 +14,7 @@ import { requestLog } from "../../src/http/request-log.ts";
 import { securityHeaders } from "../../src/http/security-headers.ts";
 import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { attachServerEvents } from "../../src/http/server-events.ts";
-import { spa } from "../../src/http/spa-files.ts";
+import { spaFiles } from "../../src/http/spa-files.ts";
 import { createLog } from "../../src/logging/log.ts";
 import { forward, type ForwardingDependencies } from "../../src/proxy/forward.ts";
 import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
@@ -86,7 +86,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
   app.use(forward("/api", { config, upstreams, authorize, openResponses: { add() {} }, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
-  app.use(spa({ root: options.spaRoot }));
+  app.use(spaFiles({ root: options.spaRoot }));
   const handle = pipeliningGuard(app.callback(), log);
   attachServerEvents(server, { config, log, handle });
   return {

@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// `cloakroom <command>`: the gateway's command line. Plain JavaScript, so that an old Node version can say so.
+const COMMANDS = {
+  start: { file: "../src/main.ts", about: "start the gateway; settings come from environment variables" },
+  sessions: { file: "../src/cli/sessions.ts", about: "list and end sessions; `cloakroom sessions --help`" },
+};
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 22))
+  fail(1, `cloakroom needs Node 22.22 or later and found ${process.versions.node}.`);
+
+const [name = "--help"] = process.argv.splice(2, 1);
+if (name === "--help" || name === "help") process.stdout.write(usage());
+else if (Object.hasOwn(COMMANDS, name)) await import(COMMANDS[name].file);
+else fail(2, `Unknown command: ${name}\n\n${usage()}`);
+
+function usage() {
+  const lines = Object.entries(COMMANDS).map(([command, { about }]) => `  ${command.padEnd(10)}${about}`);
+  return ["Usage: cloakroom <command>", "", ...lines, ""].join("\n");
+}
+
+function fail(status, message) {
+  process.stderr.write(`${message.trimEnd()}\n`);
+  process.exit(status);
+}

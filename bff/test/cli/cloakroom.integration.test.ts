@@ -1,0 +1,41 @@
+// The command line `cloakroom`: which commands it knows, and what it says about others.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+
+const bff = join(import.meta.dirname, "../..");
+const { bin } = JSON.parse(readFileSync(join(bff, "package.json"), "utf8")) as { bin: { cloakroom: string } };
+
+function cloakroom(...args: string[]) {
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(bff, bin.cloakroom), ...args], {
+    env,
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+it.each([[], ["--help"], ["help"]])("cloakroom %s lists its commands", (...args: string[]) => {
+  const { status, stdout } = cloakroom(...args.filter((argument) => typeof argument === "string"));
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/start .*\n.*sessions /);
+});
+
+it("an unknown command exits with 2 and the list of commands", () => {
+  const { status, stderr } = cloakroom("stop");
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^Unknown command: stop\n[\s\S]*start /);
+});
+
+it("cloakroom start without settings exits with 78 and names what is missing", () => {
+  const { status, stderr } = cloakroom("start");
+  expect(status).toBe(78);
+  expect(stderr).toContain("OIDC_ISSUER");
+});
+
+it("cloakroom sessions passes its arguments on", () => {
+  const { status, stdout } = cloakroom("sessions", "--help");
+  expect(status).toBe(0);
+  expect(stdout).toContain("end-user");
+});
