@@ -1,19 +1,21 @@
-// npm run check: lint, types of each workspace and format. All of them run even if one fails.
+// npm run check: lint, types of each workspace, format and language. All of them run even if one fails.
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { bin } from "@cloakroom/testkit/bin.ts";
+import { join } from "node:path";
+import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
 
 const WORKSPACES = [
   ...[".", "bff", "packages/testing", "demo", "spa", "e2e", "e2e-keycloak", "deploy", "testkit", "tools"],
 ];
 
-type Check = { name: string; tool: string; args: readonly string[] };
+type Check = { name: string; command: string; args: readonly string[] };
 export type CheckResult = { name: string; passed: boolean };
 
 const CHECKS: readonly Check[] = [
-  { name: "lint", tool: "oxlint", args: ["--type-aware", "."] },
-  ...WORKSPACES.map((folder) => ({ name: `types of ${folder}`, tool: "tsc", args: ["-p", folder] })),
-  { name: "format", tool: "oxfmt", args: ["--check", "."] },
+  { name: "lint", command: bin("oxlint"), args: ["--type-aware", "."] },
+  ...WORKSPACES.map((folder) => ({ name: `types of ${folder}`, command: bin("tsc"), args: ["-p", folder] })),
+  { name: "format", command: bin("oxfmt"), args: ["--check", "."] },
+  { name: "language", command: process.execPath, args: [join(ROOT, "scripts/language.ts")] },
 ];
 
 /** Runs the checks in parallel and prints the output of each when it ends. */
@@ -27,9 +29,9 @@ export async function runChecks(): Promise<CheckResult[]> {
   return results;
 }
 
-function runCheck({ name, tool, args }: Check): Promise<CheckResult> {
+function runCheck({ name, command, args }: Check): Promise<CheckResult> {
   return new Promise((resolve) => {
-    const child = spawn(bin(tool), args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
