@@ -1,4 +1,4 @@
-// F12: every npm script checks the Node version first and exits with one sentence if it is too old.
+// Every npm script checks the Node version first and exits with one sentence if it is too old.
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -11,8 +11,9 @@ export function headerOf(request: IncomingMessage, name: string): string | undef
 const NESTED_DESTINATIONS: ReadonlySet<string> = new Set(["iframe", "frame", "embed", "object", "fencedframe"]);
 
 /**
- * Whether the response becomes a page of its own. The mode decides first: a service worker that passes a navigation on
- * sends `navigate` with an empty destination. `Accept` decides for browsers without Fetch Metadata (Safari before 16.4).
+ * Whether the browser shows the response as a top-level page. `Sec-Fetch-Mode` is checked first, because a service
+ * worker forwards navigations with an empty `Sec-Fetch-Dest`. `Accept` is the fallback for browsers without Fetch
+ * Metadata (Safari before 16.4).
  */
 export function isNavigation(request: IncomingMessage): boolean {
   if (request.method !== "GET" && request.method !== "HEAD") return false;

@@ -1,5 +1,5 @@
 // Parser of the `Cookie` request header (RFC 6265bis), used by request validation and by every reader. Two parsers that
-// disagree would let a cookie pass validation under one name and be read under another (K10).
+// disagree would let a cookie pass validation under one name and be read under another.
 //
 // The npm package `cookie` splits the header the same way, but returns an object, which drops duplicate names. A
 // duplicate of a gateway cookie indicates an attack (cookie tossing) and must be reported to the caller.

@@ -32,7 +32,7 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
     });
   } catch (error) {
     if (error instanceof GatewayError) throw error;
-    // jose checks these after the signature, so `iat` is the provider's.
+    // jose throws these errors after it has verified the signature, so `iat` is authentic.
     if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
       rules.clock.observe(error.payload["iat"]);
     const code = error instanceof errors.JOSEError ? error.code : "unreadable";

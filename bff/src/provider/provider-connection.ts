@@ -12,8 +12,8 @@ import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 type Connection = {
   configuration: oidc.Configuration;
   /**
-   * For refreshes, with any clock skew: the refresh token is spent, so renewed tokens are not discarded for a timestamp.
-   * id-token.ts validates the ID token.
+   * Configuration for refreshes, in effect without a limit on clock skew: the refresh token is already spent, so a
+   * timestamp must not discard the new tokens. id-token.ts validates the ID token.
    */
   refreshing: oidc.Configuration;
   verify: VerifyToken;

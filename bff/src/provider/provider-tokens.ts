@@ -12,7 +12,7 @@ const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
 type Dependencies = {
   connect: () => Promise<{ configuration: oidc.Configuration }>;
-  /** Target of requests without one: `resource` of the configuration. */
+  /** Target of requests that name none: `resource` of the configuration. */
   defaultTarget: TokenTarget;
 };
 

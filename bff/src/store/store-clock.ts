@@ -25,7 +25,7 @@ type Measurement = { aheadOfMonotonicMs: number; errorMs: number; atMs: number }
 
 /** Upper bound of the drift between two ordinary clocks (200 ppm). */
 const MAX_DRIFT = 200 / 1_000_000;
-/** Smaller corrections are routine, and every stored limit has a larger margin. */
+/** Smaller corrections (NTP) are routine; every stored limit tolerates them. */
 const SET_BACK_MS = 2_000;
 
 export function createStoreClock({

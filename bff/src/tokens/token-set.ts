@@ -1,7 +1,7 @@
 // Token set: the tokens of one session, when to renew them, and until when the access token is used.
 import type { Store, TokenLife } from "../store/store.ts";
 
-/** A successful token response (RFC 6749 §5.1), checked and with our names. */
+/** A validated token response (RFC 6749 §5.1) with internal field names. */
 export type TokenGrant = {
   accessToken: string;
   /** Undefined in a refresh response: the old one stays valid (RFC 6749 §6). */

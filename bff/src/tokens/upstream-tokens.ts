@@ -43,7 +43,8 @@ export function createExchangedToken(exchange: ExchangeToken) {
   };
   /** @throws GatewayError forbidden | provider_unavailable */
   return function exchangedToken(key: SessionKey, accessToken: string, target: TokenTarget): Promise<string> {
-    // I3: the session is part of the name, and the subject token is compared as well.
+    // Cache key: session and target, so that a token never reaches another user's request (I3). The subject token is
+    // compared too: after a refresh it differs.
     const name = `${key} ${JSON.stringify(target)}`;
     const known = cache.get(name);
     if (known !== undefined && known.subjectToken === accessToken) return known.token();

@@ -142,7 +142,7 @@ describe("back-channel logout", () => {
     const jti = randomUUID();
     const token = form(await provider.logoutToken({ sid, jti }));
     const tokenHash = hash("sha256", `${provider.issuer} ${jti}`, "base64url");
-    // The state that an instance leaves which was killed between claim and action.
+    // State left by an instance that was killed after the claim and before the action.
     await second.store.claimOnce("logout-token", tokenHash, { owner: "killed", leaseMs: 4_000 });
     const early = await post(token);
     expect([early.status, Number(early.headers.get("retry-after")) > 0]).toEqual([503, true]);

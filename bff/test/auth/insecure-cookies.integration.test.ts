@@ -191,7 +191,7 @@ function anyState(startedAtMs = Date.now()) {
   return { state: `${time}0a1b2c3d.AAAAAA.${"A".repeat(80)}` };
 }
 
-describe("the gateway does not start", () => {
+describe("the check at the start", () => {
   const env = {
     OIDC_ISSUER: "https://id.example.test",
     OIDC_CLIENT_ID: "x",
@@ -200,7 +200,7 @@ describe("the gateway does not start", () => {
   };
 
   it.each(["https://app.example.test", "https://localhost:3000", "https://127.0.0.1", "http://app.example.test"])(
-    "with insecure cookies on %s",
+    "the start fails with insecure cookies on %s",
     (PUBLIC_ORIGIN) => {
       expect(() => loadConfig({ ...env, PUBLIC_ORIGIN, INSECURE_COOKIES: "loopback" })).toThrow(
         /INSECURE_COOKIES may be loopback only while PUBLIC_ORIGIN is http on a loopback host/,
@@ -208,12 +208,12 @@ describe("the gateway does not start", () => {
     },
   );
 
-  it.each(["true", "always", "Loopback"])("with INSECURE_COOKIES=%s", (value) => {
+  it.each(["true", "always", "Loopback"])("the start fails with INSECURE_COOKIES=%s", (value) => {
     expect(() => loadConfig({ ...env, INSECURE_COOKIES: value })).toThrow(/INSECURE_COOKIES must be never or loopback/);
   });
 
   it.each(["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"])(
-    "but starts with insecure cookies on %s",
+    "the gateway starts with insecure cookies on %s",
     (PUBLIC_ORIGIN) => {
       expect(loadConfig({ ...env, PUBLIC_ORIGIN, INSECURE_COOKIES: "loopback" }).insecureCookies).toBe(true);
       expect(loadConfig({ ...env, PUBLIC_ORIGIN }).insecureCookies).toBe(false);

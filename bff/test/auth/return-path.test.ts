@@ -68,7 +68,7 @@ describe("return path", () => {
     "/bff-settings",
     "/API",
     "/BFF/x",
-  ])("keeps %s", (path) => {
+  ])("a return path %s is kept", (path) => {
     expect(returnPath(path, ORIGIN)).toBe(path);
   });
 

@@ -1,4 +1,4 @@
-// K11: a state is accepted in its canonical base64url spelling only. A second spelling would resume the attempt twice.
+// A state is accepted in its canonical base64url spelling only. A second spelling would resume the attempt twice.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeBase64Url } from "../../src/lib/base64url.ts";
 import { createVault } from "../../src/tokens/vault.ts";

@@ -79,16 +79,16 @@ const places: Place[] = [
 
 describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
   test.each([
-    ["unchanged text", value],
-    ["a line end", `${value}\n`],
-    ["a Windows line end", `${value}\r\n`],
-    ["several line ends", `${value}\n\n`],
-    ["white space around", `  ${value}\t`],
-    ["a line end before", `\n${value}`],
-    ["a byte order mark", `\ufeff${value}`],
-    ["a byte order mark and a line end", `\ufeff${value}\r\n`],
-    ["no-break spaces around", `\u00a0${value}\u00a0`],
-  ])("with %s is the value itself", (_name, text) => {
+    ["unchanged", value],
+    ["without a line end", `${value}\n`],
+    ["without a Windows line end", `${value}\r\n`],
+    ["without several line ends", `${value}\n\n`],
+    ["without white space around", `  ${value}\t`],
+    ["without a line end before", `\n${value}`],
+    ["without a byte order mark", `\ufeff${value}`],
+    ["without a byte order mark and a line end", `\ufeff${value}\r\n`],
+    ["without no-break spaces around", `\u00a0${value}\u00a0`],
+  ])("the value is read %s", (_name, text) => {
     const config = loadPlace(text);
     expect(Array.isArray(config) ? config : read(config as Config)).toBe(value);
   });

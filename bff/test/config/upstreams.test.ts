@@ -36,7 +36,7 @@ describe("an upstream row", () => {
     });
   });
 
-  it("of the short form forwards WebSockets", () => {
+  it("a row in short form forwards WebSockets", () => {
     const { upstreams } = parseUpstreams("/api=http://orders:8000", undefined);
     expect(upstreams[0]).toMatchObject({
       webSocket: true,

@@ -11,7 +11,7 @@ const source = globSync("bff/src/**/*.ts", { cwd: root })
 
 const section = (title: string) => new RegExp(`^## ${title}$([\\s\\S]*?)^## `, "m").exec(page)?.[1] ?? "";
 
-/** The source builds messages from settings and values: the longest piece between them is compared. */
+/** Messages in the source contain placeholders for settings and values: the longest text between them is compared. */
 const fixedPart = (message: string) =>
   message.split(/…|[A-Z][A-Z_]{3,}/).toSorted((a, b) => b.length - a.length)[0] ?? "";
 

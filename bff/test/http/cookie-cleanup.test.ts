@@ -95,7 +95,7 @@ describe("the next request after a rejection is accepted", () => {
 });
 
 it.each(["/api/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", `/api/${"long".repeat(50)}/${"er".repeat(50)}/x`])(
-  "several responses clean a path with more combinations than one response holds: %s",
+  "a path that needs more deletions than one response may carry is cleaned by several responses: %s",
   async (target) => {
     for (const path of [target, target.slice(0, target.lastIndexOf("/")), "/api"]) {
       const jar = cookieJar(HOST);

@@ -65,7 +65,7 @@ describe.each(processes)("in %s", (_name, common) => {
   );
 });
 
-// Not reproducible as root, which may bind every port.
+// Texts only: these errors do not occur on every machine, e.g. root may bind every port.
 test.each([
   ["EACCES", { host: "0.0.0.0", port: 443 }, /PORT 443 is not allowed for this user \(EACCES\)\. Set one from 1024 up/],
   ["EAFNOSUPPORT", { host: "::1", port: 3000 }, /HOST "::1" is not an address of this machine/],

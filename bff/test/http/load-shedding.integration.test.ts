@@ -104,7 +104,7 @@ it("open WebSockets do not count", async () => {
 it.each([
   ["a back-channel logout form", "/bff/backchannel-logout", false],
   ["an upload", "/api/upload", true],
-])("counts none that waits for its own browser: %s, slowly", async (_what, path, isLoggedIn) => {
+])("%s that arrives slowly does not count as a waiting request", async (_what, path, isLoggedIn) => {
   const [browser, slow] = [system.browser(), system.browser()];
   for (const each of [browser, slow]) await each.login();
   const { host } = new URL(system.gateway.config.publicOrigin);

@@ -116,7 +116,7 @@ describe("a path below /api or /bff", () => {
     expect(upstream.arrived.slice(arrived).map(({ url }) => url)).toEqual(target === undefined ? [] : [target]);
   });
 
-  // Other parsers could read them as /api/…: the strict rules apply.
+  // Other parsers could normalize these paths to /api/… or /bff/…, so the rules of the gateway's own paths apply.
   test.each(["/api%2fx", "/api%5cx", "/api;x/y", "/api\\x", "/bff%2fuser", "/API/..;/x", "/api%2e"])(
     "%s is rejected as ambiguous",
     async (path) => {

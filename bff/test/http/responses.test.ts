@@ -200,7 +200,7 @@ describe("error responses", () => {
     expect(response.body).toContain(response.headers.get("x-request-id")?.[0]);
   });
 
-  test("a fetch of the same address gets a problem", async () => {
+  test("a fetch of /bff/callback gets problem details (RFC 9457)", async () => {
     const response = await sendRaw(
       gateway.port,
       appRequest(gateway, "GET /bff/callback", ["Accept: application/json", "Sec-Fetch-Dest: empty"]),

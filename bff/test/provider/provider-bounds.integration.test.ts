@@ -1,4 +1,4 @@
-// K11: limits on size and time of the provider's responses on every path. A limit that is reached is logged as an outage
+// Limits on size and time of the provider's responses on every path. A limit that is reached is logged as an outage
 // (I5); it ends no session.
 import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";

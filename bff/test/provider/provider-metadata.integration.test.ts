@@ -1,4 +1,4 @@
-// K11: hostile metadata, keys, bodies and claims of the provider. Each is used, ignored or rejected with a reason; none
+// Hostile metadata, keys, bodies and claims of the provider. Each is used, ignored or rejected with a reason; none
 // causes a 500.
 import type { JWK } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -56,7 +56,7 @@ describe("discovery document", () => {
 
   const optional = ["pushed_authorization_request_endpoint", "revocation_endpoint", "end_session_endpoint"];
   const others = optional.flatMap((name) => UNUSABLE.map(([what, change]) => [name, what, change] as const));
-  it.each(others)("is used without %s, which is %s", async (name, _what, change) => {
+  it.each(others)("a provider whose %s is %s is used without that endpoint", async (name, _what, change) => {
     const browser = await start(({ issuer }) => ({
       metadata: (honest) => ({ ...honest, [name]: change(`${issuer}/x`) }),
     }));

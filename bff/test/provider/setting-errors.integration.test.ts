@@ -115,7 +115,7 @@ it("the registration check sends no request after it has succeeded", async () =>
 
 describe("clock skew", () => {
   const now = () => Math.floor(Date.now() / 1000);
-  it("of 20 s: logins succeed, and /readyz reports the skew", async () => {
+  it("a clock skew of 20 s: logins succeed, and /readyz reports it", async () => {
     const hostile = await startHostileProvider();
     const gateway = await gatewayWith(hostile);
     hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + 20 }) };
@@ -131,7 +131,7 @@ describe("clock skew", () => {
     ["600 s ahead of ours", 600],
     ["86400 s behind ours", -86_400],
   ])(
-    "%s: the login is refused with the cure in the log, and /readyz says it until they agree",
+    "%s: the login is refused with the cure in the log, and /readyz reports the skew until it is gone",
     async (words, ahead) => {
       const hostile = await startHostileProvider();
       const gateway = await gatewayWith(hostile);
@@ -156,7 +156,7 @@ describe("clock skew", () => {
 });
 
 describe("a refresh with a rejected client", () => {
-  it("by a WWW-Authenticate challenge does not spend the refresh token (RFC 6749 §5.2)", () => {
+  it("a 401 with WWW-Authenticate does not spend the refresh token (RFC 6749 §5.2)", () => {
     const response = new Response(null, { status: 401 });
     const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
     expect(refreshError(challenged)).toMatchObject({

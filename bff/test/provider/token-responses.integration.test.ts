@@ -1,4 +1,4 @@
-// K11: validation of token responses on every grant. Tokens that are not bearer tokens are never sent, and no lifetime makes
+// Validation of token responses on every grant. Tokens that are not bearer tokens are never sent, and no lifetime makes
 // every request a refresh or overflows in the store. The tests share one gateway.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -229,7 +229,7 @@ describe("token lifetimes", () => {
     },
   );
 
-  it.each(lifetimes)("expires_in %s without a refresh token: the session is usable", async (_name, value) => {
+  it.each(lifetimes)("a session without a refresh token is usable with expires_in %s", async (_name, value) => {
     const browser = await loggedIn(changed({ expires_in: value, refresh_token: undefined }));
     for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(200);
   });

@@ -122,8 +122,8 @@ describe("refresh and session lifetime", () => {
   });
 });
 
-describe("a lifetime shorter than SESSION_IDLE_SECONDS", () => {
-  it("of refresh tokens is logged once", async () => {
+describe("comparison with SESSION_IDLE_SECONDS", () => {
+  it("a refresh-token lifetime shorter than SESSION_IDLE_SECONDS is logged once", async () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 120 });
     for (let logins = 0; logins < 2; logins++) await testBrowser(gateway.origin).login();
@@ -131,14 +131,14 @@ describe("a lifetime shorter than SESSION_IDLE_SECONDS", () => {
     expect(gateway.log.join("\n")).toContain('"seconds":120');
   });
 
-  it("of access tokens without refresh tokens is logged once", async () => {
+  it("an access-token lifetime shorter than SESSION_IDLE_SECONDS is logged if there is no refresh token", async () => {
     const gateway = await startedGateway();
     provider.lies = { token: without("refresh_token") };
     await testBrowser(gateway.origin).login();
     expect(warnings(gateway, "issues no refresh token")).toBe(1);
   });
 
-  it("is not logged if the lifetimes are longer", async () => {
+  it("longer lifetimes are not logged", async () => {
     const gateway = await startedGateway();
     granting({ refresh_expires_in: 600 });
     await testBrowser(gateway.origin).login();

@@ -1,4 +1,4 @@
-// K3, K7: parser of REDIS_URL, used by the check at the start and by the connection.
+// Parser of REDIS_URL, used by the check at the start and by the connection.
 import { describe, expect, it } from "vitest";
 import { parseRedisUrl, type RedisAddress } from "../../src/config/redis-address.ts";
 

@@ -1,4 +1,4 @@
-// K7: an unusable Redis is reported with its cause, however ioredis wraps it.
+// An unusable Redis is reported with its cause, however ioredis wraps it.
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -169,32 +169,35 @@ const rows: Record<string, Row> = {
   },
 };
 
-describe.concurrent("K7: reports the cause", () => {
-  it.for(Object.entries(rows))("%s", async ([, { url, access, code }], { expect, onTestFinished }) => {
-    const errors: unknown[] = [];
-    const store = createRedisStore({
-      application: applicationId("test"),
-      url: url(),
-      timeoutMs: 400,
-      access: access?.(),
-      confirmReplicas: 0,
-      onError: (error) => errors.push(error),
-    });
-    onTestFinished(store.close);
-    const reported = () =>
-      store.check().then(
-        () => undefined,
-        (error: Error) => error.cause,
-      );
-    const expected = typeof code === "string" ? new RegExp(`^${code}$`) : code;
-    await expect.poll(async () => redisErrorCode(await reported()), { timeout: 15_000 }).toMatch(expected);
-    const text = redisErrorText(await reported());
-    expect(text).toMatch(/\. .*\([A-Z_0-9]+\)$/);
-    for (const each of [text, ...errors.map(redisErrorText)]) {
-      expect(each).not.toContain(PASSWORD);
-      expect(each).not.toContain(WRONG);
-    }
-  });
+describe.concurrent("an unusable Redis", () => {
+  it.for(Object.entries(rows))(
+    "is reported with its cause: %s",
+    async ([, { url, access, code }], { expect, onTestFinished }) => {
+      const errors: unknown[] = [];
+      const store = createRedisStore({
+        application: applicationId("test"),
+        url: url(),
+        timeoutMs: 400,
+        access: access?.(),
+        confirmReplicas: 0,
+        onError: (error) => errors.push(error),
+      });
+      onTestFinished(store.close);
+      const reported = () =>
+        store.check().then(
+          () => undefined,
+          (error: Error) => error.cause,
+        );
+      const expected = typeof code === "string" ? new RegExp(`^${code}$`) : code;
+      await expect.poll(async () => redisErrorCode(await reported()), { timeout: 15_000 }).toMatch(expected);
+      const text = redisErrorText(await reported());
+      expect(text).toMatch(/\. .*\([A-Z_0-9]+\)$/);
+      for (const each of [text, ...errors.map(redisErrorText)]) {
+        expect(each).not.toContain(PASSWORD);
+        expect(each).not.toContain(WRONG);
+      }
+    },
+  );
 
   it("uses no other database than the configured one", async ({ expect, onTestFinished }) => {
     const codes: string[] = [];

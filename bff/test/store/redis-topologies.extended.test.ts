@@ -1,9 +1,9 @@
-// K7: the session store on every combination of topology, TLS, authentication and address family that
+// The session store on every combination of topology, TLS, authentication and address family that
 // redis-topologies.integration.test.ts leaves out.
 import { describe, it } from "vitest";
 import { expectStoreToWork, TOPOLOGY_CASES } from "./redis-topology-cases.ts";
 
-describe.concurrent("K7: the session store", () => {
+describe.concurrent("the session store", () => {
   it.for(TOPOLOGY_CASES.filter(({ isRepresentative }) => !isRepresentative))(
     "works with $title",
     async ({ options }, context) => {

@@ -1,8 +1,8 @@
-// K7: the session store on representative Redis topologies; redis-topologies.extended.test.ts has all combinations.
+// The session store on representative Redis topologies; redis-topologies.extended.test.ts has all combinations.
 import { describe, it } from "vitest";
 import { expectStoreToWork, PASSWORD, TOPOLOGY_CASES } from "./redis-topology-cases.ts";
 
-describe.concurrent("K7: the session store", () => {
+describe.concurrent("the session store", () => {
   it.for(TOPOLOGY_CASES.filter(({ isRepresentative }) => isRepresentative))(
     "works with $title",
     async ({ options }, context) => {

@@ -1,4 +1,4 @@
-// K7: every topology × TLS × authentication × address family against real servers. Each row uses commands, scripts,
+// Every topology × TLS × authentication × address family against real servers. Each row uses commands, scripts,
 // pub/sub and, except for Cluster, invalidations.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";

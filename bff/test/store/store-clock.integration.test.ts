@@ -53,7 +53,7 @@ describe("the clock of the Redis store", () => {
     await redis.stop();
   });
 
-  it("is the clock of one node for all instances of a Cluster", async () => {
+  it("all instances on a Cluster use the clock of the same node", async () => {
     const cluster = await startCluster(3);
     const redisMs = Date.now();
     setLocalClock(HOUR_MS);

@@ -31,7 +31,7 @@ async function back(upstream: TestUpstream): Promise<void> {
   await once(upstream.server, "listening");
 }
 
-const tallyOf = (gateway: TestGateway) => gateway.upstreams[0]!.stats;
+const statsOf = (gateway: TestGateway) => gateway.upstreams[0]!.stats;
 const statusOf = async (gateway: TestGateway, path = "/api/x", init?: RequestInit) =>
   (await fetchApi(gateway, path, init)).status;
 
@@ -74,7 +74,7 @@ describe("an upstream with several servers", () => {
     one.stop();
     for (let round = 0; round < 6; round++) expect(await statusOf(gateway)).toBe(200);
     expect(two.arrived).toHaveLength(6);
-    expect(tallyOf(gateway).retries).toBeGreaterThanOrEqual(1);
+    expect(statsOf(gateway).retries).toBeGreaterThanOrEqual(1);
     await back(one);
     let asked = 0;
     while (one.arrived.length === 0 && asked++ < 2_000) expect(await statusOf(gateway)).toBe(200);
@@ -85,7 +85,7 @@ describe("an upstream with several servers", () => {
     const { one, gateway } = await startTwo({ breakerOpenMs: 3_600_000 });
     one.stop();
     for (let round = 0; round < 20; round++) expect(await statusOf(gateway)).toBe(200);
-    expect(tallyOf(gateway).retries).toBe(1);
+    expect(statsOf(gateway).retries).toBe(1);
   });
 
   test("a POST to a server that is down gets 502 and is not retried", async () => {
@@ -96,7 +96,7 @@ describe("an upstream with several servers", () => {
       statuses.push(await statusOf(gateway, "/api/x", { method: "POST", body: "a" }));
     expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 200, 200, 502]);
     expect(two.arrived).toHaveLength(3);
-    expect(tallyOf(gateway).retries).toBe(0);
+    expect(statsOf(gateway).retries).toBe(0);
   });
 
   test("if all servers are down, responses are 502 until the circuits open, then 503, and 200 after recovery", async () => {
@@ -108,7 +108,7 @@ describe("an upstream with several servers", () => {
     expect(seen.slice(0, -1).every((status) => status === 502)).toBe(true);
     expect(seen.length).toBeGreaterThan(1);
     expect(seen.at(-1)).toBe(503);
-    expect(tallyOf(gateway).retries, "one for each request that was tried").toBeLessThan(seen.length);
+    expect(statsOf(gateway).retries, "one for each request that was tried").toBeLessThan(seen.length);
     await back(two);
     await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
   });
@@ -147,7 +147,7 @@ describe("a server that refuses connections", () => {
     await back(upstream);
     kept(upstream);
     await expect.poll(() => statusOf(gateway), { timeout: 10_000, interval: 20 }).toBe(200);
-    expect(tallyOf(gateway).unavailable).toBeGreaterThan(0);
+    expect(statsOf(gateway).unavailable).toBeGreaterThan(0);
     const told = gateway.lines.filter((line) => line["url"] === upstream.origin).map((line) => line["msg"]);
     expect(told, "said once, not for every request").toEqual([
       "upstream marked unhealthy (circuit open)",
@@ -253,7 +253,7 @@ describe("a stale connection", () => {
       expect(await statusOf(gateway, "/api/1")).toBe(200);
       expect(await statusOf(gateway, "/api/2", { method })).toBe(200);
       expect(upstream.heads).toEqual(["GET /1", `${method} /2`, `${method} /2`]);
-      expect(tallyOf(gateway)).toMatchObject({ complete: 2, retries: 1, unreachable: 0 });
+      expect(statsOf(gateway)).toMatchObject({ complete: 2, retries: 1, unreachable: 0 });
     },
   );
 
@@ -279,7 +279,7 @@ describe("a stale connection", () => {
     expect(await statusOf(gateway, "/api/1")).toBe(200);
     expect(await statusOf(gateway, "/api/2")).toBe(502);
     expect(upstream.connections()).toBe(2);
-    expect(tallyOf(gateway).retries).toBe(1);
+    expect(statsOf(gateway).retries).toBe(1);
   });
 
   test("a request that breaks a new connection is not retried", async () => {
@@ -299,7 +299,7 @@ describe("a stale connection", () => {
     ["one byte of a response", "H"],
     ["an interim response", "HTTP/1.1 103 Early Hints\r\n\r\n"],
     ["half a response head", "HTTP/1.1 200 OK\r\nContent-"],
-  ])("after %s nothing is sent again", async (_name, bytes) => {
+  ])("a request is not retried after %s was received", async (_name, bytes) => {
     const upstream = await startForgetful((socket) => {
       socket.write(bytes, () => setImmediate(() => socket.destroySoon()));
     });
@@ -318,11 +318,11 @@ describe("a stale connection", () => {
     browser.write(appRequest(gateway, "GET /api/2"));
     await eventually(() => second !== undefined, "the second request arrives");
     browser.destroy();
-    await eventually(() => tallyOf(gateway).browser_left === 1, "the browser has left");
+    await eventually(() => statsOf(gateway).browser_left === 1, "the browser has left");
     second!.destroy();
     expect(await statusOf(gateway, "/api/3")).toBe(200);
     expect(upstream.heads).toEqual(["GET /1", "GET /2", "GET /3"]);
-    expect(tallyOf(gateway).retries).toBe(0);
+    expect(statsOf(gateway).retries).toBe(0);
   });
 });
 
@@ -352,7 +352,7 @@ describe("more requests than maxConnections", () => {
     }
     expect(await Promise.all(responses)).toEqual([200, 200, 200, 200]);
     expect(upstream.arrived.slice(2).map(({ url }) => url)).toEqual(["/3", "/4"]);
-    expect(tallyOf(gateway)).toMatchObject({ complete: 4, unavailable: 1 });
+    expect(statsOf(gateway)).toMatchObject({ complete: 4, unavailable: 1 });
     expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
   });
 

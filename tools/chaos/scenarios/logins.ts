@@ -102,7 +102,7 @@ async function loginOverSession(fleet: Fleet, index: number): Promise<void> {
   await browser.login();
   const before = browser.cookies.get(SESSION_COOKIE);
   const next = await newUser(fleet, one);
-  // The same cookies, with another user at the provider.
+  // The second browser holds the first one's cookies and logs in as another user.
   for (const [name, value] of browser.cookies) next.browser.cookies.set(name, value);
   const callback = await next.browser.loginAtProvider();
   next.browser.useInstance(`http://127.0.0.1:${other.port}`);

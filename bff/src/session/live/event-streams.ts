@@ -66,7 +66,7 @@ export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTB
   return {
     open(owner, response) {
       if (isDraining) return void begin(response, RETRY_MS).end();
-      // Without a "close" event to come, the quota would never be released.
+      // A destroyed response emits no further `close` event, so its quota would never be released.
       if (response.destroyed) return;
       const release = quota.acquire(owner);
       const batch = batchAt(batches, opened++);
