@@ -184,8 +184,12 @@ describe("an invalid setting stops the start", () => {
   const start = (env: Record<string, string>, issuer = keycloak.issuer) => startGateway({ ...keycloak, issuer, env });
 
   it.each([
-    ["an id without a secret", { KEYCLOAK_ADMIN_CLIENT_ID: "sessionadmin" }, /belong together/],
-    ["the id of OIDC_CLIENT_ID", { ...ADMIN, KEYCLOAK_ADMIN_CLIENT_ID: "cloakroom-test" }, /another client/],
+    ["an id without a secret", { KEYCLOAK_ADMIN_CLIENT_ID: "sessionadmin" }, /must be set together/],
+    [
+      "the id of OIDC_CLIENT_ID",
+      { ...ADMIN, KEYCLOAK_ADMIN_CLIENT_ID: "cloakroom-test" },
+      /Register a separate client/,
+    ],
   ])("%s", async (_what, env, fault) => {
     await expect(start(env)).rejects.toThrow(fault);
   });
