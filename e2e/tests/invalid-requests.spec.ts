@@ -12,17 +12,17 @@ const logLinesOf = (output: string, event: string) =>
     .map((line) => JSON.parse(line) as { reason: string });
 
 const INVALID_CALLBACKS = [
-  { what: "without parameters", query: "", reason: "there is no state" },
-  { what: "without a code", query: "?state=x", reason: "there is neither code nor error" },
-  { what: "without a state", query: "?code=x", reason: "there is no state" },
+  { what: "without parameters", query: "", reason: "state is missing" },
+  { what: "without a code", query: "?state=x", reason: "code and error are missing" },
+  { what: "without a state", query: "?code=x", reason: "state is missing" },
   { what: "with two states", query: "?code=x&state=a&state=b", reason: "a parameter occurs twice" },
-  { what: "with an unknown state", query: "?code=x&state=y", reason: "not of a login that this browser has" },
+  { what: "with an unknown state", query: "?code=x&state=y", reason: "unknown state" },
   {
     what: "with an error and an unknown state",
     query: "?error=x&state=y",
-    reason: "not of a login that this browser",
+    reason: "unknown state",
   },
-  { what: "with a state of 8,000 characters", query: `?state=${"x".repeat(8_000)}&code=x`, reason: "not of a login" },
+  { what: "with a state of 8,000 characters", query: `?state=${"x".repeat(8_000)}&code=x`, reason: "unknown state" },
   {
     what: "with twenty parameters",
     query: `?${Array.from({ length: 20 }, (_, at) => `p${at}=x`).join("&")}`,
