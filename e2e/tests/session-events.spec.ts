@@ -97,14 +97,18 @@ test.describe("idle timeout", () => {
   test.beforeEach(({ system }) => system.gateway.restart({ SESSION_IDLE_SECONDS: "30" }));
   test.afterEach(({ system }) => system.gateway.restart({ SESSION_IDLE_SECONDS: "1800" }));
 
-  test("a warning before the idle timeout offers a button that extends the session", async ({ loggedInPage, user }) => {
-    test.setTimeout(120_000);
-    await loggedInPage.goto("/call");
-    const warning = loggedInPage.getByRole("region", { name: "Your session is about to end" });
-    // No assertion before the click: it would use up the few seconds that remain.
-    await warning.getByRole("button", { name: "Stay logged in" }).click({ timeout: 60_000 });
-    await expect(warning).toBeHidden();
-    await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
-    expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({ status: 200 });
-  });
+  test(
+    "a warning before the idle timeout offers a button that extends the session",
+    { tag: "@extended" },
+    async ({ loggedInPage, user }) => {
+      test.setTimeout(120_000);
+      await loggedInPage.goto("/call");
+      const warning = loggedInPage.getByRole("region", { name: "Your session is about to end" });
+      // No assertion before the click: it would use up the few seconds that remain.
+      await warning.getByRole("button", { name: "Stay logged in" }).click({ timeout: 60_000 });
+      await expect(warning).toBeHidden();
+      await expect(loggedInPage.getByRole("banner")).toContainText(user.name);
+      expect(await call(loggedInPage, "/api/protected?message=x")).toMatchObject({ status: 200 });
+    },
+  );
 });
