@@ -27,17 +27,20 @@ const at = (browser: TestBrowser, index: number): TestBrowser => {
 };
 const status = async (browser: TestBrowser) => (await browser.fetch("/api/x")).status;
 
+/** Few enough that a busy machine can prove the cache fresh (MAX_STALENESS_MS) for all of them. */
+const CALLS = 4;
+
 /** Repeats the calls until a series of them causes no read in Redis. */
 async function fromMemory(browser: TestBrowser): Promise<void> {
   const asked = async () => {
     const before = await reads();
-    for (let call = 0; call < 10; call++) expect(await status(browser)).toBe(200);
+    for (let call = 0; call < CALLS; call++) expect(await status(browser)).toBe(200);
     return (await reads()) - before;
   };
-  await expect.poll(asked, { timeout: 10_000, interval: 1 }).toBe(0);
+  await expect.poll(asked, { timeout: 30_000, interval: 1 }).toBe(0);
 }
 
-describe("session cache of two gateways", () => {
+describe("session cache of two gateways", { timeout: 120_000 }, () => {
   it("I2: requests are served from the cache, and no gateway accepts a session after its acknowledged logout", async () => {
     for (let round = 0; round < 5; round++) {
       const browser = system.browser();
