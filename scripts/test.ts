@@ -14,7 +14,6 @@ import {
   playwrightCount,
   readReport,
   sumOf,
-  vitestCount,
   type Count,
 } from "@cloakroom/testkit/counts.ts";
 import { ALL_PROGRAMS, programVariables, TEST_PROGRAMS, type ProgramName } from "@cloakroom/testkit/programs.ts";
@@ -84,22 +83,28 @@ async function main(name: string): Promise<void> {
     summary.push(`${step.name.padEnd(24)}${`${seconds} s`.padStart(6)}   ${countLine(count)}`);
   }
   const total = sumOf(counts);
+  const { failures = [] } = total;
+  if (failures.length > 0) console.log(`\n── failed tests\n\n${failures.join("\n\n")}`);
   console.log(`\n${summary.join("\n")}\n\n${countLine(total)}`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
 async function countChecks(): Promise<Count> {
   const results = await runChecks();
-  const passed = results.filter((result) => result.passed).length;
-  return { passed, failed: results.length - passed, skipped: 0 };
+  const failures = results.filter(({ passed }) => !passed).map(({ name }) => `check > ${name}`);
+  return { passed: results.length - failures.length, failed: failures.length, skipped: 0, failures };
 }
 
 function runVitest(env: NodeJS.ProcessEnv, projects: readonly string[]): Count {
-  const report = join(reports, "vitest.json");
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const report = join(reports, `vitest-${projects.join("-")}.json`);
+  const args = ["run", "--reporter=default", `--reporter=${join(ROOT, "testkit/src/vitest-count-reporter.ts")}`];
   const filters = projects.map((name) => `--project=${name}`);
-  const { status } = spawnSync(bin("vitest"), [...args, ...filters], { cwd: ROOT, env, stdio: "inherit" });
-  return vitestCount(report, status);
+  const { status } = spawnSync(bin("vitest"), [...args, ...filters], {
+    cwd: ROOT,
+    env: { ...env, [COUNT_FILE_VARIABLE]: report },
+    stdio: "inherit",
+  });
+  return countFrom(report, status);
 }
 
 function buildApp(env: NodeJS.ProcessEnv): Count {
@@ -126,5 +131,9 @@ function runScript(env: NodeJS.ProcessEnv, script: string): Count {
     stdio: "inherit",
     timeout: scriptTimeoutMs,
   });
+  return countFrom(report, status);
+}
+
+function countFrom(report: string, status: number | null): Count {
   return atLeastOneFailure(readReport<Count>(report) ?? NOTHING, status);
 }

@@ -1,7 +1,14 @@
-// Counts of passed, failed and skipped tests from the JSON reports of Vitest and Playwright.
+// Counts of passed, failed and skipped tests, with one entry per failure.
 import { readFileSync, writeFileSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
 
-export type Count = { passed: number; failed: number; skipped: number };
+export type Count = {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** One entry per failed test: file, title and the beginning of the error. */
+  failures?: readonly string[];
+};
 
 export const NOTHING: Count = { passed: 0, failed: 0, skipped: 0 };
 
@@ -10,10 +17,11 @@ export const COUNT_FILE_VARIABLE = "CLOAKROOM_TEST_COUNT_FILE";
 
 export function sumOf(counts: readonly Count[]): Count {
   return counts.reduce(
-    (sum, { passed, failed, skipped }) => ({
+    (sum, { passed, failed, skipped, failures = [] }) => ({
       passed: sum.passed + passed,
       failed: sum.failed + failed,
       skipped: sum.skipped + skipped,
+      failures: [...(sum.failures ?? []), ...failures],
     }),
     NOTHING,
   );
@@ -36,9 +44,14 @@ export function skippedOrFailed(): Count {
   return process.env["REQUIRE_KEYCLOAK"] === "1" ? { ...NOTHING, failed: 1 } : { ...NOTHING, skipped: 1 };
 }
 
+type PlaywrightTest = {
+  status: string;
+  annotations: { type: string; description?: string }[];
+  results?: { errors?: { message?: string }[] }[];
+};
 type PlaywrightSuite = {
   suites?: PlaywrightSuite[];
-  specs?: { title: string; tests: { status: string; annotations: { type: string; description?: string }[] }[] }[];
+  specs?: { title: string; file?: string; tests: PlaywrightTest[] }[];
 };
 type PlaywrightReport = PlaywrightSuite & {
   stats: { expected: number; unexpected: number; flaky: number; skipped: number };
@@ -46,8 +59,27 @@ type PlaywrightReport = PlaywrightSuite & {
 
 /** Flaky tests (passed on retry) count as failed. */
 export function playwrightCount(file: string, status: number | null): Count {
-  const { expected = 0, unexpected = 0, flaky = 0, skipped = 0 } = readReport<PlaywrightReport>(file)?.stats ?? {};
-  return atLeastOneFailure({ passed: expected, failed: unexpected + flaky, skipped }, status);
+  const report = readReport<PlaywrightReport>(file);
+  const { expected = 0, unexpected = 0, flaky = 0, skipped = 0 } = report?.stats ?? {};
+  const failures = report === undefined ? [] : playwrightFailures(report);
+  return atLeastOneFailure({ passed: expected, failed: unexpected + flaky, skipped, failures }, status);
+}
+
+function playwrightFailures({ suites = [], specs = [] }: PlaywrightSuite): string[] {
+  const own = specs.flatMap(({ title, file = "", tests }) =>
+    tests
+      .filter(({ status }) => status === "unexpected" || status === "flaky")
+      .map(({ results = [] }) => failureLine(file, title, results[0]?.errors?.[0]?.message)),
+  );
+  return [...own, ...suites.flatMap(playwrightFailures)];
+}
+
+const MAX_ERROR_CHARS = 1_000;
+
+/** @param error may contain escape sequences for colours */
+export function failureLine(file: string, title: string, error = "no message"): string {
+  const text = stripVTControlCharacters(error).slice(0, MAX_ERROR_CHARS);
+  return `${file} > ${title}\n    ${text.replaceAll("\n", "\n    ")}`;
 }
 
 /** @returns one line per skipped test: title and reason */
@@ -64,15 +96,6 @@ export function skippedTests(file: string): string[] {
   return report === undefined ? [] : linesOf(report);
 }
 
-export function vitestCount(file: string, status: number | null): Count {
-  const {
-    numPassedTests = 0,
-    numFailedTests = 0,
-    numPendingTests = 0,
-  } = readReport<Partial<Record<"numPassedTests" | "numFailedTests" | "numPendingTests", number>>>(file) ?? {};
-  return atLeastOneFailure({ passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests }, status);
-}
-
 /** @returns undefined if the file is missing or not JSON */
 export function readReport<T>(file: string): T | undefined {
   try {
@@ -84,5 +107,7 @@ export function readReport<T>(file: string): T | undefined {
 
 /** A runner that exits with an error and reports no failed test (a crash) counts as one failure. */
 export function atLeastOneFailure(count: Count, status: number | null): Count {
-  return status === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
+  if (status === 0 || count.failed > 0) return count;
+  const crash = `no test failed, but the runner exited with status ${status ?? "unknown"}: see its output`;
+  return { ...count, failed: 1, failures: [...(count.failures ?? []), crash] };
 }
