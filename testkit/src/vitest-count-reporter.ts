@@ -5,6 +5,8 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
 import { ROOT } from "./bin.ts";
 import { COUNT_FILE_VARIABLE, failureLine, type Count } from "./counts.ts";
 
+// Vitest loads a reporter by its default export.
+// oxlint-disable-next-line import/no-default-export
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], uncaught: readonly SerializedError[]): void {
     const file = process.env[COUNT_FILE_VARIABLE];

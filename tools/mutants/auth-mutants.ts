@@ -4,14 +4,14 @@ import type { Mutant } from "./mutants.ts";
 export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "logout: an online refresh token is revoked, which at Keycloak ends the user's other sessions",
-    file: "src/provider/provider.ts",
+    file: "src/provider/end-session.ts",
     find: "metadata.backchannel_logout_session_supported === true &&",
     replace: "metadata.backchannel_logout_session_supported === undefined &&",
     tests: ["test/auth/logout.integration.test.ts"],
   },
   {
     breaks: "logout: an offline refresh token is not revoked",
-    file: "src/provider/provider.ts",
+    file: "src/provider/end-session.ts",
     find: "!isOffline",
     replace: "isOffline !== undefined",
     tests: ["test/auth/logout.integration.test.ts"],
@@ -60,14 +60,14 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "refresh: the response may belong to another user",
-    file: "src/provider/provider.ts",
+    file: "src/provider/user-tokens.ts",
     find: "expectedSubject: subject",
     replace: "",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
     breaks: "a refresh token is sent to another issuer",
-    file: "src/provider/provider.ts",
+    file: "src/provider/user-tokens.ts",
     find: 'if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };',
     replace: "if (issuer === undefined) throw new TypeError();",
     tests: ["test/provider/hostile-provider.integration.test.ts"],

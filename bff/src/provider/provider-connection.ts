@@ -19,6 +19,8 @@ type Connection = {
   verify: VerifyToken;
 };
 
+export type ProviderConnection = ReturnType<typeof createProviderConnection>;
+
 const ANY_CLOCK_SECONDS = 10 * 365 * 86_400;
 
 const ISSUER_MISMATCH =
