@@ -4,29 +4,20 @@ import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "../lib/host.ts";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
 import { cleanText, readValueFile } from "./setting-text.ts";
+import {
+  keycloakAdmin,
+  providerConfig,
+  providerFaults,
+  type KeycloakAdminConfig,
+  type ProviderConfig,
+} from "./provider-settings.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
 
+export type { KeycloakAdminConfig, ProviderConfig } from "./provider-settings.ts";
 export type { TokenTarget, UpstreamConfig } from "./upstreams.ts";
-
-export type ProviderConfig = Readonly<{
-  issuer: string;
-  internalUrl: string | undefined;
-  clientId: string;
-  clientSecret: string;
-  scope: string;
-  resource: string | undefined;
-  idTokenAlg: string;
-  rolesClaim: string;
-  responseIssRequired: boolean;
-  timeoutMs: number;
-  /** Rate limit over all instances; 0: no limit. */
-  refreshesPerSecond: number;
-}>;
-
-export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: string }>;
 
 export type Config = Readonly<{
   production: boolean;
@@ -104,7 +95,7 @@ export function loadConfig(env: Environment = process.env): Config {
     ...unknown.faults,
     ...environmentFaults(env),
     ...crossFaults(values, env),
-    ...keycloakFaults(values, env),
+    ...providerFaults(values, (name) => isSet(env, name)),
   );
   const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
   if (
@@ -124,19 +115,11 @@ export function loadConfig(env: Environment = process.env): Config {
     insecureCookies: values.INSECURE_COOKIES === "loopback",
     listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
-    provider: {
+    provider: providerConfig(values, {
       issuer: OIDC_ISSUER,
-      internalUrl: values.OIDC_INTERNAL_URL,
       clientId: OIDC_CLIENT_ID,
       clientSecret: OIDC_CLIENT_SECRET,
-      scope: values.OIDC_SCOPE ?? "",
-      resource: values.OIDC_RESOURCE,
-      idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
-      rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
-      responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
-      timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
-      refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
-    },
+    }),
     keycloakAdmin: keycloakAdmin(values),
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
     accountUrl: values.ACCOUNT_URL,
@@ -178,29 +161,9 @@ function waitingLimits(values: Values): WaitingLimits {
   };
 }
 
-function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
-  const { KEYCLOAK_ADMIN_CLIENT_ID: clientId, KEYCLOAK_ADMIN_CLIENT_SECRET: clientSecret } = values;
-  return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
-}
-
 /** True for invalid values too, so that their own error is the only one reported. */
 function isSet(env: Environment, name: SettingName): boolean {
   return [env[name], env[`${name}_FILE`]].some((value) => value !== undefined && value !== "");
-}
-
-function keycloakFaults(values: Values, env: Environment): string[] {
-  const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
-  if (isSet(env, "KEYCLOAK_ADMIN_CLIENT_ID") !== isSet(env, "KEYCLOAK_ADMIN_CLIENT_SECRET"))
-    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET must be set together. Set both or neither."];
-  if (id === undefined) return [];
-  const faults: string[] = [];
-  if (id === values.OIDC_CLIENT_ID)
-    faults.push(
-      "KEYCLOAK_ADMIN_CLIENT_ID must differ from OIDC_CLIENT_ID, whose tokens are sent to upstreams. Register a separate client.",
-    );
-  if (realm !== undefined && !/\/realms\/[^/]+$/.test(realm))
-    faults.push("KEYCLOAK_ADMIN_CLIENT_ID needs an OIDC_ISSUER that is a realm of Keycloak (…/realms/name). Unset it.");
-  return faults;
 }
 
 function readSettings(env: Environment, faults: string[]): Values {

@@ -1,7 +1,18 @@
-// Zod schemas of setting values: parsing and validation.
+// The shape of a setting, and zod schemas of setting values: parsing and validation.
 import { BlockList } from "node:net";
 import { z } from "zod";
 import { parseRedisUrl } from "./redis-address.ts";
+
+export type Setting = {
+  schema: z.ZodType;
+  /** Default as written in the environment. */
+  default?: string;
+  required?: true;
+  /** Never printed; may also be set by NAME_FILE, the path of a file with the value. */
+  secret?: true;
+  /** One line, with unit and rule; shown in docs/reference/settings.md. */
+  meaning: string;
+};
 
 export const port = z
   .string()

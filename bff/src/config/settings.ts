@@ -2,18 +2,20 @@
 // generated from them (npm run docs:tables).
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/application-id.ts";
-import { port, wholeNumber, httpUrl, origin, issuer, masterKeys, cidrList, text, redisUrl } from "./setting-shapes.ts";
+import { PROVIDER_SETTINGS } from "./provider-settings.ts";
+import {
+  cidrList,
+  httpUrl,
+  masterKeys,
+  origin,
+  port,
+  redisUrl,
+  text,
+  wholeNumber,
+  type Setting,
+} from "./setting-shapes.ts";
 
-export type Setting = {
-  schema: z.ZodType;
-  /** Default as written in the environment. */
-  default?: string;
-  required?: true;
-  /** Never printed; may also be set by NAME_FILE, the path of a file with the value. */
-  secret?: true;
-  /** One line, with unit and rule; shown in docs/reference/settings.md. */
-  meaning: string;
-};
+export type { Setting } from "./setting-shapes.ts";
 
 export const SETTINGS = {
   PUBLIC_ORIGIN: {
@@ -40,69 +42,7 @@ export const SETTINGS = {
     meaning: "Address of the management listener (/livez, /readyz, /metrics)",
   },
   MANAGEMENT_PORT: { schema: port, default: "9000", meaning: "Port of the management listener" },
-  OIDC_ISSUER: {
-    schema: issuer,
-    required: true,
-    meaning: "Issuer URL of the provider, exactly as in its discovery document; http only if PUBLIC_ORIGIN is loopback",
-  },
-  OIDC_INTERNAL_URL: {
-    schema: httpUrl,
-    meaning: "Base URL under which the gateway reaches the provider, if it differs from the browsers' URL",
-  },
-  OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Client id at the provider" },
-  OIDC_CLIENT_SECRET: {
-    schema: z.string().min(16, "must have at least 16 characters"),
-    required: true,
-    secret: true,
-    meaning: "Client secret at the provider",
-  },
-  OIDC_SCOPE: {
-    schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
-    default: "openid profile email",
-    meaning: "Scopes requested at login, separated by spaces",
-  },
-  OIDC_RESOURCE: {
-    schema: httpUrl,
-    meaning: "Resource indicator (RFC 8707) sent with logins and refreshes, for providers that require one",
-  },
-  OIDC_ID_TOKEN_ALG: {
-    schema: z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"], {
-      error: "must be one asymmetric algorithm: RS256, PS256, ES256, EdDSA or their longer forms",
-    }),
-    default: "RS256",
-    meaning: "Accepted signature algorithm of ID tokens and logout tokens",
-  },
-  OIDC_RESPONSE_ISS: {
-    schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
-    default: "required",
-    meaning:
-      "Whether authorization responses must contain `iss` (RFC 9207); `optional` only for a provider that does not support it",
-  },
-  OIDC_ROLES_CLAIM: {
-    schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects"),
-    default: "roles",
-    meaning: "ID token claim with the user's roles; dots separate nested claims, e.g. `realm_access.roles`",
-  },
-  OIDC_TIMEOUT_SECONDS: {
-    schema: wholeNumber(1, 60),
-    default: "10",
-    meaning: "Time-out of a request to the provider, in seconds",
-  },
-  REFRESH_RATE_PER_SECOND: {
-    schema: wholeNumber(0, 10_000),
-    default: "100",
-    meaning: "At most this many token refreshes per second, over all instances of the application; 0: no limit",
-  },
-  KEYCLOAK_ADMIN_CLIENT_ID: {
-    schema: text,
-    meaning:
-      'Separate Keycloak client whose service account may end sessions, so that "log out everywhere" also ends the sessions at Keycloak',
-  },
-  KEYCLOAK_ADMIN_CLIENT_SECRET: {
-    schema: z.string().min(16, "must have at least 16 characters"),
-    secret: true,
-    meaning: "Secret of that client",
-  },
+  ...PROVIDER_SETTINGS,
   ACCOUNT_URL: {
     schema: httpUrl,
     meaning:

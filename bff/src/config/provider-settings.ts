@@ -1,0 +1,126 @@
+// Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
+import { z } from "zod";
+import { httpUrl, issuer, text, wholeNumber, type Setting } from "./setting-shapes.ts";
+
+export const PROVIDER_SETTINGS = {
+  OIDC_ISSUER: {
+    schema: issuer,
+    required: true,
+    meaning: "Issuer URL of the provider, exactly as in its discovery document; http only if PUBLIC_ORIGIN is loopback",
+  },
+  OIDC_INTERNAL_URL: {
+    schema: httpUrl,
+    meaning: "Base URL under which the gateway reaches the provider, if it differs from the browsers' URL",
+  },
+  OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Client id at the provider" },
+  OIDC_CLIENT_SECRET: {
+    schema: z.string().min(16, "must have at least 16 characters"),
+    required: true,
+    secret: true,
+    meaning: "Client secret at the provider",
+  },
+  OIDC_SCOPE: {
+    schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
+    default: "openid profile email",
+    meaning: "Scopes requested at login, separated by spaces",
+  },
+  OIDC_RESOURCE: {
+    schema: httpUrl,
+    meaning: "Resource indicator (RFC 8707) sent with logins and refreshes, for providers that require one",
+  },
+  OIDC_ID_TOKEN_ALG: {
+    schema: z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"], {
+      error: "must be one asymmetric algorithm: RS256, PS256, ES256, EdDSA or their longer forms",
+    }),
+    default: "RS256",
+    meaning: "Accepted signature algorithm of ID tokens and logout tokens",
+  },
+  OIDC_RESPONSE_ISS: {
+    schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
+    default: "required",
+    meaning:
+      "Whether authorization responses must contain `iss` (RFC 9207); `optional` only for a provider that does not support it",
+  },
+  OIDC_ROLES_CLAIM: {
+    schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects"),
+    default: "roles",
+    meaning: "ID token claim with the user's roles; dots separate nested claims, e.g. `realm_access.roles`",
+  },
+  OIDC_TIMEOUT_SECONDS: {
+    schema: wholeNumber(1, 60),
+    default: "10",
+    meaning: "Time-out of a request to the provider, in seconds",
+  },
+  REFRESH_RATE_PER_SECOND: {
+    schema: wholeNumber(0, 10_000),
+    default: "100",
+    meaning: "At most this many token refreshes per second, over all instances of the application; 0: no limit",
+  },
+  KEYCLOAK_ADMIN_CLIENT_ID: {
+    schema: text,
+    meaning:
+      'Separate Keycloak client whose service account may end sessions, so that "log out everywhere" also ends the sessions at Keycloak',
+  },
+  KEYCLOAK_ADMIN_CLIENT_SECRET: {
+    schema: z.string().min(16, "must have at least 16 characters"),
+    secret: true,
+    meaning: "Secret of that client",
+  },
+} as const satisfies Record<string, Setting>;
+
+type ProviderSettingName = keyof typeof PROVIDER_SETTINGS;
+type Values = { [N in ProviderSettingName]?: z.output<(typeof PROVIDER_SETTINGS)[N]["schema"]> };
+
+export type ProviderConfig = Readonly<{
+  issuer: string;
+  internalUrl: string | undefined;
+  clientId: string;
+  clientSecret: string;
+  scope: string;
+  resource: string | undefined;
+  idTokenAlg: string;
+  rolesClaim: string;
+  responseIssRequired: boolean;
+  timeoutMs: number;
+  /** Rate limit over all instances; 0: no limit. */
+  refreshesPerSecond: number;
+}>;
+
+export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: string }>;
+
+type Required = Pick<ProviderConfig, "issuer" | "clientId" | "clientSecret">;
+
+export function providerConfig(values: Values, required: Required): ProviderConfig {
+  return {
+    ...required,
+    internalUrl: values.OIDC_INTERNAL_URL,
+    scope: values.OIDC_SCOPE ?? "",
+    resource: values.OIDC_RESOURCE,
+    idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
+    rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
+    responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
+    timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
+    refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
+  };
+}
+
+export function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: clientId, KEYCLOAK_ADMIN_CLIENT_SECRET: clientSecret } = values;
+  return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
+}
+
+/** @param isSet true for invalid values too, so that their own error is the only one reported */
+export function providerFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+  const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
+  if (isSet("KEYCLOAK_ADMIN_CLIENT_ID") !== isSet("KEYCLOAK_ADMIN_CLIENT_SECRET"))
+    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET must be set together. Set both or neither."];
+  if (id === undefined) return [];
+  const faults: string[] = [];
+  if (id === values.OIDC_CLIENT_ID)
+    faults.push(
+      "KEYCLOAK_ADMIN_CLIENT_ID must differ from OIDC_CLIENT_ID, whose tokens are sent to upstreams. Register a separate client.",
+    );
+  if (realm !== undefined && !/\/realms\/[^/]+$/.test(realm))
+    faults.push("KEYCLOAK_ADMIN_CLIENT_ID needs an OIDC_ISSUER that is a realm of Keycloak (…/realms/name). Unset it.");
+  return faults;
+}
