@@ -5,6 +5,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
 
+import { createAuthorizationRequestLog, type AuthorizationRequestLog } from "./authorization-requests.ts";
+
 type Claims = Record<string, unknown>;
 type Header = { alg: string; kid?: string; typ?: string } & Record<string, unknown>;
 
@@ -18,6 +20,14 @@ export type Lies = {
   foreignKey?: boolean;
   /** Changes the query of the authorization response. */
   authorizationResponse?: (honest: Claims) => Claims;
+  /** Changes the signed authorization response (JARM): its claims, its header, the token, the redirect's query. */
+  signedResponse?: {
+    claims?: (honest: Claims) => Claims;
+    header?: (honest: Header) => Header;
+    jwt?: (honest: string) => string;
+    foreignKey?: boolean;
+    query?: (honest: Claims) => Claims;
+  };
   metadata?: (honest: Claims) => Claims;
   token?: (honest: Claims) => Claims;
   /** Changes the published keys. */
@@ -35,7 +45,9 @@ export type HostileProvider = {
   clientId: string;
   clientSecret: string;
   lies: Lies;
-  counts: { authorize: number; token: number; jwks: number; trap: number };
+  counts: { authorize: number; token: number; jwks: number; trap: number; par: number };
+  /** Authorization requests so far. `/pushed` is served always, and advertised only if `lies.metadata` says so. */
+  requests: AuthorizationRequestLog;
   /** Body and Authorization header of the last token request. */
   lastTokenRequest(): { body: URLSearchParams; authorization: string | undefined };
   logoutToken(claims?: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
@@ -45,26 +57,38 @@ export type HostileProvider = {
   stop(): Promise<void>;
 };
 
-type Key = { privateKey: CryptoKey; publicKey: CryptoKey; kid: string };
-const newKey = async (kid: string): Promise<Key> => ({
-  ...(await generateKeyPair("RS256", { extractable: true })),
+type Key = { privateKey: CryptoKey; publicKey: CryptoKey; kid: string; alg: string };
+const newKey = async (kid: string, alg: string): Promise<Key> => ({
+  ...(await generateKeyPair(alg, { extractable: true })),
   kid,
+  alg,
+});
+const publicJwk = async ({ publicKey, kid, alg }: Key): Promise<JWK> => ({
+  ...(await exportJWK(publicKey)),
+  ...{ kid, alg, use: "sig" },
 });
 
 type Options = {
   /** Path prefix of the issuer, like a realm of Keycloak. */
   path?: string;
+  /** Signature algorithm. */
+  alg?: string;
   /** Handles requests to other paths of the same origin. */
   beside?: (request: IncomingMessage, response: ServerResponse) => void;
 };
 
-export async function startHostileProvider({ path = "", beside }: Options = {}): Promise<HostileProvider> {
+export async function startHostileProvider({
+  path = "",
+  alg = "RS256",
+  beside,
+}: Options = {}): Promise<HostileProvider> {
   let generation = 1;
-  let key = await newKey("key-1");
-  const foreign = await newKey("foreign");
-  const es256 = { ...(await generateKeyPair("ES256", { extractable: true })), kid: "es256" };
+  let key = await newKey("key-1", alg);
+  const foreign = await newKey("foreign", alg);
+  const other = alg === "RS256" ? await newKey("es256", "ES256") : await newKey("rs256", "RS256");
   const requests = new Map<string, URLSearchParams>();
-  const counts = { authorize: 0, token: 0, jwks: 0, trap: 0 };
+  const counts = { authorize: 0, token: 0, jwks: 0, trap: 0, par: 0 };
+  const log = createAuthorizationRequestLog();
   let last: { body: URLSearchParams; authorization: string | undefined } = {
     body: new URLSearchParams(),
     authorization: undefined,
@@ -79,10 +103,11 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
     clientSecret: "a-client-secret-for-tests",
     lies: {},
     counts,
+    requests: log,
     lastTokenRequest: () => last,
-    es256,
+    es256: other,
     rotate: async () => {
-      key = await newKey(`key-${++generation}`);
+      key = await newKey(`key-${++generation}`, alg);
     },
     async logoutToken(claims = {}, header = {}, signer = key.privateKey) {
       const now = Math.floor(Date.now() / 1000);
@@ -96,7 +121,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
         events: { "http://schemas.openid.net/event/backchannel-logout": {} },
         ignored_claim: "ignored",
       };
-      return sign({ ...honest, ...claims }, { alg: "RS256", kid: key.kid, typ: "logout+jwt", ...header }, signer);
+      return sign({ ...honest, ...claims }, { alg: key.alg, kid: key.kid, typ: "logout+jwt", ...header }, signer);
     },
     async stop() {
       server.closeAllConnections();
@@ -112,28 +137,34 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
     const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
     if (provider.lies.raw?.(pathname, res) === true) return;
     if (pathname === "/.well-known/openid-configuration")
-      return void json(apply(provider.lies.metadata, metadata(issuer)));
+      return void json(apply(provider.lies.metadata, metadata(issuer, alg)));
     if (pathname === "/jwks") {
       counts.jwks += 1;
-      const published = { ...(await exportJWK(key.publicKey)), kid: key.kid, alg: "RS256", use: "sig" };
-      const other = { ...(await exportJWK(es256.publicKey)), kid: es256.kid, alg: "ES256", use: "sig" };
-      return void json({ keys: provider.lies.jwks?.([published]) ?? [published, other] });
+      const published = await publicJwk(key);
+      return void json({ keys: provider.lies.jwks?.([published]) ?? [published, await publicJwk(other)] });
+    }
+    if (pathname === "/pushed") {
+      counts.par += 1;
+      const pushed = { parameters: await formOf(req), authorization: req.headers.authorization };
+      res.statusCode = 201;
+      return void json({ request_uri: log.push(pushed), expires_in: 60 });
     }
     if (pathname === "/authorize") {
       counts.authorize += 1;
       const code = crypto.randomUUID();
-      requests.set(code, url.searchParams);
-      const honest = { code, state: url.searchParams.get("state"), iss: issuer };
+      const parameters = log.resolve(url.searchParams);
+      requests.set(code, parameters);
+      const honest = { code, state: parameters.get("state"), iss: issuer };
+      const response = withoutUndefined(apply(provider.lies.authorizationResponse, honest));
+      const isSigned = parameters.get("response_mode")?.endsWith("jwt") === true;
       const query = new URLSearchParams(
-        withoutUndefined(apply(provider.lies.authorizationResponse, honest)) as Record<string, string>,
+        (isSigned ? await signedResponse(response) : response) as Record<string, string>,
       );
-      return void res.writeHead(303, { location: `${url.searchParams.get("redirect_uri")}?${query.toString()}` }).end();
+      return void res.writeHead(303, { location: `${parameters.get("redirect_uri")}?${query.toString()}` }).end();
     }
     if (pathname === "/token") {
       counts.token += 1;
-      const chunks: Buffer[] = [];
-      for await (const chunk of req) chunks.push(chunk as Buffer);
-      last = { body: new URLSearchParams(Buffer.concat(chunks).toString()), authorization: req.headers.authorization };
+      last = { body: await formOf(req), authorization: req.headers.authorization };
       if (last.body.get("grant_type") === "client_credentials") {
         const { status, error } = provider.lies.clientToken ?? { status: 200 };
         res.statusCode = status;
@@ -145,6 +176,21 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
     if (beside !== undefined) return beside(req, res);
     counts.trap += 1;
     res.writeHead(404).end();
+  }
+
+  /** JARM §2.3.1. */
+  async function signedResponse(response: Claims): Promise<Claims> {
+    const lies = provider.lies.signedResponse ?? {};
+    const exp = Math.floor(Date.now() / 1000) + 300;
+    const claims = apply(lies.claims, { ...response, iss: issuer, aud: "cloakroom-test", exp });
+    const header = apply(lies.header, { alg: key.alg, kid: key.kid } as Header);
+    const jwt = await sign(claims, header, signerOf(header, lies.foreignKey));
+    return apply(lies.query, { response: lies.jwt?.(jwt) ?? jwt });
+  }
+
+  function signerOf(header: Header, isForeign: boolean | undefined): CryptoKey {
+    if (isForeign === true) return foreign.privateKey;
+    return header.alg === other.alg ? other.privateKey : key.privateKey;
   }
 
   async function tokens(body: URLSearchParams): Promise<Claims> {
@@ -164,10 +210,8 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
       at_hash: createHash("sha256").update(accessToken).digest().subarray(0, 16).toString("base64url"),
       ...(request?.has("nonce") === true ? { nonce: request.get("nonce") } : {}),
     };
-    const header = apply(provider.lies.header, { alg: "RS256", kid: key.kid } as Header) as Header;
-    const own = header.alg === "ES256" ? es256.privateKey : key.privateKey;
-    const signer = provider.lies.foreignKey === true ? foreign.privateKey : own;
-    const idToken = await sign(apply(provider.lies.claims, honest), header, signer);
+    const header = apply(provider.lies.header, { alg: key.alg, kid: key.kid } as Header);
+    const idToken = await sign(apply(provider.lies.claims, honest), header, signerOf(header, provider.lies.foreignKey));
     return {
       access_token: accessToken,
       refresh_token: `refresh-${crypto.randomUUID()}`,
@@ -178,7 +222,7 @@ export async function startHostileProvider({ path = "", beside }: Options = {}):
   }
 }
 
-function metadata(issuer: string): Claims {
+function metadata(issuer: string, alg: string): Claims {
   return {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
@@ -186,15 +230,21 @@ function metadata(issuer: string): Claims {
     jwks_uri: `${issuer}/jwks`,
     response_types_supported: ["code"],
     subject_types_supported: ["public"],
-    id_token_signing_alg_values_supported: ["RS256"],
+    id_token_signing_alg_values_supported: [alg],
     authorization_response_iss_parameter_supported: true,
   };
 }
 
 async function sign(claims: Claims, header: Header, key: CryptoKey): Promise<string> {
   const payload = withoutUndefined(claims);
-  if (!/^(RS|ES)/.test(header.alg)) return `${encode(header)}.${encode(payload)}.`;
+  if (!/^(RS|PS|ES|Ed)/.test(header.alg)) return `${encode(header)}.${encode(payload)}.`;
   return new SignJWT(payload).setProtectedHeader(header).sign(key);
+}
+
+async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return new URLSearchParams(Buffer.concat(chunks).toString());
 }
 
 /** Inverts bits of the signature (XOR 0x5A), like the OpenID conformance suite. */

@@ -1,5 +1,6 @@
 // All mutants.
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
+import { AUTHORIZATION_MUTANTS } from "./authorization-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { CONFIG_MUTANTS } from "./config-mutants.ts";
@@ -21,6 +22,7 @@ import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
 export const ALL_MUTANTS: readonly Mutant[] = [
   ...MUTANTS,
   ...AUTH_MUTANTS,
+  ...AUTHORIZATION_MUTANTS,
   ...PROVIDER_MUTANTS,
   ...PROXY_MUTANTS,
   ...HEADER_MUTANTS,

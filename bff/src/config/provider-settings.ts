@@ -41,6 +41,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Whether authorization responses must contain `iss` (RFC 9207); `optional` only for a provider that does not support it",
   },
+  OIDC_PAR: {
+    schema: z.enum(["auto", "required", "off"], { error: "must be auto, required or off" }),
+    default: "auto",
+    meaning:
+      "Pushed authorization requests (RFC 9126). `auto`: used where the provider advertises them, otherwise a plain request; `required`: logins fail without them; `off`: never used",
+  },
   OIDC_ROLES_CLAIM: {
     schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects"),
     default: "roles",
@@ -79,6 +85,8 @@ export type ProviderConfig = Readonly<{
   scope: string;
   resource: string | undefined;
   idTokenAlg: string;
+  /** Pushed authorization requests (RFC 9126). */
+  par: "auto" | "required" | "off";
   rolesClaim: string;
   responseIssRequired: boolean;
   timeoutMs: number;
@@ -97,6 +105,7 @@ export function providerConfig(values: Values, required: Required): ProviderConf
     scope: values.OIDC_SCOPE ?? "",
     resource: values.OIDC_RESOURCE,
     idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
+    par: values.OIDC_PAR ?? "auto",
     rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
     responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,

@@ -38,7 +38,7 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
 /** After the first accepted login request, an outage of the provider fails logins and refreshes, not requests. */
 async function providerResult(provider: Provider): Promise<CheckResult> {
   const fault = await provider.check();
-  return fault === undefined ? degraded(await provider.outage()) : failed(fault);
+  return fault === undefined ? degraded((await provider.outage()) ?? provider.registrationAlarm()) : failed(fault);
 }
 
 function unreachableStore(error: unknown): string {

@@ -1,10 +1,10 @@
-// Authorization requests (OIDC Core 1.0 §3.1.2.1), pushed where the provider supports it (RFC 9126).
+// Authorization requests (OIDC Core 1.0 §3.1.2.1), pushed by pushed-request.ts where the provider allows it.
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
-import { GatewayError } from "../errors.ts";
+import type { Log } from "../logging/log.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
-import { throwUnavailable } from "./provider-errors.ts";
+import { createPushedRequests } from "./pushed-request.ts";
 
 export type AuthorizationRequest = {
   state: string;
@@ -19,20 +19,20 @@ export type AuthorizationRequests = {
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   /** Sends one request that is not used. @throws GatewayError provider_unavailable with the setting and the cure */
   checkRegistration(): Promise<unknown>;
+  /** @returns one sentence with the cure while the provider refuses pushed requests of this client */
+  registrationAlarm(): string | undefined;
 };
-
-/** The URL is sent in a `Location` header; nginx accepts a response head of 4 kB by default. */
-const MAX_PUSHED_URL_CHARS = 3_000;
 
 /** Cool-down between failed checks of the registration: each is an error in the provider's event log. */
 const REGISTRATION_COOL_DOWN_MS = 5_000;
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "scope">;
+  config: Pick<ProviderConfig, "scope" | "par">;
   connect: ProviderConnection;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
+  log: Pick<Log, "warn">;
 };
 
 export function createAuthorizationRequests({
@@ -40,7 +40,9 @@ export function createAuthorizationRequests({
   connect,
   redirectUri,
   resource,
+  log,
 }: Dependencies): AuthorizationRequests {
+  const pushed = createPushedRequests({ config, log });
   const authorizationUrl: AuthorizationRequests["authorizationUrl"] = async ({ state, nonce, codeVerifier, extra }) => {
     const { configuration } = await connect();
     const parameters = {
@@ -55,13 +57,7 @@ export function createAuthorizationRequests({
       code_challenge_method: "S256",
     };
     // RFC 9126: the browser cannot change a pushed request.
-    if (configuration.serverMetadata().pushed_authorization_request_endpoint === undefined)
-      return oidc.buildAuthorizationUrl(configuration, parameters);
-    const url = await oidc.buildAuthorizationUrlWithPAR(configuration, parameters).catch(throwUnavailable);
-    if (url.href.length <= MAX_PUSHED_URL_CHARS) return url;
-    throw new GatewayError("provider_unavailable", {
-      reason: `the provider's pushed authorization response has a request_uri of ${url.href.length} characters`,
-    });
+    return (await pushed.push(configuration, parameters)) ?? oidc.buildAuthorizationUrl(configuration, parameters);
   };
   // Finds a wrong secret or redirect URI at the start instead of at the first login. The pushed request is not used and
   // expires. Without pushed authorization requests this only builds a URL.
@@ -76,5 +72,5 @@ export function createAuthorizationRequests({
     REGISTRATION_COOL_DOWN_MS,
   );
 
-  return { authorizationUrl, checkRegistration };
+  return { authorizationUrl, checkRegistration, registrationAlarm: pushed.alarm };
 }

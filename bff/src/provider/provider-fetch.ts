@@ -2,7 +2,7 @@
 // response.
 import { Agent, Client, Pool, fetch as undiciFetch } from "undici";
 import { shaped } from "../lib/undici-client-shape.ts";
-import { checkedTokenResponse, MAX_RESPONSE_BYTES, readBody } from "./provider-response.ts";
+import { checkedPushedResponse, checkedTokenResponse, MAX_RESPONSE_BYTES, readBody } from "./provider-response.ts";
 
 export type ProviderFetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -48,7 +48,7 @@ export function createProviderFetch(config: { issuer: string; internalUrl: strin
     };
     const response = await undiciFetch(target, options as Parameters<typeof undiciFetch>[1]);
     try {
-      return await boundedResponse(response as unknown as Response, isTokenRequest(init));
+      return await boundedResponse(response as unknown as Response, kindOf(init));
     } catch (error) {
       isTooLarge.abort();
       throw error;
@@ -56,17 +56,25 @@ export function createProviderFetch(config: { issuer: string; internalUrl: strin
   };
 }
 
-function isTokenRequest({ body }: RequestInit): boolean {
-  return body instanceof URLSearchParams && body.has("grant_type");
+type RequestKind = "token" | "push" | "other";
+
+function kindOf({ body }: RequestInit): RequestKind {
+  if (!(body instanceof URLSearchParams)) return "other";
+  if (body.has("grant_type")) return "token";
+  return body.has("response_type") || body.has("request") ? "push" : "other";
 }
 
 /** Reads the whole body into memory. @throws OversizedResponseError | UnusableTokensError */
-async function boundedResponse(response: Response, isTokenResponse: boolean): Promise<Response> {
+async function boundedResponse(response: Response, kind: RequestKind): Promise<Response> {
   const { status, headers } = response;
   const body = await readBody(response.body as unknown as AsyncIterable<Uint8Array> | null);
   if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers: [...headers] });
-  const checked = isTokenResponse && status === 200 ? checkedTokenResponse(body) : body;
-  return new Response(new Uint8Array(checked), { status, headers: [...headers] });
+  if (kind === "token" && status === 200)
+    return new Response(new Uint8Array(checkedTokenResponse(body)), { status, headers: [...headers] });
+  // RFC 9126 §2.2 requires 201; some providers send 200.
+  if (kind === "push" && (status === 200 || status === 201))
+    return new Response(new Uint8Array(checkedPushedResponse(body)), { status: 201, headers: [...headers] });
+  return new Response(new Uint8Array(body), { status, headers: [...headers] });
 }
 
 const NEVER_SENT = new Set([

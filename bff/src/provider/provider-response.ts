@@ -59,8 +59,8 @@ function isWireLimit(error: unknown): boolean {
  * @throws UnusableTokensError for tokens that are not bearer tokens or cannot be stored and sent
  */
 export function checkedTokenResponse(body: Buffer): Buffer {
-  const response = objectFrom(body);
-  if (response === undefined || typeof response["access_token"] !== "string") return body;
+  const response = tokenMembers(body);
+  if (typeof response["access_token"] !== "string") return body;
   const refreshToken = response["refresh_token"];
   const problem = tokenError(response, response["access_token"]);
   if (problem !== undefined)
@@ -73,12 +73,29 @@ export function checkedTokenResponse(body: Buffer): Buffer {
   return Buffer.from(JSON.stringify(response));
 }
 
-function objectFrom(body: Buffer): Record<string, unknown> | undefined {
+/** Not used by the gateway: the browser is redirected at once. openid-client requires the member. */
+const PUSHED_SECONDS = 60;
+
+/**
+ * Normalizes the body of a successful response to a pushed authorization request (RFC 9126 §2.2) for openid-client:
+ * `expires_in` may be missing. A body of another shape is returned unchanged, and openid-client rejects it.
+ */
+export function checkedPushedResponse(body: Buffer): Buffer {
+  const requestUri = membersOf(body)?.["request_uri"];
+  if (typeof requestUri !== "string") return body;
+  return Buffer.from(JSON.stringify({ request_uri: requestUri, expires_in: PUSHED_SECONDS }));
+}
+
+function tokenMembers(body: Buffer): Record<string, unknown> {
+  const members = Object.entries(membersOf(body) ?? {});
+  return Object.fromEntries(members.filter(([name, value]) => value !== null && READ_MEMBERS.has(name)));
+}
+
+function membersOf(body: Buffer): Record<string, unknown> | undefined {
   try {
     const parsed: unknown = JSON.parse(new TextDecoder().decode(body));
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
-    const present = Object.entries(parsed).filter(([name, value]) => value !== null && READ_MEMBERS.has(name));
-    return Object.fromEntries(present);
+    return parsed as Record<string, unknown>;
   } catch {
     return undefined;
   }

@@ -10,7 +10,7 @@ import { createProviderConnection } from "./provider-connection.ts";
 import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts";
 import { createUserTokens, type UserTokens } from "./user-tokens.ts";
 
-export type Provider = Pick<AuthorizationRequests, "authorizationUrl"> &
+export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registrationAlarm"> &
   UserTokens &
   ProviderTokens &
   EndSession & {
@@ -40,9 +40,9 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
   const clock = createClockSkew();
   const resource = config.resource === undefined ? {} : { resource: config.resource };
   const shared = { config, connect, clock, resource, redirectUri: publicOrigin + CALLBACK_PATH };
-  const { authorizationUrl, checkRegistration } = createAuthorizationRequests(shared);
+  const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
-    authorizationUrl,
+    ...requests,
     ...createUserTokens(shared),
     ...createProviderTokens({ connect, defaultTarget: resource }),
     ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + postLogoutPath }),

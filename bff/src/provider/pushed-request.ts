@@ -1,0 +1,131 @@
+// Pushed authorization requests (RFC 9126): when they are used, and the fallback to a plain authorization request.
+import * as oidc from "openid-client";
+import type { ProviderConfig } from "../config/config.ts";
+import { GatewayError } from "../errors.ts";
+import type { Log } from "../logging/log.ts";
+import { settingError, throwUnavailable, wordOf } from "./provider-errors.ts";
+
+/** After a refusal, plain requests are sent for this long before the next push. */
+export const FALLBACK_MS = 300_000;
+
+/** The URL is sent in a `Location` header; nginx accepts a response head of 4 kB by default. */
+const MAX_PUSHED_URL_CHARS = 3_000;
+
+export type Parameters = Readonly<Record<string, string>>;
+
+export type PushedRequests = {
+  /**
+   * @returns the authorization URL with the `request_uri`; undefined if a plain request is to be sent
+   * @throws GatewayError provider_unavailable
+   */
+  push(configuration: oidc.Configuration, parameters: Parameters): Promise<URL | undefined>;
+  /** @returns one sentence with the cure while the refusal may mean that no login works */
+  alarm(): string | undefined;
+};
+
+type Dependencies = { config: Pick<ProviderConfig, "par">; log: Pick<Log, "warn">; nowMs?: () => number };
+
+export function createPushedRequests({ config, log, nowMs = () => performance.now() }: Dependencies): PushedRequests {
+  let refusal: { untilMs: number; reason: string; mayConcernLogins: boolean } | undefined;
+  /** One line per series of refusals. */
+  const refuse = (error: unknown): undefined => {
+    const reason = refusalOf(error);
+    if (refusal === undefined)
+      log.warn(
+        "pushed authorization request refused, plain requests are sent: allow pushed requests for OIDC_CLIENT_ID at the provider, or set OIDC_PAR=off",
+        { reason },
+      );
+    refusal = { untilMs: nowMs() + FALLBACK_MS, reason, mayConcernLogins: codeOf(error) === "unauthorized_client" };
+    return undefined;
+  };
+  return {
+    async push(configuration, parameters) {
+      const metadata = configuration.serverMetadata();
+      const isRequired = config.par === "required" || metadata.require_pushed_authorization_requests === true;
+      if (!usesPush(config.par, metadata)) return undefined;
+      if (!isRequired && refusal !== undefined && nowMs() < refusal.untilMs) return undefined;
+      try {
+        const url = await oidc.buildAuthorizationUrlWithPAR(configuration, parameters);
+        refusal = undefined;
+        return boundedUrl(url);
+      } catch (error) {
+        if (error instanceof GatewayError) throw error;
+        if (!isPushRefused(error)) throwUnavailable(error);
+        if (!isRequired) return refuse(error);
+        throw new GatewayError("provider_unavailable", { cause: error, reason: requiredText(error) });
+      }
+    },
+    alarm: () => (refusal?.mayConcernLogins === true ? unauthorizedText(refusal.reason) : undefined),
+  };
+}
+
+/** @throws GatewayError provider_unavailable if OIDC_PAR contradicts the provider's metadata */
+function usesPush(par: ProviderConfig["par"], metadata: oidc.ServerMetadata): boolean {
+  const isOffered = metadata.pushed_authorization_request_endpoint !== undefined;
+  if (par === "off" && metadata.require_pushed_authorization_requests === true)
+    throw new GatewayError("provider_unavailable", {
+      reason: "OIDC_PAR is off, but the provider requires pushed authorization requests (RFC 9126). Set it to auto",
+    });
+  if (par === "required" && !isOffered)
+    throw new GatewayError("provider_unavailable", {
+      reason:
+        "OIDC_PAR is required, but the provider has no pushed_authorization_request_endpoint. Switch pushed authorization requests on there, or set it to auto",
+    });
+  return par !== "off" && isOffered;
+}
+
+/** The endpoint does not exist or is closed to this client, whatever the body says. */
+const CLOSED_STATUSES: ReadonlySet<unknown> = new Set([403, 404, 405, 410, 501]);
+/** RFC 9126 §2.3 defines no code for a client that may not push. */
+const ABOUT_PUSH = /\b(push(ed)?|PAR)\b/i;
+
+/**
+ * Whether the provider refuses the push itself, so that a plain request can succeed. Errors about a setting, about the
+ * parameters, rate limits (429) and outages are none: a link to /bff/login must not switch pushed requests off.
+ */
+export function isPushRefused(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === "unauthorized_client" || code === "request_uri_not_supported") return true;
+  if (settingError(error) !== undefined) return false;
+  if (CLOSED_STATUSES.has(statusOf(error))) return true;
+  return (
+    error instanceof oidc.ResponseBodyError &&
+    code === "invalid_request" &&
+    ABOUT_PUSH.test(error.error_description ?? "")
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof oidc.ResponseBodyError ? error.error : undefined;
+}
+
+/** openid-client sets the unexpected response as the cause. */
+function statusOf(error: unknown): unknown {
+  if (error instanceof oidc.ResponseBodyError) return error.status;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
+}
+
+function refusalOf(error: unknown): string {
+  const code = codeOf(error);
+  return code === undefined ? `status ${String(statusOf(error))}` : wordOf(code);
+}
+
+function unauthorizedText(reason: string): string {
+  return `the provider refuses pushed authorization requests of OIDC_CLIENT_ID (${reason}). Allow the authorization code flow there (Keycloak: Standard flow); if only pushed requests are not allowed, set OIDC_PAR=off`;
+}
+
+function requiredText(error: unknown): string {
+  return (
+    settingError(error) ??
+    `pushed authorization requests are required, but the provider refuses them (${refusalOf(error)}). Allow them for the client of OIDC_CLIENT_ID there`
+  );
+}
+
+/** @throws GatewayError provider_unavailable */
+function boundedUrl(url: URL): URL {
+  if (url.href.length <= MAX_PUSHED_URL_CHARS) return url;
+  throw new GatewayError("provider_unavailable", {
+    reason: `the provider's pushed authorization response has a request_uri of ${url.href.length} characters`,
+  });
+}
