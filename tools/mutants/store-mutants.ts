@@ -7,6 +7,13 @@ const address = ["test/store/redis-address.test.ts"];
 
 export const STORE_MUTANTS: readonly Mutant[] = [
   {
+    breaks: "store: the second error of a TLS socket is an uncaught exception",
+    file: "src/store/redis/redis-socket-errors.ts",
+    find: 'socket.on("error", () => undefined);',
+    replace: "",
+    tests: ["test/store/redis-socket-errors.test.ts"],
+  },
+  {
     breaks: "store: Cluster nodes are reached by resolved addresses that their certificates do not contain",
     file: "src/store/redis/redis-connection.ts",
     find: "dnsLookup: (host, done) => done(null, host),",

@@ -5,6 +5,7 @@ import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { parseRedisUrl, type RedisAddress } from "../../config/redis-address.ts";
 import { diagnoseRedis, type AccessOptions } from "./redis-diagnosis.ts";
 import { redisErrorCode, type RedisConnectionError } from "./redis-errors.ts";
+import { keepSocketErrorListeners } from "./redis-socket-errors.ts";
 import type { RedisAccess } from "../../config/redis-access.ts";
 import { checkServerIdentity } from "./server-identity.ts";
 
@@ -13,6 +14,8 @@ export type RedisClient = Redis | Cluster;
 export type ConnectionOptions = { url: string; timeoutMs: number; access?: RedisAccess | undefined };
 
 const CONNECT_TIMEOUT_MS = 2_000;
+
+keepSocketErrorListeners();
 
 /**
  * A timed-out command may still run later, and a resent one may run twice. So no command is queued, resent or retried, and
