@@ -7,6 +7,7 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "j
 
 import { createAuthorizationRequestLog, type AuthorizationRequestLog } from "./authorization-requests.ts";
 
+type MaybeAsync<T> = T | Promise<T>;
 type Claims = Record<string, unknown>;
 type Header = { alg: string; kid?: string; typ?: string } & Record<string, unknown>;
 
@@ -36,6 +37,15 @@ export type Lies = {
   clientToken?: { status: number; error: string };
   /** Sends the response itself. @returns false to let the provider respond */
   raw?: (pathname: string, response: ServerResponse) => boolean;
+  /**
+   * Changes the userinfo claims. Claims are sent as JSON, a text as a JWT; undefined: `raw` has already responded.
+   * The endpoint is published with the option `userinfo` only.
+   */
+  userinfo?: (
+    honest: Claims,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => MaybeAsync<Claims | string | undefined>;
   /** Rotates the keys right before signing. */
   rotateBeforeSigning?: boolean;
 };
@@ -45,11 +55,13 @@ export type HostileProvider = {
   clientId: string;
   clientSecret: string;
   lies: Lies;
-  counts: { authorize: number; token: number; jwks: number; trap: number; par: number };
   /** Authorization requests so far. `/pushed` is served always, and advertised only if `lies.metadata` says so. */
   requests: AuthorizationRequestLog;
+  counts: { authorize: number; token: number; jwks: number; userinfo: number; trap: number; par: number };
   /** Body and Authorization header of the last token request. */
   lastTokenRequest(): { body: URLSearchParams; authorization: string | undefined };
+  /** Signs with the published key; `undefined` removes a claim. */
+  sign(claims: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
   logoutToken(claims?: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
   rotate(): Promise<void>;
   /** A further published key with an algorithm that the gateway rejects. */
@@ -73,6 +85,8 @@ type Options = {
   path?: string;
   /** Signature algorithm. */
   alg?: string;
+  /** Publishes a userinfo endpoint. */
+  userinfo?: boolean;
   /** Handles requests to other paths of the same origin. */
   beside?: (request: IncomingMessage, response: ServerResponse) => void;
 };
@@ -80,6 +94,7 @@ type Options = {
 export async function startHostileProvider({
   path = "",
   alg = "RS256",
+  userinfo = false,
   beside,
 }: Options = {}): Promise<HostileProvider> {
   let generation = 1;
@@ -87,8 +102,8 @@ export async function startHostileProvider({
   const foreign = await newKey("foreign", alg);
   const other = alg === "RS256" ? await newKey("es256", "ES256") : await newKey("rs256", "RS256");
   const requests = new Map<string, URLSearchParams>();
-  const counts = { authorize: 0, token: 0, jwks: 0, trap: 0, par: 0 };
   const log = createAuthorizationRequestLog();
+  const counts = { authorize: 0, token: 0, jwks: 0, userinfo: 0, trap: 0, par: 0 };
   let last: { body: URLSearchParams; authorization: string | undefined } = {
     body: new URLSearchParams(),
     authorization: undefined,
@@ -109,6 +124,7 @@ export async function startHostileProvider({
     rotate: async () => {
       key = await newKey(`key-${++generation}`, alg);
     },
+    sign: (claims, header = {}, signer = key.privateKey) => sign(claims, { alg, kid: key.kid, ...header }, signer),
     async logoutToken(claims = {}, header = {}, signer = key.privateKey) {
       const now = Math.floor(Date.now() / 1000);
       const honest = {
@@ -137,7 +153,12 @@ export async function startHostileProvider({
     const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
     if (provider.lies.raw?.(pathname, res) === true) return;
     if (pathname === "/.well-known/openid-configuration")
-      return void json(apply(provider.lies.metadata, metadata(issuer, alg)));
+      return void json(
+        apply(provider.lies.metadata, {
+          ...metadata(issuer, alg),
+          ...(userinfo ? { userinfo_endpoint: `${issuer}/userinfo` } : {}),
+        }),
+      );
     if (pathname === "/jwks") {
       counts.jwks += 1;
       const published = await publicJwk(key);
@@ -172,6 +193,13 @@ export async function startHostileProvider({
         return void json(error === undefined ? withoutUndefined(apply(provider.lies.token, token)) : { error });
       }
       return void json(withoutUndefined(apply(provider.lies.token, await tokens(last.body))));
+    }
+    if (pathname === "/userinfo") {
+      counts.userinfo += 1;
+      const claims = (await provider.lies.userinfo?.({ sub: "alice" }, req, res)) ?? { sub: "alice" };
+      if (res.writableEnded || res.destroyed) return;
+      if (typeof claims === "string") return void res.setHeader("content-type", "application/jwt").end(claims);
+      return void json(claims);
     }
     if (beside !== undefined) return beside(req, res);
     counts.trap += 1;

@@ -2,6 +2,7 @@
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { AUTHORIZATION_MUTANTS } from "./authorization-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
+import { CLAIM_MUTANTS } from "./claim-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
@@ -24,6 +25,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...AUTH_MUTANTS,
   ...AUTHORIZATION_MUTANTS,
   ...PROVIDER_MUTANTS,
+  ...CLAIM_MUTANTS,
   ...PROXY_MUTANTS,
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,

@@ -89,8 +89,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a refreshed ID token may have a second audience",
     file: "src/provider/id-token.ts",
-    find: "if (audiences.some((audience) => audience !== rules.clientId))",
-    replace: "if (audiences.some((audience) => audience !== rules.clientId) && rules.expectedSubject === undefined)",
+    find: "if (other !== undefined)",
+    replace: "if (other !== undefined && rules.expectedSubject === undefined)",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {

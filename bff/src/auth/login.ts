@@ -26,7 +26,7 @@ import { sessionFromClaims } from "./session-from-claims.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
-  config: Pick<ProviderConfig, "issuer" | "rolesClaim" | "responseIssRequired">;
+  config: Pick<ProviderConfig, "issuer" | "rolePaths" | "responseIssRequired">;
   /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;
   /** Called at each login with the lifetime that the provider allows. */
@@ -145,7 +145,7 @@ async function completeLogin(
     throw new GatewayError("step_up_failed", { reason: "acr of the ID token is not in acr_values" });
   const nowMs = store.nowMs();
   const session = sessionFromClaims(claims, {
-    rolesClaim: dependencies.config.rolesClaim,
+    rolePaths: dependencies.config.rolePaths,
     nowMs,
     userAgent: ctx.get("user-agent"),
   });

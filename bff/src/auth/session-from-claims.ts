@@ -1,5 +1,6 @@
 // Builds the session record from the claims of the ID token.
 import { randomBytes } from "node:crypto";
+import { stringsAt, type ClaimPath } from "../lib/claim-path.ts";
 import type { Session } from "../session/session.ts";
 import { deviceName } from "./device-name.ts";
 import type { IdTokenClaims } from "../provider/id-token.ts";
@@ -25,6 +26,9 @@ const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
   "typ",
   "events",
   "cnf",
+  // Aggregated and distributed claims (OIDC Core 1.0 §5.6.2) are not read. Their sources may contain an access token (I1).
+  "_claim_names",
+  "_claim_sources",
   // Prototype pollution in a page that copies the claims by assignment.
   "__proto__",
 ]);
@@ -32,15 +36,14 @@ const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
 /** More deeply nested claims are dropped: JSON.stringify would overflow the stack. */
 const MAX_DEPTH = 16;
 
-/** @param options `rolesClaim`: path of a claim with dots between names, such as Keycloak's `realm_access.roles` */
 export function sessionFromClaims(
   claims: IdTokenClaims,
-  { rolesClaim, nowMs, userAgent = "" }: { rolesClaim: string; nowMs: number; userAgent?: string },
+  { rolePaths, nowMs, userAgent = "" }: { rolePaths: readonly ClaimPath[]; nowMs: number; userAgent?: string },
 ): Session {
   const user = Object.fromEntries(
     Object.entries(claims).filter(([name, value]) => !PROTOCOL_CLAIMS.has(name) && isWithin(value, MAX_DEPTH)),
   );
-  const roles = rolesOf(claims, rolesClaim);
+  const roles = stringsAt(claims, rolePaths);
   const device = deviceName(userAgent);
   const { iss, sub, iat, sid, acr, auth_time: authTime } = claims as Record<string, unknown> & IdTokenClaims;
   return {
@@ -61,16 +64,6 @@ export function sessionFromClaims(
 function isWithin(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((each) => isWithin(each, levels - 1));
-}
-
-function rolesOf(claims: object, rolesClaim: string): string[] {
-  let value: unknown = claims;
-  for (const name of rolesClaim.split("."))
-    value =
-      typeof value === "object" && value !== null && Object.hasOwn(value, name)
-        ? (value as Record<string, unknown>)[name]
-        : undefined;
-  return Array.isArray(value) ? value.filter((role): role is string => typeof role === "string") : [];
 }
 
 /** Seconds since the epoch that a Date can represent. */

@@ -1,6 +1,7 @@
 // Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
 import { z } from "zod";
-import { httpUrl, issuer, text, wholeNumber, type Setting } from "./setting-shapes.ts";
+import type { ClaimPath } from "../lib/claim-path.ts";
+import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
 
 export const PROVIDER_SETTINGS = {
   OIDC_ISSUER: {
@@ -48,9 +49,15 @@ export const PROVIDER_SETTINGS = {
       "Pushed authorization requests (RFC 9126). `auto`: used where the provider advertises them, otherwise a plain request; `required`: logins fail without them; `off`: never used",
   },
   OIDC_ROLES_CLAIM: {
-    schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "must be a claim name; dots reach into objects"),
+    schema: claimPaths,
     default: "roles",
-    meaning: "ID token claim with the user's roles; dots separate nested claims, e.g. `realm_access.roles`",
+    meaning:
+      'Claims with the user\'s roles: names such as `realm_access.roles` (an exact claim name goes first, then dots reach into objects), JSON Pointers, or a JSON array of names such as `["resource_access","my.client","roles"]`; several separated by blanks, their roles are merged',
+  },
+  OIDC_AUDIENCES: {
+    schema: wordList,
+    meaning:
+      "Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is refused",
   },
   OIDC_TIMEOUT_SECONDS: {
     schema: wholeNumber(1, 60),
@@ -87,7 +94,10 @@ export type ProviderConfig = Readonly<{
   idTokenAlg: string;
   /** Pushed authorization requests (RFC 9126). */
   par: "auto" | "required" | "off";
-  rolesClaim: string;
+  /** Claims with roles. */
+  rolePaths: readonly ClaimPath[];
+  /** Trusted audiences of ID tokens beside the client id. */
+  audiences: readonly string[];
   responseIssRequired: boolean;
   timeoutMs: number;
   /** Rate limit over all instances; 0: no limit. */
@@ -106,7 +116,8 @@ export function providerConfig(values: Values, required: Required): ProviderConf
     resource: values.OIDC_RESOURCE,
     idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
     par: values.OIDC_PAR ?? "auto",
-    rolesClaim: values.OIDC_ROLES_CLAIM ?? "",
+    rolePaths: values.OIDC_ROLES_CLAIM ?? [],
+    audiences: values.OIDC_AUDIENCES ?? [],
     responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
     refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,

@@ -1,6 +1,7 @@
 // The shape of a setting, and zod schemas of setting values: parsing and validation.
 import { BlockList } from "node:net";
 import { z } from "zod";
+import { parseClaimPaths } from "../lib/claim-path.ts";
 import { parseRedisUrl } from "./redis-address.ts";
 
 export type Setting = {
@@ -76,4 +77,17 @@ export const redisUrl = z.string().transform((value, ctx) => {
   const parsed = parseRedisUrl(value);
   if (parsed.kind === "refused") ctx.addIssue(parsed.rule);
   return value;
+});
+
+/** Words separated by blanks or commas. */
+export const wordList = z
+  .string()
+  .transform((value) => value.split(/[\s,]+/).filter((word) => word !== ""))
+  .refine((words) => words.length > 0, "must not be empty");
+
+export const claimPaths = z.string().transform((value, ctx) => {
+  const parsed = parseClaimPaths(value);
+  if ("paths" in parsed) return parsed.paths;
+  ctx.addIssue(parsed.fault);
+  return [];
 });

@@ -10,6 +10,8 @@ export type IdTokenClaims = JWTPayload & { iss: string; sub: string; iat: number
 export type IdTokenRules = {
   issuer: string;
   clientId: string;
+  /** OIDC_AUDIENCES. */
+  audiences: readonly string[];
   alg: string;
   accessToken: string;
   /** At a refresh: subject of the session. */
@@ -58,13 +60,24 @@ export function isTransient({ cause }: GatewayError): boolean {
 function claimError(claims: JWTPayload, rules: IdTokenRules): string | undefined {
   const { sub, aud, azp, at_hash: atHash } = claims as Record<string, unknown>;
   if (typeof sub !== "string" || sub === "" || sub.length > 255) return "sub is missing, empty or too long";
-  const audiences = Array.isArray(aud) ? aud : [aud];
-  if (audiences.some((audience) => audience !== rules.clientId)) return "aud contains an unknown audience";
+  const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
+  const other = audiences.find((audience) => audience !== rules.clientId && !isTrusted(audience, rules));
+  if (other !== undefined) return `aud names ${nameOf(other)}, which is not in OIDC_AUDIENCES`;
+  if (azp === undefined && audiences.length > 1) return "aud names several audiences, and azp is missing";
   if (azp !== undefined && azp !== rules.clientId) return "azp is another client";
   if (atHash !== undefined && atHash !== leftHash(rules.accessToken, rules.alg))
     return "at_hash does not match the access token";
   if (rules.expectedSubject !== undefined && sub !== rules.expectedSubject) return "sub is another user";
   return undefined;
+}
+
+/** OIDC Core 1.0 §3.1.3.7 item 3: an audience that the client does not trust. */
+function isTrusted(audience: unknown, { audiences }: IdTokenRules): boolean {
+  return typeof audience === "string" && audiences.includes(audience);
+}
+
+function nameOf(audience: unknown): string {
+  return typeof audience === "string" && /^[\w.:/@-]{1,128}$/.test(audience) ? audience : "an audience";
 }
 
 /** at_hash: the left half of the hash with the algorithm of `alg` (OIDC Core 1.0 §3.1.3.6). */

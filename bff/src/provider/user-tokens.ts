@@ -46,6 +46,7 @@ export function createUserTokens({ config, connect, clock, redirectUri, resource
   const rules = (accessToken: string): IdTokenRules => ({
     issuer: config.issuer,
     clientId: config.clientId,
+    audiences: config.audiences,
     alg: config.idTokenAlg,
     accessToken,
     nowSeconds: Math.floor(Date.now() / 1000),

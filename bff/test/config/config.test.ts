@@ -52,6 +52,9 @@ describe("the configuration", () => {
 
   it.each<[string, Record<string, string | undefined>, RegExp]>([
     ["a session limit that is not a number", { SESSIONS_PER_USER: "-1" }, /SESSIONS_PER_USER must be a whole number/],
+    ["an empty name in a claim path", { OIDC_ROLES_CLAIM: "a..b" }, /OIDC_ROLES_CLAIM must be claim names .* empty\./],
+    ["a claim path that is invalid JSON", { OIDC_ROLES_CLAIM: '["a"' }, /OIDC_ROLES_CLAIM .* not valid JSON\./],
+    ["audiences without a word", { OIDC_AUDIENCES: " , " }, /OIDC_AUDIENCES must not be empty/],
     ["an origin with a path", { PUBLIC_ORIGIN: "https://app.example/x" }, /PUBLIC_ORIGIN must be an origin/],
     ["an origin with a final slash", { PUBLIC_ORIGIN: "https://app.example/" }, /PUBLIC_ORIGIN/],
     ["a public origin without TLS", { PUBLIC_ORIGIN: "http://app.example" }, /PUBLIC_ORIGIN must be https/],

@@ -96,7 +96,7 @@ describe("a misspelt setting stops the start with the closest name", () => {
   });
 
   test("the demo launcher passes a misspelt setting to the gateway, which reports it", () => {
-    expect(pickGatewaySettings({ SESSION_IDLE_SECOND: "5", OIDC_AUDIENCE: "other", PATH: "/bin" })).toEqual({
+    expect(pickGatewaySettings({ SESSION_IDLE_SECOND: "5", OIDC_COLOR: "other", PATH: "/bin" })).toEqual({
       SESSION_IDLE_SECOND: "5",
     });
   });

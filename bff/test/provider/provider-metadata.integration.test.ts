@@ -251,7 +251,7 @@ describe("claims of an ID token", () => {
 
   it("are dropped from the session if serializing them would overflow the stack", () => {
     const claims = { iss: "i", sub: "s", iat: 1, nested: JSON.parse(deep(50_000)) as unknown, flat: [[["x"]]] };
-    const session = sessionFromClaims(claims, { rolesClaim: "roles", nowMs: 0 });
+    const session = sessionFromClaims(claims, { rolePaths: [], nowMs: 0 });
     expect(session.user).toEqual({ sub: "s", flat: [[["x"]]], roles: [] });
     expect(() => JSON.stringify(session)).not.toThrow();
   });
