@@ -4,6 +4,7 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { goals } from "./goals.ts";
 import type { Results } from "./results.ts";
+import type { ScalingRow } from "./scaling.ts";
 import type { Transfer } from "./memory.ts";
 import type { Row } from "./rounds.ts";
 import { median, ratios, spread } from "./statistics.ts";
@@ -115,13 +116,16 @@ function scalingLines({ scaling }: Results): string[] {
   if (scaling === undefined) return [];
   const { one, two, shareOfCore } = scaling;
   const cores = (row: { cores: number[] }): string => row.cores.map((share) => share.toFixed(2)).join(" + ");
+  const perCpuSecond = (row: ScalingRow): string =>
+    (row.requestsPerSecond / row.cores.reduce((sum, share) => sum + share, 0)).toFixed(0);
   return [
     "### Two workers",
     "",
     `Load generator, API and Redis leave too little of ${availableParallelism()} cores for a second worker. Therefore each worker ` +
       `is stopped and continued every 20 ms so that it gets about ${shareOfCore} of a core: one worker serves ` +
       `${one.requestsPerSecond.toFixed(0)} requests/s with ${cores(one)} cores, two serve ${two.requestsPerSecond.toFixed(0)} with ${cores(two)}: ` +
-      `${(two.requestsPerSecond / one.requestsPerSecond).toFixed(2)} times as many.`,
+      `${(two.requestsPerSecond / one.requestsPerSecond).toFixed(2)} times as many. Requests per CPU second: ` +
+      `${perCpuSecond(one)} with one worker, ${perCpuSecond(two)} with two.`,
     "",
   ];
 }
