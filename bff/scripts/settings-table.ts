@@ -16,7 +16,12 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...(["OIDC_RESOURCE", "OIDC_ID_TOKEN_ALG", "OIDC_RESPONSE_ISS", "OIDC_ROLES_CLAIM"] as const),
       ...(["OIDC_PAR"] as const),
       "OIDC_AUDIENCES",
-      ...(["OIDC_TIMEOUT_SECONDS", "REFRESH_RATE_PER_SECOND", "POST_LOGOUT_PATH"] as const),
+      ...([
+        "OIDC_ACCESS_TOKEN_SECONDS",
+        "OIDC_TIMEOUT_SECONDS",
+        "REFRESH_RATE_PER_SECOND",
+        "POST_LOGOUT_PATH",
+      ] as const),
       ...(["KEYCLOAK_ADMIN_CLIENT_ID", "KEYCLOAK_ADMIN_CLIENT_SECRET"] as const),
     ],
   },

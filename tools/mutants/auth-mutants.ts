@@ -96,7 +96,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "the callback accepts an authorization response without iss (RFC 9207)",
     file: "src/auth/login.ts",
-    find: "query.iss === null ? config.responseIssRequired : query.iss !== config.issuer",
+    find: "query.iss === null ? issRequired : query.iss !== config.issuer",
     replace: "query.iss !== null && query.iss !== config.issuer",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },

@@ -26,7 +26,7 @@ import { sessionFromClaims } from "./session-from-claims.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
-  config: Pick<ProviderConfig, "issuer" | "rolePaths" | "responseIssRequired">;
+  config: Pick<ProviderConfig, "issuer" | "rolePaths">;
   /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;
   /** Called at each login with the lifetime that the provider allows. */
@@ -73,7 +73,7 @@ export function login({ publicOrigin, provider, attempts, store, log }: LoginDep
  * @throws GatewayError login_failed | step_up_failed | provider_unavailable | store_unavailable
  */
 export function callback(dependencies: LoginDependencies) {
-  const { publicOrigin, config, attempts, store, log } = dependencies;
+  const { publicOrigin, config, provider, attempts, store, log } = dependencies;
   const finish = async (ctx: Context): Promise<void> => {
     const requestId = ctx.state["requestId"] as string;
     const query = parseCallback(ctx.querystring);
@@ -94,6 +94,8 @@ export function callback(dependencies: LoginDependencies) {
     }
     const { attempt } = resumed;
     ctx.state["returnPath"] = attempt.returnPath;
+    // Before the attempt is marked as used: during an outage the same callback can be repeated (I5).
+    const issRequired = await provider.requiresResponseIss();
     // A code is spent once: after a repeated callback (reload, back button) the provider would revoke the tokens of the
     // first one. The cookie is kept until it expires, so that a repetition is recognized. The nonce identifies the
     // attempt in every spelling of its state.
@@ -102,7 +104,7 @@ export function callback(dependencies: LoginDependencies) {
       return seeOther(ctx, publicOrigin + attempt.returnPath);
     }
     // Mix-up attack (RFC 9207 §2.4): checked before any other parameter is used.
-    if (query.iss === null ? config.responseIssRequired : query.iss !== config.issuer)
+    if (query.iss === null ? issRequired : query.iss !== config.issuer)
       throw loginFailed("iss is missing or names another provider (see OIDC_RESPONSE_ISS)");
     if (query.error !== undefined) {
       log.debug("login callback with an error of the provider", { requestId, reason: query.error });

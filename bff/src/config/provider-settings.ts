@@ -37,10 +37,10 @@ export const PROVIDER_SETTINGS = {
     meaning: "Accepted signature algorithm of ID tokens and logout tokens",
   },
   OIDC_RESPONSE_ISS: {
-    schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
-    default: "required",
+    schema: z.enum(["auto", "required", "optional"], { error: "must be auto, required or optional" }),
+    default: "auto",
     meaning:
-      "Whether authorization responses must contain `iss` (RFC 9207); `optional` only for a provider that does not support it",
+      "Whether authorization responses must contain `iss` (RFC 9207); `auto`: if the discovery document says that the provider sends it. A present `iss` is always compared",
   },
   OIDC_PAR: {
     schema: z.enum(["auto", "required", "off"], { error: "must be auto, required or off" }),
@@ -58,6 +58,12 @@ export const PROVIDER_SETTINGS = {
     schema: wordList,
     meaning:
       "Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is refused",
+  },
+  OIDC_ACCESS_TOKEN_SECONDS: {
+    schema: wholeNumber(10, 86_400),
+    default: "3600",
+    meaning:
+      "Assumed lifetime of an access token, in seconds, if the token response has no `expires_in` and the token no `exp`",
   },
   OIDC_TIMEOUT_SECONDS: {
     schema: wholeNumber(1, 60),
@@ -98,7 +104,10 @@ export type ProviderConfig = Readonly<{
   rolePaths: readonly ClaimPath[];
   /** Trusted audiences of ID tokens beside the client id. */
   audiences: readonly string[];
-  responseIssRequired: boolean;
+  /** RFC 9207; `auto`: required if the metadata says so. */
+  responseIss: "auto" | "required" | "optional";
+  /** Lifetime of an access token that states none. */
+  assumedLifetimeSeconds: number;
   timeoutMs: number;
   /** Rate limit over all instances; 0: no limit. */
   refreshesPerSecond: number;
@@ -118,7 +127,8 @@ export function providerConfig(values: Values, required: Required): ProviderConf
     par: values.OIDC_PAR ?? "auto",
     rolePaths: values.OIDC_ROLES_CLAIM ?? [],
     audiences: values.OIDC_AUDIENCES ?? [],
-    responseIssRequired: values.OIDC_RESPONSE_ISS !== "optional",
+    responseIss: values.OIDC_RESPONSE_ISS ?? "auto",
+    assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
     refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
   };

@@ -51,8 +51,13 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
     // openid-client ignores a trailing slash here, but `iss` of tokens is compared exactly.
     if (discovered.issuer !== config.issuer)
       throw new GatewayError("provider_unavailable", { reason: ISSUER_MISMATCH });
-    const { metadata, ignored } = checkedMetadata(discovered, config.issuer);
+    const { metadata: checked, ignored } = checkedMetadata(discovered, config.issuer);
     if (ignored.length > 0) onIgnored(ignored);
+    // OIDC_RESPONSE_ISS=optional: otherwise openid-client requires the `iss` that the metadata announces (RFC 9207).
+    const metadata =
+      config.responseIss === "optional"
+        ? { ...checked, authorization_response_iss_parameter_supported: false }
+        : checked;
     const configured = (tolerance: object): oidc.Configuration => {
       // Pinned: otherwise the provider's metadata would select the accepted algorithms (algorithm confusion).
       const rules = { id_token_signed_response_alg: config.idTokenAlg, ...tolerance };
@@ -94,6 +99,8 @@ function discoveryError(error: unknown, issuer: string): string {
   if (refused !== undefined) return `OIDC_ISSUER names no usable provider: ${refused.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return ISSUER_MISMATCH;
+  if (code === "OAUTH_INVALID_RESPONSE")
+    return "OIDC_ISSUER names a provider whose discovery document has no issuer. Correct the provider's metadata";
   const unsent = neverSentCode(error);
   if (unsent !== undefined)
     return `OIDC_ISSUER cannot be reached at ${new URL(issuer).host} (${unsent}). Start the provider or correct the setting`;

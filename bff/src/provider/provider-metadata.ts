@@ -11,6 +11,7 @@ const OPTIONAL_URLS = [
   "userinfo_endpoint",
 ] as const;
 const LISTS = ["grant_types_supported", "token_endpoint_auth_methods_supported"] as const;
+const BOOLEANS = ["authorization_response_iss_parameter_supported", "backchannel_logout_session_supported"] as const;
 const MAX_URL_CHARS = 2_048;
 
 /**
@@ -34,6 +35,7 @@ export function checkedMetadata(
   };
   for (const name of OPTIONAL_URLS) if (!isSafeUrl(checked[name], schemes)) ignore(name);
   for (const name of LISTS) if (!Array.isArray(checked[name])) ignore(name);
+  for (const name of BOOLEANS) if (typeof checked[name] !== "boolean") ignore(name);
   return { metadata: checked as oidc.ServerMetadata, ignored };
 }
 

@@ -1,4 +1,5 @@
 // Limits on the provider's responses, and validation of token responses. provider-fetch.ts applies them to every response.
+import { isSenderConstrained, MAX_LIFETIME_SECONDS } from "./access-token.ts";
 
 /**
  * Discovery documents, key sets and token responses have a few to a few hundred kilobytes, and all of them are held in
@@ -54,13 +55,17 @@ function isWireLimit(error: unknown): boolean {
 }
 
 /**
- * Normalizes the body of a successful token response (RFC 6749 §5.1) for openid-client: null members are removed, lifetimes
- * are numbers or absent. A body of another shape is returned unchanged, and openid-client rejects it.
+ * Normalizes the body of a successful token response (RFC 6749 §5.1) for openid-client: optional members that are null,
+ * empty or of another type are removed, lifetimes are numbers or absent. A body of another shape is returned unchanged, and
+ * openid-client rejects it.
  * @throws UnusableTokensError for tokens that are not bearer tokens or cannot be stored and sent
  */
 export function checkedTokenResponse(body: Buffer): Buffer {
   const response = tokenMembers(body);
   if (typeof response["access_token"] !== "string") return body;
+  const scope = scopeFrom(response["scope"]);
+  if (scope === undefined) delete response["scope"];
+  else response["scope"] = scope;
   const refreshToken = response["refresh_token"];
   const problem = tokenError(response, response["access_token"]);
   if (problem !== undefined)
@@ -88,7 +93,8 @@ export function checkedPushedResponse(body: Buffer): Buffer {
 
 function tokenMembers(body: Buffer): Record<string, unknown> {
   const members = Object.entries(membersOf(body) ?? {});
-  return Object.fromEntries(members.filter(([name, value]) => value !== null && READ_MEMBERS.has(name)));
+  const isAbsent = (name: string, value: unknown) => value === null || (value === "" && OPTIONAL_TOKENS.has(name));
+  return Object.fromEntries(members.filter(([name, value]) => READ_MEMBERS.has(name) && !isAbsent(name, value)));
 }
 
 function membersOf(body: Buffer): Record<string, unknown> | undefined {
@@ -100,6 +106,9 @@ function membersOf(body: Buffer): Record<string, unknown> | undefined {
     return undefined;
   }
 }
+
+/** Some providers send an empty string in place of a token that they do not issue. */
+const OPTIONAL_TOKENS: ReadonlySet<string> = new Set(["refresh_token", "id_token"]);
 
 /** Other members are dropped: deeply nested extensions, `__proto__`. */
 const READ_MEMBERS: ReadonlySet<string> = new Set([
@@ -133,29 +142,16 @@ function tokenError(response: Record<string, unknown>, accessToken: string): str
   return undefined;
 }
 
+/** @returns undefined for a value of another type, which states nothing. Some providers send a list. */
+function scopeFrom(scope: unknown): string | undefined {
+  if (Array.isArray(scope) && scope.every((each) => typeof each === "string")) return scope.join(" ");
+  return typeof scope === "string" ? scope : undefined;
+}
+
 /** RFC 6749 appendix A.12: printable ASCII, so that it can be sent in a header. */
 function isStorable(token: unknown): boolean {
   return typeof token === "string" && token.length <= MAX_TOKEN_CHARS && /^[\x20-\x7e]+$/.test(token);
 }
-
-/**
- * Whether a JWT access token has a `cnf` claim (RFC 7800 §3), such as DPoP's `jkt` or mutual TLS's `x5t#S256`. The signature
- * is not verified here; the API does that.
- */
-function isSenderConstrained(accessToken: string): boolean {
-  const [, payload, signature] = accessToken.split(".", 3);
-  if (payload === undefined || signature === undefined) return false;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
-    const cnf = (claims as { cnf?: unknown } | null)?.cnf;
-    return typeof cnf === "object" && cnf !== null && Object.keys(cnf).length > 0;
-  } catch {
-    return false;
-  }
-}
-
-/** One year: longer than any session, and safe from overflow in the store. */
-const MAX_LIFETIME_SECONDS = 365 * 86_400;
 
 /** @returns undefined for a negative, infinite or non-numeric value. Some providers send a string of digits. */
 function secondsFrom(value: unknown): number | undefined {

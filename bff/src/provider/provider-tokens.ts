@@ -5,6 +5,8 @@ import { GatewayError } from "../errors.ts";
 import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { TokenTarget } from "../config/upstreams.ts";
+import type { ProviderConfig } from "../config/config.ts";
+import { ownLifetime } from "./access-token.ts";
 import { isProviderResponse, meaningOf, throwUnavailable, wordOf } from "./provider-errors.ts";
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -14,6 +16,7 @@ type Dependencies = {
   connect: () => Promise<{ configuration: oidc.Configuration }>;
   /** Target of requests that name none: `resource` of the configuration. */
   defaultTarget: TokenTarget;
+  lifetimes: LifetimeConfig;
 };
 
 export type ProviderTokens = {
@@ -23,7 +26,7 @@ export type ProviderTokens = {
   exchangeToken(accessToken: string, target: TokenTarget): Promise<TokenGrant>;
 };
 
-export function createProviderTokens({ connect, defaultTarget }: Dependencies): ProviderTokens {
+export function createProviderTokens({ connect, defaultTarget, lifetimes }: Dependencies): ProviderTokens {
   // A circuit breaker of its own: failed exchanges must not prevent refreshes.
   const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
   /** @param key of the circuit: the target, for an exchange also the user */
@@ -37,7 +40,7 @@ export function createProviderTokens({ connect, defaultTarget }: Dependencies): 
     try {
       const response = await request(configuration);
       breaker.report(key, true);
-      return grantOf(response);
+      return grantOf(response, lifetimes);
     } catch (error) {
       breaker.report(key, error instanceof GatewayError || isProviderResponse(error));
       throw error;
@@ -64,12 +67,15 @@ export function createProviderTokens({ connect, defaultTarget }: Dependencies): 
   };
 }
 
-export function grantOf(response: oidc.TokenEndpointResponse): TokenGrant {
+type LifetimeConfig = Pick<ProviderConfig, "assumedLifetimeSeconds">;
+
+export function grantOf(response: oidc.TokenEndpointResponse, { assumedLifetimeSeconds }: LifetimeConfig): TokenGrant {
   return {
     accessToken: response.access_token,
     refreshToken: response.refresh_token,
     idToken: response.id_token,
     expiresInSeconds: response.expires_in,
+    assumedSeconds: ownLifetime(response.access_token, Date.now() / 1000) ?? assumedLifetimeSeconds,
     scope: response.scope,
     refreshExpiresInSeconds: refreshExpiresIn(response["refresh_expires_in"]),
   };

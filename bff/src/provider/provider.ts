@@ -14,6 +14,11 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
   UserTokens &
   ProviderTokens &
   EndSession & {
+    /**
+     * Whether an authorization response must contain `iss` (RFC 9207, OIDC_RESPONSE_ISS).
+     * @throws GatewayError provider_unavailable
+     */
+    requiresResponseIss(): Promise<boolean>;
     /** Sends a request, without the cache of `outage`. */
     isReachable(): Promise<boolean>;
     /** @throws GatewayError request_malformed | provider_unavailable */
@@ -44,8 +49,13 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
   return {
     ...requests,
     ...createUserTokens(shared),
-    ...createProviderTokens({ connect, defaultTarget: resource }),
+    ...createProviderTokens({ connect, defaultTarget: resource, lifetimes: config }),
     ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + postLogoutPath }),
+    async requiresResponseIss() {
+      if (config.responseIss !== "auto") return config.responseIss === "required";
+      const { configuration } = await connect();
+      return configuration.serverMetadata().authorization_response_iss_parameter_supported === true;
+    },
     isReachable: async () => (await connect.probe()) === undefined,
     async verifyLogoutToken(jwt) {
       const { verify } = await connect();

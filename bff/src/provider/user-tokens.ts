@@ -75,7 +75,9 @@ export function createUserTokens({ config, connect, clock, redirectUri, resource
           throwLoginError(error, clock.error());
         });
       const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
-      return { grant: grantOf(response), claims };
+      const grant = grantOf(response, config);
+      // RFC 6749 §5.1: without `scope` the granted scope is the requested one.
+      return { grant: { ...grant, scope: grant.scope ?? config.scope }, claims };
     },
     async refresh(refreshToken, { issuer, subject }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
@@ -87,7 +89,7 @@ export function createUserTokens({ config, connect, clock, redirectUri, resource
           throw error;
         });
         breaker.report(subject, true);
-        const grant = grantOf(response);
+        const grant = grantOf(response, config);
         if (grant.idToken === undefined) return { kind: "renewed", grant };
         return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });
       } catch (error) {

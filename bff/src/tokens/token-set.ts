@@ -9,6 +9,8 @@ export type TokenGrant = {
   idToken: string | undefined;
   /** Lifetime of the access token. Undefined where the response has none. */
   expiresInSeconds: number | undefined;
+  /** Lifetime that applies where the response has none: by the token's own `exp`, or by OIDC_ACCESS_TOKEN_SECONDS. */
+  assumedSeconds?: number;
   /** Lifetime of the refresh token (Keycloak). Undefined where the response has none, or the token does not expire. */
   refreshExpiresInSeconds?: number | undefined;
   scope: string | undefined;
@@ -31,9 +33,10 @@ export type TokenSet = {
 /** The clock that all instances share, because any of them may have stored the tokens. */
 export type SharedClock = Pick<Store, "nowMs" | "setBackAtMs">;
 
-/** Used where the response has no lifetime, or one below the shortest: every request would be a refresh. */
-const ASSUMED_LIFETIME_SECONDS = 60;
+/** A shorter stated lifetime, such as 0, would make every request a refresh. */
 const SHORTEST_LIFETIME_SECONDS = 1;
+/** A renewed token whose stated lifetime is below the shortest is used for at most this long. */
+const ASSUMED_LIFETIME_SECONDS = 60;
 const LONGEST_EARLY_WINDOW_MS = 60_000;
 const LONGEST_MARGIN_MS = 5_000;
 /** Two instances may differ by this much on the store's time; more only if the store takes seconds to respond. */
@@ -50,17 +53,18 @@ export function tokenSetFrom(
   previous: Pick<TokenSet, "refreshToken" | "idToken" | "scope"> | undefined,
   clock: { nowMs: number; random: number },
 ): TokenSet {
-  // At a login, an access token that has already expired is renewed at its first use. Without a previous token set a
-  // lifetime of 0 is therefore kept; a renewed token gets the assumed lifetime.
-  const isRenewable = previous === undefined && grant.refreshToken !== undefined;
-  const lifetimeMs = (isRenewable ? (grant.expiresInSeconds ?? ASSUMED_LIFETIME_SECONDS) : lifetimeOf(grant)) * 1000;
+  const refreshToken = grant.refreshToken ?? previous?.refreshToken;
+  // At a login, an access token that has already expired is renewed at its first use: a lifetime of 0 is kept.
+  const keepsShortest = previous === undefined && refreshToken !== undefined;
+  const lifetimeMs =
+    1000 * ((keepsShortest ? grant.expiresInSeconds : undefined) ?? lifetimeOf(grant, refreshToken !== undefined));
   // A refresh token that expires before the access token must be spent before it expires.
   const renewMs = Math.min(lifetimeMs, (grant.refreshExpiresInSeconds ?? Infinity) * 1000);
   const earlyMs = Math.min(LONGEST_EARLY_WINDOW_MS, renewMs / 4) * (0.6 + 0.8 * clock.random);
   const usableUntilMs = clock.nowMs + lifetimeMs - Math.min(LONGEST_MARGIN_MS, lifetimeMs / 10);
   return {
     accessToken: grant.accessToken,
-    refreshToken: grant.refreshToken ?? previous?.refreshToken,
+    refreshToken,
     idToken: grant.idToken ?? previous?.idToken ?? "",
     scope: grant.scope ?? previous?.scope ?? "",
     refreshAtMs: Math.min(clock.nowMs + renewMs - earlyMs, usableUntilMs),
@@ -69,8 +73,14 @@ export function tokenSetFrom(
   };
 }
 
-function lifetimeOf({ expiresInSeconds = 0 }: TokenGrant): number {
-  return expiresInSeconds < SHORTEST_LIFETIME_SECONDS ? ASSUMED_LIFETIME_SECONDS : expiresInSeconds;
+function lifetimeOf(
+  { expiresInSeconds, assumedSeconds = ASSUMED_LIFETIME_SECONDS }: TokenGrant,
+  isRenewable: boolean,
+): number {
+  if (expiresInSeconds === undefined) return assumedSeconds;
+  if (expiresInSeconds >= SHORTEST_LIFETIME_SECONDS) return expiresInSeconds;
+  // Without a refresh token the session would end after this minute: then a lifetime of 0 counts as absent.
+  return isRenewable ? Math.min(assumedSeconds, ASSUMED_LIFETIME_SECONDS) : assumedSeconds;
 }
 
 /**
@@ -91,7 +101,7 @@ export function isDue({ refreshAtMs, storedAtMs }: TokenSet, clock: SharedClock)
  */
 export function tokenLifeOf(grant: TokenGrant, hadRefreshToken: boolean): TokenLife {
   const { refreshToken, refreshExpiresInSeconds } = grant;
-  if (refreshToken === undefined && !hadRefreshToken) return Math.ceil(lifetimeOf(grant) * 1000);
+  if (refreshToken === undefined && !hadRefreshToken) return Math.ceil(lifetimeOf(grant, false) * 1000);
   if (refreshExpiresInSeconds !== undefined) return Math.ceil(refreshExpiresInSeconds * 1000);
   return refreshToken === undefined ? "unchanged" : "unknown";
 }

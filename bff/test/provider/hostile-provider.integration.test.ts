@@ -183,12 +183,12 @@ describe("a gateway that has not fetched metadata and keys yet", () => {
       false,
     ],
     [
-      "refused: no iss in the authorization response, which the metadata does not announce",
+      "accepted: no iss in the authorization response, which the metadata does not announce",
       {
         authorizationResponse: without("iss"),
         metadata: without("authorization_response_iss_parameter_supported"),
       },
-      false,
+      true,
     ],
   ])("is %s", async (_id, lies, accepted) => {
     const other = await startHostileProvider();
