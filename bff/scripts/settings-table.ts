@@ -14,7 +14,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
     settings: [
       ...(["OIDC_ISSUER", "OIDC_INTERNAL_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_SCOPE"] as const),
       ...(["OIDC_RESOURCE", "OIDC_ID_TOKEN_ALG", "OIDC_RESPONSE_ISS", "OIDC_ROLES_CLAIM"] as const),
-      ...(["OIDC_PAR"] as const),
+      ...(["OIDC_PAR", "OIDC_SIGNED_RESPONSE"] as const),
       "OIDC_AUDIENCES",
       ...([
         "OIDC_ACCESS_TOKEN_SECONDS",

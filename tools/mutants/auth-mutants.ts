@@ -186,8 +186,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "callback: a duplicate parameter is accepted",
-    file: "src/auth/login.ts",
-    find: 'if (new Set(names).size !== names.length) throw loginFailed("a parameter occurs twice");',
+    file: "src/auth/callback-parameters.ts",
+    find: 'if (new Set(names).size !== names.length) throw refused("a parameter occurs twice");',
     replace: "",
     tests: ["test/auth/login.integration.test.ts"],
   },

@@ -3,6 +3,8 @@ import type { Mutant } from "./mutants.ts";
 
 const PUSHED = ["test/provider/pushed-requests.integration.test.ts"];
 
+const SIGNED = ["test/provider/signed-responses.integration.test.ts"];
+
 export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a refused push fails every login",
@@ -38,5 +40,55 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     find: "if (url.href.length <= MAX_PUSHED_URL_CHARS) return url;",
     replace: "return url;",
     tests: PUSHED,
+  },
+  {
+    breaks: "JARM: the claims of a signed response are used without its signature",
+    file: "src/provider/authorization-response.ts",
+    find: "verified: () => verify(jwt)",
+    replace: "verified: () => Promise.resolve(unverifiedOf(jwt))",
+    tests: SIGNED,
+  },
+  {
+    breaks: "JARM: a plain parameter beside the signed response is accepted",
+    file: "src/provider/authorization-response.ts",
+    find: "jwt === null || query.size > 1",
+    replace: "jwt === null",
+    tests: SIGNED,
+  },
+  {
+    breaks: "JARM: a signed response for another client is accepted",
+    file: "src/provider/authorization-response.ts",
+    find: "        audience: config.clientId,\n",
+    replace: "",
+    tests: SIGNED,
+  },
+  {
+    breaks: "JARM: a signed response without exp is accepted",
+    file: "src/provider/authorization-response.ts",
+    find: 'requiredClaims: ["iss", "aud", "exp"]',
+    replace: 'requiredClaims: ["iss", "aud"]',
+    tests: SIGNED,
+  },
+  {
+    breaks: "JARM: the token chooses the signature algorithm",
+    file: "src/provider/authorization-response.ts",
+    find: "        algorithms: [config.idTokenAlg],\n",
+    replace: "",
+    tests: SIGNED,
+  },
+  {
+    breaks: "JARM: a forged response spends the login attempt",
+    file: "src/auth/login.ts",
+    find: "const query = callbackParameters(await response.verified());",
+    replace:
+      'await store.markUsed("state", hash("sha256", resumed.nonce, "base64url"), 1000);\n    const query = callbackParameters(await response.verified());',
+    tests: SIGNED,
+  },
+  {
+    breaks: "JARM: signatures are verified for browsers without the login attempt",
+    file: "src/auth/login.ts",
+    find: "const { state } = callbackParameters(response.unverified);",
+    replace: "const { state } = callbackParameters(await response.verified());",
+    tests: SIGNED,
   },
 ];

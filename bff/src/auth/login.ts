@@ -19,8 +19,9 @@ import {
   type LoginAttempt,
   type LoginAttempts,
 } from "./login-attempt.ts";
+import { callbackParameters, parseCallbackQuery } from "./callback-parameters.ts";
 import { parseLoginParameters } from "./login-parameters.ts";
-import { meaningOf, wordOf } from "../provider/provider-errors.ts";
+import { meaningOf } from "../provider/provider-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
 
@@ -76,12 +77,13 @@ export function callback(dependencies: LoginDependencies) {
   const { publicOrigin, config, provider, attempts, store, log } = dependencies;
   const finish = async (ctx: Context): Promise<void> => {
     const requestId = ctx.state["requestId"] as string;
-    const query = parseCallback(ctx.querystring);
+    const response = provider.readResponse(parseCallbackQuery(ctx.querystring));
+    const { state } = callbackParameters(response.unverified);
     const header = ctx.get("cookie");
     const cookieOf = (id: string) => cookieValue(header, LOGIN_COOKIE_PREFIX + id);
-    const resumed = attempts.resume(query.state, cookieOf);
+    const resumed = attempts.resume(state, cookieOf);
     if (resumed === undefined) {
-      const cause = attempts.explain(query.state, cookieOf);
+      const cause = attempts.explain(state, cookieOf);
       // A stale or repeated callback of a logged-in browser is not an error.
       if (foundSession(ctx) !== undefined) {
         log.debug("login callback ignored, browser is logged in", { requestId, reason: cause });
@@ -96,6 +98,8 @@ export function callback(dependencies: LoginDependencies) {
     ctx.state["returnPath"] = attempt.returnPath;
     // Before the attempt is marked as used: during an outage the same callback can be repeated (I5).
     const issRequired = await provider.requiresResponseIss();
+    // Before the attempt is marked as used: a forged response does not spend it.
+    const query = callbackParameters(await response.verified());
     // A code is spent once: after a repeated callback (reload, back button) the provider would revoke the tokens of the
     // first one. The cookie is kept until it expires, so that a repetition is recognized. The nonce identifies the
     // attempt in every spelling of its state.
@@ -110,7 +114,7 @@ export function callback(dependencies: LoginDependencies) {
       log.debug("login callback with an error of the provider", { requestId, reason: query.error });
       return endWithProviderError(ctx, publicOrigin, { error: query.error, attempt });
     }
-    const session = await completeLogin(ctx, dependencies, { ...resumed, state: query.state });
+    const session = await completeLogin(ctx, dependencies, { ...resumed, state, search: query.search });
     dependencies.onLogin?.("completed");
     log.security("login_completed", {
       requestId,
@@ -130,17 +134,17 @@ export function callback(dependencies: LoginDependencies) {
   };
 }
 
-type Resumed = AttemptSecrets & { attempt: LoginAttempt; state: string };
+type Resumed = AttemptSecrets & { attempt: LoginAttempt; state: string; search: string };
 
 /** Exchanges the code, begins the session, then ends the replaced one and those above SESSIONS_PER_USER. */
 async function completeLogin(
   ctx: Context,
   dependencies: LoginDependencies,
-  { attempt, state, nonce, codeVerifier }: Resumed,
+  { attempt, state, search, nonce, codeVerifier }: Resumed,
 ) {
   const { provider, sessions, vault, store } = dependencies;
   const expected = { state, nonce, codeVerifier, maxAgeSeconds: attempt.maxAgeSeconds };
-  const { grant, claims } = await provider.exchangeCode(ctx.search, expected);
+  const { grant, claims } = await provider.exchangeCode(search, expected);
   const requestedAcr = attempt.acrValues?.split(" ");
   // acr_values is optional for the provider (OIDC Core 1.0 §3.1.2.1), so the level is checked here (ASVS 6.8.4).
   if (requestedAcr !== undefined && !requestedAcr.includes(claims.acr as string))
@@ -175,26 +179,6 @@ function endWithProviderError(
   if (attempt.prompt === "none" && meaning === "not-logged-in") return seeOther(ctx, publicOrigin + attempt.returnPath);
   if (meaning === "unavailable") throw new GatewayError("provider_unavailable", { reason: `provider error: ${error}` });
   throw loginFailed(`provider error: ${error}`);
-}
-
-type CallbackQuery = { state: string; iss: string | null; error: string | undefined };
-
-/** @throws GatewayError login_failed for a repeated or oversized parameter (parameter pollution, ASVS 15.3.7). */
-function parseCallback(query: string): CallbackQuery {
-  const parameters = new URLSearchParams(query);
-  const names = [...parameters.keys()];
-  if (query.length > 8_192 || names.length > 16) throw loginFailed("the callback is too large");
-  if (new Set(names).size !== names.length) throw loginFailed("a parameter occurs twice");
-  const state = parameters.get("state");
-  const error = parameters.get("error");
-  if (state === null) throw loginFailed("state is missing");
-  if (error === null && parameters.get("code") === null) throw loginFailed("code and error are missing");
-  // wordOf: only error codes in the shape of the specification reach the log.
-  return {
-    state,
-    iss: parameters.get("iss"),
-    error: error === null ? undefined : wordOf(error),
-  };
 }
 
 function dropOldestAttempts(ctx: Context): void {

@@ -48,6 +48,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Pushed authorization requests (RFC 9126). `auto`: used where the provider advertises them, otherwise a plain request; `required`: logins fail without them; `off`: never used",
   },
+  OIDC_SIGNED_RESPONSE: {
+    schema: z.enum(["on", "off"], { error: "must be on or off" }),
+    default: "off",
+    meaning:
+      "Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused",
+  },
   OIDC_ROLES_CLAIM: {
     schema: claimPaths,
     default: "roles",
@@ -108,6 +114,8 @@ export type ProviderConfig = Readonly<{
   responseIss: "auto" | "required" | "optional";
   /** Lifetime of an access token that states none. */
   assumedLifetimeSeconds: number;
+  /** Signed authorization responses (JARM). */
+  signedResponse: boolean;
   timeoutMs: number;
   /** Rate limit over all instances; 0: no limit. */
   refreshesPerSecond: number;
@@ -129,6 +137,7 @@ export function providerConfig(values: Values, required: Required): ProviderConf
     audiences: values.OIDC_AUDIENCES ?? [],
     responseIss: values.OIDC_RESPONSE_ISS ?? "auto",
     assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,
+    signedResponse: values.OIDC_SIGNED_RESPONSE === "on",
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
     refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
   };

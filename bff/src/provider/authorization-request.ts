@@ -4,6 +4,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import type { Log } from "../logging/log.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
+import { signedResponseMode } from "./authorization-response.ts";
 import { createPushedRequests } from "./pushed-request.ts";
 
 export type AuthorizationRequest = {
@@ -27,7 +28,7 @@ export type AuthorizationRequests = {
 const REGISTRATION_COOL_DOWN_MS = 5_000;
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "scope" | "par">;
+  config: Pick<ProviderConfig, "scope" | "par" | "signedResponse">;
   connect: ProviderConnection;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
@@ -55,6 +56,7 @@ export function createAuthorizationRequests({
       nonce,
       code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
       code_challenge_method: "S256",
+      ...(config.signedResponse ? { response_mode: signedResponseMode(configuration.serverMetadata()) } : {}),
     };
     // RFC 9126: the browser cannot change a pushed request.
     return (await pushed.push(configuration, parameters)) ?? oidc.buildAuthorizationUrl(configuration, parameters);

@@ -3,6 +3,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import { createAuthorizationRequests, type AuthorizationRequests } from "./authorization-request.ts";
+import { createAuthorizationResponses, type AuthorizationResponses } from "./authorization-response.ts";
 import { createClockSkew } from "./clock-skew.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
@@ -11,6 +12,7 @@ import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts"
 import { createUserTokens, type UserTokens } from "./user-tokens.ts";
 
 export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registrationAlarm"> &
+  AuthorizationResponses &
   UserTokens &
   ProviderTokens &
   EndSession & {
@@ -48,6 +50,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
   const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
     ...requests,
+    ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),
     ...createProviderTokens({ connect, defaultTarget: resource, lifetimes: config }),
     ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + postLogoutPath }),

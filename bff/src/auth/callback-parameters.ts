@@ -1,0 +1,42 @@
+// Parameters of the callback, from the query or from a verified signed response (provider/authorization-response.ts).
+import { GatewayError } from "../errors.ts";
+import { wordOf } from "../provider/provider-errors.ts";
+
+export type CallbackParameters = {
+  state: string;
+  iss: string | null;
+  error: string | undefined;
+  /** All parameters as a query, for the token request. */
+  search: string;
+};
+
+const MAX_QUERY_CHARS = 8_192;
+const MAX_PARAMETERS = 16;
+
+/** @throws GatewayError login_failed for a repeated or oversized parameter (parameter pollution, ASVS 15.3.7) */
+export function parseCallbackQuery(query: string): URLSearchParams {
+  const parameters = new URLSearchParams(query);
+  const names = [...parameters.keys()];
+  if (query.length > MAX_QUERY_CHARS || names.length > MAX_PARAMETERS) throw refused("the callback is too large");
+  if (new Set(names).size !== names.length) throw refused("a parameter occurs twice");
+  return parameters;
+}
+
+/** @throws GatewayError login_failed without `state`, or with neither `code` nor `error` */
+export function callbackParameters(parameters: URLSearchParams): CallbackParameters {
+  const state = parameters.get("state");
+  const error = parameters.get("error");
+  if (state === null) throw refused("state is missing");
+  if (error === null && parameters.get("code") === null) throw refused("code and error are missing");
+  return {
+    state,
+    iss: parameters.get("iss"),
+    // Only error codes in the shape of the specification reach the log.
+    error: error === null ? undefined : wordOf(error),
+    search: `?${parameters.toString()}`,
+  };
+}
+
+function refused(reason: string): GatewayError {
+  return new GatewayError("login_failed", { reason });
+}
