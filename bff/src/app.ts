@@ -3,7 +3,8 @@ import type { Server } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
 import { events } from "./auth/events.ts";
-import { callback, login, responseHead } from "./auth/login.ts";
+import { login } from "./auth/login-start.ts";
+import { callback, responseHead } from "./auth/login.ts";
 import { backchannelLogout, logout } from "./auth/logout.ts";
 import { endAllSessions, endOneSession, listSessions } from "./auth/sessions.ts";
 import { user } from "./auth/user.ts";
@@ -53,9 +54,12 @@ function createKoa(services: Services): Koa {
 
   app.use(forward(API, services));
   const session = koaSession(app, { ...services, sessionMaxMs: config.sessionMaxMs });
+  const guardLogin = loginGuard({ log, metrics });
+  const startLogin = login(services.login);
   const routes = new Router({ sensitive: true, strict: true })
     .head(["/bff/login", "/bff/callback", "/bff/logout/provider"], responseHead)
-    .get("/bff/login", loginGuard({ log, metrics }), session, login(services.login))
+    .get("/bff/login", guardLogin, session, startLogin)
+    .post("/bff/login", guardLogin, session, startLogin)
     .get("/bff/callback", session, callback(services.login))
     .post("/bff/logout", session, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)

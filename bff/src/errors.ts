@@ -146,6 +146,11 @@ export const EXPLANATIONS = {
     detail:
       "Your browser did not send the login cookie. Cookies may be blocked for this site, the login may have been started in another browser or under another host name (such as 127.0.0.1 instead of localhost), or it was open for more than 15 minutes.",
   },
+  foreign_issuer: {
+    title: "This link is for another login service",
+    detail:
+      "The link asks for a login at another login service than the one that this application uses. Open the application itself and log in there.",
+  },
   secure_cookie_not_stored: {
     title: "The login was not completed",
     detail:

@@ -9,6 +9,7 @@ import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
+import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
@@ -24,6 +25,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...MUTANTS,
   ...AUTH_MUTANTS,
   ...AUTHORIZATION_MUTANTS,
+  ...LOGIN_START_MUTANTS,
   ...PROVIDER_MUTANTS,
   ...CLAIM_MUTANTS,
   ...PROXY_MUTANTS,

@@ -38,7 +38,7 @@ export type LoginAttempts = {
   explain(state: string, cookieOf: (id: string) => string | undefined): "expired" | "no-cookie" | "unknown";
 };
 
-const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,2400}$/;
+const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,3200}$/;
 const BINDING = /^[A-Za-z0-9_-]{43}$/;
 
 export function createLoginAttempts(sealerFor: SealerFactory, now: () => number): LoginAttempts {

@@ -1,10 +1,10 @@
-// GET /bff/login and GET /bff/callback: the authorization code flow (OIDC Core 1.0 §3.1).
+// GET /bff/callback, the second half of a login: the authorization code flow (OIDC Core 1.0 §3.1).
 import { hash } from "node:crypto";
 import type { Context } from "koa";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
-import { cookieValue, LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
+import { cookieValue, LOGIN_COOKIE_PREFIX, loginCookieNames } from "../session/cookies.ts";
 import { beginSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
@@ -12,15 +12,8 @@ import type { UserSessions } from "../session/user-sessions.ts";
 import type { Store, TokenLife } from "../store/store.ts";
 import { tokenLifeOf, tokenSetFrom, type TokenGrant } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
-import {
-  LOGIN_ATTEMPT_SECONDS,
-  MAX_LOGIN_ATTEMPTS,
-  type AttemptSecrets,
-  type LoginAttempt,
-  type LoginAttempts,
-} from "./login-attempt.ts";
 import { callbackParameters, parseCallbackQuery } from "./callback-parameters.ts";
-import { parseLoginParameters } from "./login-parameters.ts";
+import { LOGIN_ATTEMPT_SECONDS, type AttemptSecrets, type LoginAttempt, type LoginAttempts } from "./login-attempt.ts";
 import { meaningOf } from "../provider/provider-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
@@ -42,32 +35,6 @@ export type LoginDependencies = {
   log: Log;
   onLogin?: (outcome: "completed" | "failed" | "unavailable") => void;
 };
-
-/** Starts a login attempt. @throws GatewayError request_malformed | provider_unavailable */
-export function login({ publicOrigin, provider, attempts, store, log }: LoginDependencies) {
-  return async function login(ctx: Context): Promise<void> {
-    const parameters = parseLoginParameters(ctx.querystring, publicOrigin);
-    // Kept by the retry link of the error page.
-    ctx.state["returnPath"] = parameters.returnPath;
-    const { returnPath, prompt, acrValues, maxAgeSeconds, extra } = parameters;
-    const previousSession = foundSession(ctx)?.key;
-    const attempt: LoginAttempt = {
-      startedAtMs: store.nowMs(),
-      returnPath,
-      ...(previousSession === undefined ? {} : { previousSession }),
-      ...(prompt === undefined ? {} : { prompt }),
-      ...(acrValues === undefined ? {} : { acrValues }),
-      ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
-    };
-    const { id, cookieValue: binding, ...request } = attempts.start(attempt);
-    const url = await provider.authorizationUrl({ ...request, extra });
-    dropOldestAttempts(ctx);
-    const cookie = { ...loginCookieAttributes, maxAge: LOGIN_ATTEMPT_SECONDS * 1000 };
-    ctx.cookies.set(LOGIN_COOKIE_PREFIX + id, binding, cookie);
-    log.security("login_started", { requestId: ctx.state["requestId"] });
-    seeOther(ctx, url.href);
-  };
-}
 
 /**
  * Completes a login attempt: 303 to its return path.
@@ -181,12 +148,6 @@ function endWithProviderError(
   throw loginFailed(`provider error: ${error}`);
 }
 
-function dropOldestAttempts(ctx: Context): void {
-  const names = loginCookieNames(ctx.get("cookie"));
-  const surplus = Math.min(Math.max(0, names.length - MAX_LOGIN_ATTEMPTS + 1), MAX_LOGIN_ATTEMPTS);
-  for (const name of names.slice(0, surplus)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
-}
-
 type BrowserFacts = { needsSecureCookies: boolean; hasLoginCookie: boolean };
 
 /**
@@ -229,7 +190,7 @@ export function responseHead(ctx: Context): void {
 }
 
 /** 303: the browser sends a GET whatever the method of this request was (RFC 9700 §4.12). */
-function seeOther(ctx: Context, location: string): void {
+export function seeOther(ctx: Context, location: string): void {
   // Koa sets status 204 with the empty body, so the status comes after it.
   ctx.body = null;
   ctx.status = 303;

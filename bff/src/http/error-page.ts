@@ -1,4 +1,4 @@
-// Error page: the HTML response for errors of navigations, such as a failed login or logout.
+// The gateway's HTML pages: their common document, and the error page for navigations such as a failed login or logout.
 import { createHash } from "node:crypto";
 import { ERRORS, EXPLANATIONS, type ErrorCode, type Explanation } from "../errors.ts";
 
@@ -11,11 +11,12 @@ main{width:100%;max-width:30rem;padding:2.25rem;background:var(--card);border:1p
 h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25}
 p{margin:0 0 1.5rem;color:var(--soft)}
 nav{display:flex;flex-wrap:wrap;gap:.75rem}
-a{padding:.6rem 1.1rem;border:2px solid var(--ink);border-radius:4px;color:var(--ink);font-weight:600;text-decoration:none}
+a,button{padding:.6rem 1.1rem;border:2px solid var(--ink);border-radius:4px;background:none;color:var(--ink);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
 a:first-child{background:var(--ticket);border-color:var(--ticket);color:#1b1420}
 @media(forced-colors:active){a:first-child{forced-color-adjust:none;background:Highlight;border-color:Highlight;color:HighlightText}}
-a:focus-visible{outline:3px solid var(--ink);outline-offset:3px}
+a:focus-visible,button:focus-visible{outline:3px solid var(--ink);outline-offset:3px}
 footer{margin-top:1.75rem;font-size:.8125rem;color:var(--soft)}
+strong{color:var(--ink);overflow-wrap:anywhere}
 code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
 `;
 
@@ -62,7 +63,7 @@ const isLoginNeeded = (code: ErrorCode): boolean => code.startsWith("session_");
 
 /** Links to a next step; none leads to the same error again. */
 function linksOf({ code, explanation, returnPath, target }: ErrorPage): Link[] {
-  if (explanation === "secure_cookie_not_stored") return [HOME];
+  if (explanation === "secure_cookie_not_stored" || explanation === "foreign_issuer") return [HOME];
   if (explanation === "duplicate_cookie")
     return target === undefined || target === "/" ? [HOME] : [{ href: target, text: "Open it again" }, HOME];
   if (NOT_CURED_BY_LOGIN.has(code)) return [HOME];
@@ -77,21 +78,29 @@ export function errorPage(page: ErrorPage): string {
       ? ERRORS[code].page
       : { title: EXPLANATIONS[explanation].title, sentence: EXPLANATIONS[explanation].detail };
   const links = linksOf(page).map(({ href, text }) => `<a href="${escapeHtml(href)}">${text}</a>`);
+  return htmlPage({
+    title,
+    main: `<p>${escapeHtml(sentence)}</p>
+<nav>${links.join("")}</nav>
+<footer>If you ask for help, mention <code>${escapeHtml(requestId)}</code>.</footer>`,
+  });
+}
+
+/** @param page `title` is escaped; `head` and `main` are HTML, with every value in them escaped by the caller */
+export function htmlPage({ title, head = "", main }: { title: string; head?: string; main: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${escapeHtml(title)}</title>
+${head}<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
 <h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(sentence)}</p>
-<nav>${links.join("")}</nav>
-<footer>If you ask for help, mention <code>${escapeHtml(requestId)}</code>.</footer>
+${main}
 </main>
 </body>
 </html>

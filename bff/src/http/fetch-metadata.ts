@@ -29,6 +29,21 @@ export function wantsPage(request: IncomingMessage): boolean {
   return destination === undefined ? prefersHtml(request) : destination === "document";
 }
 
+/** Values of Sec-Fetch-Site with which browsers send SameSite=Strict cookies. */
+const SAME_SITE: ReadonlySet<string> = new Set(["same-origin", "same-site", "none"]);
+
+/**
+ * Whether a page of another site has started the navigation. Browsers without Fetch Metadata (Safari before 16.4) show it by
+ * `Origin` (form posts) or `Referer`.
+ */
+export function isCrossSite(request: IncomingMessage, publicOrigin: string): boolean {
+  const site = headerOf(request, "sec-fetch-site");
+  if (site !== undefined) return !SAME_SITE.has(site);
+  const { origin, referer } = request.headers;
+  if (origin !== undefined) return origin !== publicOrigin;
+  return referer !== undefined && !(URL.canParse(referer) && new URL(referer).origin === publicOrigin);
+}
+
 function prefersHtml(request: IncomingMessage): boolean {
   return headerOf(request, "accept")?.includes("text/html") === true;
 }

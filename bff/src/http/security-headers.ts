@@ -68,9 +68,13 @@ export function documentHeaders(publicOrigin: string, issuer: string): HeaderLis
   return ["Content-Security-Policy", policy, ...commonHeaders(publicOrigin), ...pageRules()];
 }
 
-/** For the error page, a document with one inline style sheet. */
-export function pageHeaders(publicOrigin: string, styleHash: string): HeaderList {
-  const policy = `default-src 'none'; style-src '${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+/** For the gateway's own pages: documents with one inline style sheet, and at most forms that are sent to the gateway. */
+export function pageHeaders(
+  publicOrigin: string,
+  styleHash: string,
+  formAction: "'none'" | "'self'" = "'none'",
+): HeaderList {
+  const policy = `default-src 'none'; style-src '${styleHash}'; base-uri 'none'; form-action ${formAction}; frame-ancestors 'none'`;
   return ["Content-Security-Policy", policy, ...commonHeaders(publicOrigin), ...pageRules()];
 }
 

@@ -134,7 +134,7 @@ describe("login", () => {
 
 describe("rejected login", () => {
   it.each([
-    ["an unknown parameter", "?scope=admin"],
+    ["a parameter of the authorization request", "?scope=admin"],
     ["a repeated parameter", "?prompt=login&prompt=none"],
     ["a return path of another origin", "?returnTo=//evil.example"],
     ["a repeated return path", "?returnTo=/a&returnTo=/b"],

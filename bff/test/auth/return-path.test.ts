@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { returnPath } from "../../src/auth/return-path.ts";
+import { MAX_RETURN_PATH_CHARS, returnPath } from "../../src/auth/return-path.ts";
 
 const ORIGIN = "https://app.example";
 
@@ -93,8 +93,12 @@ describe("return path", () => {
     },
   );
 
-  it("has a maximum length", () => {
-    expect(returnPath(`/${"a".repeat(1_023)}`, ORIGIN)).toBeDefined();
-    expect(returnPath(`/${"a".repeat(1_024)}`, ORIGIN)).toBeUndefined();
+  it("a valid path above the maximum length leads to the start page", () => {
+    const longest = `/${"a".repeat(MAX_RETURN_PATH_CHARS - 1)}`;
+    expect(returnPath(longest, ORIGIN)).toBe(longest);
+    expect(returnPath(`${longest}a`, ORIGIN)).toBe("/");
+    // Percent-encoding makes it longer.
+    expect(returnPath(`/?q=${"ä".repeat(600)}`, ORIGIN)).toBe("/");
+    expect(returnPath(`//evil.example/${"a".repeat(4_000)}`, ORIGIN)).toBeUndefined();
   });
 });

@@ -1,0 +1,118 @@
+// GET and POST /bff/login: starts the authorization code flow (OIDC Core 1.0 §3.1) for the app, for a link, or for another
+// site (third-party-initiated login, §4).
+import type { Context } from "koa";
+import { GatewayError } from "../errors.ts";
+import { inspectOrigin } from "../http/csrf.ts";
+import { PAGE_STYLE_HASH } from "../http/error-page.ts";
+import { isCrossSite } from "../http/fetch-metadata.ts";
+import { pageHeaders, setHeaders } from "../http/security-headers.ts";
+import type { SendingObserver } from "../lib/in-flight.ts";
+import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
+import { foundSession } from "../session/koa-session.ts";
+import type { Session } from "../session/session.ts";
+import { readForm } from "./form-body.ts";
+import { LOGIN_ATTEMPT_SECONDS, MAX_LOGIN_ATTEMPTS, type LoginAttempt } from "./login-attempt.ts";
+import { confirmationPage, continuePage } from "./login-pages.ts";
+import { parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
+import { seeOther, type LoginDependencies } from "./login.ts";
+import { decideLogin, NO_SESSION } from "./third-party-login.ts";
+
+type StartDependencies = Pick<LoginDependencies, "publicOrigin" | "config" | "provider" | "attempts" | "store" | "log">;
+
+const MAX_FORM_BYTES = 16_384;
+
+/** Starts a login attempt. @throws GatewayError request_malformed | provider_unavailable */
+export function login(dependencies: StartDependencies) {
+  const { publicOrigin, config, provider, attempts, store, log } = dependencies;
+  const headersOfPages = pageHeaders(publicOrigin, PAGE_STYLE_HASH, "'self'");
+  const sendPage = (ctx: Context, html: string): void => {
+    setHeaders(ctx.res, headersOfPages);
+    ctx.type = "html";
+    ctx.body = html;
+  };
+  const start = async (ctx: Context, { returnPath, extra, prompt, acrValues, maxAgeSeconds }: LoginParameters) => {
+    const previousSession = foundSession(ctx)?.key;
+    const attempt: LoginAttempt = {
+      startedAtMs: store.nowMs(),
+      returnPath,
+      ...(previousSession === undefined ? {} : { previousSession }),
+      ...(prompt === undefined ? {} : { prompt }),
+      ...(acrValues === undefined ? {} : { acrValues }),
+      ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
+    };
+    const { id, cookieValue: binding, ...request } = attempts.start(attempt);
+    const url = await provider.authorizationUrl({ ...request, extra });
+    dropOldestAttempts(ctx);
+    const cookie = { ...loginCookieAttributes, maxAge: LOGIN_ATTEMPT_SECONDS * 1000 };
+    ctx.cookies.set(LOGIN_COOKIE_PREFIX + id, binding, cookie);
+    log.security("login_started", { requestId: ctx.state["requestId"] });
+    return url.href;
+  };
+  return async function login(ctx: Context): Promise<void> {
+    const parameters = await readParameters(ctx, publicOrigin);
+    // Kept by the retry link of the error page.
+    ctx.state["returnPath"] = parameters.returnPath;
+    requireIssuer(parameters, { method: ctx.method, issuer: config.issuer });
+    const session = foundSession(ctx)?.session;
+    const origin = {
+      isCrossSite: isCrossSite(ctx.req, publicOrigin),
+      isOwnForm: ctx.method === "POST" && inspectOrigin(ctx.req, "form", publicOrigin) === "ok",
+    };
+    switch (decideLogin(parameters, origin, session)) {
+      case "stay":
+        return seeOther(ctx, publicOrigin + parameters.returnPath);
+      case "repeat":
+        return sendPage(ctx, continuePage(`/bff/login?${repeatable(parameters, { repeated: "1" }).toString()}`));
+      case "confirm":
+        return sendPage(ctx, confirmation(parameters, session));
+      case "start": {
+        const url = await start(ctx, parameters);
+        // Chromium applies `form-action` to the redirects after a form post, and the provider may redirect to any origin.
+        return parameters.confirmed === undefined ? seeOther(ctx, url) : sendPage(ctx, continuePage(url));
+      }
+    }
+  };
+}
+
+/** @throws GatewayError request_malformed | payload_too_large */
+async function readParameters(ctx: Context, publicOrigin: string): Promise<LoginParameters> {
+  if (ctx.method !== "POST") return parseLoginParameters(ctx.querystring, publicOrigin);
+  const waiting = ctx.state["waiting"] as SendingObserver | undefined;
+  const form = await readForm(ctx.req, { maxBytes: MAX_FORM_BYTES, waiting });
+  return parseLoginParameters(new URLSearchParams([...new URLSearchParams(ctx.querystring), ...form]), publicOrigin);
+}
+
+/** The issuer is compared exactly: a login at another provider than the link names would be a mix-up. */
+function requireIssuer(parameters: LoginParameters, { method, issuer }: { method: string; issuer: string }): void {
+  if (parameters.issuer === undefined) {
+    if (method === "POST" && parameters.confirmed === undefined)
+      throw new GatewayError("request_malformed", { reason: "login: POST requires iss" });
+    return;
+  }
+  if (parameters.issuer !== issuer)
+    throw new GatewayError("request_malformed", {
+      reason: "login: iss is not OIDC_ISSUER, compared character by character",
+      explanation: "foreign_issuer",
+    });
+}
+
+/** The validated parameters as a query of /bff/login. */
+function repeatable({ returnPath, extra, issuer }: LoginParameters, more: Record<string, string>): URLSearchParams {
+  return new URLSearchParams({
+    ...(issuer === undefined ? {} : { iss: issuer }),
+    ...extra,
+    returnTo: returnPath,
+    ...more,
+  });
+}
+
+function confirmation(parameters: LoginParameters, session: Session | undefined): string {
+  const fields = new Map(repeatable(parameters, { confirmed: session?.handle ?? NO_SESSION }));
+  return confirmationPage({ session, fields, returnPath: parameters.returnPath });
+}
+
+function dropOldestAttempts(ctx: Context): void {
+  const names = loginCookieNames(ctx.get("cookie"));
+  const surplus = Math.min(Math.max(0, names.length - MAX_LOGIN_ATTEMPTS + 1), MAX_LOGIN_ATTEMPTS);
+  for (const name of names.slice(0, surplus)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
+}
