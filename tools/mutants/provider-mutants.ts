@@ -24,6 +24,21 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/provider-bounds.integration.test.ts"],
   },
   {
+    breaks:
+      "a request that timed out on an established connection counts as never sent: its refresh token is spent twice",
+    file: "src/lib/network-errors.ts",
+    find: 'kind === "timeout" && error.syscall === "connect"',
+    replace: 'kind === "timeout"',
+    tests: ["test/lib/network-errors.test.ts"],
+  },
+  {
+    breaks: "a request that one of several addresses received counts as never sent",
+    file: "src/lib/network-errors.ts",
+    find: "codes.every(",
+    replace: "codes.some(",
+    tests: ["test/lib/network-errors.test.ts"],
+  },
+  {
     breaks: "token_type is not checked: a DPoP-bound token is sent as a bearer",
     file: "src/provider/provider-response.ts",
     find: 'if (type.toLowerCase() !== "bearer")',

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { ERRORS, EXPLANATIONS, GatewayError, type ErrorCode, type Problem } from "../errors.ts";
+import { codeOf, kindOfCode } from "../lib/network-errors.ts";
 import type { Log, SecurityEvent } from "../logging/log.ts";
 import { isSessionCookieLine } from "../session/cookies.ts";
 import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
@@ -128,18 +129,12 @@ function toGatewayError(thrown: unknown): GatewayError {
  */
 export function reportLateError({ log }: { log: Log }) {
   return function reportLate(error: unknown): void {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (BROWSER_LEFT.has(code)) log.debug("browser closed its connection", { code });
+    const code = codeOf(error);
+    const kind = kindOfCode(code);
+    if (kind === "reset" || kind === "premature_close") log.debug("browser closed its connection", { code });
     else log.error("response failed after its head", { error });
   };
 }
-
-const BROWSER_LEFT: ReadonlySet<string> = new Set([
-  "ECONNRESET",
-  "EPIPE",
-  "ECONNABORTED",
-  "ERR_STREAM_PREMATURE_CLOSE",
-]);
 
 /** Logs security events and server errors; other errors appear in the request log line only. */
 function report(log: Log, ctx: Context, error: GatewayError): void {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { GatewayError } from "../errors.ts";
+import { networkErrorKind } from "../lib/network-errors.ts";
 import type { Log } from "../logging/log.ts";
 import { createThrottledLog } from "../logging/throttled-log.ts";
 import { problemOf } from "./error-response.ts";
@@ -52,7 +53,7 @@ export function handleClientError(server: Server, { config, log }: SocketDepende
   Object.assign(server, { requireHostHeader: false });
   server.on("clientError", (error: NodeJS.ErrnoException & { bytesParsed?: number }, socket) => {
     // After a reset there is no reader, and a second head must not be written into a response in progress.
-    if (error.code === "ECONNRESET" || !socket.writable || hasResponseInProgress(socket)) socket.destroy();
+    if (networkErrorKind(error) === "reset" || !socket.writable || hasResponseInProgress(socket)) socket.destroy();
     else reject(socket, { status: STATUS_OF[error.code ?? ""] ?? 400, reason: error.code ?? "not HTTP" });
   });
 }

@@ -1,6 +1,7 @@
 // Structured JSON log on pino. Fields are an allow-list, so that no secret is logged by accident.
 import { pino, type DestinationStream } from "pino";
 import { GatewayError } from "../errors.ts";
+import { causesOf, codeOf } from "../lib/network-errors.ts";
 import { createLogDestination } from "./log-destination.ts";
 
 /** All fields of a log line. There is none for cookies, headers, URL queries, bodies and tokens. */
@@ -157,16 +158,17 @@ function timeField(): string {
   return cachedTime;
 }
 
+const MAX_CAUSES = 5;
+
 /**
  * Formats an error and its causes as names, codes and reasons of the gateway. Messages of other errors are omitted: they
  * may contain a Redis command with its arguments (ioredis), a token response (oauth4webapi) or a URL (undici).
  */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
-  for (let current = error; current instanceof Error && parts.length < 5; current = current.cause) {
-    const code = "code" in current && typeof current.code === "string" ? current.code : "";
-    const own = current instanceof GatewayError ? (current.reason ?? "") : "";
-    parts.push([current.name, code, own].filter((part) => part !== "").join(" "));
+  for (const each of causesOf(error)) {
+    const own = each instanceof GatewayError ? (each.reason ?? "") : "";
+    parts.push([each.name, codeOf(each), own].filter((part) => part !== "").join(" "));
   }
-  return parts.length > 0 ? parts.join(" < ") : typeof error;
+  return parts.length > 0 ? parts.slice(0, MAX_CAUSES).join(" < ") : typeof error;
 }

@@ -6,9 +6,10 @@ import type { KeycloakAdminConfig, ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { UserName } from "../session/indexes.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
+import { neverSentCode } from "../lib/network-errors.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import { isRefusedClient, refusedResponse, wordOf } from "./provider-errors.ts";
-import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
+import { createProviderFetch } from "./provider-fetch.ts";
 
 export type KeycloakSessions = {
   /** Ends all sessions of the user at Keycloak, also those of other applications. @throws GatewayError provider_unavailable */

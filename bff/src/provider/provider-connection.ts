@@ -4,9 +4,10 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
 import { refusedResponse } from "./provider-errors.ts";
-import { createProviderFetch, neverSentCode } from "./provider-fetch.ts";
+import { createProviderFetch } from "./provider-fetch.ts";
 import { cacheProbe, createProviderProbe } from "./provider-probe.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
+import { neverSentCode } from "../lib/network-errors.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 
 type Connection = {

@@ -1,8 +1,8 @@
 // Classification of errors of the provider: one table by endpoint and OAuth error code, and what each failed call means.
 import * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
+import { causesOf, neverSentCode } from "../lib/network-errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
-import { neverSentCode } from "./provider-fetch.ts";
 import { OversizedResponseError, UnusableTokensError } from "./provider-response.ts";
 
 /**
@@ -99,8 +99,8 @@ export function refreshError(error: unknown): RefreshOutcome {
 
 /** @returns the gateway's own rejection of a response, which openid-client and jose wrap */
 export function refusedResponse(error: unknown): OversizedResponseError | UnusableTokensError | undefined {
-  for (let current = error; current instanceof Error; current = current.cause)
-    if (current instanceof OversizedResponseError || current instanceof UnusableTokensError) return current;
+  for (const each of causesOf(error))
+    if (each instanceof OversizedResponseError || each instanceof UnusableTokensError) return each;
   return undefined;
 }
 

@@ -76,31 +76,3 @@ async function boundedResponse(response: Response, kind: RequestKind): Promise<R
     return new Response(new Uint8Array(checkedPushedResponse(body)), { status: 201, headers: [...headers] });
   return new Response(new Uint8Array(body), { status, headers: [...headers] });
 }
-
-const NEVER_SENT = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-]);
-
-/** @returns the code of an error before anything was sent; undefined if the request may have reached the provider */
-export function neverSentCode(error: unknown): string | undefined {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const code = "code" in current ? current.code : undefined;
-    if (typeof code === "string" && NEVER_SENT.has(code)) return code;
-    if (current instanceof AggregateError) {
-      const codes = current.errors.map(neverSentCode);
-      if (codes.every((each) => each !== undefined)) return codes[0];
-    }
-  }
-  return undefined;
-}

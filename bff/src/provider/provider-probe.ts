@@ -1,8 +1,9 @@
 // Health check of the provider, for /readyz, the metrics and the logout.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProviderConfig } from "../config/config.ts";
+import { neverSentCode } from "../lib/network-errors.ts";
 import { singleFlight } from "../lib/single-flight.ts";
-import { neverSentCode, type ProviderFetch } from "./provider-fetch.ts";
+import type { ProviderFetch } from "./provider-fetch.ts";
 
 /** Less than the timeout of a check in /readyz and in the metrics. */
 const PROBE_WAIT_MS = 300;

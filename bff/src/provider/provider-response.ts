@@ -1,5 +1,6 @@
 // Limits on the provider's responses, and validation of token responses. provider-fetch.ts applies them to every response.
 import { isSenderConstrained, MAX_LIFETIME_SECONDS } from "./access-token.ts";
+import { causesOf, networkErrorKind } from "../lib/network-errors.ts";
 
 /**
  * Discovery documents, key sets and token responses have a few to a few hundred kilobytes, and all of them are held in
@@ -43,15 +44,10 @@ export async function readBody(body: AsyncIterable<Uint8Array> | null): Promise<
       chunks.push(chunk);
     }
   } catch (error) {
-    throw isWireLimit(error) ? new OversizedResponseError({ cause: error }) : error;
+    const isWireLimit = [...causesOf(error)].some((each) => networkErrorKind(each) === "body_too_large");
+    throw isWireLimit ? new OversizedResponseError({ cause: error }) : error;
   }
   return Buffer.concat(chunks);
-}
-
-function isWireLimit(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause)
-    if ("code" in current && current.code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return true;
-  return false;
 }
 
 /**

@@ -1,17 +1,18 @@
 // Classifies the errors of an upstream connection: error code for the browser, circuit breaker, retry.
 import { GatewayError } from "../errors.ts";
+import { networkErrorKind } from "../lib/network-errors.ts";
 import type { ConnectionTrace } from "./connection.ts";
 import type { UpstreamOutcome } from "./upstream-stats.ts";
 
-const TIMEOUTS: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]);
-const CONNECTION_CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 /** @returns upstream_timeout or upstream_unreachable; a GatewayError is returned unchanged */
 export function upstreamError(error: Error): GatewayError {
   if (error instanceof GatewayError) return error;
-  return new GatewayError(TIMEOUTS.has(codeOf(error)) ? "upstream_timeout" : "upstream_unreachable", { cause: error });
+  const kind = networkErrorKind(error);
+  const isTimeout = kind === "timeout" || kind === "connect_timeout";
+  return new GatewayError(isTimeout ? "upstream_timeout" : "upstream_unreachable", { cause: error });
 }
 
 /** The counter for a request that is responded to with this error. */
@@ -28,9 +29,9 @@ export function outcomeOf({ code }: GatewayError): UpstreamOutcome {
  */
 export function isConnectError(error: Error, trace: ConnectionTrace | undefined): boolean {
   if (trace !== undefined || error instanceof GatewayError) return false;
-  const code = codeOf(error);
-  // Other codes of undici and of streams concern the request or the browser's side.
-  return code === "UND_ERR_CONNECT_TIMEOUT" || (code !== "" && !/^(UND_ERR|ERR_STREAM|ERR_HTTP)/.test(code));
+  const kind = networkErrorKind(error);
+  // A stream that closed early is the browser's request body.
+  return kind !== undefined && kind !== "premature_close";
 }
 
 export function isRepeatable(method: string, hasBody: boolean): boolean {
@@ -42,9 +43,7 @@ export function isRepeatable(method: string, hasBody: boolean): boolean {
  * request, and no byte was received since. A new connection that breaks does not qualify: the request may be the cause.
  */
 export function isStaleConnection(error: Error, trace: ConnectionTrace | undefined): boolean {
-  return trace !== undefined && trace.isReused && CONNECTION_CLOSED.has(codeOf(error)) && !trace.hasReceivedBytes();
-}
-
-function codeOf(error: Error): string {
-  return "code" in error && typeof error.code === "string" ? error.code : "";
+  const kind = networkErrorKind(error);
+  const isClosed = kind === "closed" || kind === "reset";
+  return isClosed && trace !== undefined && trace.isReused && !trace.hasReceivedBytes();
 }

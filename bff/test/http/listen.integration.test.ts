@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { listenFault } from "../../src/http/listen.ts";
+import { listenErrorText } from "../../src/http/listen.ts";
 import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 
 const taken = createServer();
@@ -71,8 +71,8 @@ test.each([
   ["EAFNOSUPPORT", { host: "::1", port: 3000 }, /HOST "::1" is not an address of this machine/],
   ["EMFILE", { host: "::1", port: 3000 }, /HOST "::1" with .*PORT 3000 cannot be used \(EMFILE\)/],
 ])("%s names the setting of its own listener", (code, address, rule) => {
-  expect(listenFault(code, address, "")).toMatch(rule);
-  expect(listenFault(code, address, "")).not.toContain("MANAGEMENT_");
-  expect(listenFault(code, address, "MANAGEMENT_")).toMatch(rule);
-  expect(listenFault(code, address, "MANAGEMENT_")).toMatch(/^MANAGEMENT_/);
+  expect(listenErrorText(code, address, "")).toMatch(rule);
+  expect(listenErrorText(code, address, "")).not.toContain("MANAGEMENT_");
+  expect(listenErrorText(code, address, "MANAGEMENT_")).toMatch(rule);
+  expect(listenErrorText(code, address, "MANAGEMENT_")).toMatch(/^MANAGEMENT_/);
 });

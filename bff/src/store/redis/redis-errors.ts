@@ -1,6 +1,7 @@
-// Classification of Redis client errors: a code, and one sentence with the fix. ioredis and Redis wrap causes in several
-// ways; all callers use these functions.
+// Classification of Redis client errors: a code, and one sentence with the fix. Replies of Redis are classified here, errors
+// of the connection in network-errors.ts.
 import type { RedisServer } from "../../config/redis-address.ts";
+import { causesOf, codeOf, kindOfCode, type NetworkErrorKind } from "../../lib/network-errors.ts";
 
 /** No reply within REDIS_TIMEOUT_MS, or a connection closed without an error. */
 export const NO_RESPONSE = "NO_RESPONSE";
@@ -46,32 +47,18 @@ const REPLY_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^(MOVED|ASK) \d+ /, "IS_A_CLUSTER"],
 ];
 
-const SYSTEM_CODE = /^(E[A-Z_]+|ERR_(TLS|SSL)_[A-Z0-9_]+|[A-Z_]*(CERT|CRL|CA|SIGNATURE|SIGNED)[A-Z_]*)$/;
-
 /** @returns a code without secrets; NO_RESPONSE if the error has none */
 export function redisErrorCode(error: unknown): string {
   for (const each of causesOf(error)) {
     if (each instanceof RedisConnectionError) return each.code;
-    const code = "code" in each ? String(each.code) : "";
-    if (SYSTEM_CODE.test(code)) return code;
+    const code = codeOf(each);
+    if (kindOfCode(code) !== undefined || code.startsWith("ERR_")) return code;
     const [word = ""] = each.message.split(" ", 1);
     if (REPLY_CODES.has(word)) return word;
     const known = REPLY_TEXTS.find(([text]) => text.test(each.message));
     if (known !== undefined) return known[1];
   }
   return NO_RESPONSE;
-}
-
-/** The error, then what it wraps: `cause`, ioredis's `lastNodeError` and `previousErrors`, an AggregateError's errors. */
-function* causesOf(error: unknown, depth = 0): Generator<Error> {
-  if (!(error instanceof Error) || depth > 5) return;
-  yield error;
-  yield* causesOf(error.cause, depth + 1);
-  if ("lastNodeError" in error) yield* causesOf(error.lastNodeError, depth + 1);
-  const inner: unknown[] = "errors" in error && Array.isArray(error.errors) ? error.errors : [];
-  const previous: unknown[] =
-    "previousErrors" in error && Array.isArray(error.previousErrors) ? error.previousErrors : [];
-  for (const each of [...inner, ...previous]) yield* causesOf(each, depth + 1);
 }
 
 /** Whether the server rejected the gateway: a retry does not help, the configuration must change. */
@@ -114,19 +101,16 @@ const TEXTS: Readonly<Record<string, string>> = {
   NO_RESPONSE: "No response in time. Start Redis or correct REDIS_URL",
 };
 
-const UNTRUSTED = "The certificate of the server is not signed by a trusted CA. Name the CA in REDIS_CA_FILE";
-const NO_TLS = "The TLS handshake failed. Check whether the port speaks TLS and demands a client certificate";
+/** For codes without an entry in TEXTS. */
+const TEXTS_BY_KIND: Partial<Record<NetworkErrorKind, string>> = {
+  certificate: "The certificate of the server is not signed by a trusted CA. Name the CA in REDIS_CA_FILE",
+  tls: "The TLS handshake failed. Check whether the port speaks TLS and demands a client certificate",
+};
 
 /** @returns one sentence with cause and fix, for the log, /readyz and the command line */
 export function redisErrorText(error: unknown): string {
   const code = redisErrorCode(error);
-  const text =
-    TEXTS[code] ??
-    (code === "EPROTO" || code.startsWith("ERR_SSL_")
-      ? NO_TLS
-      : /CERT|SIGN|CA_|CRL/.test(code)
-        ? UNTRUSTED
-        : undefined);
+  const text = TEXTS[code] ?? TEXTS_BY_KIND[kindOfCode(code) ?? "system"];
   const server = [...causesOf(error)].find((each) => each instanceof RedisConnectionError)?.server;
   const where = server === undefined ? "" : `${server.host}:${server.port}: `;
   return `${where}${text ?? "Redis cannot be used"} (${code})`;
