@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
 import { events } from "./auth/events.ts";
+import { jwks } from "./auth/jwks.ts";
 import { login } from "./auth/login-start.ts";
 import { callback, responseHead } from "./auth/login.ts";
 import { backchannelLogout, logout } from "./auth/logout.ts";
@@ -64,6 +65,7 @@ function createKoa(services: Services): Koa {
     .post("/bff/logout", session, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)
     .post("/bff/backchannel-logout", backchannelLogout(services.logout))
+    .get("/bff/jwks.json", jwks(services.login))
     .get("/bff/user", session, user({ accountUrl: config.accountUrl, now: services.now }))
     .get("/bff/events", events({ sessions: services.sessions, streams: services.eventStreams }))
     .get("/bff/sessions", session, listSessions(services.ownSessions))

@@ -2,7 +2,10 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import type { TLSSocket } from "node:tls";
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
 
 import { createAuthorizationRequestLog, type AuthorizationRequestLog } from "./authorization-requests.ts";
@@ -50,6 +53,14 @@ export type Lies = {
   rotateBeforeSigning?: boolean;
 };
 
+export type ProviderRequest = {
+  path: string;
+  headers: IncomingMessage["headers"];
+  body: URLSearchParams;
+  /** SHA-256 fingerprint of the client's certificate. */
+  certificate: string | undefined;
+};
+
 export type HostileProvider = {
   issuer: string;
   clientId: string;
@@ -57,6 +68,8 @@ export type HostileProvider = {
   lies: Lies;
   /** Authorization requests so far. `/pushed` is served always, and advertised only if `lies.metadata` says so. */
   requests: AuthorizationRequestLog;
+  /** All POST requests, oldest first. */
+  posts: ProviderRequest[];
   counts: { authorize: number; token: number; jwks: number; userinfo: number; trap: number; par: number };
   /** Body and Authorization header of the last token request. */
   lastTokenRequest(): { body: URLSearchParams; authorization: string | undefined };
@@ -87,6 +100,8 @@ type Options = {
   alg?: string;
   /** Publishes a userinfo endpoint. */
   userinfo?: boolean;
+  /** The provider listens with TLS. */
+  tls?: ServerOptions;
   /** Handles requests to other paths of the same origin. */
   beside?: (request: IncomingMessage, response: ServerResponse) => void;
 };
@@ -96,6 +111,7 @@ export async function startHostileProvider({
   alg = "RS256",
   userinfo = false,
   beside,
+  tls,
 }: Options = {}): Promise<HostileProvider> {
   let generation = 1;
   let key = await newKey("key-1", alg);
@@ -108,10 +124,12 @@ export async function startHostileProvider({
     body: new URLSearchParams(),
     authorization: undefined,
   };
-  const server = createServer((req, res) => void respond(req, res));
+  const posts: ProviderRequest[] = [];
+  const handle = (req: IncomingMessage, res: ServerResponse): void => void respond(req, res);
+  const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
+  const issuer = `${tls === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
   const provider: HostileProvider = {
     issuer,
     clientId: "cloakroom-test",
@@ -119,6 +137,7 @@ export async function startHostileProvider({
     lies: {},
     counts,
     requests: log,
+    posts,
     lastTokenRequest: () => last,
     es256: other,
     rotate: async () => {
@@ -151,6 +170,11 @@ export async function startHostileProvider({
     const url = new URL(req.url ?? "/", issuer);
     const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
     const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
+    // Other requests are handled by `beside`, which reads their bodies.
+    const isOwn = beside === undefined || ["/token", "/pushed"].includes(pathname);
+    const body = new URLSearchParams(req.method === "POST" && isOwn ? await text(req) : "");
+    const certificate = (req.socket as Partial<TLSSocket>).getPeerCertificate?.()?.fingerprint256;
+    if (req.method === "POST") posts.push({ path: pathname, headers: req.headers, body, certificate });
     if (provider.lies.raw?.(pathname, res) === true) return;
     if (pathname === "/.well-known/openid-configuration")
       return void json(
@@ -166,7 +190,7 @@ export async function startHostileProvider({
     }
     if (pathname === "/pushed") {
       counts.par += 1;
-      const pushed = { parameters: await formOf(req), authorization: req.headers.authorization };
+      const pushed = { parameters: body, authorization: req.headers.authorization };
       res.statusCode = 201;
       return void json({ request_uri: log.push(pushed), expires_in: 60 });
     }
@@ -185,7 +209,7 @@ export async function startHostileProvider({
     }
     if (pathname === "/token") {
       counts.token += 1;
-      last = { body: await formOf(req), authorization: req.headers.authorization };
+      last = { body, authorization: req.headers.authorization };
       if (last.body.get("grant_type") === "client_credentials") {
         const { status, error } = provider.lies.clientToken ?? { status: 200 };
         res.statusCode = status;
@@ -267,12 +291,6 @@ async function sign(claims: Claims, header: Header, key: CryptoKey): Promise<str
   const payload = withoutUndefined(claims);
   if (!/^(RS|PS|ES|Ed)/.test(header.alg)) return `${encode(header)}.${encode(payload)}.`;
   return new SignJWT(payload).setProtectedHeader(header).sign(key);
-}
-
-async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return new URLSearchParams(Buffer.concat(chunks).toString());
 }
 
 /** Inverts bits of the signature (XOR 0x5A), like the OpenID conformance suite. */

@@ -31,7 +31,8 @@ export type TestGateway = {
 type Options = {
   issuer: string;
   clientId: string;
-  clientSecret: string;
+  /** Undefined for a method of client authentication without a secret. */
+  clientSecret?: string | undefined;
   redisUrl?: string;
   /** Public origin of the first instance, for a further instance of the same gateway. */
   publicOrigin?: string;
@@ -46,7 +47,7 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     APP_ID: testApplication,
     OIDC_ISSUER: options.issuer,
     OIDC_CLIENT_ID: options.clientId,
-    OIDC_CLIENT_SECRET: options.clientSecret,
+    ...(options.clientSecret === undefined ? {} : { OIDC_CLIENT_SECRET: options.clientSecret }),
     OIDC_TIMEOUT_SECONDS: "3",
     SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
     LOG_LEVEL: "debug",

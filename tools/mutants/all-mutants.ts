@@ -3,6 +3,7 @@ import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { AUTHORIZATION_MUTANTS } from "./authorization-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLAIM_MUTANTS } from "./claim-mutants.ts";
+import { CLIENT_AUTH_MUTANTS } from "./client-auth-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
@@ -28,6 +29,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...LOGIN_START_MUTANTS,
   ...PROVIDER_MUTANTS,
   ...CLAIM_MUTANTS,
+  ...CLIENT_AUTH_MUTANTS,
   ...PROXY_MUTANTS,
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,

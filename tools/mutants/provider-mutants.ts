@@ -11,7 +11,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "the size of the provider's responses on the wire is not limited",
-    file: "src/provider/provider-fetch.ts",
+    file: "src/provider/provider-dispatcher.ts",
     find: "    maxResponseSize: MAX_RESPONSE_BYTES,\n",
     replace: "",
     tests: ["test/provider/provider-bounds.integration.test.ts"],

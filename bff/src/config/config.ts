@@ -97,13 +97,13 @@ export function loadConfig(env: Environment = process.env): Config {
     ...crossFaults(values, env),
     ...providerFaults(values, (name) => isSet(env, name)),
   );
-  const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SECRET_KEYS } = values;
+  const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS } = values;
+  const fileOf = (name: SettingName) => valueFileOf(env, name);
   if (
     faults.length > 0 ||
     PUBLIC_ORIGIN === undefined ||
     OIDC_ISSUER === undefined ||
     OIDC_CLIENT_ID === undefined ||
-    OIDC_CLIENT_SECRET === undefined ||
     SECRET_KEYS === undefined
   )
     throw new ConfigError(faults);
@@ -115,12 +115,8 @@ export function loadConfig(env: Environment = process.env): Config {
     insecureCookies: values.INSECURE_COOKIES === "loopback",
     listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
-    provider: providerConfig(values, {
-      issuer: OIDC_ISSUER,
-      clientId: OIDC_CLIENT_ID,
-      clientSecret: OIDC_CLIENT_SECRET,
-    }),
-    keycloakAdmin: keycloakAdmin(values),
+    provider: providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
+    keycloakAdmin: keycloakAdmin(values, fileOf),
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
     accountUrl: values.ACCOUNT_URL,
     redisUrl: values.REDIS_URL,
@@ -164,6 +160,12 @@ function waitingLimits(values: Values): WaitingLimits {
 /** True for invalid values too, so that their own error is the only one reported. */
 function isSet(env: Environment, name: SettingName): boolean {
   return [env[name], env[`${name}_FILE`]].some((value) => value !== undefined && value !== "");
+}
+
+/** @returns the path in NAME_FILE */
+function valueFileOf(env: Environment, name: SettingName): string | undefined {
+  const file = env[`${name}_FILE`]?.trim();
+  return file === "" ? undefined : file;
 }
 
 function readSettings(env: Environment, faults: string[]): Values {

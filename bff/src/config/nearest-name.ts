@@ -11,10 +11,13 @@ export type NearestName = {
 export function nearestName(name: string, known: readonly string[]): NearestName {
   const letters = new Map(known.map((each) => [lettersOf(each), each]));
   const written = lettersOf(name);
-  const nearest = closest(written, [...letters.keys()]);
+  const others = [...letters.keys()];
+  const closestName = closest(written, others);
+  // Swapped letters have distance 2, and are a likelier typo than two other changes.
+  const swapped = others.find((each) => sorted(each) === sorted(written) && distance(written, each) <= 2);
+  const nearest = swapped !== undefined && distance(written, closestName) === 2 ? swapped : closestName;
   const steps = distance(written, nearest);
-  // Swapped letters have distance 2.
-  const isSwapped = steps <= 2 && sorted(written) === sorted(nearest);
+  const isSwapped = nearest === swapped;
   return { name: letters.get(nearest) ?? "", isTypo: isSwapped || steps <= allowedSteps(nearest.length) };
 }
 

@@ -1,7 +1,15 @@
 // Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
 import { z } from "zod";
 import type { ClaimPath } from "../lib/claim-path.ts";
+import {
+  CLIENT_AUTH_SETTINGS,
+  clientAuthConfig,
+  clientAuthFaults,
+  type ClientAuthConfig,
+} from "./client-auth-settings.ts";
+import { parseCertificates } from "./client-keys.ts";
 import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
+import { readTextFile } from "./setting-text.ts";
 
 export const PROVIDER_SETTINGS = {
   OIDC_ISSUER: {
@@ -14,11 +22,11 @@ export const PROVIDER_SETTINGS = {
     meaning: "Base URL under which the gateway reaches the provider, if it differs from the browsers' URL",
   },
   OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Client id at the provider" },
-  OIDC_CLIENT_SECRET: {
-    schema: z.string().min(16, "must have at least 16 characters"),
-    required: true,
-    secret: true,
-    meaning: "Client secret at the provider",
+  ...CLIENT_AUTH_SETTINGS,
+  OIDC_CA_FILE: {
+    schema: text,
+    meaning:
+      "PEM file with CAs that are trusted for requests to the provider, besides the public ones. Read again when it changes",
   },
   OIDC_SCOPE: {
     schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
@@ -100,7 +108,11 @@ export type ProviderConfig = Readonly<{
   issuer: string;
   internalUrl: string | undefined;
   clientId: string;
-  clientSecret: string;
+  /** Undefined if the method of client authentication uses none. */
+  clientSecret: string | undefined;
+  clientAuth: ClientAuthConfig;
+  /** PEM file with CAs besides the public ones. */
+  caFile: string | undefined;
   scope: string;
   resource: string | undefined;
   idTokenAlg: string;
@@ -121,13 +133,23 @@ export type ProviderConfig = Readonly<{
   refreshesPerSecond: number;
 }>;
 
-export type KeycloakAdminConfig = Readonly<{ clientId: string; clientSecret: string }>;
+export type KeycloakAdminConfig = Readonly<{
+  clientId: string;
+  clientSecret: string;
+  /** Read again for each use. */
+  clientSecretFile: string | undefined;
+}>;
 
-type Required = Pick<ProviderConfig, "issuer" | "clientId" | "clientSecret">;
+type Required = Pick<ProviderConfig, "issuer" | "clientId">;
+/** @returns the path in NAME_FILE, undefined if the value is set directly or not at all */
+type FileOf = (name: ProviderSettingName) => string | undefined;
 
-export function providerConfig(values: Values, required: Required): ProviderConfig {
+export function providerConfig(values: Values, required: Required, fileOf: FileOf): ProviderConfig {
   return {
     ...required,
+    clientSecret: values.OIDC_CLIENT_SECRET,
+    clientAuth: clientAuthConfig(values, fileOf("OIDC_CLIENT_SECRET")),
+    caFile: values.OIDC_CA_FILE,
     internalUrl: values.OIDC_INTERNAL_URL,
     scope: values.OIDC_SCOPE ?? "",
     resource: values.OIDC_RESOURCE,
@@ -143,13 +165,25 @@ export function providerConfig(values: Values, required: Required): ProviderConf
   };
 }
 
-export function keycloakAdmin(values: Values): KeycloakAdminConfig | undefined {
+export function keycloakAdmin(values: Values, fileOf: FileOf): KeycloakAdminConfig | undefined {
   const { KEYCLOAK_ADMIN_CLIENT_ID: clientId, KEYCLOAK_ADMIN_CLIENT_SECRET: clientSecret } = values;
-  return clientId === undefined || clientSecret === undefined ? undefined : { clientId, clientSecret };
+  if (clientId === undefined || clientSecret === undefined) return undefined;
+  return { clientId, clientSecret, clientSecretFile: fileOf("KEYCLOAK_ADMIN_CLIENT_SECRET") };
 }
 
 /** @param isSet true for invalid values too, so that their own error is the only one reported */
 export function providerFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+  return [...clientAuthFaults(values, isSet), ...caFaults(values.OIDC_CA_FILE), ...adminFaults(values, isSet)];
+}
+
+function caFaults(file: string | undefined): string[] {
+  if (file === undefined) return [];
+  const content = readTextFile(file);
+  const parsed = "fault" in content ? content : parseCertificates(content.text);
+  return "fault" in parsed ? [`OIDC_CA_FILE ${parsed.fault}.`] : [];
+}
+
+function adminFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
   if (isSet("KEYCLOAK_ADMIN_CLIENT_ID") !== isSet("KEYCLOAK_ADMIN_CLIENT_SECRET"))
     return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET must be set together. Set both or neither."];

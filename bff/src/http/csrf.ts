@@ -22,6 +22,8 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   ["/bff/callback", "none"],
   // Sent by the provider's server; authenticated by the signature of the logout token.
   ["/bff/backchannel-logout", "none"],
+  // Public keys.
+  ["/bff/jwks.json", "none"],
   ["/bff/logout", "form"],
   // Changes no state. Without the cookie that a logout sets, it redirects to the start page.
   ["/bff/logout/provider", "none"],

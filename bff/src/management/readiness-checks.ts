@@ -38,7 +38,9 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
 /** After the first accepted login request, an outage of the provider fails logins and refreshes, not requests. */
 async function providerResult(provider: Provider): Promise<CheckResult> {
   const fault = await provider.check();
-  return fault === undefined ? degraded((await provider.outage()) ?? provider.registrationAlarm()) : failed(fault);
+  return fault === undefined
+    ? degraded((await provider.outage()) ?? provider.registrationAlarm() ?? provider.fileAlarm())
+    : failed(fault);
 }
 
 function unreachableStore(error: unknown): string {

@@ -29,7 +29,12 @@ const NO_ROLE =
 
 /** @param admin a client of the same realm with a service account */
 export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAdminConfig): KeycloakSessions {
-  const connect = createProviderConnection({ ...config, ...admin });
+  const connect = createProviderConnection({
+    ...config,
+    clientId: admin.clientId,
+    clientSecret: admin.clientSecret,
+    clientAuth: { ...config.clientAuth, method: undefined, secretFile: admin.clientSecretFile, certFile: undefined },
+  });
   const fetch = createProviderFetch(config);
   const base = config.issuer.replace(/\/realms\/([^/]+)$/, "/admin/realms/$1");
 

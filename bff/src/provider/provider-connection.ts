@@ -2,6 +2,8 @@
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
+import { createClientAuthentication } from "./client-authentication.ts";
+import { createProviderDispatcher } from "./provider-dispatcher.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import { createProviderFetch } from "./provider-fetch.ts";
@@ -35,7 +37,9 @@ const DISCOVERY_COOL_DOWN_MS = 1_000;
  * @param onIgnored called with the names of optional metadata with invalid values
  */
 export function createProviderConnection(config: ProviderConfig, onIgnored: (names: string[]) => void = () => {}) {
-  const fetch = createProviderFetch(config);
+  const client = createClientAuthentication(config);
+  const dispatcher = createProviderDispatcher({ ...config, certificate: client.certificate });
+  const fetch = createProviderFetch(config, dispatcher);
 
   const discover = async (): Promise<Connection> => {
     const http = config.issuer.startsWith("http:");
@@ -59,15 +63,15 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
       config.responseIss === "optional"
         ? { ...checked, authorization_response_iss_parameter_supported: false }
         : checked;
+    const authentication = client.authenticationAt(metadata);
     const configured = (tolerance: object): oidc.Configuration => {
       // Pinned: otherwise the provider's metadata would select the accepted algorithms (algorithm confusion).
-      const rules = { id_token_signed_response_alg: config.idTokenAlg, ...tolerance };
-      const configuration = new oidc.Configuration(
-        metadata,
-        config.clientId,
-        rules,
-        clientAuthentication(config.clientSecret),
-      );
+      const rules = {
+        id_token_signed_response_alg: config.idTokenAlg,
+        use_mtls_endpoint_aliases: client.isMutualTls,
+        ...tolerance,
+      };
+      const configuration = new oidc.Configuration(metadata, config.clientId, rules, authentication);
       configuration[oidc.customFetch] = fetch as unknown as oidc.CustomFetch;
       configuration.timeout = config.timeoutMs / 1000;
       if (http) oidc.allowInsecureRequests(configuration);
@@ -81,18 +85,13 @@ export function createProviderConnection(config: ProviderConfig, onIgnored: (nam
     };
   };
   const probe = createProviderProbe(config, fetch);
-  return Object.assign(memoizeSuccess(discover, DISCOVERY_COOL_DOWN_MS), { probe, outage: cacheProbe(probe) });
-}
-
-/** client_secret_basic unless the metadata lists only other methods. */
-function clientAuthentication(secret: string): oidc.ClientAuth {
-  const basic = oidc.ClientSecretBasic(secret);
-  const post = oidc.ClientSecretPost(secret);
-  return (server, client, body, headers) => {
-    const methods = server.token_endpoint_auth_methods_supported;
-    const usePost = methods !== undefined && !methods.includes("client_secret_basic");
-    (usePost ? post : basic)(server, client, body, headers);
-  };
+  return Object.assign(memoizeSuccess(discover, DISCOVERY_COOL_DOWN_MS), {
+    probe,
+    outage: cacheProbe(probe),
+    client,
+    /** @returns a sentence while a file of the client or OIDC_CA_FILE cannot be used */
+    alarm: () => client.alarm() ?? dispatcher.alarm(),
+  });
 }
 
 function discoveryError(error: unknown, issuer: string): string {

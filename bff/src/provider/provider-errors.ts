@@ -90,11 +90,19 @@ export function refreshError(error: unknown): RefreshOutcome {
   // Client authentication failed (WWW-Authenticate): the provider did not process the grant.
   if (isRefusedClient(error)) return { kind: "unspent", reason: settingError(error) ?? errorName(error) };
   if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token refused: ${error.code}` };
-  // Discovery failed, before the token request.
-  if (error instanceof GatewayError) return { kind: "unspent", reason: error.reason ?? error.code };
+  // Discovery or client authentication failed, before the token request.
+  const own = gatewayErrorOf(error);
+  if (own !== undefined) return { kind: "unspent", reason: own.reason ?? own.code };
   const unsent = neverSentCode(error);
   if (unsent !== undefined) return { kind: "unspent", reason: unsent };
   return { kind: "unknown", reason: errorName(error) };
+}
+
+/** @returns our own error before a request was sent, which openid-client wraps */
+function gatewayErrorOf(error: unknown): GatewayError | undefined {
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (current instanceof GatewayError) return current;
+  return undefined;
 }
 
 /** @returns the gateway's own rejection of a response, which openid-client and jose wrap */
@@ -117,6 +125,8 @@ function isForeignIdToken(error: unknown): error is oidc.ClientError {
 
 /** @throws GatewayError provider_unavailable */
 export function throwUnavailable(error: unknown): never {
+  const own = gatewayErrorOf(error);
+  if (own !== undefined) throw own;
   const reason =
     settingError(error) ??
     (error instanceof oidc.ResponseBodyError ? `provider error: ${wordOf(error.error)}` : errorName(error));
@@ -128,6 +138,8 @@ export function throwUnavailable(error: unknown): never {
  * @throws GatewayError login_failed if the same login would fail again, otherwise provider_unavailable
  */
 export function throwLoginError(error: unknown, clockError?: string): never {
+  const own = gatewayErrorOf(error);
+  if (own !== undefined) throw own;
   if (error instanceof oidc.AuthorizationResponseError)
     throw new GatewayError("login_failed", { cause: error, reason: `provider error: ${wordOf(error.error)}` });
   const refused = refusedResponse(error);

@@ -1,33 +1,26 @@
-// HTTP client for the provider: no redirects, no keep-alive, optional internal URL, and limits on time and size of every
-// response.
-import { Agent, Client, Pool, fetch as undiciFetch } from "undici";
-import { shaped } from "../lib/undici-client-shape.ts";
-import { checkedPushedResponse, checkedTokenResponse, MAX_RESPONSE_BYTES, readBody } from "./provider-response.ts";
+// HTTP client for the provider: no redirects, optional internal URL, and limits on time and size of every response.
+// Connections: provider-dispatcher.ts.
+import { fetch as undiciFetch } from "undici";
+import { createProviderDispatcher, type ProviderDispatcher } from "./provider-dispatcher.ts";
+import { checkedPushedResponse, checkedTokenResponse, readBody } from "./provider-response.ts";
 
 export type ProviderFetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Node's default: a larger response head fails the request. */
-const MAX_HEADER_BYTES = 16_384;
 /** Statuses for which `new Response` rejects a body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-const clientOf = (origin: URL, options: object): Client => shaped(new Client(origin, options));
+type Options = {
+  issuer: string;
+  internalUrl: string | undefined;
+  timeoutMs: number;
+  caFile?: string | undefined;
+};
 
-/**
- * No keep-alive: on a reused connection that the provider closes at the same moment, it would be unknown whether the
- * refresh token of a failed request was spent.
- */
-export function createProviderFetch(config: { issuer: string; internalUrl: string | undefined; timeoutMs: number }) {
-  const dispatcher = new Agent({
-    factory: (origin, options) => new Pool(origin, { ...(options as Pool.Options), factory: clientOf }),
-    pipelining: 0,
-    connect: { timeout: Math.min(config.timeoutMs, 3_000) },
-    headersTimeout: config.timeoutMs,
-    bodyTimeout: config.timeoutMs,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    // Bytes on the wire: compressed input may be endless and decode to nothing.
-    maxResponseSize: MAX_RESPONSE_BYTES,
-  });
+/** @param dispatcher default: without a client certificate */
+export function createProviderFetch(
+  config: Options,
+  dispatcher: Pick<ProviderDispatcher, "current"> = createProviderDispatcher(config),
+): ProviderFetch {
   const publicOrigin = new URL(config.issuer).origin;
   const internal = config.internalUrl?.replace(/\/$/, "");
   return async function fetchFromProvider(url: string, init: RequestInit): Promise<Response> {
@@ -44,7 +37,7 @@ export function createProviderFetch(config: { issuer: string; internalUrl: strin
       headers: [...headers],
       signal: AbortSignal.any(signals),
       redirect: "manual",
-      dispatcher,
+      dispatcher: dispatcher.current(),
     };
     const response = await undiciFetch(target, options as Parameters<typeof undiciFetch>[1]);
     try {

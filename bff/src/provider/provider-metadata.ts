@@ -10,8 +10,14 @@ const OPTIONAL_URLS = [
   "end_session_endpoint",
   "userinfo_endpoint",
 ] as const;
-const LISTS = ["grant_types_supported", "token_endpoint_auth_methods_supported"] as const;
+const LISTS = [
+  "grant_types_supported",
+  "token_endpoint_auth_methods_supported",
+  "token_endpoint_auth_signing_alg_values_supported",
+] as const;
 const BOOLEANS = ["authorization_response_iss_parameter_supported", "backchannel_logout_session_supported"] as const;
+/** RFC 8705 §5. */
+const MTLS_ALIASES = "mtls_endpoint_aliases";
 const MAX_URL_CHARS = 2_048;
 
 /**
@@ -36,6 +42,14 @@ export function checkedMetadata(
   for (const name of OPTIONAL_URLS) if (!isSafeUrl(checked[name], schemes)) ignore(name);
   for (const name of LISTS) if (!Array.isArray(checked[name])) ignore(name);
   for (const name of BOOLEANS) if (typeof checked[name] !== "boolean") ignore(name);
+  const aliases = checked[MTLS_ALIASES];
+  if (typeof aliases !== "object" || aliases === null) ignore(MTLS_ALIASES);
+  else {
+    const isSafe = ([, url]: [string, unknown]): boolean => isSafeUrl(url, schemes);
+    const unsafe = Object.entries(aliases).filter((alias) => !isSafe(alias));
+    ignored.push(...unsafe.map(([name]) => `${MTLS_ALIASES}.${name}`));
+    checked[MTLS_ALIASES] = Object.fromEntries(Object.entries(aliases).filter(isSafe));
+  }
   return { metadata: checked as oidc.ServerMetadata, ignored };
 }
 

@@ -1,4 +1,5 @@
 // OpenID Connect client: authorization requests, token requests, logout, logout tokens, health.
+import type { JWK } from "jose";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
@@ -32,6 +33,14 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
     check(): Promise<string | undefined>;
     /** @returns undefined while the provider responds, otherwise one sentence. Cached for up to ten seconds. */
     outage(): Promise<string | undefined>;
+    /**
+     * Public keys of the client, for the provider.
+     * @returns undefined if the client authentication needs none
+     * @throws GatewayError provider_unavailable if a file cannot be used
+     */
+    publicKeys(): Promise<JWK[] | undefined>;
+    /** @returns one sentence while the last valid content of a certificate, key or secret file is used, or it has expired */
+    fileAlarm(): string | undefined;
     /** @returns one sentence with the cure while the provider's clock differs from ours by more than 10 s */
     clockAlarm(): string | undefined;
   };
@@ -75,6 +84,12 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
       }
     },
     outage: connect.outage,
+    async publicKeys() {
+      // The metadata selects the algorithm of RSA keys; without it the usual one is published.
+      const metadata = (await connect().catch(() => undefined))?.configuration.serverMetadata();
+      return connect.client.publicKeys(metadata?.token_endpoint_auth_signing_alg_values_supported);
+    },
+    fileAlarm: connect.alarm,
     clockAlarm: clock.alarm,
   };
 }

@@ -1,0 +1,56 @@
+// Mutants of the client authentication at the provider.
+import type { Mutant } from "./mutants.ts";
+
+const TESTS = ["test/provider/client-authentication.integration.test.ts"];
+
+export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
+  {
+    breaks: "a method that the provider does not list is used",
+    file: "src/provider/client-authentication.ts",
+    find: "if (listed.includes(LISTED_AS[method] ?? method)) return method;",
+    replace: "return method;",
+    tests: TESTS,
+  },
+  {
+    breaks: "the secret is sent by another method than the chosen one",
+    file: "src/provider/client-authentication.ts",
+    find: 'if (listed.length === 0) return method ?? "client_secret_basic";',
+    replace: 'if (listed.length === 0) return "client_secret_basic";',
+    tests: TESTS,
+  },
+  {
+    breaks: "client_secret_basic is not form-encoded",
+    file: "src/provider/client-authentication.ts",
+    find: 'new URLSearchParams([["", text]]).toString().slice(1);',
+    replace: "text;",
+    tests: TESTS,
+  },
+  {
+    breaks: "/bff/jwks.json publishes private keys",
+    file: "src/provider/client-authentication.ts",
+    find: 'createPublicKey(key.privateKey).export({ format: "jwk" })',
+    replace: 'key.privateKey.export({ format: "jwk" })',
+    tests: TESTS,
+  },
+  {
+    breaks: "mtls_endpoint_aliases are used without mutual TLS",
+    file: "src/provider/provider-connection.ts",
+    find: "use_mtls_endpoint_aliases: client.isMutualTls,",
+    replace: "use_mtls_endpoint_aliases: true,",
+    tests: TESTS,
+  },
+  {
+    breaks: "a key that does not belong to the certificate is accepted",
+    file: "src/config/client-keys.ts",
+    find: "certificate.checkPrivateKey(privateKey)",
+    replace: "true",
+    tests: ["test/config/client-auth.test.ts"],
+  },
+  {
+    breaks: "an expired certificate of the client is accepted",
+    file: "src/config/client-keys.ts",
+    find: "if (nowMs > Date.parse(certificate.validTo))",
+    replace: "if (nowMs < 0)",
+    tests: ["test/config/client-auth.test.ts"],
+  },
+];
