@@ -20,6 +20,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       "OIDC_AUDIENCES",
       ...([
         "OIDC_ACCESS_TOKEN_SECONDS",
+        "OIDC_LOGIN_PARAMETERS",
         "OIDC_TIMEOUT_SECONDS",
         "REFRESH_RATE_PER_SECOND",
         "POST_LOGOUT_PATH",

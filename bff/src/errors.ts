@@ -151,6 +151,11 @@ export const EXPLANATIONS = {
     detail:
       "The link asks for a login at another login service than the one that this application uses. Open the application itself and log in there.",
   },
+  registration_not_offered: {
+    title: "You cannot register with this link",
+    detail:
+      "The login service does not open its registration page from a link. Log in instead; its login page may offer to create an account.",
+  },
   secure_cookie_not_stored: {
     title: "The login was not completed",
     detail:

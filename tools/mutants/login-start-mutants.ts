@@ -3,6 +3,7 @@ import type { Mutant } from "./mutants.ts";
 
 const DECISION = ["test/auth/third-party-login.test.ts"];
 const OVER_HTTP = ["test/auth/third-party-login.integration.test.ts"];
+const TO_PROVIDER = ["test/auth/login-parameters.integration.test.ts"];
 const PARAMETERS = ["test/auth/login-parameters.test.ts"];
 
 export const LOGIN_START_MUTANTS: readonly Mutant[] = [
@@ -110,5 +111,33 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
     find: 'canonical.length > MAX_RETURN_PATH_CHARS ? "/" : canonical',
     replace: "canonical",
     tests: ["test/auth/return-path.test.ts"],
+  },
+  {
+    breaks: "OIDC_LOGIN_PARAMETERS: a parameter that the gateway sets is accepted",
+    file: "src/config/login-parameter-list.ts",
+    find: "if (rejected !== undefined) return `must",
+    replace: "if (rejected === null) return `must",
+    tests: ["test/config/login-parameter-list.test.ts"],
+  },
+  {
+    breaks: "OIDC_LOGIN_PARAMETERS: override the parameters of a link",
+    file: "src/auth/login-start.ts",
+    find: "{ ...config.loginParameters, ...parameters.extra }",
+    replace: "{ ...parameters.extra, ...config.loginParameters }",
+    tests: TO_PROVIDER,
+  },
+  {
+    breaks: "OIDC_LOGIN_PARAMETERS: acr_values and max_age are not checked at the callback",
+    file: "src/auth/login-start.ts",
+    find: "checkedAtCallback(extra)",
+    replace: "checkedAtCallback(parameters.extra)",
+    tests: TO_PROVIDER,
+  },
+  {
+    breaks: "prompt=create is sent to a provider that does not list it",
+    file: "src/provider/prompt-values.ts",
+    find: 'supported.includes("create")) return;',
+    replace: "supported.length > 0) return;",
+    tests: TO_PROVIDER,
   },
 ];

@@ -13,7 +13,7 @@ import type { Session } from "../session/session.ts";
 import { readForm } from "./form-body.ts";
 import { LOGIN_ATTEMPT_SECONDS, MAX_LOGIN_ATTEMPTS, type LoginAttempt } from "./login-attempt.ts";
 import { confirmationPage, continuePage } from "./login-pages.ts";
-import { parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
+import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
 import { seeOther, type LoginDependencies } from "./login.ts";
 import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 
@@ -30,7 +30,11 @@ export function login(dependencies: StartDependencies) {
     ctx.type = "html";
     ctx.body = html;
   };
-  const start = async (ctx: Context, { returnPath, extra, prompt, acrValues, maxAgeSeconds }: LoginParameters) => {
+  const start = async (ctx: Context, parameters: LoginParameters) => {
+    const { returnPath } = parameters;
+    const extra = { ...config.loginParameters, ...parameters.extra };
+    // Of both sources: what a login asks for is checked at the callback.
+    const { prompt, acrValues, maxAgeSeconds } = checkedAtCallback(extra);
     const previousSession = foundSession(ctx)?.key;
     const attempt: LoginAttempt = {
       startedAtMs: store.nowMs(),

@@ -20,7 +20,7 @@ import { sessionFromClaims } from "./session-from-claims.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
-  config: Pick<ProviderConfig, "issuer" | "rolePaths">;
+  config: Pick<ProviderConfig, "issuer" | "rolePaths" | "loginParameters">;
   /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;
   /** Called at each login with the lifetime that the provider allows. */

@@ -1,5 +1,6 @@
 // Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
 import { z } from "zod";
+import { loginParameterList } from "./login-parameter-list.ts";
 import type { ClaimPath } from "../lib/claim-path.ts";
 import {
   CLIENT_AUTH_SETTINGS,
@@ -79,6 +80,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Assumed lifetime of an access token, in seconds, if the token response has no `expires_in` and the token no `exp`",
   },
+  OIDC_LOGIN_PARAMETERS: {
+    schema: loginParameterList,
+    default: "",
+    meaning:
+      "Further parameters of every authorization request, form-encoded, e.g. `audience=https%3A%2F%2Fapi.example.com&access_type=offline`; parameters of a link to /bff/login take precedence",
+  },
   OIDC_TIMEOUT_SECONDS: {
     schema: wholeNumber(1, 60),
     default: "10",
@@ -128,6 +135,8 @@ export type ProviderConfig = Readonly<{
   assumedLifetimeSeconds: number;
   /** Signed authorization responses (JARM). */
   signedResponse: boolean;
+  /** Further parameters of every authorization request. */
+  loginParameters: Readonly<Record<string, string>>;
   timeoutMs: number;
   /** Rate limit over all instances; 0: no limit. */
   refreshesPerSecond: number;
@@ -160,6 +169,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     responseIss: values.OIDC_RESPONSE_ISS ?? "auto",
     assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,
     signedResponse: values.OIDC_SIGNED_RESPONSE === "on",
+    loginParameters: values.OIDC_LOGIN_PARAMETERS ?? {},
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
     refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
   };

@@ -4,6 +4,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import type { Log } from "../logging/log.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
+import { requireSupportedPrompt } from "./prompt-values.ts";
 import { signedResponseMode } from "./authorization-response.ts";
 import { createPushedRequests } from "./pushed-request.ts";
 
@@ -11,12 +12,12 @@ export type AuthorizationRequest = {
   state: string;
   nonce: string;
   codeVerifier: string;
-  /** Validated parameters of /bff/login. */
+  /** Validated parameters of /bff/login and of OIDC_LOGIN_PARAMETERS. */
   extra: Readonly<Record<string, string>>;
 };
 
 export type AuthorizationRequests = {
-  /** @throws GatewayError provider_unavailable */
+  /** @throws GatewayError provider_unavailable | request_malformed */
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   /** Sends one request that is not used. @throws GatewayError provider_unavailable with the setting and the cure */
   checkRegistration(): Promise<unknown>;
@@ -28,7 +29,7 @@ export type AuthorizationRequests = {
 const REGISTRATION_COOL_DOWN_MS = 5_000;
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "scope" | "par" | "signedResponse">;
+  config: Pick<ProviderConfig, "scope" | "loginParameters" | "par" | "signedResponse">;
   connect: ProviderConnection;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
@@ -46,6 +47,7 @@ export function createAuthorizationRequests({
   const pushed = createPushedRequests({ config, log });
   const authorizationUrl: AuthorizationRequests["authorizationUrl"] = async ({ state, nonce, codeVerifier, extra }) => {
     const { configuration } = await connect();
+    requireSupportedPrompt(configuration.serverMetadata(), extra["prompt"]);
     const parameters = {
       ...extra,
       ...resource,
@@ -69,7 +71,7 @@ export function createAuthorizationRequests({
         state: oidc.randomState(),
         nonce: oidc.randomNonce(),
         codeVerifier: oidc.randomPKCECodeVerifier(),
-        extra: {},
+        extra: config.loginParameters,
       }),
     REGISTRATION_COOL_DOWN_MS,
   );

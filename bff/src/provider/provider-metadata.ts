@@ -14,6 +14,7 @@ const LISTS = [
   "grant_types_supported",
   "token_endpoint_auth_methods_supported",
   "token_endpoint_auth_signing_alg_values_supported",
+  "prompt_values_supported",
 ] as const;
 const BOOLEANS = ["authorization_response_iss_parameter_supported", "backchannel_logout_session_supported"] as const;
 /** RFC 8705 §5. */
