@@ -25,6 +25,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
         "REFRESH_RATE_PER_SECOND",
         "POST_LOGOUT_PATH",
       ] as const),
+      "OIDC_SENDER_CONSTRAINED",
       ...(["KEYCLOAK_ADMIN_CLIENT_ID", "KEYCLOAK_ADMIN_CLIENT_SECRET"] as const),
     ],
   },

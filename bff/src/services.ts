@@ -3,6 +3,7 @@
 import type { Config } from "./config/config.ts";
 import { createEventStreams } from "./session/live/event-streams.ts";
 import { createClientToken, createExchangedToken } from "./tokens/upstream-tokens.ts";
+import { createDpopProofs } from "./provider/dpop-proof.ts";
 import { createKeycloakSessions } from "./provider/keycloak-sessions.ts";
 import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
 import { createLiveConnections } from "./session/live/live-connections.ts";
@@ -24,7 +25,8 @@ import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
 import { createSessionCache } from "./store/session-cache.ts";
 import type { Store } from "./store/store.ts";
-import { createAccessTokenFor, createRefresh, refreshTiming } from "./tokens/refresh.ts";
+import { createAccessTokenFor } from "./tokens/access-token.ts";
+import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
 import { createRefreshRateLimiter } from "./tokens/refresh-rate-limiter.ts";
 import { createVault } from "./tokens/vault.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream } from "./upstream/upstreams.ts";
@@ -130,6 +132,7 @@ function createForwardingServices(environment: Environment, session: SessionServ
     upstreams,
     tunnels,
     forwardWebSocket,
+    dpopProofs: createDpopProofs(),
     openResponses: createOpenResponses(liveConnections),
   };
 }

@@ -39,7 +39,9 @@ export type Lies = {
   /** Error response of the token endpoint to a client credentials request. */
   clientToken?: { status: number; error: string };
   /** Sends the response itself. @returns false to let the provider respond */
-  raw?: (pathname: string, response: ServerResponse) => boolean;
+  raw?: (pathname: string, response: ServerResponse, request: IncomingMessage) => boolean;
+  /** Changes the response of the token endpoint before it is sent, or sends it. @returns whether it has been sent */
+  tokenResponse?: (response: ServerResponse, request: TokenRequest) => boolean;
   /**
    * Changes the userinfo claims. Claims are sent as JSON, a text as a JWT; undefined: `raw` has already responded.
    * The endpoint is published with the option `userinfo` only.
@@ -51,6 +53,13 @@ export type Lies = {
   ) => MaybeAsync<Claims | string | undefined>;
   /** Rotates the keys right before signing. */
   rotateBeforeSigning?: boolean;
+};
+
+export type TokenRequest = {
+  body: URLSearchParams;
+  authorization: string | undefined;
+  /** The DPoP proof. */
+  dpop: string | undefined;
 };
 
 export type ProviderRequest = {
@@ -71,8 +80,7 @@ export type HostileProvider = {
   /** All POST requests, oldest first. */
   posts: ProviderRequest[];
   counts: { authorize: number; token: number; jwks: number; userinfo: number; trap: number; par: number };
-  /** Body and Authorization header of the last token request. */
-  lastTokenRequest(): { body: URLSearchParams; authorization: string | undefined };
+  lastTokenRequest(): TokenRequest;
   /** Signs with the published key; `undefined` removes a claim. */
   sign(claims: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
   logoutToken(claims?: Claims, header?: Partial<Header>, key?: CryptoKey): Promise<string>;
@@ -120,10 +128,7 @@ export async function startHostileProvider({
   const requests = new Map<string, URLSearchParams>();
   const log = createAuthorizationRequestLog();
   const counts = { authorize: 0, token: 0, jwks: 0, userinfo: 0, trap: 0, par: 0 };
-  let last: { body: URLSearchParams; authorization: string | undefined } = {
-    body: new URLSearchParams(),
-    authorization: undefined,
-  };
+  let last: TokenRequest = { body: new URLSearchParams(), authorization: undefined, dpop: undefined };
   const posts: ProviderRequest[] = [];
   const handle = (req: IncomingMessage, res: ServerResponse): void => void respond(req, res);
   const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
@@ -175,7 +180,7 @@ export async function startHostileProvider({
     const body = new URLSearchParams(req.method === "POST" && isOwn ? await text(req) : "");
     const certificate = (req.socket as Partial<TLSSocket>).getPeerCertificate?.()?.fingerprint256;
     if (req.method === "POST") posts.push({ path: pathname, headers: req.headers, body, certificate });
-    if (provider.lies.raw?.(pathname, res) === true) return;
+    if (provider.lies.raw?.(pathname, res, req) === true) return;
     if (pathname === "/.well-known/openid-configuration")
       return void json(
         apply(provider.lies.metadata, {
@@ -209,7 +214,9 @@ export async function startHostileProvider({
     }
     if (pathname === "/token") {
       counts.token += 1;
-      last = { body, authorization: req.headers.authorization };
+      const { authorization, dpop } = req.headers;
+      last = { body, authorization, dpop: typeof dpop === "string" ? dpop : undefined };
+      if (provider.lies.tokenResponse?.(res, last) === true) return;
       if (last.body.get("grant_type") === "client_credentials") {
         const { status, error } = provider.lies.clientToken ?? { status: 200 };
         res.statusCode = status;

@@ -13,7 +13,14 @@ import { testBrowser, type TestBrowser } from "./browser.ts";
 import { startGateway, type TestGateway } from "./test-gateway.ts";
 import { startRedis, type TestRedis } from "./test-redis.ts";
 
-export type Received = { method: string; url: string; authorization: string | undefined; cookie: string | undefined };
+export type Received = {
+  method: string;
+  url: string;
+  authorization: string | undefined;
+  cookie: string | undefined;
+  /** Empty if there was none. */
+  dpop: string;
+};
 
 export type TestSystem = {
   redis: TestRedis;
@@ -35,6 +42,8 @@ type Options = {
   upstreams?: (upstreamUrl: string) => object[];
   /** The audiences that the gateway's client may request in a token exchange (RFC 8693). */
   exchangeAudiences?: string[];
+  /** Registers the client for DPoP-bound tokens and switches OIDC_SENDER_CONSTRAINED=dpop on. */
+  dpop?: { requireNonce: boolean };
 };
 
 const CLIENT = { clientId: "cloakroom", clientSecret: "a-client-secret-of-the-tests" };
@@ -46,11 +55,18 @@ export async function startTestSystem({
   env = {},
   upstreams,
   exchangeAudiences,
+  dpop,
 }: Options = {}): Promise<TestSystem> {
   const received: Received[] = [];
   const upstream = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
-    received.push({ method, url, authorization: headers.authorization, cookie: headers.cookie });
+    received.push({
+      method,
+      url,
+      authorization: headers.authorization,
+      cookie: headers.cookie,
+      dpop: String(headers["dpop"] ?? ""),
+    });
     const [, payload = ""] = (headers.authorization ?? "").split(".");
     const claims = JSON.parse(Buffer.from(payload, "base64url").toString() || "null") as { sub?: string } | null;
     const holdMs = Number(new URL(url, "http://upstream").searchParams.get("holdMs"));
@@ -63,13 +79,22 @@ export async function startTestSystem({
   upstream.listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const redis = await startRedis();
-  const provider = await startProvider({ port: 0, passwordCost: 1_024, lifetimes });
+  const provider = await startProvider({
+    port: 0,
+    passwordCost: 1_024,
+    lifetimes,
+    requireDpopNonce: dpop?.requireNonce ?? false,
+  });
   const upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   const options = {
     issuer: provider.issuer,
     ...CLIENT,
     redisUrl: redis.url,
-    env: { ...upstreamSettings(upstreamUrl, upstreams), ...env },
+    env: {
+      ...upstreamSettings(upstreamUrl, upstreams),
+      ...(dpop === undefined ? {} : { OIDC_SENDER_CONSTRAINED: "dpop" }),
+      ...env,
+    },
   };
   const gateways = [await startGateway(options)];
   const publicOrigin = gateways[0]!.config.publicOrigin;
@@ -80,6 +105,7 @@ export async function startTestSystem({
     postLogoutRedirectUris: [`${publicOrigin}/`],
     backchannelLogoutUri: `${publicOrigin}/bff/backchannel-logout`,
     allowClientCredentials: true,
+    dpopBoundAccessTokens: dpop !== undefined,
     ...(exchangeAudiences === undefined ? {} : { exchangeAudiences }),
   });
   return {

@@ -98,7 +98,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   },
   {
     breaks: "I3: all sessions share one refresh",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/access-token.ts",
     find: "singleFlight(refresh, ({ key }: RefreshableSession) => key)",
     replace: 'singleFlight(refresh, (_session: RefreshableSession) => "shared")',
     scenario: refreshStorm,

@@ -7,6 +7,7 @@ import { CLIENT_AUTH_MUTANTS } from "./client-auth-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
+import { DPOP_MUTANTS } from "./dpop-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
@@ -31,6 +32,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...CLAIM_MUTANTS,
   ...CLIENT_AUTH_MUTANTS,
   ...PROXY_MUTANTS,
+  ...DPOP_MUTANTS,
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,
   ...SESSION_MUTANTS,

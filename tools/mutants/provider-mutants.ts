@@ -40,9 +40,9 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "token_type is not checked: a DPoP-bound token is sent as a bearer",
-    file: "src/provider/provider-response.ts",
-    find: 'if (type.toLowerCase() !== "bearer")',
-    replace: 'if (type.toLowerCase() === "")',
+    file: "src/provider/token-binding.ts",
+    find: "if (type.toLowerCase() !== expected) return WRONG_TYPE[demanded];",
+    replace: 'if (type.toLowerCase() === "") return WRONG_TYPE[demanded];',
     tests: ["test/provider/token-responses.integration.test.ts"],
   },
   {

@@ -84,7 +84,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     file: "src/tokens/upstream-tokens.ts",
     find: `    const name = \`\${key} \${JSON.stringify(target)}\`;
     const known = cache.get(name);
-    if (known !== undefined && known.subjectToken === accessToken) return known.token();`,
+    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token();`,
     replace: `    const name = JSON.stringify(target);
     const known = cache.get(name);
     if (known !== undefined) return known.token();`,
@@ -93,7 +93,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "token exchange: a token from before a refresh is used",
     file: "src/tokens/upstream-tokens.ts",
-    find: "known.subjectToken === accessToken",
+    find: "known.subjectToken === subject.accessToken",
     replace: "known.subjectToken !== undefined",
     tests: ["test/proxy/token-exchange.integration.test.ts"],
   },

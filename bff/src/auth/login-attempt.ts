@@ -25,7 +25,12 @@ export type LoginAttempt = {
 };
 
 /** Derived from cookie and master key, again at the callback. */
-export type AttemptSecrets = { nonce: string; codeVerifier: string };
+export type AttemptSecrets = {
+  nonce: string;
+  codeVerifier: string;
+  /** The DPoP key of the session is derived from it. */
+  proofSecret: string;
+};
 
 export type LoginAttempts = {
   start(attempt: LoginAttempt): { id: string; cookieValue: string; state: string } & AttemptSecrets;
@@ -46,7 +51,9 @@ export function createLoginAttempts(sealerFor: SealerFactory, now: () => number)
   const secretsOf = (context: string, keyId: string): AttemptSecrets | undefined => {
     const nonce = sealer.derive("nonce", context, keyId);
     const codeVerifier = sealer.derive("code verifier", context, keyId);
-    return nonce === undefined || codeVerifier === undefined ? undefined : { nonce, codeVerifier };
+    const proofSecret = sealer.derive("proof key", context, keyId);
+    if (nonce === undefined || codeVerifier === undefined || proofSecret === undefined) return undefined;
+    return { nonce, codeVerifier, proofSecret };
   };
   return {
     start(attempt) {

@@ -107,10 +107,10 @@ type Resumed = AttemptSecrets & { attempt: LoginAttempt; state: string; search: 
 async function completeLogin(
   ctx: Context,
   dependencies: LoginDependencies,
-  { attempt, state, search, nonce, codeVerifier }: Resumed,
+  { attempt, state, search, nonce, codeVerifier, proofSecret }: Resumed,
 ) {
   const { provider, sessions, vault, store } = dependencies;
-  const expected = { state, nonce, codeVerifier, maxAgeSeconds: attempt.maxAgeSeconds };
+  const expected = { state, nonce, codeVerifier, proofSecret, maxAgeSeconds: attempt.maxAgeSeconds };
   const { grant, claims } = await provider.exchangeCode(search, expected);
   const requestedAcr = attempt.acrValues?.split(" ");
   // acr_values is optional for the provider (OIDC Core 1.0 §3.1.2.1), so the level is checked here (ASVS 6.8.4).

@@ -63,6 +63,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused",
   },
+  OIDC_SENDER_CONSTRAINED: {
+    schema: z.enum(["off", "dpop"], { error: "must be off or dpop" }),
+    default: "off",
+    meaning:
+      "Access tokens that are useless without a private key of the gateway: `dpop` (RFC 9449), a key per session; `off`: bearer tokens",
+  },
   OIDC_ROLES_CLAIM: {
     schema: claimPaths,
     default: "roles",
@@ -111,6 +117,8 @@ export const PROVIDER_SETTINGS = {
 type ProviderSettingName = keyof typeof PROVIDER_SETTINGS;
 type Values = { [N in ProviderSettingName]?: z.output<(typeof PROVIDER_SETTINGS)[N]["schema"]> };
 
+export type SenderConstrained = "off" | "dpop";
+
 export type ProviderConfig = Readonly<{
   issuer: string;
   internalUrl: string | undefined;
@@ -137,6 +145,8 @@ export type ProviderConfig = Readonly<{
   signedResponse: boolean;
   /** Further parameters of every authorization request. */
   loginParameters: Readonly<Record<string, string>>;
+  /** How access tokens are bound to a key of the gateway. */
+  senderConstrained: SenderConstrained;
   timeoutMs: number;
   /** Rate limit over all instances; 0: no limit. */
   refreshesPerSecond: number;
@@ -170,6 +180,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,
     signedResponse: values.OIDC_SIGNED_RESPONSE === "on",
     loginParameters: values.OIDC_LOGIN_PARAMETERS ?? {},
+    senderConstrained: values.OIDC_SENDER_CONSTRAINED ?? "off",
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
     refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,
   };

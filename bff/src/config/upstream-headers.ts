@@ -4,6 +4,7 @@ import type { UpstreamRow } from "./upstream-row.ts";
 
 const RESERVED: Readonly<Record<string, string>> = {
   authorization: "the bearer is chosen by `token`",
+  dpop: "the gateway proves the possession of the token's key",
   cookie: "cookies are not forwarded",
   cookie2: "cookies are not forwarded",
   host: "it is set from the base URL",

@@ -40,6 +40,8 @@ export type RequestHeaderInput = {
   /** `headers` of the upstream row, by lower-case name. */
   added: ReadonlyMap<string, string>;
   accessToken: string | undefined;
+  /** Authentication scheme of the access token. Default: Bearer. */
+  tokenScheme?: "Bearer" | "DPoP";
   /** Undefined: no body, or a chunked one. */
   contentLength: string | undefined;
 };
@@ -61,7 +63,8 @@ export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeade
   }
   if (added.size > 0) for (const [name, value] of added) list.push(name, value);
   if (input.contentLength !== undefined) list.push("content-length", input.contentLength);
-  if (input.accessToken !== undefined) list.push("authorization", `Bearer ${input.accessToken}`);
+  if (input.accessToken !== undefined)
+    list.push("authorization", `${input.tokenScheme ?? "Bearer"} ${input.accessToken}`);
   list.push("x-forwarded-for", input.clientAddress, "x-forwarded-proto", input.publicScheme);
   list.push("x-forwarded-host", input.publicHost, "x-forwarded-prefix", input.prefix);
   list.push("x-request-id", input.requestId);

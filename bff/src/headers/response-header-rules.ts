@@ -54,6 +54,7 @@ export const RESPONSE_TABLES: HeaderTables = {
     expires: "Cache-Control is always sent and wins",
     pragma: "as expires",
     "optional-www-authenticate": "opens a password dialog on our origin (RFC 8053)",
+    "dpop-nonce": "for the proofs of the gateway, which holds the key (RFC 9449)",
     "authentication-control": "as optional-www-authenticate",
     "proxy-authenticate": "asks for credentials of a proxy, that is, ours",
   },

@@ -22,9 +22,3 @@ export function ownLifetime(accessToken: string, nowSeconds: number): number | u
   if (typeof exp !== "number" || !(exp - nowSeconds >= 1)) return undefined;
   return Math.min(exp - nowSeconds, MAX_LIFETIME_SECONDS);
 }
-
-/** Whether the token is bound to a key by `cnf` (RFC 7800 §3), such as DPoP's `jkt` or mutual TLS's `x5t#S256`. */
-export function isSenderConstrained(accessToken: string): boolean {
-  const cnf = unverifiedClaims(accessToken)?.["cnf"];
-  return typeof cnf === "object" && cnf !== null && Object.keys(cnf).length > 0;
-}

@@ -3,6 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import type { Log } from "../logging/log.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
+import type { Dpop } from "./dpop.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 import { requireSupportedPrompt } from "./prompt-values.ts";
 import { signedResponseMode } from "./authorization-response.ts";
@@ -12,6 +13,8 @@ export type AuthorizationRequest = {
   state: string;
   nonce: string;
   codeVerifier: string;
+  /** Secret that the DPoP key of the login is derived from. */
+  proofSecret?: string;
   /** Validated parameters of /bff/login and of OIDC_LOGIN_PARAMETERS. */
   extra: Readonly<Record<string, string>>;
 };
@@ -31,6 +34,7 @@ const REGISTRATION_COOL_DOWN_MS = 5_000;
 type Dependencies = {
   config: Pick<ProviderConfig, "scope" | "loginParameters" | "par" | "signedResponse">;
   connect: ProviderConnection;
+  dpop: Pick<Dpop, "keyOfLogin" | "authorizationParameters" | "require">;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
@@ -40,17 +44,26 @@ type Dependencies = {
 export function createAuthorizationRequests({
   config,
   connect,
+  dpop,
   redirectUri,
   resource,
   log,
 }: Dependencies): AuthorizationRequests {
   const pushed = createPushedRequests({ config, log });
-  const authorizationUrl: AuthorizationRequests["authorizationUrl"] = async ({ state, nonce, codeVerifier, extra }) => {
+  const authorizationUrl: AuthorizationRequests["authorizationUrl"] = async ({
+    state,
+    nonce,
+    codeVerifier,
+    proofSecret,
+    extra,
+  }) => {
     const { configuration } = await connect();
     requireSupportedPrompt(configuration.serverMetadata(), extra["prompt"]);
+    dpop.require(configuration);
     const parameters = {
       ...extra,
       ...resource,
+      ...(await dpop.authorizationParameters(dpop.keyOfLogin(proofSecret))),
       redirect_uri: redirectUri,
       response_type: "code",
       scope: config.scope,

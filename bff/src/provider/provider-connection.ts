@@ -3,6 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { createClientAuthentication } from "./client-authentication.ts";
+import { createDpopNonces, withDpopNonces, type DpopNonces } from "./dpop-nonces.ts";
 import { createProviderDispatcher } from "./provider-dispatcher.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
 import { refusedResponse } from "./provider-errors.ts";
@@ -36,10 +37,14 @@ const DISCOVERY_COOL_DOWN_MS = 1_000;
  * Discovery (OIDC Discovery 1.0 §4) at the first use, single-flight, repeated until it succeeds.
  * @param onIgnored called with the names of optional metadata with invalid values
  */
-export function createProviderConnection(config: ProviderConfig, onIgnored: (names: string[]) => void = () => {}) {
+export function createProviderConnection(
+  config: ProviderConfig,
+  onIgnored: (names: string[]) => void = () => {},
+  nonces: DpopNonces = createDpopNonces(),
+) {
   const client = createClientAuthentication(config);
   const dispatcher = createProviderDispatcher({ ...config, certificate: client.certificate });
-  const fetch = createProviderFetch(config, dispatcher);
+  const fetch = withDpopNonces(createProviderFetch(config, dispatcher), nonces);
 
   const discover = async (): Promise<Connection> => {
     const http = config.issuer.startsWith("http:");

@@ -47,6 +47,14 @@ const PARAMETERS = {
   resource: "the provider has nothing of the name in OIDC_RESOURCE. Correct it or unset it",
 } as const;
 
+/** RFC 9449 §5 and §8. openid-client has already repeated the request with the nonce. */
+const DPOP = {
+  use_dpop_nonce:
+    "the provider refused the DPoP nonce that it had just sent (use_dpop_nonce). Check that no proxy in front of it removes or caches the header DPoP-Nonce",
+  invalid_dpop_proof:
+    "the provider refused the DPoP proof (invalid_dpop_proof). Synchronize the clocks by NTP, and let the provider know its public URL, which the proof names",
+} as const;
+
 /** Codes that name a wrong setting, at every endpoint. */
 const SETTING_ERRORS: Readonly<Record<string, string>> = {
   invalid_client: CLIENT,
@@ -58,6 +66,8 @@ const SETTING_ERRORS: Readonly<Record<string, string>> = {
 
 /** @returns one sentence with the setting and the cure, undefined if the error is not about a setting */
 export function settingError(error: unknown): string | undefined {
+  const dpop = dpopErrorCode(error);
+  if (dpop !== undefined) return DPOP[dpop];
   // RFC 6749 §5.2: status 401 means client authentication, whatever the code is. Keycloak sends `invalid_request`.
   if (isRefusedClient(error)) return CLIENT;
   if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) return undefined;
@@ -67,6 +77,14 @@ export function settingError(error: unknown): string | undefined {
   const description = error.error_description ?? "";
   const named = Object.entries(PARAMETERS).find(([name]) => new RegExp(`\\b${name}\\b`).test(description));
   return named?.[1];
+}
+
+function dpopErrorCode(error: unknown): keyof typeof DPOP | undefined {
+  const codes =
+    error instanceof oidc.WWWAuthenticateChallengeError
+      ? error.cause.map(({ parameters }) => parameters.error)
+      : [error instanceof oidc.ResponseBodyError ? error.error : undefined];
+  return (["use_dpop_nonce", "invalid_dpop_proof"] as const).find((code) => codes.includes(code));
 }
 
 export function isRefusedClient(error: unknown): boolean {

@@ -1,6 +1,7 @@
 // HTTP client for the provider: no redirects, optional internal URL, and limits on time and size of every response.
 // Connections: provider-dispatcher.ts.
 import { fetch as undiciFetch } from "undici";
+import type { SenderConstrained } from "../config/provider-settings.ts";
 import { createProviderDispatcher, type ProviderDispatcher } from "./provider-dispatcher.ts";
 import { checkedPushedResponse, checkedTokenResponse, readBody } from "./provider-response.ts";
 
@@ -14,6 +15,7 @@ type Options = {
   internalUrl: string | undefined;
   timeoutMs: number;
   caFile?: string | undefined;
+  senderConstrained?: SenderConstrained;
 };
 
 /** @param dispatcher default: without a client certificate */
@@ -21,6 +23,7 @@ export function createProviderFetch(
   config: Options,
   dispatcher: Pick<ProviderDispatcher, "current"> = createProviderDispatcher(config),
 ): ProviderFetch {
+  const binding = config.senderConstrained ?? "off";
   const publicOrigin = new URL(config.issuer).origin;
   const internal = config.internalUrl?.replace(/\/$/, "");
   return async function fetchFromProvider(url: string, init: RequestInit): Promise<Response> {
@@ -41,7 +44,7 @@ export function createProviderFetch(
     };
     const response = await undiciFetch(target, options as Parameters<typeof undiciFetch>[1]);
     try {
-      return await boundedResponse(response as unknown as Response, kindOf(init));
+      return await boundedResponse(response as unknown as Response, { kind: kindOf(init), binding });
     } catch (error) {
       isTooLarge.abort();
       throw error;
@@ -57,13 +60,15 @@ function kindOf({ body }: RequestInit): RequestKind {
   return body.has("response_type") || body.has("request") ? "push" : "other";
 }
 
+type Expected = { kind: RequestKind; binding: SenderConstrained };
+
 /** Reads the whole body into memory. @throws OversizedResponseError | UnusableTokensError */
-async function boundedResponse(response: Response, kind: RequestKind): Promise<Response> {
+async function boundedResponse(response: Response, { kind, binding }: Expected): Promise<Response> {
   const { status, headers } = response;
   const body = await readBody(response.body as unknown as AsyncIterable<Uint8Array> | null);
   if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers: [...headers] });
   if (kind === "token" && status === 200)
-    return new Response(new Uint8Array(checkedTokenResponse(body)), { status, headers: [...headers] });
+    return new Response(new Uint8Array(checkedTokenResponse(body, binding)), { status, headers: [...headers] });
   // RFC 9126 §2.2 requires 201; some providers send 200.
   if (kind === "push" && (status === 200 || status === 201))
     return new Response(new Uint8Array(checkedPushedResponse(body)), { status: 201, headers: [...headers] });

@@ -1,5 +1,7 @@
 // Limits on the provider's responses, and validation of token responses. provider-fetch.ts applies them to every response.
-import { isSenderConstrained, MAX_LIFETIME_SECONDS } from "./access-token.ts";
+import type { SenderConstrained } from "../config/provider-settings.ts";
+import { MAX_LIFETIME_SECONDS } from "./access-token.ts";
+import { tokenBindingError } from "./token-binding.ts";
 import { causesOf, networkErrorKind } from "../lib/network-errors.ts";
 
 /**
@@ -54,16 +56,17 @@ export async function readBody(body: AsyncIterable<Uint8Array> | null): Promise<
  * Normalizes the body of a successful token response (RFC 6749 §5.1) for openid-client: optional members that are null,
  * empty or of another type are removed, lifetimes are numbers or absent. A body of another shape is returned unchanged, and
  * openid-client rejects it.
- * @throws UnusableTokensError for tokens that are not bearer tokens or cannot be stored and sent
+ * @param binding how the access token must be bound to a key of the gateway
+ * @throws UnusableTokensError for tokens of another type, and for those that cannot be stored and sent
  */
-export function checkedTokenResponse(body: Buffer): Buffer {
+export function checkedTokenResponse(body: Buffer, binding: SenderConstrained = "off"): Buffer {
   const response = tokenMembers(body);
   if (typeof response["access_token"] !== "string") return body;
   const scope = scopeFrom(response["scope"]);
   if (scope === undefined) delete response["scope"];
   else response["scope"] = scope;
   const refreshToken = response["refresh_token"];
-  const problem = tokenError(response, response["access_token"]);
+  const problem = tokenError(response, response["access_token"], binding);
   if (problem !== undefined)
     throw new UnusableTokensError(problem, isStorable(refreshToken) ? (refreshToken as string) : undefined);
   for (const name of ["expires_in", "refresh_expires_in"] as const) {
@@ -118,14 +121,15 @@ const READ_MEMBERS: ReadonlySet<string> = new Set([
   "issued_token_type",
 ]);
 
-function tokenError(response: Record<string, unknown>, accessToken: string): string | undefined {
+function tokenError(
+  response: Record<string, unknown>,
+  accessToken: string,
+  binding: SenderConstrained,
+): string | undefined {
   const { token_type: type, scope, refresh_token: refreshToken, id_token: idToken } = response;
   if (typeof type !== "string") return "it has no token_type (RFC 6749 §5.1)";
-  // A DPoP-bound token must not be sent as a bearer token, and the gateway has no key for it.
-  if (type.toLowerCase() !== "bearer")
-    return "its token_type is not Bearer. Switch sender-constrained tokens (DPoP) off for this client at the provider";
-  if (isSenderConstrained(accessToken))
-    return "its access token is bound to a key (cnf). Switch sender-constrained tokens (DPoP, mutual TLS) off for this client at the provider";
+  const bindingProblem = tokenBindingError(type, accessToken, binding);
+  if (bindingProblem !== undefined) return bindingProblem;
   for (const [name, token] of Object.entries({
     access_token: accessToken,
     refresh_token: refreshToken,

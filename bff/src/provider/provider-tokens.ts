@@ -3,10 +3,12 @@ import { hash } from "node:crypto";
 import * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
 import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
-import type { TokenGrant } from "../tokens/token-set.ts";
+import type { ProofKey } from "../lib/proof-key.ts";
+import type { AccessToken, TokenGrant } from "../tokens/token-set.ts";
 import type { TokenTarget } from "../config/upstreams.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { ownLifetime } from "./access-token.ts";
+import type { Dpop } from "./dpop.ts";
 import { isProviderResponse, meaningOf, throwUnavailable, wordOf } from "./provider-errors.ts";
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -14,6 +16,7 @@ const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
 type Dependencies = {
   connect: () => Promise<{ configuration: oidc.Configuration }>;
+  dpop: Dpop;
   /** Target of requests that name none: `resource` of the configuration. */
   defaultTarget: TokenTarget;
   lifetimes: LifetimeConfig;
@@ -23,24 +26,24 @@ export type ProviderTokens = {
   /** The gateway's own token, for upstreams with token mode `client`. @throws GatewayError provider_unavailable */
   clientCredentials(target: TokenTarget): Promise<TokenGrant>;
   /** @throws GatewayError forbidden (the provider denies this user the token) | provider_unavailable */
-  exchangeToken(accessToken: string, target: TokenTarget): Promise<TokenGrant>;
+  exchangeToken(subject: AccessToken, target: TokenTarget): Promise<TokenGrant>;
 };
 
-export function createProviderTokens({ connect, defaultTarget, lifetimes }: Dependencies): ProviderTokens {
+export function createProviderTokens({ connect, dpop, defaultTarget, lifetimes }: Dependencies): ProviderTokens {
   // A circuit breaker of its own: failed exchanges must not prevent refreshes.
   const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
   /** @param key of the circuit: the target, for an exchange also the user */
   const requestToken = async (
-    key: string,
-    request: (configuration: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
+    { key, proofKey }: { key: string; proofKey: ProofKey | undefined },
+    request: (configuration: oidc.Configuration, options: DpopOptions) => Promise<oidc.TokenEndpointResponse>,
   ): Promise<TokenGrant> => {
     const { configuration } = await connect();
     if (breaker.isOpen(key))
       throw new GatewayError("provider_unavailable", { reason: "circuit open: provider failed repeatedly" });
     try {
-      const response = await request(configuration);
+      const response = await request(configuration, await dpop.options(configuration, proofKey));
       breaker.report(key, true);
-      return grantOf(response, lifetimes);
+      return { ...grantOf(response, lifetimes), proofKey };
     } catch (error) {
       breaker.report(key, error instanceof GatewayError || isProviderResponse(error));
       throw error;
@@ -48,24 +51,31 @@ export function createProviderTokens({ connect, defaultTarget, lifetimes }: Depe
   };
   return {
     clientCredentials: (target) =>
-      requestToken(JSON.stringify(target), (configuration) => {
+      requestToken({ key: JSON.stringify(target), proofKey: dpop.ownKey() }, (configuration, options) => {
         const parameters = Object.keys(target).length === 0 ? defaultTarget : target;
-        return oidc.clientCredentialsGrant(configuration, { ...parameters });
+        return oidc.clientCredentialsGrant(configuration, { ...parameters }, options);
       }).catch((error: unknown) => (error instanceof GatewayError ? rethrow(error) : throwUnavailable(error))),
-    exchangeToken: (accessToken, target) =>
-      requestToken(`${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`, async (configuration) => {
+    exchangeToken({ accessToken, proofKey: ofSession }, target) {
+      const key = `${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`;
+      // The session's key, which the provider compares with the binding of the subject token.
+      const proofKey = dpop.ownKey() === undefined ? undefined : (ofSession ?? dpop.ownKey());
+      return requestToken({ key, proofKey }, async (configuration, options) => {
         requireExchange(configuration, target);
-        const response = await oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE, {
+        const parameters = {
           ...target,
           subject_token: accessToken,
           subject_token_type: ACCESS_TOKEN,
           requested_token_type: ACCESS_TOKEN,
-        });
+        };
+        const response = await oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE, parameters, options);
         requireAccessToken(response, target);
         return response;
-      }).catch((error: unknown) => throwExchangeError(error, target)),
+      }).catch((error: unknown) => throwExchangeError(error, target));
+    },
   };
 }
+
+type DpopOptions = { DPoP?: oidc.DPoPHandle };
 
 type LifetimeConfig = Pick<ProviderConfig, "assumedLifetimeSeconds">;
 

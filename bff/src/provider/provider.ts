@@ -6,6 +6,8 @@ import type { Log } from "../logging/log.ts";
 import { createAuthorizationRequests, type AuthorizationRequests } from "./authorization-request.ts";
 import { createAuthorizationResponses, type AuthorizationResponses } from "./authorization-response.ts";
 import { createClockSkew } from "./clock-skew.ts";
+import { createDpop } from "./dpop.ts";
+import { createDpopNonces } from "./dpop-nonces.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createProviderConnection } from "./provider-connection.ts";
@@ -50,18 +52,22 @@ type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: s
 export const CALLBACK_PATH = "/bff/callback";
 
 export function createProvider({ config, publicOrigin, postLogoutPath, log }: Options): Provider {
-  const connect = createProviderConnection(config, (names) =>
-    log.warn(`discovery document: invalid optional values ignored: ${names.join(", ")}`),
+  const nonces = createDpopNonces();
+  const connect = createProviderConnection(
+    config,
+    (names) => log.warn(`discovery document: invalid optional values ignored: ${names.join(", ")}`),
+    nonces,
   );
+  const dpop = createDpop({ config, nonces });
   const clock = createClockSkew();
   const resource = config.resource === undefined ? {} : { resource: config.resource };
-  const shared = { config, connect, clock, resource, redirectUri: publicOrigin + CALLBACK_PATH };
+  const shared = { config, connect, dpop, clock, resource, redirectUri: publicOrigin + CALLBACK_PATH };
   const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
     ...requests,
     ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),
-    ...createProviderTokens({ connect, defaultTarget: resource, lifetimes: config }),
+    ...createProviderTokens({ connect, dpop, defaultTarget: resource, lifetimes: config }),
     ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + postLogoutPath }),
     async requiresResponseIss() {
       if (config.responseIss !== "auto") return config.responseIss === "required";

@@ -3,9 +3,10 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
-import type { RefreshOutcome } from "../tokens/refresh.ts";
+import type { RefreshAtProvider, RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { ClockSkew } from "./clock-skew.ts";
+import { bindingError, type Dpop } from "./dpop.ts";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 import { isProviderResponse, issuedAtOf, refreshError, throwLoginError } from "./provider-errors.ts";
@@ -16,6 +17,8 @@ export type CallbackExpectation = {
   state: string;
   nonce: string;
   codeVerifier: string;
+  /** Secret that the DPoP key of the login is derived from. */
+  proofSecret?: string;
   maxAgeSeconds: number | undefined;
 };
 
@@ -27,7 +30,7 @@ export type LoginGrant = {
 export type UserTokens = {
   /** @throws GatewayError login_failed | provider_unavailable */
   exchangeCode(query: string, expected: CallbackExpectation): Promise<LoginGrant>;
-  refresh(refreshToken: string, of: { issuer: string; subject: string }): Promise<RefreshOutcome>;
+  refresh: RefreshAtProvider;
 };
 
 const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
@@ -35,13 +38,14 @@ const PROVIDER_BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
 type Dependencies = {
   config: ProviderConfig;
   connect: ProviderConnection;
+  dpop: Dpop;
   clock: ClockSkew;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
 };
 
-export function createUserTokens({ config, connect, clock, redirectUri, resource }: Dependencies): UserTokens {
+export function createUserTokens({ config, connect, dpop, clock, redirectUri, resource }: Dependencies): UserTokens {
   const breaker = createKeyedBreaker(PROVIDER_BREAKER);
   const rules = (accessToken: string): IdTokenRules => ({
     issuer: config.issuer,
@@ -57,6 +61,7 @@ export function createUserTokens({ config, connect, clock, redirectUri, resource
       const { configuration, verify } = await connect();
       // From the configured origin, never from the request: it determines the redirect URI.
       const currentUrl = new URL(redirectUri + query);
+      const proofKey = dpop.keyOfLogin(expected.proofSecret);
       const response = await oidc
         .authorizationCodeGrant(
           configuration,
@@ -69,27 +74,37 @@ export function createUserTokens({ config, connect, clock, redirectUri, resource
             ...(expected.maxAgeSeconds === undefined ? {} : { maxAge: expected.maxAgeSeconds }),
           },
           resource,
+          await dpop.options(configuration, proofKey),
         )
         .catch((error: unknown) => {
           clock.observe(issuedAtOf(error));
           throwLoginError(error, clock.error());
         });
       const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
+      const problem = await bindingError(response.access_token, proofKey);
+      if (problem !== undefined) throw new GatewayError("login_failed", { reason: refusedTokens(problem) });
       const grant = grantOf(response, config);
       // RFC 6749 §5.1: without `scope` the granted scope is the requested one.
-      return { grant: { ...grant, scope: grant.scope ?? config.scope }, claims };
+      return { grant: { ...grant, proofKey, scope: grant.scope ?? config.scope }, claims };
     },
-    async refresh(refreshToken, { issuer, subject }) {
+    async refresh(refreshToken, { issuer, subject, proofKey: current }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
       if (breaker.isOpen(subject)) return { kind: "unspent", reason: "circuit open: provider failed repeatedly" };
       try {
         const { refreshing, verify } = await connect();
-        const response = await oidc.refreshTokenGrant(refreshing, refreshToken, resource).catch((error: unknown) => {
-          breaker.report(subject, isProviderResponse(error));
-          throw error;
-        });
+        const proofKey = dpop.keyOfTokens(current);
+        const options = await dpop.options(refreshing, proofKey);
+        const response = await oidc
+          .refreshTokenGrant(refreshing, refreshToken, resource, options)
+          .catch((error: unknown) => {
+            breaker.report(subject, isProviderResponse(error));
+            throw error;
+          });
         breaker.report(subject, true);
-        const grant = grantOf(response, config);
+        const grant = { ...grantOf(response, config), proofKey };
+        const problem = await bindingError(grant.accessToken, proofKey);
+        if (problem !== undefined)
+          return { kind: "unusable", reason: refusedTokens(problem), refreshToken: grant.refreshToken };
         if (grant.idToken === undefined) return { kind: "renewed", grant };
         return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });
       } catch (error) {
@@ -97,6 +112,10 @@ export function createUserTokens({ config, connect, clock, redirectUri, resource
       }
     },
   };
+}
+
+function refusedTokens(problem: string): string {
+  return `the provider's token response was refused: ${problem}`;
 }
 
 /** A renewed ID token must be for the same issuer, client and user (OIDC Core 1.0 §12.2). */

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { TokenTarget, UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
+import type { ProofKey } from "../lib/proof-key.ts";
 import type { RequestState } from "../http/request-state.ts";
 import type { WaitingQuotas } from "../http/load-shedding.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
@@ -10,11 +11,13 @@ import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
 import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh.ts";
-import { isDue, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
+import { isDue, type AccessToken, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 
 export type Authorized = {
   accessToken: string | undefined;
+  /** The key to prove with each request that carries the token; undefined: a bearer token. */
+  proofKey?: ProofKey | undefined;
   /** The session that the response belongs to; undefined if no session was used. */
   sessionKey?: SessionKey;
 };
@@ -35,9 +38,9 @@ type AuthorizeDependencies = {
   sessions: Sessions;
   vault: Vault;
   accessTokenFor: (session: RefreshableSession) => MaybePromise<AccessTokenResult>;
-  clientToken: (target: TokenTarget) => Promise<string>;
+  clientToken: (target: TokenTarget) => Promise<AccessToken>;
   /** @throws GatewayError forbidden | provider_unavailable */
-  exchangedToken: (key: SessionKey, accessToken: string, target: TokenTarget) => Promise<string>;
+  exchangedToken: (key: SessionKey, subject: AccessToken, target: TokenTarget) => Promise<AccessToken>;
   /** @throws GatewayError too_many_requests */
   countForSession: WaitingQuotas["countForSession"];
   clock: SharedClock;
@@ -50,16 +53,16 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     mapMaybePromise(accessTokenFor(refreshableSession(found, tokens)), (result) => {
       if (result.kind !== "ready") return rejectWithoutToken(found, result);
       sessions.keepAlive(found);
-      const { accessToken } = result;
-      if (!hasTarget(target)) return { accessToken, sessionKey: found.key };
-      return exchangeToken(found, accessToken, target);
+      const { accessToken, proofKey } = result;
+      if (!hasTarget(target)) return { accessToken, proofKey, sessionKey: found.key };
+      return exchangeToken(found, { accessToken, proofKey }, target);
     });
   const exchangeToken = async (
     { key }: FoundSession,
-    accessToken: string,
+    subject: AccessToken,
     target: TokenTarget,
   ): Promise<Authorized> => ({
-    accessToken: await exchangedToken(key, accessToken, target),
+    ...(await exchangedToken(key, subject, target)),
     sessionKey: key,
   });
 
@@ -72,11 +75,11 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
 
   /** Sends the gateway's own token (client credentials); a session is still required. */
   const useClientToken = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
-    const accessToken = await clientToken(target);
+    const { accessToken, proofKey } = await clientToken(target);
     sessions.keepAlive(found);
     // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
     if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(refreshableSession(found, tokens))).catch(() => undefined);
-    return { accessToken, sessionKey: found.key };
+    return { accessToken, proofKey, sessionKey: found.key };
   };
 
   const admit = (

@@ -3,8 +3,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import type { Dispatcher } from "undici";
-import type { GatewayError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import { endResponse, isUploading } from "../http/early-response.ts";
+import { isNonceChallenge } from "../provider/dpop-proof.ts";
+import { nonceError, type ExchangeProof } from "./exchange-proof.ts";
 import type { UpstreamServer } from "../upstream/upstream-server.ts";
 import type { Connection, TracedHandler, ConnectionTrace } from "../upstream/connection.ts";
 import { flushHeadersOnNextTick } from "../http/flush-headers.ts";
@@ -28,6 +30,8 @@ export type Exchange = {
   target: string;
   headers: string[];
   body: Readable | undefined;
+  /** Set if the access token is bound to a key (RFC 9449): every attempt carries a proof of its own. */
+  dpop?: ExchangeProof | undefined;
   /** @returns the error to send instead of this upstream response; undefined: the response is forwarded */
   errorFor: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
   /** The response head for the browser, as a flat list of names and values. */
@@ -51,6 +55,7 @@ const MAX_INTERIM_RESPONSES = 100;
 const STALLED_READER_MS = 60_000;
 
 /** Shared: an Error per aborted request would format its stack, 10 % of the cost of closing 2,000 connections at once. */
+const NONCE_REPEAT = new Error("repeated with another DPoP nonce");
 const BROWSER_GONE = new Error("the browser left");
 
 /**
@@ -90,6 +95,9 @@ class ExchangeHandler implements TracedHandler {
   /** A request is retried once at most. */
   #mayRetry: boolean;
   #isDone = false;
+  /** The upstream demanded another nonce (RFC 9449 §9): the request is repeated once. */
+  #nonceRepeat: "unused" | "pending" | "used" = "unused";
+  #repeatedBody: Buffer | undefined = undefined;
   #interimResponses = 0;
   /** Content-Length of a body that is sent with its head as one string; 0: the body is streamed. */
   #shortBytes = 0;
@@ -113,8 +121,23 @@ class ExchangeHandler implements TracedHandler {
 
   send(): void {
     if (this.#pending === undefined) return;
-    const { request, target, headers, body, onUpgrade } = this.#pending.options;
-    const dispatchOptions = { path: target, method: request.method ?? "", headers, body: body ?? null };
+    const { request, target, headers, dpop } = this.#pending.options;
+    if (dpop === undefined) return this.#dispatch(headers);
+    const { origin } = this.#server;
+    const method = request.method ?? "";
+    dpop.proofs.proofFor({ ...dpop, method, origin, target }).then(
+      (proof) => {
+        if (!this.#isDone) this.#dispatch([...headers, "dpop", proof]);
+      },
+      (error: unknown) => this.#reject(new GatewayError("internal", { cause: error, reason: "no DPoP proof" })),
+    );
+  }
+
+  #dispatch(headers: string[]): void {
+    if (this.#pending === undefined) return;
+    const { request, target, body, onUpgrade } = this.#pending.options;
+    const sentBody = this.#repeatedBody ?? body ?? null;
+    const dispatchOptions = { path: target, method: request.method ?? "", headers, body: sentBody };
     this.#server.pool.dispatch(
       onUpgrade === undefined ? dispatchOptions : { ...dispatchOptions, upgrade: "websocket" },
       this,
@@ -157,7 +180,14 @@ class ExchangeHandler implements TracedHandler {
     // They are slices of the chunk that contained the head, which undici would keep alive until the response ends.
     controller.rawHeaders = null;
     reportHealth(this.#upstream, this.#server, status);
-    const error = pending.options.errorFor(status, headers);
+    const { dpop } = pending.options;
+    if (dpop !== undefined) dpop.proofs.rememberNonce(this.#server.origin, headers["dpop-nonce"]);
+    const isRefusedNonce = dpop !== undefined && isNonceChallenge(status, headers["www-authenticate"]);
+    if (isRefusedNonce && this.#prepareNonceRepeat(dpop)) {
+      controller.abort(NONCE_REPEAT);
+      return;
+    }
+    const error = isRefusedNonce ? nonceError(this.#nonceRepeat === "used") : pending.options.errorFor(status, headers);
     if (error !== undefined) {
       this.#reject(error);
       // The body is not forwarded and may have any length.
@@ -202,6 +232,11 @@ class ExchangeHandler implements TracedHandler {
     const hasResponded = this.#response.headersSent;
     if (!hasResponded && isConnectError(error, this.#trace)) this.#server.report(false, error);
     if (this.#isDone) return;
+    if (this.#nonceRepeat === "pending") {
+      this.#nonceRepeat = "used";
+      this.#sendAgain();
+      return;
+    }
     if (!hasResponded) {
       if (this.#request.socket.destroyed) this.#settle("browser_left");
       else if (!this.#retry(error)) this.#reject(upstreamError(error));
@@ -218,7 +253,7 @@ class ExchangeHandler implements TracedHandler {
    * @returns whether it is retried
    */
   #retry(error: Error): boolean {
-    const { balancer, stats } = this.#upstream;
+    const { balancer } = this.#upstream;
     if (!this.#mayRetry) return false;
     const isStale = isStaleConnection(error, this.#trace);
     if (!isStale && !isConnectError(error, this.#trace)) return false;
@@ -228,14 +263,29 @@ class ExchangeHandler implements TracedHandler {
       this.#server = other;
     } else if (!isStale) return false;
     this.#mayRetry = false;
+    this.#sendAgain();
+    return true;
+  }
+
+  /** @returns whether the request can be sent again: it has no body, or a short one of which a copy exists */
+  #prepareNonceRepeat({ bodyCopy }: ExchangeProof): boolean {
+    if (this.#nonceRepeat !== "unused") return false;
+    if (this.#body !== undefined) {
+      this.#repeatedBody = bodyCopy();
+      if (this.#repeatedBody === undefined) return false;
+    }
+    this.#nonceRepeat = "pending";
+    return true;
+  }
+
+  #sendAgain(): void {
     this.#trace = undefined;
     this.#controller = undefined;
-    stats.retries++;
+    this.#upstream.stats.retries++;
     // In a later turn: connections that closed at the same time have then left the pool.
     setImmediate(() => {
       if (!this.#isDone) this.send();
     });
-    return true;
   }
 
   #reject(error: GatewayError): void {

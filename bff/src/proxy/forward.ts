@@ -14,9 +14,11 @@ import { securityHeaderList } from "../http/security-headers.ts";
 import type { Log } from "../logging/log.ts";
 import type { Authorize, Authorized } from "./authorize.ts";
 import { exchange } from "./exchange.ts";
+import type { ExchangeProof } from "./exchange-proof.ts";
 import { requestHeaders, responseHeaders } from "../headers/forwarded-headers.ts";
+import type { DpopProofs } from "../provider/dpop-proof.ts";
 import type { OpenResponses } from "./open-responses.ts";
-import { requestBody } from "./request-body.ts";
+import { createBodyCopy, requestBody, type BodyCopy } from "./request-body.ts";
 import { stepUpDemand } from "./step-up.ts";
 import type { WebSocketRequest } from "./websocket/upgrade.ts";
 import { isRepeatable } from "../upstream/upstream-errors.ts";
@@ -27,6 +29,7 @@ export type ForwardingDependencies = {
   config: Pick<Config, "publicOrigin" | "trustedProxies">;
   upstreams: readonly Upstream[];
   authorize: Authorize;
+  dpopProofs: DpopProofs;
   openResponses: Pick<OpenResponses, "add">;
   forwardWebSocket: (request: WebSocketRequest) => Promise<void>;
   log: Log;
@@ -42,7 +45,7 @@ type ForwardedRequest = {
 
 /** Middleware that forwards every request below `path`. @throws GatewayError */
 export function forward(path: string, dependencies: ForwardingDependencies) {
-  const { config, upstreams, authorize, openResponses, forwardWebSocket, log } = dependencies;
+  const { config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log } = dependencies;
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = securityHeaderList(config.publicOrigin);
@@ -50,7 +53,7 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
 
   const upstreamHeaders = (
     { request, state, upstream }: ForwardedRequest,
-    accessToken: string | undefined,
+    { accessToken, proofKey }: Authorized,
     isWithBody: boolean,
   ) =>
     requestHeaders(request.headers, {
@@ -62,19 +65,18 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
       isForwarded: upstream.isRequestHeaderForwarded,
       added: upstream.config.headers,
       accessToken,
+      tokenScheme: proofKey === undefined ? "Bearer" : "DPoP",
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
 
-  const forwardAuthorized = (
-    forwarded: ForwardedRequest,
-    { accessToken, sessionKey }: Authorized,
-  ): MaybePromise<void> => {
+  const forwardAuthorized = (forwarded: ForwardedRequest, authorized: Authorized): MaybePromise<void> => {
+    const { sessionKey } = authorized;
     const { ctx, request, response, state, upstream } = forwarded;
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
     const isWithBody = hasBody(request);
     const target = upstreamTarget(upstream, request.url ?? "");
-    const headers = upstreamHeaders(forwarded, accessToken, isWithBody);
+    const headers = upstreamHeaders(forwarded, authorized, isWithBody);
     const responseHead = (status: number, received: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined)
         openResponses.add({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, received);
@@ -87,7 +89,9 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
       state.code = "upstream_unreachable";
       log.warn("upstream aborted its response", { requestId, upstream: upstream.config.prefix });
     };
-    const exchangeFields = { request, response, upstream, target, headers, errorFor, responseHead, onCut };
+    const bodyCopy = authorized.proofKey !== undefined && isWithBody ? createBodyCopy() : undefined;
+    const dpop = exchangeProof(authorized, dpopProofs, bodyCopy);
+    const exchangeFields = { request, response, upstream, target, headers, dpop, errorFor, responseHead, onCut };
     const handshake = handshakeOf(request);
     if (handshake !== undefined) return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, state });
     const free = upstream.balancer.acquire(isRepeatable(request.method ?? "", isWithBody));
@@ -95,7 +99,9 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
       if (server === undefined) return;
       if (request.headers.expect !== undefined) response.writeContinue();
       const { maxBodyBytes } = upstream.config;
-      const body = isWithBody ? requestBody(request, { maxBodyBytes, waiting: state.waiting }) : undefined;
+      const body = isWithBody
+        ? requestBody(request, { maxBodyBytes, waiting: state.waiting, copy: bodyCopy })
+        : undefined;
       return exchange({ ...exchangeFields, server, body });
     });
   };
@@ -121,6 +127,16 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
       forwardAuthorized(forwarded, authorized),
     );
   };
+}
+
+/** @returns undefined for a bearer token */
+function exchangeProof(
+  { accessToken, proofKey }: Authorized,
+  proofs: DpopProofs,
+  bodyCopy: BodyCopy | undefined,
+): ExchangeProof | undefined {
+  if (accessToken === undefined || proofKey === undefined) return undefined;
+  return { key: proofKey, accessToken, proofs, bodyCopy: () => bodyCopy?.whole() };
 }
 
 /** Sets the code and reason of the request log line, which would otherwise report a browser that left (499). */

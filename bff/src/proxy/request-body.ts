@@ -12,16 +12,44 @@ const STOPPED_SENDING = new Error("the browser stopped sending");
 export type BodyOptions = {
   maxBodyBytes: number;
   waiting?: SendingObserver | undefined;
+  copy?: BodyCopy | undefined;
   /** Default: STALLED_SENDER_MS. */
   idleMs?: number;
 };
+
+/** Copy of a short body, so that its request can be repeated. */
+export type BodyCopy = {
+  add(chunk: Buffer): void;
+  end(): void;
+  /** @returns undefined for a long body, and before its end */
+  whole(): Buffer | undefined;
+};
+
+const MAX_COPIED_BYTES = 65_536;
+
+export function createBodyCopy(): BodyCopy {
+  let chunks: Buffer[] | undefined = [];
+  let bytes = 0;
+  let isComplete = false;
+  return {
+    add(chunk) {
+      bytes += chunk.length;
+      if (bytes > MAX_COPIED_BYTES) chunks = undefined;
+      else chunks?.push(chunk);
+    },
+    end() {
+      isComplete = true;
+    },
+    whole: () => (isComplete && chunks !== undefined ? Buffer.concat(chunks) : undefined),
+  };
+}
 
 /**
  * Wraps the request in a separate stream: undici destroys the body if the upstream responds early or disconnects, and
  * destroying the request itself would close the browser's connection before it has read the response.
  */
 export function requestBody(request: IncomingMessage, options: BodyOptions): Readable {
-  const { maxBodyBytes, waiting, idleMs = STALLED_SENDER_MS } = options;
+  const { maxBodyBytes, waiting, copy, idleMs = STALLED_SENDER_MS } = options;
   const { socket } = request;
   let passedBytes = 0;
   const pause = (): void => {
@@ -46,11 +74,13 @@ export function requestBody(request: IncomingMessage, options: BodyOptions): Rea
   });
   function onData(chunk: Buffer): void {
     passedBytes += chunk.length;
+    copy?.add(chunk);
     if (passedBytes > maxBodyBytes) body.destroy(new GatewayError("payload_too_large", { reason: "body too large" }));
     else if (!body.push(chunk)) pause();
   }
   function onEnd(): void {
     socket.setTimeout(0);
+    copy?.end();
     body.push(null);
   }
   function onBroken(): void {

@@ -1,11 +1,11 @@
 // Cached token: one access token per process, fetched at its first use (single-flight) and renewed in the background
 // before it expires. Its age is measured in this process, so a clock that is set back does not make it younger.
 import { singleFlight } from "../lib/single-flight.ts";
-import { tokenSetFrom, type TokenGrant } from "./token-set.ts";
+import { tokenSetFrom, type AccessToken, type TokenGrant } from "./token-set.ts";
 
 export type CachedToken = {
   /** @throws the error of the last fetch, while no usable token is cached */
-  (): Promise<string>;
+  (): Promise<AccessToken>;
   /** Whether the cached token can no longer be used. False before the first fetch. */
   hasExpired(): boolean;
 };
@@ -17,7 +17,7 @@ type Clocks = {
   localMs: () => number;
 };
 
-type AgingToken = { accessToken: string; refreshAfterMs: number; usableForMs: number; ageMs: () => number };
+type AgingToken = { token: AccessToken; refreshAfterMs: number; usableForMs: number; ageMs: () => number };
 
 /** Milliseconds between a failed fetch and the next one, so that an outage does not cause a fetch per request. */
 const COOL_DOWN_MS = 1_000;
@@ -41,11 +41,11 @@ export function createCachedToken(fetchToken: () => Promise<TokenGrant>, clocks:
     }
   });
   const hasExpired = (): boolean => current !== undefined && current.ageMs() >= current.usableForMs;
-  const cachedToken = async (): Promise<string> => {
-    if (current === undefined || hasExpired()) return (await renew()).accessToken;
+  const cachedToken = async (): Promise<AccessToken> => {
+    if (current === undefined || hasExpired()) return (await renew()).token;
     // Errors of a background renewal are not reported: the call that needs the token after its expiry throws its own.
     if (current.ageMs() >= current.refreshAfterMs) renew().catch(() => undefined);
-    return current.accessToken;
+    return current.token;
   };
   return Object.assign(cachedToken, { hasExpired });
 }
@@ -56,9 +56,9 @@ function agingFrom(grant: TokenGrant, { monotonicMs, localMs }: Clocks): AgingTo
   const clock = { nowMs: 0, random: Math.random() };
   // Renewed by a new fetch, never by a refresh token.
   const tokens = tokenSetFrom({ ...grant, refreshToken: undefined }, undefined, clock);
-  const { accessToken, refreshAtMs, usableUntilMs } = tokens;
+  const { accessToken, proofKey, refreshAtMs, usableUntilMs } = tokens;
   return {
-    ...{ accessToken, refreshAfterMs: refreshAtMs, usableForMs: usableUntilMs },
+    ...{ token: { accessToken, proofKey }, refreshAfterMs: refreshAtMs, usableForMs: usableUntilMs },
     ageMs: () => Math.max(monotonicMs() - fetchedMonotonicMs, localMs() - fetchedLocalMs),
   };
 }

@@ -1,23 +1,20 @@
 // Token refresh: single-flight in the process, then a lease with fencing token over all instances, so that each refresh
-// token is spent at most once (I4). In reading order:
-//   accessTokenFor     returns the access token while it is usable, otherwise waits for the refresh in flight
+// token is spent at most once (I4). access-token.ts decides when. In reading order:
 //   refresh            acquires the session's lease, or waits for the result of its holder
 //   refreshUnderLease  rate limit, token request, then one function per outcome
 // Every write names the owner of the lease; the store rejects it once the lease has passed to another owner.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MaybePromise } from "../lib/maybe-promise.ts";
-import { singleFlight } from "../lib/single-flight.ts";
+import type { ProofKey } from "../lib/proof-key.ts";
 import type { Log } from "../logging/log.ts";
 import type { EndReason, SessionKey, Store } from "../store/store.ts";
-import { createBackgroundRefresh } from "./background-refresh.ts";
 import { createPendingWrites, type PendingWrites } from "./pending-writes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
-import { isDue, tokenLifeOf, tokenSetFrom, type SharedClock, type TokenGrant, type TokenSet } from "./token-set.ts";
+import { tokenLifeOf, tokenSetFrom, type AccessToken, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 
 export type AccessTokenResult =
-  | { kind: "ready"; accessToken: string }
+  | ({ kind: "ready" } & AccessToken)
   /** The session has ended, or must be ended: 401. */
   | { kind: "signed-out"; reason: "no-tokens" | "refresh-rejected" }
   /** The session is kept: 503. */
@@ -38,7 +35,7 @@ export type RefreshOutcome =
 /** The token request. Never throws. */
 export type RefreshAtProvider = (
   refreshToken: string,
-  of: { issuer: string; subject: string },
+  of: { issuer: string; subject: string; proofKey: ProofKey | undefined },
 ) => Promise<RefreshOutcome>;
 
 /** A session with the token set of the same read. */
@@ -79,41 +76,6 @@ export type RefreshTiming = {
 export function refreshTiming(providerTimeoutMs: number): RefreshTiming {
   const leaseMs = providerTimeoutMs + 2_000;
   return { leaseMs, graceMs: 2_000, pollMs: 25, waitMs: leaseMs, retryWritesMs: 300_000 };
-}
-
-type AccessTokenDependencies = {
-  refresh: (session: RefreshableSession) => Promise<AccessTokenResult>;
-  rateLimiter: Pick<RefreshRateLimiter, "nextSlotInMs" | "intervalMs">;
-  /** Longest that a request waits. The refresh continues after that. */
-  waitMs: number;
-  clock: SharedClock;
-};
-
-export function createAccessTokenFor({ refresh, rateLimiter, waitMs, clock }: AccessTokenDependencies) {
-  const refreshOnce = singleFlight(refresh, ({ key }: RefreshableSession) => key);
-  const refreshInBackground = createBackgroundRefresh({ refreshOnce, rateLimiter, now: clock.nowMs });
-
-  /**
-   * Synchronous while the access token is usable; from its `refreshAtMs` on it is also renewed in the background.
-   * @throws GatewayError store_unavailable, from a refresh that the caller waits for
-   */
-  return function accessTokenFor(session: RefreshableSession): MaybePromise<AccessTokenResult> {
-    const { tokens } = session;
-    if (clock.nowMs() < tokens.usableUntilMs) {
-      if (isDue(tokens, clock) && tokens.refreshToken !== undefined) refreshInBackground(session);
-      return { kind: "ready", accessToken: tokens.accessToken };
-    }
-    if (tokens.refreshToken === undefined) return NO_TOKENS;
-    return withDeadline(refreshOnce(session), waitMs);
-  };
-}
-
-function withDeadline(refreshing: Promise<AccessTokenResult>, waitMs: number): Promise<AccessTokenResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<AccessTokenResult>((resolve) => {
-    timer = setTimeout(() => resolve({ kind: "unavailable", retryAfterSeconds: 5 }), waitMs);
-  });
-  return Promise.race([refreshing, timeout]).finally(() => clearTimeout(timer));
 }
 
 export type Refresh = {
@@ -186,7 +148,11 @@ async function refreshUnderLease(
     if (performance.now() - lease.claimedAtMs > timing.leaseMs / 2)
       if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return LEASE_LOST;
     const { refreshToken = "" } = session.tokens;
-    const outcome = await provider.refresh(refreshToken, { issuer: session.issuer, subject: session.subject });
+    const outcome = await provider.refresh(refreshToken, {
+      issuer: session.issuer,
+      subject: session.subject,
+      proofKey: session.tokens.proofKey,
+    });
     context.onOutcome?.(outcome.kind);
     switch (outcome.kind) {
       case "renewed":
@@ -229,7 +195,7 @@ async function acquireSlotOrRelease(
   return false;
 }
 
-const NO_TOKENS: AccessTokenResult = { kind: "signed-out", reason: "no-tokens" };
+export const NO_TOKENS: AccessTokenResult = { kind: "signed-out", reason: "no-tokens" };
 /** I5: the token set is sealed with a master key that this instance has not loaded yet, or no longer has. */
 const KEY_NOT_AVAILABLE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 5 };
 const LEASE_LOST: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };
@@ -306,6 +272,6 @@ async function endRejected(
   return { kind: "signed-out", reason: "refresh-rejected" };
 }
 
-function ready(tokens: TokenSet): AccessTokenResult {
-  return { kind: "ready", accessToken: tokens.accessToken };
+export function ready({ accessToken, proofKey }: TokenSet): AccessTokenResult {
+  return { kind: "ready", accessToken, proofKey };
 }

@@ -1,5 +1,9 @@
 // Token set: the tokens of one session, when to renew them, and until when the access token is used.
+import type { ProofKey } from "../lib/proof-key.ts";
 import type { Store, TokenLife } from "../store/store.ts";
+
+/** An access token, and the key that each request with it must prove (DPoP). Without a key it is a bearer token. */
+export type AccessToken = { accessToken: string; proofKey?: ProofKey | undefined };
 
 /** A validated token response (RFC 6749 §5.1) with internal field names. */
 export type TokenGrant = {
@@ -14,6 +18,8 @@ export type TokenGrant = {
   /** Lifetime of the refresh token (Keycloak). Undefined where the response has none, or the token does not expire. */
   refreshExpiresInSeconds?: number | undefined;
   scope: string | undefined;
+  /** The key that the access token is bound to. Undefined: a bearer token. */
+  proofKey?: ProofKey | undefined;
 };
 
 export type TokenSet = {
@@ -28,6 +34,8 @@ export type TokenSet = {
   usableUntilMs: number;
   /** Missing in token sets of an older release. */
   storedAtMs?: number;
+  /** Missing for bearer tokens. */
+  proofKey?: ProofKey;
 };
 
 /** The clock that all instances share, because any of them may have stored the tokens. */
@@ -70,6 +78,7 @@ export function tokenSetFrom(
     refreshAtMs: Math.min(clock.nowMs + renewMs - earlyMs, usableUntilMs),
     usableUntilMs,
     storedAtMs: clock.nowMs,
+    ...(grant.proofKey === undefined ? {} : { proofKey: grant.proofKey }),
   };
 }
 

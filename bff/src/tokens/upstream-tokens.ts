@@ -4,9 +4,9 @@ import type { TokenTarget } from "../config/upstreams.ts";
 import { FifoCache, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
 import type { SessionKey } from "../store/store.ts";
 import { createCachedToken, type CachedToken } from "./cached-token.ts";
-import type { TokenGrant } from "./token-set.ts";
+import type { AccessToken, TokenGrant } from "./token-set.ts";
 
-export type ExchangeToken = (accessToken: string, target: TokenTarget) => Promise<TokenGrant>;
+export type ExchangeToken = (subject: AccessToken, target: TokenTarget) => Promise<TokenGrant>;
 
 type FetchClientToken = (target: TokenTarget) => Promise<TokenGrant>;
 
@@ -16,7 +16,7 @@ export function createClientToken(fetchToken: FetchClientToken) {
   const cache = new Map<string, CachedToken>();
 
   /** @throws GatewayError provider_unavailable while no usable token is cached */
-  return function clientToken(target: TokenTarget): Promise<string> {
+  return function clientToken(target: TokenTarget): Promise<AccessToken> {
     const name = JSON.stringify(target);
     const token = cache.get(name) ?? createCachedToken(() => fetchToken(target));
     cache.set(name, token);
@@ -42,15 +42,15 @@ export function createExchangedToken(exchange: ExchangeToken) {
     }
   };
   /** @throws GatewayError forbidden | provider_unavailable */
-  return function exchangedToken(key: SessionKey, accessToken: string, target: TokenTarget): Promise<string> {
+  return function exchangedToken(key: SessionKey, subject: AccessToken, target: TokenTarget): Promise<AccessToken> {
     // Cache key: session and target, so that a token never reaches another user's request (I3). The subject token is
     // compared too: after a refresh it differs.
     const name = `${key} ${JSON.stringify(target)}`;
     const known = cache.get(name);
-    if (known !== undefined && known.subjectToken === accessToken) return known.token();
+    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token();
     sweep();
-    const token = createCachedToken(() => exchange(accessToken, target));
-    cache.set(name, { subjectToken: accessToken, token });
+    const token = createCachedToken(() => exchange(subject, target));
+    cache.set(name, { subjectToken: subject.accessToken, token });
     return token();
   };
 }

@@ -19,7 +19,7 @@ const words = (text: string) => text.trim().split(/\s+/);
 const NEVER_TO_THE_BROWSER = words(`
   Proxy-Connection TE HTTP2-Settings Set-Cookie Set-Cookie2 Content-Security-Policy Content-Security-Policy-Report-Only
   X-Content-Security-Policy X-WebKit-CSP Strict-Transport-Security Public-Key-Pins Public-Key-Pins-Report-Only Expect-CT
-  Clear-Site-Data X-Content-Type-Options X-Frame-Options X-XSS-Protection X-Permitted-Cross-Domain-Policies
+  Clear-Site-Data X-Content-Type-Options X-Frame-Options X-XSS-Protection X-Permitted-Cross-Domain-Policies DPoP-Nonce
   X-DNS-Prefetch-Control Referrer-Policy Permissions-Policy Permissions-Policy-Report-Only Feature-Policy Document-Policy
   Document-Policy-Report-Only Require-Document-Policy Document-Isolation-Policy Integrity-Policy
   Integrity-Policy-Report-Only Cross-Origin-Opener-Policy Cross-Origin-Opener-Policy-Report-Only

@@ -16,6 +16,7 @@ import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { attachServerEvents } from "../../src/http/server-events.ts";
 import { spaFiles } from "../../src/http/spa-files.ts";
 import { createLog } from "../../src/logging/log.ts";
+import { createDpopProofs } from "../../src/provider/dpop-proof.ts";
 import { forward, type ForwardingDependencies } from "../../src/proxy/forward.ts";
 import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
 import { webSocketForwarding, type WebSocketDependencies } from "../../src/proxy/websocket/upgrade.ts";
@@ -84,7 +85,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const live = options.live ?? { add: () => () => {} };
   const { useEveryMs = 0 } = options;
   const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
-  app.use(forward("/api", { config, upstreams, authorize, openResponses: { add() {} }, forwardWebSocket, log }));
+  const openResponses = { add() {} };
+  const dpopProofs = createDpopProofs();
+  app.use(forward("/api", { config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spaFiles({ root: options.spaRoot }));
   const handle = pipeliningGuard(app.callback(), log);

@@ -1,7 +1,8 @@
 // Refresh rate limiter: at most N refreshes per second over several gateways on one real Redis.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
-import { createAccessTokenFor, createRefresh, type RefreshAtProvider } from "../../src/tokens/refresh.ts";
+import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
+import { createRefresh, type RefreshAtProvider } from "../../src/tokens/refresh.ts";
 import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";

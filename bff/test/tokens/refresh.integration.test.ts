@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
+import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import {
-  createAccessTokenFor,
   createRefresh,
   type RefreshOutcome,
   type RefreshTiming,

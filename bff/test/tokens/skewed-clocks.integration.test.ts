@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
-import { createAccessTokenFor, createRefresh, type RefreshableSession } from "../../src/tokens/refresh.ts";
+import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
+import { createRefresh, type RefreshableSession } from "../../src/tokens/refresh.ts";
 import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { isDue, tokenSetFrom } from "../../src/tokens/token-set.ts";

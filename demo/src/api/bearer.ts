@@ -1,17 +1,22 @@
-// Bearer authentication (RFC 6750) and authorization. The claims are kept in ctx.state, for one request only.
+// Authentication by access token, as a bearer (RFC 6750) or with a DPoP proof (RFC 9449 §7), and authorization. The claims are kept in ctx.state, for one request only.
 import type { JWTPayload } from "jose";
 import type { Context, Middleware, Next } from "koa";
+import type { DpopVerifier } from "@cloakroom/testing/dpop-verifier.ts";
 import type { TokenValidation } from "./access-token.ts";
 import { ProblemError } from "./problem.ts";
 
 const REALM = 'Bearer realm="resource-api"';
 const clockToleranceSeconds = 5;
 
-export function requireBearer(validate: (token: string) => Promise<TokenValidation>): Middleware {
-  return async function requireBearer(ctx: Context, next: Next) {
-    const [scheme = "", token = "", rest] = ctx.get("authorization").split(" ");
+export function requireAccessToken(
+  validate: (token: string) => Promise<TokenValidation>,
+  dpop: DpopVerifier,
+): Middleware {
+  return async function requireAccessToken(ctx: Context, next: Next) {
+    const [name = "", token = "", rest] = ctx.get("authorization").split(" ");
+    const scheme = name.toLowerCase();
     // A request without a token gets a challenge without an error code (RFC 6750 §3.1).
-    if (scheme.toLowerCase() !== "bearer")
+    if (scheme !== "bearer" && scheme !== "dpop")
       throw new ProblemError(401, "token_missing", "Send an access token.", { "www-authenticate": REALM });
     const validation: TokenValidation =
       rest === undefined ? await validate(token) : { kind: "rejected", reason: "The token is malformed." };
@@ -23,14 +28,33 @@ export function requireBearer(validate: (token: string) => Promise<TokenValidati
       throw new ProblemError(401, "invalid_token", validation.reason, {
         "www-authenticate": `${REALM}, error="invalid_token", error_description="${validation.reason}"`,
       });
+    await requirePossession({ ctx, dpop, scheme, token, claims: validation.claims });
     ctx.state["claims"] = validation.claims;
     await next();
   };
 }
 
+type Presented = { ctx: Context; dpop: DpopVerifier; scheme: "bearer" | "dpop"; token: string; claims: JWTPayload };
+
+/** @throws ProblemError 401 for a stolen token: one that is bound to a key, without a proof of that key */
+async function requirePossession({ ctx, dpop, scheme, token, claims }: Presented): Promise<void> {
+  const { jkt } = (claims["cnf"] ?? {}) as { jkt?: unknown };
+  const nonce = dpop.nonce();
+  if (scheme === "bearer" && jkt === undefined) return;
+  if (nonce !== undefined) ctx.set("dpop-nonce", nonce);
+  const proof = scheme === "dpop" && ctx.get("dpop") !== "" ? ctx.get("dpop") : undefined;
+  const url = `${ctx.protocol}://${ctx.get("host")}${ctx.path}`;
+  const verdict = await dpop.verify({ proof, method: ctx.method, url, accessToken: token, jkt });
+  if (verdict.kind === "accepted") return;
+  throw new ProblemError(401, verdict.error, `DPoP: ${verdict.reason}.`, {
+    "www-authenticate": `DPoP realm="resource-api", algs="ES256 PS256 EdDSA", error="${verdict.error}"`,
+    ...(nonce === undefined ? {} : { "dpop-nonce": nonce }),
+  });
+}
+
 export function claimsOf(ctx: Context): JWTPayload {
   const claims = ctx.state["claims"] as JWTPayload | undefined;
-  if (claims === undefined) throw new Error("the route is not behind requireBearer");
+  if (claims === undefined) throw new Error("the route is not behind requireAccessToken");
   return claims;
 }
 

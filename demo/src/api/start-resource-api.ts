@@ -1,8 +1,9 @@
 // The resource API: a Koa server that validates access tokens of any OpenID Provider. Used by main.ts, demo and tests.
 import Koa from "koa";
+import { createDpopVerifier, type DpopVerifier } from "@cloakroom/testing/dpop-verifier.ts";
 import { listen } from "@cloakroom/testing/listener.ts";
 import { createAccessTokenValidator } from "./access-token.ts";
-import { requireBearer } from "./bearer.ts";
+import { requireAccessToken } from "./bearer.ts";
 import type { OpenStreams } from "./event-stream.ts";
 import { errorHandler } from "./problem.ts";
 import { protectedRoutes } from "./protected-routes.ts";
@@ -18,6 +19,8 @@ export type ApiOptions = {
   jwksUrl?: string;
   rolesClaim?: string;
   tokenTypes?: readonly string[];
+  /** DPoP proofs need a nonce of the API (RFC 9449 §9). */
+  requireDpopNonce?: boolean;
   /** For tests: keeps every request in memory. */
   recordRequests?: boolean;
   onError?: (error: unknown) => void;
@@ -38,6 +41,8 @@ export type ResourceApi = {
   readonly port: number;
   readonly requests: readonly ApiRequest[];
   openEventStreams: () => number;
+  /** Rejects proofs with the current DPoP nonce from now on. */
+  rotateDpopNonce: () => void;
   /** Stops listening and closes all connections; `up` listens on the same port again. */
   down: () => Promise<void>;
   up: () => Promise<void>;
@@ -48,7 +53,8 @@ export async function startResourceApi(options: ApiOptions): Promise<ResourceApi
   const requests: ApiRequest[] = [];
   const openStreams: OpenStreams = { count: 0 };
   const host = options.host ?? "127.0.0.1";
-  const app = createApp(options, openStreams, requests);
+  const dpop = createDpopVerifier({ requireNonce: options.requireDpopNonce ?? false });
+  const app = createApp(options, { openStreams, requests, dpop });
   const handleRequest = app.callback();
   const { port, down, up } = await listen((req, res) => void handleRequest(req, res), {
     host,
@@ -60,13 +66,16 @@ export async function startResourceApi(options: ApiOptions): Promise<ResourceApi
     port,
     requests,
     openEventStreams: () => openStreams.count,
+    rotateDpopNonce: dpop.rotateNonce,
     down,
     up,
     stop: down,
   };
 }
 
-function createApp(options: ApiOptions, openStreams: OpenStreams, requests: ApiRequest[]): Koa {
+type AppState = { openStreams: OpenStreams; requests: ApiRequest[]; dpop: DpopVerifier };
+
+function createApp(options: ApiOptions, { openStreams, requests, dpop }: AppState): Koa {
   const app = new Koa();
   app.on("error", (error: unknown) => options.onError?.(error));
   if (options.recordRequests === true)
@@ -82,13 +91,14 @@ function createApp(options: ApiOptions, openStreams: OpenStreams, requests: ApiR
   app.use(publicRouter.routes());
   app.use(publicRouter.allowedMethods());
   app.use(
-    requireBearer(
+    requireAccessToken(
       createAccessTokenValidator({
         issuer: options.issuer,
         audience: options.audience ?? "http://localhost:8000",
         tokenTypes: options.tokenTypes ?? ["at+jwt", "JWT"],
         ...(options.jwksUrl === undefined ? {} : { jwksUrl: options.jwksUrl }),
       }),
+      dpop,
     ),
   );
   app.use(protectedRouter.routes());

@@ -2,7 +2,7 @@
 import type { Contestant } from "../contestant.ts";
 import { apacheRedis, apacheSharedMemory } from "./apache.ts";
 import { bare } from "./bare.ts";
-import { cloakroomCached, cloakroomOther, cloakroomReading, cloakroomWorkers } from "./cloakroom.ts";
+import { cloakroomCached, cloakroomDpop, cloakroomOther, cloakroomReading, cloakroomWorkers } from "./cloakroom.ts";
 import { express } from "./express.ts";
 import { nginx } from "./nginx.ts";
 import { oauth2Proxy } from "./oauth2-proxy.ts";
@@ -13,6 +13,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   cloakroomCached,
   cloakroomReading,
   cloakroomWorkers,
+  cloakroomDpop,
   ...cloakroomOther,
   nginx,
   oauth2Proxy,

@@ -67,6 +67,14 @@ export const cloakroomWorkers = variant({
   env: { WORKERS: "2" },
 });
 
+export const cloakroomDpop = variant({
+  id: "cloakroom-dpop",
+  name: "Cloakroom, DPoP",
+  about: "as it ships, with DPoP-bound access tokens: one signature per request",
+  needs: "OIDC_SENDER_CONSTRAINED",
+  env: { OIDC_SENDER_CONSTRAINED: "dpop" },
+});
+
 /** BENCH_OTHER: main.ts of another checkout, to compare two versions in one run. */
 export const cloakroomOther: readonly Contestant[] =
   process.env["BENCH_OTHER"] === undefined

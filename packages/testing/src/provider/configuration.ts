@@ -25,6 +25,9 @@ export type ConfigurationOptions = {
   resource: string;
   skipConsent: boolean;
   consentedScopes: (sub: string, clientId: string) => readonly string[];
+  requireDpopNonce: boolean;
+  /** 32 random bytes, the same for all instances of the library. */
+  dpopNonceSecret: Buffer;
   fetch: typeof fetch;
 };
 
@@ -84,10 +87,11 @@ function createTtl({ lifetimes, storage }: ConfigurationOptions): NonNullable<Co
   };
 }
 
-function features({ lifetimes, resource }: ConfigurationOptions): Configuration["features"] {
+function features(options: ConfigurationOptions): Configuration["features"] {
+  const { lifetimes, resource, requireDpopNonce, dpopNonceSecret } = options;
   return {
     devInteractions: { enabled: false },
-    dPoP: { enabled: false },
+    dPoP: { enabled: true, nonceSecret: dpopNonceSecret, requireNonce: () => requireDpopNonce },
     clientCredentials: { enabled: true },
     backchannelLogout: { enabled: true },
     revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },

@@ -22,6 +22,7 @@ export function toClientMetadata(client: ProviderClient): AdapterPayload {
     // Adds auth_time and acr to every ID token, also without `max_age` and `acr_values`.
     require_auth_time: true,
     default_acr_values: ["1"],
+    dpop_bound_access_tokens: client.dpopBoundAccessTokens ?? false,
     ...(client.backchannelLogoutUri === undefined
       ? {}
       : { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }),

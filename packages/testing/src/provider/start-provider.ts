@@ -87,6 +87,8 @@ function createDependencies({ options, counters, users, issuer }: DependencyOpti
     exchangeAudiences: new Map(),
     cookieKeys: [randomBytes(32).toString("base64url")],
     skipConsent: options.skipConsent ?? true,
+    requireDpopNonce: options.requireDpopNonce ?? false,
+    dpopNonceSecret: randomBytes(32),
     fetch: (url, init) => {
       const token = init?.body instanceof URLSearchParams ? init.body.get("logout_token") : null;
       if (token !== null) issued.logoutTokens.push(token);

@@ -1,5 +1,5 @@
 // Token exchange grant (RFC 8693): exchanges a user's access token for one with another audience.
-import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from "jose";
+import { calculateJwkThumbprint, createLocalJWKSet, EmbeddedJWK, jwtVerify, type JSONWebKeySet } from "jose";
 import { errors, type JWK, type Provider, type TokenEndpointGrantContext } from "oidc-provider";
 import { parseSpaceSeparated } from "./space-separated.ts";
 
@@ -35,6 +35,7 @@ export function registerTokenExchange(provider: Provider, options: TokenExchange
     );
     if (payload["client_id"] !== client.clientId)
       throw new errors.InvalidRequest("the token was issued to another client");
+    const thumbprint = await proofThumbprint(ctx.get("dpop"), (payload["cnf"] as { jkt?: string } | undefined)?.jkt);
     const granted = parseSpaceSeparated(payload["scope"]);
     const scopes = params.scope === undefined ? granted : parseSpaceSeparated(params.scope);
     if (!scopes.every((scope) => granted.includes(scope)))
@@ -54,16 +55,28 @@ export function registerTokenExchange(provider: Provider, options: TokenExchange
       accessTokenTTL: lifetime,
       jwt: { sign: { alg: "RS256" } },
     });
+    if (thumbprint !== undefined) (token as { jkt?: string }).jkt = thumbprint;
     ctx.body = {
       access_token: await token.save(),
       issued_token_type: ACCESS_TOKEN,
-      token_type: "Bearer",
+      token_type: thumbprint === undefined ? "Bearer" : "DPoP",
       expires_in: token.expiration,
       scope: scopes.join(" "),
     };
   };
   const parameters = ["subject_token", "subject_token_type", "requested_token_type", "audience", "resource", "scope"];
   provider.registerGrantType<ExchangeParameters>(TOKEN_EXCHANGE, exchange, parameters);
+}
+
+/** @returns the thumbprint of the proof's key, which must be the key of the subject token; undefined without a proof */
+async function proofThumbprint(proof: string, boundTo: string | undefined): Promise<string | undefined> {
+  if (proof === "" && boundTo === undefined) return undefined;
+  const { protectedHeader } = await jwtVerify(proof, EmbeddedJWK, { typ: "dpop+jwt" }).catch(() => {
+    throw new errors.InvalidDpopProof("the subject token is bound to a key");
+  });
+  const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk ?? {});
+  if (boundTo !== undefined && boundTo !== thumbprint) throw new errors.InvalidDpopProof("another key");
+  return thumbprint;
 }
 
 function allowedAudience(

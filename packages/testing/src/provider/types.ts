@@ -10,6 +10,8 @@ export type ProviderClient = {
   postLogoutRedirectUris?: string[];
   backchannelLogoutUri?: string;
   clientName?: string;
+  /** The client's access tokens are bound to a DPoP key; a token request without a proof is rejected (RFC 9449 §5.2). */
+  dpopBoundAccessTokens?: boolean;
   /** Allows the client credentials grant. */
   allowClientCredentials?: boolean;
   /** Allowed audiences of token exchange; "!name" is a known audience that is denied to all users. */
@@ -59,6 +61,8 @@ export type ProviderOptions = {
   users?: UserInput[];
   /** Grants all scopes without a consent page. Default true. */
   skipConsent?: boolean;
+  /** DPoP proofs need a nonce of the provider (RFC 9449 §8). Default false. */
+  requireDpopNonce?: boolean;
   /** Private RSA keys, newest first. Default: a generated key. */
   keys?: JWK[];
   /** scrypt's cost parameter N; tests lower it. */

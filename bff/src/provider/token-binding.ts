@@ -1,0 +1,32 @@
+// What an access token says about the key it is bound to (`cnf`, RFC 7800 §3).
+import type { SenderConstrained } from "../config/provider-settings.ts";
+import { unverifiedClaims } from "./access-token.ts";
+
+/** `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1. Other members are ways that the gateway does not know. */
+export type BoundKey = Readonly<{ jkt?: unknown; "x5t#S256"?: unknown }>;
+
+/** @returns undefined if the token is no JWT or has no such claim. The signature is not verified here. */
+export function boundKeyOf(accessToken: string): BoundKey | undefined {
+  const cnf = unverifiedClaims(accessToken)?.["cnf"];
+  return typeof cnf === "object" && cnf !== null && Object.keys(cnf).length > 0 ? cnf : undefined;
+}
+
+/**
+ * Token types are case-insensitive (RFC 6749 §5.1).
+ * @returns one sentence with the cure unless the token is of the kind that OIDC_SENDER_CONSTRAINED demands
+ */
+export function tokenBindingError(type: string, accessToken: string, demanded: SenderConstrained): string | undefined {
+  const expected = demanded === "dpop" ? "dpop" : "bearer";
+  if (type.toLowerCase() !== expected) return WRONG_TYPE[demanded];
+  const key = boundKeyOf(accessToken);
+  if (demanded === "off" && key !== undefined)
+    return "its access token is bound to a key (cnf). Switch sender-constrained tokens (DPoP, mutual TLS) off for this client at the provider, or set OIDC_SENDER_CONSTRAINED";
+  return undefined;
+}
+
+const WRONG_TYPE: Readonly<Record<SenderConstrained, string>> = {
+  // A DPoP-bound token must not be sent as a bearer token, and the gateway has no key for it.
+  off: "its token_type is not Bearer. Switch sender-constrained tokens (DPoP) off for this client at the provider, or set OIDC_SENDER_CONSTRAINED=dpop",
+  // RFC 9449 §5: such a token could be used by a thief.
+  dpop: "its token_type is not DPoP, although OIDC_SENDER_CONSTRAINED is dpop. Switch DPoP on for this client at the provider, or set OIDC_SENDER_CONSTRAINED=off",
+};
