@@ -5,6 +5,8 @@ const PUSHED = ["test/provider/pushed-requests.integration.test.ts"];
 
 const SIGNED = ["test/provider/signed-responses.integration.test.ts"];
 
+const REQUESTS = ["test/provider/signed-requests.integration.test.ts"];
+
 export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a refused push fails every login",
@@ -90,5 +92,33 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     find: "const { state } = callbackParameters(response.unverified);",
     replace: "const { state } = callbackParameters(await response.verified());",
     tests: SIGNED,
+  },
+  {
+    breaks: "JAR: a signed request has an algorithm that the provider does not list",
+    file: "src/provider/request-object.ts",
+    find: "if (listed !== undefined && !listed.includes(alg))",
+    replace: "if (listed === undefined)",
+    tests: REQUESTS,
+  },
+  {
+    breaks: "JAR: parameters are sent beside the signed request",
+    file: "src/provider/request-object.ts",
+    find: 'return { request: url.searchParams.get("request") ?? "" };',
+    replace: 'return { ...parameters, request: url.searchParams.get("request") ?? "" };',
+    tests: REQUESTS,
+  },
+  {
+    breaks: "JAR: a signed request of any length is sent in a Location header",
+    file: "src/provider/request-object.ts",
+    find: "if (url.href.length <= MAX_SIGNED_URL_CHARS) return url;",
+    replace: "return url;",
+    tests: REQUESTS,
+  },
+  {
+    breaks: "JAR: the signing key is not published",
+    file: "src/provider/client-authentication.ts",
+    find: 'const signs = config.method === "private_key_jwt" || signedRequest;',
+    replace: 'const signs = config.method === "private_key_jwt";',
+    tests: REQUESTS,
   },
 ];

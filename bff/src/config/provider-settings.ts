@@ -57,6 +57,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Pushed authorization requests (RFC 9126). `auto`: used where the provider advertises them, otherwise a plain request; `required`: logins fail without them; `off`: never used",
   },
+  OIDC_SIGNED_REQUEST: {
+    schema: z.enum(["on", "off"], { error: "must be on or off" }),
+    default: "off",
+    meaning:
+      "Signed authorization requests (JAR, RFC 9101), with the first key of OIDC_CLIENT_KEY_FILE and the algorithm OIDC_CLIENT_ALG",
+  },
   OIDC_SIGNED_RESPONSE: {
     schema: z.enum(["on", "off"], { error: "must be on or off" }),
     default: "off",
@@ -141,6 +147,8 @@ export type ProviderConfig = Readonly<{
   responseIss: "auto" | "required" | "optional";
   /** Lifetime of an access token that states none. */
   assumedLifetimeSeconds: number;
+  /** Signed authorization requests (JAR). */
+  signedRequest: boolean;
   /** Signed authorization responses (JARM). */
   signedResponse: boolean;
   /** Further parameters of every authorization request. */
@@ -178,6 +186,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     audiences: values.OIDC_AUDIENCES ?? [],
     responseIss: values.OIDC_RESPONSE_ISS ?? "auto",
     assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,
+    signedRequest: values.OIDC_SIGNED_REQUEST === "on",
     signedResponse: values.OIDC_SIGNED_RESPONSE === "on",
     loginParameters: values.OIDC_LOGIN_PARAMETERS ?? {},
     senderConstrained: values.OIDC_SENDER_CONSTRAINED ?? "off",
@@ -194,7 +203,19 @@ export function keycloakAdmin(values: Values, fileOf: FileOf): KeycloakAdminConf
 
 /** @param isSet true for invalid values too, so that their own error is the only one reported */
 export function providerFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
-  return [...clientAuthFaults(values, isSet), ...caFaults(values.OIDC_CA_FILE), ...adminFaults(values, isSet)];
+  return [
+    ...clientAuthFaults(values, isSet),
+    ...signingFaults(values, isSet),
+    ...caFaults(values.OIDC_CA_FILE),
+    ...adminFaults(values, isSet),
+  ];
+}
+
+function signingFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+  if (values.OIDC_SIGNED_REQUEST !== "on" || isSet("OIDC_CLIENT_KEY_FILE")) return [];
+  return [
+    "OIDC_SIGNED_REQUEST=on needs OIDC_CLIENT_KEY_FILE, the key that signs. Set it, or set OIDC_SIGNED_REQUEST=off.",
+  ];
 }
 
 function caFaults(file: string | undefined): string[] {

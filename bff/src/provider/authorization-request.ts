@@ -8,6 +8,7 @@ import type { ProviderConnection } from "./provider-connection.ts";
 import { requireSupportedPrompt } from "./prompt-values.ts";
 import { signedResponseMode } from "./authorization-response.ts";
 import { createPushedRequests } from "./pushed-request.ts";
+import { createRequestObjects } from "./request-object.ts";
 
 export type AuthorizationRequest = {
   state: string;
@@ -32,7 +33,7 @@ export type AuthorizationRequests = {
 const REGISTRATION_COOL_DOWN_MS = 5_000;
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "scope" | "loginParameters" | "par" | "signedResponse">;
+  config: Pick<ProviderConfig, "scope" | "loginParameters" | "par" | "signedRequest" | "signedResponse">;
   connect: ProviderConnection;
   dpop: Pick<Dpop, "keyOfLogin" | "authorizationParameters" | "require">;
   redirectUri: string;
@@ -49,6 +50,7 @@ export function createAuthorizationRequests({
   resource,
   log,
 }: Dependencies): AuthorizationRequests {
+  const objects = createRequestObjects({ config, signingKey: connect.client.signingKey });
   const pushed = createPushedRequests({ config, log });
   const authorizationUrl: AuthorizationRequests["authorizationUrl"] = async ({
     state,
@@ -73,8 +75,9 @@ export function createAuthorizationRequests({
       code_challenge_method: "S256",
       ...(config.signedResponse ? { response_mode: signedResponseMode(configuration.serverMetadata()) } : {}),
     };
+    const request = await objects.sign(configuration, parameters);
     // RFC 9126: the browser cannot change a pushed request.
-    return (await pushed.push(configuration, parameters)) ?? oidc.buildAuthorizationUrl(configuration, parameters);
+    return (await pushed.push(configuration, request)) ?? objects.plainUrl(configuration, request);
   };
   // Finds a wrong secret or redirect URI at the start instead of at the first login. The pushed request is not used and
   // expires. Without pushed authorization requests this only builds a URL.

@@ -18,6 +18,8 @@ import { createFileValue, keepLastValid, type FileValue } from "./file-value.ts"
 
 export type SigningKey = { key: CryptoKey; kid: string; alg: ClientAlg };
 
+export type AlgLists = Readonly<Record<"assertion" | "request", readonly string[] | undefined>>;
+
 export type ClientAuthentication = {
   /**
    * @returns the authentication of every request to this provider
@@ -36,9 +38,10 @@ export type ClientAuthentication = {
   signingKey(listed: readonly string[] | undefined): Promise<SigningKey>;
   /**
    * Public keys for the provider, without private members.
-   * @returns undefined if the method needs none
+   * @param lists algorithms in the provider's metadata for assertions and for signed requests
+   * @returns undefined if neither the method nor OIDC_SIGNED_REQUEST needs any
    */
-  publicKeys(listed: readonly string[] | undefined): Promise<JWK[] | undefined>;
+  publicKeys(lists: AlgLists): Promise<JWK[] | undefined>;
   /** @returns a sentence while a file cannot be used or the certificate is not valid */
   alarm(): string | undefined;
 };
@@ -48,9 +51,13 @@ type AwaitedClientAuth = (...request: Parameters<oidc.ClientAuth>) => void | Pro
 
 const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-type Options = { clientSecret: string | undefined; clientAuth: ClientAuthConfig };
+type Options = { clientSecret: string | undefined; clientAuth: ClientAuthConfig; signedRequest: boolean };
 
-export function createClientAuthentication({ clientSecret, clientAuth: config }: Options): ClientAuthentication {
+export function createClientAuthentication({
+  clientSecret,
+  clientAuth: config,
+  signedRequest,
+}: Options): ClientAuthentication {
   const files = clientFiles(config, clientSecret);
   const { keys, certificate, secret, assertion } = files;
   const requireValue = <Value>(file: FileValue<Value> | undefined, setting: string): Value => {
@@ -66,6 +73,10 @@ export function createClientAuthentication({ clientSecret, clientAuth: config }:
     const alg = algorithmOf(first, config.alg, listed);
     return { key: await cryptoKey(first, alg), kid: await kidOf(first), alg };
   };
+  const algorithmsOf = (key: ClientKey, { assertion: assertions, request }: AlgLists): ClientAlg[] => [
+    ...(config.method === "private_key_jwt" ? [algorithmOf(key, config.alg, assertions)] : []),
+    ...(signedRequest ? [algorithmOf(key, config.alg, request)] : []),
+  ];
   const secretOf = (): string => requireValue(secret, "OIDC_CLIENT_SECRET");
   const authenticate: Readonly<Record<ClientAuthMethod, AwaitedClientAuth>> = {
     client_secret_basic: (_server, client, _body, headers) =>
@@ -96,13 +107,13 @@ export function createClientAuthentication({ clientSecret, clientAuth: config }:
     isMutualTls: config.method === "tls_client_auth" || config.method === "self_signed_tls_client_auth",
     certificate,
     signingKey,
-    async publicKeys(listed) {
-      if (config.method === "self_signed_tls_client_auth")
-        return [await certificateJwk(requireValue(certificate, "OIDC_CLIENT_CERT_FILE"))];
-      if (config.method !== "private_key_jwt") return undefined;
-      return Promise.all(
-        requireValue(keys, "OIDC_CLIENT_KEY_FILE").map((key) => publicJwk(key, algorithmOf(key, config.alg, listed))),
-      );
+    async publicKeys(lists) {
+      const signs = config.method === "private_key_jwt" || signedRequest;
+      const own = signs ? requireValue(keys, "OIDC_CLIENT_KEY_FILE") : [];
+      const published = await Promise.all(own.map((key) => publicJwk(key, algorithmsOf(key, lists))));
+      if (config.method !== "self_signed_tls_client_auth") return signs ? published : undefined;
+      const ofCertificate = await certificateJwk(requireValue(certificate, "OIDC_CLIENT_CERT_FILE"));
+      return [ofCertificate, ...published.filter(({ kid }) => kid !== ofCertificate.kid)];
     },
     alarm: () => fileAlarm(files),
   };
@@ -209,8 +220,10 @@ async function kidOf(key: ClientKey): Promise<string> {
   return key.kid ?? calculateJwkThumbprint(publicPart(key));
 }
 
-async function publicJwk(key: ClientKey, alg: ClientAlg): Promise<JWK> {
-  return { ...publicPart(key), kid: await kidOf(key), use: "sig", alg };
+/** Without `alg` if assertions and signed requests are signed with different ones. */
+async function publicJwk(key: ClientKey, [alg, ...others]: readonly (ClientAlg | undefined)[]): Promise<JWK> {
+  const isOne = alg !== undefined && others.every((other) => other === alg);
+  return { ...publicPart(key), kid: await kidOf(key), use: "sig", ...(isOne ? { alg } : {}) };
 }
 
 /** RFC 8705 §2.2.2: the provider compares the certificate of the connection with `x5c`. */

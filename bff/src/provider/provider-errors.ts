@@ -55,6 +55,9 @@ const DPOP = {
     "the provider refused the DPoP proof (invalid_dpop_proof). Synchronize the clocks by NTP, and let the provider know its public URL, which the proof names",
 } as const;
 
+const REQUEST_OBJECT =
+  "the provider refuses the signed authorization request (OIDC_SIGNED_REQUEST). Register the public key of OIDC_CLIENT_KEY_FILE there (/bff/jwks.json), allow its algorithm, or set OIDC_SIGNED_REQUEST=off";
+
 /** Codes that name a wrong setting, at every endpoint. */
 const SETTING_ERRORS: Readonly<Record<string, string>> = {
   invalid_client: CLIENT,
@@ -62,6 +65,9 @@ const SETTING_ERRORS: Readonly<Record<string, string>> = {
   invalid_redirect_uri: PARAMETERS.redirect_uri,
   invalid_scope: PARAMETERS.scope,
   invalid_target: PARAMETERS.resource,
+  // OIDC Core 1.0 §3.1.2.6, RFC 9101 §7.
+  invalid_request_object: REQUEST_OBJECT,
+  request_not_supported: REQUEST_OBJECT,
 };
 
 /** @returns one sentence with the setting and the cure, undefined if the error is not about a setting */

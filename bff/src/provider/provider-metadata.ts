@@ -15,8 +15,13 @@ const LISTS = [
   "token_endpoint_auth_methods_supported",
   "token_endpoint_auth_signing_alg_values_supported",
   "prompt_values_supported",
+  ...(["request_object_signing_alg_values_supported", "response_modes_supported"] as const),
 ] as const;
-const BOOLEANS = ["authorization_response_iss_parameter_supported", "backchannel_logout_session_supported"] as const;
+const BOOLEANS = [
+  ...(["authorization_response_iss_parameter_supported", "backchannel_logout_session_supported"] as const),
+  ...(["require_pushed_authorization_requests", "require_signed_request_object"] as const),
+  "request_parameter_supported",
+] as const;
 /** RFC 8705 §5. */
 const MTLS_ALIASES = "mtls_endpoint_aliases";
 const MAX_URL_CHARS = 2_048;

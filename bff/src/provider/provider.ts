@@ -93,7 +93,10 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
     async publicKeys() {
       // The metadata selects the algorithm of RSA keys; without it the usual one is published.
       const metadata = (await connect().catch(() => undefined))?.configuration.serverMetadata();
-      return connect.client.publicKeys(metadata?.token_endpoint_auth_signing_alg_values_supported);
+      return connect.client.publicKeys({
+        assertion: metadata?.token_endpoint_auth_signing_alg_values_supported,
+        request: metadata?.request_object_signing_alg_values_supported,
+      });
     },
     fileAlarm: connect.alarm,
     clockAlarm: clock.alarm,
