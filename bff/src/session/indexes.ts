@@ -1,4 +1,4 @@
-// Names of the session indexes: by the provider's session and by user.
+// Names of the session indexes: by the provider's session, by user, and by user for sessions without a provider's session.
 import { hash } from "node:crypto";
 import type { IndexName } from "../store/store.ts";
 import type { Session } from "./session.ts";
@@ -8,10 +8,11 @@ export type UserName = { issuer: string; subject: string };
 
 export type LogoutTarget =
   | { kind: "provider-session"; issuer: string; providerSid: string }
-  | ({ kind: "user"; issuedAtSeconds: number } & UserName);
+  | ({ kind: "user" | "user-without-sid"; issuedAtSeconds: number } & UserName);
 
 export function indexOf(target: LogoutTarget): IndexName {
-  return target.kind === "user" ? userIndex(target) : named(target.kind, target.issuer, target.providerSid);
+  const { kind, issuer } = target;
+  return named(kind, issuer, kind === "provider-session" ? target.providerSid : target.subject);
 }
 
 export function userIndex({ issuer, subject }: UserName): IndexName {
@@ -24,8 +25,11 @@ export function requestedEndIndex({ issuer, subject }: UserName, handle: string)
 }
 
 export function indexesOf({ issuer, subject, providerSid }: Session): IndexName[] {
-  const user = userIndex({ issuer, subject });
-  return providerSid === undefined ? [user] : [named("provider-session", issuer, providerSid), user];
+  const ofProvider =
+    providerSid === undefined
+      ? named("user-without-sid", issuer, subject)
+      : named("provider-session", issuer, providerSid);
+  return [ofProvider, userIndex({ issuer, subject })];
 }
 
 function named(kind: IndexName["kind"], ...values: readonly string[]): IndexName {

@@ -41,8 +41,12 @@ export type Sessions = {
   begin(begin: { sessionId: string; session: string; sealedTokens: string; tokenLife?: TokenLife }): Promise<boolean>;
   /** Ends a session on every instance. @returns whether there was one */
   end(key: SessionKey, reason: EndReason): Promise<boolean>;
-  /** Ends all sessions of a provider session or of a user, also logins that are being stored. @returns how many */
-  endAll(target: LogoutTarget, reason: EndReason): Promise<number>;
+  /**
+   * Ends all sessions of a provider session or of a user, also logins that are being stored.
+   * @param isConcerned limits it to some of the stored sessions
+   * @returns how many
+   */
+  endAll(target: LogoutTarget, reason: EndReason, isConcerned?: (session: Session) => boolean): Promise<number>;
   /**
    * Ends the sessions of all users that began before the call, and rejects logins that the provider granted before it.
    * `onEnded` receives the number of sessions of each batch. After an error it can be called again.
@@ -89,6 +93,16 @@ export function createSessions(dependencies: Dependencies): Sessions {
 
   const end = createEndSession({ store, log, untilAcknowledged });
 
+  const select = async (keys: SessionKey[], isConcerned: (session: Session) => boolean): Promise<SessionKey[]> => {
+    const stored = await Promise.all(keys.map((key) => store.read(key)));
+    return keys.filter((_key, at) => {
+      const json = stored[at]?.session;
+      const session = json === undefined ? undefined : parseSession(json);
+      // An unreadable record was written by another release: it cannot be used here, and is ended as well.
+      return json !== undefined && (session === undefined || isConcerned(session));
+    });
+  };
+
   return {
     find(sessionId) {
       const key = sessionKeyOf(sessionId);
@@ -131,12 +145,13 @@ export function createSessions(dependencies: Dependencies): Sessions {
       return false;
     },
     end,
-    async endAll(target, reason) {
+    async endAll(target, reason, isConcerned) {
       const close =
-        target.kind === "user"
-          ? { issuedAtSeconds: target.issuedAtSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS }
-          : { issuedAtSeconds: undefined, ttlMs: sessionMaxMs };
-      const keys = await store.closeIndex(indexOf(target), close);
+        target.kind === "provider-session"
+          ? { issuedAtSeconds: undefined, ttlMs: sessionMaxMs }
+          : { issuedAtSeconds: target.issuedAtSeconds, ttlMs: LOGIN_TAKES_AT_MOST_MS };
+      const listed = await store.closeIndex(indexOf(target), close);
+      const keys = isConcerned === undefined ? listed : await select(listed, isConcerned);
       // A concurrent call may have ended them; wait until its end is acknowledged by all instances (I2).
       if (keys.length === 0) await untilAcknowledged();
       const ended = await Promise.all(keys.map((key) => end(key, reason)));

@@ -100,10 +100,13 @@ export type RefreshRelease =
   | "unknown";
 
 /**
- * Name of an index of sessions: by the provider's session, by user (issuer and subject), or by a handle that a user has
- * asked to end. Names are hashes.
+ * Name of an index of sessions: by the provider's session, by user (issuer and subject), by user for the sessions that
+ * have no provider's session, or by a handle that a user has asked to end. Names are hashes.
  */
-export type IndexName = { kind: "provider-session" | "user" | "asked-to-end" | "all"; hash: string };
+export type IndexName = {
+  kind: "provider-session" | "user" | "user-without-sid" | "asked-to-end" | "all";
+  hash: string;
+};
 
 /** Has no entries, but can be closed: then no login that started earlier can create a session. */
 export const ALL_SESSIONS: IndexName = { kind: "all", hash: "all" };
