@@ -17,6 +17,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...(["OIDC_CLIENT_ASSERTION_FILE", "OIDC_CLIENT_ALG", "OIDC_SCOPE"] as const),
       ...(["OIDC_RESOURCE", "OIDC_ID_TOKEN_ALG", "OIDC_RESPONSE_ISS", "OIDC_ROLES_CLAIM"] as const),
       ...(["OIDC_PAR", "OIDC_SIGNED_REQUEST", "OIDC_SIGNED_RESPONSE"] as const),
+      "OIDC_LOGOUT_TOKEN_TYP",
       "OIDC_AUDIENCES",
       ...([
         "OIDC_ACCESS_TOKEN_SECONDS",

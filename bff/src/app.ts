@@ -2,11 +2,12 @@
 import type { Server } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
+import { backchannelLogout } from "./auth/backchannel-logout.ts";
 import { events } from "./auth/events.ts";
 import { jwks } from "./auth/jwks.ts";
 import { login } from "./auth/login-start.ts";
 import { callback, responseHead } from "./auth/login.ts";
-import { backchannelLogout, logout } from "./auth/logout.ts";
+import { logout } from "./auth/logout.ts";
 import { endAllSessions, endOneSession, listSessions } from "./auth/sessions.ts";
 import { user } from "./auth/user.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
@@ -58,13 +59,14 @@ function createKoa(services: Services): Koa {
   const guardLogin = loginGuard({ log, metrics });
   const startLogin = login(services.login);
   const routes = new Router({ sensitive: true, strict: true })
-    .head(["/bff/login", "/bff/callback", "/bff/logout/provider"], responseHead)
+    .head(["/bff/login", "/bff/callback", "/bff/logout/provider", "/bff/logout/return"], responseHead)
     .get("/bff/login", guardLogin, session, startLogin)
     .post("/bff/login", guardLogin, session, startLogin)
     .get("/bff/callback", session, callback(services.login))
     .post("/bff/logout", session, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)
-    .post("/bff/backchannel-logout", backchannelLogout(services.logout))
+    .get("/bff/logout/return", services.providerLogout.returnRoute)
+    .post("/bff/backchannel-logout", backchannelLogout(services.backchannelLogout))
     .get("/bff/jwks.json", jwks(services.login))
     .get("/bff/user", session, user({ accountUrl: config.accountUrl, now: services.now }))
     .get("/bff/events", events({ sessions: services.sessions, streams: services.eventStreams }))

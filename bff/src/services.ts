@@ -45,7 +45,6 @@ export function createServices(environment: Environment) {
   const provider = createProvider({
     config: config.provider,
     publicOrigin: config.publicOrigin,
-    postLogoutPath: config.postLogoutPath,
     log,
   });
   const session = createSessionServices(environment);
@@ -147,8 +146,9 @@ function createRouteServices(dependencies: RouteDependencies) {
   const { sessions, userSessions, vault, sealerFor } = dependencies;
   const { publicOrigin, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
   const shared = { publicOrigin, provider, sessions, vault, store, log };
-  const providerLogout = createProviderLogout({ sealerFor, provider, home: publicOrigin + postLogoutPath });
-  const logout = { ...shared, postLogoutPath, issuer: config.provider.issuer, providerLogout };
+  const home = publicOrigin + postLogoutPath;
+  const providerLogout = createProviderLogout({ sealerFor, provider, home, now, log });
+  const logout = { ...shared, postLogoutPath, providerLogout };
   return {
     providerLogout,
     login: {
@@ -160,6 +160,7 @@ function createRouteServices(dependencies: RouteDependencies) {
       onLogin: metrics.login,
     },
     logout,
+    backchannelLogout: { ...shared, issuer: config.provider.issuer },
     ownSessions: {
       ...{ sessions, userSessions, now, log },
       end: sessions.end,

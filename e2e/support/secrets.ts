@@ -56,7 +56,7 @@ export function textsOfExchange(exchange: Exchange, secrets: readonly Secret[]):
   const path = url.split("?")[0] ?? "";
   const name = `${method} ${path} ${status}`;
   // The redirect to the provider's logout may carry the ID token: scripts cannot read its Location (docs/decisions/0009).
-  const isLogoutRedirect = ["/bff/logout", "/bff/logout/provider"].includes(path) && status === 303;
+  const isLogoutRedirect = path === "/bff/logout/provider" && status === 303;
   // The provider returns the code in the query of the callback (OpenID Connect Core 1.0, section 3.1.2.5).
   const codes = path === "/bff/callback" ? secrets.filter(({ kind }) => kind === "codes") : [];
   return [

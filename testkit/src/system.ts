@@ -102,7 +102,7 @@ export async function startTestSystem({
   await provider.addClient({
     ...CLIENT,
     redirectUris: [`${publicOrigin}/bff/callback`],
-    postLogoutRedirectUris: [`${publicOrigin}/`],
+    postLogoutRedirectUris: [`${publicOrigin}/bff/logout/return`],
     backchannelLogoutUri: `${publicOrigin}/bff/backchannel-logout`,
     allowClientCredentials: true,
     dpopBoundAccessTokens: dpop !== undefined,

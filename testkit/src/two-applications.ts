@@ -61,7 +61,7 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
     await provider.addClient({
       ...client,
       redirectUris: [`${publicOrigin}/bff/callback`],
-      postLogoutRedirectUris: [`${publicOrigin}/`],
+      postLogoutRedirectUris: [`${publicOrigin}/bff/logout/return`],
       // No back-channel logout URI: the tests send the logout tokens.
     });
     settings.set(gateway, {

@@ -12,6 +12,7 @@ import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
+import { LOGOUT_MUTANTS } from "./logout-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
@@ -39,6 +40,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...SHEDDING_MUTANTS,
   ...STORE_MUTANTS,
   ...LIVE_MUTANTS,
+  ...LOGOUT_MUTANTS,
   ...WEBSOCKET_MUTANTS,
   ...CACHE_MUTANTS,
   ...CLOCK_MUTANTS,

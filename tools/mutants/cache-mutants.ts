@@ -98,7 +98,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "session cache: a second logout is acknowledged before the first one",
     file: "src/auth/logout.ts",
-    find: "if (found === undefined) await confirmEnd(ctx, sessions);",
+    find: 'if (reason !== undefined) await sessions.end(sessionKeyOf(sessionId), "logout");',
     replace: "",
     tests: ["test/session/cached-gateways.integration.test.ts", "test/store/replicas.integration.test.ts"],
   },

@@ -90,7 +90,7 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "HEAD /bff/login starts a login",
     file: "src/app.ts",
-    find: '.head(["/bff/login", "/bff/callback", "/bff/logout/provider"], responseHead)',
+    find: '.head(["/bff/login", "/bff/callback", "/bff/logout/provider", "/bff/logout/return"], responseHead)',
     replace: "",
     tests: ["test/auth/head.integration.test.ts"],
   },

@@ -1,113 +1,150 @@
-// POST /bff/logout (RP-initiated) and POST /bff/backchannel-logout (OIDC Back-Channel Logout 1.0).
-import { hash } from "node:crypto";
+// POST /bff/logout: ends the session of this browser, then leads the browser to the provider (OIDC RP-Initiated Logout 1.0).
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
-import type { SendingObserver } from "../lib/in-flight.ts";
+import { htmlPage, PAGE_STYLE_HASH } from "../http/error-page.ts";
+import { fitsIntoHead } from "../http/response-head.ts";
+import { pageHeaders, setHeaders } from "../http/security-headers.ts";
 import type { Log } from "../logging/log.ts";
-import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
+import type { Provider } from "../provider/provider.ts";
 import { loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
 import { endCurrentSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName, sessionKeyOf } from "../session/session.ts";
-import type { Sessions } from "../session/sessions.ts";
-import type { Store } from "../store/store.ts";
+import type { FoundSession, Sessions } from "../session/sessions.ts";
+import type { EndReason } from "../store/store.ts";
 import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
-import { readForm } from "./form-body.ts";
-import { oncePerLogoutToken } from "./logout-replay.ts";
-import type { Provider } from "../provider/provider.ts";
-import type { ProviderLogout } from "./provider-logout.ts";
+import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
+import { PROVIDER_LOGOUT_PATH, unreachable, type ProviderLogout } from "./provider-logout.ts";
 
 export type LogoutDependencies = {
   publicOrigin: string;
   postLogoutPath: string;
-  issuer: string;
-  provider: Provider;
-  sessions: Sessions;
-  vault: Vault;
-  providerLogout: ProviderLogout;
-  store: Pick<Store, "claimOnce" | "completeClaim" | "releaseClaim">;
+  provider: Pick<Provider, "revoke" | "endsTokensWithSession" | "isReachable" | "hasEndSession">;
+  sessions: Pick<Sessions, "end" | "endReason">;
+  vault: Pick<Vault, "openStored">;
+  providerLogout: Pick<ProviderLogout, "prepare" | "isPrepared">;
   log: Log;
 };
 
-export type BrowserLogoutDependencies = Pick<
-  LogoutDependencies,
-  "publicOrigin" | "postLogoutPath" | "provider" | "providerLogout" | "sessions" | "vault" | "log"
->;
-
 /** W3C Clear Site Data. Without "cookies": that would also delete the cookies of other ports on this host. */
 const CLEAR_SITE_DATA = '"cache", "storage"';
-
-/**
- * A form follows a redirect, which may carry the ID token hint. A script reads the JSON body, which must not contain it
- * (I1).
- */
-export type LogoutResponse = "redirect" | "json";
+/** A slow revocation continues in the background: it does not keep the browser from the end-session endpoint (I10). */
+const MAX_REVOCATION_WAIT_MS = 2_000;
+/** Name, attributes and expiry of a cleared login cookie. */
+const CLEARED_COOKIE_BYTES = 160;
 
 /**
  * Ends the session of this browser and revokes its refresh token where necessary.
- * @returns the URL that ends the session at the provider, or the post-logout page
+ * @returns the URL that the browser opens next: /bff/logout/provider, or that of the post-logout page; without a token (I1)
  */
-export function createBrowserLogout(dependencies: BrowserLogoutDependencies) {
-  const { publicOrigin, postLogoutPath, provider, providerLogout, sessions, vault, log } = dependencies;
+export function createBrowserLogout(dependencies: LogoutDependencies) {
+  const { provider, providerLogout, sessions, vault, log } = dependencies;
+  const home = dependencies.publicOrigin + dependencies.postLogoutPath;
   /**
    * Revokes only where the end of the provider's session does not end the refresh token. At Keycloak a revocation ends all
-   * of the user's sessions of this client and turns its LOGOUT event into LOGOUT_ERROR. A failed revocation does not keep
-   * the browser from the end-session endpoint (I10).
+   * of the user's sessions of this client and turns its LOGOUT event into LOGOUT_ERROR.
    * @returns whether the provider responds
    */
-  const revokeIfNeeded = async ({ refreshToken, scope }: TokenSet, session: string): Promise<boolean> => {
+  const revokeIfNeeded = async (tokens: TokenSet | undefined, session: string): Promise<boolean> => {
+    const { refreshToken, scope = "" } = tokens ?? {};
     if (refreshToken === undefined || provider.endsTokensWithSession(scope)) return provider.isReachable();
-    if (await provider.revoke(refreshToken)) return true;
-    log.warn("the refresh token could not be revoked", { session });
+    const revocation = provider.revoke(refreshToken).then((isRevoked) => {
+      if (!isRevoked) log.warn("the refresh token could not be revoked", { session });
+      return isRevoked;
+    });
+    if (await within(MAX_REVOCATION_WAIT_MS, revocation)) return true;
     return provider.isReachable();
   };
-  return async function logOutBrowser(ctx: Context, response: LogoutResponse): Promise<string> {
+  /** If the provider does not respond, the post-logout page says so instead of an error page of the browser. */
+  const locationAfter = async (ctx: Context, tokens: TokenSet | undefined, isReachable: boolean): Promise<string> => {
+    if (!isReachable) return unreachable(home);
+    try {
+      if (!(await provider.hasEndSession())) return home;
+    } catch (error) {
+      if (error instanceof GatewayError) return unreachable(home);
+      throw error;
+    }
+    return providerLogout.prepare(ctx, tokens?.idToken ?? "");
+  };
+  /** No session: it expired, or an earlier logout ended it, whose response this browser may not have received. */
+  const locationWithoutSession = async (ctx: Context): Promise<string> => {
+    const ended = await confirmEnd(ctx, sessions);
+    if (providerLogout.isPrepared(ctx)) return PROVIDER_LOGOUT_PATH;
+    if (ended.kind === "no-cookie" || ended.reason === "provider_logout") return home;
+    return locationAfter(ctx, undefined, await provider.isReachable());
+  };
+  return async function logOutBrowser(ctx: Context): Promise<string> {
     const found = foundSession(ctx);
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     // First: the session has ended whatever happens at the provider.
     await endCurrentSession(ctx);
-    if (found === undefined) await confirmEnd(ctx, sessions);
-    for (const name of loginCookieNames(ctx.get("cookie")).slice(0, MAX_LOGIN_ATTEMPTS))
-      ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
     ctx.set("Clear-Site-Data", CLEAR_SITE_DATA);
-    const home = publicOrigin + postLogoutPath;
-    let location = home;
-    if (found !== undefined && tokens !== undefined) {
-      log.security("logout", {
-        requestId: ctx.state["requestId"],
-        session: found.session.handle,
-        subject: found.session.subject,
-        providerSession: providerSessionName(found.session.providerSid),
-      });
-      const isReachable = await revokeIfNeeded(tokens, found.session.handle);
-      // If the provider does not respond, the post-logout page says so instead of an error page of the browser.
-      const atProvider = isReachable ? provider.endSessionUrl(tokens.idToken)?.href : `${home}?provider=unreachable`;
-      if (isReachable && response === "json" && atProvider !== undefined)
-        location = publicOrigin + providerLogout.prepare(ctx, tokens.idToken);
-      else location = atProvider ?? home;
+    let location: string;
+    if (found === undefined) {
+      location = await locationWithoutSession(ctx);
+    } else {
+      logLogout(log, ctx, found);
+      location = await locationAfter(ctx, tokens, await revokeIfNeeded(tokens, found.session.handle));
     }
+    // After the logout cookie, which matters more where the head has no room for all of them.
+    clearLoginCookies(ctx);
     return location;
   };
 }
+
+type EndedSession = { kind: "no-cookie" } | { kind: "ended"; reason: EndReason | undefined };
 
 /**
  * An earlier logout of this session may be in flight, or may have failed with 503 because no replica confirmed it. It is
  * ended once more, so that this logout is final too (I2); a session id that never existed leaves nothing in the store.
  */
-async function confirmEnd(ctx: Context, sessions: BrowserLogoutDependencies["sessions"]): Promise<void> {
+async function confirmEnd(ctx: Context, sessions: LogoutDependencies["sessions"]): Promise<EndedSession> {
   const sessionId = sessionIdFrom(ctx.get("cookie"));
-  if (sessionId !== undefined && (await sessions.endReason(sessionId)) !== undefined)
-    await sessions.end(sessionKeyOf(sessionId), "logout");
+  if (sessionId === undefined) return { kind: "no-cookie" };
+  const reason = await sessions.endReason(sessionId);
+  if (reason !== undefined) await sessions.end(sessionKeyOf(sessionId), "logout");
+  return { kind: "ended", reason };
 }
 
-/** 303 for a form, 200 `{ "location" }` with `Accept: application/json`. @throws GatewayError store_unavailable */
-export function logout(dependencies: BrowserLogoutDependencies) {
+function logLogout(log: Log, ctx: Context, { session }: FoundSession): void {
+  log.security("logout", {
+    requestId: ctx.state["requestId"],
+    session: session.handle,
+    subject: session.subject,
+    providerSession: providerSessionName(session.providerSid),
+  });
+}
+
+function clearLoginCookies(ctx: Context): void {
+  for (const name of loginCookieNames(ctx.get("cookie")).slice(0, MAX_LOGIN_ATTEMPTS))
+    if (fitsIntoHead(ctx.res, CLEARED_COOKIE_BYTES)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
+}
+
+/** @returns the outcome, or false after `ms`; the promise is not cancelled */
+function within(ms: number, outcome: Promise<boolean>): Promise<boolean> {
+  return Promise.race([outcome, sleep(ms, false, { ref: false })]);
+}
+
+/**
+ * With `Accept: application/json` 200 `{ "location" }`. A form gets a page that continues by a same-origin navigation:
+ * Chromium applies `form-action` to all redirects after a form post, and a brokered provider's origins are unknown (I10).
+ * @throws GatewayError store_unavailable
+ */
+export function logout(dependencies: LogoutDependencies) {
+  const { publicOrigin } = dependencies;
   const logOutBrowser = createBrowserLogout(dependencies);
+  const headersOfPage = pageHeaders(publicOrigin, PAGE_STYLE_HASH);
   return async function logout(ctx: Context): Promise<void> {
-    const response = ctx.accepts("html", "json") === "json" ? "json" : "redirect";
-    const location = await logOutBrowser(ctx, response);
-    if (response === "json") {
+    const isForm = ctx.accepts("html", "json") !== "json";
+    // First: these headers count for the size of the head.
+    if (isForm) setHeaders(ctx.res, headersOfPage);
+    const location = await logOutBrowser(ctx);
+    if (!isForm) {
       ctx.body = { location };
+    } else if (location === PROVIDER_LOGOUT_PATH) {
+      ctx.type = "html";
+      ctx.body = CONTINUE_PAGE;
     } else {
       ctx.body = null;
       ctx.status = 303;
@@ -116,42 +153,10 @@ export function logout(dependencies: BrowserLogoutDependencies) {
   };
 }
 
-const MAX_LOGOUT_BODY_BYTES = 16_384;
-
-/** @throws GatewayError request_malformed | payload_too_large | provider_unavailable | store_unavailable */
-export function backchannelLogout({ provider, sessions, store, issuer, log }: LogoutDependencies) {
-  return async function backchannelLogout(ctx: Context): Promise<void> {
-    ctx.set("Cache-Control", "no-store");
-    const requestId = ctx.state["requestId"] as string;
-    try {
-      const form = await readForm(ctx.req, {
-        maxBytes: MAX_LOGOUT_BODY_BYTES,
-        waiting: ctx.state["waiting"] as SendingObserver | undefined,
-      });
-      const tokens = form.getAll("logout_token");
-      const [jwt] = tokens;
-      if (jwt === undefined || tokens.length !== 1)
-        throw new GatewayError("request_malformed", { reason: "logout_token must occur exactly once" });
-      const token = await provider.verifyLogoutToken(jwt);
-      const { providerSid, subject, issuedAtSeconds } = token;
-      const target =
-        providerSid !== undefined
-          ? ({ kind: "provider-session", issuer, providerSid } as const)
-          : ({ kind: "user", issuer, subject: subject ?? "", issuedAtSeconds } as const);
-      const tokenHash = hash("sha256", `${issuer} ${token.jti}`, "base64url");
-      const count = await oncePerLogoutToken(store, tokenHash, () => sessions.endAll(target, "provider_logout"));
-      log.security("backchannel_logout", {
-        requestId,
-        subject,
-        providerSession: providerSessionName(providerSid),
-        count,
-      });
-      ctx.status = 200;
-      ctx.body = "";
-    } catch (error) {
-      if (error instanceof GatewayError)
-        log.security("backchannel_logout_rejected", { requestId, code: error.code, reason: error.reason ?? "" });
-      throw error;
-    }
-  };
-}
+const CONTINUE_PAGE = htmlPage({
+  title: "Logging out",
+  // Without a script. A Content-Security-Policy does not restrict it, unlike the redirect of a form.
+  head: `<meta http-equiv="refresh" content="0; url=${PROVIDER_LOGOUT_PATH}">\n`,
+  main: `<p>Your session here has ended. The login service ends its own session next.</p>
+<nav><a href="${PROVIDER_LOGOUT_PATH}">Continue</a></nav>`,
+});

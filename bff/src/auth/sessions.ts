@@ -8,7 +8,6 @@ import type { EndSession } from "../session/end-session.ts";
 import type { UserName } from "../session/indexes.ts";
 import { foundSession } from "../session/koa-session.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
-import type { LogoutResponse } from "./logout.ts";
 import type { UserSession, UserSessions } from "../session/user-sessions.ts";
 import { isoTime } from "../lib/iso-time.ts";
 
@@ -17,7 +16,7 @@ export type SessionsDependencies = {
   userSessions: UserSessions;
   end: EndSession;
   /** Logout of this browser. @returns the URL that the browser opens next */
-  logOutBrowser: (ctx: Context, response: LogoutResponse) => Promise<string>;
+  logOutBrowser: (ctx: Context) => Promise<string>;
   /** Ends the user's sessions at the provider (Keycloak's Admin REST API); undefined if not configured. @throws GatewayError provider_unavailable */
   endAtProvider: ((user: UserName) => Promise<void>) | undefined;
   /** The clock that all instances share. */
@@ -45,7 +44,7 @@ export function endOneSession({ sessions, userSessions, logOutBrowser, log }: Se
     const own = await requireSession(ctx, sessions);
     const handle = (ctx as Context & { params: Record<string, string> }).params["id"] ?? "";
     if (handle === own.session.handle) {
-      ctx.body = { location: await logOutBrowser(ctx, "json") };
+      ctx.body = { location: await logOutBrowser(ctx) };
       return;
     }
     if (!(await userSessions.endOne(own.session, handle, "revoked")))
@@ -93,7 +92,7 @@ export function endAllSessions({
       subject: own.session.subject,
       count: others.length + 1,
     });
-    const location = await logOutBrowser(ctx, "json");
+    const location = await logOutBrowser(ctx);
     // Last: Keycloak sends a back-channel logout for each session, which would replace the reason of the end.
     ctx.body =
       endAtProvider === undefined

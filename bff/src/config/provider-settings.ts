@@ -69,6 +69,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused",
   },
+  OIDC_LOGOUT_TOKEN_TYP: {
+    schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
+    default: "required",
+    meaning:
+      "Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for a provider that sends no other",
+  },
   OIDC_SENDER_CONSTRAINED: {
     schema: z.enum(["off", "dpop"], { error: "must be off or dpop" }),
     default: "off",
@@ -151,6 +157,8 @@ export type ProviderConfig = Readonly<{
   signedRequest: boolean;
   /** Signed authorization responses (JARM). */
   signedResponse: boolean;
+  /** Whether logout tokens must have `typ: logout+jwt`. */
+  logoutTokenTypRequired: boolean;
   /** Further parameters of every authorization request. */
   loginParameters: Readonly<Record<string, string>>;
   /** How access tokens are bound to a key of the gateway. */
@@ -188,6 +196,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,
     signedRequest: values.OIDC_SIGNED_REQUEST === "on",
     signedResponse: values.OIDC_SIGNED_RESPONSE === "on",
+    logoutTokenTypRequired: values.OIDC_LOGOUT_TOKEN_TYP !== "optional",
     loginParameters: values.OIDC_LOGIN_PARAMETERS ?? {},
     senderConstrained: values.OIDC_SENDER_CONSTRAINED ?? "off",
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,

@@ -52,7 +52,7 @@ export const SETTINGS = {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",
     meaning:
-      "Path to which the provider redirects after logout; register PUBLIC_ORIGIN plus this path as post-logout redirect URI",
+      "Path of the page after a logout. The provider redirects to `/bff/logout/return`, which leads there: register PUBLIC_ORIGIN plus `/bff/logout/return` as post-logout redirect URI",
   },
   REDIS_URL: {
     schema: redisUrl,

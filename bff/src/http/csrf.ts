@@ -25,8 +25,10 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   // Public keys.
   ["/bff/jwks.json", "none"],
   ["/bff/logout", "form"],
-  // Changes no state. Without the cookie that a logout sets, it redirects to the start page.
+  // Changes no state. Without the Strict cookie that a logout sets, it redirects to the post-logout page.
   ["/bff/logout/provider", "none"],
+  // The provider's redirect after a logout. Always redirects to the post-logout page.
+  ["/bff/logout/return", "none"],
 ]);
 
 /** Strict by default: unknown paths such as `/bff/logout/` are `fetch`. */

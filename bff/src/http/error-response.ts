@@ -13,7 +13,13 @@ import { securityHeaderList, pageHeaders } from "./security-headers.ts";
 import { endResponse, isUploading } from "./early-response.ts";
 
 /** Navigation targets: their errors are pages. */
-const PAGES: ReadonlySet<string> = new Set(["/bff/login", "/bff/callback", "/bff/logout", "/bff/logout/provider"]);
+const PAGES: ReadonlySet<string> = new Set([
+  "/bff/login",
+  "/bff/callback",
+  "/bff/logout",
+  "/bff/logout/provider",
+  "/bff/logout/return",
+]);
 
 /** RFC 9110 §15.5.2 requires a challenge with a 401. Browsers open no password dialog for an unknown scheme. */
 const CHALLENGE = 'Cloakroom realm="session"';

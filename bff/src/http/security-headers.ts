@@ -59,11 +59,14 @@ export function securityHeaderList(publicOrigin: string): HeaderList {
   return ["Content-Security-Policy", JSON_CSP, ...commonHeaders(publicOrigin)];
 }
 
-/** For the SPA. `form-action` includes the provider because Chromium applies it to the redirect after the logout form. */
-export function documentHeaders(publicOrigin: string, issuer: string): HeaderList {
+/**
+ * For the SPA. Chromium applies `form-action` to the redirects after a form post too, and a provider may redirect to
+ * further origins: no form of the gateway is redirected to another origin (auth/logout.ts).
+ */
+export function documentHeaders(publicOrigin: string): HeaderList {
   const policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
-    `manifest-src 'self'; base-uri 'none'; form-action 'self' ${new URL(issuer).origin}; frame-ancestors 'none'; ` +
+    "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
     "require-trusted-types-for 'script'; trusted-types 'none'";
   return ["Content-Security-Policy", policy, ...commonHeaders(publicOrigin), ...pageRules()];
 }
@@ -86,9 +89,9 @@ export function setHeaders(response: ServerResponse, list: HeaderList): void {
  * Sets the headers of responses that Koa sends. Below /api the proxy and the error middleware write the whole head at once,
  * at a third of the cost of setting headers one by one.
  */
-export function securityHeaders({ publicOrigin, provider }: Pick<Config, "publicOrigin" | "provider">) {
+export function securityHeaders({ publicOrigin }: Pick<Config, "publicOrigin">) {
   const jsonHeaders = securityHeaderList(publicOrigin);
-  const spaHeaders = documentHeaders(publicOrigin, provider.issuer);
+  const spaHeaders = documentHeaders(publicOrigin);
   return function setSecurityHeaders(ctx: Context, next: Next): Promise<void> {
     const route = routeClass(ctx.req.url ?? "");
     if (route !== "api") {

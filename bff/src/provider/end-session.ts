@@ -3,6 +3,12 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 
+export type EndSessionRequest = {
+  /** Empty: without a hint; the provider may ask the user for a confirmation. */
+  idToken: string;
+  state: string;
+};
+
 export type EndSession = {
   /** RFC 7009. @returns whether the provider confirmed the revocation. Never throws. */
   revoke(refreshToken: string): Promise<boolean>;
@@ -11,8 +17,13 @@ export type EndSession = {
    * by OIDC Back-Channel Logout 1.0 §2.7 for tokens without `offline_access`.
    */
   endsTokensWithSession(grantedScope: string): boolean;
-  /** @returns undefined if the provider has no end-session endpoint, or discovery has not succeeded yet */
-  endSessionUrl(idToken: string): URL | undefined;
+  /** @throws GatewayError provider_unavailable if discovery has not succeeded yet */
+  hasEndSession(): Promise<boolean>;
+  /**
+   * @returns undefined if the provider has no end-session endpoint
+   * @throws GatewayError provider_unavailable if discovery has not succeeded yet
+   */
+  endSessionUrl(request: EndSessionRequest): Promise<URL | undefined>;
 };
 
 type Dependencies = {
@@ -42,11 +53,17 @@ export function createEndSession({ config, connect, postLogoutRedirectUri }: Dep
         !isOffline
       );
     },
-    endSessionUrl(idToken) {
-      const configuration = connect.known()?.configuration;
-      if (configuration?.serverMetadata().end_session_endpoint === undefined) return undefined;
+    async hasEndSession() {
+      const { configuration } = await connect();
+      return configuration.serverMetadata().end_session_endpoint !== undefined;
+    },
+    async endSessionUrl({ idToken, state }) {
+      const { configuration } = await connect();
+      if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined;
+      // openid-client adds `client_id`, which identifies us where there is no hint (§2).
       return oidc.buildEndSessionUrl(configuration, {
         post_logout_redirect_uri: postLogoutRedirectUri,
+        state,
         ...(idToken === "" ? {} : { id_token_hint: idToken }),
       });
     },

@@ -1,5 +1,5 @@
 // Validation of back-channel logout tokens (OIDC Back-Channel Logout 1.0 §2.4 to §2.6).
-import { errors, type JWTPayload } from "jose";
+import { decodeProtectedHeader, errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
@@ -15,7 +15,13 @@ export type LogoutToken = {
   subject: string | undefined;
 };
 
-type Rules = { issuer: string; clientId: string; alg: string; nowSeconds: number };
+type Rules = {
+  issuer: string;
+  clientId: string;
+  alg: string;
+  /** Whether `typ` must be `logout+jwt`, which §2.4 recommends. Otherwise `JWT` and none are accepted as well. */
+  typRequired: boolean;
+};
 
 /** @throws GatewayError request_malformed with the reason; provider_unavailable if the keys cannot be fetched */
 export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules: Rules): Promise<LogoutToken> {
@@ -25,7 +31,6 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
       issuer: rules.issuer,
       audience: rules.clientId,
       algorithms: [rules.alg],
-      typ: "logout+jwt",
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       maxTokenAge: MAX_AGE_SECONDS,
       requiredClaims: ["iss", "aud", "iat", "exp", "jti", "events"],
@@ -39,6 +44,8 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
   const { jti, iat, sid, sub, events, nonce } = claims as Record<string, unknown>;
   const refuse = (reason: string) =>
     new GatewayError("request_malformed", { reason: `logout token refused: ${reason}` });
+  const typProblem = typError(decodeProtectedHeader(jwt), rules.typRequired);
+  if (typProblem !== undefined) throw refuse(typProblem);
   if (nonce !== undefined) throw refuse("nonce is present (an ID token?)");
   if (!isLogoutEvent(events)) throw refuse("events has no logout event");
   if (typeof jti !== "string" || jti === "") throw refuse("jti is missing or empty");
@@ -47,6 +54,19 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
   const subject = typeof sub === "string" && sub !== "" ? sub : undefined;
   if (providerSid === undefined && subject === undefined) throw refuse("sid and sub are missing");
   return { jti, issuedAtSeconds: iat, providerSid, subject };
+}
+
+/**
+ * Media types are compared without regard to case, and the prefix `application/` may be omitted (RFC 7515 §4.1.9). Other
+ * types, such as `at+jwt` and `secevent+jwt`, are never accepted (RFC 8725 §3.11).
+ */
+function typError(header: Record<string, unknown>, typRequired: boolean): string | undefined {
+  const { typ } = header;
+  const type = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : typ;
+  if (type === "logout+jwt") return undefined;
+  if (type !== undefined && type !== "jwt") return "its typ is of another kind of token";
+  if (!typRequired) return undefined;
+  return `its typ is ${type === undefined ? "missing" : "JWT"}, not logout+jwt. Set OIDC_LOGOUT_TOKEN_TYP=optional if this provider sends no other type`;
 }
 
 function isLogoutEvent(events: unknown): boolean {

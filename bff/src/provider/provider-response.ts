@@ -9,8 +9,10 @@ import { causesOf, networkErrorKind } from "../lib/network-errors.ts";
  * memory at once. The limit applies to the bytes on the wire and to the decoded bytes (decompression bombs).
  */
 export const MAX_RESPONSE_BYTES = 1_048_576;
-/** Longer tokens exceed the header limits of upstreams, and the store holds three tokens per session. */
+/** Longer tokens exceed the header limits of upstreams, and the store holds them for each session. */
 const MAX_TOKEN_CHARS = 32_768;
+/** An ID token is verified and stays here: it may list the user's groups. A long one is not stored (token-set.ts). */
+const MAX_ID_TOKEN_CHARS = 262_144;
 const MAX_SCOPE_CHARS = 8_192;
 
 /** The response was cut off at a limit. The request may have had its effect. */
@@ -68,7 +70,10 @@ export function checkedTokenResponse(body: Buffer, binding: SenderConstrained = 
   const refreshToken = response["refresh_token"];
   const problem = tokenError(response, response["access_token"], binding);
   if (problem !== undefined)
-    throw new UnusableTokensError(problem, isStorable(refreshToken) ? (refreshToken as string) : undefined);
+    throw new UnusableTokensError(
+      problem,
+      isToken(refreshToken, MAX_TOKEN_CHARS) ? (refreshToken as string) : undefined,
+    );
   for (const name of ["expires_in", "refresh_expires_in"] as const) {
     const seconds = secondsFrom(response[name]);
     if (seconds === undefined) delete response[name];
@@ -130,13 +135,14 @@ function tokenError(
   if (typeof type !== "string") return "it has no token_type (RFC 6749 §5.1)";
   const bindingProblem = tokenBindingError(type, accessToken, binding);
   if (bindingProblem !== undefined) return bindingProblem;
-  for (const [name, token] of Object.entries({
-    access_token: accessToken,
-    refresh_token: refreshToken,
-    id_token: idToken,
-  }))
-    if (token !== undefined && !isStorable(token))
-      return `its ${name} is longer than ${MAX_TOKEN_CHARS} characters, or contains invalid characters`;
+  const tokens = [
+    ["access_token", accessToken, MAX_TOKEN_CHARS],
+    ["refresh_token", refreshToken, MAX_TOKEN_CHARS],
+    ["id_token", idToken, MAX_ID_TOKEN_CHARS],
+  ] as const;
+  for (const [name, token, maxChars] of tokens)
+    if (token !== undefined && !isToken(token, maxChars))
+      return `its ${name} is longer than ${maxChars} characters, or contains invalid characters`;
   if (typeof scope === "string" && scope.length > MAX_SCOPE_CHARS)
     return `its scope is longer than ${MAX_SCOPE_CHARS} characters`;
   return undefined;
@@ -149,8 +155,8 @@ function scopeFrom(scope: unknown): string | undefined {
 }
 
 /** RFC 6749 appendix A.12: printable ASCII, so that it can be sent in a header. */
-function isStorable(token: unknown): boolean {
-  return typeof token === "string" && token.length <= MAX_TOKEN_CHARS && /^[\x20-\x7e]+$/.test(token);
+function isToken(token: unknown, maxChars: number): boolean {
+  return typeof token === "string" && token.length <= maxChars && /^[\x20-\x7e]+$/.test(token);
 }
 
 /** @returns undefined for a negative, infinite or non-numeric value. Some providers send a string of digits. */

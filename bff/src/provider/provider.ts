@@ -47,11 +47,15 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
     clockAlarm(): string | undefined;
   };
 
-type Options = { config: ProviderConfig; publicOrigin: string; postLogoutPath: string; log: Pick<Log, "warn"> };
+export type { EndSessionRequest } from "./end-session.ts";
+export type { LogoutToken } from "./logout-token.ts";
+
+type Options = { config: ProviderConfig; publicOrigin: string; log: Pick<Log, "warn"> };
 
 export const CALLBACK_PATH = "/bff/callback";
+const LOGOUT_RETURN_PATH = "/bff/logout/return";
 
-export function createProvider({ config, publicOrigin, postLogoutPath, log }: Options): Provider {
+export function createProvider({ config, publicOrigin, log }: Options): Provider {
   const nonces = createDpopNonces();
   const connect = createProviderConnection(
     config,
@@ -68,7 +72,7 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
     ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),
     ...createProviderTokens({ connect, dpop, defaultTarget: resource, lifetimes: config }),
-    ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + postLogoutPath }),
+    ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + LOGOUT_RETURN_PATH }),
     async requiresResponseIss() {
       if (config.responseIss !== "auto") return config.responseIss === "required";
       const { configuration } = await connect();
@@ -77,8 +81,8 @@ export function createProvider({ config, publicOrigin, postLogoutPath, log }: Op
     isReachable: async () => (await connect.probe()) === undefined,
     async verifyLogoutToken(jwt) {
       const { verify } = await connect();
-      const { issuer, clientId, idTokenAlg: alg } = config;
-      return verifyLogoutToken(jwt, verify, { issuer, clientId, alg, nowSeconds: Math.floor(Date.now() / 1000) });
+      const { issuer, clientId, idTokenAlg: alg, logoutTokenTypRequired: typRequired } = config;
+      return verifyLogoutToken(jwt, verify, { issuer, clientId, alg, typRequired });
     },
     async check() {
       try {

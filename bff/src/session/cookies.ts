@@ -6,8 +6,10 @@ export const SESSION_COOKIE = "__Host-Http-session";
 /** One cookie per login attempt, so that several tabs can log in at the same time. */
 export const LOGIN_COOKIE_PREFIX = "__Host-Http-login-";
 
-/** Holds the ID token hint between the two requests of a logout; see auth/provider-logout.ts. */
+/** Holds state and ID token hint between the two requests of a logout; see auth/provider-logout.ts. */
 export const LOGOUT_COOKIE = "__Host-Http-logout";
+/** Holds the state of a logout while the browser is at the provider. */
+export const LOGOUT_RETURN_COOKIE = "__Host-Http-logout-return";
 
 /** Prefix of all of them. */
 export const COOKIE_PREFIX = "__Host-Http-";
@@ -63,8 +65,10 @@ export function duplicateCookieNames(cookieHeader: string | undefined): string[]
   return [...twice];
 }
 
+const FIXED_NAMES: ReadonlySet<string> = new Set([SESSION_COOKIE, LOGOUT_COOKIE, LOGOUT_RETURN_COOKIE]);
+
 function isOurs(name: string): boolean {
-  return name === SESSION_COOKIE || name === LOGOUT_COOKIE || LOGIN_COOKIE.test(name);
+  return FIXED_NAMES.has(name) || LOGIN_COOKIE.test(name);
 }
 
 const COMMON = { secure: true, httpOnly: true, path: "/", signed: false, overwrite: true } as const;
@@ -75,3 +79,5 @@ export const sessionCookieAttributes = { ...COMMON, sameSite: "strict" } as cons
 export const loginCookieAttributes = { ...COMMON, sameSite: "lax" } as const;
 /** Strict: sent only with a navigation that a page of ours starts. */
 export const logoutCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
+/** Lax: sent with the provider's redirect after a logout. */
+export const logoutReturnCookieAttributes = { ...COMMON, sameSite: "lax" } as const;

@@ -25,7 +25,7 @@ export type TokenGrant = {
 export type TokenSet = {
   accessToken: string;
   refreshToken: string | undefined;
-  /** Used only as `id_token_hint` at logout. */
+  /** Used only as `id_token_hint` at logout. Empty if the provider issued none, or only ones that are too long. */
   idToken: string;
   scope: string;
   /** Background renewal begins here. All times by the store's clock, milliseconds since the epoch. */
@@ -73,13 +73,21 @@ export function tokenSetFrom(
   return {
     accessToken: grant.accessToken,
     refreshToken,
-    idToken: grant.idToken ?? previous?.idToken ?? "",
+    // An older ID token of the session is as good a hint.
+    idToken: hintFrom(grant.idToken) ?? previous?.idToken ?? "",
     scope: grant.scope ?? previous?.scope ?? "",
     refreshAtMs: Math.min(clock.nowMs + renewMs - earlyMs, usableUntilMs),
     usableUntilMs,
     storedAtMs: clock.nowMs,
     ...(grant.proofKey === undefined ? {} : { proofKey: grant.proofKey }),
   };
+}
+
+/** A longer one fits neither into a cookie nor into a response head of 4 kB, and would only be stored. */
+const MAX_HINT_CHARS = 4_096;
+
+function hintFrom(idToken: string | undefined): string | undefined {
+  return idToken !== undefined && idToken.length <= MAX_HINT_CHARS ? idToken : undefined;
 }
 
 function lifetimeOf(

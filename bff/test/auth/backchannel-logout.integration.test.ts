@@ -17,16 +17,22 @@ let redis: TestRedis;
 let provider: HostileProvider;
 let gateway: TestGateway;
 let second: TestGateway;
+/** With OIDC_LOGOUT_TOKEN_TYP=optional. */
+let tolerant: TestGateway;
 
 beforeAll(async () => {
   redis = await startRedis();
   provider = await startHostileProvider();
   gateway = await startGateway({ ...provider, redisUrl: redis.url });
-  second = await startGateway({ ...provider, redisUrl: redis.url, publicOrigin: gateway.config.publicOrigin });
+  const { publicOrigin } = gateway.config;
+  second = await startGateway({ ...provider, redisUrl: redis.url, publicOrigin });
+  const env = { OIDC_LOGOUT_TOKEN_TYP: "optional" };
+  tolerant = await startGateway({ ...provider, redisUrl: redis.url, publicOrigin, env });
 });
 afterAll(async () => {
   await gateway.stop();
   await second.stop();
+  await tolerant.stop();
   await provider.stop();
   await redis.stop();
 });
@@ -153,52 +159,182 @@ describe("back-channel logout", () => {
     expect((await post(token)).status).toBe(400);
   }, 20_000);
 
-  it.each<[string, Record<string, unknown>, Record<string, unknown>?]>([
-    ["-no-event", { events: undefined }],
-    ["-wrong-event", { events: { "http://schemas.openid.net/event/foobar": {} } }],
+  const TYPES = { "logout+jwt": () => gateway, JWT: () => tolerant, "no typ": () => tolerant };
+  const headerOf = (type: string) => ({ typ: type === "no typ" ? undefined : type }) as { typ?: string };
+  const INVALID: [string, Record<string, unknown>][] = [
+    ["oidcc-client-test-rp-backchannel-no-event", { events: undefined }],
+    ["oidcc-client-test-rp-backchannel-wrong-event", { events: { "http://schemas.openid.net/event/foobar": {} } }],
     ["events is null", { events: null }],
     ["the event is null", { events: { [EVENT]: null } }],
+    ["the event is a string", { events: { [EVENT]: "yes" } }],
+    ["the event is a list", { events: { [EVENT]: [] } }],
     ["events is a list", { events: [EVENT] }],
     ["events is a string", { events: EVENT }],
-    ["-with-nonce", { nonce: "n" }],
+    ["oidcc-client-test-rp-backchannel-with-nonce", { nonce: "n" }],
     ["an empty nonce", { nonce: "" }],
-    ["-wrong-aud", { aud: "cloakroom-testINVALID" }],
+    ["a nonce that is null", { nonce: null }],
+    ["oidcc-client-test-rp-backchannel-wrong-aud", { aud: "cloakroom-test+INVALID" }],
     ["no aud", { aud: undefined }],
-    ["-wrong-iss", { iss: "http://127.0.0.1:1INVALID" }],
+    ["an empty list as aud", { aud: [] }],
+    ["aud is a list without the client", { aud: ["another", "and-another"] }],
+    ["oidcc-client-test-rp-backchannel-wrong-iss", { iss: "http://127.0.0.1:1+INVALID" }],
+    ["no iss", { iss: undefined }],
     ["no iat", { iat: undefined }],
+    ["iat is a string", { iat: String(now()) }],
     ["an old iat", { iat: now() - 300, exp: now() + 300 }],
     ["a future iat", { iat: now() + 300, exp: now() + 600 }],
     ["expired", { iat: now() - 120, exp: now() - 60 }],
     ["no exp", { exp: undefined }],
+    ["exp is a string", { exp: String(now() + 60) }],
     ["no jti", { jti: undefined }],
     ["an empty jti", { jti: "" }],
     ["neither sid nor sub", { sid: undefined }],
-    ["typ JWT", {}, { typ: "JWT" }],
-    ["typ at+jwt", {}, { typ: "at+jwt" }],
-    ["no typ", {}, { typ: undefined }],
-    ["no iss", { iss: undefined }],
-    ["aud is a list without the client", { aud: ["another", "and-another"] }],
     ["sid and sub are empty", { sid: "", sub: "" }],
-    ["an ID token", { events: undefined, nonce: "n", sub: "another-user" }, { typ: "JWT" }],
-    ["an access token", { events: undefined, sub: "another-user", scope: "openid" }, { typ: "at+jwt" }],
-  ])("an invalid token is rejected: %s", async (_case, claims, header) => {
+    ["sid and sub are numbers", { sid: 1, sub: 2 }],
+    ["the claims of an ID token", { events: undefined, nonce: "n", sub: "another-user" }],
+    ["the claims of an access token", { events: undefined, sub: "another-user", scope: "openid" }],
+  ];
+  const invalidOfEachType = INVALID.flatMap(([what, claims]) =>
+    Object.entries(TYPES).map(([type, at]) => [what, type, claims, at] as const),
+  );
+
+  it.each(invalidOfEachType)("an invalid token is rejected: %s (%s)", async (_case, type, claims, at) => {
     const { browser, sid } = await loggedIn();
-    const token = await provider.logoutToken({ sid, ...claims }, header);
-    const response = await post(form(token));
+    const token = await provider.logoutToken({ sid, ...claims }, headerOf(type));
+    const response = await post(form(token), {}, at());
     expect(response.status).toBe(400);
-    expect(response.headers.get("cache-control")).toContain("no-store");
+    expect(response.headers.get("cache-control")).toBe("no-store");
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("a token with -alg-none, -wrong-alg, an unknown key or a broken signature is rejected", async () => {
-    const { browser, sid } = await loggedIn();
-    const good = await provider.logoutToken({ sid });
-    const foreign = await provider.logoutToken({ sid }, {}, (await generateKeyPair("RS256")).privateKey);
-    const { es256 } = provider;
-    const otherAlg = await provider.logoutToken({ sid }, { alg: "ES256", kid: es256.kid }, es256.privateKey);
-    for (const token of [otherAlg, unsigned("none")(good), breakSignature(good), foreign, "", "x.y.z"])
-      expect((await post(form(token))).status, token.slice(0, 20)).toBe(400);
-    expect(await isLoggedIn(browser)).toBe(true);
+  it.each([
+    ["logout+jwt", 200, 200],
+    ["LOGOUT+JWT", 200, 200],
+    ["application/logout+jwt", 200, 200],
+    ["Application/Logout+JWT", 200, 200],
+    ["JWT", 400, 200],
+    ["jwt", 400, 200],
+    ["application/jwt", 400, 200],
+    [undefined, 400, 200],
+    ["at+jwt", 400, 400],
+    ["application/at+jwt", 400, 400],
+    ["secevent+jwt", 400, 400],
+    ["dpop+jwt", 400, 400],
+    ["id_token", 400, 400],
+    ["logout", 400, 400],
+    ["xlogout+jwt", 400, 400],
+    ["text/logout+jwt", 400, 400],
+    ["logout+jwt ", 400, 400],
+    ["", 400, 400],
+    [null, 400, 400],
+    [1, 400, 400],
+    [["logout+jwt"], 400, 400],
+  ])("typ %j: %i by default, %i with OIDC_LOGOUT_TOKEN_TYP=optional", async (typ, byDefault, optional) => {
+    for (const [at, expected] of [
+      [gateway, byDefault],
+      [tolerant, optional],
+    ] as const) {
+      const { browser, sid } = await loggedIn();
+      const header = { typ } as { typ?: string };
+      const { status } = await post(form(await provider.logoutToken({ sid }, header)), {}, at);
+      expect(status).toBe(expected);
+      expect(await isLoggedIn(browser)).toBe(expected === 400);
+    }
+  });
+
+  it("a token that is refused only for its typ is logged with the setting, after its signature has been verified", async () => {
+    const reasonOf = async (token: string, at = gateway) => {
+      expect((await post(form(token), {}, at)).status).toBe(400);
+      return String(at.events("backchannel_logout_rejected").at(-1)?.["reason"]);
+    };
+    const setting = "OIDC_LOGOUT_TOKEN_TYP=optional";
+    expect(await reasonOf(await provider.logoutToken({}, { typ: "JWT" }))).toContain(setting);
+    expect(await reasonOf(await provider.logoutToken({}, { typ: undefined } as object))).toContain(setting);
+    expect(await reasonOf(await provider.logoutToken({}, { typ: "at+jwt" }))).not.toContain(setting);
+    expect(await reasonOf(breakSignature(await provider.logoutToken({}, { typ: "JWT" })))).not.toContain(setting);
+    expect(await reasonOf(await provider.logoutToken({}, { typ: "at+jwt" }), tolerant)).not.toContain(setting);
+  });
+
+  it.each(Object.entries(TYPES))(
+    "oidcc-client-test-rp-backchannel-alg-none and -wrong-alg, an unknown key and a broken signature are rejected (%s)",
+    async (type, at) => {
+      const { browser, sid } = await loggedIn();
+      const header = headerOf(type);
+      const good = await provider.logoutToken({ sid }, header);
+      const foreign = await provider.logoutToken({ sid }, header, (await generateKeyPair("RS256")).privateKey);
+      const { es256 } = provider;
+      const otherAlg = await provider.logoutToken(
+        { sid },
+        { ...header, alg: "ES256", kid: es256.kid },
+        es256.privateKey,
+      );
+      const none = await provider.logoutToken({ sid }, { ...header, alg: "none" });
+      for (const token of [otherAlg, none, unsigned("none")(good), breakSignature(good), foreign, "", "x.y.z"])
+        expect((await post(form(token), {}, at())).status, token.slice(0, 20)).toBe(400);
+      expect(await isLoggedIn(browser)).toBe(true);
+    },
+  );
+
+  describe("a token whose sid no session has", () => {
+    const token = async (claims: Record<string, unknown>) =>
+      (await post(form(await provider.logoutToken({ sid: `unknown-${randomUUID()}`, ...claims })))).status;
+
+    it("ends the sessions of its sub that carry no sid, and no others", async () => {
+      const bare = await loggedIn({ sid: undefined });
+      const withSid = await loggedIn({ sub: bare.sub });
+      const other = await loggedIn({ sid: undefined });
+      expect(await token({ sub: bare.sub })).toBe(200);
+      expect(await isLoggedIn(bare.browser)).toBe(false);
+      expect(await isLoggedIn(withSid.browser)).toBe(true);
+      expect(await isLoggedIn(other.browser)).toBe(true);
+      expect(gateway.events("backchannel_logout").at(-1)).toMatchObject({ count: 1 });
+    });
+
+    it("is 200 without effect if it has no sub", async () => {
+      const bare = await loggedIn({ sid: undefined });
+      expect(await token({})).toBe(200);
+      expect(await isLoggedIn(bare.browser)).toBe(true);
+    });
+
+    it.each([
+      ["with a sid", {}],
+      ["without a sid", { sid: undefined }],
+    ])("is 200 without effect on a session %s that began later", async (_what, claims) => {
+      const { browser, sub } = await loggedIn(claims);
+      expect(await token({ sub, iat: now() - 30 })).toBe(200);
+      expect(await isLoggedIn(browser)).toBe(true);
+    });
+
+    it("prevents the session of a login without a sid that is being stored, and no later one", async () => {
+      const sub = `user-${randomUUID()}`;
+      expect(await token({ sub, iat: now() - 5 })).toBe(200);
+      provider.lies = { claims: (honest) => ({ ...honest, sub, sid: undefined, iat: now() - 10 }) };
+      const early = testBrowser(gateway.origin);
+      expect((await early.login()).status).toBe(400);
+      const { browser } = await loggedIn({ sub, sid: undefined });
+      expect(await isLoggedIn(browser, second)).toBe(true);
+    });
+  });
+
+  it("a late token without sid ends no session that began after it", async () => {
+    const earlier = await loggedIn({ iat: now() - 60 });
+    const later = await loggedIn({ sub: earlier.sub });
+    expect(
+      (await post(form(await provider.logoutToken({ sid: undefined, sub: earlier.sub, iat: now() - 30 })))).status,
+    ).toBe(200);
+    expect(await isLoggedIn(earlier.browser)).toBe(false);
+    expect(await isLoggedIn(later.browser)).toBe(true);
+  });
+
+  it("a token of a session that has ended already ends no other session", async () => {
+    const first = await loggedIn();
+    const bare = await loggedIn({ sub: first.sub, sid: undefined, iat: now() + 5 });
+    expect((await post(form(await provider.logoutToken({ sid: first.sid, sub: first.sub })))).status).toBe(200);
+    const again = await loggedIn({ sub: first.sub });
+    expect((await post(form(await provider.logoutToken({ sid: first.sid, sub: first.sub })))).status).toBe(200);
+    expect(await isLoggedIn(first.browser)).toBe(false);
+    expect(await isLoggedIn(bare.browser)).toBe(true);
+    expect(await isLoggedIn(again.browser)).toBe(true);
   });
 
   it("a flood of tokens with unknown key ids has a bounded number of waiting requests, and a valid token is accepted", async () => {
@@ -235,7 +371,10 @@ describe("back-channel logout", () => {
       ],
       ["by GET", 405, fetch(`${gateway.origin}/bff/backchannel-logout?${form(token)}`)],
     ];
-    for (const [shape, status, response] of shapes) expect((await response).status, shape).toBe(status);
+    for (const [shape, status, response] of shapes) {
+      expect((await response).status, shape).toBe(status);
+      expect((await response).headers.get("cache-control"), shape).toBe("no-store");
+    }
     expect(await isLoggedIn(browser)).toBe(true);
   });
 

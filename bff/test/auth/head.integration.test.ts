@@ -1,7 +1,7 @@
 // HEAD requests to login, callback and provider logout: link checkers and previews start no login and use up no state.
 import { request } from "undici";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { LOGOUT_COOKIE } from "../../src/session/cookies.ts";
+import { LOGOUT_COOKIE, LOGOUT_RETURN_COOKIE } from "../../src/session/cookies.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
@@ -30,9 +30,12 @@ it.each(["/bff/login", "/bff/login?returnTo=/a", "/bff/login?returnTo=//evil.tes
   },
 );
 
-it("HEAD of /bff/logout/provider keeps the cookie for the GET that follows", async () => {
-  const path = `${gateway.origin}/bff/logout/provider`;
-  const { statusCode, headers } = await request(path, { method: "HEAD", headers: { cookie: `${LOGOUT_COOKIE}=x` } });
+it.each([
+  ["/bff/logout/provider", LOGOUT_COOKIE],
+  ["/bff/logout/return?state=x", LOGOUT_RETURN_COOKIE],
+])("HEAD of %s keeps the cookie for the GET that follows", async (path, name) => {
+  const url = gateway.origin + path;
+  const { statusCode, headers } = await request(url, { method: "HEAD", headers: { cookie: `${name}=x` } });
   expect([statusCode, headers["set-cookie"], headers["location"]]).toEqual([200, undefined, undefined]);
 });
 

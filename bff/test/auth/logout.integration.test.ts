@@ -1,4 +1,4 @@
-// POST /bff/logout and GET /bff/logout/provider.
+// POST /bff/logout, GET /bff/logout/provider and GET /bff/logout/return.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createProvider } from "../../src/provider/provider.ts";
 import { startGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -22,12 +22,14 @@ describe("logout", () => {
     const revocations = system.provider.count("revocation");
     const response = await logout(browser);
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ location: `${system.gateway.config.publicOrigin}/bff/logout/provider` });
+    expect(await response.json()).toEqual({ location: "/bff/logout/provider" });
     const onTheWay = await browser.navigate("/bff/logout/provider", { "sec-fetch-site": "same-origin" });
     expect(onTheWay.status).toBe(303);
     const target = new URL(onTheWay.headers.get("location")!);
     expect(target.href).toContain(`${system.provider.issuer}/session/end`);
-    expect(target.searchParams.get("post_logout_redirect_uri")).toBe(`${system.gateway.config.publicOrigin}/`);
+    expect(target.searchParams.get("post_logout_redirect_uri")).toBe(
+      `${system.gateway.config.publicOrigin}/bff/logout/return`,
+    );
     expect(system.provider.issuedTokens().idTokens).toContain(target.searchParams.get("id_token_hint"));
     // At Keycloak a revocation would end the user's other sessions and log this logout as an error.
     expect(system.provider.count("revocation")).toBe(revocations);
@@ -96,8 +98,9 @@ describe("logout", () => {
       await browser.login();
       if (refusal !== undefined) system.provider.faults.set({ endpoint: "revocation", status: refusal, body: "{}" });
       const before = system.provider.count("revocation");
-      const form = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "text/html" } });
-      expect(form.headers.get("location")).toContain(`${system.provider.issuer}/session/end?`);
+      await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "text/html" } });
+      const onTheWay = await browser.navigate("/bff/logout/provider");
+      expect(onTheWay.headers.get("location")).toContain(`${system.provider.issuer}/session/end?`);
       expect(system.provider.count("revocation")).toBe(before + expected);
     });
 
@@ -107,7 +110,6 @@ describe("logout", () => {
         config: config.provider,
         log: silentLog,
         publicOrigin: config.publicOrigin,
-        postLogoutPath: "/",
       });
       expect(provider.endsTokensWithSession("openid")).toBe(false);
       await provider.check();
@@ -140,7 +142,7 @@ describe("logout", () => {
     expect(tampered.headers.get("location")).not.toContain("id_token_hint");
   });
 
-  it("a logout by a form is 303", async () => {
+  it("a logout by a form is a page that continues to the provider without a script and without a cross-origin redirect", async () => {
     const browser = system.browser();
     await browser.login();
     const response = await browser.navigate("/bff/user");
@@ -149,9 +151,19 @@ describe("logout", () => {
       method: "POST",
       headers: { accept: "text/html", "content-type": "application/x-www-form-urlencoded", "x-csrf": "" },
     });
-    expect(form.status).toBe(303);
-    expect(form.headers.get("location")).toContain(`${system.provider.issuer}/session/end`);
+    expect([form.status, form.headers.get("location")]).toEqual([200, null]);
+    expect(form.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(form.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-/);
+    expect(form.headers.get("clear-site-data")).toContain("cache");
+    expect(form.headers.get("cache-control")).toBe("no-store");
+    const html = await form.text();
+    expect(html).toContain('<meta http-equiv="refresh" content="0; url=/bff/logout/provider">');
+    expect(html).toContain('<a href="/bff/logout/provider">Continue</a>');
+    for (const token of system.provider.issuedTokens().idTokens)
+      for (const part of token.split(".").slice(1)) expect(html).not.toContain(part);
     expect(await userOf(browser)).toBeUndefined();
+    const onTheWay = await browser.navigate("/bff/logout/provider", { "sec-fetch-site": "same-origin" });
+    expect(onTheWay.headers.get("location")).toContain(`${system.provider.issuer}/session/end?`);
   });
 
   it("a logout without a session is 200", async () => {

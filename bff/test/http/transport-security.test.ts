@@ -39,7 +39,7 @@ const ROWS: readonly (readonly [publicOrigin: string, isSent: boolean])[] = [
 it.each(ROWS)("%s: Strict-Transport-Security is sent: %s", (publicOrigin, isSent) => {
   const lists = [
     securityHeaderList(publicOrigin),
-    documentHeaders(publicOrigin, "https://provider.example"),
+    documentHeaders(publicOrigin),
     pageHeaders(publicOrigin, "sha256-x"),
   ];
   for (const list of lists) expect(list.includes("Strict-Transport-Security")).toBe(isSent);

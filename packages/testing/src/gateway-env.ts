@@ -42,7 +42,7 @@ export function clientRegistration(publicOrigin: string, clientSecret: string) {
     clientSecret,
     clientName: "Cloakroom",
     redirectUris: [`${publicOrigin}/bff/callback`],
-    postLogoutRedirectUris: [`${publicOrigin}/logged-out`],
+    postLogoutRedirectUris: [`${publicOrigin}/bff/logout/return`],
     backchannelLogoutUri: `${publicOrigin}/bff/backchannel-logout`,
   };
 }

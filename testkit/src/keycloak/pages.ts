@@ -67,6 +67,6 @@ export async function fetchUser(page: Page): Promise<UserResponse> {
 export async function logOut(page: Page, origin: string): Promise<void> {
   const { status, body } = await call(page, "/bff/logout", "POST");
   expect(status).toBe(200);
-  await page.goto(body["location"] as string);
+  await page.goto(new URL(body["location"] as string, origin).href);
   await page.waitForURL(`${origin}/logged-out`);
 }
