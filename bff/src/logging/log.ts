@@ -1,6 +1,7 @@
 // Structured JSON log on pino. Fields are an allow-list, so that no secret is logged by accident.
 import { pino, type DestinationStream } from "pino";
 import { GatewayError } from "../errors.ts";
+import { isoTime } from "../lib/iso-time.ts";
 import { causesOf, codeOf } from "../lib/network-errors.ts";
 import { createLogDestination } from "./log-destination.ts";
 
@@ -153,7 +154,7 @@ function timeField(): string {
   const nowMs = Date.now();
   if (nowMs !== cachedMs) {
     cachedMs = nowMs;
-    cachedTime = `,"time":"${new Date(nowMs).toISOString()}"`;
+    cachedTime = `,"time":"${isoTime(nowMs)}"`;
   }
   return cachedTime;
 }
