@@ -5,7 +5,7 @@ import type { BlockList } from "node:net";
 import type { Context, Next } from "koa";
 import type { WaitingLimits } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { createInFlight, createInFlightTable, type InFlight } from "../lib/in-flight.ts";
+import { createInFlight, createInFlightTable, isAtLimit, type InFlight } from "../lib/in-flight.ts";
 import { LinkedList, type ListNode } from "../lib/linked-list.ts";
 import { isBelow } from "../lib/paths.ts";
 import { clientAddress } from "./client-address.ts";
@@ -52,18 +52,18 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
       } else if (member.owner === undefined && mayBeShed(req)) member.countFor(addressOf(req));
     }
   };
-  const isAtLimit = (counter: InFlight, max: number): boolean => {
-    if (counter.count - counter.sending < max) return false;
+  const isReached = (counter: InFlight, max: number): boolean => {
+    if (!isAtLimit(counter, max)) return false;
     scan();
-    return counter.count - counter.sending >= max;
+    return isAtLimit(counter, max);
   };
   /** Client addresses are determined only if one of them could have reached its limit. */
   const admit = (request: IncomingMessage): InFlight | undefined => {
-    if (total.count - total.sending < Math.min(maxPerAddress, maxWaiting) || !mayBeShed(request)) return undefined;
+    if (!isAtLimit(total, Math.min(maxPerAddress, maxWaiting)) || !mayBeShed(request)) return undefined;
     scan();
     const address = addressOf(request);
-    if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
-    if (isAtLimit(total, maxWaiting))
+    if (isReached(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
+    if (isReached(total, maxWaiting))
       throw new GatewayError("overloaded", { reason: `${total.count} requests are waiting` });
     return address;
   };
@@ -82,7 +82,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
     countForSession({ waiting: member }, session) {
       // A request that is over no longer counts and may have been removed.
       if (member === undefined || member.owner === session || isOver(member)) return;
-      if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
+      if (isReached(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
       member.countFor(session);
     },
   };

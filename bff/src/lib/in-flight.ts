@@ -22,13 +22,18 @@ export type QuotaLimit = {
   error: () => Error;
 };
 
+/** The one rule of all quotas: uploads in progress (`sending`) do not count. */
+export function isAtLimit({ count, sending }: InFlight, max: number): boolean {
+  return count - sending >= max;
+}
+
 /**
  * Acquires one unit of each counter, or none.
  * @returns a function that releases them; further calls have no effect
  * @throws the error of the first limit that is reached
  */
 export function acquireQuota(limits: readonly QuotaLimit[]): () => void {
-  for (const { counter, max, error } of limits) if (counter.count >= max) throw error();
+  for (const { counter, max, error } of limits) if (isAtLimit(counter, max)) throw error();
   for (const { counter } of limits) counter.count++;
   let isReleased = false;
   return () => {
