@@ -10,7 +10,7 @@ import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { runAdmin } from "../support/admin.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
-import { startCluster } from "@cloakroom/testkit/single-node-cluster.ts";
+import { startCluster } from "@cloakroom/testkit/test-cluster.ts";
 import { silentLog, storeSession, testApplication, testKeys } from "@cloakroom/testkit/stored-session.ts";
 import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/system.ts";
 

@@ -5,7 +5,7 @@ import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { createLiveConnections, type LiveConnections } from "../../src/session/live/live-connections.ts";
 import type { EndReason, SessionLimits, Store } from "../../src/store/store.ts";
-import { startCluster } from "@cloakroom/testkit/single-node-cluster.ts";
+import { startCluster } from "@cloakroom/testkit/test-cluster.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import { silentLog, testApplication } from "@cloakroom/testkit/stored-session.ts";
 

@@ -5,7 +5,7 @@ import { connectRedis } from "../../src/store/redis/redis-connection.ts";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { createSessions } from "../../src/session/sessions.ts";
 import { createStoreClock } from "../../src/store/store-clock.ts";
-import { startCluster } from "@cloakroom/testkit/single-node-cluster.ts";
+import { startCluster } from "@cloakroom/testkit/test-cluster.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import { silentLog, storeSession, testApplication } from "@cloakroom/testkit/stored-session.ts";
 
