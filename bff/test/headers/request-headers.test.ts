@@ -1,9 +1,10 @@
 // Request headers that are forwarded to an upstream: HTTP, WebSocket handshakes, rows without session.
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { requestHeaderFilter } from "../../src/headers/request-header-rules.ts";
 import { REJECTED, RESERVED } from "../../src/headers/request-header-tables.ts";
-import { appRequest, BEARER, eventually, kept, sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
+import { appRequest, BEARER, kept, sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
 import type { TestGateway, TestUpstream } from "../proxy/gateway.ts";
 import { FORWARDED, NEVER_FORWARDED, spellingsOf } from "./header-families.ts";
 
@@ -198,7 +199,7 @@ test("a WebSocket handshake keeps the gateway's own headers", async () => {
   const origin = `Origin: http://127.0.0.1:${gateway.port}`;
   const before = upstream.arrived.length;
   socket.write(appRequest(gateway, "GET /api/own", [...WEBSOCKET, origin, "X-Forwarded-For: 6.6.6.6"]));
-  await eventually(() => upstream.arrived.length > before, "the handshake arrives");
+  await until("the handshake arrives", () => upstream.arrived.length > before);
   socket.destroy();
   expect(upstream.arrived.at(-1)!.headers).toMatchObject({
     "x-forwarded-for": "127.0.0.1",

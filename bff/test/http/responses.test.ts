@@ -5,12 +5,12 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import type { Context, Next } from "koa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { escapeHtml } from "../../src/http/error-page.ts";
 import { requestState } from "../../src/http/request-state.ts";
 import {
   appRequest,
-  eventually,
   sendRaw,
   startGateway,
   startUpstream,
@@ -58,7 +58,7 @@ async function routes(ctx: Context, next: Next): Promise<void> {
         ctx.req.pause();
         hasReadHalf = true;
       });
-      await eventually(() => ctx.req.complete, "the whole body has come");
+      await until("the whole body has come", () => ctx.req.complete);
       throw new GatewayError("login_failed");
     case "/bff/user":
       ctx.body = { user: null };
@@ -235,11 +235,11 @@ describe("error responses", () => {
     // The rest fills the request's buffer exactly: Node pauses the socket when the body is complete.
     const rest = 65_536;
     socket.write(appRequest(gateway, "POST /bff/half", [`Content-Length: ${rest + 10}`], "first ten."));
-    await eventually(() => hasReadHalf, "the route has read and stopped");
+    await until("the route has read and stopped", () => hasReadHalf);
     socket.write("x".repeat(rest));
-    await eventually(() => raw.includes("login_failed"), "the refusal arrives");
+    await until("the refusal arrives", () => raw.includes("login_failed"));
     socket.write(appRequest(gateway, "GET /api/204"));
-    await eventually(() => raw.includes("HTTP/1.1 204"), "the next request gets its response");
+    await until("the next request gets its response", () => raw.includes("HTTP/1.1 204"));
     socket.destroy();
   });
 
@@ -253,7 +253,7 @@ describe("error responses", () => {
 describe("the request log line", () => {
   test("the line has path without query, status, duration, upstream and id, and no header values", async () => {
     await sendRaw(gateway.port, appRequest(gateway, "GET /api/200?code=canary-query", ["Cookie: a=canary-cookie"]));
-    await eventually(() => gateway.lines.some((line) => line["path"] === "/api/200"), "the line is written");
+    await until("the line is written", () => gateway.lines.some((line) => line["path"] === "/api/200"));
     const line = gateway.lines.findLast((one) => one["path"] === "/api/200");
     expect(line).toMatchObject({
       msg: "request",

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { requestBody } from "../../src/proxy/request-body.ts";
 import {
   appRequest,
   BEARER,
-  eventually,
   fetchApi,
   kept,
   sendRaw,
@@ -57,9 +57,9 @@ describe("a failing exchange", () => {
     for (let round = 1; round <= 3; round++) {
       socket.write(appRequest(gateway, "POST /api/dead", ["Content-Length: 70000"], body));
       socket.write(appRequest(gateway, "GET /api/alive"));
-      await eventually(() => upstream.arrived.length === round, "the next request arrives");
+      await until("the next request arrives", () => upstream.arrived.length === round);
     }
-    await eventually(() => raw.match(/HTTP\/1\.1 502/g)?.length === 3, "every failed upload gets its 502");
+    await until("every failed upload gets its 502", () => raw.match(/HTTP\/1\.1 502/g)?.length === 3);
     socket.destroy();
   });
 
@@ -75,7 +75,7 @@ describe("a failing exchange", () => {
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1").on("error", () => {});
     socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome");
     await once(socket, "close");
-    await eventually(() => isAborted, "the body is broken off");
+    await until("the body is broken off", () => isAborted);
     server.close();
   });
 
@@ -117,7 +117,7 @@ describe("a failing exchange", () => {
       )
       .catch(() => "cut");
     expect(response).toBe("cut");
-    await eventually(() => gateway.lines.some((line) => line["msg"] === "request"), "the request is logged");
+    await until("the request is logged", () => gateway.lines.some((line) => line["msg"] === "request"));
     expect(gateway.lines.find((line) => line["msg"] === "request")).toMatchObject({ code: "upstream_unreachable" });
   });
 
@@ -143,8 +143,8 @@ describe("a failing exchange", () => {
     socket.write(appRequest(gateway, "GET /api/slow"));
     await asked;
     socket.destroy();
-    await eventually(() => isClosed, "the upstream call ends");
-    await eventually(() => gateway.lines.some((line) => line["status"] === 499), "the log says 499");
+    await until("the upstream call ends", () => isClosed);
+    await until("the log says 499", () => gateway.lines.some((line) => line["status"] === 499));
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
   });
 
@@ -161,7 +161,7 @@ describe("a failing exchange", () => {
     socket.write(appRequest(gateway, "POST /api/slow", ["Content-Length: 1000"], "some"));
     await asked;
     socket.destroy();
-    await eventually(() => isAborted, "the upstream call is broken off");
+    await until("the upstream call is broken off", () => isAborted);
   });
 
   test("a connection reset by a browser during a response does not affect other requests", async () => {
@@ -171,7 +171,7 @@ describe("a failing exchange", () => {
     socket.write(appRequest(gateway, "GET /api/slow"));
     await once(socket, "data");
     socket.resetAndDestroy();
-    await eventually(() => gateway.lines.some((line) => line["status"] === 499), "the log says 499");
+    await until("the log says 499", () => gateway.lines.some((line) => line["status"] === 499));
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
   });
 
@@ -204,9 +204,9 @@ describe("a failing exchange", () => {
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, authorize }));
     const socket = connect(gateway.port, "127.0.0.1");
     socket.write(appRequest(gateway, "GET /api/x"));
-    await eventually(() => isAsked, "authorize is asked");
+    await until("authorize is asked", () => isAsked);
     socket.destroy();
-    await eventually(() => gateway.lines.some((line) => line["status"] === 499), "the request is over");
+    await until("the request is over", () => gateway.lines.some((line) => line["status"] === 499));
     go();
     await fetchApi(gateway, "/api/y");
     expect(upstream.arrived.map(({ url }) => url)).toEqual(["/y"]);

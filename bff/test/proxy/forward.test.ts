@@ -2,11 +2,11 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { beforeEach, describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { GatewayError } from "../../src/errors.ts";
 import {
   appRequest,
   BEARER,
-  eventually,
   fetchApi,
   kept,
   sendRaw,
@@ -187,7 +187,7 @@ describe("rejections without an upstream request", () => {
       appRequest(gateway, "POST /api/x", ["Transfer-Encoding: chunked"], chunk.repeat(3)),
     );
     expect(response.status).toBe(413);
-    await eventually(() => isAborted, "the upstream sees the request broken off");
+    await until("the upstream sees the request broken off", () => isAborted);
   });
 });
 

@@ -243,14 +243,6 @@ export function appRequest(gateway: { host: string }, line: string, extra: strin
   return `${line} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n${body}`;
 }
 
-export async function eventually(condition: () => boolean, what: string, withinMs = 5_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 const cleanups: (() => unknown)[] = [];
 
 /** Stops it when the test has ended. */

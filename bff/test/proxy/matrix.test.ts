@@ -4,20 +4,11 @@ import { createServer } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { exchange } from "../../src/proxy/exchange.ts";
 import { closeUpstreams, createUpstreams } from "../../src/upstream/upstreams.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
-import {
-  appRequest,
-  eventually,
-  fetchApi,
-  kept,
-  OWN,
-  sendRaw,
-  startGateway,
-  startRawUpstream,
-  startUpstream,
-} from "./gateway.ts";
+import { appRequest, fetchApi, kept, OWN, sendRaw, startGateway, startRawUpstream, startUpstream } from "./gateway.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -113,7 +104,7 @@ describe("Expect", () => {
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
     const first = connect(gateway.port, "127.0.0.1");
     first.write(appRequest(gateway, "GET /api/slow"));
-    await eventually(() => upstream.arrived.length === 1, "the only connection is taken");
+    await until("the only connection is taken", () => upstream.arrived.length === 1);
     const expecting = ["Expect: 100-continue", "Content-Length: 5"];
     const response = await sendRaw(gateway.port, appRequest(gateway, "POST /api/x", expecting));
     expect(response.raw).toMatch(/^HTTP\/1\.1 503/);
@@ -204,9 +195,9 @@ describe("a browser that disconnects", () => {
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
     const socket = connect(gateway.port, "127.0.0.1");
     socket.write(appRequest(gateway, "GET /api/x"));
-    await eventually(() => upstream.connections() === 1, "the connection is begun");
+    await until("the connection is begun", () => upstream.connections() === 1);
     socket.destroy();
-    await eventually(() => gateway.lines.some((line) => line["status"] === 499), "the log says 499");
+    await until("the log says 499", () => gateway.lines.some((line) => line["status"] === 499));
     expect(gateway.upstreams[0]!.stats).toMatchObject({ browser_left: 1, unreachable: 0 });
     expect(gateway.upstreams[0]!.servers[0]!.inFlight).toBe(0);
     expect(gateway.lines.filter((line) => line["level"] === 50)).toEqual([]);
@@ -229,7 +220,7 @@ describe("a browser that disconnects", () => {
     socket.write(appRequest(gateway, "GET /api/x"));
     await once(socket, "data");
     socket.destroy();
-    await eventually(() => isClosed, "the upstream connection is closed");
+    await until("the upstream connection is closed", () => isClosed);
   });
 });
 
@@ -268,7 +259,7 @@ test("a browser that stops reading is disconnected with its upstream request (sl
     });
   });
   await expect.poll(() => row!.stats.browser_left).toBe(1);
-  await eventually(() => isClosed, "the upstream connection is closed");
+  await until("the upstream connection is closed", () => isClosed);
   await closeUpstreams([row!]);
 });
 

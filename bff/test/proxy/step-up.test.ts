@@ -1,8 +1,9 @@
 // Step-up authentication (RFC 9470): the challenge of an upstream and the response to the browser.
 import { afterEach, describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { parseLoginParameters } from "../../src/auth/login-parameters.ts";
 import { stepUpDemand } from "../../src/proxy/step-up.ts";
-import { appRequest, eventually, sendRaw, startGateway, startUpstream } from "./gateway.ts";
+import { appRequest, sendRaw, startGateway, startUpstream } from "./gateway.ts";
 
 const CHALLENGE =
   'Bearer realm="api", error="insufficient_user_authentication", error_description="secret hint", acr_values="2", max_age="900"';
@@ -78,14 +79,12 @@ describe("the browser", () => {
         status: 401,
         loginUrl: "/bff/login?acr_values=2&max_age=900",
       });
-      await eventually(() => isCut, "the end of the upstream's response");
+      await until("the end of the upstream's response", () => isCut);
       expect(response.raw).not.toMatch(/own words|secret hint|x-own|insufficient_user_authentication/);
-      await eventually(
-        () =>
-          gateway.lines.some(
-            (each) => each["code"] === "step_up_required" && /stronger login/.test(String(each["reason"])),
-          ),
-        "a log line with the reason",
+      await until("a log line with the reason", () =>
+        gateway.lines.some(
+          (each) => each["code"] === "step_up_required" && /stronger login/.test(String(each["reason"])),
+        ),
       );
     },
   );

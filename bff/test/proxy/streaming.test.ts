@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
-import { appRequest, eventually, fetchApi, kept, OWN, startGateway, startUpstream } from "./gateway.ts";
+import { until } from "@cloakroom/testkit/until.ts";
+import { appRequest, fetchApi, kept, OWN, startGateway, startUpstream } from "./gateway.ts";
 
 describe("streaming", () => {
   test("head and first event of an event stream arrive before the second event is sent", async () => {
@@ -28,7 +29,7 @@ describe("streaming", () => {
     sendEvent("data: two\n\n");
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("data: two\n\n");
     await reader.cancel();
-    await eventually(() => isClosed, "the upstream sees the browser leave");
+    await until("the upstream sees the browser leave", () => isClosed);
   });
 
   const CHUNK = Buffer.alloc(65_536, "x");

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { EndReason } from "../../src/store/store.ts";
 import { testAuthority } from "@cloakroom/testkit/certificates.ts";
@@ -9,7 +10,6 @@ import { openSocket, startSocketUpstream, type SocketUpstream } from "@cloakroom
 import {
   appRequest,
   BEARER,
-  eventually,
   parseResponse,
   sendRaw,
   startGateway as startFront,
@@ -167,7 +167,7 @@ describe("a rejected handshake", () => {
     const { code, requestId, status } = JSON.parse(response.body) as Record<string, unknown>;
     expect(status).toBe(response.status);
     const isLine = (line: Record<string, unknown>) => line["msg"] === "request" && line["requestId"] === requestId;
-    await eventually(() => gateway.lines.some(isLine), "the refusal's line in the log");
+    await until("the refusal's line in the log", () => gateway.lines.some(isLine));
     expect(gateway.lines.find(isLine)).toMatchObject({ status, code });
     return { status: response.status, code, headers: response.headers };
   }
@@ -309,7 +309,7 @@ describe("a rejected handshake", () => {
     stops.push(upstream.stop);
     const gateway = await startGateway(upstream);
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 502, code: "upstream_unreachable" });
-    await eventually(() => isClosed, "the upstream's connection was closed");
+    await until("the upstream's connection was closed", () => isClosed);
   });
 });
 
@@ -341,7 +341,7 @@ describe("smuggling", () => {
     );
     early.on("error", () => {});
     await once(early, "close");
-    await eventually(() => isClosed, "the upstream's connection was closed");
+    await until("the upstream's connection was closed", () => isClosed);
     expect(received).not.toContain("/admin");
     expect(gateway.events("request_rejected")).toHaveLength(1);
   });
@@ -362,10 +362,10 @@ describe("smuggling", () => {
     let raw = "";
     socket.setEncoding("latin1").on("data", (chunk: string) => (raw += chunk));
     socket.write(`GET /nowhere HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`);
-    await eventually(() => raw.includes("404"), "the first response");
+    await until("the first response", () => raw.includes("404"));
     raw = "";
     socket.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`);
-    await eventually(() => raw.startsWith("HTTP/1.1 101"), "the second response");
+    await until("the second response", () => raw.startsWith("HTTP/1.1 101"));
     socket.destroy();
   });
 });
@@ -386,7 +386,7 @@ describe("closing a WebSocket", () => {
     expect(await second.closed).toEqual({ code: 4100, reason: "no more" });
 
     const lines = () => gateway.lines.filter((line) => line["status"] === 101);
-    await eventually(() => lines().length === 2, "two lines in the log");
+    await until("two lines in the log", () => lines().length === 2);
     expect(lines().map((line) => line["endedBy"])).toEqual(["browser", "upstream"]);
     expect(await gateway.metrics.scrape()).toMatch(/cloakroom_websockets_open 0\n/);
   });
@@ -405,7 +405,7 @@ describe("closing a WebSocket", () => {
     const closed = once(upstream.sockets[0]!, "close");
     socket.terminate();
     expect(((await closed) as [number])[0]).toBe(1006);
-    await eventually(() => gateway.tunnels.count() === 0, "nothing is left of it");
+    await until("nothing is left of it", () => gateway.tunnels.count() === 0);
   });
 
   test("a browser that disconnects during the handshake releases its quota and the upstream connection", async () => {
@@ -419,8 +419,8 @@ describe("closing a WebSocket", () => {
     const browser = connect(gateway.port, "127.0.0.1", () =>
       browser.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`),
     );
-    await eventually(() => isClosed, "the upstream's connection was closed");
-    await eventually(() => gateway.lines.some((line) => line["status"] === 499), "a line says that it left");
+    await until("the upstream's connection was closed", () => isClosed);
+    await until("a line says that it left", () => gateway.lines.some((line) => line["status"] === 499));
   });
 
   test("an idle connection is closed with 1001, a connection with pings is not", async () => {
@@ -477,7 +477,7 @@ describe("a session's WebSockets", () => {
     for (const end of ends) end("logout");
     expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
     await upstreamClosed;
-    await eventually(() => ends.size === 0, "all subscriptions have been removed");
+    await until("all subscriptions have been removed", () => ends.size === 0);
     const line = gateway.lines.find(({ status }) => status === 101);
     expect(line).toMatchObject({ path: "/api/ws", upstream: "/api", endedBy: "session", receivedBytes: 0 });
   });
@@ -499,7 +499,7 @@ describe("a session's WebSockets", () => {
     browser.setEncoding("latin1").on("data", (chunk: string) => (bytes += chunk));
     const closed = once(browser, "close");
     const received = () => bytes.split("\r\n\r\n")[1];
-    await eventually(() => received() === "\x82\x04ab", "half a frame has arrived");
+    await until("half a frame has arrived", () => received() === "\x82\x04ab");
     for (const end of ends) end("logout");
     return { inside: found.inside!, received, closed };
   }
@@ -524,7 +524,7 @@ describe("a session's WebSockets", () => {
     const { socket } = await openSocket(gateway, "/api/ws");
     socket.pause();
     for (const end of ends) end("logout");
-    await eventually(() => gateway.tunnels.count() === 0, "it is closed");
+    await until("it is closed", () => gateway.tunnels.count() === 0);
   });
 
   test("a handshake is rejected if the session ends before the upstream's 101", async () => {
@@ -539,7 +539,7 @@ describe("a session's WebSockets", () => {
     const response = await shakeHands(gateway, fieldsOf(gateway));
     expect(response.status).toBe(401);
     expect(JSON.parse(response.body)).toMatchObject({ code: "session_revoked" });
-    await eventually(() => upstream.connections.size === 0, "the upstream's side is closed");
+    await until("the upstream's side is closed", () => upstream.connections.size === 0);
   });
 
   test("messages of the browser slide the session; pongs and messages of the upstream do not", async () => {
@@ -596,7 +596,7 @@ describe("a session's WebSockets", () => {
     expect((await shakeHands(gateway, fieldsOf(gateway))).status).toBe(503);
     first.socket.close();
     await first.closed;
-    await eventually(() => gateway.tunnels.count() === 2, "its quota is released");
+    await until("its quota is released", () => gateway.tunnels.count() === 2);
     sessionKey = "session-1";
     await openSocket(gateway, "/api/ws");
   });
@@ -621,7 +621,7 @@ describe("memory", () => {
       socket.pause();
       setTimeout(() => socket.resume(), 2);
     });
-    await eventually(() => received === messages, "all of it arrives", 15_000);
+    await until("all of it arrives", () => received === messages, { timeoutMs: 15_000 });
     expect(heldBytes).toBeGreaterThan(0);
     expect(heldBytes).toBeLessThan(1_000_000);
   });

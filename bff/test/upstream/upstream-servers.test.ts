@@ -3,12 +3,12 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { createBreaker } from "../../src/lib/circuit-breaker.ts";
 import type { UpstreamServer } from "../../src/upstream/upstream-server.ts";
 import { createBalancer } from "../../src/upstream/balancer.ts";
 import {
   appRequest,
-  eventually,
   fetchApi,
   kept,
   startGateway,
@@ -60,7 +60,7 @@ describe("an upstream with several servers", () => {
     const waiting: Promise<number>[] = [];
     while (slow.held.length === 0) {
       waiting.push(statusOf(gateway));
-      await eventually(() => slow.held.length + fast.arrived.length === waiting.length, "it arrives");
+      await until("it arrives", () => slow.held.length + fast.arrived.length === waiting.length);
     }
     const before = fast.arrived.length;
     for (let round = 0; round < 6; round++) expect(await statusOf(gateway)).toBe(200);
@@ -179,7 +179,7 @@ describe("a server that refuses connections", () => {
     do slow.push(statusOf(gateway));
     while ((await Promise.race([slow.at(-1), arrived])) !== "arrived");
     const more = [statusOf(gateway), statusOf(gateway)];
-    await eventually(() => upstream.held.length >= 3, "the others arrive before the first response");
+    await until("the others arrive before the first response", () => upstream.held.length >= 3);
     for (const response of upstream.held) response.end("ok");
     expect(await Promise.all(more)).toEqual([200, 200]);
     await Promise.all(slow);
@@ -204,11 +204,11 @@ describe("a server that refuses connections", () => {
     const override = { breakerFailures: 2, breakerOpenMs: 3_600_000 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
     const many = Array.from({ length: 8 }, () => statusOf(gateway));
-    await eventually(() => upstream.held.length === 8, "all arrive before the first response");
+    await until("all arrive before the first response", () => upstream.held.length === 8);
     for (const response of upstream.held) response.writeHead(503).end();
     expect(new Set(await Promise.all(many))).toEqual(new Set([503]));
     const more = Array.from({ length: 4 }, () => statusOf(gateway));
-    await eventually(() => upstream.held.length === 12, "the API is still asked");
+    await until("the API is still asked", () => upstream.held.length === 12);
     for (const response of upstream.held.slice(8)) response.end("ok");
     expect(await Promise.all(more)).toEqual([200, 200, 200, 200]);
   });
@@ -316,9 +316,9 @@ describe("a stale connection", () => {
     expect(await statusOf(gateway, "/api/1")).toBe(200);
     const browser = connect(gateway.port, "127.0.0.1");
     browser.write(appRequest(gateway, "GET /api/2"));
-    await eventually(() => second !== undefined, "the second request arrives");
+    await until("the second request arrives", () => second !== undefined);
     browser.destroy();
-    await eventually(() => statsOf(gateway).browser_left === 1, "the browser has left");
+    await until("the browser has left", () => statsOf(gateway).browser_left === 1);
     second!.destroy();
     expect(await statusOf(gateway, "/api/3")).toBe(200);
     expect(upstream.heads).toEqual(["GET /1", "GET /2", "GET /3"]);
@@ -341,13 +341,13 @@ describe("more requests than maxConnections", () => {
     const responses: Promise<number>[] = [];
     for (let at = 1; at <= 4; at++) {
       responses.push(statusOf(gateway, `/api/${at}`));
-      await eventually(() => upstream.held.length + queued(gateway) === at, "it is in flight or queued");
+      await until("it is in flight or queued", () => upstream.held.length + queued(gateway) === at);
     }
     const refused = await fetchApi(gateway, "/api/5");
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
     expect(await refused.json()).toMatchObject({ code: "upstream_unavailable" });
     for (let index = 0; index < 4; index++) {
-      await eventually(() => upstream.held.length > index, "the next one arrives");
+      await until("the next one arrives", () => upstream.held.length > index);
       upstream.held[index]!.end("ok");
     }
     expect(await Promise.all(responses)).toEqual([200, 200, 200, 200]);
@@ -359,13 +359,13 @@ describe("more requests than maxConnections", () => {
   test("a queued request gets 503 after queueTimeoutMs; a browser that disconnects leaves the queue", async () => {
     const { upstream, gateway } = await startFull({ maxQueued: 1, queueTimeoutMs: 100 });
     const held = [statusOf(gateway, "/api/1"), statusOf(gateway, "/api/2")];
-    await eventually(() => upstream.held.length === 2, "both connections are taken");
+    await until("both connections are taken", () => upstream.held.length === 2);
     expect(await statusOf(gateway, "/api/3")).toBe(503);
     const browser = connect(gateway.port, "127.0.0.1");
     browser.write(appRequest(gateway, "GET /api/4"));
-    await eventually(() => queued(gateway) === 1, "it waits");
+    await until("it waits", () => queued(gateway) === 1);
     browser.destroy();
-    await eventually(() => queued(gateway) === 0, "it waits no more");
+    await until("it waits no more", () => queued(gateway) === 0);
     for (const response of upstream.held) response.end("ok");
     expect(await Promise.all(held)).toEqual([200, 200]);
     expect(upstream.arrived.map(({ url }) => url).toSorted()).toEqual(["/1", "/2"]);
@@ -381,7 +381,7 @@ describe("more requests than maxConnections", () => {
       }),
     );
     const first = statusOf(gateway, "/api/1");
-    await eventually(() => upstream.held.length === 1, "the only connection is taken");
+    await until("the only connection is taken", () => upstream.held.length === 1);
     expect(await statusOf(gateway, "/api/2")).toBe(503);
     expect(await statusOf(gateway, "/api/other/x")).toBe(200);
     upstream.held[0]!.end("ok");
