@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildSpa } from "../demo/src/launcher/spa-build.ts";
+import { buildSpa } from "@cloakroom/demo/launcher/spa-build.ts";
 import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
 import { COUNT_FILE_VARIABLE, playwrightCount, reportCount, type Count } from "@cloakroom/testkit/counts.ts";
 import { programVariables, type ProgramName } from "@cloakroom/testkit/programs.ts";

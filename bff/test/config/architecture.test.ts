@@ -1,6 +1,7 @@
-// docs/architecture.md against the tree: files that it names exist, and its layers are those that lint enforces.
+// docs/architecture.md against the tree: files that it names exist and are used, its layers are those that lint enforces,
+// and packages import each other by name along the arrows between packages.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../../..");
@@ -32,3 +33,71 @@ it("lint restricts the imports of every folder of bff/src", () => {
   const folders = readdirSync(join(root, "bff/src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const { name } of folders.filter(({ name }) => name !== "cli")) expect(lint).toContain(`"bff/src/${name}/**"`);
 });
+
+it("docs/architecture.md names a file of its rules only if another file imports it", () => {
+  const rules = page.slice(page.indexOf("## Which file"), page.indexOf("## How to"));
+  const named = [...rules.matchAll(/`([\w/-]+\.ts)`/g)].map(([, file = ""]) => join(root, "bff/src", file));
+  const imported = new Set(sourcesOf("bff/src").flatMap((file) => importsOf(file).map(({ target }) => target)));
+  const unused = named.filter((file) => !imported.has(file) || !/^export /m.test(readFileSync(file, "utf8")));
+  expect(unused.map((file) => relative(root, file))).toEqual([]);
+});
+
+/** Folder of each package, with the packages whose sources it may import; tests may import more. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  bff: [],
+  spa: [],
+  "packages/testing": ["gateway"],
+  demo: ["gateway", "testing"],
+  testkit: ["gateway", "testing", "demo"],
+  e2e: ["gateway", "testing", "demo", "testkit"],
+  "e2e-keycloak": ["gateway", "testing", "demo", "testkit"],
+  tools: ["gateway", "testing", "demo", "testkit"],
+  scripts: ["gateway", "testing", "demo", "testkit", "tools"],
+  deploy: ["gateway", "testing", "demo", "testkit"],
+};
+const packages = Object.keys(MAY_IMPORT);
+const packageOf = (file: string) => packages.find((name) => file.startsWith(join(root, name, "/")));
+
+it("packages import other packages by name, not by a relative path", () => {
+  const crossing = packages.flatMap(sourcesOf).flatMap((file) =>
+    importsOf(file)
+      .filter(({ target }) => target !== undefined && packageOf(target) !== packageOf(file))
+      .map(({ specifier }) => `${relative(root, file)}: ${specifier}`),
+  );
+  expect(crossing).toEqual([]);
+});
+
+it("packages import only the packages below them", () => {
+  const against = packages.flatMap((name) =>
+    sourcesOf(name)
+      .filter((file) => !/^(test|scripts)\//.test(relative(join(root, name), file)))
+      .flatMap((file) =>
+        importsOf(file)
+          .map(({ specifier }) => /^@cloakroom\/([\w-]+)/.exec(specifier)?.[1])
+          .filter((other) => other !== undefined && !isOwn(name, other) && !MAY_IMPORT[name]?.includes(other))
+          .map((other) => `${relative(root, file)}: @cloakroom/${other}`),
+      ),
+  );
+  expect(against).toEqual([]);
+});
+
+const isOwn = (folder: string, name: string) =>
+  folder === name || (folder === "bff" && name === "gateway") || folder === `packages/${name}`;
+
+function sourcesOf(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|tsx|mjs)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !/\/(node_modules|dist)\//.test(file));
+}
+
+/** `target`: the imported file, of a relative import. */
+function importsOf(file: string): { specifier: string; target: string | undefined }[] {
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/^(?:import|export)\b[^;"]*?"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+    ([, named, dynamic]) => {
+      const specifier = named ?? dynamic ?? "";
+      return { specifier, target: /^\..*\.(ts|tsx|mjs)$/.test(specifier) ? join(dirname(file), specifier) : undefined };
+    },
+  );
+}
