@@ -77,14 +77,14 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "load shedding: overload also rejects logouts",
     file: "src/http/load-shedding.ts",
-    find: "Math.min(maxPerAddress, maxWaiting) || !mayBeShed(request)) return undefined;",
-    replace: "Math.min(maxPerAddress, maxWaiting)) return undefined;",
+    find: "Math.min(maxPerAddress, maxWaiting)) || !mayBeShed(request)) return undefined;",
+    replace: "Math.min(maxPerAddress, maxWaiting))) return undefined;",
     tests: ["test/http/load-shedding.integration.test.ts"],
   },
   {
     breaks: "load shedding: no request is ever rejected",
     file: "src/http/load-shedding.ts",
-    find: "return counter.count - counter.sending >= max;",
+    find: "    return isAtLimit(counter, max);",
     replace: "return false;",
     tests: ["test/http/load-shedding.integration.test.ts"],
   },

@@ -5,14 +5,14 @@ export const SHEDDING_MUTANTS: readonly Mutant[] = [
   {
     breaks: "load shedding: one session's slow requests fill MAX_WAITING_REQUESTS for all others",
     file: "src/http/load-shedding.ts",
-    find: 'if (isAtLimit(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");',
+    find: 'if (isReached(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");',
     replace: "",
     tests: ["test/http/waiting-quotas.integration.test.ts"],
   },
   {
     breaks: "load shedding: one client address without a session fills MAX_WAITING_REQUESTS",
     file: "src/http/load-shedding.ts",
-    find: 'if (isAtLimit(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");',
+    find: 'if (isReached(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");',
     replace: "",
     tests: ["test/http/waiting-quotas.integration.test.ts"],
   },
