@@ -50,13 +50,29 @@ export function serveSupervisorQueries({ checks, metrics }: QuerySources): void 
   });
 }
 
+type SupervisorDependencies = { config: Config; log: Log };
+
 /** Runs the supervisor. Never resolves: the process exits once its workers have. */
-export async function supervise({ config, log }: { config: Config; log: Log }): Promise<never> {
+export async function supervise({ config, log }: SupervisorDependencies): Promise<never> {
+  const workers = superviseWorkers({ config, log });
+  process.once("SIGTERM", () => void workers.drain());
+  process.once("SIGINT", () => void workers.drain());
+  const management = createMergedManagement(config, workers.isDraining);
+  await listen(management, config.management, "MANAGEMENT_").catch((error: ListenError) => {
+    log.error("cannot listen", { error, reason: error.message });
+    log.flush();
+    process.exit(1);
+  });
+  for (let count = 0; count < config.workers; count++) workers.start();
+  return new Promise<never>(() => undefined);
+}
+
+/** Restarts workers that end, until `drain`, which ends them and then this process. */
+function superviseWorkers({ config, log }: SupervisorDependencies) {
   let isDraining = false;
   let hasServed = false;
   let restartMs = RESTART_BACKOFF_MS.first;
   const startedMs = new Map<number, number>();
-  const queryWorkers = createWorkerQueries();
 
   const start = (): void => {
     const worker = cluster.fork();
@@ -74,18 +90,6 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
     await sleep(pauseMs);
     if (!isDraining) start();
   };
-  const drain = async (): Promise<void> => {
-    if (isDraining) return;
-    isDraining = true;
-    for (const worker of runningWorkers()) worker.process.kill("SIGTERM");
-    const giveUpMs = performance.now() + config.drainMs + config.provider.timeoutMs + KILL_MARGIN_MS;
-    while (runningWorkers().length > 0 && performance.now() < giveUpMs) await sleep(20);
-    for (const worker of runningWorkers()) worker.process.kill("SIGKILL");
-    log.info("all workers stopped");
-    log.flush();
-    process.exit(0);
-  };
-
   cluster.on("listening", () => (hasServed = true));
   cluster.on("exit", (worker, code: number, signal: string | null) => {
     if (isDraining) return;
@@ -93,29 +97,37 @@ export async function supervise({ config, log }: { config: Config; log: Log }): 
     if (code === CONFIG_ERROR_EXIT_CODE || (!hasServed && code !== 0)) process.exit(code);
     void restart(worker, signal ?? `exit code ${code}`);
   });
-  process.once("SIGTERM", () => void drain());
-  process.once("SIGINT", () => void drain());
+  return {
+    start,
+    isDraining: () => isDraining,
+    async drain(): Promise<void> {
+      if (isDraining) return;
+      isDraining = true;
+      for (const worker of runningWorkers()) worker.process.kill("SIGTERM");
+      const giveUpMs = performance.now() + config.drainMs + config.provider.timeoutMs + KILL_MARGIN_MS;
+      while (runningWorkers().length > 0 && performance.now() < giveUpMs) await sleep(20);
+      for (const worker of runningWorkers()) worker.process.kill("SIGKILL");
+      log.info("all workers stopped");
+      log.flush();
+      process.exit(0);
+    },
+  };
+}
 
+/** The management server of the supervisor: readiness and metrics of all workers. */
+function createMergedManagement(config: Config, isDraining: () => boolean) {
+  const queryWorkers = createWorkerQueries();
   const { contentType } = new AggregatorRegistry();
   const scrape = async (): Promise<string> =>
     AggregatorRegistry.aggregate((await queryWorkers("metrics")) as WorkerMetrics[]).metrics();
-  const checks = [
-    { name: "workers", check: async () => mergeReadiness(await queryWorkers("readiness"), config.workers) },
-  ];
-  const management = createManagementServer({
+  const check = async () => mergeReadiness(await queryWorkers("readiness"), config.workers);
+  return createManagementServer({
     application: config.application.id,
     metrics: { scrape, contentType },
-    checks,
-    isDraining: () => isDraining,
+    checks: [{ name: "workers", check }],
+    isDraining,
     checkTimeoutMs: QUERY_TIMEOUT_MS * 2,
   });
-  await listen(management, config.management, "MANAGEMENT_").catch((error: ListenError) => {
-    log.error("cannot listen", { error, reason: error.message });
-    log.flush();
-    process.exit(1);
-  });
-  for (let count = 0; count < config.workers; count++) start();
-  return new Promise<never>(() => undefined);
 }
 
 function runningWorkers(): Worker[] {

@@ -124,11 +124,7 @@ export function loadConfig(env: Environment = process.env): Config {
     redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,
     redisAccess,
     secretKeys: SECRET_KEYS,
-    sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
-    sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
-    sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
-    maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
-    sessionCacheMs: (values.SESSION_CACHE_SECONDS ?? 0) * 1000,
+    ...sessionLimits(values),
     upstreams,
     spaRoot: values.SPA_ROOT,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,
@@ -139,6 +135,16 @@ export function loadConfig(env: Environment = process.env): Config {
     logLevel: values.LOG_LEVEL ?? "",
     warnings: unknown.warnings,
   });
+}
+
+function sessionLimits(values: Values) {
+  return {
+    sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
+    sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
+    sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
+    maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
+    sessionCacheMs: (values.SESSION_CACHE_SECONDS ?? 0) * 1000,
+  };
 }
 
 function application(id: Values["APP_ID"], [issuer, clientId, publicOrigin]: [string, string, string]): Application {
