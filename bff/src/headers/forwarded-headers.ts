@@ -1,4 +1,7 @@
-// Headers of forwarded requests and responses: two pure functions that return flat lists of names and values.
+// Which headers cross between browser and upstream, as two pure functions that return flat lists of names and values.
+// To the upstream: the browser's headers that request-header-rules.ts lets pass, those that the gateway sets (bearer,
+// X-Forwarded-*), and the configured ones of the upstream row; never cookies. To the browser: those that
+// response-header-rules.ts lets pass, with URLs of the upstream mapped to the public origin.
 import type { IncomingHttpHeaders } from "node:http";
 import { browserLinks } from "./link-header.ts";
 import { isResponseHeaderForwarded } from "./response-header-rules.ts";

@@ -44,6 +44,7 @@ type ForwardedRequest = {
 };
 
 /** Middleware that forwards every request below `path`. @throws GatewayError */
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function forward(path: string, dependencies: ForwardingDependencies) {
   const { config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log } = dependencies;
   const { protocol, host: publicHost } = new URL(config.publicOrigin);

@@ -70,6 +70,7 @@ type Dependencies = {
 /** About a hundred bytes each. */
 const MAX_SLIDING_SESSIONS = 100_000;
 
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createSessions(dependencies: Dependencies): Sessions {
   const { store, read = store.read, untilAcknowledged = () => Promise.resolve(), log } = dependencies;
   const { sessionIdleMs, sessionMaxMs, monotonicMs = () => performance.now() } = dependencies;

@@ -1,4 +1,5 @@
-// Deadlines for store commands on one shared timer. A pause of the gateway's own event loop extends them.
+// Deadlines for store commands on one shared timer: a Redis that does not respond fails a request within REDIS_TIMEOUT_MS
+// (503 store_unavailable) instead of keeping it waiting. A pause of the gateway's own event loop extends them.
 import { performance } from "node:perf_hooks";
 import { LinkedList } from "../lib/linked-list.ts";
 

@@ -23,6 +23,7 @@ type SessionRecord = {
 type Expiring<T> = { value: T; endsAtMs: number };
 
 /** @param now milliseconds since the Unix epoch; tests replace it */
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createMemoryStore(now: () => number = Date.now): Store {
   const sessions = new Map<SessionKey, SessionRecord>();
   const values = new Map<string, Expiring<string>>();

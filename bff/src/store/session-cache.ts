@@ -46,6 +46,7 @@ const MAX = { entries: 20_000, characters: 64 * 1024 * 1024 };
 /** Timers may fire early by their resolution. */
 const MARGIN_MS = 5;
 
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs }: Dependencies): SessionCache {
   const entries = createEntries();
   const readConditionally = async (key: SessionKey): Promise<StoredSession | undefined> => {

@@ -29,6 +29,7 @@ type Limits = Pick<UpstreamConfig, "maxConnections" | "maxQueued" | "queueTimeou
 type QueuedRequest = { grant: (server: UpstreamServer) => void; reject: (error: GatewayError) => void };
 
 /** @param onRejected called for each request that gets no server */
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createBalancer(servers: readonly UpstreamServer[], limits: Limits, onRejected: () => void): Balancer {
   const { maxQueued, queueTimeoutMs } = limits;
   const max = limits.maxConnections === 0 ? Infinity : limits.maxConnections;

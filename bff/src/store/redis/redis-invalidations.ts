@@ -29,6 +29,7 @@ const UNSUPPORTED: FeedState = {
  * Redis replies in order: the reply to a PING sent after a change follows the invalidation of that change. So a recent
  * reply proves that no older change was missed.
  */
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function subscribeRedisInvalidations(
   options: InvalidationOptions,
   listener: InvalidationListener,

@@ -1,4 +1,7 @@
-// Redis implementation of the session store, for one application.
+// Redis implementation of the session store, for one application. While Redis is down, every call throws store_unavailable
+// (503) within REDIS_TIMEOUT_MS: commands are neither queued nor retried, no session ends and no cookie changes. The client
+// reconnects with backoff, and reads and writes succeed again once it is connected. Redis keys: redis-names.ts; connection:
+// redis-connection.ts; cause in the log and in /readyz: redis-diagnosis.ts.
 import type { ApplicationId } from "../../lib/application-id.ts";
 import { Cluster } from "ioredis";
 import type { RedisAccess } from "../../config/redis-access.ts";
@@ -39,6 +42,7 @@ type RedisStoreOptions = {
   onError?: (error: unknown) => void;
 };
 
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createRedisStore(options: RedisStoreOptions): Store & { client: RedisClient } {
   const client = connectRedis(options);
   const names = createRedisNames(options.application);
