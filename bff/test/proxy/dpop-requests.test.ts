@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { describe, expect, test } from "vitest";
+import { until } from "@cloakroom/testkit/until.ts";
 import { createDpopVerifier, type DpopVerifier } from "@cloakroom/testing/dpop-verifier.ts";
 import { openSocket, startSocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
 import { calculateJwkThumbprint } from "jose";
@@ -9,7 +10,6 @@ import type { ServerResponse } from "node:http";
 import { newProofKey } from "../../src/lib/proof-key.ts";
 import {
   BEARER,
-  eventually,
   fetchApi,
   kept,
   startGateway as startFront,
@@ -237,7 +237,7 @@ describe("an upstream that demands nonces", () => {
     const upstream = kept(await startUpstream((_request, response) => challenge(response, "n-1")));
     const gateway = await startGateway(upstream);
     await openSocket(gateway, "/api/ws").catch(() => undefined);
-    await eventually(() => upstream.arrived.length === 2, "the repeated handshake");
+    await until("the repeated handshake", () => upstream.arrived.length === 2);
     expect(noncesOf(upstream)).toEqual([undefined, "n-1"]);
   });
 
@@ -247,7 +247,7 @@ describe("an upstream that demands nonces", () => {
     const gateway = await startGateway(upstream);
     const leaving = new AbortController();
     const request = fetchApi(gateway, "/api/x", { signal: leaving.signal }).catch(() => undefined);
-    await eventually(() => first !== undefined, "the request");
+    await until("the request", () => first !== undefined);
     leaving.abort();
     await request;
     await sleep(50);
