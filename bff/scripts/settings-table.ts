@@ -8,7 +8,10 @@ const START = "<!-- settings: written by bff/scripts/settings-table.ts -->";
 const END = "<!-- end of settings -->";
 
 const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
-  { title: "Application", settings: ["PUBLIC_ORIGIN", "APP_ID", "SPA_ROOT", "ACCOUNT_URL", "INSECURE_COOKIES"] },
+  {
+    title: "Application",
+    settings: ["PUBLIC_ORIGIN", "APP_ID", "SPA_ROOT", "ACCOUNT_URL", "SILENT_LOGIN", "INSECURE_COOKIES"],
+  },
   {
     title: "Provider",
     settings: [

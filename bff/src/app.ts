@@ -56,6 +56,7 @@ function createKoa(services: Services): Koa {
 
   app.use(forward(API, services));
   const session = koaSession(app, { ...services, sessionMaxMs: config.sessionMaxMs });
+  const { silentLogin } = services;
   const guardLogin = loginGuard({ log, metrics });
   const startLogin = login(services.login);
   const routes = new Router({ sensitive: true, strict: true })
@@ -63,16 +64,16 @@ function createKoa(services: Services): Koa {
     .get("/bff/login", guardLogin, session, startLogin)
     .post("/bff/login", guardLogin, session, startLogin)
     .get("/bff/callback", session, callback(services.login))
-    .post("/bff/logout", session, logout(services.logout))
+    .post("/bff/logout", session, silentLogin.stopAfterLogout, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)
     .get("/bff/logout/return", services.providerLogout.returnRoute)
     .post("/bff/backchannel-logout", backchannelLogout(services.backchannelLogout))
     .get("/bff/jwks.json", jwks(services.login))
-    .get("/bff/user", session, user({ accountUrl: config.accountUrl, now: services.now }))
+    .get("/bff/user", session, user({ accountUrl: config.accountUrl, silentLogin, now: services.now }))
     .get("/bff/events", events({ sessions: services.sessions, streams: services.eventStreams }))
     .get("/bff/sessions", session, listSessions(services.ownSessions))
-    .delete("/bff/sessions", session, endAllSessions(services.ownSessions))
-    .delete("/bff/sessions/:id", session, endOneSession(services.ownSessions));
+    .delete("/bff/sessions", session, silentLogin.stopAfterLogout, endAllSessions(services.ownSessions))
+    .delete("/bff/sessions/:id", session, silentLogin.stopAfterLogout, endOneSession(services.ownSessions));
   app.use(routes.routes());
   app.use(routes.allowedMethods());
   app.use(spaFiles({ root: config.spaRoot }));

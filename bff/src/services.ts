@@ -12,6 +12,7 @@ import { createBrowserLogout } from "./auth/logout.ts";
 import { createProvider } from "./provider/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
 import { createWaitingQuotas } from "./http/load-shedding.ts";
+import { createSilentLogin } from "./auth/silent-login.ts";
 import { createSealerFactory } from "./lib/encryption.ts";
 import type { Log } from "./logging/log.ts";
 import { checkAll } from "./management/readiness.ts";
@@ -149,10 +150,12 @@ function createRouteServices(dependencies: RouteDependencies) {
   const home = publicOrigin + postLogoutPath;
   const providerLogout = createProviderLogout({ sealerFor, provider, home, now, log });
   const logout = { ...shared, postLogoutPath, providerLogout };
+  const silentLogin = createSilentLogin({ isOn: config.silentLogin, sessions, sessionMaxMs: config.sessionMaxMs });
   return {
     providerLogout,
+    silentLogin,
     login: {
-      ...{ ...shared, userSessions, sessionsPerUser },
+      ...{ ...shared, userSessions, sessionsPerUser, silentLogin },
       config: config.provider,
       needsSecureCookies: !config.insecureCookies,
       attempts: createLoginAttempts(sealerFor, now),

@@ -9,7 +9,8 @@ import type { TestProvider, TestSystem } from "./system.ts";
 
 const SPA_ROOT = fileURLToPath(new URL("../../spa/dist", import.meta.url));
 
-export async function startEmbeddedSystem(): Promise<TestSystem> {
+/** @param gatewayEnv further settings of the gateway */
+export async function startEmbeddedSystem(gatewayEnv: Record<string, string> = {}): Promise<TestSystem> {
   const gatewayPort = await freePort();
   const redis = await startDurableRedis();
   const proxy = await startGatewayProxy(gatewayPort);
@@ -25,7 +26,7 @@ export async function startEmbeddedSystem(): Promise<TestSystem> {
       provider: { passwordCost: 2 },
       api: { recordRequests: true },
       // The most verbose level: the log is searched for secrets.
-      gatewayEnv: { SECRET_KEYS: masterKey, LOG_LEVEL: "debug" },
+      gatewayEnv: { SECRET_KEYS: masterKey, LOG_LEVEL: "debug", ...gatewayEnv },
     });
     const stop = async () => {
       await system.stop();

@@ -16,6 +16,8 @@ export const gateway = {
   sessions: "/bff/sessions",
   session: (handle: string): string => `/bff/sessions/${encodeURIComponent(handle)}`,
   login: (returnPath: string): string => `/bff/login?${new URLSearchParams({ returnTo: returnPath })}`,
+  silentLogin: (returnPath: string): string =>
+    `/bff/login?${new URLSearchParams({ prompt: "none", returnTo: returnPath })}`,
   /** @param loginUrl of a `step_up_required` problem, with `acr_values` and `max_age` */
   stepUp: (loginUrl: string, returnPath: string): string => {
     const query = new URLSearchParams(loginUrl.split("?")[1]);

@@ -3,6 +3,7 @@ import type { Mutant } from "./mutants.ts";
 
 const DECISION = ["test/auth/third-party-login.test.ts"];
 const OVER_HTTP = ["test/auth/third-party-login.integration.test.ts"];
+const SILENT = ["test/auth/silent-login.integration.test.ts"];
 const TO_PROVIDER = ["test/auth/login-parameters.integration.test.ts"];
 const PARAMETERS = ["test/auth/login-parameters.test.ts"];
 
@@ -139,5 +140,54 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
     find: 'supported.includes("create")) return;',
     replace: "supported.length > 0) return;",
     tests: TO_PROVIDER,
+  },
+  {
+    breaks: "silent login: offered to a browser that stores no cookies",
+    file: "src/auth/silent-login.ts",
+    find: 'if (state === "ready") return "ready";',
+    replace: 'if (state !== "no") return "ready";',
+    tests: SILENT,
+  },
+  {
+    breaks: "silent login: offered after a logout",
+    file: "src/auth/silent-login.ts",
+    find: "if (isOn && foundSession(ctx) === undefined)",
+    replace: "if (isOn && foundSession(ctx) === null)",
+    tests: SILENT,
+  },
+  {
+    breaks: "silent login: undoes the end of a session from elsewhere",
+    file: "src/auth/silent-login.ts",
+    find: "(await sessions.endReason(sessionId)) !== undefined) return undefined;",
+    replace: "(await sessions.endReason(sessionId)) === null) return undefined;",
+    tests: SILENT,
+  },
+  {
+    breaks: "silent login: never offered again after a login, because the Strict cookie is absent at the callback",
+    file: "src/auth/silent-login.ts",
+    find: "if (isOn) ctx.cookies.set",
+    replace: 'if (ctx.get("cookie").includes(SILENT_LOGIN_COOKIE)) ctx.cookies.set',
+    tests: SILENT,
+  },
+  {
+    breaks: "silent login: offered again at once after a failure (loop)",
+    file: "src/auth/silent-login.ts",
+    find: 'set(ctx, "no", RETRY_SECONDS * 1000);',
+    replace: "",
+    tests: SILENT,
+  },
+  {
+    breaks: "silent login: an outage of the provider shows an error page",
+    file: "src/auth/silent-login.ts",
+    find: 'new Set(["provider_unavailable", ',
+    replace: "new Set([",
+    tests: SILENT,
+  },
+  {
+    breaks: "silent login: failures are hidden although SILENT_LOGIN is off",
+    file: "src/auth/silent-login.ts",
+    find: 'isOn && prompt === "none"',
+    replace: 'prompt === "none"',
+    tests: SILENT,
   },
 ];

@@ -14,16 +14,20 @@ import { readForm } from "./form-body.ts";
 import { LOGIN_ATTEMPT_SECONDS, MAX_LOGIN_ATTEMPTS, type LoginAttempt } from "./login-attempt.ts";
 import { confirmationPage, continuePage } from "./login-pages.ts";
 import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
-import { seeOther, type LoginDependencies } from "./login.ts";
+import type { LoginDependencies } from "./login.ts";
+import { seeOther } from "./see-other.ts";
 import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 
-type StartDependencies = Pick<LoginDependencies, "publicOrigin" | "config" | "provider" | "attempts" | "store" | "log">;
+type StartDependencies = Pick<
+  LoginDependencies,
+  "publicOrigin" | "config" | "provider" | "attempts" | "silentLogin" | "store" | "log"
+>;
 
 const MAX_FORM_BYTES = 16_384;
 
 /** Starts a login attempt. @throws GatewayError request_malformed | provider_unavailable */
 export function login(dependencies: StartDependencies) {
-  const { publicOrigin, config, provider, attempts, store, log } = dependencies;
+  const { publicOrigin, config, provider, attempts, silentLogin, store, log } = dependencies;
   const headersOfPages = pageHeaders(publicOrigin, PAGE_STYLE_HASH, "'self'");
   const sendPage = (ctx: Context, html: string): void => {
     setHeaders(ctx.res, headersOfPages);
@@ -70,7 +74,12 @@ export function login(dependencies: StartDependencies) {
       case "confirm":
         return sendPage(ctx, confirmation(parameters, session));
       case "start": {
-        const url = await start(ctx, parameters);
+        const url = await start(ctx, parameters).catch((error: unknown) => {
+          // An outage of the provider does not keep the page from loading.
+          if (silentLogin.isSilent(parameters.prompt) && silentLogin.isHidden(error)) return undefined;
+          throw error;
+        });
+        if (url === undefined) return silentLogin.giveUp(ctx, publicOrigin + parameters.returnPath);
         // Chromium applies `form-action` to the redirects after a form post, and the provider may redirect to any origin.
         return parameters.confirmed === undefined ? seeOther(ctx, url) : sendPage(ctx, continuePage(url));
       }

@@ -16,7 +16,9 @@ import { callbackParameters, parseCallbackQuery } from "./callback-parameters.ts
 import { LOGIN_ATTEMPT_SECONDS, type AttemptSecrets, type LoginAttempt, type LoginAttempts } from "./login-attempt.ts";
 import { meaningOf } from "../provider/provider-errors.ts";
 import type { Provider } from "../provider/provider.ts";
+import { seeOther } from "./see-other.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
+import type { SilentLogin } from "./silent-login.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
@@ -33,6 +35,7 @@ export type LoginDependencies = {
   vault: Vault;
   store: Pick<Store, "markUsed" | "nowMs">;
   log: Log;
+  silentLogin: SilentLogin;
   onLogin?: (outcome: "completed" | "failed" | "unavailable") => void;
 };
 
@@ -41,7 +44,7 @@ export type LoginDependencies = {
  * @throws GatewayError login_failed | step_up_failed | provider_unavailable | store_unavailable
  */
 export function callback(dependencies: LoginDependencies) {
-  const { publicOrigin, config, provider, attempts, store, log } = dependencies;
+  const { publicOrigin, config, provider, attempts, silentLogin, store, log } = dependencies;
   const finish = async (ctx: Context): Promise<void> => {
     const requestId = ctx.state["requestId"] as string;
     const response = provider.readResponse(parseCallbackQuery(ctx.querystring));
@@ -63,6 +66,7 @@ export function callback(dependencies: LoginDependencies) {
     }
     const { attempt } = resumed;
     ctx.state["returnPath"] = attempt.returnPath;
+    if (silentLogin.isSilent(attempt.prompt)) ctx.state["silentReturnPath"] = attempt.returnPath;
     // Before the attempt is marked as used: during an outage the same callback can be repeated (I5).
     const issRequired = await provider.requiresResponseIss();
     // Before the attempt is marked as used: a forged response does not spend it.
@@ -79,10 +83,12 @@ export function callback(dependencies: LoginDependencies) {
       throw loginFailed("iss is missing or names another provider (see OIDC_RESPONSE_ISS)");
     if (query.error !== undefined) {
       log.debug("login callback with an error of the provider", { requestId, reason: query.error });
+      if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);
       return endWithProviderError(ctx, publicOrigin, { error: query.error, attempt });
     }
     const session = await completeLogin(ctx, dependencies, { ...resumed, state, search: query.search });
     dependencies.onLogin?.("completed");
+    silentLogin.reset(ctx);
     log.security("login_completed", {
       requestId,
       session: session.handle,
@@ -96,7 +102,11 @@ export function callback(dependencies: LoginDependencies) {
       await finish(ctx);
     } catch (error) {
       dependencies.onLogin?.(error instanceof GatewayError && error.status === 503 ? "unavailable" : "failed");
-      throw error;
+      const silentReturnPath = ctx.state["silentReturnPath"] as string | undefined;
+      if (silentReturnPath === undefined || !silentLogin.isHidden(error)) throw error;
+      const requestId = ctx.state["requestId"] as string;
+      log.security("login_failed", { requestId, code: error.code, reason: error.reason ?? "" });
+      silentLogin.giveUp(ctx, publicOrigin + silentReturnPath);
     }
   };
 }
@@ -187,12 +197,4 @@ export function responseHead(ctx: Context): void {
   ctx.status = 200;
   ctx.set("Cache-Control", "no-store");
   ctx.body = "";
-}
-
-/** 303: the browser sends a GET whatever the method of this request was (RFC 9700 §4.12). */
-export function seeOther(ctx: Context, location: string): void {
-  // Koa sets status 204 with the empty body, so the status comes after it.
-  ctx.body = null;
-  ctx.status = 303;
-  ctx.set("Location", location);
 }

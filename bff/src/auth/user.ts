@@ -1,20 +1,23 @@
 // GET /bff/user: the logged-in user and the limits of the session. Does not slide the session.
 import type { Context } from "koa";
 import { foundSession } from "../session/koa-session.ts";
+import type { SilentLogin } from "./silent-login.ts";
 import { isoTime } from "../lib/iso-time.ts";
 
 type Dependencies = {
   /** Account page of the provider. */
   accountUrl: string | undefined;
+  silentLogin: Pick<SilentLogin, "offer">;
   /** The clock that all instances share, so that all of them report the same limits. */
   now: () => number;
 };
 
-export function user({ accountUrl, now }: Dependencies) {
+export function user({ accountUrl, silentLogin, now }: Dependencies) {
   return async function user(ctx: Context): Promise<void> {
     const found = foundSession(ctx);
     if (found === undefined) {
-      ctx.body = { user: null, session: null };
+      const offer = await silentLogin.offer(ctx);
+      ctx.body = { user: null, session: null, ...(offer === undefined ? {} : { silentLogin: offer }) };
       return;
     }
     const { session, idleExpiresInMs, expiresInMs } = found;

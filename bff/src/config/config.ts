@@ -32,6 +32,8 @@ export type Config = Readonly<{
   provider: ProviderConfig;
   /** Undefined: the gateway does not end sessions at Keycloak. */
   keycloakAdmin: KeycloakAdminConfig | undefined;
+  /** Whether the app may start silent logins. */
+  silentLogin: boolean;
   postLogoutPath: string;
   /** URL of the provider's account page. */
   accountUrl: string | undefined;
@@ -117,6 +119,7 @@ export function loadConfig(env: Environment = process.env): Config {
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
     provider: providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
     keycloakAdmin: keycloakAdmin(values, fileOf),
+    silentLogin: values.SILENT_LOGIN === "on",
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",
     accountUrl: values.ACCOUNT_URL,
     redisUrl: values.REDIS_URL,

@@ -48,6 +48,12 @@ export const SETTINGS = {
     meaning:
       "URL of the provider's account page, which the app links to. Keycloak: OIDC_ISSUER plus `/account/?referrer=` and OIDC_CLIENT_ID",
   },
+  SILENT_LOGIN: {
+    schema: z.enum(["off", "on"], { error: "must be off or on" }),
+    default: "off",
+    meaning:
+      "`on`: the app may start one login without a page of the provider (`prompt=none`) when a tab opens without a session",
+  },
   POST_LOGOUT_PATH: {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",

@@ -11,6 +11,9 @@ export const LOGOUT_COOKIE = "__Host-Http-logout";
 /** Holds the state of a logout while the browser is at the provider. */
 export const LOGOUT_RETURN_COOKIE = "__Host-Http-logout-return";
 
+/** Whether the app may start a silent login; see auth/silent-login.ts. */
+export const SILENT_LOGIN_COOKIE = "__Host-Http-silent-login";
+
 /** Prefix of all of them. */
 export const COOKIE_PREFIX = "__Host-Http-";
 
@@ -65,7 +68,12 @@ export function duplicateCookieNames(cookieHeader: string | undefined): string[]
   return [...twice];
 }
 
-const FIXED_NAMES: ReadonlySet<string> = new Set([SESSION_COOKIE, LOGOUT_COOKIE, LOGOUT_RETURN_COOKIE]);
+const FIXED_NAMES: ReadonlySet<string> = new Set([
+  SESSION_COOKIE,
+  LOGOUT_COOKIE,
+  LOGOUT_RETURN_COOKIE,
+  SILENT_LOGIN_COOKIE,
+]);
 
 function isOurs(name: string): boolean {
   return FIXED_NAMES.has(name) || LOGIN_COOKIE.test(name);
@@ -77,6 +85,8 @@ const COMMON = { secure: true, httpOnly: true, path: "/", signed: false, overwri
 export const sessionCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
 /** Lax: sent with the provider's redirect to the callback. */
 export const loginCookieAttributes = { ...COMMON, sameSite: "lax" } as const;
+/** Strict: read by /bff/user only. */
+export const silentLoginCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
 /** Strict: sent only with a navigation that a page of ours starts. */
 export const logoutCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
 /** Lax: sent with the provider's redirect after a logout. */

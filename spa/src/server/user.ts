@@ -28,8 +28,11 @@ export interface Session {
   readonly accountUrl: string | null;
 }
 
+/** `ready`: a silent login may start. `pending`: the gateway wants to be asked once more. */
+export type SilentLoginOffer = "ready" | "pending";
+
 export type Auth =
-  | { readonly kind: "anonymous" }
+  | { readonly kind: "anonymous"; readonly silentLogin?: SilentLoginOffer }
   | { readonly kind: "authenticated"; readonly user: User; readonly session: Session };
 
 export function fetchUser(signal?: AbortSignal): Promise<Outcome<Auth>> {
@@ -47,8 +50,11 @@ export function fetchUser(signal?: AbortSignal): Promise<Outcome<Auth>> {
  */
 export function parseUserResponse(body: unknown, skewMs = 0): Auth {
   if (!isRecord(body)) throw new SyntaxError("The user response is not an object");
-  const { user, session } = body;
-  if (user === null) return { kind: "anonymous" };
+  const { user, session, silentLogin } = body;
+  if (user === null) {
+    const isOffered = silentLogin === "ready" || silentLogin === "pending";
+    return isOffered ? { kind: "anonymous", silentLogin } : { kind: "anonymous" };
+  }
   if (!isRecord(user) || typeof user["sub"] !== "string") {
     throw new SyntaxError("The user response has no sub");
   }

@@ -4,8 +4,8 @@ import { type Path, useLocation } from "react-router";
 import { paths } from "../paths.ts";
 import { draftFor, subscribeDraft } from "./form-draft.ts";
 
-/** The gateway rejects a login with a longer `returnTo`. */
-export const maxReturnPathLength = 1_024;
+/** With a longer `returnTo` a login leads to the start page. */
+export const maxReturnPathLength = 2_000;
 
 /**
  * @param fields added to the query, replacing parameters of the same name; left out if the path gets too long. In the
