@@ -19,8 +19,8 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...(["OIDC_CLIENT_SECRET", "OIDC_CLIENT_KEY_FILE", "OIDC_CLIENT_CERT_FILE"] as const),
       ...(["OIDC_CLIENT_ASSERTION_FILE", "OIDC_CLIENT_ALG", "OIDC_SCOPE"] as const),
       ...(["OIDC_RESOURCE", "OIDC_ID_TOKEN_ALG", "OIDC_RESPONSE_ISS", "OIDC_ROLES_CLAIM"] as const),
-      ...(["OIDC_PAR", "OIDC_SIGNED_REQUEST", "OIDC_SIGNED_RESPONSE"] as const),
       "OIDC_LOGOUT_TOKEN_TYP",
+      ...(["OIDC_PROFILE", "OIDC_PAR", "OIDC_SIGNED_REQUEST", "OIDC_SIGNED_RESPONSE"] as const),
       "OIDC_AUDIENCES",
       ...([
         "OIDC_ACCESS_TOKEN_SECONDS",

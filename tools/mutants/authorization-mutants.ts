@@ -7,6 +7,9 @@ const SIGNED = ["test/provider/signed-responses.integration.test.ts"];
 
 const REQUESTS = ["test/provider/signed-requests.integration.test.ts"];
 
+const PROFILE = ["test/config/security-profile.test.ts"];
+const FAPI = ["test/provider/fapi2.integration.test.ts"];
+
 export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a refused push fails every login",
@@ -120,5 +123,47 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     find: 'const signs = config.method === "private_key_jwt" || signedRequest;',
     replace: 'const signs = config.method === "private_key_jwt";',
     tests: REQUESTS,
+  },
+  {
+    breaks: "FAPI: a setting that contradicts the profile is accepted",
+    file: "src/config/security-profile.ts",
+    find: 'typeof value === "string" && !allowed.includes(value)',
+    replace: 'typeof value === "string" && value === ""',
+    tests: PROFILE,
+  },
+  {
+    breaks: "FAPI: the profile does not set what it demands",
+    file: "src/config/security-profile.ts",
+    find: "if (isOptional !== true) applied[name] = allowed[0];",
+    replace: "",
+    tests: PROFILE,
+  },
+  {
+    breaks: "FAPI: the issuer may be http",
+    file: "src/config/security-profile.ts",
+    find: 'if (url === undefined || !url.startsWith("http:") || isLoopbackUrl(url)) return [];',
+    replace: "if (url !== null) return [];",
+    tests: PROFILE,
+  },
+  {
+    breaks: "FAPI: a key for another algorithm is accepted",
+    file: "src/config/security-profile.ts",
+    find: "if (fitting.some((each) => FAPI_CLIENT_ALGS.some((allowed) => allowed === each))) return [];",
+    replace: "if (fitting.length > 0) return [];",
+    tests: PROFILE,
+  },
+  {
+    breaks: "FAPI: an RSA key signs with RS256",
+    file: "src/config/provider-settings.ts",
+    find: "values.OIDC_PROFILE === undefined ? undefined : FAPI_CLIENT_ALGS",
+    replace: "undefined",
+    tests: FAPI,
+  },
+  {
+    breaks: "FAPI: the provider's metadata is not checked",
+    file: "src/provider/security-profile.ts",
+    find: "if (missing.length === 0) return;",
+    replace: "if (missing.length < 9) return;",
+    tests: FAPI,
   },
 ];

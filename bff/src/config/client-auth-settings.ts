@@ -9,6 +9,7 @@ import {
   parseCertificates,
   parseClientKeys,
   validityFault,
+  type ClientAlg,
   type ClientKey,
   type Parsed,
 } from "./client-keys.ts";
@@ -63,13 +64,19 @@ export type ClientAuthConfig = Readonly<{
   certFile: string | undefined;
   assertionFile: string | undefined;
   alg: (typeof CLIENT_ALGS)[number] | undefined;
+  /** Algorithms that OIDC_PROFILE allows. */
+  allowedAlgs: readonly ClientAlg[];
 }>;
 
 type SettingValues = {
   [N in keyof typeof CLIENT_AUTH_SETTINGS]?: z.output<(typeof CLIENT_AUTH_SETTINGS)[N]["schema"]>;
 };
 
-export function clientAuthConfig(values: SettingValues, secretFile: string | undefined): ClientAuthConfig {
+export function clientAuthConfig(
+  values: SettingValues,
+  secretFile: string | undefined,
+  allowedAlgs: readonly ClientAlg[] = CLIENT_ALGS,
+): ClientAuthConfig {
   return {
     method: values.OIDC_CLIENT_AUTH,
     secretFile,
@@ -77,6 +84,7 @@ export function clientAuthConfig(values: SettingValues, secretFile: string | und
     certFile: values.OIDC_CLIENT_CERT_FILE,
     assertionFile: values.OIDC_CLIENT_ASSERTION_FILE,
     alg: values.OIDC_CLIENT_ALG,
+    allowedAlgs,
   };
 }
 

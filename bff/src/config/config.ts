@@ -12,6 +12,7 @@ import {
   type ProviderConfig,
 } from "./provider-settings.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
+import { applySecurityProfile } from "./security-profile.ts";
 import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
@@ -89,7 +90,8 @@ export class ConfigError extends Error {
 /** @throws ConfigError with all errors; contains no secret values. */
 export function loadConfig(env: Environment = process.env): Config {
   const faults: string[] = [];
-  const values = readSettings(env, faults);
+  const profiled = applySecurityProfile(readSettings(env, faults), (name) => isSet(env, name as SettingName));
+  const { values } = profiled;
   const upstreams = readUpstreams(values, faults);
   const redisAccess = readRedisAccess(values, faults);
   const unknown = findUnknownSettings(env);
@@ -97,6 +99,7 @@ export function loadConfig(env: Environment = process.env): Config {
     ...unknown.faults,
     ...environmentFaults(env),
     ...crossFaults(values, env),
+    ...profiled.faults,
     ...providerFaults(values, (name) => isSet(env, name)),
   );
   const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS } = values;

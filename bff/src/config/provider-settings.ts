@@ -10,6 +10,7 @@ import {
 } from "./client-auth-settings.ts";
 import { parseCertificates } from "./client-keys.ts";
 import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
+import { FAPI_CLIENT_ALGS, SECURITY_PROFILES, type SecurityProfile } from "./security-profile.ts";
 import { readTextFile } from "./setting-text.ts";
 
 export const PROVIDER_SETTINGS = {
@@ -50,6 +51,11 @@ export const PROVIDER_SETTINGS = {
     default: "auto",
     meaning:
       "Whether authorization responses must contain `iss` (RFC 9207); `auto`: if the discovery document says that the provider sends it. A present `iss` is always compared",
+  },
+  OIDC_PROFILE: {
+    schema: z.enum(SECURITY_PROFILES, { error: `must be ${SECURITY_PROFILES.join(" or ")}` }),
+    meaning:
+      "Security profile: `fapi2` (FAPI 2.0 Security Profile) or `fapi2-message-signing`. Sets what it demands, refuses settings that contradict it, and demands the same of the provider",
   },
   OIDC_PAR: {
     schema: z.enum(["auto", "required", "off"], { error: "must be auto, required or off" }),
@@ -143,6 +149,7 @@ export type ProviderConfig = Readonly<{
   scope: string;
   resource: string | undefined;
   idTokenAlg: string;
+  profile: SecurityProfile | undefined;
   /** Pushed authorization requests (RFC 9126). */
   par: "auto" | "required" | "off";
   /** Claims with roles. */
@@ -183,12 +190,17 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
   return {
     ...required,
     clientSecret: values.OIDC_CLIENT_SECRET,
-    clientAuth: clientAuthConfig(values, fileOf("OIDC_CLIENT_SECRET")),
+    clientAuth: clientAuthConfig(
+      values,
+      fileOf("OIDC_CLIENT_SECRET"),
+      values.OIDC_PROFILE === undefined ? undefined : FAPI_CLIENT_ALGS,
+    ),
     caFile: values.OIDC_CA_FILE,
     internalUrl: values.OIDC_INTERNAL_URL,
     scope: values.OIDC_SCOPE ?? "",
     resource: values.OIDC_RESOURCE,
     idTokenAlg: values.OIDC_ID_TOKEN_ALG ?? "",
+    profile: values.OIDC_PROFILE,
     par: values.OIDC_PAR ?? "auto",
     rolePaths: values.OIDC_ROLES_CLAIM ?? [],
     audiences: values.OIDC_AUDIENCES ?? [],

@@ -9,6 +9,7 @@ import { requireSupportedPrompt } from "./prompt-values.ts";
 import { signedResponseMode } from "./authorization-response.ts";
 import { createPushedRequests } from "./pushed-request.ts";
 import { createRequestObjects } from "./request-object.ts";
+import { requireProfile, type ProfileConfig } from "./security-profile.ts";
 
 export type AuthorizationRequest = {
   state: string;
@@ -33,7 +34,8 @@ export type AuthorizationRequests = {
 const REGISTRATION_COOL_DOWN_MS = 5_000;
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "scope" | "loginParameters" | "par" | "signedRequest" | "signedResponse">;
+  config: ProfileConfig &
+    Pick<ProviderConfig, "scope" | "loginParameters" | "par" | "signedRequest" | "signedResponse">;
   connect: ProviderConnection;
   dpop: Pick<Dpop, "keyOfLogin" | "authorizationParameters" | "require">;
   redirectUri: string;
@@ -60,6 +62,7 @@ export function createAuthorizationRequests({
     extra,
   }) => {
     const { configuration } = await connect();
+    requireProfile(configuration.serverMetadata(), config);
     requireSupportedPrompt(configuration.serverMetadata(), extra["prompt"]);
     dpop.require(configuration);
     const parameters = {

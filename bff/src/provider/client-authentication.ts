@@ -70,12 +70,12 @@ export function createClientAuthentication({
     if (first === undefined) throw unavailable("OIDC_CLIENT_KEY_FILE holds no key");
     const fault = config.alg && algFault(all, config.alg);
     if (fault !== undefined) throw unavailable(fault);
-    const alg = algorithmOf(first, config.alg, listed);
+    const alg = algorithmOf(first, config, listed);
     return { key: await cryptoKey(first, alg), kid: await kidOf(first), alg };
   };
   const algorithmsOf = (key: ClientKey, { assertion: assertions, request }: AlgLists): ClientAlg[] => [
-    ...(config.method === "private_key_jwt" ? [algorithmOf(key, config.alg, assertions)] : []),
-    ...(signedRequest ? [algorithmOf(key, config.alg, request)] : []),
+    ...(config.method === "private_key_jwt" ? [algorithmOf(key, config, assertions)] : []),
+    ...(signedRequest ? [algorithmOf(key, config, request)] : []),
   ];
   const secretOf = (): string => requireValue(secret, "OIDC_CLIENT_SECRET");
   const authenticate: Readonly<Record<ClientAuthMethod, AwaitedClientAuth>> = {
@@ -189,14 +189,24 @@ function shorten(payload: Record<string, unknown>): void {
   delete payload["nbf"];
 }
 
-/** PS256 where the provider lists it (FAPI 2.0 §5.4.1), RS256 otherwise (OIDC Core 1.0 §15.1). */
-function algorithmOf(key: ClientKey, configured: ClientAlg | undefined, listed: readonly string[] = []): ClientAlg {
-  const fitting = algsOf(key.privateKey);
-  const wanted = configured ?? key.alg;
+type AlgRules = Pick<ClientAuthConfig, "alg" | "allowedAlgs">;
+
+/**
+ * PS256 where the provider lists it (FAPI 2.0 §5.4.1), RS256 otherwise (OIDC Core 1.0 §15.1).
+ * @throws GatewayError provider_unavailable if OIDC_PROFILE allows no algorithm of the key
+ */
+function algorithmOf(key: ClientKey, { alg, allowedAlgs }: AlgRules, listed: readonly string[] = []): ClientAlg {
+  const fitting = algsOf(key.privateKey).filter((each) => allowedAlgs.includes(each));
+  const wanted = alg ?? key.alg;
   if (wanted !== undefined && fitting.includes(wanted)) return wanted;
-  const preferred = key.privateKey.asymmetricKeyType === "rsa" ? (["PS256", "RS256"] as const) : fitting;
-  const usual = preferred.at(-1) ?? "RS256";
-  const found = preferred.find((alg) => listed.includes(alg)) ?? fitting.find((alg) => listed.includes(alg));
+  const isRsa = key.privateKey.asymmetricKeyType === "rsa";
+  const preferred = isRsa ? (["PS256", "RS256"] as const).filter((each) => fitting.includes(each)) : fitting;
+  const usual = preferred.at(-1);
+  if (usual === undefined)
+    throw unavailable(
+      `OIDC_CLIENT_KEY_FILE holds a key that cannot sign with ${allowedAlgs.join(", ")}, which OIDC_PROFILE allows. Use another key`,
+    );
+  const found = preferred.find((each) => listed.includes(each)) ?? fitting.find((each) => listed.includes(each));
   return found ?? (usual === "Ed25519" ? "EdDSA" : usual);
 }
 
