@@ -126,7 +126,7 @@ it("I2: serves from all workers, merges their metrics, and rejects a logged-out 
   expect(lines.filter((line) => (JSON.parse(line) as { msg: string }).msg === "request")).toHaveLength(51);
 }, 120_000);
 
-it("restarts a crashed worker and logs it while the others serve", async () => {
+it("the supervisor restarts a crashed worker and logs it while the others serve", async () => {
   const gateway = await start({ UPSTREAMS: await startUpstream() });
   await gateway.allReady();
   const session = await cookie();
@@ -182,7 +182,7 @@ it("I7: refuses to start with several workers and no Redis", async () => {
   expect(gateway.output()).toContain("WORKERS above 1 needs REDIS_URL");
 });
 
-it("exits immediately with the reason if no worker can listen", async () => {
+it("the supervisor exits immediately with the reason if no worker can listen", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   stops.push(() => taken.close());

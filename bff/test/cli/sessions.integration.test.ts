@@ -31,7 +31,7 @@ const settings = (): Record<string, string> => ({
 const admin = (args: readonly string[], env: Record<string, string> = {}) => runAdmin(args, { ...settings(), ...env });
 
 describe("npm run sessions", { timeout: 60_000 }, () => {
-  it("lists one user's sessions without secrets, and ends them on every instance", async () => {
+  it("npm run sessions lists one user's sessions without secrets, and ends them on every instance", async () => {
     const [here, there] = system.gateways;
     const [first, second, other] = [
       system.browser("alice", here),
@@ -159,7 +159,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     return store;
   };
 
-  it("is printed, and if it has no session, the applications with sessions are listed", async () => {
+  it("the application of a command is printed, and if it has no session, the applications with sessions are listed", async () => {
     const [shop, shop2] = [await openStore("shop"), await openStore("shop-2")];
     for (const store of [shop, shop2, shop2]) await storeSession(store);
     const derived = { APP_ID: "", PUBLIC_ORIGIN: "http://localhost:4711" };
@@ -186,7 +186,7 @@ describe("the application of a command", { timeout: 120_000 }, () => {
     await Promise.all([shop.close(), shop2.close()]);
   });
 
-  it("is reported as unverifiable if the Redis user lacks scan", async () => {
+  it("the application of a command is reported as unverifiable if the Redis user lacks scan", async () => {
     const store = await openStore("shop");
     await store.client.call("ACL", "SETUSER", "no-scan", "on", ">pass", "~*", "&*", "+@all", "-scan");
     const REDIS_URL = system.redis.url.replace("redis://", "redis://no-scan:pass@");

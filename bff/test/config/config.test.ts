@@ -23,7 +23,7 @@ function faultsOf(change: Record<string, string | undefined>): string {
 }
 
 describe("the configuration", () => {
-  it("needs four settings only, and is frozen", () => {
+  it("the configuration needs four settings only, and is frozen", () => {
     const config = loadConfig(good);
     expect(config).toMatchObject({
       publicOrigin: "http://localhost:3000",
@@ -36,7 +36,7 @@ describe("the configuration", () => {
     expect(Object.isFrozen(config.provider)).toBe(true);
   });
 
-  it("reports every missing setting in one message, with the fix", () => {
+  it("the configuration reports every missing setting in one message, with the fix", () => {
     const message = (() => {
       try {
         loadConfig({});
@@ -125,7 +125,7 @@ describe("the configuration", () => {
     expect(faultsOf(change)).toMatch(message);
   });
 
-  it("reports all errors at once and shows no secret", () => {
+  it("the configuration reports all errors at once and shows no secret", () => {
     const message = faultsOf({
       PORT: "x",
       SESSION_MAX_SECONDS: "y",
@@ -136,7 +136,7 @@ describe("the configuration", () => {
     expect(message).not.toMatch(/hunter/);
   });
 
-  it("reads secrets from files, and rejects NAME together with NAME_FILE", () => {
+  it("the configuration reads secrets from files, and rejects NAME together with NAME_FILE", () => {
     const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "secret");
     writeFileSync(file, "a-secret-from-a-file\n");
     const config = loadConfig({ ...good, OIDC_CLIENT_SECRET: undefined, OIDC_CLIENT_SECRET_FILE: file });
@@ -145,7 +145,7 @@ describe("the configuration", () => {
     expect(faultsOf({ OIDC_CLIENT_SECRET: undefined, OIDC_CLIENT_SECRET_FILE: "/nowhere" })).toMatch(/cannot be read/);
   });
 
-  it("reads upstreams from a file, longest prefix first, and names the invalid row", () => {
+  it("the configuration reads upstreams from a file, longest prefix first, and names the invalid row", () => {
     const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "upstreams.json");
     writeFileSync(
       file,

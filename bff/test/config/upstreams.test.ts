@@ -21,7 +21,7 @@ const { cert, key } = authority.issue("orders.test");
 const [certFile, keyFile] = [fileOf("cert.pem", cert), fileOf("key.pem", key)];
 
 describe("an upstream row", () => {
-  it("needs a prefix and a base URL; all other keys have defaults", () => {
+  it("an upstream row needs a prefix and a base URL; all other keys have defaults", () => {
     const { upstreams, faults } = parse(row);
     expect(faults).toEqual([]);
     expect(upstreams[0]).toMatchObject({
@@ -45,7 +45,7 @@ describe("an upstream row", () => {
     });
   });
 
-  it("accepts all keys together", () => {
+  it("an upstream row accepts all keys together", () => {
     const { upstreams, faults } = parse({
       prefix: "/api/orders",
       baseUrl: ["https://10.0.0.1:8443/v1", "https://10.0.0.2:8443/v1/"],
@@ -146,7 +146,7 @@ describe("an invalid upstreams file", () => {
     expect(faultOf(change)).toMatch(message);
   });
 
-  it("is rejected for a file without certificate or key, or with the key of another certificate", () => {
+  it("an upstreams row is rejected for a file without certificate or key, or with the key of another certificate", () => {
     const text = fileOf("text.pem", "hello");
     expect(faultOf({ caFile: text })).toMatch(/caFile holds no certificate in PEM form/);
     expect(faultOf({ caFile: keyFile })).toMatch(/caFile holds no certificate/);
@@ -155,7 +155,7 @@ describe("an invalid upstreams file", () => {
     expect(faultOf({ certFile, keyFile: foreign })).toMatch(/keyFile is not the private key of the certificate/);
   });
 
-  it("reports the errors of all rows at once, each with its row", () => {
+  it("an invalid upstreams file reports the errors of all rows at once, each with its row", () => {
     const { faults } = parse(
       { ...row, tokn: "user" },
       { prefix: "/api/x", baseUrl: "ftp://a.test", headers: { host: "a" } },
@@ -175,7 +175,7 @@ describe("an invalid upstreams file", () => {
       expect(text).toMatch(expected);
   });
 
-  it("is reported without values, which may be secrets", () => {
+  it("an invalid upstreams file is reported without values, which may be secrets", () => {
     const broken = fileOf("broken.json", '[{"prefix":"/api","headers":{"x-api-key":"canary-secret"}');
     expect(parseUpstreams(undefined, broken).faults.join()).toMatch(/must hold JSON/);
     expect(parseUpstreams(undefined, broken).faults.join()).not.toMatch(/canary/);

@@ -50,7 +50,7 @@ const rows = [...page.matchAll(/^\| ((?:debug|info|warn|error)(?:, \w+)?) \| `([
 );
 
 describe("the log event reference", () => {
-  it("lists every message in the source, with its level", () => {
+  it("the log event reference lists every message in the source, with its level", () => {
     const calls = logged.flatMap(({ levels, messages }) => messages.map((message) => `${levels} | ${message}`));
     expect(calls.length).toBeGreaterThan(25);
     const documented = new Set(rows.map(({ levels, message }) => `${levels} | ${message}`));
@@ -58,14 +58,14 @@ describe("the log event reference", () => {
     expect(calls.filter((call) => !documented.has(call) && !call.endsWith("| security event"))).toEqual([]);
   });
 
-  it("lists no message that the source does not contain", () => {
+  it("the log event reference lists no message that the source does not contain", () => {
     const text = sources.join("\n");
     expect(rows.filter(({ message }) => !text.includes(message.replace(/…$/, ""))).map((row) => row.message)).toEqual(
       [],
     );
   });
 
-  it("lists every security event", () => {
+  it("the log event reference lists every security event", () => {
     const union = sources.map((source) => /export type SecurityEvent =([^;]+);/.exec(source)?.[1]).find(Boolean) ?? "";
     const events = [...union.matchAll(/"(\w+)"/g)].map(([, event = ""]) => event);
     const section = page.slice(page.indexOf("## Security events"), page.indexOf("## Messages"));
@@ -74,7 +74,7 @@ describe("the log event reference", () => {
     );
   });
 
-  it("lists every field that a line may have", () => {
+  it("the log event reference lists every field that a line may have", () => {
     const type =
       sources.map((source) => /export type LogFields = \{([\s\S]+?)\n\};/.exec(source)?.[1]).find(Boolean) ?? "";
     const fields = [...type.matchAll(/^ {2}(\w+)\?:/gm)].map(([, field = ""]) => field);

@@ -7,7 +7,7 @@ const sealerOf = (application: string, purpose = "token set") =>
   createSealerFactory(testKeys, applicationId(application))(purpose);
 
 describe("a sealed value", () => {
-  it("opens in every instance of its application", () => {
+  it("a sealed value opens in every instance of its application", () => {
     expect(sealerOf("shop").open(sealerOf("shop").seal("secret", "context"), "context")).toBe("secret");
   });
 

@@ -10,7 +10,7 @@ const collectGarbage = runInNewContext("gc") as (options: { type: "minor" | "maj
 type Member = { name: string };
 const namesOf = (list: LinkedList<Member>) => [...list.nodes()].map(({ member }) => member.name);
 
-it("iterates in insertion order after removals at either end and in the middle", () => {
+it("the linked list iterates in insertion order after removals at either end and in the middle", () => {
   const list = new LinkedList<Member>();
   const nodes = ["a", "b", "c", "d"].map((name) => list.add({ name }));
   const [a, b, , d] = nodes as [ListNode<Member>, ListNode<Member>, ListNode<Member>, ListNode<Member>];
@@ -23,7 +23,7 @@ it("iterates in insertion order after removals at either end and in the middle",
   expect([namesOf(list), list.size, list.first?.name]).toEqual([["c", "e"], 2, "c"]);
 });
 
-it("allows removal of the current node during iteration", () => {
+it("the linked list allows removal of the current node during iteration", () => {
   const list = new LinkedList<Member>();
   for (const name of ["a", "b", "c"]) list.add({ name });
   for (const node of list.nodes()) list.remove(node);

@@ -47,17 +47,17 @@ describe("kindOfCode", () => {
     ["", undefined],
   ];
 
-  it.each(rows)("classifies %s as %s", (code, kind) => {
+  it.each(rows)("kindOfCode classifies %s as %s", (code, kind) => {
     expect(kindOfCode(code)).toBe(kind);
   });
 
-  it("has a kind for every error code of the system", () => {
+  it("kindOfCode has a kind for every error code of the system", () => {
     for (const code of Object.keys(constants.errno)) expect(kindOfCode(code), code).toBeDefined();
   });
 });
 
 describe("causesOf", () => {
-  it("yields causes, errors of an AggregateError and errors of ioredis", () => {
+  it("causesOf yields causes, errors of an AggregateError and errors of ioredis", () => {
     const [inner, first, second, node, previous] = ["inner", "first", "second", "node", "previous"].map((name) =>
       failure(name),
     );
@@ -68,7 +68,7 @@ describe("causesOf", () => {
     for (const each of [error, inner, first, second, node, previous]) expect(found).toContain(each);
   });
 
-  it("ends for a cyclic cause", () => {
+  it("causesOf ends for a cyclic cause", () => {
     const error = new Error("a");
     error.cause = error;
     expect([...causesOf(error)].length).toBeLessThan(10);
@@ -88,7 +88,7 @@ describe("neverSentCode", () => {
     "an aborted request": failure("UND_ERR_ABORTED"),
     "no error": undefined,
   };
-  it.each(Object.entries(sent))("returns undefined for %s", (_name, error) => {
+  it.each(Object.entries(sent))("neverSentCode returns undefined for %s", (_name, error) => {
     expect(neverSentCode(error)).toBeUndefined();
     expect(neverSentCode(new TypeError("fetch failed", { cause: error }))).toBeUndefined();
   });
@@ -102,12 +102,15 @@ describe("neverSentCode", () => {
     CERT_NOT_YET_VALID: failure("CERT_NOT_YET_VALID"),
     EHOSTUNREACH: new AggregateError([failure("EHOSTUNREACH", connecting), failure("ECONNREFUSED", connecting)]),
   };
-  it.each(Object.entries(notSent))("returns the code of a request that was not sent: %s", (code, error) => {
-    expect(neverSentCode(error)).toBe(code);
-    expect(neverSentCode(new TypeError("fetch failed", { cause: error }))).toBe(code);
-  });
+  it.each(Object.entries(notSent))(
+    "neverSentCode returns the code of a request that was not sent: %s",
+    (code, error) => {
+      expect(neverSentCode(error)).toBe(code);
+      expect(neverSentCode(new TypeError("fetch failed", { cause: error }))).toBe(code);
+    },
+  );
 
-  it("returns ECONNREFUSED for a closed port, of one address and of both addresses of localhost", async () => {
+  it("neverSentCode returns ECONNREFUSED for a closed port, of one address and of both addresses of localhost", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;

@@ -9,7 +9,7 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
   // Node joins several Cookie headers in this way.
   const joined = [header({ name: SESSION_COOKIE, planted, own })].flat().join("; ");
 
-  it("yields the browser's own session id or none", () => {
+  it("the parser of the session cookie yields the browser's own session id or none", () => {
     expect(sessionIdFrom(joined)).toBe(outcome === "own" ? own : undefined);
     expect(duplicateCookieNames(joined)).toEqual(outcome === "duplicate" ? [SESSION_COOKIE] : []);
   });

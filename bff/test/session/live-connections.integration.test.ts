@@ -58,7 +58,7 @@ async function cutSubscribers(url: string, key: string): Promise<void> {
 }
 
 describe("live connection", () => {
-  it("is notified once on every instance when its session ends; connections of other sessions are not", async () => {
+  it("a live connection is notified once on every instance when its session ends; connections of other sessions are not", async () => {
     const [here, there] = [await instance(), await instance()];
     const [key, other] = [newKey(), newKey()];
     await here.store.create(record(key));
@@ -72,7 +72,7 @@ describe("live connection", () => {
     expect([here.live.count(), there.live.count()]).toEqual([0, 1]);
   });
 
-  it("is notified if its session ended between authorization and registration", async () => {
+  it("a live connection is notified if its session ended between authorization and registration", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
@@ -81,7 +81,7 @@ describe("live connection", () => {
     await expect.poll(() => reasons).toEqual(["provider_logout"]);
   });
 
-  it("is notified when its session expires, not while another request slides it", async () => {
+  it("a live connection is notified when its session expires, not while another request slides it", async () => {
     const { store, live } = await instance();
     const key = newKey();
     const idleMs = 2_000;
@@ -95,7 +95,7 @@ describe("live connection", () => {
     await expect.poll(() => reasons, { timeout: 5_000 }).toEqual(["expired"]);
   });
 
-  it("is notified when its session reaches the absolute limit although it is used", async () => {
+  it("a live connection is notified when its session reaches the absolute limit although it is used", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create({ ...record(key), maxMs: 300 });
@@ -108,7 +108,7 @@ describe("live connection", () => {
       .toEqual(["expired"]);
   });
 
-  it("is not notified after it was removed", async () => {
+  it("a live connection is not notified after it was removed", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
@@ -120,7 +120,7 @@ describe("live connection", () => {
     expect(gone.reasons).toEqual([]);
   });
 
-  it("is notified although the callback of another connection throws", async () => {
+  it("a live connection is notified although the callback of another connection throws", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
@@ -132,7 +132,7 @@ describe("live connection", () => {
     await expect.poll(() => reasons).toEqual(["logout"]);
   });
 
-  it("receives its limits after it was added", async () => {
+  it("a live connection receives its limits after it was added", async () => {
     const { store, live } = await instance();
     const key = newKey();
     await store.create(record(key));
@@ -147,7 +147,7 @@ describe("live connection", () => {
     expect(received[0]!.expiresInMs).toBeGreaterThan(100_000);
   });
 
-  it("is notified with the memory store", async () => {
+  it("a live connection is notified with the memory store", async () => {
     const store = createMemoryStore();
     const live = createLiveConnections({ store, log: silentLog });
     const [key, idle] = [newKey(), newKey()];

@@ -51,7 +51,7 @@ describe("Redis outage", () => {
 });
 
 describe("an instance without the master key of another", () => {
-  it("responds 503 to the other's sessions, ends none and clears no cookie", async () => {
+  it("an instance without the master key of another responds 503 to the other's sessions, ends none and clears no cookie", async () => {
     const browser = system.browser();
     await browser.login();
     const { publicOrigin, provider } = system.gateway.config;

@@ -46,7 +46,7 @@ async function startOver(): Promise<void> {
 }
 
 describe("GET /bff/sessions", () => {
-  it("lists the user's sessions, newest first, and marks the current one", async () => {
+  it("GET /bff/sessions lists the user's sessions, newest first, and marks the current one", async () => {
     await startOver();
     const [first, second] = await loggedIn("alice", 2);
     await loggedIn("admin");
@@ -67,7 +67,7 @@ describe("GET /bff/sessions", () => {
     }
   });
 
-  it("contains the device name and no other part of the User-Agent", async () => {
+  it("GET /bff/sessions contains the device name and no other part of the User-Agent", async () => {
     const browser = system.browser();
     const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
     const callback = await browser.loginAtProvider();
@@ -92,7 +92,7 @@ describe("GET /bff/sessions", () => {
     );
   });
 
-  it("does not slide the session", async () => {
+  it("GET /bff/sessions does not slide the session", async () => {
     const [browser] = await loggedIn();
     const before = await system.gateway.store.readWithTimes(sessionKeyOf(cookieOf(browser!)));
     await sessionsOf(browser!);
@@ -122,7 +122,7 @@ describe("GET /bff/sessions", () => {
 });
 
 describe("DELETE /bff/sessions/{id}", () => {
-  it("ends the session at once on every instance and no other session", async () => {
+  it("DELETE /bff/sessions/{id} ends the session at once on every instance and no other session", async () => {
     await startOver();
     const [mine, lost] = await loggedIn("alice", 2);
     expect((await lost!.fetch("/api/x")).status).toBe(200);
@@ -139,7 +139,7 @@ describe("DELETE /bff/sessions/{id}", () => {
     expect(system.gateway.events("session_revoked").at(-1)).toMatchObject({ session: handle });
   });
 
-  it("is idempotent on every instance, for the same user only", async () => {
+  it("DELETE /bff/sessions/{id} is idempotent on every instance, for the same user only", async () => {
     const [mine, lost] = await loggedIn("alice", 2);
     const [admin] = await loggedIn("admin");
     const handle = await handleOf(lost!);
@@ -202,7 +202,7 @@ describe("DELETE /bff/sessions/{id}", () => {
 });
 
 describe("DELETE /bff/sessions", () => {
-  it("ends all sessions of the user, the current one by a logout, and no session of another user", async () => {
+  it("DELETE /bff/sessions ends all sessions of the user, the current one by a logout, and no session of another user", async () => {
     await startOver();
     const browsers = await loggedIn("alice", 3);
     const [admin] = await loggedIn("admin");
@@ -229,7 +229,7 @@ describe("DELETE /bff/sessions", () => {
     expect(await userOf(browser!)).toBeDefined();
   });
 
-  it("is 503 without effect while Redis is down, and succeeds afterwards", async () => {
+  it("DELETE /bff/sessions is 503 without effect while Redis is down, and succeeds afterwards", async () => {
     const [browser] = await loggedIn();
     await system.redis.kill();
     const response = await remove(browser!, "/bff/sessions");

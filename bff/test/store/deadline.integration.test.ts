@@ -25,13 +25,13 @@ const holdUpTheProcess = (ms: number): void => {
   while (performance.now() < endMs);
 };
 
-it("accepts a reply that arrived during a pause of the process", async () => {
+it("a store deadline accepts a reply that arrived during a pause of the process", async () => {
   const reads = [store.read("a"), store.read("b")];
   holdUpTheProcess(3 * timeoutMs);
   expect(await Promise.all(reads)).toEqual([undefined, undefined]);
 });
 
-it("rejects commands to a silent Redis in time, also right after a pause", async () => {
+it("a store deadline rejects commands to a silent Redis in time, also right after a pause", async () => {
   redis.pause();
   const startedMs = performance.now();
   const read = expect(store.read("a")).rejects.toMatchObject({ code: "store_unavailable" });
@@ -42,7 +42,7 @@ it("rejects commands to a silent Redis in time, also right after a pause", async
   redis.resume();
 });
 
-it("counts each deadline from the start of its own command", async () => {
+it("a store deadline counts each deadline from the start of its own command", async () => {
   const inTime = createDeadline(timeoutMs);
   const never = inTime(new Promise(() => undefined)).catch(() => "too late");
   await sleep(timeoutMs * 0.75);
@@ -50,7 +50,7 @@ it("counts each deadline from the start of its own command", async () => {
   expect(await Promise.all([never, later])).toEqual(["too late", "in time"]);
 });
 
-it("passes on the rejection of the work and leaves no unhandled rejection", async () => {
+it("a store deadline passes on the rejection of the work and leaves no unhandled rejection", async () => {
   const inTime = createDeadline(timeoutMs);
   await expect(inTime(Promise.reject(new Error("its own")))).rejects.toThrow("its own");
   const late = sleep(timeoutMs * 2).then(() => Promise.reject(new Error("late")));

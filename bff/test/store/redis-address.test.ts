@@ -93,11 +93,11 @@ const refused: Record<string, RegExp> = {
 };
 
 describe("REDIS_URL", () => {
-  it.each(Object.entries(accepted))("is parsed: %s", (url, expected) => {
+  it.each(Object.entries(accepted))("REDIS_URL is parsed: %s", (url, expected) => {
     expect(parseRedisUrl(url)).toEqual({ kind: "ok", address: { ...single, ...expected } });
   });
 
-  it.each(Object.entries(refused))("is rejected with the rule and without the value: %s", (url, rule) => {
+  it.each(Object.entries(refused))("REDIS_URL is rejected with the rule and without the value: %s", (url, rule) => {
     const parsed = parseRedisUrl(url);
     expect(parsed).toEqual({ kind: "refused", rule: expect.stringMatching(rule) });
     expect(JSON.stringify(parsed)).not.toMatch(/secret|100%@/);

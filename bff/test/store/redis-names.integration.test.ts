@@ -37,7 +37,7 @@ describe("an application id", () => {
     expect(deriveApplicationId({ ...registration, ...change })).not.toBe(deriveApplicationId(registration));
   });
 
-  it("is derived equally on every instance", () => {
+  it("an application id is derived equally on every instance", () => {
     expect(deriveApplicationId({ ...registration })).toBe(deriveApplicationId(registration));
     expect(deriveApplicationId(registration)).toMatch(/^[0-9a-f]{16}$/);
   });
@@ -92,7 +92,7 @@ describe("every Redis command", { timeout: 120_000 }, () => {
   });
   afterAll(() => system.stop());
 
-  it("uses names of the application only, in a scenario that covers all commands", async () => {
+  it("every Redis command uses names of the application only, in a scenario that covers all commands", async () => {
     const { gateway, provider, redis } = system;
     const prefix = `cloakroom:${gateway.config.application.id}:`;
     const observer = new Redis(redis.url);

@@ -171,7 +171,7 @@ const rows: Record<string, Row> = {
 
 describe.concurrent("an unusable Redis", () => {
   it.for(Object.entries(rows))(
-    "is reported with its cause: %s",
+    "an unusable Redis is reported with its cause: %s",
     async ([, { url, access, code }], { expect, onTestFinished }) => {
       const errors: unknown[] = [];
       const store = createRedisStore({
@@ -199,7 +199,7 @@ describe.concurrent("an unusable Redis", () => {
     },
   );
 
-  it("uses no other database than the configured one", async ({ expect, onTestFinished }) => {
+  it("the Redis store uses no other database than the configured one", async ({ expect, onTestFinished }) => {
     const codes: string[] = [];
     const store = createRedisStore({
       application: applicationId("test"),
@@ -213,7 +213,10 @@ describe.concurrent("an unusable Redis", () => {
     await expect.poll(refused, { timeout: 10_000 }).toBeGreaterThan(2);
   });
 
-  it("names redis+cluster:// for a server that belongs to a Cluster", async ({ expect, onTestFinished }) => {
+  it("the store check names redis+cluster:// for a server that belongs to a Cluster", async ({
+    expect,
+    onTestFinished,
+  }) => {
     const store = createRedisStore({
       application: applicationId("test"),
       url: servers.cluster.url().replace("+cluster", ""),

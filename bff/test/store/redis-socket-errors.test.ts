@@ -61,12 +61,15 @@ describe("a socket of ioredis to a server whose certificate is rejected", () => 
     return () => client.disconnect();
   };
 
-  it.each(Object.entries(openers))("keeps an error listener until it is closed: %s", async (_name, open) => {
-    const close = open(`127.0.0.1:${tlsPort}`);
-    await expect.poll(() => failed().length).toBeGreaterThan(0);
-    close();
-    for (const { listenersAtClose } of failed()) expect(listenersAtClose).toBe(1);
-  });
+  it.each(Object.entries(openers))(
+    "a socket of ioredis whose server certificate is rejected keeps an error listener until it is closed: %s",
+    async (_name, open) => {
+      const close = open(`127.0.0.1:${tlsPort}`);
+      await expect.poll(() => failed().length).toBeGreaterThan(0);
+      close();
+      for (const { listenersAtClose } of failed()) expect(listenersAtClose).toBe(1);
+    },
+  );
 });
 
 it("a fatal alert after a rejected certificate does not become an uncaught exception", async () => {

@@ -93,7 +93,7 @@ const withoutNews = (store: Store): Store => ({
 });
 
 describe("a cached session", () => {
-  it("is read without a Redis command", async () => {
+  it("a cached session is read without a Redis command", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);
@@ -102,7 +102,7 @@ describe("a cached session", () => {
     expect(await instance.read(key)).toBe(first);
   });
 
-  it("is rejected by every instance within the bound after another instance ends it", async () => {
+  it("a cached session is rejected by every instance within the bound after another instance ends it", async () => {
     const instances = [await openInstance(), await openInstance()];
     for (let round = 0; round < 20; round++) {
       const key = await newSession();
@@ -122,7 +122,7 @@ describe("a cached session", () => {
     }
   });
 
-  it("shows the tokens that another instance has renewed", async () => {
+  it("a cached session shows the tokens that another instance has renewed", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);
@@ -132,7 +132,7 @@ describe("a cached session", () => {
     expect(await instance.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
-  it("is removed by its own instance when it ends, before the invalidation arrives, also for reads in flight", async () => {
+  it("a cached session is removed by its own instance when it ends, before the invalidation arrives, also for reads in flight", async () => {
     const instance = await openInstance(withoutNews);
     for (let round = 0; round < 20; round++) {
       const key = await newSession();
@@ -147,7 +147,7 @@ describe("a cached session", () => {
     }
   });
 
-  it("shows the tokens renewed by its own instance before the invalidation arrives", async () => {
+  it("a cached session shows the tokens renewed by its own instance before the invalidation arrives", async () => {
     const instance = await openInstance(withoutNews);
     const key = await newSession();
     await cached(instance, key);
@@ -156,7 +156,7 @@ describe("a cached session", () => {
     expect(await instance.read(key)).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
   });
 
-  it("is not cached if it changes while the read is in flight", async () => {
+  it("a session is not cached if it changes while the read is in flight", async () => {
     let replied = Promise.resolve();
     const instance = await openInstance((store) => ({
       ...store,
@@ -181,7 +181,7 @@ describe("a cached session", () => {
     expect(await instance.read(key)).toBeUndefined();
   });
 
-  it("expires at its idle limit and at the maximum age, also without invalidations", async () => {
+  it("a cached session expires at its idle limit and at the maximum age, also without invalidations", async () => {
     const instance = await openInstance();
     const [key, short] = [await newSession(), await newSession({ idleMs: 20_000 })];
     await cached(instance, key);
@@ -195,7 +195,7 @@ describe("a cached session", () => {
     expect(instance.outcomes.at(-1)).toBe("miss");
   });
 
-  it("is removed when Redis is flushed", async () => {
+  it("a cached session is removed when Redis is flushed", async () => {
     const instance = await openInstance();
     const key = await newSession();
     await cached(instance, key);

@@ -22,7 +22,7 @@ function setLocalClock(offMs: number): void {
 afterEach(() => void vi.restoreAllMocks());
 
 describe("the clock of the Redis store", () => {
-  it("equals Redis's clock on every instance, whatever the local clocks show", async () => {
+  it("the clock of the Redis store equals Redis's clock on every instance, whatever the local clocks show", async () => {
     const redis = await startRedis();
     const redisMs = Date.now();
     const stores = [HOUR_MS, -HOUR_MS].map((offMs) => {
@@ -37,7 +37,7 @@ describe("the clock of the Redis store", () => {
     await redis.stop();
   });
 
-  it("continues during a Redis outage, and is the local clock before the first connection", async () => {
+  it("the clock of the Redis store continues during a Redis outage, and is the local clock before the first connection", async () => {
     const redis = await startRedis();
     const redisMs = Date.now();
     setLocalClock(HOUR_MS);
@@ -74,7 +74,7 @@ describe("the clock of the Redis store", () => {
     await cluster.stop();
   }, 60_000);
 
-  it("decides which sessions end-all ends, also for an instance whose local clock is behind", async () => {
+  it("the clock of the Redis store decides which sessions end-all ends, also for an instance whose local clock is behind", async () => {
     const redis = await startRedis();
     const store = createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 });
     await expect.poll(() => store.check().catch(String)).toBeUndefined();
@@ -114,7 +114,7 @@ function measuredBy() {
 }
 
 describe("createStoreClock", () => {
-  it("uses the local clock before the first measurement only", async () => {
+  it("the store clock uses the local clock before the first measurement only", async () => {
     const { clock, setLocalClock: setOwn, errorMs, pass } = measuredBy();
     expect([clock.isKnown(), clock.nowMs()]).toEqual([false, 5]);
     await clock.measure();
@@ -123,7 +123,7 @@ describe("createStoreClock", () => {
     expect([clock.isKnown(), errorMs()]).toEqual([true, 0]);
   });
 
-  it("keeps an earlier measurement with a smaller error", async () => {
+  it("the store clock keeps an earlier measurement with a smaller error", async () => {
     const { clock, store, pass, errorMs } = measuredBy();
     await clock.measure();
     pass(5_000);
@@ -132,7 +132,7 @@ describe("createStoreClock", () => {
     expect(errorMs()).toBe(0);
   });
 
-  it("replaces an old measurement once its error with drift exceeds that of a slower one", async () => {
+  it("the store clock replaces an old measurement once its error with drift exceeds that of a slower one", async () => {
     const { clock, store, pass, errorMs } = measuredBy();
     await clock.measure();
     pass(HOUR_MS);
@@ -141,7 +141,7 @@ describe("createStoreClock", () => {
     expect(errorMs()).toBe(-5);
   });
 
-  it.each([-30_000, 30_000])("follows a change of the store's clock by %i ms", async (byMs) => {
+  it.each([-30_000, 30_000])("the store clock follows a change of the store's clock by %i ms", async (byMs) => {
     const { clock, store, pass, errorMs } = measuredBy();
     await clock.measure();
     pass(5_000);
@@ -150,7 +150,7 @@ describe("createStoreClock", () => {
     expect(errorMs()).toBe(0);
   });
 
-  it("reports a backward jump, but no forward or small one", async () => {
+  it("the store clock reports a backward jump, but no forward or small one", async () => {
     const { clock, store, pass } = measuredBy();
     for (const byMs of [0, 60_000, -1_500]) {
       Object.assign(store, { aheadMs: store.aheadMs + byMs });
@@ -166,7 +166,7 @@ describe("createStoreClock", () => {
     expect(Math.abs(clock.setBackAtMs() - noticedMs)).toBeLessThan(10);
   });
 
-  it("reports no backward jump within the error of the earlier measurement", async () => {
+  it("the store clock reports no backward jump within the error of the earlier measurement", async () => {
     const { clock, store, errorMs } = measuredBy();
     // It looks as if it were four seconds further ahead.
     Object.assign(store, { thereMs: 8_000, backMs: 0 });
@@ -176,7 +176,7 @@ describe("createStoreClock", () => {
     expect([errorMs(), clock.setBackAtMs()]).toEqual([0, -Infinity]);
   });
 
-  it("keeps the last measurement if the store does not reply", async () => {
+  it("the store clock keeps the last measurement if the store does not reply", async () => {
     let isDown = false;
     const clock = createStoreClock({
       monotonicMs: () => 0,

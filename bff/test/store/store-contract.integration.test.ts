@@ -31,20 +31,20 @@ const record = (key: string) => ({ key, session: '{"n":1}', tokens: "sealed-1", 
 describe.each(["redis", "memory"])("the %s store", (name) => {
   const store = () => stores[name]!();
 
-  it("reads a created session and no other", async () => {
+  it("the store reads a created session and no other", async () => {
     const key = newKey();
     expect(await store().create(record(key))).toBe(true);
     expect(await store().read(key)).toMatchObject({ session: '{"n":1}', tokens: "sealed-1", tokenVersion: 1 });
     expect(await store().read(newKey())).toBeUndefined();
   });
 
-  it("rejects the creation of an existing key", async () => {
+  it("the store rejects the creation of an existing key", async () => {
     const key = newKey();
     await store().create(record(key));
     expect(await store().create(record(key))).toBe(false);
   });
 
-  it("reports both limits, the idle one at most the absolute one", async () => {
+  it("the store reports both limits, the idle one at most the absolute one", async () => {
     const key = newKey();
     await store().create({ ...record(key), idleMs: 90_000, maxMs: 50_000 });
     const found = await store().readWithTimes(key);
@@ -67,7 +67,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().endReason(key)).toBe("logout");
   });
 
-  it("keeps the first end reason", async () => {
+  it("the store keeps the first end reason", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().end(key, "provider_logout");
@@ -75,13 +75,13 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().endReason(key)).toBe("provider_logout");
   });
 
-  it("rejects a login stored after its end", async () => {
+  it("the store rejects a session that is created after its end", async () => {
     const key = newKey();
     await store().end(key, "revoked");
     expect(await store().create(record(key))).toBe(false);
   });
 
-  it("grants the refresh lease to one owner", async () => {
+  it("the store grants the refresh lease to one owner", async () => {
     const key = newKey();
     await store().create(record(key));
     const claims = await Promise.all(
@@ -93,7 +93,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(claims.filter((claim) => claim.kind === "busy")).toHaveLength(49);
   });
 
-  it("returns the winner's token set to the others", async () => {
+  it("the store returns the winner's token set to the others", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().claimRefresh(key, { owner: "winner", tokenVersion: 1, leaseMs: 9_000, graceMs: 0 });
@@ -106,7 +106,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     });
   });
 
-  it("fences an owner whose expired lease was taken over", async () => {
+  it("the store fences an owner whose expired lease was taken over", async () => {
     const key = newKey();
     await store().create(record(key));
     await store().claimRefresh(key, { owner: "paused", tokenVersion: 1, leaseMs: 1, graceMs: 0 });
@@ -118,7 +118,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().saveTokens(key, "next", "sealed-2")).toBe(true);
   });
 
-  it("keeps an expired lease for the grace period, counted from the first claim that finds it expired", async () => {
+  it("the store keeps an expired lease for the grace period, counted from the first claim that finds it expired", async () => {
     const key = newKey();
     await store().create(record(key));
     const next = { owner: "next", tokenVersion: 1, leaseMs: 60_000, graceMs: 150 };
@@ -154,7 +154,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().addToIndex(name, { key: second, ...entry })).toBe(false);
   });
 
-  it("lets a user log in again after a logout of all their sessions", async () => {
+  it("the store accepts a new session of a user after a logout of all their sessions", async () => {
     const name = { kind: "user", hash: newKey() } as const;
     await store().closeIndex(name, { issuedAtSeconds: 100, ttlMs: 60_000 });
     await store().closeIndex(name, { issuedAtSeconds: 90, ttlMs: 60_000 });
@@ -218,7 +218,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     for (const key of listed) expect(key).toMatch(/^[\w-]{43}$/);
   });
 
-  it("lists an index oldest first, without what was removed from it", async () => {
+  it("the store lists an index oldest first, without what was removed from it", async () => {
     const name = { kind: "user", hash: newKey() } as const;
     const keys = [newKey(), newKey(), newKey()].toSorted().toReversed();
     expect(await store().listIndex(name)).toEqual([]);
@@ -232,7 +232,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().listIndex(name)).toEqual([keys[0], keys[2]]);
   });
 
-  it("reports the time since the login or the last slide", async () => {
+  it("the store reports the time since the login or the last slide", async () => {
     const key = newKey();
     await store().create(record(key));
     const usedAgoMs = async () => (await store().readWithTimes(key))!.usedAgoMs!;
@@ -259,7 +259,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect((await turn(-1)).waitMs).toBeLessThanOrEqual(asked.waitMs);
   });
 
-  it("marks a one-time value as used once", async () => {
+  it("the store marks a one-time value as used once", async () => {
     const value = newKey();
     expect(await store().markUsed("state", value, 60_000)).toBe(true);
     expect(await store().markUsed("state", value, 60_000)).toBe(false);
@@ -302,7 +302,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     await expect.poll(() => store().read(absolute)).toBeUndefined();
   });
 
-  it("notifies every listener of an end once, with its reason, and of nothing else", async () => {
+  it("the store notifies every listener of an end once, with its reason, and of nothing else", async () => {
     const received: string[] = [];
     const stop = store().onSessionEnd({
       onEnd: (ended, reason) => received.push(`${ended} ${reason}`),
@@ -346,7 +346,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().limitsOf(key)).toBeUndefined();
   });
 
-  it("returns the known record object on a conditional read of an unchanged record, and never a changed one", async () => {
+  it("the store returns the known record object on a conditional read of an unchanged record, and never a changed one", async () => {
     const key = newKey();
     await store().create(record(key));
     const first = await store().read(key);
@@ -365,7 +365,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
 });
 
 describe("the redis store", () => {
-  it("returns the known record object only while no other instance has changed it", async () => {
+  it("the Redis store returns the known record object only while no other instance has changed it", async () => {
     const [mine, theirs] = [
       createRedisStore({ application: testApplication, url: redis.url, timeoutMs: 1_000 }),
       stores["redis"]!(),
@@ -385,7 +385,7 @@ describe("the redis store", () => {
     await mine.close();
   });
 
-  it("reads a record of a release that stored no revision", async () => {
+  it("the Redis store reads a record of a release that stored no revision", async () => {
     const store = stores["redis"]!() as ReturnType<typeof createRedisStore>;
     const key = newKey();
     await store.create(record(key));
@@ -405,7 +405,7 @@ describe("the redis store", () => {
     await evicting.stop();
   });
 
-  it("throws store_unavailable immediately while Redis is down, within the deadline while it is frozen, and recovers", async () => {
+  it("the Redis store throws store_unavailable immediately while Redis is down, within the deadline while it is frozen, and recovers", async () => {
     const own = await startRedis();
     const store = createRedisStore({ application: testApplication, url: own.url, timeoutMs: 300 });
     await new Promise((ready) => store.client.once("ready", ready));

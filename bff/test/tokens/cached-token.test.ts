@@ -26,7 +26,7 @@ function setup() {
 }
 
 describe("a cached token", () => {
-  it("is returned while usable, renewed in the background before its expiry, and not returned after it", async () => {
+  it("a cached token is returned while usable, renewed in the background before its expiry, and not returned after it", async () => {
     const { token, valueOf, provider, advance } = setup();
     expect([await valueOf(), await valueOf(), provider.requests]).toEqual(["access-1", "access-1", 1]);
     advance(54_900);
@@ -37,7 +37,7 @@ describe("a cached token", () => {
     expect(await valueOf()).toBe("access-3");
   });
 
-  it("expires on time although the local clock is set back", async () => {
+  it("a cached token expires on time although the local clock is set back", async () => {
     const { token, valueOf, clocks, advance } = setup();
     await token();
     clocks.local -= 60 * MINUTE_MS;
@@ -46,7 +46,7 @@ describe("a cached token", () => {
     expect(await valueOf()).toBe("access-2");
   });
 
-  it("expires on time although the monotonic clock stood still (suspended machine)", async () => {
+  it("a cached token expires on time although the monotonic clock stood still (suspended machine)", async () => {
     const { token, valueOf, clocks } = setup();
     await token();
     clocks.local += MINUTE_MS;
@@ -55,7 +55,7 @@ describe("a cached token", () => {
   });
 
   it.each([-60, 60])(
-    "fails without a fetch for one second after a failed one, also when the clock is set by %i min",
+    "the token cache fails without a fetch for one second after a failed one, also when the clock is set by %i min",
     async (minutes) => {
       const { token, valueOf, clocks, provider, advance } = setup();
       provider.isDown = true;

@@ -74,7 +74,7 @@ async function storedOf({ key, sessionId }: RefreshableSession): Promise<Refresh
 }
 
 describe.each([30, -30])("an instance whose clock is off by %i s", (offSeconds) => {
-  it("saves the expiry of renewed tokens by the clock of Redis", async () => {
+  it("an instance with a skewed clock saves the expiry of renewed tokens by the clock of Redis", async () => {
     const { refresh } = gateway();
     const session = await storeSession(store);
     const expectedMs = Date.now() + USABLE_MS;
@@ -83,7 +83,7 @@ describe.each([30, -30])("an instance whose clock is off by %i s", (offSeconds) 
     expect(Math.abs((await storedOf(session)).usableUntilMs - expectedMs)).toBeLessThan(NEAR_MS);
   });
 
-  it("refreshes an expired token once instead of using it", async () => {
+  it("an instance with a skewed clock refreshes an expired token once instead of using it", async () => {
     const { accessTokenFor, spent } = gateway();
     const session = await storeSession(store);
     shiftLocalClock(offSeconds);
@@ -91,7 +91,7 @@ describe.each([30, -30])("an instance whose clock is off by %i s", (offSeconds) 
     expect(spent).toEqual(["refresh-1"]);
   });
 
-  it("does not renew tokens that another instance has just renewed", async () => {
+  it("an instance with a skewed clock does not renew tokens that another instance has just renewed", async () => {
     const { accessTokenFor, refresh, spent } = gateway();
     const session = await storeSession(store);
     shiftLocalClock(-offSeconds);

@@ -30,7 +30,7 @@ describe("a token set", () => {
     expect(at(0, { expiresInSeconds: seconds }).usableUntilMs).toBe(usableMs);
   });
 
-  it("is due no later than the end of its use, also with a lifetime of 0 or 1 s", () => {
+  it("a token set is due no later than the end of its use, also with a lifetime of 0 or 1 s", () => {
     for (const expiresInSeconds of [0, 1, 5, 60])
       for (const random of [0, 0.5, 1]) {
         const { refreshAtMs, usableUntilMs } = at(random, { expiresInSeconds });
@@ -38,7 +38,7 @@ describe("a token set", () => {
       }
   });
 
-  it("is due when it was stored more than 2 s in the future (clock was set back)", () => {
+  it("a token set is due when it was stored more than 2 s in the future (clock was set back)", () => {
     const tokens = tokenSetFrom(grantWith(), undefined, { nowMs: 100_000, random: 0.5 });
     const dueAt = [97_000, 99_000, 100_000, 339_000, 341_000].map((nowMs) => isDue(tokens, clockAt(nowMs)));
     expect(dueAt).toEqual([true, false, false, false, true]);
@@ -47,7 +47,7 @@ describe("a token set", () => {
     expect(isDue(older, clockAt(97_000))).toBe(false);
   });
 
-  it("is due when it was stored before the clock was set back, until it is renewed", () => {
+  it("a token set is due when it was stored before the clock was set back, until it is renewed", () => {
     const dueIf = (setBackAtMs: number) => {
       const tokens = tokenSetFrom(grantWith(), undefined, { nowMs: 100_000, random: 0.5 });
       return isDue(tokens, clockAt(150_000, setBackAtMs));
@@ -55,7 +55,7 @@ describe("a token set", () => {
     expect([-Infinity, 99_999, 100_000, 100_001].map(dueIf)).toEqual([false, false, false, true]);
   });
 
-  it("keeps refresh token, ID token and scope that a refresh response omits (RFC 6749 §6)", () => {
+  it("a token set keeps refresh token, ID token and scope that a refresh response omits (RFC 6749 §6)", () => {
     const bare = grantWith({ accessToken: "new", refreshToken: undefined, idToken: undefined, scope: undefined });
     expect(tokenSetFrom(bare, at(0), { nowMs: 0, random: 0 })).toMatchObject({
       ...{ accessToken: "new", refreshToken: "refresh", idToken: "id", scope: "openid" },

@@ -6,17 +6,17 @@ import { expiredTokens, sealersOf, testKeys } from "@cloakroom/testkit/stored-se
 const tokens = expiredTokens();
 
 describe("vault", () => {
-  it("opens a token set with the session id that it was sealed for", () => {
+  it("the vault opens a token set with the session id that it was sealed for", () => {
     const vault = createVault(sealersOf(testKeys));
     expect(vault.open(vault.seal(tokens, "session-a"), "session-a")).toEqual(tokens);
   });
 
-  it("does not open a token set with another session id", () => {
+  it("the vault does not open a token set with another session id", () => {
     const sealed = createVault(sealersOf(testKeys)).seal(tokens, "session-a");
     expect(createVault(sealersOf(testKeys)).open(sealed, "session-b")).toBeUndefined();
   });
 
-  it("does not open a token set with any byte changed", () => {
+  it("the vault does not open a token set with any byte changed", () => {
     const sealed = createVault(sealersOf(testKeys)).seal(tokens, "session-a");
     const [keyId, body] = sealed.split(".") as [string, string];
     const bytes = Buffer.from(body, "base64url");
@@ -28,7 +28,7 @@ describe("vault", () => {
     }
   });
 
-  it("opens with any configured master key and seals with the newest", () => {
+  it("the vault opens with any configured master key and seals with the newest", () => {
     const sealed = createVault(sealersOf([testKeys[1]!])).seal(tokens, "session-a");
     const rotated = createVault(sealersOf([testKeys[0]!, testKeys[1]!]));
     expect(rotated.open(sealed, "session-a")).toEqual(tokens);
@@ -36,7 +36,7 @@ describe("vault", () => {
     expect(createVault(sealersOf([testKeys[0]!])).open(sealed, "session-a")).toBeUndefined();
   });
 
-  it("seals the same token set to a different text each time", () => {
+  it("the vault seals the same token set to a different text each time", () => {
     const vault = createVault(sealersOf(testKeys));
     expect(new Set(Array.from({ length: 1_000 }, () => vault.seal(tokens, "session-a"))).size).toBe(1_000);
   });
