@@ -17,7 +17,12 @@ function tryListen(host: string, port: number): Promise<number> {
   });
 }
 
-/** @returns a port that was not returned before and that no process listens on */
+/**
+ * For servers that cannot bind port 0 and report the port. Between this check and their start another process can take the
+ * port: a test process that chose the same number of 12,768, or a program of the machine. Such a server fails to start;
+ * startRedisServer then tries another port. Servers of the test process itself bind port 0 instead.
+ * @returns a port that was not returned before and that no process listens on
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = randomInt(...RANGE);

@@ -45,8 +45,8 @@ export async function startRedisServer({
   const binary = findRedisBinary();
   if (binary === undefined)
     throw new Error("No redis-server or valkey-server on PATH. Install one (Debian: apt-get install redis-server).");
-  const port = requestedPort ?? (await freePort());
-  const { child, pid, ended } = await spawnRedis(binary, port, args);
+  const { child, pid, ended, port } =
+    requestedPort === undefined ? await spawnOnFreePort(binary, args) : await spawnRedis(binary, requestedPort, args);
   const release = killWithParent(pid);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     // A stopped process handles SIGTERM only after SIGCONT.
@@ -66,7 +66,16 @@ export async function startRedisServer({
   };
 }
 
-type RedisProcess = { child: ChildProcess; pid: number; ended: Promise<void> };
+type RedisProcess = { child: ChildProcess; pid: number; ended: Promise<void>; port: number };
+
+/** Another process can take the port before Redis binds it. */
+async function spawnOnFreePort(binary: string, args: readonly string[]): Promise<RedisProcess> {
+  const spawnOnce = async () => spawnRedis(binary, await freePort(), args);
+  return spawnOnce().catch((error: unknown) => {
+    if (error instanceof Error && error.message.includes("Address already in use")) return spawnOnce();
+    throw error;
+  });
+}
 
 async function spawnRedis(binary: string, port: number, args: readonly string[]): Promise<RedisProcess> {
   const child = spawn(binary, [...serverArguments(port), ...args], {
@@ -86,7 +95,7 @@ async function spawnRedis(binary: string, port: number, args: readonly string[])
     child.kill("SIGKILL");
     throw new Error(`${binary} did not start on port ${port}.\n${output.trim()}`, { cause });
   }
-  return { child, pid: child.pid ?? 0, ended };
+  return { child, pid: child.pid ?? 0, ended, port };
 }
 
 /** `noeviction`, since an evicted session would be a logout. */
