@@ -21,7 +21,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...(["OIDC_RESOURCE", "OIDC_ID_TOKEN_ALG", "OIDC_RESPONSE_ISS", "OIDC_ROLES_CLAIM"] as const),
       "OIDC_LOGOUT_TOKEN_TYP",
       ...(["OIDC_PROFILE", "OIDC_PAR", "OIDC_SIGNED_REQUEST", "OIDC_SIGNED_RESPONSE"] as const),
-      "OIDC_AUDIENCES",
+      ...(["OIDC_USERINFO", "OIDC_AUDIENCES"] as const),
       ...([
         "OIDC_ACCESS_TOKEN_SECONDS",
         "OIDC_LOGIN_PARAMETERS",

@@ -22,6 +22,8 @@ import { authorizeUpstream } from "./proxy/authorize.ts";
 import { createOpenResponses } from "./proxy/open-responses.ts";
 import { createTunnels } from "./proxy/websocket/tunnels.ts";
 import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
+import { renewedSession } from "./auth/session-from-claims.ts";
+import { parseSession } from "./session/session.ts";
 import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
 import { createSessionCache } from "./store/session-cache.ts";
@@ -97,6 +99,10 @@ function createTokenServices({ config, log, metrics }: Environment, session: Ses
   const rateLimiter = createRefreshRateLimiter({ store, log, perSecond: config.provider.refreshesPerSecond });
   const refresh = createRefresh({
     ...{ store, vault, log, timing, provider, rateLimiter },
+    renewRecord(record, claims) {
+      const current = parseSession(record);
+      return current && JSON.stringify(renewedSession(current, claims, config.provider.rolePaths));
+    },
     endSession: sessions.end,
     onOutcome: metrics.refresh,
   });

@@ -43,6 +43,16 @@ export async function storeSession(
     issuedAtSeconds: Math.floor(Date.now() / 1000),
   };
   const encrypted = vault.seal(tokens, sessionId);
-  await store.create({ key, session: JSON.stringify(session), tokens: encrypted, idleMs: 60_000, maxMs: 60_000 });
-  return { sessionId, key, handle: "handle", issuer: session.issuer, subject: "alice", tokens, tokenVersion: 1 };
+  const record = JSON.stringify(session);
+  await store.create({ key, session: record, tokens: encrypted, idleMs: 60_000, maxMs: 60_000 });
+  return {
+    sessionId,
+    key,
+    handle: "handle",
+    issuer: session.issuer,
+    subject: "alice",
+    record,
+    tokens,
+    tokenVersion: 1,
+  };
 }

@@ -145,8 +145,8 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
   {
     breaks: "DPoP: the key of renewed tokens is lost, and they are sent as bearer tokens",
     file: "src/provider/user-tokens.ts",
-    find: "const grant = { ...grantOf(response, config), proofKey };",
-    replace: "const grant = { ...grantOf(response, config), proofKey: undefined };",
+    find: "const renewed = { ...grantOf(response, config), proofKey };",
+    replace: "const renewed = { ...grantOf(response, config), proofKey: undefined };",
     tests: ["test/provider/dpop.integration.test.ts"],
   },
   {

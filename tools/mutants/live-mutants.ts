@@ -145,8 +145,8 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "lifetimes: a refresh does not update the refresh token's expiry",
     file: "src/tokens/refresh.ts",
-    find: "saveTokens(session.key, owner, sealed, life)",
-    replace: 'saveTokens(session.key, owner, sealed, "unchanged")',
+    find: "saveTokens(session.key, owner, sealed, { life, session: record })",
+    replace: "saveTokens(session.key, owner, sealed, { session: record })",
     tests: ["test/session/lifetimes.integration.test.ts"],
   },
   {

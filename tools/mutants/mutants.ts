@@ -116,7 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I8: a token set that the store could not save is discarded",
     file: "src/tokens/refresh.ts",
-    find: "context.pendingWrites.enqueue({ key: session.key, handle: session.handle, owner, sealed, life });",
+    find: "context.pendingWrites.enqueue(write);",
     replace: "",
     tests: ["test/tokens/refresh.integration.test.ts"],
   },

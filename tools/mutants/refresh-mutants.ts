@@ -19,8 +19,8 @@ export const REFRESH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "refresh rate limit: a request waits for a slot without a timeout",
     file: "src/tokens/access-token.ts",
-    find: "return withDeadline(refreshOnce(session), waitMs);",
-    replace: "return withDeadline(refreshOnce(session), 1_000 * waitMs);",
+    find: "return withDeadline(refreshOnce(session), waitMs, LATE);",
+    replace: "return withDeadline(refreshOnce(session), 1_000 * waitMs, LATE);",
     tests: ["test/tokens/refresh-rate-limiter.integration.test.ts"],
   },
   {

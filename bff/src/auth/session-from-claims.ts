@@ -1,37 +1,9 @@
-// Builds the session record from the claims of the ID token.
+// Builds the session record from the claims about the user, and renews it after a refresh.
 import { randomBytes } from "node:crypto";
 import { stringsAt, type ClaimPath } from "../lib/claim-path.ts";
 import type { Session } from "../session/session.ts";
 import { deviceName } from "./device-name.ts";
-import type { IdTokenClaims } from "../provider/id-token.ts";
-
-/** Claims that only the protocol needs. They are not shown to the app; `sid` would help to forge a logout. */
-const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
-  "iss",
-  "aud",
-  "exp",
-  "iat",
-  "nbf",
-  "jti",
-  "nonce",
-  "azp",
-  "sid",
-  "session_state",
-  "at_hash",
-  "c_hash",
-  "s_hash",
-  "auth_time",
-  "acr",
-  "amr",
-  "typ",
-  "events",
-  "cnf",
-  // Aggregated and distributed claims (OIDC Core 1.0 §5.6.2) are not read. Their sources may contain an access token (I1).
-  "_claim_names",
-  "_claim_sources",
-  // Prototype pollution in a page that copies the claims by assignment.
-  "__proto__",
-]);
+import { PROTOCOL_CLAIMS, type IdTokenClaims } from "../provider/id-token.ts";
 
 /** More deeply nested claims are dropped: JSON.stringify would overflow the stack. */
 const MAX_DEPTH = 16;
@@ -40,10 +12,6 @@ export function sessionFromClaims(
   claims: IdTokenClaims,
   { rolePaths, nowMs, userAgent = "" }: { rolePaths: readonly ClaimPath[]; nowMs: number; userAgent?: string },
 ): Session {
-  const user = Object.fromEntries(
-    Object.entries(claims).filter(([name, value]) => !PROTOCOL_CLAIMS.has(name) && isWithin(value, MAX_DEPTH)),
-  );
-  const roles = stringsAt(claims, rolePaths);
   const device = deviceName(userAgent);
   const { iss, sub, iat, sid, acr, auth_time: authTime } = claims as Record<string, unknown> & IdTokenClaims;
   return {
@@ -51,14 +19,42 @@ export function sessionFromClaims(
     issuer: iss,
     subject: sub,
     ...(typeof sid === "string" && sid !== "" ? { providerSid: sid } : {}),
-    user: { ...user, roles },
-    roles,
+    ...userOf(claims, rolePaths),
     createdAtMs: nowMs,
     ...(device === undefined ? {} : { device }),
     issuedAtSeconds: iat,
     ...(typeof acr === "string" ? { acr } : {}),
     ...(isTime(authTime) ? { authTimeSeconds: authTime } : {}),
   };
+}
+
+/**
+ * The session with the claims of a refresh (OIDC Core 1.0 §12.2). Its begin, `auth_time` and `sid` are those of the login:
+ * a refresh is no authentication, and the session is found by its `sid` (indexes.ts).
+ */
+export function renewedSession(
+  session: Session,
+  claims: Readonly<Record<string, unknown>>,
+  rolePaths: readonly ClaimPath[],
+): Session {
+  const { acr, auth_time: authTime } = claims;
+  return {
+    ...session,
+    ...userOf(claims, rolePaths),
+    ...(typeof acr === "string" ? { acr } : {}),
+    ...(session.authTimeSeconds === undefined && isTime(authTime) ? { authTimeSeconds: authTime } : {}),
+  };
+}
+
+function userOf(
+  claims: Readonly<Record<string, unknown>>,
+  rolePaths: readonly ClaimPath[],
+): Pick<Session, "user" | "roles"> {
+  const user = Object.fromEntries(
+    Object.entries(claims).filter(([name, value]) => !PROTOCOL_CLAIMS.has(name) && isWithin(value, MAX_DEPTH)),
+  );
+  const roles = stringsAt(claims, rolePaths);
+  return { user: { ...user, roles }, roles };
 }
 
 function isWithin(value: unknown, levels: number): boolean {

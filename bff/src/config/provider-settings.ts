@@ -93,6 +93,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       'Claims with the user\'s roles: names such as `realm_access.roles` (an exact claim name goes first, then dots reach into objects), JSON Pointers, or a JSON array of names such as `["resource_access","my.client","roles"]`; several separated by blanks, their roles are merged',
   },
+  OIDC_USERINFO: {
+    schema: z.enum(["auto", "always", "off"], { error: "must be auto, always or off" }),
+    default: "auto",
+    meaning:
+      "Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), or lacks `name` or `email` although the scope `profile` or `email` was granted; `always`: at every login and refresh; `off`: never",
+  },
   OIDC_AUDIENCES: {
     schema: wordList,
     meaning:
@@ -154,6 +160,7 @@ export type ProviderConfig = Readonly<{
   par: "auto" | "required" | "off";
   /** Claims with roles. */
   rolePaths: readonly ClaimPath[];
+  userinfo: "auto" | "always" | "off";
   /** Trusted audiences of ID tokens beside the client id. */
   audiences: readonly string[];
   /** RFC 9207; `auto`: required if the metadata says so. */
@@ -203,6 +210,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     profile: values.OIDC_PROFILE,
     par: values.OIDC_PAR ?? "auto",
     rolePaths: values.OIDC_ROLES_CLAIM ?? [],
+    userinfo: values.OIDC_USERINFO ?? "auto",
     audiences: values.OIDC_AUDIENCES ?? [],
     responseIss: values.OIDC_RESPONSE_ISS ?? "auto",
     assumedLifetimeSeconds: values.OIDC_ACCESS_TOKEN_SECONDS ?? 3_600,

@@ -7,6 +7,34 @@ import type { VerifyToken } from "./provider-keys.ts";
 
 export type IdTokenClaims = JWTPayload & { iss: string; sub: string; iat: number };
 
+/** Claims that only the protocol needs. They are not shown to the app; `sid` would help to forge a logout. */
+export const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
+  "iss",
+  "aud",
+  "exp",
+  "iat",
+  "nbf",
+  "jti",
+  "nonce",
+  "azp",
+  "sid",
+  "session_state",
+  "at_hash",
+  "c_hash",
+  "s_hash",
+  "auth_time",
+  "acr",
+  "amr",
+  "typ",
+  "events",
+  "cnf",
+  // Aggregated and distributed claims (OIDC Core 1.0 §5.6.2) are not read. Their sources may contain an access token (I1).
+  "_claim_names",
+  "_claim_sources",
+  // Prototype pollution in a page that copies the claims by assignment.
+  "__proto__",
+]);
+
 export type IdTokenRules = {
   issuer: string;
   clientId: string;

@@ -3,6 +3,7 @@ import type { JWK } from "jose";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
+import { createThrottledLog } from "../logging/throttled-log.ts";
 import { createAuthorizationRequests, type AuthorizationRequests } from "./authorization-request.ts";
 import { createAuthorizationResponses, type AuthorizationResponses } from "./authorization-response.ts";
 import { createClockSkew } from "./clock-skew.ts";
@@ -12,6 +13,7 @@ import { createEndSession, type EndSession } from "./end-session.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts";
+import { createUserinfo } from "./userinfo.ts";
 import { createUserTokens, type UserTokens } from "./user-tokens.ts";
 
 export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registrationAlarm"> &
@@ -52,6 +54,9 @@ export type { LogoutToken } from "./logout-token.ts";
 
 type Options = { config: ProviderConfig; publicOrigin: string; log: Pick<Log, "warn"> };
 
+/** At most one line per minute: a wrong configuration fails at every login. */
+const USERINFO_LOG_EVERY_MS = 60_000;
+
 export const CALLBACK_PATH = "/bff/callback";
 const LOGOUT_RETURN_PATH = "/bff/logout/return";
 
@@ -65,7 +70,13 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
   const dpop = createDpop({ config, nonces });
   const clock = createClockSkew();
   const resource = config.resource === undefined ? {} : { resource: config.resource };
-  const shared = { config, connect, dpop, clock, resource, redirectUri: publicOrigin + CALLBACK_PATH };
+  const throttled = createThrottledLog(USERINFO_LOG_EVERY_MS);
+  const userinfo = createUserinfo({
+    config,
+    onIgnored: (reason) =>
+      throttled(() => log.warn("userinfo ignored, logins continue with the claims of the ID token", { reason })),
+  });
+  const shared = { config, connect, dpop, clock, userinfo, resource, redirectUri: publicOrigin + CALLBACK_PATH };
   const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
     ...requests,
@@ -86,9 +97,9 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     },
     async check() {
       try {
-        await connect();
+        const connected = await connect();
         await checkRegistration();
-        return undefined;
+        return userinfo.fault(connected);
       } catch (error) {
         return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
       }

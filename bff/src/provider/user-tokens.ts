@@ -7,11 +7,13 @@ import type { RefreshAtProvider, RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { ClockSkew } from "./clock-skew.ts";
 import { bindingError, type Dpop } from "./dpop.ts";
+import { decodeJwt } from "jose";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 import { isProviderResponse, issuedAtOf, refreshError, throwLoginError } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { grantOf } from "./provider-tokens.ts";
+import type { Userinfo } from "./userinfo.ts";
 
 export type CallbackExpectation = {
   state: string;
@@ -40,28 +42,23 @@ type Dependencies = {
   connect: ProviderConnection;
   dpop: Dpop;
   clock: ClockSkew;
+  userinfo: Userinfo;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
 };
 
-export function createUserTokens({ config, connect, dpop, clock, redirectUri, resource }: Dependencies): UserTokens {
+export function createUserTokens(dependencies: Dependencies): UserTokens {
+  const { config, connect, dpop, clock, userinfo, redirectUri, resource } = dependencies;
   const breaker = createKeyedBreaker(PROVIDER_BREAKER);
-  const rules = (accessToken: string): IdTokenRules => ({
-    issuer: config.issuer,
-    clientId: config.clientId,
-    audiences: config.audiences,
-    alg: config.idTokenAlg,
-    accessToken,
-    nowSeconds: Math.floor(Date.now() / 1000),
-    clock,
-  });
+  const rules = (accessToken: string) => idTokenRules(dependencies, accessToken);
   return {
     async exchangeCode(query, expected) {
       const { configuration, verify } = await connect();
       // From the configured origin, never from the request: it determines the redirect URI.
       const currentUrl = new URL(redirectUri + query);
       const proofKey = dpop.keyOfLogin(expected.proofSecret);
+      const options = await dpop.options(configuration, proofKey);
       const response = await oidc
         .authorizationCodeGrant(
           configuration,
@@ -74,25 +71,27 @@ export function createUserTokens({ config, connect, dpop, clock, redirectUri, re
             ...(expected.maxAgeSeconds === undefined ? {} : { maxAge: expected.maxAgeSeconds }),
           },
           resource,
-          await dpop.options(configuration, proofKey),
+          options,
         )
         .catch((error: unknown) => {
           clock.observe(issuedAtOf(error));
           throwLoginError(error, clock.error());
         });
-      const claims = await verifyIdToken(response.id_token ?? "", verify, rules(response.access_token));
       const problem = await bindingError(response.access_token, proofKey);
       if (problem !== undefined) throw new GatewayError("login_failed", { reason: refusedTokens(problem) });
       const grant = grantOf(response, config);
+      const idToken = await verifyIdToken(response.id_token ?? "", verify, rules(grant.accessToken));
+      const claims = await userinfo.claimsAtLogin(idToken, { ...grant, options }, { configuration, verify });
       // RFC 6749 §5.1: without `scope` the granted scope is the requested one.
       return { grant: { ...grant, proofKey, scope: grant.scope ?? config.scope }, claims };
     },
-    async refresh(refreshToken, { issuer, subject, proofKey: current }) {
+    async refresh(refreshToken, { issuer, subject, tokens }) {
       if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
       if (breaker.isOpen(subject)) return { kind: "unspent", reason: "circuit open: provider failed repeatedly" };
       try {
-        const { refreshing, verify } = await connect();
-        const proofKey = dpop.keyOfTokens(current);
+        const connected = await connect();
+        const { refreshing, verify } = connected;
+        const proofKey = dpop.keyOfTokens(tokens.proofKey);
         const options = await dpop.options(refreshing, proofKey);
         const response = await oidc
           .refreshTokenGrant(refreshing, refreshToken, resource, options)
@@ -101,12 +100,20 @@ export function createUserTokens({ config, connect, dpop, clock, redirectUri, re
             throw error;
           });
         breaker.report(subject, true);
-        const grant = { ...grantOf(response, config), proofKey };
-        const problem = await bindingError(grant.accessToken, proofKey);
+        const renewed = { ...grantOf(response, config), proofKey };
+        const problem = await bindingError(renewed.accessToken, proofKey);
         if (problem !== undefined)
-          return { kind: "unusable", reason: refusedTokens(problem), refreshToken: grant.refreshToken };
-        if (grant.idToken === undefined) return { kind: "renewed", grant };
-        return await checkRefreshed(grant, verify, { ...rules(grant.accessToken), expectedSubject: subject });
+          return { kind: "unusable", reason: refusedTokens(problem), refreshToken: renewed.refreshToken };
+        const checked = await checkRefreshed(renewed, verify, {
+          ...rules(renewed.accessToken),
+          expectedSubject: subject,
+        });
+        if (checked.kind !== "renewed") return checked;
+        const { grant, claims } = checked;
+        const current = claims ?? claimsOf(tokens.idToken);
+        const access = { accessToken: grant.accessToken, scope: grant.scope ?? tokens.scope, options };
+        if (current === undefined || !userinfo.isNeeded(current, access.scope, connected)) return checked;
+        return { kind: "renewed", grant, fetchClaims: () => userinfo.claimsAtRefresh(current, access, connected) };
       } catch (error) {
         return refreshError(error);
       }
@@ -114,20 +121,41 @@ export function createUserTokens({ config, connect, dpop, clock, redirectUri, re
   };
 }
 
+function idTokenRules({ config, clock }: Pick<Dependencies, "config" | "clock">, accessToken: string): IdTokenRules {
+  const { issuer, clientId, audiences, idTokenAlg: alg } = config;
+  return { issuer, clientId, audiences, alg, accessToken, nowSeconds: Math.floor(Date.now() / 1000), clock };
+}
+
 function refusedTokens(problem: string): string {
   return `the provider's token response was refused: ${problem}`;
 }
 
-/** A renewed ID token must be for the same issuer, client and user (OIDC Core 1.0 §12.2). */
-async function checkRefreshed(grant: TokenGrant, verify: VerifyToken, rules: IdTokenRules): Promise<RefreshOutcome> {
+type CheckedRefresh =
+  | { kind: "renewed"; grant: TokenGrant; claims?: IdTokenClaims }
+  | Extract<RefreshOutcome, { kind: "rejected" }>;
+
+/**
+ * A renewed ID token must be for the same issuer, client and user (OIDC Core 1.0 §12.2).
+ * @returns its claims, if the response contains a valid one
+ */
+async function checkRefreshed(grant: TokenGrant, verify: VerifyToken, rules: IdTokenRules): Promise<CheckedRefresh> {
+  if (grant.idToken === undefined) return { kind: "renewed", grant };
   try {
-    await verifyIdToken(grant.idToken ?? "", verify, rules);
-    return { kind: "renewed", grant };
+    return { kind: "renewed", grant, claims: await verifyIdToken(grant.idToken, verify, rules) };
   } catch (error) {
     if (error instanceof GatewayError && error.code === "login_failed" && !isTransient(error))
       return { kind: "rejected", reason: error.reason ?? error.code };
     // Without keys or with clock skew it cannot be verified now. The tokens are from the token endpoint; the old ID token is
     // kept.
     return { kind: "renewed", grant: { ...grant, idToken: undefined } };
+  }
+}
+
+/** Claims of an ID token that was validated before it was stored. */
+function claimsOf(idToken: string): IdTokenClaims | undefined {
+  try {
+    return decodeJwt<IdTokenClaims>(idToken);
+  } catch {
+    return undefined;
   }
 }

@@ -119,7 +119,8 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
 
 function refreshableSession({ sessionId, key, session, stored }: FoundSession, tokens: TokenSet): RefreshableSession {
   const { handle, issuer, subject } = session;
-  return { sessionId, key, handle, issuer, subject, tokens, tokenVersion: stored.tokenVersion };
+  const { session: record, tokenVersion } = stored;
+  return { sessionId, key, handle, issuer, subject, record, tokens, tokenVersion };
 }
 
 /** The error of a request whose session has no usable access token. */

@@ -136,13 +136,20 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       record.lease = { owner, endsAtMs: now() + leaseMs };
       return true;
     },
-    async saveTokens(key, owner, tokens, life = "unchanged") {
+    async saveTokens(key, owner, tokens, { life = "unchanged", session } = {}) {
       const record = recordOfOwner(key, owner);
       if (record === undefined) return false;
       record.tokens = tokens;
+      if (session !== undefined) record.session = session;
       record.tokenVersion += 1;
       if (life !== "unchanged") Object.assign(record, tokenTimes(life, now()));
       delete record.lease;
+      return true;
+    },
+    async saveSession(key, tokenVersion, session) {
+      const record = live(key);
+      if (record?.tokenVersion !== tokenVersion) return false;
+      record.session = session;
       return true;
     },
     async releaseRefresh(key, owner, outcome) {

@@ -112,7 +112,11 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     };
 
   return {
-    store: { ...store, end: invalidating(store.end), saveTokens: invalidating(store.saveTokens) },
+    store: {
+      ...store,
+      ...{ end: invalidating(store.end), saveTokens: invalidating(store.saveTokens) },
+      saveSession: invalidating(store.saveSession),
+    },
     read(key) {
       const isFresh = feed.isFresh();
       const entry = entries.get(key);

@@ -66,6 +66,9 @@ export type EndListener = {
  */
 export type TokenLife = number | "unknown" | "unchanged";
 
+/** What changes together with the token set. Default: `life` is unchanged, the session record stays. */
+export type TokenChange = { life?: TokenLife | undefined; session?: string | undefined };
+
 export type NewSession = {
   key: SessionKey;
   session: string;
@@ -147,8 +150,13 @@ export type Store = {
   claimRefresh(key: SessionKey, claim: RefreshClaimRequest): Promise<RefreshClaim>;
   /** @returns false if `owner` has lost the lease */
   renewRefresh(key: SessionKey, owner: string, leaseMs: number): Promise<boolean>;
-  /** Stores the new token set and releases the lease. @returns false if `owner` has lost the lease (fencing) or the session ended */
-  saveTokens(key: SessionKey, owner: string, tokens: string, life?: TokenLife): Promise<boolean>;
+  /**
+   * Stores the new token set, with a new session record if there is one, and releases the lease.
+   * @returns false if `owner` has lost the lease (fencing) or the session ended
+   */
+  saveTokens(key: SessionKey, owner: string, tokens: string, change?: TokenChange): Promise<boolean>;
+  /** Replaces the session record while its token set is of this version. @returns false if it is not, or the session ended */
+  saveSession(key: SessionKey, tokenVersion: number, session: string): Promise<boolean>;
   releaseRefresh(key: SessionKey, owner: string, outcome: RefreshRelease): Promise<void>;
   /**
    * Rate limit of token refreshes over all instances: slots are `intervalMs` apart. Acquires the next free slot if it is

@@ -1,6 +1,7 @@
 // The access token of a session: usable, renewed in the background before it expires, or awaited after its expiry.
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { singleFlight } from "../lib/single-flight.ts";
+import { withDeadline } from "../lib/with-deadline.ts";
 import { createBackgroundRefresh } from "./background-refresh.ts";
 import { NO_TOKENS, ready, type AccessTokenResult, type RefreshableSession } from "./refresh.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
@@ -29,14 +30,8 @@ export function createAccessTokenFor({ refresh, rateLimiter, waitMs, clock }: Ac
       return ready(tokens);
     }
     if (tokens.refreshToken === undefined) return NO_TOKENS;
-    return withDeadline(refreshOnce(session), waitMs);
+    return withDeadline(refreshOnce(session), waitMs, LATE);
   };
 }
 
-function withDeadline(refreshing: Promise<AccessTokenResult>, waitMs: number): Promise<AccessTokenResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<AccessTokenResult>((resolve) => {
-    timer = setTimeout(() => resolve({ kind: "unavailable", retryAfterSeconds: 5 }), waitMs);
-  });
-  return Promise.race([refreshing, timeout]).finally(() => clearTimeout(timer));
-}
+const LATE: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 5 };

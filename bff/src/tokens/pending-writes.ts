@@ -5,7 +5,15 @@ import type { Log } from "../logging/log.ts";
 import type { SessionKey, Store, TokenLife } from "../store/store.ts";
 
 /** Arguments of `store.saveTokens`; `handle` names the session in the log. */
-export type PendingWrite = { key: SessionKey; handle: string; owner: string; sealed: string; life: TokenLife };
+export type PendingWrite = {
+  key: SessionKey;
+  handle: string;
+  owner: string;
+  sealed: string;
+  life: TokenLife;
+  /** The session record with renewed claims, if they were renewed. */
+  session?: string | undefined;
+};
 
 export type PendingWrites = {
   /** Retries the write in the background until the store accepts or rejects it, for at most `retryForMs`. */
@@ -29,10 +37,10 @@ export function createPendingWrites({ store, log, retryForMs, retryEveryMs }: De
   const flush = async (key: SessionKey): Promise<void> => {
     const write = queue.get(key);
     if (write === undefined) return;
-    const { owner, sealed, life, enqueuedAtMs } = write;
+    const { owner, sealed, life, session, enqueuedAtMs } = write;
     const lifeNow =
       typeof life === "number" ? Math.max(1, Math.round(life - (performance.now() - enqueuedAtMs))) : life;
-    const isSaved = await store.saveTokens(key, owner, sealed, lifeNow);
+    const isSaved = await store.saveTokens(key, owner, sealed, { life: lifeNow, session });
     // Rejected: the session ended, another instance took over the lease, or the first write did reach the store.
     log.info(isSaved ? "pending token write saved" : "pending token write superseded", { session: write.handle });
     queue.delete(key);

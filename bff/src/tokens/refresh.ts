@@ -5,9 +5,9 @@
 // Every write names the owner of the lease; the store rejects it once the lease has passed to another owner.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ProofKey } from "../lib/proof-key.ts";
 import type { Log } from "../logging/log.ts";
 import type { EndReason, SessionKey, Store } from "../store/store.ts";
+import { saveFetchedClaims, type Claims } from "./fetched-claims.ts";
 import { createPendingWrites, type PendingWrites } from "./pending-writes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
 import { tokenLifeOf, tokenSetFrom, type AccessToken, type TokenGrant, type TokenSet } from "./token-set.ts";
@@ -22,7 +22,14 @@ export type AccessTokenResult =
 
 /** Result of one token request with a refresh token (RFC 6749 §6). */
 export type RefreshOutcome =
-  | { kind: "renewed"; grant: TokenGrant }
+  | {
+      kind: "renewed";
+      grant: TokenGrant;
+      /** Claims about the user, if the response renewed them: stored together with the tokens. */
+      claims?: Claims;
+      /** Fetches claims that are not in the response (userinfo). Called after the tokens are stored. */
+      fetchClaims?: () => Promise<Claims>;
+    }
   /** Only a new login can help: the provider rejected the refresh token, or renewed it for another user. */
   | { kind: "rejected"; reason: string }
   /** The refresh token is not spent: connection refused, wrong client secret, rate limit of the provider. */
@@ -35,7 +42,7 @@ export type RefreshOutcome =
 /** The token request. Never throws. */
 export type RefreshAtProvider = (
   refreshToken: string,
-  of: { issuer: string; subject: string; proofKey: ProofKey | undefined },
+  of: { issuer: string; subject: string; tokens: Pick<TokenSet, "idToken" | "scope" | "proofKey"> },
 ) => Promise<RefreshOutcome>;
 
 /** A session with the token set of the same read. */
@@ -45,6 +52,8 @@ export type RefreshableSession = {
   handle: string;
   issuer: string;
   subject: string;
+  /** The session record as JSON. */
+  record: string;
   tokens: TokenSet;
   tokenVersion: number;
 };
@@ -55,6 +64,8 @@ export type RefreshDependencies = {
   log: Log;
   provider: { refresh: RefreshAtProvider };
   rateLimiter: Pick<RefreshRateLimiter, "acquireSlot">;
+  /** @returns the session record with these claims, undefined if it cannot be renewed */
+  renewRecord?: (record: string, claims: Claims) => string | undefined;
   endSession: (key: SessionKey, reason: EndReason) => Promise<boolean>;
   onOutcome?: (outcome: RefreshOutcome["kind"] | "fenced") => void;
   timing: RefreshTiming;
@@ -112,7 +123,7 @@ export function createRefresh(dependencies: RefreshDependencies): Refresh {
       const tokens = vault.open(claim.stored.tokens, session.sessionId);
       if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : KEY_NOT_AVAILABLE;
       if (store.nowMs() < tokens.usableUntilMs) return ready(tokens);
-      current = { ...session, tokens, tokenVersion: claim.stored.tokenVersion };
+      current = { ...session, record: claim.stored.session, tokens, tokenVersion: claim.stored.tokenVersion };
     }
     return { kind: "unavailable", retryAfterSeconds: 1 };
   };
@@ -147,16 +158,12 @@ async function refreshUnderLease(
     // A process that was suspended, or waited for its slot, may have lost the lease: check before the token is spent.
     if (performance.now() - lease.claimedAtMs > timing.leaseMs / 2)
       if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return LEASE_LOST;
-    const { refreshToken = "" } = session.tokens;
-    const outcome = await provider.refresh(refreshToken, {
-      issuer: session.issuer,
-      subject: session.subject,
-      proofKey: session.tokens.proofKey,
-    });
+    const { issuer, subject, tokens } = session;
+    const outcome = await provider.refresh(tokens.refreshToken ?? "", { issuer, subject, tokens });
     context.onOutcome?.(outcome.kind);
     switch (outcome.kind) {
       case "renewed":
-        return await saveRenewed(context, session, lease.owner, outcome.grant);
+        return await saveRenewed(context, session, lease.owner, outcome);
       case "rejected":
         return await endRejected(context, session, { ...lease, reason: outcome.reason });
       case "unusable":
@@ -201,18 +208,27 @@ const KEY_NOT_AVAILABLE: AccessTokenResult = { kind: "unavailable", retryAfterSe
 const LEASE_LOST: AccessTokenResult = { kind: "unavailable", retryAfterSeconds: 1 };
 
 /** The old refresh token is spent: a write that fails is retried from the queue of pending writes. */
-async function saveRenewed(context: Context, session: RefreshableSession, owner: string, grant: TokenGrant) {
+async function saveRenewed(
+  context: Context,
+  session: RefreshableSession,
+  owner: string,
+  { grant, claims, fetchClaims }: Extract<RefreshOutcome, { kind: "renewed" }>,
+) {
   const nowMs = context.store.nowMs();
   const tokens = tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() });
   const sealed = context.vault.seal(tokens, session.sessionId);
   const life = tokenLifeOf(grant, session.tokens.refreshToken !== undefined);
+  const record = claims === undefined ? undefined : context.renewRecord?.(session.record, claims);
   try {
-    if (await context.store.saveTokens(session.key, owner, sealed, life)) return ready(tokens);
+    if (!(await context.store.saveTokens(session.key, owner, sealed, { life, session: record })))
+      return await afterFenced(context, session, sealed);
   } catch (error) {
-    context.pendingWrites.enqueue({ key: session.key, handle: session.handle, owner, sealed, life });
+    const write = { key: session.key, handle: session.handle, owner, sealed, life, session: record };
+    context.pendingWrites.enqueue(write);
     throw error;
   }
-  return afterFenced(context, session, sealed);
+  if (fetchClaims !== undefined) await saveFetchedClaims(context, session, fetchClaims);
+  return ready(tokens);
 }
 
 /**

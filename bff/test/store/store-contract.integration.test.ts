@@ -181,7 +181,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     const save = async (version: number, life: TokenLife | undefined) => {
       const claim = { owner: "me", tokenVersion: version, leaseMs: 9_000, graceMs: 0 };
       await store().claimRefresh(key, claim);
-      expect(await store().saveTokens(key, "me", `sealed-${version + 1}`, life)).toBe(true);
+      expect(await store().saveTokens(key, "me", `sealed-${version + 1}`, { life })).toBe(true);
     };
     expect(await left()).toBe(20_000);
     await save(1, 40_000);
@@ -357,6 +357,32 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(second).toMatchObject({ tokens: "sealed-2", tokenVersion: 2 });
     await store().end(key, "logout");
     expect(await store().read(key, second)).toBeUndefined();
+  });
+
+  it("saves a session record together with the token set", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const first = await store().read(key);
+    await store().claimRefresh(key, { owner: "me", tokenVersion: 1, leaseMs: 60_000, graceMs: 0 });
+    expect(await store().saveTokens(key, "other", "sealed-x", { session: '{"n":9}' })).toBe(false);
+    expect(await store().read(key, first)).toBe(first);
+    expect(await store().saveTokens(key, "me", "sealed-2", { session: '{"n":2}' })).toBe(true);
+    const second = { session: '{"n":2}', tokens: "sealed-2", tokenVersion: 2 };
+    expect(await store().read(key, first)).toMatchObject(second);
+    expect(await store().readWithTimes(key)).toMatchObject(second);
+  });
+
+  it("replaces a session record only while its token set has the version, and never recreates it", async () => {
+    const key = newKey();
+    await store().create(record(key));
+    const first = await store().read(key);
+    expect(await store().saveSession(key, 2, '{"n":9}')).toBe(false);
+    expect(await store().read(key, first)).toBe(first);
+    expect(await store().saveSession(key, 1, '{"n":2}')).toBe(true);
+    expect(await store().read(key, first)).toMatchObject({ session: '{"n":2}', tokens: "sealed-1", tokenVersion: 1 });
+    await store().end(key, "logout");
+    expect(await store().saveSession(key, 1, '{"n":3}')).toBe(false);
+    expect(await store().read(key)).toBeUndefined();
   });
 
   it("check reports no error for a usable store", async () => {

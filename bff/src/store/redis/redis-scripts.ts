@@ -12,7 +12,7 @@ const NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
  * r  when the refresh token expires, ms    w  its remaining life when it was stored, ms
  * a  last slide, ms
  * c  when a claim first found the lease expired, ms
- * e  last 24 characters of the sealed token set: random, so they change with every write
+ * e  changes with every write: last 24 characters of the sealed token set, which are random, or 24 random characters
  */
 export const SCRIPTS = {
   /** KEYS session, tombstone. ARGV session JSON, tokens, idle ms, max ms, token life ms or ''. */
@@ -106,7 +106,7 @@ redis.call('HDEL', KEYS[1], 'c')
 return 1`,
   },
   /**
-   * KEYS session. ARGV owner, tokens, token life ms, '' or 'unchanged'. `owner` is the fencing token: a paused holder that
+   * KEYS session. ARGV owner, tokens, token life ms, '' or 'unchanged', session JSON or ''. `owner` is the fencing token: a paused holder that
    * lost its lease writes nothing. A refresh does not count as use: the idle limit is not extended.
    */
   saveTokens: {
@@ -116,12 +116,21 @@ if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 't', ARGV[2], 'e', string.sub(ARGV[2], -24))
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('HDEL', KEYS[1], 'o', 'l', 'c')
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 's', ARGV[4]) end
 if ARGV[3] == 'unchanged' then return 1 end
 redis.call('HDEL', KEYS[1], 'r', 'w')
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'r', now + ARGV[3], 'w', ARGV[3]) end
 local r = redis.call('HMGET', KEYS[1], 'i', 'x', 'r', 'a')
 local idle = r[4] and tonumber(r[4]) + tonumber(r[1]) or now + redis.call('PTTL', KEYS[1])
 redis.call('PEXPIRE', KEYS[1], math.max(1, math.min(idle, tonumber(r[2]), tonumber(r[3] or r[2])) - now))
+return 1`,
+  },
+  /** KEYS session. ARGV token version, session JSON, new value of `e`. A missing record has no version. */
+  saveSession: {
+    numberOfKeys: 1,
+    lua: `
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 's', ARGV[2], 'e', ARGV[3])
 return 1`,
   },
   /** KEYS session. ARGV owner, 'unspent' | 'unknown'. */

@@ -2,6 +2,7 @@
 // (503) within REDIS_TIMEOUT_MS: commands are neither queued nor retried, no session ends and no cookie changes. The client
 // reconnects with backoff, and reads and writes succeed again once it is connected. Redis keys: redis-names.ts; connection:
 // redis-connection.ts; cause in the log and in /readyz: redis-diagnosis.ts.
+import { randomBytes } from "node:crypto";
 import type { ApplicationId } from "../../lib/application-id.ts";
 import { Cluster } from "ioredis";
 import type { RedisAccess } from "../../config/redis-access.ts";
@@ -192,10 +193,12 @@ export function createRedisStore(options: RedisStoreOptions): Store & { client: 
     claimRefresh: async (key, { owner, tokenVersion, leaseMs, graceMs }) =>
       parseClaim(await script("claimRefresh", [names.session(key)], owner, tokenVersion, leaseMs, graceMs)),
     renewRefresh: (key, owner, leaseMs) => holds("renewRefresh", [names.session(key)], owner, leaseMs),
-    async saveTokens(key, owner, tokens, tokenLife = "unchanged") {
-      const life = tokenLife === "unknown" ? "" : tokenLife;
-      return (await runConfirmed("saveTokens", [names.session(key)], owner, tokens, life)).reply === 1;
+    async saveTokens(key, owner, tokens, { life = "unchanged", session = "" } = {}) {
+      const args = [owner, tokens, life === "unknown" ? "" : life, session];
+      return (await runConfirmed("saveTokens", [names.session(key)], ...args)).reply === 1;
     },
+    saveSession: (key, tokenVersion, session) =>
+      holds("saveSession", [names.session(key)], tokenVersion, session, randomBytes(18).toString("base64url")),
     async releaseRefresh(key, owner, outcome) {
       await script("releaseRefresh", [names.session(key)], owner, outcome);
     },
