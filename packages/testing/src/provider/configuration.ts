@@ -50,7 +50,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     // Puts all claims into the ID token, so that clients do not need userinfo.
     conformIdTokenClaims: false,
     responseTypes: ["code"],
-    clientAuthMethods: ["client_secret_basic", "client_secret_post"],
+    clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
     clientBasedCORS: () => false,
     pkce: { required: () => true },
     findAccount: (_ctx, sub) => {
@@ -97,6 +97,12 @@ function features(options: ConfigurationOptions): Configuration["features"] {
     revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
     rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
     pushedAuthorizationRequests: { enabled: true },
+    requestObjects: { enabled: true },
+    jwtResponseModes: { enabled: true },
+    fapi: {
+      enabled: true,
+      profile: (_ctx, client) => (client.requirePushedAuthorizationRequests === true ? "2.0" : undefined),
+    },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => resource,

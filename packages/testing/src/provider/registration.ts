@@ -23,9 +23,23 @@ export function toClientMetadata(client: ProviderClient): AdapterPayload {
     require_auth_time: true,
     default_acr_values: ["1"],
     dpop_bound_access_tokens: client.dpopBoundAccessTokens ?? false,
+    ...fapiMetadata(client.fapi),
     ...(client.backchannelLogoutUri === undefined
       ? {}
       : { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }),
+  };
+}
+
+function fapiMetadata(fapi: ProviderClient["fapi"]): AdapterPayload {
+  if (fapi === undefined) return {};
+  return {
+    client_secret: undefined,
+    token_endpoint_auth_method: "private_key_jwt",
+    jwks: { keys: fapi.publicKeys },
+    id_token_signed_response_alg: "PS256",
+    require_pushed_authorization_requests: true,
+    dpop_bound_access_tokens: true,
+    ...(fapi.messageSigning ? { require_signed_request_object: true, authorization_signed_response_alg: "PS256" } : {}),
   };
 }
 

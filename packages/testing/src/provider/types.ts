@@ -12,6 +12,8 @@ export type ProviderClient = {
   clientName?: string;
   /** The client's access tokens are bound to a DPoP key; a token request without a proof is rejected (RFC 9449 §5.2). */
   dpopBoundAccessTokens?: boolean;
+  /** Applies FAPI 2.0 to the client, which authenticates by private_key_jwt with these keys. */
+  fapi?: { publicKeys: JWK[]; messageSigning: boolean };
   /** Allows the client credentials grant. */
   allowClientCredentials?: boolean;
   /** Allowed audiences of token exchange; "!name" is a known audience that is denied to all users. */
