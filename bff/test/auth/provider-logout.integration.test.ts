@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => provider.stop());
 beforeEach(async () => {
   provider.lies = { metadata: offering() };
-  gateway = await startGateway({ ...provider, env: { POST_LOGOUT_PATH: "/logged-out" } });
+  gateway = await startGateway({ ...provider, env: { POST_LOGOUT_PATH: "/logged-out", OIDC_TIMEOUT_SECONDS: "10" } });
   home = `${gateway.origin}/logged-out`;
 });
 afterEach(async () => {
@@ -156,9 +156,10 @@ const OBSTACLES: Record<string, Obstacle> = {
     },
     hasHint: false,
   },
-  "the browser has 40 login attempts": {
+  "the ID token has 2 kB and the browser 40 login attempts": {
+    lies: () => ({ claims: idTokenOf(2_000) }),
     before: (browser) => {
-      for (let n = 0; n < 40; n++) browser.cookies.set(`__Host-Http-login-t00000${100 + n}deadbee`, "x".repeat(43));
+      for (let n = 0; n < 40; n++) browser.cookies.set(`__Host-Http-login-t000${100 + n}deadbeef`, "x".repeat(43));
     },
   },
 };
