@@ -32,6 +32,7 @@ import { createAccessTokenFor } from "./tokens/access-token.ts";
 import { createRefresh, refreshTiming } from "./tokens/refresh.ts";
 import { createRefreshRateLimiter } from "./tokens/refresh-rate-limiter.ts";
 import { createVault } from "./tokens/vault.ts";
+import { throttledCertificate } from "./upstream/client-certificate.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream } from "./upstream/upstreams.ts";
 
 export type Environment = { config: Config; store: Store; log: Log; metrics: Metrics };
@@ -53,7 +54,7 @@ export function createServices(environment: Environment) {
   const session = createSessionServices(environment);
   const tokens = createTokenServices(environment, session, provider);
   const keycloak = config.keycloakAdmin && createKeycloakSessions(config.provider, config.keycloakAdmin);
-  const forwarding = createForwardingServices(environment, session, tokens);
+  const forwarding = createForwardingServices(environment, session, { ...tokens, provider });
   const readinessChecks = createReadinessChecks({ store: session.store, provider, keycloak, cache: session.cache });
   metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS));
   return {
@@ -116,7 +117,11 @@ function createTokenServices({ config, log, metrics }: Environment, session: Ses
 
 type TokenServices = ReturnType<typeof createTokenServices>;
 
-function createForwardingServices(environment: Environment, session: SessionServices, tokens: TokenServices) {
+function createForwardingServices(
+  environment: Environment,
+  session: SessionServices,
+  { provider, ...tokens }: TokenServices & { provider: Provider },
+) {
   const { config, log, metrics } = environment;
   const { store, sessions, liveConnections } = session;
   const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies });
@@ -124,7 +129,8 @@ function createForwardingServices(environment: Environment, session: SessionServ
     ...{ sessions, countForSession: quotas.countForSession, clock: store },
     ...tokens,
   });
-  const upstreams = createUpstreams(config.upstreams, log);
+  const certificate = provider.boundCertificate;
+  const upstreams = createUpstreams(config.upstreams, log, certificate && throttledCertificate(certificate));
   metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const tunnels = createTunnels();
   const forwardWebSocket = webSocketForwarding({

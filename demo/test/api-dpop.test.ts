@@ -46,6 +46,13 @@ test("a bound token with a proof of its key is accepted, once", async () => {
   expect((await send(system, headers)).status).toBe(401);
 });
 
+test("a bound token with Keycloak's typ claim DPoP is accepted", async () => {
+  const claims = { typ: "DPoP", cnf: { jkt: await calculateJwkThumbprint(jwk) } };
+  const issued = await system.token(findUser(system.provider, "alice"), claims, { typ: "JWT" });
+  const headers = { authorization: `DPoP ${issued}`, dpop: await proofFor(issued, urlOf(system)) };
+  expect((await send(system, headers)).status).toBe(200);
+});
+
 test("a bound token without a proof, or as a bearer token, is rejected", async () => {
   expect((await send(system, { authorization: `DPoP ${token}` })).status).toBe(401);
   const response = await send(system, { authorization: `Bearer ${token}`, dpop: await proofFor(token, urlOf(system)) });

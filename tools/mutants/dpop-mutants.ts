@@ -1,4 +1,4 @@
-// Mutants of DPoP (RFC 9449): proofs, nonces and keys.
+// Mutants of sender-constrained tokens: DPoP (RFC 9449), mutual TLS (RFC 8705).
 import type { Mutant } from "./mutants.ts";
 
 export const DPOP_MUTANTS: readonly Mutant[] = [
@@ -109,8 +109,8 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "DPoP: an access token that is bound to another key is accepted",
-    file: "src/provider/dpop.ts",
-    find: "jkt === (await thumbprintOf(key))",
+    file: "src/provider/token-binding.ts",
+    find: "jkt === (await thumbprintOf(proofKey))",
     replace: 'typeof jkt === "string"',
     tests: ["test/provider/dpop.integration.test.ts"],
   },
@@ -155,5 +155,54 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
     find: "(ofSession ?? dpop.ownKey())",
     replace: "dpop.ownKey()",
     tests: ["test/proxy/dpop-sessions.integration.test.ts"],
+  },
+  {
+    breaks: "mutual TLS: an access token of another certificate is sent",
+    file: "src/provider/token-binding.ts",
+    find: 'if (thumbprint === hash("sha256", certificate.current().leaf.raw, "base64url")) return undefined;',
+    replace: "if (thumbprint !== undefined) return undefined;",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
+  },
+  {
+    breaks: "mutual TLS: an access token that is not bound is sent",
+    file: "src/provider/token-binding.ts",
+    find: '    if (thumbprint !== undefined) return "its access token is bound to another certificate (cnf.x5t#S256)";',
+    replace: "    if (thumbprint === undefined) return undefined;",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
+  },
+  {
+    breaks: "mutual TLS: mtls_endpoint_aliases apply only if the certificate authenticates the client",
+    file: "src/provider/provider-connection.ts",
+    find: 'use_mtls_endpoint_aliases: client.isMutualTls || config.senderConstrained === "mtls",',
+    replace: "use_mtls_endpoint_aliases: client.isMutualTls,",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
+  },
+  {
+    breaks: "mutual TLS: upstreams get no certificate",
+    file: "src/upstream/upstreams.ts",
+    find: "const certificate = sendsToken(config) ? boundTo : undefined;",
+    replace: "const certificate = boundTo === undefined ? boundTo : undefined;",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
+  },
+  {
+    breaks: "mutual TLS: upstreams without a token get the certificate",
+    file: "src/upstream/upstreams.ts",
+    find: "const certificate = sendsToken(config) ? boundTo : undefined;",
+    replace: "const certificate = boundTo;",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
+  },
+  {
+    breaks: "I8: upstream connections keep a renewed certificate's predecessor",
+    file: "src/upstream/client-certificate.ts",
+    find: "if (current === undefined || current.certificate !== files)",
+    replace: "if (current === undefined)",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
+  },
+  {
+    breaks: "mutual TLS: an http upstream gets a certificate-bound token",
+    file: "src/config/certificate-bound-upstreams.ts",
+    find: 'if (baseUrls.some((url) => !url.startsWith("https:")))',
+    replace: "if (baseUrls.length === 0)",
+    tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
   },
 ];

@@ -15,6 +15,7 @@ import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./s
 import { applySecurityProfile } from "./security-profile.ts";
 import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
+import { certificateBoundFaults } from "./certificate-bound-upstreams.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
 
 export type { KeycloakAdminConfig, ProviderConfig } from "./provider-settings.ts";
@@ -219,6 +220,7 @@ const KEY_RECIPE = " Make one with: node -p \"require('node:crypto').randomBytes
 function readUpstreams(values: Values, faults: string[]): UpstreamConfig[] {
   const { upstreams, faults: found } = parseUpstreams(values.UPSTREAMS, values.UPSTREAMS_FILE);
   faults.push(...found);
+  if (values.OIDC_SENDER_CONSTRAINED === "mtls") faults.push(...certificateBoundFaults(upstreams));
   return upstreams;
 }
 

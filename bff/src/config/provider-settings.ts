@@ -82,10 +82,10 @@ export const PROVIDER_SETTINGS = {
       "Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for a provider that sends no other",
   },
   OIDC_SENDER_CONSTRAINED: {
-    schema: z.enum(["off", "dpop"], { error: "must be off or dpop" }),
+    schema: z.enum(["off", "dpop", "mtls"], { error: "must be off, dpop or mtls" }),
     default: "off",
     meaning:
-      "Access tokens that are useless without a private key of the gateway: `dpop` (RFC 9449), a key per session; `off`: bearer tokens",
+      "Access tokens that are useless without a private key of the gateway: `dpop` (RFC 9449), a key per session; `mtls` (RFC 8705), the key of OIDC_CLIENT_CERT_FILE; `off`: bearer tokens",
   },
   OIDC_ROLES_CLAIM: {
     schema: claimPaths,
@@ -141,7 +141,7 @@ export const PROVIDER_SETTINGS = {
 type ProviderSettingName = keyof typeof PROVIDER_SETTINGS;
 type Values = { [N in ProviderSettingName]?: z.output<(typeof PROVIDER_SETTINGS)[N]["schema"]> };
 
-export type SenderConstrained = "off" | "dpop";
+export type SenderConstrained = "off" | "dpop" | "mtls";
 
 export type ProviderConfig = Readonly<{
   issuer: string;
@@ -236,6 +236,7 @@ export function providerFaults(values: Values, isSet: (name: ProviderSettingName
     ...clientAuthFaults(values, isSet),
     ...signingFaults(values, isSet),
     ...caFaults(values.OIDC_CA_FILE),
+    ...bindingFaults(values, isSet),
     ...adminFaults(values, isSet),
   ];
 }
@@ -245,6 +246,14 @@ function signingFaults(values: Values, isSet: (name: ProviderSettingName) => boo
   return [
     "OIDC_SIGNED_REQUEST=on needs OIDC_CLIENT_KEY_FILE, the key that signs. Set it, or set OIDC_SIGNED_REQUEST=off.",
   ];
+}
+
+function bindingFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+  if (values.OIDC_SENDER_CONSTRAINED !== "mtls") return [];
+  if (!isSet("OIDC_CLIENT_CERT_FILE"))
+    return ["OIDC_CLIENT_CERT_FILE is required by OIDC_SENDER_CONSTRAINED=mtls. Set it, and OIDC_CLIENT_KEY_FILE."];
+  if (values.OIDC_ISSUER?.startsWith("http:") !== true) return [];
+  return ["OIDC_SENDER_CONSTRAINED=mtls needs an https OIDC_ISSUER: the certificate is part of TLS. Use dpop."];
 }
 
 function caFaults(file: string | undefined): string[] {

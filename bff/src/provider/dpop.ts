@@ -5,7 +5,6 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { newProofKey, proofKeyFrom, type ProofKey } from "../lib/proof-key.ts";
 import type { DpopNonces } from "./dpop-nonces.ts";
-import { boundKeyOf } from "./token-binding.ts";
 
 export const DPOP_ALG = "ES256";
 
@@ -65,21 +64,13 @@ function requireAlgorithm(configuration: oidc.Configuration): void {
   });
 }
 
-/** @returns one sentence if the access token is a JWT that is bound to another key */
-export async function bindingError(accessToken: string, key: ProofKey | undefined): Promise<string | undefined> {
-  if (key === undefined) return undefined;
-  const { jkt } = boundKeyOf(accessToken) ?? {};
-  if (jkt === undefined || jkt === (await thumbprintOf(key))) return undefined;
-  return "its access token is bound to another DPoP key (cnf.jkt)";
-}
-
 async function importPair(key: ProofKey): Promise<oidc.CryptoKeyPair> {
   const privateKey = (await importJWK(key, DPOP_ALG)) as oidc.CryptoKey;
   const publicKey = (await importJWK(publicJwk(key), DPOP_ALG, { extractable: true })) as oidc.CryptoKey;
   return { privateKey, publicKey };
 }
 
-function thumbprintOf(key: ProofKey): Promise<string> {
+export function thumbprintOf(key: ProofKey): Promise<string> {
   return calculateJwkThumbprint(publicJwk(key));
 }
 

@@ -73,7 +73,8 @@ export function createProviderConnection(
       // Pinned: otherwise the provider's metadata would select the accepted algorithms (algorithm confusion).
       const rules = {
         id_token_signed_response_alg: config.idTokenAlg,
-        use_mtls_endpoint_aliases: client.isMutualTls,
+        // RFC 8705 §5: also where another method authenticates the client.
+        use_mtls_endpoint_aliases: client.isMutualTls || config.senderConstrained === "mtls",
         ...tolerance,
       };
       const configuration = new oidc.Configuration(metadata, config.clientId, rules, authentication);

@@ -9,6 +9,7 @@ import type { TokenTarget } from "../config/upstreams.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { ownLifetime } from "./access-token.ts";
 import type { Dpop } from "./dpop.ts";
+import { refusedTokens, type BindingError } from "./token-binding.ts";
 import { isProviderResponse, meaningOf, throwUnavailable, wordOf } from "./provider-errors.ts";
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -17,6 +18,7 @@ const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 type Dependencies = {
   connect: () => Promise<{ configuration: oidc.Configuration }>;
   dpop: Dpop;
+  bindingError: BindingError;
   /** Target of requests that name none: `resource` of the configuration. */
   defaultTarget: TokenTarget;
   lifetimes: LifetimeConfig;
@@ -29,7 +31,13 @@ export type ProviderTokens = {
   exchangeToken(subject: AccessToken, target: TokenTarget): Promise<TokenGrant>;
 };
 
-export function createProviderTokens({ connect, dpop, defaultTarget, lifetimes }: Dependencies): ProviderTokens {
+export function createProviderTokens({
+  connect,
+  dpop,
+  bindingError,
+  defaultTarget,
+  lifetimes,
+}: Dependencies): ProviderTokens {
   // A circuit breaker of its own: failed exchanges must not prevent refreshes.
   const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
   /** @param key of the circuit: the target, for an exchange also the user */
@@ -43,6 +51,8 @@ export function createProviderTokens({ connect, dpop, defaultTarget, lifetimes }
     try {
       const response = await request(configuration, await dpop.options(configuration, proofKey));
       breaker.report(key, true);
+      const problem = await bindingError(response.access_token, proofKey);
+      if (problem !== undefined) throw new GatewayError("provider_unavailable", { reason: refusedTokens(problem) });
       return { ...grantOf(response, lifetimes), proofKey };
     } catch (error) {
       breaker.report(key, error instanceof GatewayError || isProviderResponse(error));

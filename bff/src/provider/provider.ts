@@ -1,6 +1,7 @@
 // OpenID Connect client: authorization requests, token requests, logout, logout tokens, health.
 import type { JWK } from "jose";
 import type { ProviderConfig } from "../config/config.ts";
+import type { ClientCertificate } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import { createThrottledLog } from "../logging/throttled-log.ts";
@@ -11,6 +12,7 @@ import { createDpop } from "./dpop.ts";
 import { createDpopNonces } from "./dpop-nonces.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
+import { createBindingError } from "./token-binding.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts";
 import { createUserinfo } from "./userinfo.ts";
@@ -43,6 +45,8 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
      * @throws GatewayError provider_unavailable if a file cannot be used
      */
     publicKeys(): Promise<JWK[] | undefined>;
+    /** The client's certificate, if access tokens are bound to it; throws while its files have never been valid. */
+    boundCertificate: (() => ClientCertificate) | undefined;
     /** @returns one sentence while the last valid content of a certificate, key or secret file is used, or it has expired */
     fileAlarm(): string | undefined;
     /** @returns one sentence with the cure while the provider's clock differs from ours by more than 10 s */
@@ -68,6 +72,8 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     nonces,
   );
   const dpop = createDpop({ config, nonces });
+  const { certificate } = connect.client;
+  const bindingError = createBindingError({ demanded: config.senderConstrained, certificate });
   const clock = createClockSkew();
   const resource = config.resource === undefined ? {} : { resource: config.resource };
   const throttled = createThrottledLog(USERINFO_LOG_EVERY_MS);
@@ -76,13 +82,22 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     onIgnored: (reason) =>
       throttled(() => log.warn("userinfo ignored, logins continue with the claims of the ID token", { reason })),
   });
-  const shared = { config, connect, dpop, clock, userinfo, resource, redirectUri: publicOrigin + CALLBACK_PATH };
+  const shared = {
+    config,
+    connect,
+    dpop,
+    bindingError,
+    clock,
+    userinfo,
+    resource,
+    redirectUri: publicOrigin + CALLBACK_PATH,
+  };
   const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
     ...requests,
     ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),
-    ...createProviderTokens({ connect, dpop, defaultTarget: resource, lifetimes: config }),
+    ...createProviderTokens({ connect, dpop, bindingError, defaultTarget: resource, lifetimes: config }),
     ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + LOGOUT_RETURN_PATH }),
     async requiresResponseIss() {
       if (config.responseIss !== "auto") return config.responseIss === "required";
@@ -105,6 +120,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
       }
     },
     outage: connect.outage,
+    boundCertificate: config.senderConstrained === "mtls" ? certificate?.current : undefined,
     async publicKeys() {
       // The metadata selects the algorithm of RSA keys; without it the usual one is published.
       const metadata = (await connect().catch(() => undefined))?.configuration.serverMetadata();

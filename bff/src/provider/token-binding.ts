@@ -1,6 +1,10 @@
 // What an access token says about the key it is bound to (`cnf`, RFC 7800 §3).
 import type { SenderConstrained } from "../config/provider-settings.ts";
+import { hash } from "node:crypto";
+import type { ClientCertificate } from "../config/client-auth-settings.ts";
+import type { ProofKey } from "../lib/proof-key.ts";
 import { unverifiedClaims } from "./access-token.ts";
+import { thumbprintOf } from "./dpop.ts";
 
 /** `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1. Other members are ways that the gateway does not know. */
 export type BoundKey = Readonly<{ jkt?: unknown; "x5t#S256"?: unknown }>;
@@ -28,5 +32,36 @@ const WRONG_TYPE: Readonly<Record<SenderConstrained, string>> = {
   // A DPoP-bound token must not be sent as a bearer token, and the gateway has no key for it.
   off: "its token_type is not Bearer. Switch sender-constrained tokens (DPoP) off for this client at the provider, or set OIDC_SENDER_CONSTRAINED=dpop",
   // RFC 9449 §5: such a token could be used by a thief.
+  mtls: "its token_type is not Bearer. Switch DPoP off for this client at the provider, or set OIDC_SENDER_CONSTRAINED=dpop",
   dpop: "its token_type is not DPoP, although OIDC_SENDER_CONSTRAINED is dpop. Switch DPoP on for this client at the provider, or set OIDC_SENDER_CONSTRAINED=off",
 };
+
+/** @returns one sentence if an access token is bound to another key than ours, as far as the token shows it */
+export type BindingError = (accessToken: string, proofKey: ProofKey | undefined) => Promise<string | undefined>;
+
+type BindingDependencies = {
+  demanded: SenderConstrained;
+  certificate: { current(): Pick<ClientCertificate, "leaf"> } | undefined;
+};
+
+export function createBindingError({ demanded, certificate }: BindingDependencies): BindingError {
+  return async function bindingError(accessToken, proofKey) {
+    if (proofKey !== undefined) {
+      const { jkt } = boundKeyOf(accessToken) ?? {};
+      if (jkt === undefined || jkt === (await thumbprintOf(proofKey))) return undefined;
+      return "its access token is bound to another DPoP key (cnf.jkt)";
+    }
+    if (demanded !== "mtls" || certificate === undefined) return undefined;
+    // Only the token itself shows whether the provider binds it: its type is Bearer in any case (RFC 8705 §3).
+    if (unverifiedClaims(accessToken) === undefined) return undefined;
+    const thumbprint = boundKeyOf(accessToken)?.["x5t#S256"];
+    if (thumbprint === hash("sha256", certificate.current().leaf.raw, "base64url")) return undefined;
+    if (thumbprint !== undefined) return "its access token is bound to another certificate (cnf.x5t#S256)";
+    return "its access token is not bound to a certificate (cnf.x5t#S256), although OIDC_SENDER_CONSTRAINED is mtls. Switch certificate-bound access tokens on for this client at the provider";
+  };
+}
+
+/** A refusal that provider-response.ts could not find, because it does not know the keys. */
+export function refusedTokens(problem: string): string {
+  return `the provider's token response was refused: ${problem}`;
+}

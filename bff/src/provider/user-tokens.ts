@@ -6,7 +6,8 @@ import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
 import type { RefreshAtProvider, RefreshOutcome } from "../tokens/refresh.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { ClockSkew } from "./clock-skew.ts";
-import { bindingError, type Dpop } from "./dpop.ts";
+import type { Dpop } from "./dpop.ts";
+import { refusedTokens, type BindingError } from "./token-binding.ts";
 import { decodeJwt } from "jose";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
@@ -41,6 +42,7 @@ type Dependencies = {
   config: ProviderConfig;
   connect: ProviderConnection;
   dpop: Dpop;
+  bindingError: BindingError;
   clock: ClockSkew;
   userinfo: Userinfo;
   redirectUri: string;
@@ -49,7 +51,7 @@ type Dependencies = {
 };
 
 export function createUserTokens(dependencies: Dependencies): UserTokens {
-  const { config, connect, dpop, clock, userinfo, redirectUri, resource } = dependencies;
+  const { config, connect, dpop, bindingError, clock, userinfo, redirectUri, resource } = dependencies;
   const breaker = createKeyedBreaker(PROVIDER_BREAKER);
   const rules = (accessToken: string) => idTokenRules(dependencies, accessToken);
   return {
@@ -124,10 +126,6 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
 function idTokenRules({ config, clock }: Pick<Dependencies, "config" | "clock">, accessToken: string): IdTokenRules {
   const { issuer, clientId, audiences, idTokenAlg: alg } = config;
   return { issuer, clientId, audiences, alg, accessToken, nowSeconds: Math.floor(Date.now() / 1000), clock };
-}
-
-function refusedTokens(problem: string): string {
-  return `the provider's token response was refused: ${problem}`;
 }
 
 type CheckedRefresh =

@@ -4,6 +4,7 @@ import { createBreaker, type Breaker } from "../lib/circuit-breaker.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { Log } from "../logging/log.ts";
 import { boundedReads } from "./read-limits.ts";
+import { createPoolByCertificate, type ReadCertificate } from "./client-certificate.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 
 export type UpstreamServer = {
@@ -24,10 +25,19 @@ const MAX_HEADER_BYTES = 32_768;
 /** Below the 5 s after which Node, uvicorn and others close idle connections, so that the gateway closes them first. */
 const KEEP_ALIVE_MS = 4_000;
 
+type ServerDependencies = {
+  log: UpstreamLog;
+  /** The certificate that the tokens of this upstream are bound to; undefined: `certFile` of the row. */
+  certificate?: ReadCertificate | undefined;
+};
+
 /** The pool connects to one origin, so that no request target can send the bearer to another host (I6). */
-export function createUpstreamServer(config: UpstreamConfig, baseUrl: string, log: UpstreamLog): UpstreamServer {
+export function createUpstreamServer(
+  config: UpstreamConfig,
+  baseUrl: string,
+  { log, certificate }: ServerDependencies,
+): UpstreamServer {
   const { origin } = new URL(baseUrl);
-  const pool = createPool(config, origin);
   const failuresToOpen = config.breakerFailures === 0 ? Infinity : config.breakerFailures;
   const breaker = createBreaker({ failuresToOpen, probeEveryMs: config.breakerOpenMs });
   // With several servers the balancer skips one after its first failure.
@@ -40,7 +50,16 @@ export function createUpstreamServer(config: UpstreamConfig, baseUrl: string, lo
     else if (!isAlive && before + 1 === failuresToLog)
       log.warn("upstream marked unhealthy (circuit open)", { ...fields, error });
   };
-  return { origin, pool, breaker, report, inFlight: 0 };
+  if (certificate === undefined) return { origin, pool: createPool(config, origin), breaker, report, inFlight: 0 };
+  const poolOf = createPoolByCertificate(certificate, ({ cert, key }) =>
+    createPool({ ...config, tls: { ...config.tls, cert, key } }, origin),
+  );
+  return {
+    ...{ origin, breaker, report, inFlight: 0 },
+    get pool() {
+      return poolOf();
+    },
+  };
 }
 
 function createPool({ connectTimeoutMs, tls, maxConnections, ...timeouts }: UpstreamConfig, origin: string) {

@@ -1,8 +1,10 @@
 // The configured upstreams: lookup by request path, target mapping, statistics.
 import type { UpstreamConfig } from "../config/config.ts";
+import { sendsToken } from "../config/certificate-bound-upstreams.ts";
 import { isBelow } from "../lib/paths.ts";
 import type { UpstreamSnapshot } from "../metrics/metrics.ts";
 import { createUpstreamServer, type UpstreamServer, type UpstreamLog } from "./upstream-server.ts";
+import type { ReadCertificate } from "./client-certificate.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
 import { requestHeaderFilter } from "../headers/request-header-rules.ts";
 import { createUpstreamStats, type UpstreamStats } from "./upstream-stats.ts";
@@ -23,10 +25,16 @@ export type Upstream = Readonly<{
   isRequestHeaderForwarded: (name: string) => boolean;
 }>;
 
-export function createUpstreams(configs: readonly UpstreamConfig[], log: UpstreamLog): readonly Upstream[] {
+/** @param boundTo the client certificate of all rows that send tokens; undefined unless tokens are bound to it */
+export function createUpstreams(
+  configs: readonly UpstreamConfig[],
+  log: UpstreamLog,
+  boundTo?: ReadCertificate,
+): readonly Upstream[] {
   const upstreams = configs.map((config): Upstream => {
     const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
-    const servers = config.baseUrls.map((baseUrl) => createUpstreamServer(config, baseUrl, log));
+    const certificate = sendsToken(config) ? boundTo : undefined;
+    const servers = config.baseUrls.map((baseUrl) => createUpstreamServer(config, baseUrl, { log, certificate }));
     const stats = createUpstreamStats();
     return {
       config,

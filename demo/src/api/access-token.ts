@@ -87,8 +87,9 @@ async function discoverJwksUrl(issuer: string): Promise<string> {
 function findTypeError(accepted: readonly string[], typ: string | undefined, claims: JWTPayload): string | undefined {
   const type = (typ ?? "").toLowerCase().replace(/^application\//, "");
   if (!accepted.some((each) => each.toLowerCase() === type)) return "The token is not an access token.";
-  // Keycloak's `typ` claim is Bearer, ID, Refresh or Logout.
-  if (typeof claims["typ"] === "string" && claims["typ"] !== "Bearer") return "The token is not an access token.";
+  // Keycloak's `typ` claim is Bearer, DPoP, ID, Refresh or Logout.
+  if (typeof claims["typ"] === "string" && !["Bearer", "DPoP"].includes(claims["typ"]))
+    return "The token is not an access token.";
   const looksLikeIdToken = "nonce" in claims || "at_hash" in claims || "events" in claims;
   return type !== "at+jwt" && looksLikeIdToken ? "The token is not an access token." : undefined;
 }
