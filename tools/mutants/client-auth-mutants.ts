@@ -35,7 +35,7 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "mtls_endpoint_aliases are used without mutual TLS",
     file: "src/provider/provider-connection.ts",
-    find: 'use_mtls_endpoint_aliases: client.isMutualTls || config.senderConstrained === "mtls",'
+    find: 'use_mtls_endpoint_aliases: client.isMutualTls || config.senderConstrained === "mtls",',
     replace: "use_mtls_endpoint_aliases: true,",
     tests: TESTS,
   },

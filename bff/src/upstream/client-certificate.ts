@@ -1,5 +1,5 @@
 // Client certificate of upstream connections with certificate-bound access tokens (RFC 8705 §3), renewed while running.
-import { ConnectionPool } from "./connection-pool.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
 
 export type CertificateFiles = { readonly cert: string; readonly key: string };
 
