@@ -166,4 +166,11 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     replace: "if (missing.length < 9) return;",
     tests: FAPI,
   },
+  {
+    breaks: "FAPI: certificate-bound tokens are not demanded of the provider",
+    file: "src/provider/security-profile.ts",
+    find: 'return isOffered ? [] : ["tls_client_certificate_bound_access_tokens"];',
+    replace: "return [];",
+    tests: FAPI,
+  },
 ];

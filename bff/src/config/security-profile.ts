@@ -28,7 +28,7 @@ const SECURITY_RULES: Readonly<Record<string, Rule>> = {
     allowed: ["private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"],
     why: "§5.3.3.1 demands private_key_jwt or mutual TLS",
   },
-  OIDC_SENDER_CONSTRAINED: { allowed: ["dpop"], why: "§5.3.3.1 demands sender-constrained access tokens" },
+  OIDC_SENDER_CONSTRAINED: { allowed: ["dpop", "mtls"], why: "§5.3.3.1 demands sender-constrained access tokens" },
   OIDC_ID_TOKEN_ALG: { allowed: FAPI_ALGS, why: "§5.4.1 allows PS256, ES256 and EdDSA" },
   OIDC_CLIENT_ALG: {
     allowed: FAPI_CLIENT_ALGS,

@@ -5,7 +5,7 @@ import { FAPI_ALGS } from "../config/security-profile.ts";
 import { GatewayError } from "../errors.ts";
 import { DPOP_ALG } from "./dpop.ts";
 
-export type ProfileConfig = Pick<ProviderConfig, "profile" | "idTokenAlg" | "clientAuth">;
+export type ProfileConfig = Pick<ProviderConfig, "profile" | "idTokenAlg" | "senderConstrained" | "clientAuth">;
 
 type Metadata = Readonly<oidc.ServerMetadata>;
 
@@ -35,8 +35,14 @@ function missingForSecurity(metadata: Metadata, config: ProfileConfig): string[]
     ...(method === "private_key_jwt"
       ? lacksWhereListed(metadata, "token_endpoint_auth_signing_alg_values_supported", clientAlgs(config))
       : []),
-    ...lacks(metadata, "dpop_signing_alg_values_supported", [DPOP_ALG]),
+    ...missingForBinding(metadata, config),
   ];
+}
+
+function missingForBinding(metadata: Metadata, { senderConstrained }: ProfileConfig): string[] {
+  if (senderConstrained !== "mtls") return lacks(metadata, "dpop_signing_alg_values_supported", [DPOP_ALG]);
+  const isOffered = metadata["tls_client_certificate_bound_access_tokens"] === true;
+  return isOffered ? [] : ["tls_client_certificate_bound_access_tokens"];
 }
 
 function missingForSigning(metadata: Metadata, config: ProfileConfig): string[] {

@@ -1,9 +1,10 @@
 // Provider, API and gateway for the tests of OIDC_PROFILE. The provider listens with TLS and asks for client certificates.
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
-import { request } from "node:https";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from "jose";
 import { expect } from "vitest";
 import { testAuthority } from "@cloakroom/testkit/certificates.ts";
@@ -14,14 +15,14 @@ import { KEYS, tempFile } from "./client-key-files.ts";
 const authority = testAuthority();
 const server = authority.issue("127.0.0.1");
 const certificate = authority.issue("client.example");
-const fingerprint = new X509Certificate(certificate.cert).fingerprint256;
+export const fingerprint = new X509Certificate(certificate.cert).fingerprint256;
 const caFile = tempFile(authority.cert);
 const mutualTls = {
   OIDC_CLIENT_CERT_FILE: tempFile(certificate.cert),
   OIDC_CLIENT_KEY_FILE: tempFile(certificate.key),
 };
 
-export type Mode = { auth: string; binding: "dpop"; env: Record<string, string> };
+export type Mode = { auth: string; binding: "dpop" | "mtls"; env: Record<string, string> };
 
 export const MODES: [string, Mode][] = [
   [
@@ -33,6 +34,8 @@ export const MODES: [string, Mode][] = [
     { auth: "private_key_jwt", binding: "dpop", env: { OIDC_CLIENT_KEY_FILE: tempFile(KEYS.ed25519) } },
   ],
   ["tls_client_auth, DPoP", { auth: "tls_client_auth", binding: "dpop", env: mutualTls }],
+  ["private_key_jwt, mTLS-bound tokens", { auth: "private_key_jwt", binding: "mtls", env: mutualTls }],
+  ["tls_client_auth, mTLS-bound tokens", { auth: "tls_client_auth", binding: "mtls", env: mutualTls }],
   ["self_signed_tls_client_auth, DPoP", { auth: "self_signed_tls_client_auth", binding: "dpop", env: mutualTls }],
 ];
 
@@ -44,7 +47,12 @@ export type FapiSystem = {
   provider: HostileProvider;
   apiUrl: string;
   /** Requests that the API received. */
-  received: { authorization: string | undefined; dpop: string | undefined }[];
+  received: {
+    authorization: string | undefined;
+    dpop: string | undefined;
+    /** Fingerprint of the client certificate, if the API listens with TLS. */
+    certificate: string | undefined;
+  }[];
   /** @returns whether the API has responded */
   respond: (response: ServerResponse) => boolean;
   /** Metadata that meets the profile. */
@@ -59,13 +67,17 @@ export type FapiSystem = {
 export async function startFapiSystem(mode: Mode, profile: Profile = "fapi2"): Promise<FapiSystem> {
   const tls = { ...server, ca: authority.cert, requestCert: true, rejectUnauthorized: false };
   const provider = await startHostileProvider({ alg: "PS256", tls });
-  const api = createServer((req, res) => {
+  const handle: RequestListener = (req, res) => {
     const { authorization, dpop } = req.headers;
-    system.received.push({ authorization, dpop: dpop as string | undefined });
+    const shown = (req.socket as Partial<TLSSocket>).getPeerCertificate?.()?.fingerprint256;
+    system.received.push({ authorization, dpop: dpop as string | undefined, certificate: shown });
     if (!system.respond(res)) res.end("{}");
-  }).listen(0, "127.0.0.1");
+  };
+  const isBoundByTls = mode.binding === "mtls";
+  const api = (isBoundByTls ? createTlsServer(tls, handle) : createServer(handle)).listen(0, "127.0.0.1");
   await once(api, "listening");
-  const apiUrl = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+  const apiUrl = `${isBoundByTls ? "https" : "http"}://127.0.0.1:${(api.address() as AddressInfo).port}`;
+  const rows = tempFile(JSON.stringify([{ prefix: "/api", baseUrl: apiUrl, ...(isBoundByTls ? { caFile } : {}) }]));
   const tokenType = mode.binding === "dpop" ? "DPoP" : "Bearer";
   const system: FapiSystem = {
     ...{ mode, provider, apiUrl },
@@ -88,7 +100,7 @@ export async function startFapiSystem(mode: Mode, profile: Profile = "fapi2"): P
     start: () =>
       startGateway({
         ...{ issuer: provider.issuer, clientId: provider.clientId, clientSecret: undefined },
-        env: { ...profileEnv(mode), OIDC_PROFILE: profile, UPSTREAMS: `/api=${apiUrl}` },
+        env: { ...profileEnv(mode), OIDC_PROFILE: profile, UPSTREAMS_FILE: rows },
       }),
     async stop() {
       api.closeAllConnections();

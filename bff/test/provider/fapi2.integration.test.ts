@@ -11,7 +11,14 @@ import {
   type Lies,
 } from "@cloakroom/testkit/hostile-provider.ts";
 import type { TestGateway } from "@cloakroom/testkit/test-gateway.ts";
-import { checkClientAuthentication, MODES, startFapiSystem, throughProvider, type FapiSystem } from "./fapi-system.ts";
+import {
+  checkClientAuthentication,
+  fingerprint,
+  MODES,
+  startFapiSystem,
+  throughProvider,
+  type FapiSystem,
+} from "./fapi-system.ts";
 
 const PREFIX = "fapi2-security-profile-final-client-test-";
 const now = () => Math.floor(Date.now() / 1000);
@@ -71,7 +78,10 @@ describe.each(MODES)("%s", (_mode, mode) => {
     expect(pushed!.get("redirect_uri")).toBe(token!.get("redirect_uri"));
     expect([...provider.requests.front.at(-1)!.keys()].sort()).toEqual(["client_id", "request_uri"]);
     expect(system.received.at(-1)!.authorization).toMatch(new RegExp(`^${tokenType} `));
-    if (mode.binding === "dpop") {
+    if (mode.binding === "mtls") {
+      expect(provider.posts.map(({ certificate }) => certificate)).toEqual([fingerprint, fingerprint]);
+      expect(system.received.at(-1)!.certificate).toBe(fingerprint);
+    } else {
       const proof = provider.posts[1]!.headers["dpop"] as string;
       await checkProof(proof, "POST", `${provider.issuer}/token`);
       expect((await checkProof(system.received.at(-1)!.dpop, "GET", `${system.apiUrl}/x`))["ath"]).toEqual(
