@@ -25,6 +25,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...([
         "OIDC_ACCESS_TOKEN_SECONDS",
         "OIDC_LOGIN_PARAMETERS",
+        "OIDC_LOGOUT_PARAMETERS",
         "OIDC_TIMEOUT_SECONDS",
         "REFRESH_RATE_PER_SECOND",
         "POST_LOGOUT_PATH",

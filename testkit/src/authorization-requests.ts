@@ -8,6 +8,8 @@ export type AuthorizationRequestLog = {
   push(request: PushedRequest): string;
   /** @returns the parameters of an authorization request, with those of its request object */
   resolve(query: URLSearchParams): URLSearchParams;
+  /** @returns the parameters of the last authorization request */
+  last(): URLSearchParams;
   pushed: PushedRequest[];
   /** The queries that reached the authorization endpoint. */
   front: URLSearchParams[];
@@ -17,7 +19,9 @@ export function createAuthorizationRequestLog(): AuthorizationRequestLog {
   const pushed: PushedRequest[] = [];
   const front: URLSearchParams[] = [];
   const open = new Map<string, URLSearchParams>();
+  let last = new URLSearchParams();
   return {
+    last: () => last,
     pushed,
     front,
     push(request) {
@@ -31,7 +35,8 @@ export function createAuthorizationRequestLog(): AuthorizationRequestLog {
       const found = open.get(query.get("request_uri") ?? "") ?? query;
       open.delete(query.get("request_uri") ?? "");
       const object = found.get("request");
-      return object === null ? found : parametersOf(object);
+      last = object === null ? found : parametersOf(object);
+      return last;
     },
   };
 }

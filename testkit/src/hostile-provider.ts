@@ -102,8 +102,10 @@ const publicJwk = async ({ publicKey, kid, alg }: Key): Promise<JWK> => ({
 });
 
 type Options = {
-  /** Path prefix of the issuer, like a realm of Keycloak. */
+  /** Path of the issuer, like a realm of Keycloak; may end with a slash. */
   path?: string;
+  /** Further paths of the endpoints, below the origin: path → path of this provider, such as `/oauth2/token` → `/token`. */
+  paths?: Readonly<Record<string, string>>;
   /** Signature algorithm. */
   alg?: string;
   /** Publishes a userinfo endpoint. */
@@ -116,6 +118,7 @@ type Options = {
 
 export async function startHostileProvider({
   path = "",
+  paths = {},
   alg = "RS256",
   userinfo = false,
   beside,
@@ -174,7 +177,9 @@ export async function startHostileProvider({
   async function respond(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const url = new URL(req.url ?? "/", issuer);
     const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
-    const pathname = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : url.pathname;
+    const prefix = path.replace(/\/$/, "");
+    const pathname =
+      paths[url.pathname] ?? (url.pathname.startsWith(prefix) ? url.pathname.slice(prefix.length) : url.pathname);
     // Other requests are handled by `beside`, which reads their bodies.
     const isOwn = beside === undefined || ["/token", "/pushed"].includes(pathname);
     const body = new URLSearchParams(req.method === "POST" && isOwn ? await text(req) : "");

@@ -33,7 +33,7 @@ const NAME = /^[\w.:-]{1,64}$/;
 const VALUE = /^\P{Cc}{1,1000}$/u;
 const MAX_CHARS = 1_000;
 
-function faultOf(name: string, value: string): string | undefined {
+function loginFaultOf(name: string, value: string): string | undefined {
   const rejected = Object.hasOwn(REJECTED, name) ? REJECTED[name] : undefined;
   if (rejected !== undefined) return `must not contain ${name}: it ${rejected}`;
   // Such a login fails, or leads to the registration page, for every user.
@@ -43,20 +43,26 @@ function faultOf(name: string, value: string): string | undefined {
   return shape.test(value) ? undefined : `has an invalid value for ${name}`;
 }
 
-/** Parses `audience=https%3A%2F%2Fapi&access_type=offline`. */
-export const loginParameterList = z.string().transform((text, ctx): Readonly<Record<string, string>> => {
-  if (text.length > MAX_CHARS) ctx.addIssue(`must have at most ${MAX_CHARS} characters`);
-  const parameters: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(text)) {
-    if (!NAME.test(name) || value === "") {
-      ctx.addIssue(
-        "must be form-encoded with a value for every name, e.g. audience=https%3A%2F%2Fapi&access_type=offline",
-      );
-      continue;
+/**
+ * Schema of a form-encoded list such as `audience=https%3A%2F%2Fapi&access_type=offline`.
+ * @param faultOf the rule that a parameter breaks, if any
+ */
+export const parameterList = (faultOf: (name: string, value: string) => string | undefined) =>
+  z.string().transform((text, ctx): Readonly<Record<string, string>> => {
+    if (text.length > MAX_CHARS) ctx.addIssue(`must have at most ${MAX_CHARS} characters`);
+    const parameters: Record<string, string> = {};
+    for (const [name, value] of new URLSearchParams(text)) {
+      if (!NAME.test(name) || value === "") {
+        ctx.addIssue(
+          "must be form-encoded with a value for every name, e.g. audience=https%3A%2F%2Fapi&access_type=offline",
+        );
+        continue;
+      }
+      const fault = Object.hasOwn(parameters, name) ? `contains ${name} twice` : faultOf(name, value);
+      if (fault !== undefined) ctx.addIssue(fault);
+      parameters[name] = value;
     }
-    const fault = Object.hasOwn(parameters, name) ? `contains ${name} twice` : faultOf(name, value);
-    if (fault !== undefined) ctx.addIssue(fault);
-    parameters[name] = value;
-  }
-  return parameters;
-});
+    return parameters;
+  });
+
+export const loginParameterList = parameterList(loginFaultOf);

@@ -1,6 +1,7 @@
 // Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
 import { z } from "zod";
 import { loginParameterList } from "./login-parameter-list.ts";
+import { logoutParameterList } from "./logout-parameter-list.ts";
 import type { ClaimPath } from "../lib/claim-path.ts";
 import {
   CLIENT_AUTH_SETTINGS,
@@ -116,6 +117,12 @@ export const PROVIDER_SETTINGS = {
     meaning:
       "Further parameters of every authorization request, form-encoded, e.g. `audience=https%3A%2F%2Fapi.example.com&access_type=offline`; parameters of a link to /bff/login take precedence",
   },
+  OIDC_LOGOUT_PARAMETERS: {
+    schema: logoutParameterList,
+    default: "",
+    meaning:
+      "Further parameters of every logout request, form-encoded; `{return_uri}` stands for PUBLIC_ORIGIN/bff/logout/return. Amazon Cognito: `logout_uri={return_uri}`",
+  },
   OIDC_TIMEOUT_SECONDS: {
     schema: wholeNumber(1, 60),
     default: "10",
@@ -175,6 +182,8 @@ export type ProviderConfig = Readonly<{
   logoutTokenTypRequired: boolean;
   /** Further parameters of every authorization request. */
   loginParameters: Readonly<Record<string, string>>;
+  /** May contain `{return_uri}`. */
+  logoutParameters: Readonly<Record<string, string>>;
   /** How access tokens are bound to a key of the gateway. */
   senderConstrained: SenderConstrained;
   timeoutMs: number;
@@ -218,6 +227,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     signedResponse: values.OIDC_SIGNED_RESPONSE === "on",
     logoutTokenTypRequired: values.OIDC_LOGOUT_TOKEN_TYP !== "optional",
     loginParameters: values.OIDC_LOGIN_PARAMETERS ?? {},
+    logoutParameters: values.OIDC_LOGOUT_PARAMETERS ?? {},
     senderConstrained: values.OIDC_SENDER_CONSTRAINED ?? "off",
     timeoutMs: (values.OIDC_TIMEOUT_SECONDS ?? 0) * 1000,
     refreshesPerSecond: values.REFRESH_RATE_PER_SECOND ?? 0,

@@ -1,6 +1,7 @@
 // The end of a session at the provider: revocation (RFC 7009) and RP-initiated logout (OIDC RP-Initiated Logout 1.0).
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
+import { RETURN_URI } from "../config/logout-parameter-list.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 
 export type EndSessionRequest = {
@@ -27,12 +28,18 @@ export type EndSession = {
 };
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "scope">;
+  config: Pick<ProviderConfig, "scope" | "logoutParameters">;
   connect: ProviderConnection;
   postLogoutRedirectUri: string;
 };
 
 export function createEndSession({ config, connect, postLogoutRedirectUri }: Dependencies): EndSession {
+  const furtherParameters = Object.fromEntries(
+    Object.entries(config.logoutParameters).map(([name, value]) => [
+      name,
+      value.replaceAll(RETURN_URI, postLogoutRedirectUri),
+    ]),
+  );
   return {
     async revoke(refreshToken) {
       try {
@@ -62,6 +69,7 @@ export function createEndSession({ config, connect, postLogoutRedirectUri }: Dep
       if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined;
       // openid-client adds `client_id`, which identifies us where there is no hint (§2).
       return oidc.buildEndSessionUrl(configuration, {
+        ...furtherParameters,
         post_logout_redirect_uri: postLogoutRedirectUri,
         state,
         ...(idToken === "" ? {} : { id_token_hint: idToken }),
