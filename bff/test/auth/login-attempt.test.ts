@@ -14,6 +14,7 @@ describe("login attempt", () => {
       attempt,
       nonce: started.nonce,
       codeVerifier: started.codeVerifier,
+      proofSecret: started.proofSecret,
     });
   });
 
