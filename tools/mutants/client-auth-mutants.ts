@@ -44,13 +44,13 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/config/client-keys.ts",
     find: "certificate.checkPrivateKey(privateKey)",
     replace: "true",
-    tests: ["test/config/client-auth.test.ts"],
+    tests: ["test/config/client-auth.integration.test.ts"],
   },
   {
     breaks: "an expired certificate of the client is accepted",
     file: "src/config/client-keys.ts",
     find: "if (nowMs > Date.parse(certificate.validTo))",
     replace: "if (nowMs < 0)",
-    tests: ["test/config/client-auth.test.ts"],
+    tests: ["test/config/client-auth.integration.test.ts"],
   },
 ];
