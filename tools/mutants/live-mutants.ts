@@ -130,7 +130,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "keycloak: the client whose tokens reach upstreams is accepted as administrator",
-    file: "src/config/provider-settings.ts",
+    file: "src/config/keycloak-admin.ts",
     find: "if (id === values.OIDC_CLIENT_ID)",
     replace: "if (id === undefined)",
     tests: ["test/provider/keycloak-sessions.integration.test.ts"],

@@ -4,13 +4,8 @@ import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "../lib/host.ts";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
 import { cleanText, readValueFile } from "./setting-text.ts";
-import {
-  keycloakAdmin,
-  providerConfig,
-  providerFaults,
-  type KeycloakAdminConfig,
-  type ProviderConfig,
-} from "./provider-settings.ts";
+import { keycloakAdmin, type KeycloakAdminConfig } from "./keycloak-admin.ts";
+import { providerConfig, providerFaults, type ProviderConfig } from "./provider-settings.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { applySecurityProfile } from "./security-profile.ts";
 import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
@@ -18,7 +13,8 @@ import { findUnknownSettings } from "./unknown-settings.ts";
 import { certificateBoundFaults } from "./certificate-bound-upstreams.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
 
-export type { KeycloakAdminConfig, ProviderConfig } from "./provider-settings.ts";
+export type { KeycloakAdminConfig } from "./keycloak-admin.ts";
+export type { ProviderConfig } from "./provider-settings.ts";
 export type { TokenTarget, UpstreamConfig } from "./upstreams.ts";
 
 export type Config = Readonly<{

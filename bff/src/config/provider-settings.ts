@@ -1,5 +1,6 @@
 // Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
 import { z } from "zod";
+import { KEYCLOAK_ADMIN_SETTINGS, keycloakAdminFaults } from "./keycloak-admin.ts";
 import { loginParameterList } from "./login-parameter-list.ts";
 import { logoutParameterList } from "./logout-parameter-list.ts";
 import type { ClaimPath } from "../lib/claim-path.ts";
@@ -133,16 +134,7 @@ export const PROVIDER_SETTINGS = {
     default: "100",
     meaning: "At most this many token refreshes per second, over all instances of the application; 0: no limit",
   },
-  KEYCLOAK_ADMIN_CLIENT_ID: {
-    schema: text,
-    meaning:
-      'Separate Keycloak client whose service account may end sessions, so that "log out everywhere" also ends the sessions at Keycloak',
-  },
-  KEYCLOAK_ADMIN_CLIENT_SECRET: {
-    schema: z.string().min(16, "must have at least 16 characters"),
-    secret: true,
-    meaning: "Secret of that client",
-  },
+  ...KEYCLOAK_ADMIN_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 type ProviderSettingName = keyof typeof PROVIDER_SETTINGS;
@@ -191,13 +183,6 @@ export type ProviderConfig = Readonly<{
   refreshesPerSecond: number;
 }>;
 
-export type KeycloakAdminConfig = Readonly<{
-  clientId: string;
-  clientSecret: string;
-  /** Read again for each use. */
-  clientSecretFile: string | undefined;
-}>;
-
 type Required = Pick<ProviderConfig, "issuer" | "clientId">;
 /** @returns the path in NAME_FILE, undefined if the value is set directly or not at all */
 type FileOf = (name: ProviderSettingName) => string | undefined;
@@ -234,12 +219,6 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
   };
 }
 
-export function keycloakAdmin(values: Values, fileOf: FileOf): KeycloakAdminConfig | undefined {
-  const { KEYCLOAK_ADMIN_CLIENT_ID: clientId, KEYCLOAK_ADMIN_CLIENT_SECRET: clientSecret } = values;
-  if (clientId === undefined || clientSecret === undefined) return undefined;
-  return { clientId, clientSecret, clientSecretFile: fileOf("KEYCLOAK_ADMIN_CLIENT_SECRET") };
-}
-
 /** @param isSet true for invalid values too, so that their own error is the only one reported */
 export function providerFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   return [
@@ -247,7 +226,7 @@ export function providerFaults(values: Values, isSet: (name: ProviderSettingName
     ...signingFaults(values, isSet),
     ...caFaults(values.OIDC_CA_FILE),
     ...bindingFaults(values, isSet),
-    ...adminFaults(values, isSet),
+    ...keycloakAdminFaults(values, isSet),
   ];
 }
 
@@ -271,19 +250,4 @@ function caFaults(file: string | undefined): string[] {
   const content = readTextFile(file);
   const parsed = "fault" in content ? content : parseCertificates(content.text);
   return "fault" in parsed ? [`OIDC_CA_FILE ${parsed.fault}.`] : [];
-}
-
-function adminFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
-  const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
-  if (isSet("KEYCLOAK_ADMIN_CLIENT_ID") !== isSet("KEYCLOAK_ADMIN_CLIENT_SECRET"))
-    return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET must be set together. Set both or neither."];
-  if (id === undefined) return [];
-  const faults: string[] = [];
-  if (id === values.OIDC_CLIENT_ID)
-    faults.push(
-      "KEYCLOAK_ADMIN_CLIENT_ID must differ from OIDC_CLIENT_ID, whose tokens are sent to upstreams. Register a separate client.",
-    );
-  if (realm !== undefined && !/\/realms\/[^/]+$/.test(realm))
-    faults.push("KEYCLOAK_ADMIN_CLIENT_ID needs an OIDC_ISSUER that is a realm of Keycloak (…/realms/name). Unset it.");
-  return faults;
 }
