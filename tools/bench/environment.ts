@@ -70,7 +70,7 @@ async function startFastUpstream(folder: string, bodies: Running): Promise<{ fas
     listen 127.0.0.1:${port};
     default_type application/json;
     location / {
-      if ($http_authorization !~ "^Bearer .") { return 401; }
+      if ($http_authorization !~ "^(Bearer|DPoP) .") { return 401; }
       return 200 '${body}';
     }
   }`;
