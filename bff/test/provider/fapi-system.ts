@@ -100,7 +100,7 @@ export async function startFapiSystem(mode: Mode, profile: Profile = "fapi2"): P
     start: () =>
       startGateway({
         ...{ issuer: provider.issuer, clientId: provider.clientId, clientSecret: undefined },
-        env: { ...profileEnv(mode), OIDC_PROFILE: profile, UPSTREAMS_FILE: rows },
+        env: { ...profileEnv(mode), OIDC_PROFILE: profile, UPSTREAMS_FILE: rows, OIDC_TIMEOUT_SECONDS: "30" },
       }),
     async stop() {
       api.closeAllConnections();

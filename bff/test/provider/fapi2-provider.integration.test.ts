@@ -45,6 +45,7 @@ it.each([
       clientId: "cloakroom",
       env: {
         OIDC_PROFILE: profile,
+        OIDC_TIMEOUT_SECONDS: "30",
         OIDC_CLIENT_KEY_FILE: tempFile(key),
         UPSTREAMS: `/api=http://127.0.0.1:${(api.address() as AddressInfo).port}`,
       },
