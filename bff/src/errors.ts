@@ -141,10 +141,23 @@ export const EXPLANATIONS = {
     title: "The login was not completed",
     detail: "It took too long: a login must be completed within 15 minutes. Please start it again.",
   },
+  login_page_expired: {
+    title: "The login was not completed",
+    detail: "The page of the login service was open for too long. Please start the login again.",
+  },
+  login_denied: {
+    title: "The login was not completed",
+    detail: "It was cancelled, or the login service does not allow it for this account. You can start it again.",
+  },
+  login_misconfigured: {
+    title: "The login is not possible",
+    detail:
+      "The login service does not accept the configuration of this application. Trying again will not help until its operator has corrected it.",
+  },
   login_cookie_missing: {
     title: "The login was not completed",
     detail:
-      "Your browser did not send the login cookie. Cookies may be blocked for this site, the login may have been started in another browser or under another host name (such as 127.0.0.1 instead of localhost), or it was open for more than 15 minutes.",
+      "Your browser did not send the login cookie. Cookies may be blocked for this site, the login may have been already used, or started in another browser or under another host name (such as 127.0.0.1 instead of localhost), or it was open for more than 15 minutes.",
   },
   foreign_issuer: {
     title: "This link is for another login service",
@@ -177,6 +190,8 @@ export type GatewayErrorOptions = {
   retryAfterSeconds?: number;
   /** Methods of the `Allow` header, for method_not_allowed. */
   allow?: readonly string[];
+  /** Why the session ended: sent with status 401 (session/end-reasons.ts). */
+  endReason?: string;
   /** Path of the login that satisfies step_up_required; default /bff/login for status 401. */
   loginUrl?: string;
 };
@@ -190,6 +205,7 @@ export class GatewayError extends Error {
   readonly explanation: Explanation | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly allow: readonly string[] | undefined;
+  readonly endReason: string | undefined;
   readonly loginUrl: string | undefined;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
@@ -200,6 +216,7 @@ export class GatewayError extends Error {
     this.explanation = options.explanation;
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined);
     this.allow = options.allow;
+    this.endReason = options.endReason;
     this.loginUrl = options.loginUrl ?? (this.status === 401 ? "/bff/login" : undefined);
   }
 }
@@ -212,6 +229,8 @@ export type Problem = {
   detail: string;
   code: ErrorCode;
   requestId: string;
+  /** For status 401: why the session ended, if that is known. */
+  reason?: string;
   /** For status 401: the path of the gateway that starts a login. */
   loginUrl?: string;
 };

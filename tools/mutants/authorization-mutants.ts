@@ -14,15 +14,15 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a refused push fails every login",
     file: "src/provider/pushed-request.ts",
-    find: "if (!isPushRefused(error)) throwUnavailable(error);",
-    replace: "throwUnavailable(error);",
+    find: "if (isPushRefused(error) && !isRequired) return refuse(error);",
+    replace: "",
     tests: PUSHED,
   },
   {
     breaks: "a push that the provider requires falls back to a plain request",
     file: "src/provider/pushed-request.ts",
-    find: "if (!isRequired) return refuse(error);",
-    replace: "return refuse(error);",
+    find: "isPushRefused(error) && !isRequired",
+    replace: "isPushRefused(error)",
     tests: PUSHED,
   },
   {

@@ -6,6 +6,8 @@ export type CallbackParameters = {
   state: string;
   iss: string | null;
   error: string | undefined;
+  /** A text of the provider: compared, never shown or logged. */
+  description: string | undefined;
   /** All parameters as a query, for the token request. */
   search: string;
 };
@@ -33,6 +35,7 @@ export function callbackParameters(parameters: URLSearchParams): CallbackParamet
     iss: parameters.get("iss"),
     // Only error codes in the shape of the specification reach the log.
     error: error === null ? undefined : wordOf(error),
+    description: parameters.get("error_description") ?? undefined,
     search: `?${parameters.toString()}`,
   };
 }

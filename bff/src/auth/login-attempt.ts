@@ -22,6 +22,10 @@ export type LoginAttempt = {
   maxAgeSeconds?: number;
   acrValues?: string;
   prompt?: string;
+  /** Further parameters of the authorization request, for a restart. */
+  hints?: Readonly<Record<string, string>>;
+  /** How often this login was restarted. */
+  restarts?: number;
 };
 
 /** Derived from cookie and master key, again at the callback. */
@@ -84,6 +88,27 @@ export function createLoginAttempts(sealerFor: SealerFactory, now: () => number)
       if (ageMs > LOGIN_ATTEMPT_SECONDS * 1000) return "expired";
       return cookieOf(id) === undefined ? "no-cookie" : "unknown";
     },
+  };
+}
+
+/** The state with the sealed attempt is part of a URL. */
+const MAX_ATTEMPT_BYTES = 1_000;
+
+/** Adds the parameters that a restart repeats, unless the state would become too long. */
+export function withHints(attempt: LoginAttempt, extra: Readonly<Record<string, string>>): LoginAttempt {
+  const { prompt: _prompt, acr_values: _acrValues, max_age: _maxAge, ...hints } = extra;
+  const full: LoginAttempt = { ...attempt, hints };
+  const fits = Object.keys(hints).length > 0 && Buffer.byteLength(JSON.stringify(full)) <= MAX_ATTEMPT_BYTES;
+  return fits ? full : attempt;
+}
+
+/** The parameters of /bff/login that a restart sends again. */
+export function parametersOf({ hints, prompt, acrValues, maxAgeSeconds }: LoginAttempt): Record<string, string> {
+  return {
+    ...hints,
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(acrValues === undefined ? {} : { acr_values: acrValues }),
+    ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
   };
 }
 

@@ -7,15 +7,15 @@ import { PAGE_STYLE_HASH } from "../http/error-page.ts";
 import { isCrossSite } from "../http/fetch-metadata.ts";
 import { pageHeaders, setHeaders } from "../http/security-headers.ts";
 import type { SendingObserver } from "../lib/in-flight.ts";
-import { LOGIN_COOKIE_PREFIX, loginCookieAttributes, loginCookieNames } from "../session/cookies.ts";
 import { foundSession } from "../session/koa-session.ts";
 import type { Session } from "../session/session.ts";
 import { readForm } from "./form-body.ts";
-import { LOGIN_ATTEMPT_SECONDS, MAX_LOGIN_ATTEMPTS, type LoginAttempt } from "./login-attempt.ts";
+import { withHints, type LoginAttempt } from "./login-attempt.ts";
 import { confirmationPage, continuePage } from "./login-pages.ts";
 import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
 import type { LoginDependencies } from "./login.ts";
 import { seeOther } from "./see-other.ts";
+import { startAttempt } from "./start-attempt.ts";
 import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 
 type StartDependencies = Pick<
@@ -27,14 +27,14 @@ const MAX_FORM_BYTES = 16_384;
 
 /** Starts a login attempt. @throws GatewayError request_malformed | provider_unavailable */
 export function login(dependencies: StartDependencies) {
-  const { publicOrigin, config, provider, attempts, silentLogin, store, log } = dependencies;
+  const { publicOrigin, config, silentLogin, store } = dependencies;
   const headersOfPages = pageHeaders(publicOrigin, PAGE_STYLE_HASH, "'self'");
   const sendPage = (ctx: Context, html: string): void => {
     setHeaders(ctx.res, headersOfPages);
     ctx.type = "html";
     ctx.body = html;
   };
-  const start = async (ctx: Context, parameters: LoginParameters) => {
+  const start = (ctx: Context, parameters: LoginParameters): Promise<string> => {
     const { returnPath } = parameters;
     const extra = { ...config.loginParameters, ...parameters.extra };
     // Of both sources: what a login asks for is checked at the callback.
@@ -48,13 +48,7 @@ export function login(dependencies: StartDependencies) {
       ...(acrValues === undefined ? {} : { acrValues }),
       ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
     };
-    const { id, cookieValue: binding, ...request } = attempts.start(attempt);
-    const url = await provider.authorizationUrl({ ...request, extra });
-    dropOldestAttempts(ctx);
-    const cookie = { ...loginCookieAttributes, maxAge: LOGIN_ATTEMPT_SECONDS * 1000 };
-    ctx.cookies.set(LOGIN_COOKIE_PREFIX + id, binding, cookie);
-    log.security("login_started", { requestId: ctx.state["requestId"] });
-    return url.href;
+    return startAttempt(ctx, dependencies, { attempt: withHints(attempt, parameters.extra), extra });
   };
   return async function login(ctx: Context): Promise<void> {
     const parameters = await readParameters(ctx, publicOrigin);
@@ -122,10 +116,4 @@ function repeatable({ returnPath, extra, issuer }: LoginParameters, more: Record
 function confirmation(parameters: LoginParameters, session: Session | undefined): string {
   const fields = new Map(repeatable(parameters, { confirmed: session?.handle ?? NO_SESSION }));
   return confirmationPage({ session, fields, returnPath: parameters.returnPath });
-}
-
-function dropOldestAttempts(ctx: Context): void {
-  const names = loginCookieNames(ctx.get("cookie"));
-  const surplus = Math.min(Math.max(0, names.length - MAX_LOGIN_ATTEMPTS + 1), MAX_LOGIN_ATTEMPTS);
-  for (const name of names.slice(0, surplus)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
 }

@@ -13,8 +13,16 @@ import type { Store, TokenLife } from "../store/store.ts";
 import { tokenLifeOf, tokenSetFrom, type TokenGrant } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 import { callbackParameters, parseCallbackQuery } from "./callback-parameters.ts";
-import { LOGIN_ATTEMPT_SECONDS, type AttemptSecrets, type LoginAttempt, type LoginAttempts } from "./login-attempt.ts";
-import { meaningOf } from "../provider/provider-errors.ts";
+import {
+  LOGIN_ATTEMPT_SECONDS,
+  parametersOf,
+  type AttemptSecrets,
+  type LoginAttempt,
+  type LoginAttempts,
+} from "./login-attempt.ts";
+import { noLoginAttempt } from "./no-login-attempt.ts";
+import { startAttempt } from "./start-attempt.ts";
+import { throwLoginRefusal } from "../provider/login-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { seeOther } from "./see-other.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
@@ -84,7 +92,7 @@ export function callback(dependencies: LoginDependencies) {
     if (query.error !== undefined) {
       log.debug("login callback with an error of the provider", { requestId, reason: query.error });
       if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);
-      return endWithProviderError(ctx, publicOrigin, { error: query.error, attempt });
+      return endWithProviderError(ctx, dependencies, { ...query, error: query.error, attempt });
     }
     const session = await completeLogin(ctx, dependencies, { ...resumed, state, search: query.search });
     dependencies.onLogin?.("completed");
@@ -147,45 +155,25 @@ async function completeLogin(
   return session;
 }
 
-function endWithProviderError(
+/** A login is restarted at most this often, so that provider and gateway never redirect in a loop. */
+const MAX_RESTARTS = 1;
+
+/** @throws GatewayError login_failed | step_up_failed | provider_unavailable */
+async function endWithProviderError(
   ctx: Context,
-  publicOrigin: string,
-  { error, attempt }: { error: string; attempt: LoginAttempt },
-) {
-  const meaning = meaningOf("authorization", error);
-  if (attempt.prompt === "none" && meaning === "not-logged-in") return seeOther(ctx, publicOrigin + attempt.returnPath);
-  if (meaning === "unavailable") throw new GatewayError("provider_unavailable", { reason: `provider error: ${error}` });
-  throw loginFailed(`provider error: ${error}`);
-}
-
-type BrowserFacts = { needsSecureCookies: boolean; hasLoginCookie: boolean };
-
-/**
- * The error of a callback whose login attempt cannot be resumed. `no-cookie` has four causes: the attempt expired, it was
- * already used (and its cookie cleared by a logout), the browser blocks cookies, or the login was started in another
- * browser, private window or host name. The cure is the same: start the login again in this browser.
- */
-function noLoginAttempt(
-  cause: ReturnType<LoginAttempts["explain"]>,
-  { needsSecureCookies, hasLoginCookie }: BrowserFacts,
-): GatewayError {
-  if (cause === "expired")
-    return new GatewayError("login_failed", {
-      reason: `login attempt expired: started more than ${LOGIN_ATTEMPT_SECONDS} seconds ago`,
-      explanation: "login_expired",
-    });
-  if (cause === "unknown")
-    return loginFailed("unknown state: altered, or issued by another gateway or for another browser");
-  if (needsSecureCookies && !hasLoginCookie)
-    return new GatewayError("login_failed", {
-      reason: "no login cookie: WebKit browsers store no Secure cookie over http. Use https or another browser",
-      explanation: "secure_cookie_not_stored",
-    });
-  return new GatewayError("login_failed", {
-    reason:
-      "unknown state: this browser has no pending login (expired, already used, cookies blocked, or started in another browser or under another host name). Start the login again in this browser",
-    explanation: "login_cookie_missing",
-  });
+  dependencies: LoginDependencies,
+  { error, description, attempt }: { error: string; description: string | undefined; attempt: LoginAttempt },
+): Promise<void> {
+  const { provider, publicOrigin, config, store } = dependencies;
+  const row = provider.authorizationError({ code: error, description });
+  if (attempt.prompt === "none" && row.outcome === "new-login") return seeOther(ctx, publicOrigin + attempt.returnPath);
+  const { restarts = 0 } = attempt;
+  if (row.outcome === "restart" && restarts < MAX_RESTARTS) {
+    const restarted = { ...attempt, startedAtMs: store.nowMs(), restarts: restarts + 1 };
+    const extra = { ...config.loginParameters, ...parametersOf(attempt) };
+    return seeOther(ctx, await startAttempt(ctx, dependencies, { attempt: restarted, extra }));
+  }
+  throwLoginRefusal(row, { reason: `provider error: ${error}` });
 }
 
 function loginFailed(reason: string): GatewayError {

@@ -3,7 +3,7 @@ import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
-import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
+import { sessionEnded } from "../session/end-reasons.ts";
 import type { EndSession } from "../session/end-session.ts";
 import type { UserName } from "../session/indexes.ts";
 import { foundSession } from "../session/koa-session.ts";
@@ -107,10 +107,7 @@ async function requireSession(ctx: Context, sessions: SessionsDependencies["sess
   if (found !== undefined) return found;
   const sessionId = sessionIdFrom(ctx.get("cookie"));
   if (sessionId === undefined) throw new GatewayError("session_missing");
-  const reason = await sessions.endReason(sessionId);
-  throw new GatewayError(reason === undefined ? "session_expired" : END_REASON_TO_ERROR_CODE[reason], {
-    reason: reason ?? "no such session",
-  });
+  throw sessionEnded(await sessions.endReason(sessionId));
 }
 
 /** Contains the public handle, never the key or the session id (I1). */

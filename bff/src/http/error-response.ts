@@ -40,7 +40,7 @@ const EVENTS: Partial<Record<ErrorCode, SecurityEvent>> = {
 };
 
 export function problemOf(error: GatewayError, requestId: string): Problem {
-  const { code, status, loginUrl, explanation } = error;
+  const { code, status, loginUrl, explanation, endReason } = error;
   return {
     type: "about:blank",
     title: STATUS_CODES[status] ?? "Error",
@@ -48,6 +48,7 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
     detail: explanation === undefined ? ERRORS[code].detail : EXPLANATIONS[explanation].detail,
     code,
     requestId,
+    ...(endReason === undefined ? {} : { reason: endReason }),
     ...(loginUrl === undefined ? {} : { loginUrl }),
   };
 }

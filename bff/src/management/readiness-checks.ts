@@ -39,7 +39,12 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
 async function providerResult(provider: Provider): Promise<CheckResult> {
   const fault = await provider.check();
   return fault === undefined
-    ? degraded((await provider.outage()) ?? provider.registrationAlarm() ?? provider.fileAlarm())
+    ? degraded(
+        (await provider.outage()) ??
+          provider.registrationAlarm() ??
+          provider.fileAlarm() ??
+          provider.configurationAlarm(),
+      )
     : failed(fault);
 }
 

@@ -7,6 +7,7 @@ import type { Dpop } from "./dpop.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 import { requireSupportedPrompt } from "./prompt-values.ts";
 import { signedResponseMode } from "./authorization-response.ts";
+import type { ConfigurationFaults } from "./configuration-faults.ts";
 import { createPushedRequests } from "./pushed-request.ts";
 import { createRequestObjects } from "./request-object.ts";
 import { requireProfile, type ProfileConfig } from "./security-profile.ts";
@@ -42,6 +43,7 @@ type Dependencies = {
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
   log: Pick<Log, "warn">;
+  faults?: ConfigurationFaults;
 };
 
 export function createAuthorizationRequests({
@@ -51,9 +53,10 @@ export function createAuthorizationRequests({
   redirectUri,
   resource,
   log,
+  faults,
 }: Dependencies): AuthorizationRequests {
   const objects = createRequestObjects({ config, signingKey: connect.client.signingKey });
-  const pushed = createPushedRequests({ config, log });
+  const pushed = createPushedRequests({ config, log, faults });
   const authorizationUrl: AuthorizationRequests["authorizationUrl"] = async ({
     state,
     nonce,

@@ -2,6 +2,7 @@
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { RETURN_URI } from "../config/logout-parameter-list.ts";
+import type { ConfigurationFaults } from "./configuration-faults.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 
 export type EndSessionRequest = {
@@ -31,9 +32,10 @@ type Dependencies = {
   config: Pick<ProviderConfig, "scope" | "logoutParameters">;
   connect: ProviderConnection;
   postLogoutRedirectUri: string;
+  faults: ConfigurationFaults;
 };
 
-export function createEndSession({ config, connect, postLogoutRedirectUri }: Dependencies): EndSession {
+export function createEndSession({ config, connect, postLogoutRedirectUri, faults }: Dependencies): EndSession {
   const furtherParameters = Object.fromEntries(
     Object.entries(config.logoutParameters).map(([name, value]) => [
       name,
@@ -46,8 +48,10 @@ export function createEndSession({ config, connect, postLogoutRedirectUri }: Dep
         const { configuration } = await connect();
         if (configuration.serverMetadata().revocation_endpoint === undefined) return false;
         await oidc.tokenRevocation(configuration, refreshToken, { token_type_hint: "refresh_token" });
+        faults.succeeded("revocation");
         return true;
-      } catch {
+      } catch (error) {
+        faults.failed("revocation", error);
         return false;
       }
     },

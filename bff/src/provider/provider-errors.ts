@@ -1,96 +1,169 @@
-// Classification of errors of the provider: one table by endpoint and OAuth error code, and what each failed call means.
+// Errors of the provider: one table by endpoint and code, and what each failed call means (decision 0036).
 import * as oidc from "openid-client";
 import { GatewayError } from "../errors.ts";
 import { causesOf, neverSentCode } from "../lib/network-errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
 import { OversizedResponseError, UnusableTokensError } from "./provider-response.ts";
+import * as sentences from "./setting-sentences.ts";
+
+export type Endpoint =
+  | "authorization"
+  | "pushed"
+  | "code"
+  | "refresh"
+  | "tokenExchange"
+  | "client"
+  | "revocation"
+  | "userinfo";
 
 /**
- * OAuth error codes with a meaning of their own, by endpoint (RFC 6749 §4.1.2.1 and §5.2, OIDC Core 1.0 §3.1.2.6,
- * RFC 8693 §2.2.2). Every other code of the authorization endpoint fails the login; at the token endpoint the refresh
- * token is kept below status 500, and its state is unknown from 500.
+ * - `new-login`: only a new login helps. A refresh ends the session; a response to `prompt=none` ends nothing.
+ * - `restart`: the login starts again, at most once per attempt.
+ * - `temporary`: 503. Only where the same request can succeed later.
+ * - `configuration`: a sentence in /readyz and the log. A login fails (400), a session stays.
+ * - `denied`: the user or a policy refuses this login (400).
+ * - `step-up`: the requested strength of the login cannot be reached (403).
+ * - `forbidden`: the user may not have this token (403).
+ * - `refused`: every other code. A login fails (400), a session stays, a logout continues.
  */
-const OAUTH_ERRORS = {
-  authorization: {
-    // Responses to `prompt=none`: the user is not logged in at the provider.
-    login_required: "not-logged-in",
-    interaction_required: "not-logged-in",
-    consent_required: "not-logged-in",
-    account_selection_required: "not-logged-in",
-    temporarily_unavailable: "unavailable",
-    server_error: "unavailable",
-  },
-  refresh: { invalid_grant: "rejected" },
-  tokenExchange: { access_denied: "forbidden" },
-} as const;
+export type Outcome =
+  | "new-login"
+  | "restart"
+  | "temporary"
+  | "configuration"
+  | "denied"
+  | "step-up"
+  | "forbidden"
+  | "refused";
 
-type Endpoint = keyof typeof OAUTH_ERRORS;
-type Meaning = "not-logged-in" | "unavailable" | "rejected" | "forbidden";
-
-/** @returns undefined for a code without an entry in the table */
-export function meaningOf(endpoint: Endpoint, code: string): Meaning | undefined {
-  const codes: Readonly<Record<string, Meaning>> = OAUTH_ERRORS[endpoint];
-  return Object.hasOwn(codes, code) ? codes[code] : undefined;
-}
-
-const CLIENT =
-  "the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there";
-const FLOW =
-  "the client of OIDC_CLIENT_ID may not use the authorization code flow. Switch it on there (Keycloak: Standard flow)";
-
-/** Parameters of our configuration. The others come from the link to /bff/login. */
-const PARAMETERS = {
-  redirect_uri:
-    "the provider does not know our redirect URI. Register PUBLIC_ORIGIN followed by /bff/callback for the client of OIDC_CLIENT_ID, letter by letter",
-  scope:
-    "the provider does not give this client what OIDC_SCOPE asks for. Shorten it, or add the scope to the client there",
-  resource: "the provider has nothing of the name in OIDC_RESOURCE. Correct it or unset it",
-} as const;
-
-/** RFC 9449 §5 and §8. openid-client has already repeated the request with the nonce. */
-const DPOP = {
-  use_dpop_nonce:
-    "the provider refused the DPoP nonce that it had just sent (use_dpop_nonce). Check that no proxy in front of it removes or caches the header DPoP-Nonce",
-  invalid_dpop_proof:
-    "the provider refused the DPoP proof (invalid_dpop_proof). Synchronize the clocks by NTP, and let the provider know its public URL, which the proof names",
-} as const;
-
-const REQUEST_OBJECT =
-  "the provider refuses the signed authorization request (OIDC_SIGNED_REQUEST). Register the public key of OIDC_CLIENT_KEY_FILE there (/bff/jwks.json), allow its algorithm, or set OIDC_SIGNED_REQUEST=off";
-
-/** Codes that name a wrong setting, at every endpoint. */
-const SETTING_ERRORS: Readonly<Record<string, string>> = {
-  invalid_client: CLIENT,
-  unauthorized_client: FLOW,
-  invalid_redirect_uri: PARAMETERS.redirect_uri,
-  invalid_scope: PARAMETERS.scope,
-  invalid_target: PARAMETERS.resource,
-  // OIDC Core 1.0 §3.1.2.6, RFC 9101 §7.
-  invalid_request_object: REQUEST_OBJECT,
-  request_not_supported: REQUEST_OBJECT,
+export type Row = {
+  outcome: Outcome;
+  /** For `configuration`: the setting and the cure. */
+  sentence?: string;
+  /** The row applies only with this description, which the provider documents in place of a code of its own. */
+  description?: RegExp;
 };
 
-/** @returns one sentence with the setting and the cure, undefined if the error is not about a setting */
-export function settingError(error: unknown): string | undefined {
-  const dpop = dpopErrorCode(error);
-  if (dpop !== undefined) return DPOP[dpop];
-  // RFC 6749 §5.2: status 401 means client authentication, whatever the code is. Keycloak sends `invalid_request`.
-  if (isRefusedClient(error)) return CLIENT;
-  if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) return undefined;
-  const byCode = SETTING_ERRORS[error.error];
-  if (byCode !== undefined || error.error !== "invalid_request") return byCode;
-  // RFC 9126 §2.3 defines no code for these: only the description names the parameter.
-  const description = error.error_description ?? "";
-  const named = Object.entries(PARAMETERS).find(([name]) => new RegExp(`\\b${name}\\b`).test(description));
-  return named?.[1];
+type Codes = Readonly<Record<string, readonly Row[]>>;
+
+const rows = (outcome: Outcome, ...codes: string[]): Codes =>
+  Object.fromEntries(codes.map((code) => [code, [{ outcome }]]));
+const setting = (sentence: string, ...codes: string[]): Codes =>
+  Object.fromEntries(codes.map((code) => [code, [{ outcome: "configuration", sentence }]]));
+const described = (description: RegExp, row: Row): Row => ({ ...row, description });
+
+const REFUSED: Row = { outcome: "refused" };
+
+/** OIDC Core 1.0 §3.1.2.6: the provider needs the user. */
+const NEEDS_USER = ["login_required", "interaction_required", "consent_required", "account_selection_required"];
+
+/** RFC 9126 §2.3 defines no code for these parameters of ours: only the description names one. */
+const OUR_PARAMETERS: readonly Row[] = [
+  described(/\bredirect_uri\b/, { outcome: "configuration", sentence: sentences.REDIRECT_URI }),
+  described(/\bscope\b/, { outcome: "configuration", sentence: sentences.SCOPE }),
+  described(/\bresource\b/, { outcome: "configuration", sentence: sentences.RESOURCE }),
+];
+
+const TEMPORARY = rows("temporary", "temporarily_unavailable", "server_error", "slow_down");
+
+const OF_REQUEST: Codes = {
+  ...TEMPORARY,
+  ...setting(sentences.CLIENT, "invalid_client"),
+  ...setting(sentences.SCOPE, "invalid_scope"),
+  ...setting(sentences.RESOURCE, "invalid_target"),
+  ...setting(sentences.DETAILS, "invalid_authorization_details"),
+  ...setting(sentences.DPOP_PROOF, "invalid_dpop_proof"),
+  ...setting(sentences.DPOP_NONCE, "use_dpop_nonce"),
+};
+
+const OF_LOGIN: Codes = {
+  ...OF_REQUEST,
+  ...setting(sentences.FLOW, "unauthorized_client", "unsupported_response_type", "unsupported_grant_type"),
+  ...setting(sentences.REDIRECT_URI, "invalid_redirect_uri"),
+  ...setting(sentences.PUSHED_REQUEST, "invalid_request_uri", "request_uri_not_supported"),
+  ...setting(sentences.SIGNED_REQUEST, "invalid_request_object", "request_not_supported"),
+  ...rows("denied", "access_denied"),
+  ...rows("new-login", ...NEEDS_USER),
+  ...rows("step-up", "unmet_authentication_requirements"),
+};
+
+/** Codes without a row are `refused`. */
+const PROVIDER_ERRORS: Readonly<Record<Endpoint, Codes>> = {
+  authorization: {
+    ...OF_LOGIN,
+    temporarily_unavailable: [
+      // Keycloak: the page of the login expired. Keycloak works, so it is no outage.
+      described(/^authentication_expired$/, { outcome: "restart" }),
+      { outcome: "temporary" },
+    ],
+  },
+  pushed: { ...OF_LOGIN, invalid_request: OUR_PARAMETERS },
+  code: { ...OF_LOGIN, invalid_request: OUR_PARAMETERS },
+  refresh: {
+    ...OF_REQUEST,
+    ...setting(sentences.REFRESH, "unauthorized_client", "unsupported_grant_type"),
+    invalid_request: OUR_PARAMETERS,
+    ...rows("new-login", "invalid_grant", "access_denied", ...NEEDS_USER),
+  },
+  tokenExchange: {
+    ...TEMPORARY,
+    ...rows("forbidden", "access_denied"),
+    ...setting(sentences.CLIENT, "invalid_client"),
+  },
+  client: { ...TEMPORARY, ...setting(sentences.CLIENT, "invalid_client") },
+  revocation: {
+    ...TEMPORARY,
+    ...setting(sentences.CLIENT, "invalid_client"),
+    ...setting(sentences.REVOCATION, "unauthorized_client"),
+  },
+  userinfo: {
+    ...TEMPORARY,
+    ...setting(sentences.USERINFO, "insufficient_scope"),
+    ...setting(sentences.DPOP_PROOF, "invalid_dpop_proof"),
+    ...setting(sentences.DPOP_NONCE, "use_dpop_nonce"),
+  },
+};
+
+export type ProviderFailure = { code: string; description?: string | undefined; status?: number | undefined };
+
+/**
+ * Codes that do not name the user or the grant with status 401, which means client authentication (RFC 6749 §5.2): Keycloak
+ * sends `invalid_request` and `unauthorized_client`, Auth0 `access_denied`.
+ */
+const OF_CLIENT_AT_401: ReadonlySet<string> = new Set(["access_denied", "unauthorized_client", "invalid_request"]);
+
+/** @returns the row of the table */
+export function rowOf(endpoint: Endpoint, { code, description = "", status = 400 }: ProviderFailure): Row {
+  const codes = PROVIDER_ERRORS[endpoint];
+  const listed = Object.hasOwn(codes, code) ? codes[code] : undefined;
+  const row = listed?.find((each) => each.description?.test(description) ?? true);
+  const authenticates = endpoint !== "authorization" && endpoint !== "userinfo";
+  if (status === 401 && authenticates && (row === undefined || OF_CLIENT_AT_401.has(code)))
+    return { outcome: "configuration", sentence: sentences.CLIENT };
+  if (row !== undefined) return row;
+  return status === 429 || status >= 500 ? { outcome: "temporary" } : REFUSED;
 }
 
-function dpopErrorCode(error: unknown): keyof typeof DPOP | undefined {
-  const codes =
-    error instanceof oidc.WWWAuthenticateChallengeError
-      ? error.cause.map(({ parameters }) => parameters.error)
-      : [error instanceof oidc.ResponseBodyError ? error.error : undefined];
-  return (["use_dpop_nonce", "invalid_dpop_proof"] as const).find((code) => codes.includes(code));
+/** @returns undefined for an error that is no error response of OAuth */
+export function failureOf(error: unknown): ProviderFailure | undefined {
+  if (error instanceof oidc.ResponseBodyError)
+    return { code: error.error, description: error.error_description, status: error.status };
+  if (error instanceof oidc.WWWAuthenticateChallengeError) {
+    const codes = error.cause.map(({ parameters }) => parameters.error);
+    return { code: codes.find((code) => code !== undefined) ?? "", status: error.status };
+  }
+  // openid-client does not parse responses of other statuses than 4xx, and sets them as the cause.
+  const cause = error instanceof oidc.ClientError ? error.cause : undefined;
+  const status = typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
+  return status === 429 ? { code: "", status } : undefined;
+}
+
+/** @returns one sentence with the setting and the cure, undefined if the error is not about a setting */
+export function settingError(error: unknown, endpoint: Endpoint = "pushed"): string | undefined {
+  const refused = refusedResponse(error);
+  if (refused instanceof UnusableTokensError) return refused.message;
+  const failure = failureOf(error);
+  return failure === undefined ? undefined : rowOf(endpoint, failure).sentence;
 }
 
 export function isRefusedClient(error: unknown): boolean {
@@ -100,19 +173,17 @@ export function isRefusedClient(error: unknown): boolean {
   );
 }
 
-const TIMESTAMP_REFUSED = "OAUTH_JWT_TIMESTAMP_CHECK_FAILED";
-
 /** What a failed refresh means for the refresh token. */
 export function refreshError(error: unknown): RefreshOutcome {
-  if (error instanceof oidc.ResponseBodyError) {
-    if (meaningOf("refresh", error.error) === "rejected") return { kind: "rejected", reason: error.error };
-    if (error.status < 500) return { kind: "unspent", reason: settingError(error) ?? wordOf(error.error) };
+  const failure = failureOf(error);
+  if (failure !== undefined) {
+    const { outcome, sentence } = rowOf("refresh", failure);
+    if (outcome === "new-login") return { kind: "rejected", reason: failure.code };
+    return { kind: "unspent", reason: sentence ?? wordOf(failure.code) };
   }
   const refused = refusedResponse(error);
   if (refused instanceof UnusableTokensError)
     return { kind: "unusable", reason: refused.message, refreshToken: refused.refreshToken };
-  // Client authentication failed (WWW-Authenticate): the provider did not process the grant.
-  if (isRefusedClient(error)) return { kind: "unspent", reason: settingError(error) ?? errorName(error) };
   if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token refused: ${error.code}` };
   // Discovery or client authentication failed, before the token request.
   const own = gatewayErrorOf(error);
@@ -123,7 +194,7 @@ export function refreshError(error: unknown): RefreshOutcome {
 }
 
 /** @returns our own error before a request was sent, which openid-client wraps */
-function gatewayErrorOf(error: unknown): GatewayError | undefined {
+export function gatewayErrorOf(error: unknown): GatewayError | undefined {
   for (let current = error; current instanceof Error; current = current.cause)
     if (current instanceof GatewayError) return current;
   return undefined;
@@ -151,47 +222,17 @@ function isForeignIdToken(error: unknown): error is oidc.ClientError {
 export function throwUnavailable(error: unknown): never {
   const own = gatewayErrorOf(error);
   if (own !== undefined) throw own;
-  const reason =
-    settingError(error) ??
-    (error instanceof oidc.ResponseBodyError ? `provider error: ${wordOf(error.error)}` : errorName(error));
-  throw new GatewayError("provider_unavailable", { cause: error, reason });
+  throw new GatewayError("provider_unavailable", { cause: error, reason: reasonOf(error, "client") });
 }
 
-/**
- * @param clockError set if the clocks differ: a better reason for a rejected timestamp than the claim's name
- * @throws GatewayError login_failed if the same login would fail again, otherwise provider_unavailable
- */
-export function throwLoginError(error: unknown, clockError?: string): never {
-  const own = gatewayErrorOf(error);
-  if (own !== undefined) throw own;
-  if (error instanceof oidc.AuthorizationResponseError)
-    throw new GatewayError("login_failed", { cause: error, reason: `provider error: ${wordOf(error.error)}` });
-  const refused = refusedResponse(error);
-  if (refused instanceof OversizedResponseError) throwUnavailable(error);
-  // Not 503: a retry would fail in the same way.
-  const setting = settingError(error) ?? refused?.message;
-  if (setting !== undefined) throw new GatewayError("login_failed", { cause: error, reason: setting });
-  if (error instanceof oidc.ResponseBodyError && error.status < 500)
-    throw new GatewayError("login_failed", { cause: error, reason: `token endpoint error: ${wordOf(error.error)}` });
-  const code = error instanceof oidc.ClientError ? (error.code ?? "") : "";
-  if (
-    error instanceof oidc.ClientError &&
-    !/TIMEOUT|RESPONSE_IS_NOT_CONFORM|RESPONSE_IS_NOT_JSON|PARSE_ERROR/.test(code)
-  ) {
-    const why = code === TIMESTAMP_REFUSED ? (clockError ?? code) : code;
-    throw new GatewayError("login_failed", { cause: error, reason: `login response refused: ${why}` });
-  }
-  throwUnavailable(error);
+/** @returns a reason for the log without secrets */
+export function reasonOf(error: unknown, endpoint: Endpoint): string {
+  const failure = failureOf(error);
+  const word = failure === undefined ? errorName(error) : `provider error: ${wordOf(failure.code)}`;
+  return settingError(error, endpoint) ?? word;
 }
 
-/** @returns `iat` of an ID token whose timestamps were rejected */
-export function issuedAtOf(error: unknown): unknown {
-  if (!(error instanceof oidc.ClientError) || error.code !== TIMESTAMP_REFUSED) return undefined;
-  const details = error.cause instanceof Error ? error.cause.cause : undefined;
-  return (details as { claims?: { iat?: unknown } } | undefined)?.claims?.iat;
-}
-
-function errorName(error: unknown): string {
+export function errorName(error: unknown): string {
   if (!(error instanceof Error)) return "unknown error";
   const refused = refusedResponse(error);
   if (refused !== undefined) return refused.message;

@@ -3,7 +3,7 @@
 import { fetch as undiciFetch } from "undici";
 import type { SenderConstrained } from "../config/provider-settings.ts";
 import { createProviderDispatcher, type ProviderDispatcher } from "./provider-dispatcher.ts";
-import { checkedPushedResponse, checkedTokenResponse, readBody } from "./provider-response.ts";
+import { checkedPushedResponse, checkedTokenResponse, isErrorResponse, readBody } from "./provider-response.ts";
 
 export type ProviderFetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -16,6 +16,7 @@ type Options = {
   timeoutMs: number;
   caFile?: string | undefined;
   senderConstrained?: SenderConstrained;
+  idTokenAlg?: string;
 };
 
 /** @param dispatcher default: without a client certificate */
@@ -44,7 +45,11 @@ export function createProviderFetch(
     };
     const response = await undiciFetch(target, options as Parameters<typeof undiciFetch>[1]);
     try {
-      return await boundedResponse(response as unknown as Response, { kind: kindOf(init), binding });
+      return await boundedResponse(response as unknown as Response, {
+        kind: kindOf(init),
+        binding,
+        idTokenAlg: config.idTokenAlg,
+      });
     } catch (error) {
       isTooLarge.abort();
       throw error;
@@ -52,25 +57,41 @@ export function createProviderFetch(
   };
 }
 
-type RequestKind = "token" | "push" | "other";
+type RequestKind = "token" | "push" | "form" | "other";
 
 function kindOf({ body }: RequestInit): RequestKind {
   if (!(body instanceof URLSearchParams)) return "other";
   if (body.has("grant_type")) return "token";
-  return body.has("response_type") || body.has("request") ? "push" : "other";
+  return body.has("response_type") || body.has("request") ? "push" : "form";
 }
 
-type Expected = { kind: RequestKind; binding: SenderConstrained };
+type Expected = { kind: RequestKind; binding: SenderConstrained; idTokenAlg: string | undefined };
 
 /** Reads the whole body into memory. @throws OversizedResponseError | UnusableTokensError */
-async function boundedResponse(response: Response, { kind, binding }: Expected): Promise<Response> {
+async function boundedResponse(response: Response, { kind, binding, idTokenAlg }: Expected): Promise<Response> {
   const { status, headers } = response;
   const body = await readBody(response.body as unknown as AsyncIterable<Uint8Array> | null);
   if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers: [...headers] });
+  if (kind !== "other" && isErrorResponse(status, body)) return errorResponse(response, body);
   if (kind === "token" && status === 200)
-    return new Response(new Uint8Array(checkedTokenResponse(body, binding)), { status, headers: [...headers] });
+    return new Response(new Uint8Array(checkedTokenResponse(body, binding, idTokenAlg)), {
+      status,
+      headers: [...headers],
+    });
   // RFC 9126 §2.2 requires 201; some providers send 200.
   if (kind === "push" && (status === 200 || status === 201))
     return new Response(new Uint8Array(checkedPushedResponse(body)), { status: 201, headers: [...headers] });
   return new Response(new Uint8Array(body), { status, headers: [...headers] });
+}
+
+/**
+ * An error response (RFC 6749 §5.2) for openid-client, which reads the code only with a status 4xx, as application/json and
+ * without a challenge.
+ */
+function errorResponse({ status, headers }: Response, body: Buffer): Response {
+  const kept = [...headers].filter(([name]) => name !== "www-authenticate" && name !== "content-type");
+  return new Response(new Uint8Array(body), {
+    status: status === 200 ? 400 : status,
+    headers: [...kept, ["content-type", "application/json"]],
+  });
 }

@@ -61,14 +61,15 @@ export async function readBody(body: AsyncIterable<Uint8Array> | null): Promise<
  * @param binding how the access token must be bound to a key of the gateway
  * @throws UnusableTokensError for tokens of another type, and for those that cannot be stored and sent
  */
-export function checkedTokenResponse(body: Buffer, binding: SenderConstrained = "off"): Buffer {
+export function checkedTokenResponse(body: Buffer, binding: SenderConstrained = "off", idTokenAlg?: string): Buffer {
   const response = tokenMembers(body);
   if (typeof response["access_token"] !== "string") return body;
   const scope = scopeFrom(response["scope"]);
   if (scope === undefined) delete response["scope"];
   else response["scope"] = scope;
   const refreshToken = response["refresh_token"];
-  const problem = tokenError(response, response["access_token"], binding);
+  const problem =
+    tokenError(response, response["access_token"], binding) ?? algorithmError(response["id_token"], idTokenAlg);
   if (problem !== undefined)
     throw new UnusableTokensError(
       problem,
@@ -80,6 +81,14 @@ export function checkedTokenResponse(body: Buffer, binding: SenderConstrained = 
     else response[name] = seconds;
   }
   return Buffer.from(JSON.stringify(response));
+}
+
+/** Whether the body is an error of OAuth (RFC 6749 §5.2). Some providers send it with status 200. */
+export function isErrorResponse(status: number, body: Buffer): boolean {
+  if (status !== 200 && (status < 400 || status > 499)) return false;
+  const members = membersOf(body);
+  if (members === undefined || typeof members["error"] !== "string" || members["error"] === "") return false;
+  return status !== 200 || (members["access_token"] === undefined && members["request_uri"] === undefined);
 }
 
 /** Not used by the gateway: the browser is redirected at once. openid-client requires the member. */
@@ -152,6 +161,15 @@ function tokenError(
 function scopeFrom(scope: unknown): string | undefined {
   if (Array.isArray(scope) && scope.every((each) => typeof each === "string")) return scope.join(" ");
   return typeof scope === "string" ? scope : undefined;
+}
+
+/** Checked here and not only by the validation, which would lose the new refresh token (0036). */
+function algorithmError(idToken: unknown, expected: string | undefined): string | undefined {
+  if (typeof idToken !== "string" || expected === undefined) return undefined;
+  const alg = membersOf(Buffer.from(idToken.split(".", 1)[0] ?? "", "base64url"))?.["alg"];
+  if (typeof alg !== "string" || alg === expected) return undefined;
+  const name = /^[\w-]{1,16}$/.test(alg) ? alg : "another algorithm";
+  return `its ID token is signed with ${name}, and OIDC_ID_TOKEN_ALG is ${expected}. Correct the setting or the client's registration there`;
 }
 
 /** RFC 6749 appendix A.12: printable ASCII, so that it can be sent in a header. */

@@ -10,7 +10,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { ownLifetime } from "./access-token.ts";
 import type { Dpop } from "./dpop.ts";
 import { refusedTokens, type BindingError } from "./token-binding.ts";
-import { isProviderResponse, meaningOf, throwUnavailable, wordOf } from "./provider-errors.ts";
+import { isProviderResponse, rowOf, throwUnavailable, wordOf } from "./provider-errors.ts";
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
@@ -133,7 +133,7 @@ function throwExchangeError(error: unknown, target: TokenTarget): never {
   if (error instanceof GatewayError) throw error;
   if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) throwUnavailable(error);
   const reason = `provider rejected the token request for ${nameOf(target)}: ${wordOf(error.error)}`;
-  if (meaningOf("tokenExchange", error.error) === "forbidden")
+  if (rowOf("tokenExchange", { code: error.error, status: error.status }).outcome === "forbidden")
     throw new GatewayError("forbidden", { cause: error, reason });
   // A configuration error: the session is kept (I5).
   throw new GatewayError("provider_unavailable", {

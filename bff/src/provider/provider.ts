@@ -10,10 +10,12 @@ import { createAuthorizationResponses, type AuthorizationResponses } from "./aut
 import { createClockSkew } from "./clock-skew.ts";
 import { createDpop } from "./dpop.ts";
 import { createDpopNonces } from "./dpop-nonces.ts";
+import { createConfigurationFaults } from "./configuration-faults.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createBindingError } from "./token-binding.ts";
 import { createProviderConnection } from "./provider-connection.ts";
+import type { ProviderFailure, Row } from "./provider-errors.ts";
 import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts";
 import { createUserinfo } from "./userinfo.ts";
 import { createUserTokens, type UserTokens } from "./user-tokens.ts";
@@ -49,6 +51,10 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
     boundCertificate: (() => ClientCertificate) | undefined;
     /** @returns one sentence while the last valid content of a certificate, key or secret file is used, or it has expired */
     fileAlarm(): string | undefined;
+    /** @returns the row of the table for an error in an authorization response; refused settings are reported in /readyz */
+    authorizationError(failure: ProviderFailure): Row;
+    /** @returns one sentence with the cure while the provider refuses a setting of the running gateway */
+    configurationAlarm(): string | undefined;
     /** @returns one sentence with the cure while the provider's clock differs from ours by more than 10 s */
     clockAlarm(): string | undefined;
   };
@@ -56,7 +62,7 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
 export type { EndSessionRequest } from "./end-session.ts";
 export type { LogoutToken } from "./logout-token.ts";
 
-type Options = { config: ProviderConfig; publicOrigin: string; log: Pick<Log, "warn"> };
+type Options = { config: ProviderConfig; publicOrigin: string; log: Pick<Log, "info" | "warn" | "error"> };
 
 /** At most one line per minute: a wrong configuration fails at every login. */
 const USERINFO_LOG_EVERY_MS = 60_000;
@@ -75,13 +81,9 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
   const { certificate } = connect.client;
   const bindingError = createBindingError({ demanded: config.senderConstrained, certificate });
   const clock = createClockSkew();
+  const faults = createConfigurationFaults(log);
   const resource = config.resource === undefined ? {} : { resource: config.resource };
-  const throttled = createThrottledLog(USERINFO_LOG_EVERY_MS);
-  const userinfo = createUserinfo({
-    config,
-    onIgnored: (reason) =>
-      throttled(() => log.warn("userinfo ignored, logins continue with the claims of the ID token", { reason })),
-  });
+  const userinfo = createUserinfo({ config, onIgnored: warnIgnoredUserinfo(log) });
   const shared = {
     config,
     connect,
@@ -90,15 +92,18 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     clock,
     userinfo,
     resource,
+    faults,
     redirectUri: publicOrigin + CALLBACK_PATH,
   };
   const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
     ...requests,
+    authorizationError: faults.refused,
+    configurationAlarm: faults.alarm,
     ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),
     ...createProviderTokens({ connect, dpop, bindingError, defaultTarget: resource, lifetimes: config }),
-    ...createEndSession({ config, connect, postLogoutRedirectUri: publicOrigin + LOGOUT_RETURN_PATH }),
+    ...createEndSession({ config, connect, faults, postLogoutRedirectUri: publicOrigin + LOGOUT_RETURN_PATH }),
     async requiresResponseIss() {
       if (config.responseIss !== "auto") return config.responseIss === "required";
       const { configuration } = await connect();
@@ -132,4 +137,10 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     fileAlarm: connect.alarm,
     clockAlarm: clock.alarm,
   };
+}
+
+function warnIgnoredUserinfo(log: Pick<Log, "warn">): (reason: string) => void {
+  const throttled = createThrottledLog(USERINFO_LOG_EVERY_MS);
+  return (reason) =>
+    throttled(() => log.warn("userinfo ignored, logins continue with the claims of the ID token", { reason }));
 }

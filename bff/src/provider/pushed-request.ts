@@ -3,7 +3,9 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
-import { settingError, throwUnavailable, wordOf } from "./provider-errors.ts";
+import type { ConfigurationFaults } from "./configuration-faults.ts";
+import { throwPushError } from "./login-errors.ts";
+import { settingError, wordOf } from "./provider-errors.ts";
 
 /** After a refusal, plain requests are sent for this long before the next push. */
 export const FALLBACK_MS = 300_000;
@@ -16,16 +18,26 @@ export type Parameters = Readonly<Record<string, string>>;
 export type PushedRequests = {
   /**
    * @returns the authorization URL with the `request_uri`; undefined if a plain request is to be sent
-   * @throws GatewayError provider_unavailable
+   * @throws GatewayError login_failed | step_up_failed | provider_unavailable
    */
   push(configuration: oidc.Configuration, parameters: Parameters): Promise<URL | undefined>;
   /** @returns one sentence with the cure while the refusal may mean that no login works */
   alarm(): string | undefined;
 };
 
-type Dependencies = { config: Pick<ProviderConfig, "par">; log: Pick<Log, "warn">; nowMs?: () => number };
+type Dependencies = {
+  config: Pick<ProviderConfig, "par">;
+  log: Pick<Log, "warn">;
+  faults?: Pick<ConfigurationFaults, "failed" | "succeeded"> | undefined;
+  nowMs?: () => number;
+};
 
-export function createPushedRequests({ config, log, nowMs = () => performance.now() }: Dependencies): PushedRequests {
+export function createPushedRequests({
+  config,
+  log,
+  faults,
+  nowMs = () => performance.now(),
+}: Dependencies): PushedRequests {
   let refusal: { untilMs: number; reason: string; mayConcernLogins: boolean } | undefined;
   /** One line per series of refusals. */
   const refuse = (error: unknown): undefined => {
@@ -47,31 +59,37 @@ export function createPushedRequests({ config, log, nowMs = () => performance.no
       try {
         const url = await oidc.buildAuthorizationUrlWithPAR(configuration, parameters);
         refusal = undefined;
+        faults?.succeeded("pushed");
         return boundedUrl(url);
       } catch (error) {
         if (error instanceof GatewayError) throw error;
-        if (!isPushRefused(error)) throwUnavailable(error);
-        if (!isRequired) return refuse(error);
-        throw new GatewayError("provider_unavailable", { cause: error, reason: requiredText(error) });
+        if (isPushRefused(error) && !isRequired) return refuse(error);
+        faults?.failed("pushed", error);
+        if (!isPushRefused(error)) throwPushError(error);
+        throw misconfigured(requiredText(error), error);
       }
     },
     alarm: () => (refusal?.mayConcernLogins === true ? unauthorizedText(refusal.reason) : undefined),
   };
 }
 
-/** @throws GatewayError provider_unavailable if OIDC_PAR contradicts the provider's metadata */
+/** @throws GatewayError login_failed if OIDC_PAR contradicts the provider's metadata */
 function usesPush(par: ProviderConfig["par"], metadata: oidc.ServerMetadata): boolean {
   const isOffered = metadata.pushed_authorization_request_endpoint !== undefined;
   if (par === "off" && metadata.require_pushed_authorization_requests === true)
-    throw new GatewayError("provider_unavailable", {
-      reason: "OIDC_PAR is off, but the provider requires pushed authorization requests (RFC 9126). Set it to auto",
-    });
+    throw misconfigured(
+      "OIDC_PAR is off, but the provider requires pushed authorization requests (RFC 9126). Set it to auto",
+    );
   if (par === "required" && !isOffered)
-    throw new GatewayError("provider_unavailable", {
-      reason:
-        "OIDC_PAR is required, but the provider has no pushed_authorization_request_endpoint. Switch pushed authorization requests on there, or set it to auto",
-    });
+    throw misconfigured(
+      "OIDC_PAR is required, but the provider has no pushed_authorization_request_endpoint. Switch pushed authorization requests on there, or set it to auto",
+    );
   return par !== "off" && isOffered;
+}
+
+/** Not 503: the next login would fail for the same reason. */
+function misconfigured(reason: string, cause?: unknown): GatewayError {
+  return new GatewayError("login_failed", { cause, reason, explanation: "login_misconfigured" });
 }
 
 /** The endpoint does not exist or is closed to this client, whatever the body says. */

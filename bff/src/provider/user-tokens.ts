@@ -11,7 +11,9 @@ import { refusedTokens, type BindingError } from "./token-binding.ts";
 import { decodeJwt } from "jose";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
-import { isProviderResponse, issuedAtOf, refreshError, throwLoginError } from "./provider-errors.ts";
+import type { ConfigurationFaults } from "./configuration-faults.ts";
+import { issuedAtOf, throwLoginError } from "./login-errors.ts";
+import { isProviderResponse, refreshError } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { grantOf } from "./provider-tokens.ts";
 import type { Userinfo } from "./userinfo.ts";
@@ -48,10 +50,11 @@ type Dependencies = {
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
+  faults: ConfigurationFaults;
 };
 
 export function createUserTokens(dependencies: Dependencies): UserTokens {
-  const { config, connect, dpop, bindingError, clock, userinfo, redirectUri, resource } = dependencies;
+  const { config, connect, dpop, bindingError, clock, userinfo, redirectUri, resource, faults } = dependencies;
   const breaker = createKeyedBreaker(PROVIDER_BREAKER);
   const rules = (accessToken: string) => idTokenRules(dependencies, accessToken);
   return {
@@ -77,10 +80,12 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         )
         .catch((error: unknown) => {
           clock.observe(issuedAtOf(error));
+          faults.failed("code", error);
           throwLoginError(error, clock.error());
         });
       const problem = await bindingError(response.access_token, proofKey);
       if (problem !== undefined) throw new GatewayError("login_failed", { reason: refusedTokens(problem) });
+      faults.succeeded("code");
       const grant = grantOf(response, config);
       const idToken = await verifyIdToken(response.id_token ?? "", verify, rules(grant.accessToken));
       const claims = await userinfo.claimsAtLogin(idToken, { ...grant, options }, { configuration, verify });
@@ -97,19 +102,15 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         const options = await dpop.options(refreshing, proofKey);
         const response = await oidc
           .refreshTokenGrant(refreshing, refreshToken, resource, options)
-          .catch((error: unknown) => {
-            breaker.report(subject, isProviderResponse(error));
-            throw error;
-          });
+          .catch((error: unknown) => failRefresh(error, { breaker, subject, faults }));
         breaker.report(subject, true);
         const renewed = { ...grantOf(response, config), proofKey };
         const problem = await bindingError(renewed.accessToken, proofKey);
         if (problem !== undefined)
           return { kind: "unusable", reason: refusedTokens(problem), refreshToken: renewed.refreshToken };
-        const checked = await checkRefreshed(renewed, verify, {
-          ...rules(renewed.accessToken),
-          expectedSubject: subject,
-        });
+        faults.succeeded("refresh");
+        const expected = { ...rules(renewed.accessToken), expectedSubject: subject };
+        const checked = await checkRefreshed(renewed, verify, expected);
         if (checked.kind !== "renewed") return checked;
         const { grant, claims } = checked;
         const current = claims ?? claimsOf(tokens.idToken);
@@ -121,6 +122,14 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
       }
     },
   };
+}
+
+type RefreshFailure = { breaker: ReturnType<typeof createKeyedBreaker>; subject: string; faults: ConfigurationFaults };
+
+function failRefresh(error: unknown, { breaker, subject, faults }: RefreshFailure): never {
+  breaker.report(subject, isProviderResponse(error));
+  faults.failed("refresh", error);
+  throw error;
 }
 
 function idTokenRules({ config, clock }: Pick<Dependencies, "config" | "clock">, accessToken: string): IdTokenRules {

@@ -7,7 +7,7 @@ import type { ProofKey } from "../lib/proof-key.ts";
 import type { RequestState } from "../http/request-state.ts";
 import type { WaitingQuotas } from "../http/load-shedding.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
-import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
+import { sessionEnded } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
 import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh.ts";
@@ -70,7 +70,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     // The provider does not renew the token: the session ends, so that /bff/user does not show it as logged in.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
     const reason = result.kind === "signed-out" ? await sessions.endReason(sessionId) : undefined;
-    throw reason === undefined ? tokenError(result) : new GatewayError(END_REASON_TO_ERROR_CODE[reason], { reason });
+    throw reason === undefined ? tokenError(result) : sessionEnded(reason);
   };
 
   /** Sends the gateway's own token (client credentials); a session is still required. */
@@ -103,10 +103,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     return reject(sessionId, found === undefined ? undefined : "the token set cannot be decrypted");
   };
   const reject = async (sessionId: string, problem: string | undefined): Promise<never> => {
-    const reason = await sessions.endReason(sessionId);
-    throw new GatewayError(reason === undefined ? "session_expired" : END_REASON_TO_ERROR_CODE[reason], {
-      reason: problem ?? reason ?? "no such session",
-    });
+    throw sessionEnded(await sessions.endReason(sessionId), problem);
   };
 
   return function authorize(request, upstream, state): MaybePromise<Authorized> {

@@ -88,7 +88,7 @@ describe("OIDC_PAR", () => {
         status: "failed",
         detail: expect.stringMatching(sentence),
       });
-      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
       expect([provider.counts.par, provider.counts.authorize]).toEqual([0, 0]);
     },
   );
@@ -130,7 +130,7 @@ describe("a push that the provider advertises and refuses", () => {
 
   it.each(REFUSALS)("%s is an error if pushed requests are required", async (_name, response) => {
     const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! }, { OIDC_PAR: "required" });
-    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
+    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
     expect(await gateway.readiness("provider")).toMatchObject({ status: "failed" });
     expect(provider.counts.authorize).toBe(0);
   });
@@ -138,14 +138,14 @@ describe("a push that the provider advertises and refuses", () => {
   it("is an error if the provider's metadata requires pushed requests", async () => {
     const metadata = advertised({ require_pushed_authorization_requests: true })!;
     const gateway = await gatewayWith({ metadata, raw: refusing({ status: 404, ...html })! });
-    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
+    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
     expect((await gateway.readiness("provider")).detail).toMatch(
       /are required, but the provider refuses them \(status 404\)/,
     );
   });
 });
 
-describe("a push that fails for another reason", () => {
+describe("a push that is refused because of a setting or a parameter", () => {
   it.each<[string, Response]>([
     ["401 invalid_client", { status: 401, ...oauth("invalid_client") }],
     ["400 invalid_client", { status: 400, ...oauth("invalid_client") }],
@@ -161,6 +161,19 @@ describe("a push that fails for another reason", () => {
       "400 invalid_request about a parameter",
       { status: 400, ...oauth("invalid_request", "Invalid parameter: ui_locales") },
     ],
+  ])("%s: 400 without a plain request, because a retry would be refused again", async (_name, response) => {
+    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
+    expect(provider.counts.authorize).toBe(0);
+    expect(warnings(gateway)).toEqual([]);
+    provider.lies = { metadata: advertised()! };
+    expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+    expect(frontChannel()).toEqual(["client_id", "request_uri"]);
+  });
+});
+
+describe("a push that fails for another reason", () => {
+  it.each<[string, Response]>([
     ["413", { status: 413, ...html }],
     ["429", { status: 429, ...html }],
     ["500", { status: 500, ...html }],

@@ -37,7 +37,8 @@ async function registered(gateway: TestGateway, origin = gateway.config.publicOr
 /** The logged reason of a failed login. */
 async function refusedLogin(gateway: TestGateway): Promise<string> {
   const response = await testBrowser(gateway.origin).navigate("/bff/login");
-  expect(response.status).toBe(503);
+  // Not 503, because a retry would be refused again.
+  expect(response.status).toBe(400);
   expect(await response.text()).not.toContain("OIDC_");
   return gateway.log.join("\n");
 }

@@ -1,0 +1,42 @@
+// Settings that the provider refused while the gateway was running, for /readyz and the log, until a later success.
+import type { Log } from "../logging/log.ts";
+import { rowOf, settingError, type Endpoint, type ProviderFailure, type Row } from "./provider-errors.ts";
+import { CLIENT } from "./setting-sentences.ts";
+
+export type ConfigurationFaults = {
+  /** Records a refusal of the configuration; other errors change nothing. */
+  failed(endpoint: Endpoint, error: unknown): void;
+  /** The same for an error in an authorization response. @returns its row of the table */
+  refused(failure: ProviderFailure): Row;
+  succeeded(endpoint: Endpoint): void;
+  /** @returns one sentence with the setting and the cure */
+  alarm(): string | undefined;
+};
+
+/** A login that is completed was accepted by every endpoint before the last one. */
+const PROVED_BY: Partial<Record<Endpoint, readonly Endpoint[]>> = { code: ["authorization", "pushed", "code"] };
+
+export function createConfigurationFaults(log: Pick<Log, "error" | "info">): ConfigurationFaults {
+  const faults = new Map<Endpoint, string>();
+  const record = (endpoint: Endpoint, reason: string | undefined): void => {
+    if (reason === undefined || faults.get(endpoint) === reason) return;
+    faults.set(endpoint, reason);
+    log.error("provider refuses the configuration", { reason });
+  };
+  return {
+    failed: (endpoint, error) => record(endpoint, settingError(error, endpoint)),
+    refused(failure) {
+      const row = rowOf("authorization", failure);
+      record("authorization", row.sentence);
+      return row;
+    },
+    succeeded(endpoint) {
+      if (faults.size === 0) return;
+      const proved = PROVED_BY[endpoint] ?? [endpoint];
+      // Every success was preceded by a client authentication.
+      for (const [failed, reason] of faults) if (proved.includes(failed) || reason === CLIENT) faults.delete(failed);
+      if (faults.size === 0) log.info("provider accepts the configuration again");
+    },
+    alarm: () => faults.values().next().value,
+  };
+}

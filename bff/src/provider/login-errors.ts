@@ -1,0 +1,82 @@
+// What an error of the provider means for a login.
+import * as oidc from "openid-client";
+import { GatewayError } from "../errors.ts";
+import {
+  failureOf,
+  gatewayErrorOf,
+  reasonOf,
+  refusedResponse,
+  rowOf,
+  throwUnavailable,
+  wordOf,
+  type Row,
+} from "./provider-errors.ts";
+import { OversizedResponseError } from "./provider-response.ts";
+
+const TIMESTAMP_REFUSED = "OAUTH_JWT_TIMESTAMP_CHECK_FAILED";
+
+/**
+ * The error of a login by the row of the table.
+ * @throws GatewayError login_failed | step_up_failed | provider_unavailable
+ */
+export function throwLoginRefusal({ outcome, sentence }: Row, details: { cause?: unknown; reason: string }): never {
+  if (outcome === "temporary") throw new GatewayError("provider_unavailable", details);
+  if (outcome === "step-up") throw new GatewayError("step_up_failed", details);
+  if (outcome === "configuration")
+    throw new GatewayError("login_failed", {
+      ...details,
+      reason: sentence ?? details.reason,
+      explanation: "login_misconfigured",
+    });
+  throw new GatewayError("login_failed", {
+    ...details,
+    ...(outcome === "denied" ? { explanation: "login_denied" } : {}),
+    ...(outcome === "restart" ? { explanation: "login_page_expired" } : {}),
+  });
+}
+
+/**
+ * A refused pushed authorization request. Not 503 where the same request would be refused again.
+ * @throws GatewayError login_failed | step_up_failed | provider_unavailable
+ */
+export function throwPushError(error: unknown): never {
+  const failure = failureOf(error);
+  if (failure === undefined) throwUnavailable(error);
+  throwLoginRefusal(rowOf("pushed", failure), { cause: error, reason: reasonOf(error, "pushed") });
+}
+
+/**
+ * @param clockError set if the clocks differ: a better reason for a rejected timestamp than the claim's name
+ * @throws GatewayError login_failed if the same login would fail again, otherwise provider_unavailable
+ */
+export function throwLoginError(error: unknown, clockError?: string): never {
+  const own = gatewayErrorOf(error);
+  if (own !== undefined) throw own;
+  if (error instanceof oidc.AuthorizationResponseError)
+    throw new GatewayError("login_failed", { cause: error, reason: `provider error: ${wordOf(error.error)}` });
+  const refused = refusedResponse(error);
+  if (refused instanceof OversizedResponseError) throwUnavailable(error);
+  if (refused !== undefined) throwLoginRefusal({ outcome: "configuration" }, { cause: error, reason: refused.message });
+  const failure = failureOf(error);
+  if (failure !== undefined)
+    throwLoginRefusal(rowOf("code", failure), {
+      cause: error,
+      reason: `token endpoint error: ${wordOf(failure.code)}`,
+    });
+  const code = error instanceof oidc.ClientError ? (error.code ?? "") : "";
+  if (
+    error instanceof oidc.ClientError &&
+    !/TIMEOUT|RESPONSE_IS_NOT_CONFORM|RESPONSE_IS_NOT_JSON|PARSE_ERROR/.test(code)
+  ) {
+    const why = code === TIMESTAMP_REFUSED ? (clockError ?? code) : code;
+    throw new GatewayError("login_failed", { cause: error, reason: `login response refused: ${why}` });
+  }
+  throwUnavailable(error);
+}
+
+/** @returns `iat` of an ID token whose timestamps were rejected */
+export function issuedAtOf(error: unknown): unknown {
+  if (!(error instanceof oidc.ClientError) || error.code !== TIMESTAMP_REFUSED) return undefined;
+  const details = error.cause instanceof Error ? error.cause.cause : undefined;
+  return (details as { claims?: { iat?: unknown } } | undefined)?.claims?.iat;
+}

@@ -1,0 +1,454 @@
+// Every registered error code (IANA OAuth Extensions Error registry, RFC 6749, OIDC Core, decision 0036) at every endpoint of
+// the provider: what the browser receives, whether the session stays, and what /readyz says.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
+import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+
+const REGISTERED = [
+  // RFC 6749 §4.1.2.1, §4.2.2.1, §5.2
+  ...["invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope"],
+  ...["server_error", "temporarily_unavailable", "invalid_client", "invalid_grant", "unsupported_grant_type"],
+  // RFC 6750, RFC 7009, RFC 7591, RFC 8628
+  ...["invalid_token", "insufficient_scope", "unsupported_token_type"],
+  ...["invalid_redirect_uri", "invalid_client_metadata", "invalid_software_statement", "unapproved_software_statement"],
+  ...["authorization_pending", "slow_down", "expired_token"],
+  // OIDC Core 1.0 §3.1.2.6, unmet authentication requirements, Identity Assurance
+  ...[
+    "interaction_required",
+    "login_required",
+    "consent_required",
+    "account_selection_required",
+    "session_selection_required",
+  ],
+  ...["invalid_request_uri", "invalid_request_object", "request_not_supported", "request_uri_not_supported"],
+  ...["registration_not_supported", "unmet_authentication_requirements"],
+  // CIBA
+  ...[
+    "expired_login_hint_token",
+    "unknown_user_id",
+    "missing_user_code",
+    "invalid_user_code",
+    "invalid_binding_message",
+  ],
+  ...["transaction_failed", "unauthorized_user"],
+  // UMA, RFC 8707, RFC 9396, RFC 9449, RFC 9470
+  ...["need_info", "request_denied", "request_submitted", "invalid_target", "invalid_authorization_details"],
+  ...["invalid_dpop_proof", "use_dpop_nonce", "insufficient_user_authentication"],
+  // OpenID4VP, OpenID Federation, Entra ID and a code of no specification
+  ...["vp_formats_not_supported", "invalid_request_uri_method", "invalid_transaction_data", "wallet_unavailable"],
+  ...["invalid_issuer", "invalid_subject", "invalid_trust_anchor", "invalid_trust_chain", "invalid_metadata"],
+  ...["not_found", "unsupported_parameter", "mfa_required", "hasOwnProperty", "__proto__", "toString"],
+];
+
+const SETTINGS_OF_LOGIN: Readonly<Record<string, RegExp>> = {
+  invalid_client: /OIDC_CLIENT_SECRET/,
+  unauthorized_client: /authorization code flow/,
+  unsupported_response_type: /authorization code flow/,
+  unsupported_grant_type: /authorization code flow/,
+  invalid_redirect_uri: /PUBLIC_ORIGIN/,
+  invalid_scope: /OIDC_SCOPE/,
+  invalid_target: /OIDC_RESOURCE/,
+  invalid_request_uri: /OIDC_PAR/,
+  request_uri_not_supported: /OIDC_PAR/,
+  invalid_request_object: /signed authorization request/,
+  request_not_supported: /signed authorization request/,
+  invalid_authorization_details: /RFC 9396/,
+  invalid_dpop_proof: /DPoP/,
+  use_dpop_nonce: /DPoP/,
+};
+const SETTINGS_OF_REFRESH: Readonly<Record<string, RegExp>> = {
+  invalid_client: /OIDC_CLIENT_SECRET/,
+  unauthorized_client: /refresh_token/,
+  unsupported_grant_type: /refresh_token/,
+  invalid_scope: /OIDC_SCOPE/,
+  invalid_target: /OIDC_RESOURCE/,
+  invalid_authorization_details: /RFC 9396/,
+  invalid_dpop_proof: /DPoP/,
+  use_dpop_nonce: /DPoP/,
+};
+const TEMPORARY = ["temporarily_unavailable", "server_error", "slow_down"];
+const NEEDS_USER = ["interaction_required", "login_required", "consent_required", "account_selection_required"];
+const ENDS_SESSION = ["invalid_grant", "access_denied", ...NEEDS_USER];
+
+type ErrorResponse = {
+  status?: number;
+  headers?: Record<string, string>;
+  error: string;
+  description?: string;
+};
+
+let provider: HostileProvider;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  provider = await startHostileProvider({
+    beside: (_request, response) => void response.end("{}"),
+  });
+  gateway = await start();
+});
+afterAll(async () => {
+  await gateway.stop();
+  await provider.stop();
+});
+afterEach(() => {
+  provider.lies = {};
+});
+
+const start = (env: Record<string, string> = {}) =>
+  startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up`, ...env } });
+
+const refusing =
+  (endpoint: string, { status = 400, headers = {}, error, description }: ErrorResponse): NonNullable<Lies["raw"]> =>
+  (pathname, response) => {
+    if (pathname !== endpoint) return false;
+    response
+      .writeHead(status, { "content-type": "application/json", ...headers })
+      .end(JSON.stringify({ error, ...(description === undefined ? {} : { error_description: description }) }));
+    return true;
+  };
+const authorizationError =
+  (error: string, description?: string): NonNullable<Lies["authorizationResponse"]> =>
+  ({ state, iss }) => ({ state, iss, error, error_description: description });
+
+const isLoggedIn = async (browser: TestBrowser) =>
+  ((await (await browser.fetch("/bff/user")).json()) as { user: unknown }).user !== null;
+/** Logged in, with an access token that the next request has to refresh. */
+async function loggedIn(): Promise<TestBrowser> {
+  provider.lies = { token: (honest) => ({ ...honest, expires_in: 0 }) };
+  const browser = testBrowser(gateway.origin);
+  expect((await browser.login()).status, gateway.log.at(-1)).toBe(303);
+  provider.lies = {};
+  return browser;
+}
+async function expectFault(sentence: RegExp | undefined): Promise<void> {
+  const { status, detail = "" } = await gateway.readiness("provider");
+  expect(status).toBe(sentence === undefined ? "ok" : "degraded");
+  if (sentence === undefined) return;
+  expect(detail).toMatch(sentence);
+  expect(gateway.log.filter((line) => line.includes("provider refuses the configuration")).at(-1)).toMatch(sentence);
+}
+/** One completed login and one refresh: every endpoint has accepted the configuration again. */
+async function expectRecovery(): Promise<void> {
+  provider.lies = {};
+  const browser = await loggedIn();
+  expect((await browser.fetch("/api/x")).status).toBe(200);
+  await expectFault(undefined);
+}
+
+const loginStatus = (code: string): number => {
+  if (TEMPORARY.includes(code)) return 503;
+  return code === "unmet_authentication_requirements" ? 403 : 400;
+};
+
+describe("an error of the authorization endpoint", () => {
+  it.each(REGISTERED)("%s: the login fails with the right status, without a token request", async (error) => {
+    await gateway.readiness("provider");
+    const before = provider.counts.token;
+    provider.lies = { authorizationResponse: authorizationError(error) };
+    const response = await testBrowser(gateway.origin).login();
+    expect(response.status).toBe(loginStatus(error));
+    expect(response.headers.has("retry-after")).toBe(TEMPORARY.includes(error));
+    expect(provider.counts.token).toBe(before);
+    await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+    await expectRecovery();
+  });
+
+  it.each(NEEDS_USER)("%s in response to prompt=none ends nothing and returns to the app", async (error) => {
+    const browser = await loggedIn();
+    provider.lies = { authorizationResponse: authorizationError(error) };
+    const response = await browser.login("?prompt=none&returnTo=/page");
+    expect([response.status, response.headers.get("location")]).toEqual([303, `${gateway.config.publicOrigin}/page`]);
+    expect(await isLoggedIn(browser)).toBe(true);
+  });
+
+  it.each(REGISTERED)("%s in response to prompt=none keeps the session", async (error) => {
+    const browser = await loggedIn();
+    provider.lies = { authorizationResponse: authorizationError(error) };
+    await browser.login("?prompt=none");
+    expect(await isLoggedIn(browser)).toBe(true);
+    await expectRecovery();
+  });
+
+  it.each<[string, RegExp]>([
+    ["access_denied", /cancelled/],
+    ["invalid_scope", /configuration of this application/],
+  ])("%s: the page says what happened", async (error, text) => {
+    provider.lies = { authorizationResponse: authorizationError(error, "<b>secret</b>") };
+    const page = await (await testBrowser(gateway.origin).login()).text();
+    expect(page).toMatch(text);
+    expect(page).not.toContain("secret");
+    await expectRecovery();
+  });
+});
+
+describe("an expired login page (Keycloak: temporarily_unavailable, authentication_expired)", () => {
+  const expired = authorizationError("temporarily_unavailable", "authentication_expired");
+  const query = "?returnTo=/page&login_hint=alice&acr_values=1&max_age=600&ui_locales=de";
+
+  it("starts the login again with the same parameters, once", async () => {
+    provider.lies = { authorizationResponse: expired };
+    const browser = testBrowser(gateway.origin);
+    const first = await browser.login(query);
+    expect(first.status).toBe(303);
+    const again = new URL(first.headers.get("location") ?? "");
+    expect(again.pathname).toBe("/authorize");
+    for (const [name, value] of Object.entries({
+      login_hint: "alice",
+      acr_values: "1",
+      max_age: "600",
+      ui_locales: "de",
+    }))
+      expect(again.searchParams.get(name)).toBe(value);
+    provider.lies = {};
+    const callback = (await fetch(again, { redirect: "manual" })).headers.get("location") ?? "";
+    const completed = await browser.navigate(callback, { "sec-fetch-site": "cross-site" });
+    expect([completed.status, completed.headers.get("location")]).toEqual([303, `${gateway.config.publicOrigin}/page`]);
+    expect(await isLoggedIn(browser)).toBe(true);
+  });
+
+  it("a second time in the same attempt: 400 with a page, never a loop", async () => {
+    provider.lies = { authorizationResponse: expired };
+    const browser = testBrowser(gateway.origin);
+    const again = (await browser.login()).headers.get("location") ?? "";
+    const callback = (await fetch(again, { redirect: "manual" })).headers.get("location") ?? "";
+    const response = await browser.navigate(callback, { "sec-fetch-site": "cross-site" });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toMatch(/page of the login service was open for too long/);
+  });
+
+  it("keeps the session that the browser has, and replaces it when the login is completed", async () => {
+    const browser = await loggedIn();
+    const before = new Map(browser.cookies);
+    provider.lies = { authorizationResponse: expired };
+    const again = (await browser.login()).headers.get("location") ?? "";
+    expect(await isLoggedIn(browser)).toBe(true);
+    provider.lies = {};
+    await browser.navigate((await fetch(again, { redirect: "manual" })).headers.get("location") ?? "");
+    expect(await isLoggedIn(browser)).toBe(true);
+    const old = testBrowser(gateway.origin);
+    for (const [name, value] of before) old.cookies.set(name, value);
+    expect(await isLoggedIn(old)).toBe(false);
+  });
+
+  it.each([
+    ["no description", undefined],
+    ["another description", "maintenance"],
+    ["a description that contains it", "authentication_expired or so"],
+  ])("with %s it is an outage: 503 with Retry-After", async (_name, description) => {
+    provider.lies = { authorizationResponse: authorizationError("temporarily_unavailable", description) };
+    const response = await testBrowser(gateway.origin).login();
+    expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
+  });
+
+  it("long parameters: the login starts again without them", async () => {
+    provider.lies = { authorizationResponse: expired };
+    const long = `?returnTo=/${"x".repeat(900)}&login_hint=${"y".repeat(250)}&acr_values=1`;
+    const again = new URL((await testBrowser(gateway.origin).login(long)).headers.get("location") ?? "");
+    expect([again.searchParams.get("login_hint"), again.searchParams.get("acr_values")]).toEqual([null, "1"]);
+  });
+});
+
+describe("an error of the token endpoint at a login", () => {
+  it.each(REGISTERED)("%s: the login fails with the right status", async (error) => {
+    await gateway.readiness("provider");
+    provider.lies = { raw: refusing("/token", { error }) };
+    const response = await testBrowser(gateway.origin).login();
+    expect(response.status).toBe(loginStatus(error));
+    await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+    await expectRecovery();
+  });
+
+  it.each<[string, ErrorResponse, number]>([
+    ["401 without WWW-Authenticate", { status: 401, error: "invalid_client" }, 400],
+    ["401 with WWW-Authenticate", { status: 401, error: "x", headers: { "www-authenticate": "Basic" } }, 400],
+    ["401 access_denied (Auth0)", { status: 401, error: "access_denied" }, 400],
+    ["429", { status: 429, error: "too_many_requests" }, 503],
+    ["500", { status: 500, error: "invalid_grant" }, 503],
+    ["503", { status: 503, error: "temporarily_unavailable" }, 503],
+    ["200 with an error", { status: 200, error: "invalid_grant" }, 400],
+  ])("%s", async (name, response, status) => {
+    provider.lies = { raw: refusing("/token", response) };
+    expect((await testBrowser(gateway.origin).login()).status).toBe(status);
+    await expectFault(name.startsWith("401") ? /OIDC_CLIENT_SECRET/ : undefined);
+    await expectRecovery();
+  });
+});
+
+describe("an error of the token endpoint at a refresh", () => {
+  const refused = async (response: ErrorResponse) => {
+    const browser = await loggedIn();
+    provider.lies = { raw: refusing("/token", response) };
+    return { browser, response: await browser.fetch("/api/x") };
+  };
+
+  it.each(REGISTERED.filter((code) => !ENDS_SESSION.includes(code)))(
+    "%s keeps the session: 503, and the next refresh works",
+    async (error) => {
+      await gateway.readiness("provider");
+      const { browser, response } = await refused({ error });
+      expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(await isLoggedIn(browser)).toBe(true);
+      await expectFault(Object.hasOwn(SETTINGS_OF_REFRESH, error) ? SETTINGS_OF_REFRESH[error] : undefined);
+      provider.lies = {};
+      expect((await browser.fetch("/api/x")).status).toBe(200);
+      await expectFault(undefined);
+    },
+  );
+
+  it.each<[string, Omit<ErrorResponse, "error">]>([
+    ["400", {}],
+    ["403", { status: 403 }],
+    ["400 with WWW-Authenticate", { headers: { "www-authenticate": 'Basic realm="x"' } }],
+    ["400 as text/plain", { headers: { "content-type": "text/plain" } }],
+    ["400 as application/json with a charset", { headers: { "content-type": "application/json; charset=UTF-8" } }],
+    ["200", { status: 200 }],
+  ])(
+    "with status %s: what only a new login can cure ends the session with reason and login URL",
+    async (_name, how) => {
+      for (const error of ENDS_SESSION) {
+        const { browser, response } = await refused({ ...how, error });
+        expect(response.status, error).toBe(401);
+        expect(await response.json()).toMatchObject({
+          code: "session_expired",
+          reason: "refresh_rejected",
+          loginUrl: "/bff/login",
+        });
+        expect(await isLoggedIn(browser)).toBe(false);
+        expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toBe(error);
+        await expectFault(undefined);
+      }
+    },
+  );
+
+  it.each<[string, ErrorResponse, RegExp | undefined]>([
+    ["401 invalid_request (Keycloak)", { status: 401, error: "invalid_request" }, /OIDC_CLIENT_SECRET/],
+    ["401 unauthorized_client (Keycloak)", { status: 401, error: "unauthorized_client" }, /OIDC_CLIENT_SECRET/],
+    ["401 access_denied (Auth0)", { status: 401, error: "access_denied" }, /OIDC_CLIENT_SECRET/],
+    ["401 of an unknown code", { status: 401, error: "x" }, /OIDC_CLIENT_SECRET/],
+    ["429", { status: 429, error: "too_many_requests" }, undefined],
+    ["500 invalid_grant", { status: 500, error: "invalid_grant" }, undefined],
+    ["503 access_denied", { status: 503, error: "access_denied" }, undefined],
+    ["a code in other letters", { error: "INVALID_GRANT" }, undefined],
+    ["an empty code", { error: "" }, undefined],
+  ])("%s keeps the session", async (_name, response, sentence) => {
+    const { browser, response: received } = await refused(response);
+    expect(received.status).toBe(503);
+    expect(await isLoggedIn(browser)).toBe(true);
+    await expectFault(sentence);
+    await expectRecovery();
+  });
+
+  it("429 does not spend the refresh token, whatever the body is (I4)", async () => {
+    const browser = await loggedIn();
+    const before = gateway.events("refresh_outcome_unknown").length;
+    provider.lies = { raw: (path, response) => path === "/token" && response.writeHead(429).end("slow") !== undefined };
+    expect((await browser.fetch("/api/x")).status).toBe(503);
+    provider.lies = {};
+    expect((await browser.fetch("/api/x")).status).toBe(200);
+    expect(gateway.events("refresh_outcome_unknown")).toHaveLength(before);
+  });
+});
+
+describe("an error of the pushed authorization endpoint", () => {
+  /** Refusals of the push itself: a plain request follows (0039). */
+  const FALLS_BACK = ["unauthorized_client", "request_uri_not_supported"];
+
+  it.each(REGISTERED)("%s: the login fails with the right status, or falls back", async (error) => {
+    const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
+      ...honest,
+      pushed_authorization_request_endpoint: `${provider.issuer}/pushed`,
+    });
+    const shared = gateway;
+    provider.lies = { metadata };
+    gateway = await start();
+    try {
+      expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+      expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+      provider.lies = { metadata, raw: refusing("/pushed", { error }) };
+      const response = await testBrowser(gateway.origin).navigate("/bff/login");
+      expect(response.status).toBe(FALLS_BACK.includes(error) ? 303 : loginStatus(error));
+      if (FALLS_BACK.includes(error)) return;
+      await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+      provider.lies = { metadata };
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(303);
+      await expectFault(undefined);
+    } finally {
+      await gateway.stop();
+      gateway = shared;
+    }
+  });
+});
+
+describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
+  it("every code: the logout works", async () => {
+    const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
+      ...honest,
+      revocation_endpoint: `${provider.issuer}/revoke`,
+    });
+    const shared = gateway;
+    provider.lies = { metadata };
+    gateway = await start();
+    try {
+      for (const error of REGISTERED)
+        for (const status of [400, 401, 403, 503]) {
+          const browser = await loggedIn();
+          provider.lies = { metadata, raw: refusing("/revoke", { status, error }) };
+          const logout = await browser.fetch("/bff/logout", {
+            method: "POST",
+            headers: { accept: "application/json" },
+          });
+          expect([logout.status, await isLoggedIn(browser)], `${status} ${error}`).toEqual([200, false]);
+        }
+    } finally {
+      await gateway.stop();
+      gateway = shared;
+    }
+  }, 60_000);
+});
+
+describe("a refused setting", () => {
+  it("at the revocation endpoint is reported, and a later success clears it", async () => {
+    const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
+      ...honest,
+      revocation_endpoint: `${provider.issuer}/revoke`,
+    });
+    const shared = gateway;
+    provider.lies = { metadata };
+    gateway = await start();
+    const logOut = async (lies: Lies) => {
+      const browser = await loggedIn();
+      provider.lies = { metadata, ...lies };
+      await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    };
+    try {
+      await gateway.readiness("provider");
+      await logOut({ raw: refusing("/revoke", { error: "unauthorized_client" }) });
+      await expect.poll(async () => (await gateway.readiness("provider")).detail).toMatch(/may not revoke/);
+      await logOut({});
+      await expect.poll(() => gateway.readiness("provider")).toEqual({ status: "ok" });
+    } finally {
+      await gateway.stop();
+      gateway = shared;
+    }
+  });
+
+  it("is logged once, stays in /readyz until a success at the same endpoint, and names no text of the provider", async () => {
+    const browser = await loggedIn();
+    await gateway.readiness("provider");
+    const lines = () => gateway.log.filter((line) => line.includes("provider refuses the configuration")).length;
+    const before = lines();
+    provider.lies = { raw: refusing("/token", { error: "invalid_scope", description: "no-such-secret" }) };
+    for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
+    expect(lines() - before).toBe(1);
+    await expectFault(/OIDC_SCOPE/);
+    // A login does not prove that refreshes work.
+    provider.lies = {};
+    expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+    await expectFault(/OIDC_SCOPE/);
+    expect((await browser.fetch("/api/x")).status).toBe(200);
+    await expectFault(undefined);
+    expect(gateway.log.join("")).not.toContain("no-such-secret");
+  });
+});
