@@ -130,7 +130,6 @@ function metadataOf(provider: HostileProvider, { auth, binding }: Mode): Change 
     response_modes_supported: ["query", "jwt"],
     code_challenge_methods_supported: ["S256"],
     token_endpoint_auth_methods_supported: [auth],
-    token_endpoint_auth_signing_alg_values_supported: ["PS256", "ES256", "EdDSA"],
     ...(binding === "dpop"
       ? { dpop_signing_alg_values_supported: ["PS256", "ES256"] }
       : { tls_client_certificate_bound_access_tokens: true }),
