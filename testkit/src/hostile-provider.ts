@@ -51,6 +51,8 @@ export type Lies = {
     request: IncomingMessage,
     response: ServerResponse,
   ) => MaybeAsync<Claims | string | undefined>;
+  /** Moves endpoints: path of a request → path of the endpoint that handles it. */
+  route?: (pathname: string) => string;
   /** Rotates the keys right before signing. */
   rotateBeforeSigning?: boolean;
 };
@@ -178,8 +180,9 @@ export async function startHostileProvider({
     const url = new URL(req.url ?? "/", issuer);
     const json = (value: unknown) => res.setHeader("content-type", "application/json").end(JSON.stringify(value));
     const prefix = path.replace(/\/$/, "");
-    const pathname =
+    const requested =
       paths[url.pathname] ?? (url.pathname.startsWith(prefix) ? url.pathname.slice(prefix.length) : url.pathname);
+    const pathname = provider.lies.route?.(requested) ?? requested;
     // Other requests are handled by `beside`, which reads their bodies.
     const isOwn = beside === undefined || ["/token", "/pushed"].includes(pathname);
     const body = new URLSearchParams(req.method === "POST" && isOwn ? await text(req) : "");

@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutants.ts";
 
 const TESTS = ["test/provider/client-authentication.integration.test.ts"];
+const CHANGES = ["test/provider/provider-changes.integration.test.ts"];
 
 export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
   {
@@ -34,8 +35,8 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "mtls_endpoint_aliases are used without mutual TLS",
-    file: "src/provider/provider-connection.ts",
-    find: 'use_mtls_endpoint_aliases: client.isMutualTls || config.senderConstrained === "mtls",',
+    file: "src/provider/connection.ts",
+    find: "use_mtls_endpoint_aliases: context.useAliases,",
     replace: "use_mtls_endpoint_aliases: true,",
     tests: TESTS,
   },
@@ -52,5 +53,54 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
     find: "if (nowMs > Date.parse(certificate.validTo))",
     replace: "if (nowMs < 0)",
     tests: ["test/config/client-auth.integration.test.ts"],
+  },
+  {
+    breaks: "I4: a request is repeated after the provider may have spent its grant",
+    file: "src/provider/repeated-request.ts",
+    find: "new Set([404, 405, 410])",
+    replace: "new Set([404, 405, 410, 500, 503])",
+    tests: CHANGES,
+  },
+  {
+    breaks: "I8: a request to an endpoint that has moved fails",
+    file: "src/provider/repeated-request.ts",
+    find: "if (repeated !== undefined) return fetch(repeated.url, repeated.init);",
+    replace: "",
+    tests: CHANGES,
+  },
+  {
+    breaks: "I8: the metadata is read once",
+    file: "src/provider/provider-connection.ts",
+    find: "if (performance.now() >= staleAtMs) void readAgain();",
+    replace: "",
+    tests: CHANGES,
+  },
+  {
+    breaks: "the metadata's max-age is ignored",
+    file: "src/provider/discovery.ts",
+    find: "if (seconds === undefined) return MAX_AGE_MS;",
+    replace: "if (seconds !== undefined) return MAX_AGE_MS;",
+    tests: CHANGES,
+  },
+  {
+    breaks: "every failed request causes a discovery",
+    file: "src/provider/provider-connection.ts",
+    find: "current === used && performance.now() >= coolDownUntilMs",
+    replace: "current === used",
+    tests: CHANGES,
+  },
+  {
+    breaks: "I8: a secret file that is missing for a moment fails every request",
+    file: "src/provider/file-value.ts",
+    find: "else fault = found.fault;",
+    replace: "else [valid, fault] = [undefined, found.fault];",
+    tests: CHANGES,
+  },
+  {
+    breaks: "I8: a failed discovery replaces the metadata by nothing",
+    file: "src/provider/provider-connection.ts",
+    find: "      fault = reason;\n",
+    replace: "      fault = reason;\n      current = undefined;\n",
+    tests: CHANGES,
   },
 ];

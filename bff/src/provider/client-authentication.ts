@@ -25,7 +25,7 @@ export type ClientAuthentication = {
    * @returns the authentication of every request to this provider
    * @throws GatewayError provider_unavailable with setting and cure if the provider does not list the method
    */
-  authenticationAt(metadata: Readonly<oidc.ServerMetadata>): oidc.ClientAuth;
+  authenticationAt(metadata: Readonly<oidc.ServerMetadata>): AuthenticateClient;
   /** Whether the client's certificate authenticates it, so that the metadata's `mtls_endpoint_aliases` apply. */
   isMutualTls: boolean;
   /** Undefined without OIDC_CLIENT_CERT_FILE. */
@@ -46,8 +46,8 @@ export type ClientAuthentication = {
   alarm(): string | undefined;
 };
 
-/** openid-client's type says void, and it awaits the promise. */
-type AwaitedClientAuth = (...request: Parameters<oidc.ClientAuth>) => void | Promise<void>;
+/** An `oidc.ClientAuth`: its type says void, and openid-client awaits the promise. */
+export type AuthenticateClient = (...request: Parameters<oidc.ClientAuth>) => void | Promise<void>;
 
 const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -78,7 +78,7 @@ export function createClientAuthentication({
     ...(signedRequest ? [algorithmOf(key, config, request)] : []),
   ];
   const secretOf = (): string => requireValue(secret, "OIDC_CLIENT_SECRET");
-  const authenticate: Readonly<Record<ClientAuthMethod, AwaitedClientAuth>> = {
+  const authenticate: Readonly<Record<ClientAuthMethod, AuthenticateClient>> = {
     client_secret_basic: (_server, client, _body, headers) =>
       headers.set("authorization", basicCredentials(client.client_id, secretOf())),
     client_secret_post: (...request) => oidc.ClientSecretPost(secretOf())(...request),
@@ -90,7 +90,7 @@ export function createClientAuthentication({
         header["alg"] = alg;
         shorten(payload);
       };
-      const sign: AwaitedClientAuth = oidc.PrivateKeyJwt({ key, kid }, { [oidc.modifyAssertion]: modify });
+      const sign: AuthenticateClient = oidc.PrivateKeyJwt({ key, kid }, { [oidc.modifyAssertion]: modify });
       await sign(server, ...request);
     },
     tls_client_auth: oidc.TlsClientAuth(),
@@ -103,7 +103,7 @@ export function createClientAuthentication({
   };
   return {
     authenticationAt: (metadata) =>
-      authenticate[chosenMethod(config.method, metadata.token_endpoint_auth_methods_supported)] as oidc.ClientAuth,
+      authenticate[chosenMethod(config.method, metadata.token_endpoint_auth_methods_supported)],
     isMutualTls: config.method === "tls_client_auth" || config.method === "self_signed_tls_client_auth",
     certificate,
     signingKey,

@@ -9,6 +9,7 @@ const OPTIONAL_URLS = [
   "revocation_endpoint",
   "end_session_endpoint",
   "userinfo_endpoint",
+  "introspection_endpoint",
 ] as const;
 const LISTS = [
   "grant_types_supported",

@@ -72,11 +72,7 @@ const LOGOUT_RETURN_PATH = "/bff/logout/return";
 
 export function createProvider({ config, publicOrigin, log }: Options): Provider {
   const nonces = createDpopNonces();
-  const connect = createProviderConnection(
-    config,
-    (names) => log.warn(`discovery document: invalid optional values ignored: ${names.join(", ")}`),
-    nonces,
-  );
+  const connect = createProviderConnection(config, { log, nonces });
   const dpop = createDpop({ config, nonces });
   const { certificate } = connect.client;
   const bindingError = createBindingError({ demanded: config.senderConstrained, certificate });

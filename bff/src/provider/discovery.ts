@@ -1,0 +1,79 @@
+// Discovery (OIDC Discovery 1.0 §4): reads the metadata and says how long it may be used.
+import * as oidc from "openid-client";
+import type { ProviderConfig } from "../config/config.ts";
+import { GatewayError } from "../errors.ts";
+import { neverSentCode } from "../lib/network-errors.ts";
+import { refusedResponse } from "./provider-errors.ts";
+import type { ProviderFetch } from "./provider-fetch.ts";
+import { checkedMetadata } from "./provider-metadata.ts";
+
+export type Discovered = {
+  metadata: oidc.ServerMetadata;
+  /** Names of optional metadata with invalid values. */
+  ignored: string[];
+  /** When the metadata is to be read again: `max-age` within bounds. */
+  maxAgeMs: number;
+};
+
+const MIN_AGE_MS = 10_000;
+const MAX_AGE_MS = 3_600_000;
+
+const ISSUER_MISMATCH =
+  "OIDC_ISSUER is not what the provider calls itself. Copy `issuer` from its discovery document exactly";
+
+type Options = Pick<ProviderConfig, "issuer" | "clientId" | "timeoutMs" | "responseIss">;
+
+/** @throws GatewayError provider_unavailable with setting and cure */
+export async function discover(config: Options, fetch: ProviderFetch): Promise<Discovered> {
+  let cacheControl = "";
+  const observed: ProviderFetch = async (url, init) => {
+    const response = await fetch(url, init);
+    cacheControl = response.headers.get("cache-control") ?? "";
+    return response;
+  };
+  const found = await oidc
+    .discovery(new URL(config.issuer), config.clientId, undefined, undefined, {
+      [oidc.customFetch]: observed as unknown as oidc.CustomFetch,
+      timeout: config.timeoutMs / 1000,
+      execute: config.issuer.startsWith("http:") ? [oidc.allowInsecureRequests] : [],
+    })
+    .catch((error: unknown) => {
+      throw new GatewayError("provider_unavailable", { cause: error, reason: discoveryError(error, config.issuer) });
+    });
+  const discovered = found.serverMetadata();
+  // openid-client ignores a trailing slash here, but `iss` of tokens is compared exactly.
+  if (discovered.issuer !== config.issuer) throw new GatewayError("provider_unavailable", { reason: ISSUER_MISMATCH });
+  const { metadata: checked, ignored } = checkedMetadata(discovered, config.issuer);
+  // OIDC_RESPONSE_ISS=optional: otherwise openid-client requires the `iss` that the metadata announces (RFC 9207).
+  const metadata =
+    config.responseIss === "optional" ? { ...checked, authorization_response_iss_parameter_supported: false } : checked;
+  return { metadata, ignored, maxAgeMs: maxAgeOf(cacheControl) };
+}
+
+/** RFC 9111 §5.2.2.1. Other directives do not say when the metadata changes: Keycloak always sends `no-store`. */
+function maxAgeOf(cacheControl: string): number {
+  const [, seconds] = /(?:^|[\s,])max-age="?(\d{1,10})/i.exec(cacheControl) ?? [];
+  if (seconds === undefined) return MAX_AGE_MS;
+  return Math.min(Math.max(Number(seconds) * 1000, MIN_AGE_MS), MAX_AGE_MS);
+}
+
+function discoveryError(error: unknown, issuer: string): string {
+  const refused = refusedResponse(error);
+  if (refused !== undefined) return `OIDC_ISSUER names no usable provider: ${refused.message}`;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return ISSUER_MISMATCH;
+  if (code === "OAUTH_INVALID_RESPONSE")
+    return "OIDC_ISSUER names a provider whose discovery document has no issuer. Correct the provider's metadata";
+  const unsent = neverSentCode(error);
+  if (unsent !== undefined)
+    return `OIDC_ISSUER cannot be reached at ${new URL(issuer).host} (${unsent}). Start the provider or correct the setting`;
+  if (statusOf(error) === 404)
+    return `OIDC_ISSUER names no realm that is known at ${new URL(issuer).host} (404). Correct the setting or import the realm`;
+  return "OIDC_ISSUER does not respond with a discovery document. Is the realm right, and has the provider finished starting?";
+}
+
+/** openid-client sets the unexpected response as the cause. */
+function statusOf(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
+}
