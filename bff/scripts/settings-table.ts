@@ -15,7 +15,16 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
   {
     title: "Provider",
     settings: [
-      ...(["OIDC_ISSUER", "OIDC_INTERNAL_URL", "OIDC_CA_FILE", "OIDC_CLIENT_ID", "OIDC_CLIENT_AUTH"] as const),
+      ...([
+        "OIDC_ISSUER",
+        "OIDC_INTERNAL_URL",
+        "OIDC_CA_FILE",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "OIDC_CLIENT_ID",
+        "OIDC_CLIENT_AUTH",
+      ] as const),
       ...(["OIDC_CLIENT_SECRET", "OIDC_CLIENT_KEY_FILE", "OIDC_CLIENT_CERT_FILE"] as const),
       ...(["OIDC_CLIENT_ASSERTION_FILE", "OIDC_CLIENT_ALG", "OIDC_SCOPE"] as const),
       ...(["OIDC_RESOURCE", "OIDC_ID_TOKEN_ALG", "OIDC_RESPONSE_ISS", "OIDC_ROLES_CLAIM"] as const),

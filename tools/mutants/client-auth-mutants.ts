@@ -3,6 +3,7 @@ import type { Mutant } from "./mutants.ts";
 
 const TESTS = ["test/provider/client-authentication.integration.test.ts"];
 const CHANGES = ["test/provider/provider-changes.integration.test.ts"];
+const PROXY = ["test/provider/provider-proxy.integration.test.ts"];
 
 export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
   {
@@ -102,5 +103,40 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
     find: "      fault = reason;\n",
     replace: "      fault = reason;\n      current = undefined;\n",
     tests: CHANGES,
+  },
+  {
+    breaks: "I4: a refused tunnel makes the outcome of a refresh unknown",
+    file: "src/lib/network-errors.ts",
+    find: ' || kind === "proxy"',
+    replace: "",
+    tests: PROXY,
+  },
+  {
+    breaks: "the failure of a tunnel is not distinguished from that of a request",
+    file: "src/provider/proxy-tunnel.ts",
+    find: 'throw new ProxyError(sentence(host, codeOf(error) || "no response"), { cause: error });',
+    replace: "throw error;",
+    tests: PROXY,
+  },
+  {
+    breaks: "NO_PROXY is ignored",
+    file: "src/config/outbound-proxy.ts",
+    find: "bypass.some((entry) => isBypassed(entry, host, port))",
+    replace: "bypass.length < 0",
+    tests: ["test/config/outbound-proxy.test.ts"],
+  },
+  {
+    breaks: "NO_PROXY example.com matches badexample.com",
+    file: "src/config/outbound-proxy.ts",
+    find: "host.endsWith(`.${entry.host}`)",
+    replace: "host.endsWith(entry.host)",
+    tests: ["test/config/outbound-proxy.test.ts"],
+  },
+  {
+    breaks: "OIDC_CA_FILE is ignored",
+    file: "src/provider/provider-dispatcher.ts",
+    find: "...(ca === undefined ? {} : { ca: [...ca] }),",
+    replace: "",
+    tests: PROXY,
   },
 ];

@@ -9,6 +9,7 @@ import { providerConfig, providerFaults, type ProviderConfig } from "./provider-
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { applySecurityProfile } from "./security-profile.ts";
 import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
+import { isProxySetting } from "./outbound-proxy.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
 import { certificateBoundFaults } from "./certificate-bound-upstreams.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
@@ -192,7 +193,9 @@ function readSettings(env: Environment, faults: string[]): Values {
 
 function readRaw(name: string, setting: Setting, env: Environment, faults: string[]): string | undefined {
   // Empty means unset: Compose files pass `${NAME:-}`.
-  const direct = env[name] === "" ? undefined : env[name];
+  const direct = [isProxySetting(name) ? env[name.toLowerCase()] : undefined, env[name]].find(
+    (value) => value !== undefined && value !== "",
+  );
   const file = setting.secret === true && env[`${name}_FILE`] !== "" ? env[`${name}_FILE`] : undefined;
   if (direct !== undefined && file !== undefined) {
     faults.push(`${name} and ${name}_FILE are both set. Keep one.`);

@@ -11,6 +11,7 @@ import {
   type ClientAuthConfig,
 } from "./client-auth-settings.ts";
 import { parseCertificates } from "./client-keys.ts";
+import { PROXY_SETTINGS, proxyConfig, type ProxyConfig } from "./outbound-proxy.ts";
 import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
 import { FAPI_CLIENT_ALGS, SECURITY_PROFILES, type SecurityProfile } from "./security-profile.ts";
 import { readTextFile } from "./setting-text.ts";
@@ -27,6 +28,7 @@ export const PROVIDER_SETTINGS = {
   },
   OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Client id at the provider" },
   ...CLIENT_AUTH_SETTINGS,
+  ...PROXY_SETTINGS,
   OIDC_CA_FILE: {
     schema: text,
     meaning:
@@ -151,6 +153,7 @@ export type ProviderConfig = Readonly<{
   clientAuth: ClientAuthConfig;
   /** PEM file with CAs besides the public ones. */
   caFile: string | undefined;
+  proxy: ProxyConfig;
   scope: string;
   resource: string | undefined;
   idTokenAlg: string;
@@ -197,6 +200,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
       values.OIDC_PROFILE === undefined ? undefined : FAPI_CLIENT_ALGS,
     ),
     caFile: values.OIDC_CA_FILE,
+    proxy: proxyConfig(values),
     internalUrl: values.OIDC_INTERNAL_URL,
     scope: values.OIDC_SCOPE ?? "",
     resource: values.OIDC_RESOURCE,

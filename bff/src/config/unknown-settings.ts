@@ -17,8 +17,8 @@ const OWN_FAMILY = /^(OIDC|SESSIONS?|UPSTREAMS?|SECRET_KEYS|TRUSTED_PROXY|TRUSTE
 /** Families shared with other programs (express-session, Laravel, proxies): an unknown name is a warning. */
 const SHARED_FAMILY =
   /^(REDIS|MANAGEMENT)_|^UPSTREAM_(PROXY|HOST)$|^SESSION_(COOKIE|DRIVER|ID|KEY|NAME|SECRET|STORE|TYPE|USER)$/;
-/** Set by the X11 session manager on Linux desktops. */
-const FOREIGN: ReadonlySet<string> = new Set(["SESSION_MANAGER"]);
+/** The X11 session manager of Linux desktops, and proxy variables of other programs, also in lower case. */
+const FOREIGN = /^SESSION_MANAGER$|^(all|ftp|http|https|no|rsync|socks|ws|wss)_proxy$/i;
 
 /** Set by Kubernetes for every Service of the namespace, and by Docker for every link. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$|_ENV_\w+$/;
@@ -36,7 +36,7 @@ export function findUnknownSettings(env: Environment): UnknownSettings {
   const found: UnknownSettings = { misspelt: [], faults: [], warnings: [] };
   for (const [name, value] of Object.entries(env)) {
     // Empty means unset: Compose files pass `${NAME:-}`.
-    if (value === undefined || value === "" || known.has(name) || FOREIGN.has(name)) continue;
+    if (value === undefined || value === "" || known.has(name) || FOREIGN.test(name)) continue;
     if (isServiceLink(name, value)) continue;
     const nearest = nearestName(name, compared);
     const fileless = filelessFault(name);

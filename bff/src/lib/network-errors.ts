@@ -14,6 +14,8 @@ export type NetworkErrorKind =
   | "timeout"
   /** The peer's system closed the connection. */
   | "reset"
+  /** An HTTP proxy opened no tunnel. */
+  | "proxy"
   /** The server of an undici client closed the connection. */
   | "closed"
   /** A stream was destroyed before its end. */
@@ -25,7 +27,11 @@ export type NetworkErrorKind =
   /** Another system error. */
   | "system";
 
+/** Code of our own error, see provider/proxy-tunnel.ts. */
+export const PROXY_ERROR_CODE = "ERR_PROXY_TUNNEL";
+
 const KINDS = {
+  proxy: [PROXY_ERROR_CODE],
   dns: ["ENOTFOUND", "EAI_AGAIN", "EAI_NONAME"],
   refused: ["ECONNREFUSED"],
   unreachable: ["EHOSTUNREACH", "ENETUNREACH"],
@@ -136,7 +142,7 @@ export function neverSentCode(error: unknown, depth = 0): string | undefined {
 /** The system reports refused, unreachable and timed-out also for an established connection; `syscall` is then read or write. */
 function isNeverSent(error: Error & { syscall?: unknown }): boolean {
   const kind = networkErrorKind(error);
-  if (kind === "dns" || kind === "certificate" || kind === "connect_timeout") return true;
+  if (kind === "dns" || kind === "certificate" || kind === "connect_timeout" || kind === "proxy") return true;
   if (kind === "refused" || kind === "unreachable") return error.syscall === undefined || error.syscall === "connect";
   return kind === "timeout" && error.syscall === "connect";
 }

@@ -2,9 +2,10 @@
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { neverSentCode } from "../lib/network-errors.ts";
+import { kindOfCode, neverSentCode } from "../lib/network-errors.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
+import { proxyErrorOf } from "./proxy-tunnel.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
 
 export type Discovered = {
@@ -64,7 +65,11 @@ function discoveryError(error: unknown, issuer: string): string {
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return ISSUER_MISMATCH;
   if (code === "OAUTH_INVALID_RESPONSE")
     return "OIDC_ISSUER names a provider whose discovery document has no issuer. Correct the provider's metadata";
+  const proxy = proxyErrorOf(error);
+  if (proxy !== undefined) return proxy.message;
   const unsent = neverSentCode(error);
+  if (unsent !== undefined && kindOfCode(unsent) === "certificate")
+    return certificateError(unsent, new URL(issuer).host);
   if (unsent !== undefined)
     return `OIDC_ISSUER cannot be reached at ${new URL(issuer).host} (${unsent}). Start the provider or correct the setting`;
   if (statusOf(error) === 404)
@@ -76,4 +81,12 @@ function discoveryError(error: unknown, issuer: string): string {
 function statusOf(error: unknown): unknown {
   const cause = error instanceof Error ? error.cause : undefined;
   return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
+}
+
+function certificateError(code: string, host: string): string {
+  const certificate = `OIDC_ISSUER cannot be reached: the certificate of ${host}`;
+  if (code === "CERT_HAS_EXPIRED") return `${certificate} has expired. Renew it at the provider`;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code === "HOSTNAME_MISMATCH")
+    return `${certificate} is for another host name (${code}). Correct OIDC_ISSUER or OIDC_INTERNAL_URL, or the certificate`;
+  return `${certificate} is signed by a CA that is not trusted (${code}). Name that CA in OIDC_CA_FILE`;
 }

@@ -2,6 +2,7 @@
 // Connections: provider-dispatcher.ts.
 import { fetch as undiciFetch } from "undici";
 import type { SenderConstrained } from "../config/provider-settings.ts";
+import type { ProxyConfig } from "../config/outbound-proxy.ts";
 import { createProviderDispatcher, type ProviderDispatcher } from "./provider-dispatcher.ts";
 import { checkedPushedResponse, checkedTokenResponse, isErrorResponse, readBody } from "./provider-response.ts";
 
@@ -15,6 +16,7 @@ type Options = {
   internalUrl: string | undefined;
   timeoutMs: number;
   caFile?: string | undefined;
+  proxy?: ProxyConfig | undefined;
   senderConstrained?: SenderConstrained;
   idTokenAlg?: string;
 };
@@ -22,7 +24,7 @@ type Options = {
 /** @param dispatcher default: without a client certificate */
 export function createProviderFetch(
   config: Options,
-  dispatcher: Pick<ProviderDispatcher, "current"> = createProviderDispatcher(config),
+  dispatcher: Pick<ProviderDispatcher, "to"> = createProviderDispatcher(config),
 ): ProviderFetch {
   const binding = config.senderConstrained ?? "off";
   const publicOrigin = new URL(config.issuer).origin;
@@ -41,7 +43,7 @@ export function createProviderFetch(
       headers: [...headers],
       signal: AbortSignal.any(signals),
       redirect: "manual",
-      dispatcher: dispatcher.current(),
+      dispatcher: dispatcher.to(new URL(target)),
     };
     const response = await undiciFetch(target, options as Parameters<typeof undiciFetch>[1]);
     try {

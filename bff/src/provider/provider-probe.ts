@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ProviderConfig } from "../config/config.ts";
 import { neverSentCode } from "../lib/network-errors.ts";
 import { singleFlight } from "../lib/single-flight.ts";
+import { proxyErrorOf } from "./proxy-tunnel.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 
 /** Less than the timeout of a check in /readyz and in the metrics. */
@@ -23,6 +24,8 @@ export function createProviderProbe({ issuer, timeoutMs }: ProviderConfig, fetch
       await response.body?.cancel();
       return response.status < 500 ? undefined : `OIDC_ISSUER responds ${response.status} at ${host}. ${NO_LOGINS}`;
     } catch (error) {
+      const proxy = proxyErrorOf(error);
+      if (proxy !== undefined) return `${proxy.message}. ${NO_LOGINS}`;
       const code = neverSentCode(error) ?? "timeout";
       return `OIDC_ISSUER cannot be reached at ${host} (${code}). ${NO_LOGINS}`;
     }

@@ -61,6 +61,10 @@ const LAUNCHER_SETTINGS = new Set([
   "POST_LOGOUT_PATH",
   "REDIS_URL",
   "INSECURE_COOKIES",
+  // The embedded provider is on this machine.
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
+  "NO_PROXY",
 ]);
 
 /** The gateway settings in an environment, for example LOG_LEVEL, without those that the launcher determines. */
