@@ -172,9 +172,9 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "mutual TLS: mtls_endpoint_aliases apply only if the certificate authenticates the client",
-    file: "src/provider/provider-connection.ts",
-    find: 'use_mtls_endpoint_aliases: client.isMutualTls || config.senderConstrained === "mtls",',
-    replace: "use_mtls_endpoint_aliases: client.isMutualTls,",
+    file: "src/provider/connection.ts",
+    find: 'useAliases: client.isMutualTls || config.senderConstrained === "mtls",',
+    replace: "useAliases: client.isMutualTls,",
     tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
   },
   {
