@@ -110,7 +110,7 @@ describe("a proxy that opens no tunnel", () => {
       const at = await gatewayOf(plain, (url) => ({ HTTP_PROXY: url, OIDC_TIMEOUT_SECONDS: "8" }));
       const provider: Provider = createProvider({
         ...{ config: at.config.provider, publicOrigin: at.origin },
-        log: { info() {}, warn() {} },
+        log: { info() {}, warn() {}, error() {} },
       });
       expect(await provider.check()).toBeUndefined();
       plain.posts.length = 0;
@@ -131,7 +131,7 @@ describe("a proxy that opens no tunnel", () => {
     const at = await gatewayOf(plain, (url) => ({ HTTP_PROXY: url }));
     const provider: Provider = createProvider({
       ...{ config: at.config.provider, publicOrigin: at.origin },
-      log: { info() {}, warn() {} },
+      log: { info() {}, warn() {}, error() {} },
     });
     expect(await provider.check()).toBeUndefined();
     proxy.resetsAfter = () => true;
