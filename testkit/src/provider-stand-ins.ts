@@ -234,6 +234,7 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       ...(isRefresh ? without(honest, "refresh_token") : honest),
       scope: "openid https://www.googleapis.com/auth/userinfo.profile https://www.googleapis.com/auth/userinfo.email",
     }),
+    userinfo: { sub: "110169484474386276334", name: "Alice Example", email: "alice@example.com" },
     expected: {
       user: { name: "Alice Example", email: "alice@example.com" },
       roles: [],
