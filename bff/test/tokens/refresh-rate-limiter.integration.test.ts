@@ -54,7 +54,7 @@ function gateway(index: number, provider: { refresh: RefreshAtProvider }, { perS
   return createAccessTokenFor({ refresh, rateLimiter, waitMs, clock: store });
 }
 
-const dueTokens = () => ({ ...expiredTokens(), refreshAtMs: Date.now() - 1, usableUntilMs: Date.now() + 60_000 });
+const dueTokens = () => ({ ...expiredTokens(), refreshAtMs: Date.now() - 1_000, usableUntilMs: Date.now() + 60_000 });
 
 describe("refresh rate limiter", () => {
   it("refreshes that requests wait for are spaced out over all gateways, and all succeed", async () => {

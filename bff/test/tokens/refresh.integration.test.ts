@@ -130,7 +130,7 @@ describe("refresh", () => {
   it("a token that is due is returned at once and renewed in the background", async () => {
     const provider = rotatingProvider();
     const { accessTokenFor, store } = gateway(0, provider.refresh);
-    const due = { ...expiredTokens(), refreshAtMs: Date.now() - 1, usableUntilMs: Date.now() + 60_000 };
+    const due = { ...expiredTokens(), refreshAtMs: Date.now() - 1_000, usableUntilMs: Date.now() + 60_000 };
     const session = await storeSession(store, due);
     expect(await accessTokenFor(session)).toEqual({ kind: "ready", accessToken: "access-1" });
     await expect.poll(async () => (await store.read(session.key))?.tokenVersion).toBe(2);
