@@ -46,8 +46,15 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
   {
     breaks: "third-party login: a link without iss replaces a session without consent",
     file: "src/auth/third-party-login.ts",
-    find: "isRepeated === undefined && !isCrossSite;",
+    find: "isRepeated === undefined && !isForeign;",
     replace: "isRepeated === undefined;",
+    tests: DECISION,
+  },
+  {
+    breaks: "third-party login: a link of a sibling host replaces a session without consent",
+    file: "src/auth/third-party-login.ts",
+    find: "isCrossSite || isSibling",
+    replace: "isCrossSite",
     tests: DECISION,
   },
   {

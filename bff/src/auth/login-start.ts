@@ -4,7 +4,7 @@ import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import { inspectOrigin } from "../http/csrf.ts";
 import { PAGE_STYLE_HASH } from "../http/error-page.ts";
-import { isCrossSite } from "../http/fetch-metadata.ts";
+import { isCrossSite, isSibling } from "../http/fetch-metadata.ts";
 import { pageHeaders, setHeaders } from "../http/security-headers.ts";
 import type { SendingObserver } from "../lib/in-flight.ts";
 import { foundSession } from "../session/koa-session.ts";
@@ -58,6 +58,7 @@ export function login(dependencies: StartDependencies) {
     const session = foundSession(ctx)?.session;
     const origin = {
       isCrossSite: isCrossSite(ctx.req, publicOrigin),
+      isSibling: isSibling(ctx.req),
       isOwnForm: ctx.method === "POST" && inspectOrigin(ctx.req, "form", publicOrigin) === "ok",
     };
     switch (decideLogin(parameters, origin, session)) {

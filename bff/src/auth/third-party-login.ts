@@ -6,6 +6,8 @@ import type { LoginParameters } from "./login-parameters.ts";
 export type LoginOrigin = {
   /** The request comes from a page of another site, so that the browser has withheld the Strict session cookie. */
   isCrossSite: boolean;
+  /** The request comes from a page of a sibling host, with the session cookie. */
+  isSibling: boolean;
   /** The request is a form post of a page of the gateway. */
   isOwnForm: boolean;
 };
@@ -21,11 +23,12 @@ export const NO_SESSION = "none";
 
 export function decideLogin(
   parameters: Omit<LoginParameters, "returnPath">,
-  { isCrossSite, isOwnForm }: LoginOrigin,
+  { isCrossSite, isSibling, isOwnForm }: LoginOrigin,
   session: Pick<Session, "handle" | "subject" | "user"> | undefined,
 ): LoginDecision {
   const { issuer, isRepeated, confirmed } = parameters;
-  const isOurs = issuer === undefined && confirmed === undefined && isRepeated === undefined && !isCrossSite;
+  const isForeign = isCrossSite || isSibling;
+  const isOurs = issuer === undefined && confirmed === undefined && isRepeated === undefined && !isForeign;
   if (isOurs) return "start";
   // Consent counts for the session that the page has named: another tab may have logged in as another user since.
   if (isOwnForm && confirmed === (session?.handle ?? NO_SESSION)) return "start";

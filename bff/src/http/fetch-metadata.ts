@@ -44,6 +44,11 @@ export function isCrossSite(request: IncomingMessage, publicOrigin: string): boo
   return referer !== undefined && !(URL.canParse(referer) && new URL(referer).origin === publicOrigin);
 }
 
+/** Whether a page of a sibling host has started the navigation. Without Fetch Metadata `isCrossSite` is true for it. */
+export function isSibling(request: IncomingMessage): boolean {
+  return headerOf(request, "sec-fetch-site") === "same-site";
+}
+
 function prefersHtml(request: IncomingMessage): boolean {
   return headerOf(request, "accept")?.includes("text/html") === true;
 }

@@ -288,9 +288,9 @@ describe("third-party-initiated login of a logged-in browser", () => {
     expect([response.status, response.headers.get("location")]).toEqual([303, `${gateway.config.publicOrigin}/orders`]);
   });
 
-  it("a cross-site link without iss asks as well", async () => {
+  it.each(["cross-site", "same-site"])("a %s link without iss asks as well", async (site) => {
     const browser = await loggedIn("alice");
-    const response = await browser.navigate("/bff/login?returnTo=/orders", { "sec-fetch-site": "cross-site" });
+    const response = await browser.navigate("/bff/login?returnTo=/orders", { "sec-fetch-site": site });
     expect(await response.text()).toContain("You are already logged in");
     expect((await browser.navigate("/bff/login?returnTo=/orders")).status).toBe(303);
   });

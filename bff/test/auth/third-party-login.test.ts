@@ -8,9 +8,10 @@ const alice = {
   subject: "sub-1",
   user: { sub: "sub-1", preferred_username: "alice", email: "alice@example.com", name: "Alice" },
 };
-const TYPED = { isCrossSite: false, isOwnForm: false };
-const CROSS_SITE = { isCrossSite: true, isOwnForm: false };
-const OWN_FORM = { isCrossSite: false, isOwnForm: true };
+const TYPED = { isCrossSite: false, isSibling: false, isOwnForm: false };
+const CROSS_SITE = { isCrossSite: true, isSibling: false, isOwnForm: false };
+const SIBLING = { isCrossSite: false, isSibling: true, isOwnForm: false };
+const OWN_FORM = { isCrossSite: false, isSibling: false, isOwnForm: true };
 
 type Row = [string, string, typeof TYPED, typeof alice | undefined, LoginDecision];
 
@@ -21,6 +22,9 @@ it.each<Row>([
   ["a cross-site link whose browser withholds the session cookie", "", CROSS_SITE, undefined, "repeat"],
   ["a cross-site link that claims to be repeated", "repeated=1", CROSS_SITE, undefined, "confirm"],
   ["a cross-site link with a session", "", CROSS_SITE, alice, "confirm"],
+  ["a link of a sibling host without a session", "", SIBLING, undefined, "start"],
+  ["a link of a sibling host with a session", "kc_idp_hint=partner", SIBLING, alice, "confirm"],
+  ["a link of a sibling host for the user of the session", "login_hint=alice", SIBLING, alice, "stay"],
   ["a repeated link with a session", `${ISS}&repeated=1`, TYPED, alice, "confirm"],
   ["a repeated link without iss and with a session", "repeated=1", TYPED, alice, "confirm"],
   ["a repeated link without a session", "repeated=1", TYPED, undefined, "start"],
