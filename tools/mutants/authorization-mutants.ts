@@ -14,7 +14,7 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a refused push fails every login",
     file: "src/provider/pushed-request.ts",
-    find: "if (isPushRefused(error) && !isRequired) return refuse(error);",
+    find: "if (isPushRefused(error) && !isRequired) return refuse(error, hasLinkParameters);",
     replace: "",
     tests: PUSHED,
   },
@@ -30,6 +30,13 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     file: "src/provider/pushed-request.ts",
     find: 'ABOUT_PUSH.test(error.error_description ?? "")',
     replace: "error.error_description !== undefined",
+    tests: PUSHED,
+  },
+  {
+    breaks: "a link with a value that a firewall refuses switches pushed requests off",
+    file: "src/provider/pushed-request.ts",
+    find: "hasLinkParameters ? (refusal?.untilMs ?? 0) : nowMs() + FALLBACK_MS",
+    replace: "nowMs() + FALLBACK_MS",
     tests: PUSHED,
   },
   {

@@ -83,7 +83,8 @@ export function createAuthorizationRequests({
     };
     const request = await objects.sign(configuration, parameters);
     // RFC 9126: the browser cannot change a pushed request.
-    return (await pushed.push(configuration, request)) ?? objects.plainUrl(configuration, request);
+    const hasLinkParameters = Object.entries(extra).some(([name, value]) => config.loginParameters[name] !== value);
+    return (await pushed.push(configuration, request, hasLinkParameters)) ?? objects.plainUrl(configuration, request);
   };
   // Finds a wrong secret or redirect URI at the start instead of at the first login. The pushed request is not used and
   // expires. Without pushed authorization requests this only builds a URL.

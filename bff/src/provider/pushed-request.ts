@@ -17,10 +17,15 @@ export type Parameters = Readonly<Record<string, string>>;
 
 export type PushedRequests = {
   /**
+   * @param hasLinkParameters the request carries parameters of a link to /bff/login, which may be what is refused
    * @returns the authorization URL with the `request_uri`; undefined if a plain request is to be sent
    * @throws GatewayError login_failed | step_up_failed | provider_unavailable
    */
-  push(configuration: oidc.Configuration, parameters: Parameters): Promise<URL | undefined>;
+  push(
+    configuration: oidc.Configuration,
+    parameters: Parameters,
+    hasLinkParameters?: boolean,
+  ): Promise<URL | undefined>;
   /** @returns one sentence with the cure while the refusal may mean that no login works */
   alarm(): string | undefined;
 };
@@ -39,19 +44,23 @@ export function createPushedRequests({
   nowMs = () => performance.now(),
 }: Dependencies): PushedRequests {
   let refusal: { untilMs: number; reason: string; mayConcernLogins: boolean } | undefined;
-  /** One line per series of refusals. */
-  const refuse = (error: unknown): undefined => {
+  /**
+   * One line per series of refusals. A refusal of a request with parameters of a link concerns this request only: a firewall
+   * in front of the provider may refuse one parameter with 403.
+   */
+  const refuse = (error: unknown, hasLinkParameters: boolean): undefined => {
     const reason = refusalOf(error);
     if (refusal === undefined)
       log.warn(
         "pushed authorization request refused, plain requests are sent: allow pushed requests for OIDC_CLIENT_ID at the provider, or set OIDC_PAR=off",
         { reason },
       );
-    refusal = { untilMs: nowMs() + FALLBACK_MS, reason, mayConcernLogins: codeOf(error) === "unauthorized_client" };
+    const untilMs = hasLinkParameters ? (refusal?.untilMs ?? 0) : nowMs() + FALLBACK_MS;
+    refusal = { untilMs, reason, mayConcernLogins: codeOf(error) === "unauthorized_client" };
     return undefined;
   };
   return {
-    async push(configuration, parameters) {
+    async push(configuration, parameters, hasLinkParameters = false) {
       const metadata = configuration.serverMetadata();
       const isRequired = config.par === "required" || metadata.require_pushed_authorization_requests === true;
       if (!usesPush(config.par, metadata)) return undefined;
@@ -63,7 +72,7 @@ export function createPushedRequests({
         return boundedUrl(url);
       } catch (error) {
         if (error instanceof GatewayError) throw error;
-        if (isPushRefused(error) && !isRequired) return refuse(error);
+        if (isPushRefused(error) && !isRequired) return refuse(error, hasLinkParameters);
         faults?.failed("pushed", error);
         if (!isPushRefused(error)) throwPushError(error);
         throw misconfigured(requiredText(error), error);

@@ -145,6 +145,33 @@ describe("a push that the provider advertises and refuses", () => {
   });
 });
 
+const described = (text: string) => ({ error: "invalid_request", error_description: text });
+
+describe("a push that is refused because of a parameter of a link to /bff/login", () => {
+  it.each<[string, string, Response]>([
+    ["403 of a firewall", "login_hint=%3Cscript%3E", { status: 403, ...html }],
+    ["404 of a firewall", "login_hint=../../etc/passwd", { status: 404, ...html }],
+    ["a description that repeats PAR", "acr_values=PAR", { status: 400, body: described("PAR is no known acr value") }],
+    ["a description that repeats push", "kc_idp_hint=push", { status: 400, body: described("no provider push") }],
+  ])("%s: that login is sent as a plain request, and the next one is pushed", async (_name, query, response) => {
+    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+    for (let n = 0; n < 2; n++)
+      expect((await testBrowser(gateway.origin).navigate(`/bff/login?${query}`)).status).toBe(303);
+    expect([provider.counts.par, warnings(gateway).length]).toEqual([2, 1]);
+    provider.lies = { metadata: advertised()! };
+    const next = await testBrowser(gateway.origin).navigate("/bff/login");
+    expect(new URL(next.headers.get("location") ?? "").searchParams.has("request_uri")).toBe(true);
+  });
+
+  it("does not end the fallback of a provider that refuses all pushed requests", async () => {
+    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing({ status: 404, ...html })! });
+    await testBrowser(gateway.origin).navigate("/bff/login");
+    await testBrowser(gateway.origin).navigate("/bff/login?login_hint=alice");
+    await testBrowser(gateway.origin).navigate("/bff/login");
+    expect(provider.counts.par).toBe(1);
+  });
+});
+
 describe("a push that is refused because of a setting or a parameter", () => {
   it.each<[string, Response]>([
     ["401 invalid_client", { status: 401, ...oauth("invalid_client") }],
