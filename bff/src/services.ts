@@ -100,9 +100,9 @@ function createTokenServices({ config, log, metrics }: Environment, session: Ses
   const rateLimiter = createRefreshRateLimiter({ store, log, perSecond: config.provider.refreshesPerSecond });
   const refresh = createRefresh({
     ...{ store, vault, log, timing, provider, rateLimiter },
-    renewRecord(record, claims) {
+    renewRecord(record, fetched) {
       const current = parseSession(record);
-      return current && JSON.stringify(renewedSession(current, claims, config.provider.rolePaths));
+      return current && JSON.stringify(renewedSession(current, fetched, config.provider.rolePaths));
     },
     endSession: sessions.end,
     onOutcome: metrics.refresh,

@@ -94,6 +94,13 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/renewed-claims.integration.test.ts"],
   },
   {
+    breaks: "a role that a new ID token takes away stays while userinfo fails",
+    file: "src/provider/userinfo.ts",
+    find: 'if (mode === "auto" && source === "new ID token" && !lacksRoles(claims))',
+    replace: 'if (mode === "off")',
+    tests: ["test/provider/renewed-claims.integration.test.ts"],
+  },
+  {
     breaks: "a refresh changes auth_time",
     file: "src/auth/session-from-claims.ts",
     find: "session.authTimeSeconds === undefined && isTime(authTime)",

@@ -1,7 +1,8 @@
 // Builds the session record from the claims about the user, and renews it after a refresh.
 import { randomBytes } from "node:crypto";
-import { stringsAt, type ClaimPath } from "../lib/claim-path.ts";
+import { stringsAt, valueAt, type ClaimPath } from "../lib/claim-path.ts";
 import type { Session } from "../session/session.ts";
+import type { FetchedClaims } from "../tokens/fetched-claims.ts";
 import { deviceName } from "./device-name.ts";
 import { PROTOCOL_CLAIMS, type IdTokenClaims } from "../provider/id-token.ts";
 
@@ -34,13 +35,13 @@ export function sessionFromClaims(
  */
 export function renewedSession(
   session: Session,
-  claims: Readonly<Record<string, unknown>>,
+  { claims, isPartial }: FetchedClaims,
   rolePaths: readonly ClaimPath[],
 ): Session {
   const { acr, auth_time: authTime } = claims;
   return {
     ...session,
-    ...userOf(claims, rolePaths),
+    ...(isPartial ? mergedUser(session, claims, rolePaths) : userOf(claims, rolePaths)),
     ...(typeof acr === "string" ? { acr } : {}),
     ...(session.authTimeSeconds === undefined && isTime(authTime) ? { authTimeSeconds: authTime } : {}),
   };
@@ -55,6 +56,19 @@ function userOf(
   );
   const roles = stringsAt(claims, rolePaths);
   return { user: { ...user, roles }, roles };
+}
+
+/** The roles of the session stay only if the claims say nothing about roles. */
+function mergedUser(
+  { user, roles }: Session,
+  claims: Readonly<Record<string, unknown>>,
+  rolePaths: readonly ClaimPath[],
+): Pick<Session, "user" | "roles"> {
+  // Found at the role paths by the gateway, and no claim.
+  const { roles: _roles, ...others } = user;
+  const merged = userOf({ ...others, ...claims }, rolePaths);
+  const hasRoles = rolePaths.some((path) => (valueAt(claims, path) ?? null) !== null);
+  return hasRoles ? merged : { user: { ...merged.user, roles }, roles };
 }
 
 function isWithin(value: unknown, levels: number): boolean {

@@ -16,7 +16,7 @@ import { issuedAtOf, throwLoginError } from "./login-errors.ts";
 import { isProviderResponse, refreshError } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { grantOf } from "./provider-tokens.ts";
-import type { Userinfo } from "./userinfo.ts";
+import type { CurrentClaims, Userinfo } from "./userinfo.ts";
 
 export type CallbackExpectation = {
   state: string;
@@ -113,9 +113,11 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         const checked = await checkRefreshed(renewed, verify, expected);
         if (checked.kind !== "renewed") return checked;
         const { grant, claims } = checked;
-        const current = claims ?? claimsOf(tokens.idToken);
+        const current = currentClaims(claims, tokens.idToken, { iss: issuer, sub: subject });
         const access = { accessToken: grant.accessToken, scope: grant.scope ?? tokens.scope, options };
-        if (current === undefined || !userinfo.isNeeded(current, access.scope, connected)) return checked;
+        // Whether an ID token that was not stored had all claims is unknown.
+        if (current.source === "none" && config.userinfo !== "always") return checked;
+        if (!userinfo.isNeeded(current.claims, access.scope, connected)) return checked;
         return { kind: "renewed", grant, fetchClaims: () => userinfo.claimsAtRefresh(current, access, connected) };
       } catch (error) {
         return refreshError(error);
@@ -158,11 +160,16 @@ async function checkRefreshed(grant: TokenGrant, verify: VerifyToken, rules: IdT
   }
 }
 
-/** Claims of an ID token that was validated before it was stored. */
-function claimsOf(idToken: string): IdTokenClaims | undefined {
+/** @param stored an ID token that was validated before it was stored; empty if it was too long for that */
+function currentClaims(
+  renewed: IdTokenClaims | undefined,
+  stored: string,
+  user: Pick<IdTokenClaims, "iss" | "sub">,
+): CurrentClaims {
+  if (renewed !== undefined) return { source: "new ID token", claims: renewed };
   try {
-    return decodeJwt<IdTokenClaims>(idToken);
+    return { source: "stored ID token", claims: decodeJwt<IdTokenClaims>(stored) };
   } catch {
-    return undefined;
+    return { source: "none", claims: { ...user, iat: 0 } };
   }
 }

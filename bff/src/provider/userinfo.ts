@@ -8,6 +8,7 @@ import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import { PROTOCOL_CLAIMS, type IdTokenClaims } from "./id-token.ts";
 import type { VerifyToken } from "./provider-keys.ts";
+import type { FetchedClaims } from "../tokens/fetched-claims.ts";
 
 /** Larger ones are refused: all claims become part of the session record. */
 const MAX_USERINFO_BYTES = 65_536;
@@ -22,6 +23,9 @@ export type UserinfoAccess = {
   options: { DPoP?: oidc.DPoPHandle };
 };
 
+/** The claims that userinfo is added to at a refresh. `none`: those of an ID token that was too long to be stored. */
+export type CurrentClaims = { source: "new ID token" | "stored ID token" | "none"; claims: IdTokenClaims };
+
 export type Userinfo = {
   /** Whether the claims of this ID token are not enough. */
   isNeeded(idToken: IdTokenClaims, scope: string | undefined, connected: Connected): boolean;
@@ -32,10 +36,11 @@ export type Userinfo = {
    */
   claimsAtLogin(idToken: IdTokenClaims, access: UserinfoAccess, connected: Connected): Promise<IdTokenClaims>;
   /**
-   * @param idToken claims of the session's current ID token
-   * @throws GatewayError if userinfo cannot be used: the session keeps its claims
+   * With `auto` and without usable userinfo, the roles of a new ID token count, as at a login: a role that it no longer
+   * contains does not stay.
+   * @throws GatewayError if userinfo cannot be used otherwise: the session keeps its claims
    */
-  claimsAtRefresh(idToken: IdTokenClaims, access: UserinfoAccess, connected: Connected): Promise<IdTokenClaims>;
+  claimsAtRefresh(current: CurrentClaims, access: UserinfoAccess, connected: Connected): Promise<FetchedClaims>;
   /** @returns one sentence if OIDC_USERINFO cannot work with this provider */
   fault(connected: Pick<Connected, "configuration">): string | undefined;
 };
@@ -91,11 +96,14 @@ export function createUserinfo({ config, onIgnored }: Options): Userinfo {
       onIgnored(reason);
       return idToken;
     },
-    async claimsAtRefresh(idToken, access, connected) {
-      const result = await request(idToken, access, connected);
-      if (result.kind === "claims") return withUserinfo(idToken, result.claims);
+    async claimsAtRefresh({ source, claims }, access, connected) {
+      const result = await request(claims, access, connected);
+      if (result.kind === "claims")
+        return { claims: withUserinfo(claims, result.claims), isPartial: source === "none" };
       // As at the login, which went on with the claims of the ID token.
-      if (result.kind === "unusable" && mode === "auto") return idToken;
+      if (result.kind === "unusable" && mode === "auto") return { claims, isPartial: false };
+      if (mode === "auto" && source === "new ID token" && !lacksRoles(claims))
+        return { claims, isPartial: true, problem: result.reason };
       throw new GatewayError("provider_unavailable", { reason: result.reason });
     },
     fault: ({ configuration }) => (mode === "always" && !hasEndpoint(configuration) ? NO_ENDPOINT : undefined),

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../logging/log.ts";
 import type { EndReason, SessionKey, Store } from "../store/store.ts";
-import { saveFetchedClaims, type Claims } from "./fetched-claims.ts";
+import { saveFetchedClaims, type Claims, type FetchedClaims, type RenewRecord } from "./fetched-claims.ts";
 import { createPendingWrites, type PendingWrites } from "./pending-writes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
 import { tokenLifeOf, tokenSetFrom, type AccessToken, type TokenGrant, type TokenSet } from "./token-set.ts";
@@ -28,7 +28,7 @@ export type RefreshOutcome =
       /** Claims about the user, if the response renewed them: stored together with the tokens. */
       claims?: Claims;
       /** Fetches claims that are not in the response (userinfo). Called after the tokens are stored. */
-      fetchClaims?: () => Promise<Claims>;
+      fetchClaims?: () => Promise<FetchedClaims>;
     }
   /** Only a new login can help: the provider rejected the refresh token, or renewed it for another user. */
   | { kind: "rejected"; reason: string }
@@ -64,8 +64,7 @@ export type RefreshDependencies = {
   log: Log;
   provider: { refresh: RefreshAtProvider };
   rateLimiter: Pick<RefreshRateLimiter, "acquireSlot">;
-  /** @returns the session record with these claims, undefined if it cannot be renewed */
-  renewRecord?: (record: string, claims: Claims) => string | undefined;
+  renewRecord?: RenewRecord;
   endSession: (key: SessionKey, reason: EndReason) => Promise<boolean>;
   onOutcome?: (outcome: RefreshOutcome["kind"] | "fenced") => void;
   timing: RefreshTiming;
@@ -218,7 +217,7 @@ async function saveRenewed(
   const tokens = tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() });
   const sealed = context.vault.seal(tokens, session.sessionId);
   const life = tokenLifeOf(grant, session.tokens.refreshToken !== undefined);
-  const record = claims === undefined ? undefined : context.renewRecord?.(session.record, claims);
+  const record = claims === undefined ? undefined : context.renewRecord?.(session.record, { claims, isPartial: false });
   try {
     if (!(await context.store.saveTokens(session.key, owner, sealed, { life, session: record })))
       return await afterFenced(context, session, sealed);

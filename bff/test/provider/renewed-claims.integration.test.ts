@@ -19,6 +19,7 @@ let upstreams: string;
 let first: TestGateway;
 let second: TestGateway;
 let auto: TestGateway;
+let always: TestGateway;
 let inMemory: TestGateway;
 
 beforeAll(async () => {
@@ -38,10 +39,15 @@ beforeAll(async () => {
   first = await startGateway({ ...provider, redisUrl: redis.url, env: off });
   second = await startGateway({ ...provider, redisUrl: redis.url, publicOrigin: first.config.publicOrigin, env: off });
   auto = await startGateway({ ...provider, redisUrl: redis.url, env: { ...env, APP_ID: "auto" } });
+  always = await startGateway({
+    ...provider,
+    redisUrl: redis.url,
+    env: { ...env, APP_ID: "always", OIDC_USERINFO: "always" },
+  });
   inMemory = await startGateway({ ...provider, env: off });
 });
 afterAll(async () => {
-  for (const gateway of [first, second, auto, inMemory]) await gateway.stop();
+  for (const gateway of [first, second, auto, always, inMemory]) await gateway.stop();
   await provider.stop();
   await redis.stop();
 });
@@ -217,6 +223,27 @@ describe("userinfo at a refresh", () => {
     const before = provider.counts.token;
     expect((await browser.fetch("/api/x")).status).toBe(200);
     expect(provider.counts.token).toBe(before);
+  });
+
+  it.each<[string, NonNullable<Lies["userinfo"]>]>([
+    ["503", (_honest, _request, response) => void response.writeHead(503).end()],
+    ["another user's sub", () => ({ sub: "mallory", roles: ["admin"] })],
+  ])("%s: a role that the new ID token no longer contains does not stay, other claims do", async (_name, userinfo) => {
+    const name = () => ({ sub: "alice", name: "Alice", email: "a@e.com" });
+    const browser = await loggedIn(auto, { ...idToken({ roles: ["admin"] }), userinfo: name });
+    expect(await refresh(browser, { ...idToken({ roles: ["user"] }), userinfo })).toBe(200);
+    expect((await me(browser)).user).toEqual({ sub: "alice", name: "Alice", email: "a@e.com", roles: ["user"] });
+    expect((await browser.fetch("/api/admin/x")).status).toBe(403);
+  });
+
+  it("always: renews the claims also where the ID token of the login was too long to be stored", async () => {
+    const browser = await loggedIn(always, {
+      ...idToken({ department: "x".repeat(5_000) }),
+      userinfo: () => ({ sub: "alice", roles: ["admin"] }),
+    });
+    await refresh(browser, { token: without("id_token"), userinfo: () => ({ sub: "alice", roles: [] }) });
+    expect((await me(browser)).user).toMatchObject({ department: "x".repeat(5_000), roles: [] });
+    expect((await browser.fetch("/api/admin/x")).status).toBe(403);
   });
 
   it("a slow response delays the request by at most a second, and its claims are stored when it arrives", async () => {
