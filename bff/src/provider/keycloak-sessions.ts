@@ -33,6 +33,8 @@ export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAd
     ...config,
     clientId: admin.clientId,
     clientSecret: admin.clientSecret,
+    // Its token is sent to Keycloak only, and its requests carry neither a proof nor the client's certificate.
+    senderConstrained: "off",
     clientAuth: { ...config.clientAuth, method: undefined, secretFile: admin.clientSecretFile, certFile: undefined },
   });
   const fetch = createProviderFetch(config);

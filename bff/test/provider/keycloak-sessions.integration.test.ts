@@ -50,6 +50,14 @@ afterEach(() => {
   asked.length = 0;
 });
 
+const READY = { status: "ok" };
+
+it.each(["off", "dpop"])("OIDC_SENDER_CONSTRAINED=%s: the service account gets a bearer token", async (mode) => {
+  const other = await startGateway({ ...keycloak, env: { ...ADMIN, OIDC_SENDER_CONSTRAINED: mode } });
+  expect(await other.readiness("keycloak-admin")).toEqual(READY);
+  await other.stop();
+});
+
 const everywhere = async (subject: string) => {
   keycloak.lies = { claims: (claims) => ({ ...claims, sub: subject }) };
   const browser = testBrowser(gateway.origin);
