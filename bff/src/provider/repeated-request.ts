@@ -32,12 +32,17 @@ export function repeatWithNewMetadata(
     const failure = await failureOf(attempt);
     if (failure !== undefined) {
       const renewed = (await renew(context)) ?? context;
-      const repeated = await repeatedRequest({ url, init, failure }, context, renewed);
+      const repeated = hasProof(init) ? undefined : await repeatedRequest({ url, init, failure }, context, renewed);
       if (repeated !== undefined) return fetch(repeated.url, repeated.init);
     }
     if ("error" in attempt) throw attempt.error;
     return attempt.response;
   };
+}
+
+/** A DPoP proof is for one URL and is used once (RFC 9449 §4.2): the next request uses the new metadata. */
+function hasProof({ headers }: RequestInit): boolean {
+  return new Headers(headers).has("dpop");
 }
 
 type Failure = "endpoint" | "client";

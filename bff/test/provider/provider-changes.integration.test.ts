@@ -1,8 +1,9 @@
 // I8: the provider changes its metadata, and secrets are rotated, under a running gateway. No request is dropped.
 import { rmSync, writeFileSync } from "node:fs";
+import { decodeJwt } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
-import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { tempFile } from "./client-key-files.ts";
 
@@ -114,6 +115,30 @@ describe("a provider that moves", () => {
     provider.lies.metadata = (metadata) => ({ ...metadata, jwks_uri: `${provider.issuer}/jwks-2` });
     expect(await login()).toBe(303);
   }, 30_000);
+});
+
+it("with DPoP, no proof for the old token endpoint is sent to the new one, and the next login succeeds", async () => {
+  const other = await startGateway({ ...provider, env: { OIDC_SENDER_CONSTRAINED: "dpop" } });
+  const honest = provider.lies;
+  const proofs: string[] = [];
+  provider.lies = {
+    ...honest,
+    claims: without("at_hash"),
+    token: (members) => ({ ...members, token_type: "DPoP" }),
+    tokenResponse(_response, { dpop = "" }) {
+      proofs.push(String(decodeJwt(dpop)["htu"]));
+      return false;
+    },
+  };
+  const browser = testBrowser(other.origin);
+  expect(await other.readiness("provider")).toEqual({ status: "ok" });
+  const callback = await browser.loginAtProvider();
+  move("token_endpoint", "/token", "/moved");
+  expect((await browser.navigate(callback)).status).toBe(503);
+  expect((await testBrowser(other.origin).login()).status).toBe(303);
+  expect(proofs).toEqual([`${provider.issuer}/moved`]);
+  expect(await other.readiness("provider")).toEqual({ status: "ok" });
+  await other.stop();
 });
 
 describe("a provider that changes token_endpoint_auth_methods_supported", () => {
