@@ -28,7 +28,7 @@ const login = keycloak({
 });
 
 describe("parseLine", () => {
-  it("keeps user, time, address and session of a Keycloak event and drops codes and session ids", () => {
+  it("parseLine keeps user, time, address and session of a Keycloak event and drops codes and session ids", () => {
     const event = parseLine(`keycloak-1  | ${login}`);
     expect(event).toEqual({
       atMs: Date.parse("2026-11-26T18:05:02.500Z"),
@@ -43,11 +43,11 @@ describe("parseLine", () => {
     expect(JSON.stringify(event)).not.toMatch(/code|4f1c8e9a/);
   });
 
-  it("names a provider session like the gateway does", () => {
+  it("parseLine names a provider session like the gateway does", () => {
     expect(nameOfSession(SID)).toBe(providerSessionName(SID));
   });
 
-  it("drops the username of a failed login for an unknown user, which may be a password", () => {
+  it("parseLine drops the username of a failed login for an unknown user, which may be a password", () => {
     const fields = { type: "LOGIN_ERROR", userId: "null", error: "user_not_found", username: "hunter2-my-password" };
     const event = parseLine(keycloak(fields));
     expect(event).toMatchObject({ event: "LOGIN_ERROR", detail: "user_not_found" });
@@ -59,7 +59,7 @@ describe("parseLine", () => {
     ["empty", { sessionId: "" }],
     ["absent", {}],
   ])(
-    "has no provider session if the session id is %s, so that unrelated events do not share a hash",
+    "parseLine has no provider session if the session id is %s, so that unrelated events do not share a hash",
     (_what, fields) => {
       const event = parseLine(keycloak({ type: "LOGIN_ERROR", userId: USER, username: "alice", ...fields }));
       expect(event).toMatchObject({ event: "LOGIN_ERROR", username: "alice" });
@@ -71,23 +71,23 @@ describe("parseLine", () => {
     ["null", { userId: "null" }],
     ["empty", { userId: "" }],
     ["absent", {}],
-  ])("drops the username if the user id is %s, because it may be a password", (_what, fields) => {
+  ])("parseLine drops the username if the user id is %s, because it may be a password", (_what, fields) => {
     const event = parseLine(keycloak({ type: "LOGIN_ERROR", username: "hunter2-my-password", ...fields }));
     expect(event).toMatchObject({ event: "LOGIN_ERROR" });
     expect(JSON.stringify(event)).not.toContain("hunter2");
   });
 
-  it("describes an admin event by operation and resource", () => {
+  it("parseLine describes an admin event by operation and resource", () => {
     const fields = { operationType: "UPDATE", resourceType: "USER", resourcePath: `users/${USER}`, userId: "admin-id" };
     expect(parseLine(keycloak(fields))).toMatchObject({ event: "ADMIN_UPDATE", detail: `USER users/${USER}` });
   });
 
-  it("reads a time without a zone as UTC, as in a container", () => {
+  it("parseLine reads a time without a zone as UTC, as in a container", () => {
     const event = parseLine(keycloak({ type: "LOGOUT" }, "2026-11-26 18:05:02,500"));
     expect(event?.atMs).toBe(Date.parse("2026-11-26T18:05:02.500Z"));
   });
 
-  it("ignores gateway log lines without an event name", () => {
+  it("parseLine ignores gateway log lines without an event name", () => {
     expect(parseLine(gateway({ event: "logout", session: "handle" }))).toMatchObject({ event: "logout" });
     expect(parseLine(gateway({ path: "/", status: 200 }))).toBeUndefined();
   });
@@ -100,14 +100,14 @@ describe("parseLine", () => {
     ["empty", ""],
   ])("ignores a line that is %s", (_what, line) => expect(parseLine(line)).toBeUndefined());
 
-  it("replaces control characters, so that log content cannot move the terminal's cursor", () => {
+  it("parseLine replaces control characters, so that log content cannot move the terminal's cursor", () => {
     const event = parseLine(gateway({ event: "request_rejected", reason: "\u001b[2Jgone\r\nfake line" }));
     expect(event?.detail).toBe("?[2Jgone??fake line");
   });
 });
 
 describe("the timeline", () => {
-  it("sorts events of both sources by time and adds username and provider session from each other", () => {
+  it("the timeline sorts events of both sources by time and adds username and provider session from each other", () => {
     const timeline = createTimeline();
     const lines = [
       gateway({ event: "login_completed", session: "h1", subject: USER, providerSession: nameOfSession(SID) }),
@@ -122,14 +122,14 @@ describe("the timeline", () => {
     ]);
   });
 
-  it("holds events back for up to 1.5 s for the slower source", () => {
+  it("the timeline holds events back for up to 1.5 s for the slower source", () => {
     const timeline = createTimeline();
     timeline.add(parseLine(login)!);
     expect(timeline.take(Date.now())).toEqual([]);
     expect(timeline.take(Date.now() + 2_000)).toHaveLength(1);
   });
 
-  it("holds back at most 10,000 events", () => {
+  it("the timeline holds back at most 10,000 events", () => {
     const timeline = createTimeline();
     const event = parseLine(login)!;
     for (let count = 0; count < 10_050; count++) timeline.add(event);
@@ -146,7 +146,7 @@ describe("npm run audit", () => {
     );
   const input = [gateway({ event: "login_completed", subject: USER }), "noise", login].join("\n");
 
-  it("prints one row per event", () => {
+  it("npm run audit prints one row per event", () => {
     const { stdout, status } = run([], input);
     expect(status).toBe(0);
     expect(
@@ -160,14 +160,14 @@ describe("npm run audit", () => {
     ]);
   });
 
-  it("prints JSON lines with --json and filters with --user", () => {
+  it("npm run audit prints JSON lines with --json and filters with --user", () => {
     const { stdout } = run(["--json", "--user", "bob"], input);
     expect(stdout).toBe("");
     const lines = run(["--json", "--user", "alice"], input).stdout.trim().split("\n");
     expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(["LOGIN", "login_completed"]);
   });
 
-  it("names a file that cannot be read and exits with 1", () => {
+  it("npm run audit names a file that cannot be read and exits with 1", () => {
     const { stderr, status } = run(["/nowhere.log"], "");
     expect([status, stderr.includes("/nowhere.log")]).toEqual([1, true]);
   });

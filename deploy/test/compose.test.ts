@@ -63,26 +63,26 @@ function publishedPorts(variables: Readonly<Record<string, string>>): Record<str
 }
 
 describe("docker-compose.yml", () => {
-  it("uses the Keycloak version of the tests", () => {
+  it("docker-compose.yml uses the Keycloak version of the tests", () => {
     const { image } = compose.services["keycloak"]!;
     expect(image).toBe(`cloakroom/keycloak:${KEYCLOAK_VERSION}`);
     const froms = dockerfileOf(compose.services["keycloak"]!)!.match(/^FROM \S+/gm);
     expect(new Set(froms)).toEqual(new Set([`FROM quay.io/keycloak/keycloak:${KEYCLOAK_VERSION}`]));
   });
 
-  it("pins every image to a version", () => {
+  it("docker-compose.yml pins every image to a version", () => {
     for (const [, { image, build }] of services) if (build === undefined) expect(image).toMatch(/:\d+[\w.-]*$/);
     for (const [, service] of services)
       for (const from of dockerfileOf(service)?.match(/^FROM \S+/gm) ?? []) expect(from).toMatch(/:\d+[\w.-]*$/);
   });
 
-  it("contains no secrets and no default values for secrets", () => {
+  it("docker-compose.yml contains no secrets and no default values for secrets", () => {
     for (const [, { environment = {} }] of services)
       for (const [name, value] of Object.entries(environment))
         if (/PASSWORD|SECRET|KEYS|REDIS_URL/.test(name)) expect(value).toMatch(/^\/secrets\/[a-z_]+$/);
   });
 
-  it("mounts only its own secrets into each service", () => {
+  it("docker-compose.yml mounts only its own secrets into each service", () => {
     for (const name of ["gateway", "redis", "postgres", "keycloak"]) {
       const mounted = compose.services[name]!.volumes!.filter((volume) => volume.includes("-secrets:"));
       expect(mounted).toEqual([`${name}-secrets:/secrets:ro`]);
@@ -90,7 +90,7 @@ describe("docker-compose.yml", () => {
     expect(compose.services["api"]!.volumes ?? []).toEqual([]);
   });
 
-  it("runs every service with a read-only root, without capabilities and without new privileges", () => {
+  it("docker-compose.yml runs every service with a read-only root, without capabilities and without new privileges", () => {
     for (const [name, service] of services) {
       expect([name, service.read_only]).toEqual([name, true]);
       expect([name, service.cap_drop]).toEqual([name, ["ALL"]]);
@@ -98,7 +98,7 @@ describe("docker-compose.yml", () => {
     }
   });
 
-  it("runs only the services that create or restore secrets as root", () => {
+  it("docker-compose.yml runs only the services that create or restore secrets as root", () => {
     const users = services.map(([name, service]) => {
       const fromImage = /^USER (\S+)/m.exec(dockerfileOf(service) ?? "")?.[1];
       return [name, service.user ?? fromImage];
@@ -109,7 +109,7 @@ describe("docker-compose.yml", () => {
     ]);
   });
 
-  it("publishes two ports, with TLS two more, on the loopback address by default", () => {
+  it("docker-compose.yml publishes two ports, with TLS two more, on the loopback address by default", () => {
     expect(publishedPorts({})).toEqual({
       keycloak: ["127.0.0.1:8080:8080"],
       gateway: ["127.0.0.1:3000:3000"],
@@ -117,7 +117,7 @@ describe("docker-compose.yml", () => {
     });
   });
 
-  it("publishes every port by a variable that changes the origins too", () => {
+  it("docker-compose.yml publishes every port by a variable that changes the origins too", () => {
     for (const [name, { ports = [] }] of services)
       for (const port of ports)
         expect([name, port]).toEqual([name, expect.stringMatching(/:\$\{[A-Z_]+_PORT:-\d+\}:/)]);
@@ -144,7 +144,7 @@ describe("docker-compose.yml", () => {
     });
   });
 
-  it("starts services with published ports without waiting for Keycloak, to report port conflicts early", () => {
+  it("docker-compose.yml starts services with published ports without waiting for Keycloak, to report port conflicts early", () => {
     const dependenciesOf = (name: string): string[] =>
       Object.keys(compose.services[name]!.depends_on ?? {}).flatMap((needed) => [needed, ...dependenciesOf(needed)]);
     for (const [name, { ports = [] }] of services)
@@ -152,17 +152,20 @@ describe("docker-compose.yml", () => {
         expect([name, dependenciesOf(name)]).toEqual([name, expect.not.arrayContaining(["keycloak", "api"])]);
   });
 
-  it.each(services)("limits memory and processes of %s", (_name, { mem_limit: memory, pids_limit: pids }) => {
-    expect(memory).toMatch(/^\d+[mg]$/);
-    expect(pids).toBeGreaterThanOrEqual(64);
-  });
+  it.each(services)(
+    "docker-compose.yml limits memory and processes of %s",
+    (_name, { mem_limit: memory, pids_limit: pids }) => {
+      expect(memory).toMatch(/^\d+[mg]$/);
+      expect(pids).toBeGreaterThanOrEqual(64);
+    },
+  );
 
-  it("binds every management listener to the loopback address", () => {
+  it("docker-compose.yml binds every management listener to the loopback address", () => {
     expect(composedEnvironment("keycloak", {})["KC_HTTP_MANAGEMENT_HOST"]).toBe("127.0.0.1");
     expect(composedEnvironment("gateway", {})["MANAGEMENT_HOST"] ?? SETTINGS.MANAGEMENT_HOST.default).toBe("127.0.0.1");
   });
 
-  it("passes ADMIN_NETWORKS to the TLS proxy, by default no address, and the bridge network as excluded", () => {
+  it("docker-compose.yml passes ADMIN_NETWORKS to the TLS proxy, by default no address, and the bridge network as excluded", () => {
     const front = compose.networks["front"] as { ipam: { config: { subnet: string }[] } };
     expect(composedEnvironment("tls", {})).toMatchObject({
       ADMIN_NETWORKS: "0.0.0.0/32",
@@ -172,7 +175,7 @@ describe("docker-compose.yml", () => {
     expect(named["ADMIN_NETWORKS"]).toBe("198.51.100.0/24");
   });
 
-  it("assigns profiles to one-shot services only, so that `down --volumes` removes everything", () => {
+  it("docker-compose.yml assigns profiles to one-shot services only, so that `down --volumes` removes everything", () => {
     const inProfile = services.filter(([, { profiles = [] }]) => profiles.length > 0);
     // `down` skips services of inactive profiles. These run once with --rm.
     expect(inProfile.map(([name]) => name)).toEqual(["backup", "restore"]);
@@ -186,12 +189,12 @@ describe("docker-compose.yml", () => {
     for (const name of Object.keys(compose.networks)) expect(networks).toContain(name);
   });
 
-  it("starts the TLS proxy only with deploy/tls/local.env", () => {
+  it("docker-compose.yml starts the TLS proxy only with deploy/tls/local.env", () => {
     const { replicas } = compose.services["tls"]!.deploy!;
     expect([interpolate(replicas, {}), interpolate(replicas, localSettings({}))]).toEqual(["0", "1"]);
   });
 
-  it("trusts the TLS proxy's static address, which is outside the dynamic range", () => {
+  it("docker-compose.yml trusts the TLS proxy's static address, which is outside the dynamic range", () => {
     const network = compose.networks["front"] as { ipam: { config: { subnet: string; ip_range: string }[] } };
     const { ipv4_address: address } = (compose.services["tls"]!.networks as Record<string, { ipv4_address: string }>)[
       "front"
@@ -203,7 +206,7 @@ describe("docker-compose.yml", () => {
     expect(composedEnvironment("keycloak", {})["KC_PROXY_TRUSTED_ADDRESSES"]).toBe(address);
   });
 
-  it("publishes the ports of the origins in deploy/tls/local.env", () => {
+  it("docker-compose.yml publishes the ports of the origins in deploy/tls/local.env", () => {
     const variables = localSettings({});
     for (const name of ["PUBLIC_ORIGIN", "KEYCLOAK_ORIGIN"])
       expect(compose.services["tls"]!.ports!.map((port) => interpolate(port, variables).split(":").at(-1))).toContain(
@@ -212,13 +215,13 @@ describe("docker-compose.yml", () => {
     expect(composedEnvironment("gateway", variables)["OIDC_ISSUER"]).toBe("https://id.localhost:8443/realms/demo");
   });
 
-  it("gives the gateway a stop_grace_period that covers a full drain", () => {
+  it("docker-compose.yml gives the gateway a stop_grace_period that covers a full drain", () => {
     const { stop_grace_period: grace } = compose.services["gateway"] as { stop_grace_period?: string };
     const needed = Number(SETTINGS.DRAIN_SECONDS.default) + Number(SETTINGS.OIDC_TIMEOUT_SECONDS.default) + 5;
     expect(Number(/^(\d+)s$/.exec(grace ?? "")?.[1])).toBeGreaterThanOrEqual(needed);
   });
 
-  it("connects each database only with the services that use it", () => {
+  it("docker-compose.yml connects each database only with the services that use it", () => {
     const on = (network: string) =>
       services
         .filter(([, { networks = [] }]) =>
@@ -231,7 +234,7 @@ describe("docker-compose.yml", () => {
     expect(compose.networks["keycloak-data"]?.internal).toBe(true);
   });
 
-  it("starts services after their dependencies are healthy, and every service has a health check", () => {
+  it("docker-compose.yml starts services after their dependencies are healthy, and every service has a health check", () => {
     const conditions = services.flatMap(([name, { depends_on: needs = {} }]) =>
       Object.entries(needs).map(([needed, { condition }]) => `${name} after ${needed}: ${condition}`),
     );
@@ -252,12 +255,12 @@ describe("docker-compose.yml", () => {
         ]);
   });
 
-  it("sets only settings that the gateway knows", () => {
+  it("docker-compose.yml sets only settings that the gateway knows", () => {
     const known = new Set(Object.keys(SETTINGS).flatMap((name) => [name, `${name}_FILE`]));
     for (const name of Object.keys(compose.services["gateway"]!.environment!)) expect(known).toContain(name);
   });
 
-  it("declares every named volume, and every bind mount exists", () => {
+  it("docker-compose.yml declares every named volume, and every bind mount exists", () => {
     const used = services.flatMap(([, { volumes = [] }]) =>
       volumes.map((volume) => volume.split(":")[0]!).filter((source) => /^[a-z]/.test(source)),
     );
@@ -283,7 +286,7 @@ describe("Dockerfiles", () => {
     }
   });
 
-  it("copy the package.json of every workspace, which npm ci requires", () => {
+  it("Dockerfiles copy the package.json of every workspace, which npm ci requires", () => {
     const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { workspaces: string[] };
     for (const file of ["bff/Dockerfile", "demo/Dockerfile"])
       for (const workspace of workspaces.flatMap(foldersOf))
@@ -299,7 +302,7 @@ describe("Dockerfiles", () => {
   it.each([
     ["bff", "bff/Dockerfile"],
     ["demo", "demo/Dockerfile"],
-  ])("delete the devDependencies of %s before npm ci", (workspace, file) => {
+  ])("Dockerfiles delete the devDependencies of %s before npm ci", (workspace, file) => {
     const stages = readFileSync(join(root, file), "utf8").split(/^FROM /m);
     const install = stages.find((stage) => stage.includes(`npm ci --workspace ${workspace} `))!;
     expect(install).toMatch(new RegExp(`npm pkg delete devDependencies --workspace ${workspace} \\\\\\n && npm ci`));

@@ -26,14 +26,14 @@ const matching = (pattern: RegExp) =>
 
 describe("documented commands", () => {
   // Node 20 is supported: npm scripts use the Node that npm ci installs; containers have their own.
-  it("run TypeScript through npm scripts or in a container only", () => {
+  it("documented commands run TypeScript through npm scripts or in a container only", () => {
     const direct = matching(/\bnode\b[^|;&]*\.m?ts\b/g).filter(
       ({ line }) => !/docker compose (exec|run)|kubectl exec/.test(line),
     );
     expect(direct.map(({ file, line }) => `${file}: ${line}`)).toEqual([]);
   });
 
-  it("use npm scripts that exist", () => {
+  it("documented commands use npm scripts that exist", () => {
     const scriptsOf = (folder: string) =>
       (JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { scripts: Record<string, string> })
         .scripts;
@@ -49,16 +49,16 @@ describe("documented commands", () => {
     }
   });
 
-  it("remove one-shot containers with --rm", () => {
+  it("documented commands remove one-shot containers with --rm", () => {
     for (const { file, line } of matching(/docker compose run\b/g))
       expect([file, line]).toEqual([file, expect.stringMatching(/docker compose run(?: --user| --rm)/)]);
   });
 
-  it("mount no relative path with -v, which docker compose 2.26 rejects", () => {
+  it("documented commands mount no relative path with -v, which docker compose 2.26 rejects", () => {
     expect(matching(/-v \.\.?\//g)).toEqual([]);
   });
 
-  it("create folders before writing into them", () => {
+  it("documented commands create folders before writing into them", () => {
     const created = new Set(matching(/mkdir -p (\w+)/g).map(({ match }) => match[1]));
     const used = matching(/(?:-C \.\/|\$PWD\/)(\w+)/g).map(({ match }) => match[1]);
     expect(used.length).toBeGreaterThan(2);
@@ -82,7 +82,7 @@ describe(".gitignore", () => {
     ...matching(/--from-file=(\.?[\w./-]+\.pem)/g),
   ].map(({ match }) => match[1]!);
 
-  it("covers every file that documented commands create", () => {
+  it(".gitignore covers every file that documented commands create", () => {
     expect(created).toEqual(
       expect.arrayContaining([
         ...["backup-key.pem", "backup-certificate.pem", "root.crt", "demo-realm.json"],
@@ -102,9 +102,9 @@ describe(".gitignore", () => {
     "export/demo-realm.json",
     "gateway.log",
     "client.pem",
-  ])("covers %s", (file) => expect(isIgnored(file)).toBe(true));
+  ])(".gitignore covers %s", (file) => expect(isIgnored(file)).toBe(true));
 
-  it("covers no file of the repository", () => {
+  it(".gitignore covers no file of the repository", () => {
     const { stdout } = spawnSync("git", ["ls-files", "--cached", "--ignored", "--exclude-standard"], { cwd: root });
     expect(stdout.toString()).toBe("");
     for (const file of ["deploy/keycloak/demo-realm.json", "deploy/tls/local.env"]) expect(isIgnored(file)).toBe(false);

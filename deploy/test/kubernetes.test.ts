@@ -69,9 +69,9 @@ async function schemaErrorOf({ apiVersion, kind, ...rest }: Manifest): Promise<u
 }
 
 describe("Kubernetes manifests", () => {
-  it("contain only fields that Kubernetes knows", () => expect(typeErrorsOf(base)).toBe(""));
+  it("Kubernetes manifests contain only fields that Kubernetes knows", () => expect(typeErrorsOf(base)).toBe(""));
 
-  it("pass Kubernetes' JSON schema", async () => {
+  it("Kubernetes manifests pass Kubernetes' JSON schema", async () => {
     for (const manifest of base)
       expect([manifest.kind, manifest.metadata.name, await schemaErrorOf(manifest)]).toEqual([
         manifest.kind,
@@ -80,7 +80,7 @@ describe("Kubernetes manifests", () => {
       ]);
   });
 
-  it("are rejected with a misspelled field or a wrong value", async () => {
+  it("Kubernetes manifests are rejected with a misspelled field or a wrong value", async () => {
     const misspelled = structuredClone(find("Deployment", "gateway"));
     misspelled.spec.template.spec.terminationGracePeriod = 45;
     expect(typeErrorsOf([misspelled])).toContain("terminationGracePeriod");
@@ -91,29 +91,32 @@ describe("Kubernetes manifests", () => {
 });
 
 describe("every workload", () => {
-  it.each(workloads)("$name runs as non-root, without capabilities, on a read-only file system", ({ pod }) => {
-    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
-    expect(pod.securityContext?.["runAsUser"]).toBeGreaterThan(0);
-    for (const { securityContext } of pod.containers)
-      expect(securityContext).toEqual({
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ["ALL"] },
-      });
-  });
+  it.each(workloads)(
+    "the workload $name runs as non-root, without capabilities, on a read-only file system",
+    ({ pod }) => {
+      expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+      expect(pod.securityContext?.["runAsUser"]).toBeGreaterThan(0);
+      for (const { securityContext } of pod.containers)
+        expect(securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+    },
+  );
 
-  it.each(workloads)("$name has no service account token and no service link variables", ({ pod }) => {
+  it.each(workloads)("the workload $name has no service account token and no service link variables", ({ pod }) => {
     expect([pod.automountServiceAccountToken, pod.enableServiceLinks]).toEqual([false, false]);
   });
 
-  it.each(workloads)("$name has CPU and memory requests and a memory limit", ({ pod }) => {
+  it.each(workloads)("the workload $name has CPU and memory requests and a memory limit", ({ pod }) => {
     for (const { resources } of pod.containers) {
       expect(Object.keys(resources?.requests ?? {}).sort()).toEqual(["cpu", "memory"]);
       expect(resources?.limits).toHaveProperty("memory");
     }
   });
 
-  it.each(workloads)("$name reads secrets from files with mode 0440", ({ pod }) => {
+  it.each(workloads)("the workload $name reads secrets from files with mode 0440", ({ pod }) => {
     const secretNames = /PASSWORD|SECRET|KEYS|REDIS_URL|TOKEN/;
     for (const { env = [] } of pod.containers)
       for (const { name, value, valueFrom } of env) {
@@ -123,14 +126,14 @@ describe("every workload", () => {
     for (const { secret } of pod.volumes ?? []) if (secret !== undefined) expect(secret.defaultMode).toBe(0o440);
   });
 
-  it.each(workloads)("$name mounts only generated secrets, and its own one", ({ name, pod }) => {
+  it.each(workloads)("the workload $name mounts only generated secrets, and its own one", ({ name, pod }) => {
     const generated = new Set<string>(generateSecrets().map(({ reader }) => reader));
     const mounted = (pod.volumes ?? []).flatMap(({ secret }) => (secret === undefined ? [] : [secret.secretName]));
     for (const secret of mounted) expect(generated).toContain(secret);
     if (generated.has(name)) expect(mounted).toEqual([name]);
   });
 
-  it.each(workloads)("$name matches its own selector", ({ manifest, template }) => {
+  it.each(workloads)("the workload $name matches its own selector", ({ manifest, template }) => {
     const selector = (manifest.spec as { selector?: { matchLabels: object } }).selector;
     if (selector !== undefined) expect(template.metadata.labels).toMatchObject(selector.matchLabels);
   });
@@ -239,7 +242,7 @@ describe("the gateway's manifest", () => {
   const { manifest, pod } = workloads.find(({ name }) => name === "gateway")!;
   const values = Object.fromEntries(env.map(({ name, value }) => [name, value ?? ""]));
 
-  it("contains only known settings, and they are a valid configuration", () => {
+  it("the gateway's manifest contains only known settings, and they are a valid configuration", () => {
     const known = new Set(Object.keys(SETTINGS).flatMap((name) => [name, `${name}_FILE`]));
     const referenced = env.filter(({ name }) => env.some(({ value }) => value?.includes(`$(${name})`)));
     for (const { name } of env) if (!referenced.some((each) => each.name === name)) expect(known).toContain(name);
@@ -260,7 +263,7 @@ describe("the gateway's manifest", () => {
     });
   });
 
-  it("has a terminationGracePeriod that covers a full drain", () => {
+  it("the gateway's manifest has a terminationGracePeriod that covers a full drain", () => {
     const preStopSeconds = Number(lifecycle?.preStop?.exec?.command[1]);
     const drainSeconds = Number(values["DRAIN_SECONDS"]);
     const providerSeconds = Number(values["OIDC_TIMEOUT_SECONDS"] ?? SETTINGS.OIDC_TIMEOUT_SECONDS.default);
@@ -269,7 +272,7 @@ describe("the gateway's manifest", () => {
     );
   });
 
-  it("keeps full capacity during rolling updates and allows one eviction at a time", () => {
+  it("the gateway's manifest keeps full capacity during rolling updates and allows one eviction at a time", () => {
     expect(manifest.spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
     expect(manifest.spec).not.toHaveProperty("replicas");
     expect(find("HorizontalPodAutoscaler", "gateway").spec).toMatchObject({
@@ -283,9 +286,9 @@ describe("the gateway's manifest", () => {
 describe.skipIf(rendered === undefined)("the example, rendered by kustomize", () => {
   const example = rendered ?? [];
 
-  it("contains only fields that Kubernetes knows", () => expect(typeErrorsOf(example)).toBe(""));
+  it("the example contains only fields that Kubernetes knows", () => expect(typeErrorsOf(example)).toBe(""));
 
-  it("derives Ingress hosts from the two origins", () => {
+  it("the example derives Ingress hosts from the two origins", () => {
     const hosts = example
       .filter(({ kind }) => kind === "Ingress")
       .map(({ spec }) => [spec.rules[0].host as string, spec.tls[0].hosts[0] as string]);
@@ -295,7 +298,7 @@ describe.skipIf(rendered === undefined)("the example, rendered by kustomize", ()
     ]);
   });
 
-  it("pins every image, and Keycloak to the version of the tests", () => {
+  it("the example pins every image, and Keycloak to the version of the tests", () => {
     const images = example.flatMap((manifest) => templateOf(manifest)?.spec.containers.map(({ image }) => image) ?? []);
     for (const image of images) expect(image).toMatch(/:\d[\w.-]*$/);
     expect(images).toContain(`registry.example.com/cloakroom/keycloak:${KEYCLOAK_VERSION}`);

@@ -36,7 +36,7 @@ const links = files.flatMap((file) =>
 );
 
 describe("Markdown files", () => {
-  it("link only to files that exist", () => {
+  it("Markdown files link only to files that exist", () => {
     expect(links.length).toBeGreaterThan(50);
     const broken = links.filter(({ file, target }) => {
       const [path = ""] = target.split("#");
@@ -45,7 +45,7 @@ describe("Markdown files", () => {
     expect(broken).toEqual([]);
   });
 
-  it("link only to headings that exist", () => {
+  it("Markdown files link only to headings that exist", () => {
     const broken = links.filter(({ file, target }) => {
       const [path = "", fragment] = target.split("#");
       if (fragment === undefined) return false;
@@ -55,7 +55,7 @@ describe("Markdown files", () => {
     expect(broken).toEqual([]);
   });
 
-  it("name only source files that exist", () => {
+  it("Markdown files name only source files that exist", () => {
     // Decision records keep the file names of their date.
     const pages = files.filter(
       (file) => /^(README|SECURITY|docs\/.+)\.md$/.test(file) && !/^docs\/decisions\//.test(file),
@@ -72,7 +72,7 @@ describe("Markdown files", () => {
     expect(named.filter(({ path }) => !exists(path)).map(({ file, path }) => `${file}: ${path}`)).toEqual([]);
   });
 
-  it("below docs/ are all listed in the index of the documentation", () => {
+  it("Markdown files below docs/ are all listed in the index of the documentation", () => {
     const linked = new Set(
       links
         .filter(({ file }) => file === "docs/README.md" || file === "docs/decisions/README.md")

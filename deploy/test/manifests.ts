@@ -41,7 +41,7 @@ export type Manifest = {
 };
 
 /** YAML 1.1, as in Kubernetes: `0440` is octal, `<<` merges. */
-export function parseManifests(text: string): Manifest[] {
+function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text, { version: "1.1", merge: true })
     .map((document) => document.toJS() as Manifest | null)
     .filter((manifest) => manifest !== null);

@@ -101,11 +101,11 @@ const WEAKER: readonly [string, (realm: Realm) => void][] = [
 ];
 
 describe("the shipped realm", () => {
-  it.each(RULES)("satisfies: %s", (_claim, holds) => {
+  it.each(RULES)("the shipped realm satisfies the rule: %s", (_claim, holds) => {
     expect(holds(realm)).toBe(true);
   });
 
-  it("has placeholders for exactly the values that differ between installations", () => {
+  it("the shipped realm has placeholders for exactly the values that differ between installations", () => {
     expect([...placeholdersOf(text)].sort()).toEqual([
       "CLOAKROOM_ADMIN_PASSWORD",
       "CLOAKROOM_ALICE_PASSWORD",
@@ -115,13 +115,13 @@ describe("the shipped realm", () => {
     ]);
   });
 
-  it("has no default values for placeholders", () => {
+  it("the shipped realm has no default values for placeholders", () => {
     expect(text).not.toMatch(/\$\{CLOAKROOM_[A-Z_]+:/);
   });
 });
 
 describe("the realm rules", () => {
-  it.each(WEAKER)("reject a realm with %s", (_name, weaken) => {
+  it.each(WEAKER)("the realm rules reject a realm with %s", (_name, weaken) => {
     const weaker = structuredClone(realm);
     weaken(weaker);
     expect(RULES.filter(([, holds]) => !holds(weaker)).map(([claim]) => claim)).not.toEqual([]);
@@ -137,13 +137,13 @@ describe("renderRealm", () => {
     CLOAKROOM_ADMIN_PASSWORD: "battery staple",
   };
 
-  it("names all missing values in one error", () => {
+  it("renderRealm names all missing values in one error", () => {
     expect(() => requireRealmValues({ ...values, CLOAKROOM_CLIENT_SECRET: "", CLOAKROOM_ORIGIN: undefined })).toThrow(
       /set CLOAKROOM_CLIENT_SECRET, CLOAKROOM_ORIGIN|set CLOAKROOM_ORIGIN, CLOAKROOM_CLIENT_SECRET/,
     );
   });
 
-  it("inserts values unchanged, special characters included", () => {
+  it("renderRealm inserts values unchanged, special characters included", () => {
     const rendered = JSON.parse(renderRealm(values)) as Realm;
     expect(cloakroom(rendered).secret).toBe(values.CLOAKROOM_CLIENT_SECRET);
     expect(rendered.users.slice(0, 2).map(({ credentials }) => credentials[0]!.value)).toEqual([

@@ -49,7 +49,7 @@ async function openStore() {
 }
 
 describe("the gateway's Redis user", () => {
-  it("may run every command of the store", async () => {
+  it("the gateway's Redis user may run every command of the store", async () => {
     const store = await openStore();
     const key = randomBytes(32).toString("base64url");
     const name = { kind: "user", hash: randomBytes(32).toString("base64url") } as const;
@@ -119,7 +119,7 @@ describe("the gateway's Redis user", () => {
       ["EVAL", "return redis.call('GET', KEYS[1])", "1", "other:key"],
     ],
     ["cannot load modules", ["MODULE", "LOAD", "/tmp/x.so"]],
-  ] as const)("%s", async (_claim, [command, ...args]) => {
+  ] as const)("the gateway's Redis user %s", async (_claim, [command, ...args]) => {
     const store = await openStore();
     await expect(store.client.call(command, ...args)).rejects.toThrow(/NOPERM|permissions|not allowed/);
   });
@@ -128,42 +128,45 @@ describe("the gateway's Redis user", () => {
     ["SUBSCRIBE", "-subscribe"],
     ["PUBLISH", "-publish"],
     ["the channel", "resetchannels"],
-  ])("without permission for %s: the store reports a fault and still ends sessions", async (_what, rule) => {
-    const server = await startRedisServer();
-    const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });
-    await new Promise((ready) => owner.once("ready", ready));
-    const rules = [
-      "on",
-      ">pass",
-      `~cloakroom:${APP_ID}:*`,
-      `&cloakroom:${APP_ID}:*`,
-      "-@all",
-      ...REDIS_COMMANDS.split(" ").map((c) => `+${c}`),
-    ];
-    await owner.call("ACL", "SETUSER", "narrow", ...rules, rule);
-    const store = createRedisStore({
-      application,
-      url: server.url.replace("redis://", "redis://narrow:pass@"),
-      timeoutMs: 1_000,
-    });
-    await new Promise((ready) => store.client.once("ready", ready));
-    opened.push(
-      () => owner.disconnect(),
-      () => store.close(),
-      () => server.kill(),
-    );
-    expect(store.subscriptionError()).toBeUndefined();
-    store.onSessionEnd({ onEnd() {}, onResubscribe() {} });
-    await expect.poll(() => store.subscriptionError()).toContain(`&cloakroom:${APP_ID}:*`);
-    const key = randomBytes(32).toString("base64url");
-    await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
-    expect(await store.end(key, "logout")).toBe("{}");
-    await owner.call("ACL", "SETUSER", "narrow", ...rules);
-    if (rule === "-publish") await owner.call("CLIENT", "KILL", "TYPE", "pubsub");
-    await expect.poll(() => store.subscriptionError(), { timeout: 5_000 }).toBeUndefined();
-  });
+  ])(
+    "the gateway's Redis user without permission for %s: the store reports a fault and still ends sessions",
+    async (_what, rule) => {
+      const server = await startRedisServer();
+      const owner = connectRedis({ url: server.url, timeoutMs: 1_000 });
+      await new Promise((ready) => owner.once("ready", ready));
+      const rules = [
+        "on",
+        ">pass",
+        `~cloakroom:${APP_ID}:*`,
+        `&cloakroom:${APP_ID}:*`,
+        "-@all",
+        ...REDIS_COMMANDS.split(" ").map((c) => `+${c}`),
+      ];
+      await owner.call("ACL", "SETUSER", "narrow", ...rules, rule);
+      const store = createRedisStore({
+        application,
+        url: server.url.replace("redis://", "redis://narrow:pass@"),
+        timeoutMs: 1_000,
+      });
+      await new Promise((ready) => store.client.once("ready", ready));
+      opened.push(
+        () => owner.disconnect(),
+        () => store.close(),
+        () => server.kill(),
+      );
+      expect(store.subscriptionError()).toBeUndefined();
+      store.onSessionEnd({ onEnd() {}, onResubscribe() {} });
+      await expect.poll(() => store.subscriptionError()).toContain(`&cloakroom:${APP_ID}:*`);
+      const key = randomBytes(32).toString("base64url");
+      await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
+      expect(await store.end(key, "logout")).toBe("{}");
+      await owner.call("ACL", "SETUSER", "narrow", ...rules);
+      if (rule === "-publish") await owner.call("CLIENT", "KILL", "TYPE", "pubsub");
+      await expect.poll(() => store.subscriptionError(), { timeout: 5_000 }).toBeUndefined();
+    },
+  );
 
-  it("has the commands that docs/guides/redis.md lists", () => {
+  it("the gateway's Redis user has the commands that docs/guides/redis.md lists", () => {
     const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "redis.md"), "utf8");
     const listed = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(" ") ?? [];
     expect(listed).toEqual(REDIS_COMMANDS.split(" "));
@@ -171,7 +174,7 @@ describe("the gateway's Redis user", () => {
 });
 
 describe("the administrator's Redis user of docs/guides/manage-sessions.md", () => {
-  it("may end all sessions and cannot read keys outside its namespace", async () => {
+  it("the administrator's Redis user may end all sessions and cannot read keys outside its namespace", async () => {
     const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "manage-sessions.md"), "utf8");
     const [, rule = ""] = /^ACL SETUSER cloakroom-admin (.+)$/m.exec(page) ?? [];
     const server = await startRedisServer();
@@ -208,14 +211,17 @@ describe("the administrator's Redis user of docs/guides/manage-sessions.md", () 
 });
 
 describe("the Redis user's application id", () => {
-  it.each(["docker-compose.yml", "deploy/kubernetes/base/gateway.yaml"])("equals APP_ID in %s", (file) => {
-    const text = readFileSync(join(import.meta.dirname, "..", "..", file), "utf8");
-    expect(/APP_ID(?::|\n +value:) (\S+)/.exec(text)?.[1]).toBe(APP_ID);
-  });
+  it.each(["docker-compose.yml", "deploy/kubernetes/base/gateway.yaml"])(
+    "the Redis user's application id equals APP_ID in %s",
+    (file) => {
+      const text = readFileSync(join(import.meta.dirname, "..", "..", file), "utf8");
+      expect(/APP_ID(?::|\n +value:) (\S+)/.exec(text)?.[1]).toBe(APP_ID);
+    },
+  );
 });
 
 describe("the composed Redis", () => {
-  it("keeps sessions across a restart", async () => {
+  it("the composed Redis keeps sessions across a restart", async () => {
     const store = await openStore();
     const key = randomBytes(32).toString("base64url");
     await store.create({ key, session: "{}", tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
@@ -227,7 +233,7 @@ describe("the composed Redis", () => {
     expect((await store.readWithTimes(key))?.idleExpiresInMs).toBeGreaterThan(30_000);
   });
 
-  it("rejects commands without authentication", async () => {
+  it("the composed Redis rejects commands without authentication", async () => {
     const client = connectRedis({ url: `redis://127.0.0.1:${redis.port}`, timeoutMs: 500 });
     client.on("error", () => undefined);
     opened.push(() => client.disconnect());
@@ -235,7 +241,7 @@ describe("the composed Redis", () => {
     await expect(client.get("cloakroom:x")).rejects.toThrow();
   });
 
-  it("allows the health check user PING only", async () => {
+  it("the composed Redis allows the health check user PING only", async () => {
     const client = connectRedis({ url: `redis://health:x@127.0.0.1:${redis.port}`, timeoutMs: 500 });
     client.on("error", () => undefined);
     opened.push(() => client.disconnect());

@@ -26,11 +26,11 @@ describe.each(["login", "account"])("the %s theme", (kind) => {
   const folder = join(THEMES_FOLDER, realm[`${kind}Theme`] ?? "", kind);
   const css = readFileSync(join(folder, "resources", "css", "cloakroom.css"), "utf8");
 
-  it("exists in the folder that the realm names", () => {
+  it("the theme exists in the folder that the realm names", () => {
     expect(existsSync(join(folder, "theme.properties"))).toBe(true);
   });
 
-  it("has the app's colours and fonts in light and dark mode", () => {
+  it("the theme has the app's colours and fonts in light and dark mode", () => {
     const light = tokensOf(css, /^:root \{([^}]+)\}/m);
     const dark = tokensOf(css, /^:root\.pf-v5-theme-dark \{([^}]+)\}/m);
     const { ticket, ground, display } = light;
@@ -41,12 +41,12 @@ describe.each(["login", "account"])("the %s theme", (kind) => {
     expect(Object.keys(dark).length).toBeGreaterThan(8);
   });
 
-  it("contains no other colour except the white border around the QR code", () => {
+  it("the theme contains no other colour except the white border around the QR code", () => {
     const rules = css.replace(/^:root[^{]*\{[^}]+\}/gm, "").replace("border: 0.5rem solid #fff;", "");
     expect(rules.match(/#[\da-f]{3,8}\b|rgb\(|hsl\(/gi)).toBeNull();
   });
 
-  it("loads no external resources", () => {
+  it("the theme loads no external resources", () => {
     expect(css).not.toMatch(/@import|url\("?(https?:)?\/\//);
   });
 });

@@ -96,7 +96,7 @@ describe.skipIf(caddy === undefined)("the TLS proxy", () => {
       sent.end();
     });
 
-  it("sends exactly one HSTS header, the gateway's or its own", async () => {
+  it("the TLS proxy sends exactly one HSTS header, the gateway's or its own", async () => {
     for (const url of [`${publicOrigin}/`, `${publicOrigin}/bff/user`, `${keycloakOrigin}/realms/demo`]) {
       const { rawHeaders } = await send(url);
       const found = rawHeaders.filter((name) => name.toLowerCase() === "strict-transport-security");
@@ -104,7 +104,7 @@ describe.skipIf(caddy === undefined)("the TLS proxy", () => {
     }
   });
 
-  it("removes or overwrites all forwarding headers of a browser", async () => {
+  it("the TLS proxy removes or overwrites all forwarding headers of a browser", async () => {
     await send(`${keycloakOrigin}/forged`, {
       "X-Forwarded-For": "203.0.113.9",
       "X-Forwarded-Proto": "http",
@@ -122,18 +122,18 @@ describe.skipIf(caddy === undefined)("the TLS proxy", () => {
     expect(JSON.stringify(arrived)).not.toMatch(/evil|203\.0\.113/);
   });
 
-  it("forwards headers of 8 kB and responds with 431 to headers of 40 kB", async () => {
+  it("the TLS proxy forwards headers of 8 kB and responds with 431 to headers of 40 kB", async () => {
     const sized = async (bytes: number) => (await send(`${publicOrigin}/`, { "X-Large": "x".repeat(bytes) })).status;
     expect(await sized(8_000)).toBe(200);
     expect(await sized(40_000)).toBe(431);
   });
 
-  it("does not compress responses", async () => {
+  it("the TLS proxy does not compress responses", async () => {
     const { headers } = await send(`${keycloakOrigin}/realms/demo`, { "Accept-Encoding": "gzip, br" });
     expect(headers["content-encoding"]).toBeUndefined();
   });
 
-  it("streams response bodies and closes the upstream request when the browser disconnects", async () => {
+  it("the TLS proxy streams response bodies and closes the upstream request when the browser disconnects", async () => {
     const sent = request(options(`${keycloakOrigin}/stream?code=secret-code`, { "x-hold": "1" }));
     sent.on("error", () => undefined);
     sent.end();
@@ -187,12 +187,12 @@ describe.skipIf(caddy === undefined)("the TLS proxy", () => {
       proxy = await startTlsProxy({ folder, publicOrigin, keycloakOrigin, ports, env });
     };
 
-    it.each(PATHS)("is not forwarded by default, also from loopback: %s", async (path) =>
+    it.each(PATHS)("Keycloak's administration is not forwarded by default, also from loopback: %s", async (path) =>
       expect(await isForwarded(path)).toBe(false),
     );
 
     it.each(["/realms/demo", "/realms/demo/account/", "/resources/admin/x.js", "/realms/mastery"])(
-      "does not block other paths: %s",
+      "the TLS proxy forwards other paths than Keycloak's administration: %s",
       async (path) => expect(await isForwarded(path)).toBe(true),
     );
 
@@ -205,14 +205,14 @@ describe.skipIf(caddy === undefined)("the TLS proxy", () => {
         { ADMIN_NETWORKS: "private_ranges", BRIDGE_NETWORK: "127.0.0.0/8" },
         false,
       ],
-    ])("%s", async (_claim, env, expected) => {
+    ])("Keycloak's administration %s", async (_claim, env, expected) => {
       await restart(env);
       expect(await isForwarded("/admin/master/console/")).toBe(expected);
       await restart({});
     });
   });
 
-  it("responds with 503 and Retry-After if the gateway is down, and logs no code or cookie", async () => {
+  it("the TLS proxy responds with 503 and Retry-After if the gateway is down, and logs no code or cookie", async () => {
     await gateway.stop();
     const { status, headers } = await send(`${publicOrigin}/bff/callback?code=secret-code`, {
       cookie: "secret=cookie",

@@ -14,37 +14,37 @@ it("every section of CHANGELOG.md states whether it reads the sessions of the pr
 });
 
 describe("releaseChangelog", () => {
-  it("moves the unreleased changes below the version and the date", () => {
+  it("releaseChangelog moves the unreleased changes below the version and the date", () => {
     expect(released).toContain(
       "## 0.2.0 - 2026-12-01\n\n### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.\n",
     );
   });
 
-  it("starts the next section with the line on stored sessions", () => {
+  it("releaseChangelog starts the next section with the line on stored sessions", () => {
     expect(released).toContain(
       "## Unreleased\n\n### Stored sessions\n\nRead: the format is that of 0.2.0.\n\n## 0.2.0",
     );
     expect(sectionsWithoutCompatibility(released)).toEqual([]);
   });
 
-  it("refuses a release without the line on stored sessions", () => {
+  it("releaseChangelog refuses a release without the line on stored sessions", () => {
     expect(() => releaseChangelog("## Unreleased\n\n### Fixed\n\n- A.\n", "0.2.0", "2026-12-01")).toThrow(
       /lacks "### Stored sessions"/,
     );
   });
 
-  it("refuses a version that is released already", () => {
+  it("releaseChangelog refuses a version that is released already", () => {
     expect(() => releaseChangelog(released, "0.2.0", "2026-12-02")).toThrow(/has a section of 0\.2\.0 already/);
   });
 });
 
 describe("releaseNotes", () => {
-  it("holds the section without its heading", () => {
+  it("releaseNotes returns the section without its heading", () => {
     const notes = releaseNotes(releaseChangelog(released, "0.3.0", "2026-12-24"), "0.2.0");
     expect(notes).toBe("### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.");
   });
 
-  it("is undefined for an unknown version, also one that starts alike", () => {
+  it("releaseNotes returns undefined for an unknown version, also for one with the same beginning", () => {
     expect(releaseNotes(released, "0.2")).toBeUndefined();
     expect(releaseNotes(released, "0.2.00")).toBeUndefined();
   });

@@ -15,24 +15,24 @@ const camel = (phrase: string) => phrase.replace(/ (\w)/g, (_, letter: string) =
 const linesOf = (file: string, content: string) => findBannedWords(file, content).map(({ line }) => line);
 
 describe("words banned in text", () => {
-  it.each(textPhrases)("%s is found in a comment", (phrase) => {
+  it.each(textPhrases)("the banned word %s is found in a comment", (phrase) => {
     expect(linesOf("a.ts", `const a = 1;\n// The gateway ${phrase}, here.\n`)).toEqual([2]);
   });
 
-  it.each(textPhrases)("%s is found in a string", (phrase) => {
+  it.each(textPhrases)("the banned word %s is found in a string", (phrase) => {
     expect(linesOf("a.ts", `log("token: ${phrase}");\n`)).toEqual([1]);
   });
 
-  it.each(textPhrases)("%s is found as an identifier", (phrase) => {
+  it.each(textPhrases)("the banned word %s is found as an identifier", (phrase) => {
     expect(linesOf("a.ts", `const ${camel(phrase)}Ms = 1;\n`)).toEqual([1]);
   });
 
-  it.each(textPhrases)("%s is found in capitals", (phrase) => {
+  it.each(textPhrases)("the banned word %s is found in capitals", (phrase) => {
     expect(linesOf("a.md", `${phrase.toUpperCase()}\n${phrase.replace(" ", "_").toUpperCase()}_MS\n`)).toEqual([1, 2]);
   });
 
   it.each(["a.css", "a.sh", "a.yaml", "a.html", "a.ftl", "a.lua", "a.md", "Dockerfile"])(
-    "%s is searched whatever its syntax",
+    "the file %s is searched whatever its syntax",
     (file) => {
       expect(linesOf(file, "nobody")).toEqual([1]);
     },
@@ -49,7 +49,7 @@ describe("words banned in text", () => {
   });
 
   it.each(["nobodys", "that hand", "at handover", "at. Hand", "is, told", "so longer", "weathered"])(
-    "%j is no match",
+    "the text %j contains no banned word",
     (content) => {
       expect(linesOf("a.md", content)).toEqual([]);
     },
@@ -57,7 +57,7 @@ describe("words banned in text", () => {
 });
 
 describe("names of the glossary", () => {
-  it.each(namePhrases)("%s is found as an identifier, a constant and a file name", (phrase) => {
+  it.each(namePhrases)("the glossary name %s is found as an identifier, a constant and a file name", (phrase) => {
     const kebab = phrase.replaceAll(" ", "-");
     const content = `${camel(phrase)};\n${phrase.replaceAll(" ", "_").toUpperCase()};\nimport "./${kebab}.ts";\n`;
     expect(linesOf("a.ts", content)).toEqual([1, 2, 3]);
@@ -70,24 +70,24 @@ describe("names of the glossary", () => {
 });
 
 describe("words banned in code", () => {
-  it.each(codePhrases)("%s is found in an identifier of TypeScript", (phrase) => {
+  it.each(codePhrases)("the banned word %s is found in an identifier of TypeScript", (phrase) => {
     expect(linesOf("a.ts", `const ${phrase} = 1;\nfunction ${phrase}All() {}\ntype My${camel(` ${phrase}`)} = 1;\n`)) //
       .toEqual([1, 2, 3]);
   });
 
-  it.each(codePhrases)("%s is allowed in comments, strings and JSX text", (phrase) => {
+  it.each(codePhrases)("the word %s is allowed in comments, strings and JSX text", (phrase) => {
     const content = `// ${phrase}\n/* ${phrase} */ f("${phrase}", '${phrase}', \`\n${phrase}\`);\n<p>${phrase}</p>;\n`;
     expect(linesOf("a.tsx", content)).toEqual([]);
   });
 
-  it.each(codePhrases)("%s is allowed outside of TypeScript", (phrase) => {
+  it.each(codePhrases)("the word %s is allowed outside of TypeScript", (phrase) => {
     expect(linesOf("a.md", phrase)).toEqual([]);
   });
 });
 
 describe("exemptions", () => {
   it.each(["CHANGELOG.md", "docs/CONTRIBUTING.md", "docs/decisions/0001-x.md", "LICENSE"])(
-    "%s may hold banned words",
+    "the exempt path %s may hold banned words",
     (file) => {
       expect(isExempt(file)).toBe(true);
       expect(linesOf(file, "nobody")).toEqual([]);
@@ -98,9 +98,12 @@ describe("exemptions", () => {
     expect(linesOf("README.md", "[0010](docs/decisions/0010-addresses-left-alone.md)\nleft alone")).toEqual([2]);
   });
 
-  it.each(["README.md", "docs/decisions.md", "bff/CHANGELOG.md", "scripts/language.ts"])("%s is checked", (file) => {
-    expect(isExempt(file)).toBe(false);
-  });
+  it.each(["README.md", "docs/decisions.md", "bff/CHANGELOG.md", "scripts/language.ts"])(
+    "the path %s is checked",
+    (file) => {
+      expect(isExempt(file)).toBe(false);
+    },
+  );
 });
 
 describe("the command", () => {

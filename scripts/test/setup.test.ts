@@ -40,7 +40,7 @@ function run(script: string, args: readonly string[] = [], env: Record<string, s
 const installed = () => existsSync(join(folder, "redis-server"));
 
 describe("npm run setup", () => {
-  it("installs missing programs with apt-get", () => {
+  it("npm run setup installs missing programs with apt-get", () => {
     addAptGet();
     expect(run("setup.ts", ["redis"])).toMatchObject({ status: 0 });
     expect(installed()).toBe(true);
@@ -50,30 +50,30 @@ describe("npm run setup", () => {
     ]);
   });
 
-  it("installs nothing if all programs are installed", () => {
+  it("npm run setup installs nothing if all programs are installed", () => {
     addAptGet();
     addProgram("redis-server", "");
     expect(run("setup.ts", ["redis"])).toMatchObject({ status: 0, stdout: "All programs are installed.\n" });
     expect(existsSync(join(folder, "calls"))).toBe(false);
   });
 
-  it("fails and names the package if a required program cannot be installed", () => {
+  it("npm run setup fails and names the package if a required program cannot be installed", () => {
     const { status, stderr } = run("setup.ts", ["redis"]);
     expect([status, stderr]).toEqual([1, "Not installed: redis. Debian packages: redis-server.\n"]);
   });
 
-  it("succeeds and names the package if an optional program cannot be installed", () => {
+  it("npm run setup succeeds and names the package if an optional program cannot be installed", () => {
     const { status, stderr } = run("setup.ts", ["xvfb"]);
     expect([status, stderr]).toEqual([0, "Not installed: xvfb. Debian packages: xvfb.\n"]);
   });
 
-  it("rejects an unknown program", () => {
+  it("npm run setup rejects an unknown program", () => {
     expect(run("setup.ts", ["nginx"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/^Unknown program/) });
   });
 });
 
 describe("npm test", () => {
-  it("exits with one sentence if Redis is missing and cannot be installed", () => {
+  it("npm test exits with one sentence if Redis is missing and cannot be installed", () => {
     const { status, stderr } = run("test.ts");
     expect(status).toBe(1);
     expect(stderr).toBe("Redis is missing: run `npm run setup` (Debian: apt-get install redis-server).\n");
@@ -87,7 +87,7 @@ describe("npm test", () => {
     [false, "as a user on a terminal", {}],
     [false, "as a user without a terminal", { isTty: false }],
     [false, "as a user in a container", { isContainer: true }],
-  ])("may install programs unasked: %s, %s", (expected, _where, machine) => {
+  ])("npm test may install programs unasked: %s, %s", (expected, _where, machine) => {
     const defaults = { env: {}, isRoot: false, isTty: true, isContainer: false };
     expect(mayInstallUnasked({ ...defaults, ...machine })).toBe(expected);
   });

@@ -45,7 +45,7 @@ function transitiveImports(file: string, found = new Set<string>()): Set<string>
   return found;
 }
 
-it.each(unitTests)("%s starts no server and no child process", (file) => {
+it.each(unitTests)("the unit test %s starts no server and no child process", (file) => {
   const imported = transitiveImports(file);
   expect(STARTERS.filter((starter) => imported.has(starter))).toEqual([]);
   expect(readFileSync(join(ROOT, file), "utf8")).not.toContain('"node:child_process"');

@@ -42,37 +42,40 @@ function scriptsOf({ steps, strategy }: Job): string[] {
 }
 
 describe("workflows", () => {
-  it("run npm scripts that exist", () => {
+  it("workflows run npm scripts that exist", () => {
     const named = jobs.flatMap(({ job }) => scriptsOf(job));
     expect(named).toContain("check");
     const known = [...Object.keys(packageJson.scripts), ...PLANNED_SCRIPTS];
     expect(named.filter((name) => !known.includes(name))).toEqual([]);
   });
 
-  it.each(jobs)("$name has a time limit and at most the permissions that it states", ({ workflow, job }) => {
-    expect(job["timeout-minutes"]).toBeLessThanOrEqual(60);
-    expect(job.permissions ?? workflow.permissions).toBeDefined();
-    expect(Object.values(workflow.permissions ?? {})).not.toContain("write");
-  });
+  it.each(jobs)(
+    "the workflow $name has a time limit and at most the permissions that it states",
+    ({ workflow, job }) => {
+      expect(job["timeout-minutes"]).toBeLessThanOrEqual(60);
+      expect(job.permissions ?? workflow.permissions).toBeDefined();
+      expect(Object.values(workflow.permissions ?? {})).not.toContain("write");
+    },
+  );
 
-  it.each(jobs)("$name pins its actions and keeps no credentials in the checkout", ({ job }) => {
+  it.each(jobs)("the workflow $name pins its actions and keeps no credentials in the checkout", ({ job }) => {
     const actions = job.steps.filter(({ uses }) => uses !== undefined);
     for (const { uses } of actions) expect(uses).toMatch(/^[\w-]+\/[\w/-]+@(?:v\d+|[0-9a-f]{40})$/);
     for (const step of actions.filter(({ uses = "" }) => uses.startsWith("actions/checkout@")))
       expect(step.with?.["persist-credentials"]).toBe(false);
   });
 
-  it.each(workflows)("$file states that it has not been run yet", ({ text }) => {
+  it.each(workflows)("the workflow $file states that it has not been run yet", ({ text }) => {
     expect(text).toMatch(/^# Not run yet: /m);
   });
 });
 
 describe("issue forms", () => {
-  it.each(globSync(".github/ISSUE_TEMPLATE/*.yml", { cwd: ROOT }))("%s is valid YAML", (file) => {
+  it.each(globSync(".github/ISSUE_TEMPLATE/*.yml", { cwd: ROOT }))("the issue form %s is valid YAML", (file) => {
     expect(parse(read(file))).toBeTypeOf("object");
   });
 
-  it("are the only place that needs the address of the repository", () => {
+  it("the issue forms are the only place that needs the address of the repository", () => {
     const { stdout } = spawnSync("git", ["grep", "--files-with-matches", "github.com/OWNER", "--", ":!scripts/test"], {
       cwd: ROOT,
     });
@@ -89,7 +92,7 @@ it("the debugger's launch configurations start programs that exist", () => {
 describe("the version of Node", () => {
   const [pinned = ""] = new Set(Object.values(packageJson.optionalDependencies));
 
-  it("is the same in .nvmrc and in package.json", () => {
+  it("the version of Node is the same in .nvmrc and in package.json", () => {
     expect(read(".nvmrc").trim()).toBe(pinned);
   });
 

@@ -10,7 +10,7 @@ test.each([
   "Bearer 2YotnFZFEjr1zCsicMWpAA",
   '"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA"',
   "access_token=tGzv3JOkF0XG5Qx2TlKWIA",
-])("%s is detected as a token", (text) => expect(looksLikeToken(text)).toBe(true));
+])("the text %s is detected as a token", (text) => expect(looksLikeToken(text)).toBe(true));
 
 test.each([
   "",
@@ -20,4 +20,4 @@ test.each([
   '{"token":false}',
   "/assets/index-DEOeXLZo.js",
   "token_type=Bearer",
-])("%j is not detected as a token", (text) => expect(looksLikeToken(text)).toBe(false));
+])("the text %j is not detected as a token", (text) => expect(looksLikeToken(text)).toBe(false));

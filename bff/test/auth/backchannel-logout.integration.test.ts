@@ -279,7 +279,7 @@ describe("back-channel logout", () => {
     const token = async (claims: Record<string, unknown>) =>
       (await post(form(await provider.logoutToken({ sid: `unknown-${randomUUID()}`, ...claims })))).status;
 
-    it("ends the sessions of its sub that carry no sid, and no others", async () => {
+    it("a logout token whose sid no session has ends the sessions of its sub that carry no sid, and no others", async () => {
       const bare = await loggedIn({ sid: undefined });
       const withSid = await loggedIn({ sub: bare.sub });
       const other = await loggedIn({ sid: undefined });
@@ -290,7 +290,7 @@ describe("back-channel logout", () => {
       expect(gateway.events("backchannel_logout").at(-1)).toMatchObject({ count: 1 });
     });
 
-    it("is 200 without effect if it has no sub", async () => {
+    it("a logout token whose sid no session has is 200 without effect if it has no sub", async () => {
       const bare = await loggedIn({ sid: undefined });
       expect(await token({})).toBe(200);
       expect(await isLoggedIn(bare.browser)).toBe(true);
@@ -299,13 +299,16 @@ describe("back-channel logout", () => {
     it.each([
       ["with a sid", {}],
       ["without a sid", { sid: undefined }],
-    ])("is 200 without effect on a session %s that began later", async (_what, claims) => {
-      const { browser, sub } = await loggedIn(claims);
-      expect(await token({ sub, iat: now() - 30 })).toBe(200);
-      expect(await isLoggedIn(browser)).toBe(true);
-    });
+    ])(
+      "a logout token whose sid no session has is 200 without effect on a session %s that began later",
+      async (_what, claims) => {
+        const { browser, sub } = await loggedIn(claims);
+        expect(await token({ sub, iat: now() - 30 })).toBe(200);
+        expect(await isLoggedIn(browser)).toBe(true);
+      },
+    );
 
-    it("prevents the session of a login without a sid that is being stored, and no later one", async () => {
+    it("a logout token whose sid no session has prevents the session of a login without a sid that is being stored, and no later one", async () => {
       const sub = `user-${randomUUID()}`;
       expect(await token({ sub, iat: now() - 5 })).toBe(200);
       provider.lies = { claims: (honest) => ({ ...honest, sub, sid: undefined, iat: now() - 10 }) };

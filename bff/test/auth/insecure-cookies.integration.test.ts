@@ -45,7 +45,7 @@ function webKit(at = gateway): TestBrowser {
 }
 
 describe("a browser that does not store Secure cookies", () => {
-  it("logs in, stays logged in and logs out", async () => {
+  it("a browser that does not store Secure cookies logs in, stays logged in and logs out", async () => {
     const browser = webKit();
     expect((await browser.login("?returnTo=/profile")).headers.get("location")).toBe(`${gateway.origin}/profile`);
     const session = browser.cookies.get(`${prefix}session`)!;
@@ -57,7 +57,7 @@ describe("a browser that does not store Secure cookies", () => {
     expect(await userOf(browser)).toBeUndefined();
   });
 
-  it("receives cookies that differ from the standard ones only in name and Secure", async () => {
+  it("a browser that does not store Secure cookies receives cookies that differ from the standard ones only in name and Secure", async () => {
     const browser = webKit();
     await browser.login();
     const attributesOf = (start: string) =>
@@ -71,21 +71,21 @@ describe("a browser that does not store Secure cookies", () => {
     for (const line of browser.setCookies) expect(line).not.toMatch(/domain=/i);
   });
 
-  it("cannot complete a login of another browser", async () => {
+  it("a browser that does not store Secure cookies cannot complete a login of another browser", async () => {
     const callback = await webKit().loginAtProvider();
     const victim = webKit();
     await victim.loginAtProvider();
     expect((await victim.navigate(callback)).status).toBe(400);
   });
 
-  it("receives a page about blocked cookies if it stores no cookie at all", async () => {
+  it("a browser that does not store Secure cookies receives a page about blocked cookies if it stores no cookie at all", async () => {
     const browser = webKit();
     const callback = await browser.loginAtProvider();
     browser.cookies.clear();
     expect(await (await browser.navigate(callback)).text()).toContain("Cookies may be blocked");
   });
 
-  it("keeps its session cookie if the store cannot end the session (I5)", async () => {
+  it("a browser that does not store Secure cookies keeps its session cookie if the store cannot end the session (I5)", async () => {
     const browser = webKit();
     await browser.login();
     const end = vi.spyOn(gateway.store, "end").mockRejectedValue(new GatewayError("store_unavailable"));
@@ -95,7 +95,7 @@ describe("a browser that does not store Secure cookies", () => {
     expect(await userOf(browser)).toBe("alice");
   });
 
-  it("receives 400 for a duplicate cookie, and the response removes it", async () => {
+  it("a browser that does not store Secure cookies receives 400 for a duplicate cookie, and the response removes it", async () => {
     const browser = webKit();
     await browser.login();
     const id = browser.cookies.get(`${prefix}session`)!;
@@ -109,7 +109,7 @@ describe("a browser that does not store Secure cookies", () => {
 });
 
 describe("a browser that stores Secure cookies", () => {
-  it("receives only the standard session cookie", async () => {
+  it("a browser that stores Secure cookies receives only the standard session cookie", async () => {
     const browser = testBrowser(gateway.origin);
     await browser.login();
     expect([...browser.cookies.keys()].filter((name) => name.endsWith("session"))).toEqual([SESSION_COOKIE]);
@@ -117,7 +117,7 @@ describe("a browser that stores Secure cookies", () => {
     expect(await userOf(browser)).toBe("alice");
   });
 
-  it("ignores an insecure cookie planted by another application on the host", async () => {
+  it("a browser that stores Secure cookies ignores an insecure cookie planted by another application on the host", async () => {
     const bob = webKit();
     provider.lies = { claims: (honest) => ({ ...honest, sub: "bob" }) };
     await bob.login();
@@ -128,7 +128,7 @@ describe("a browser that stores Secure cookies", () => {
     expect(await userOf(browser)).toBe("alice");
   });
 
-  it("loses the insecure copies of its login cookies at logout", async () => {
+  it("a browser that stores Secure cookies loses the insecure copies of its login cookies at logout", async () => {
     const browser = testBrowser(gateway.origin);
     const other = await browser.loginAtProvider();
     await browser.login();

@@ -5,7 +5,7 @@ import { sealersOf, testKeys } from "@cloakroom/testkit/stored-session.ts";
 const attempt = { startedAtMs: Date.now(), returnPath: "/profile" };
 
 describe("login attempt", () => {
-  it("resumes in the browser that started it, with the same secrets", () => {
+  it("a login attempt resumes in the browser that started it, with the same secrets", () => {
     const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const started = attempts.start(attempt);
     const resumed = attempts.resume(started.state, (id) => (id === started.id ? started.cookieValue : undefined));
@@ -18,14 +18,14 @@ describe("login attempt", () => {
     });
   });
 
-  it("does not resume in another browser (login CSRF)", () => {
+  it("a login attempt does not resume in another browser (login CSRF)", () => {
     const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const [mine, theirs] = [attempts.start(attempt), attempts.start(attempt)];
     expect(attempts.resume(theirs.state, () => mine.cookieValue)).toBeUndefined();
     expect(attempts.resume(theirs.state, () => undefined)).toBeUndefined();
   });
 
-  it("does not resume with any character of its state changed", () => {
+  it("a login attempt does not resume with any character of its state changed", () => {
     const attempts = createLoginAttempts(sealersOf(testKeys), Date.now);
     const { state, cookieValue } = attempts.start(attempt);
     for (let at = 0; at < state.length - 1; at++) {
@@ -37,7 +37,7 @@ describe("login attempt", () => {
     }
   });
 
-  it("does not resume after it has expired", () => {
+  it("a login attempt does not resume after it has expired", () => {
     let nowMs = Date.now();
     const attempts = createLoginAttempts(sealersOf(testKeys), () => nowMs);
     const { state, cookieValue } = attempts.start({ ...attempt, startedAtMs: nowMs });
@@ -47,7 +47,7 @@ describe("login attempt", () => {
     expect(attempts.resume(state, () => cookieValue)).toBeUndefined();
   });
 
-  it("resumes after a rotation of the master keys", () => {
+  it("a login attempt resumes after a rotation of the master keys", () => {
     const before = createLoginAttempts(sealersOf([testKeys[1]!]), Date.now);
     const { state, cookieValue, nonce } = before.start(attempt);
     const after = createLoginAttempts(sealersOf([testKeys[0]!, testKeys[1]!]), Date.now);
@@ -55,7 +55,7 @@ describe("login attempt", () => {
     expect(createLoginAttempts(sealersOf([testKeys[0]!]), Date.now).resume(state, () => cookieValue)).toBeUndefined();
   });
 
-  it("its state contains none of its contents in clear text", () => {
+  it("the state of a login attempt contains none of its contents in clear text", () => {
     const { state, nonce, codeVerifier } = createLoginAttempts(sealersOf(testKeys), Date.now).start({
       ...attempt,
       returnPath: "/secret-page",

@@ -22,7 +22,7 @@ async function start(metadata: Record<string, unknown> = {}, loginParameters = "
 const requested = (response: Response) => new URL(response.headers.get("location")!).searchParams;
 
 describe("OIDC_LOGIN_PARAMETERS", () => {
-  it("are in every authorization request, and a link takes precedence", async () => {
+  it("OIDC_LOGIN_PARAMETERS are in every authorization request, and a link takes precedence", async () => {
     const { browser } = await start({}, "audience=https://api&access_type=offline&prompt=consent&ui_locales=de");
     const plain = requested(await browser.navigate("/bff/login"));
     expect(Object.fromEntries(plain)).toMatchObject({
@@ -40,7 +40,7 @@ describe("OIDC_LOGIN_PARAMETERS", () => {
     ]);
   });
 
-  it("are pushed with the request where the provider supports it", async () => {
+  it("OIDC_LOGIN_PARAMETERS are pushed with the request where the provider supports it", async () => {
     provider = await startHostileProvider();
     const endpoint = `${provider.issuer}/pushed`;
     provider.lies = { metadata: (honest) => ({ ...honest, pushed_authorization_request_endpoint: endpoint }) };
@@ -72,12 +72,12 @@ describe("prompt=create", () => {
     ["does not list its prompt values", {}],
     ["lists create", { prompt_values_supported: ["none", "login", "create"] }],
     ["lists its prompt values in a wrong type", { prompt_values_supported: "login" }],
-  ])("is sent if the provider %s", async (_what, metadata) => {
+  ])("prompt=create is sent if the provider %s", async (_what, metadata) => {
     const { browser } = await start(metadata);
     expect(requested(await browser.navigate("/bff/login?prompt=create")).get("prompt")).toBe("create");
   });
 
-  it("is 400 with a page that says so if the provider lists its prompt values without it", async () => {
+  it("prompt=create is 400 with a page that says so if the provider lists its prompt values without it", async () => {
     const { browser } = await start({ prompt_values_supported: ["none", "login"] });
     const response = await browser.navigate("/bff/login?prompt=create&returnTo=/a");
     expect([response.status, response.headers.getSetCookie()]).toEqual([400, []]);

@@ -18,7 +18,7 @@ describe("names of login parameters", () => {
     "domain_hint",
     "audience",
     "__proto__",
-  ])("%s is ignored and not forwarded, also twice", (name) => {
+  ])("the login parameter %s is ignored and not forwarded, also twice", (name) => {
     const { extra, returnPath } = parse(`returnTo=/a&${name}=x&${name}=y&login_hint=alice`);
     expect({ extra, returnPath }).toEqual({ extra: { login_hint: "alice" }, returnPath: "/a" });
   });
@@ -27,7 +27,7 @@ describe("names of login parameters", () => {
     ...["client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "resource", "claims"],
     ...["code_challenge", "code_challenge_method", "request", "request_uri", "id_token_hint", "authorization_details"],
     "dpop_jkt",
-  ])("%s is rejected, also without a value", (name) => {
+  ])("the login parameter %s is rejected, also without a value", (name) => {
     for (const value of ["x", ""])
       expect(() => parse(`returnTo=/a&${name}=${value}`)).toThrow("set by the gateway only");
   });
@@ -42,7 +42,7 @@ describe("names of login parameters", () => {
     "kc_idp_hint",
     "iss",
     "confirmed",
-  ])("%s twice is rejected, also without values", (name) => {
+  ])("the login parameter %s twice is rejected, also without values", (name) => {
     const query = new URLSearchParams([
       [name, ""],
       [name, ""],
@@ -51,7 +51,7 @@ describe("names of login parameters", () => {
   });
 
   it.each(["returnTo", "prompt", "login_hint", "ui_locales", "acr_values", "max_age", "kc_idp_hint", "iss"])(
-    "%s without a value counts as omitted (RFC 6749 §3.1)",
+    "the login parameter %s without a value counts as omitted (RFC 6749 §3.1)",
     (name) => expect(parse(`${name}=`)).toEqual({ returnPath: "/", extra: {} }),
   );
 

@@ -92,7 +92,7 @@ describe("logout", () => {
         undefined,
         0,
       ],
-    ])("%s", async (_what, change, refusal, expected) => {
+    ])("a logout reaches the end-session endpoint when %s", async (_what, change, refusal, expected) => {
       const instance = await instanceWith(change);
       const browser = system.browser("alice", instance);
       await browser.login();

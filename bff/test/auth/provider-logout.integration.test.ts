@@ -168,48 +168,57 @@ describe("a logout reaches the end-session endpoint when", () => {
   const cases = Object.entries(OBSTACLES).flatMap(([what, obstacle]) =>
     (["form", "fetch"] as const).map((method) => [what, method, obstacle] as const),
   );
-  it.each(cases)("%s, by a %s", async (_what, method, { lies, hasHint = true, before }) => {
-    provider.lies = { metadata: offering(), ...lies?.() };
-    const browser = await loggedIn();
-    before?.(browser);
-    const beganMs = performance.now();
-    const target = await logOut(browser, method);
-    expect(performance.now() - beganMs).toBeLessThan(3_500);
-    expect(target.href.startsWith(END_SESSION)).toBe(true);
-    const query = target.searchParams;
-    expect(query.get("client_id")).toBe(provider.clientId);
-    expect(query.get("post_logout_redirect_uri")).toBe(`${gateway.origin}/bff/logout/return`);
-    expect(query.get("state")).toMatch(/^[\w-]{22}$/);
-    expect(query.has("id_token_hint")).toBe(hasHint);
-    if (target.href.includes("tenant")) expect(query.get("tenant")).toBe("a b");
-    vi.restoreAllMocks();
-    expect(await isLoggedIn(browser)).toBe(false);
-  });
+  it.each(cases)(
+    "a logout reaches the end-session endpoint when %s, by a %s",
+    async (_what, method, { lies, hasHint = true, before }) => {
+      provider.lies = { metadata: offering(), ...lies?.() };
+      const browser = await loggedIn();
+      before?.(browser);
+      const beganMs = performance.now();
+      const target = await logOut(browser, method);
+      expect(performance.now() - beganMs).toBeLessThan(3_500);
+      expect(target.href.startsWith(END_SESSION)).toBe(true);
+      const query = target.searchParams;
+      expect(query.get("client_id")).toBe(provider.clientId);
+      expect(query.get("post_logout_redirect_uri")).toBe(`${gateway.origin}/bff/logout/return`);
+      expect(query.get("state")).toMatch(/^[\w-]{22}$/);
+      expect(query.has("id_token_hint")).toBe(hasHint);
+      if (target.href.includes("tenant")) expect(query.get("tenant")).toBe("a b");
+      vi.restoreAllMocks();
+      expect(await isLoggedIn(browser)).toBe(false);
+    },
+  );
 
-  it.each(["form", "fetch"] as const)("an instance has not met the provider before, by a %s", async (method) => {
-    const browser = await loggedIn();
-    const fresh = await startGateway({ ...provider, publicOrigin: gateway.config.publicOrigin });
-    try {
-      // The logout cookie is opened by every instance, as after a restart between the two requests.
-      expect(await nextOf(await METHODS[method](browser))).toBe("/bff/logout/provider");
-      browser.useInstance(fresh.origin);
-      expect((await toProvider(browser)).href).toContain(END_SESSION);
-    } finally {
-      await fresh.stop();
-    }
-  });
+  it.each(["form", "fetch"] as const)(
+    "a logout reaches the end-session endpoint from an instance without a connection to the provider, by a %s",
+    async (method) => {
+      const browser = await loggedIn();
+      const fresh = await startGateway({ ...provider, publicOrigin: gateway.config.publicOrigin });
+      try {
+        // The logout cookie is opened by every instance, as after a restart between the two requests.
+        expect(await nextOf(await METHODS[method](browser))).toBe("/bff/logout/provider");
+        browser.useInstance(fresh.origin);
+        expect((await toProvider(browser)).href).toContain(END_SESSION);
+      } finally {
+        await fresh.stop();
+      }
+    },
+  );
 });
 
 describe("a logout that cannot reach the provider", () => {
-  it.each(["form", "fetch"] as const)("leads to a page that says so, by a %s", async (method) => {
-    const browser = await loggedIn();
-    provider.lies = { metadata: offering(), raw: (_path, response) => response.destroy() !== undefined };
-    expect(await nextOf(await METHODS[method](browser))).toBe(`${home}?provider=unreachable`);
-    expect(await isLoggedIn(browser)).toBe(false);
-  });
+  it.each(["form", "fetch"] as const)(
+    "a logout that cannot reach the provider leads to a page that says so, by a %s",
+    async (method) => {
+      const browser = await loggedIn();
+      provider.lies = { metadata: offering(), raw: (_path, response) => response.destroy() !== undefined };
+      expect(await nextOf(await METHODS[method](browser))).toBe(`${home}?provider=unreachable`);
+      expect(await isLoggedIn(browser)).toBe(false);
+    },
+  );
 
   it.each(["form", "fetch"] as const)(
-    "leads to the post-logout page without an end-session endpoint, by a %s",
+    "a logout that cannot reach the provider leads to the post-logout page without an end-session endpoint, by a %s",
     async (method) => {
       provider.lies = { metadata: offering({ end_session_endpoint: undefined }) };
       const browser = await loggedIn();

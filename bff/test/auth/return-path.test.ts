@@ -87,7 +87,7 @@ describe("return path", () => {
   });
 
   it.each(["/bff/login", "/bff/logout", "/bff?x", "/api/protected", "/bff", "/x/../bff/login", "/%2e%2e/api/x"])(
-    "does not lead to the gateway's own endpoint %s",
+    "a return path does not lead to the gateway's own endpoint %s",
     (path) => {
       expect(returnPath(path, ORIGIN)).toBeUndefined();
     },

@@ -38,7 +38,7 @@ const refuse = (error: string) => {
 };
 
 describe("the offer of a silent login", () => {
-  it("needs a browser that stores cookies", async () => {
+  it("the offer of a silent login needs a browser that stores cookies", async () => {
     const browser = testBrowser(gateway.origin);
     expect(await offerOf(browser)).toBe("pending");
     expect(await offerOf(browser)).toBe("ready");
@@ -49,7 +49,7 @@ describe("the offer of a silent login", () => {
     );
   });
 
-  it("is absent while SILENT_LOGIN is off, and no cookie is set", async () => {
+  it("the offer of a silent login is absent while SILENT_LOGIN is off, and no cookie is set", async () => {
     const off = await startGateway(provider);
     const browser = testBrowser(off.origin);
     expect(await bodyOf(browser)).toEqual({ user: null, session: null });
@@ -60,7 +60,7 @@ describe("the offer of a silent login", () => {
     await off.stop();
   });
 
-  it("is absent with a session", async () => {
+  it("the offer of a silent login is absent with a session", async () => {
     const browser = await ready();
     await browser.login();
     expect(await offerOf(browser)).toBeUndefined();
@@ -77,7 +77,7 @@ describe("the offer of a silent login", () => {
         browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } }),
     ],
     ["a logout everywhere", (browser: TestBrowser) => browser.fetch("/bff/sessions", { method: "DELETE" })],
-  ])("is absent after %s, in every tab, until the next login", async (_what, logOut) => {
+  ])("the offer of a silent login is absent after %s, in every tab, until the next login", async (_what, logOut) => {
     const browser = await ready();
     await browser.login();
     expect((await logOut(browser)).status).toBeLessThan(400);
@@ -93,7 +93,7 @@ describe("the offer of a silent login", () => {
     expect(await offerOf(browser)).toBe("pending");
   });
 
-  it("is absent while the browser has the cookie of a session that was ended from elsewhere", async () => {
+  it("the offer of a silent login is absent while the browser has the cookie of a session that was ended from elsewhere", async () => {
     const browser = await ready();
     await browser.login();
     const other = testBrowser(gateway.origin);
@@ -102,7 +102,7 @@ describe("the offer of a silent login", () => {
     expect(await offerOf(browser)).toBeUndefined();
   });
 
-  it("is absent for a minute after a failed silent login", async () => {
+  it("the offer of a silent login is absent for a minute after a failed silent login", async () => {
     const browser = await ready();
     refuse("login_required");
     await silently(browser);
@@ -112,7 +112,7 @@ describe("the offer of a silent login", () => {
 });
 
 describe("a silent login", () => {
-  it("logs in and returns to its page", async () => {
+  it("a silent login logs in and returns to its page", async () => {
     const browser = await ready();
     expect((await silently(browser)).headers.get("location")).toBe(page("/page"));
     expect(await bodyOf(browser)).toMatchObject({ user: { sub: "alice" } });
@@ -128,7 +128,7 @@ describe("a silent login", () => {
       "invalid_scope",
       "made_up",
     ],
-  ])("returns to its page without a session after the error %s", async (error) => {
+  ])("a silent login returns to its page without a session after the error %s", async (error) => {
     const browser = await ready();
     refuse(error);
     const response = await silently(browser);
@@ -157,7 +157,7 @@ describe("a silent login", () => {
     expect(gateway.events("login_failed").length).toBe(logged + 1);
   });
 
-  it("returns to its page while the provider is down", async () => {
+  it("a silent login returns to its page while the provider is down", async () => {
     const down = await startHostileProvider();
     const alone = await startGateway({ ...down, env: { SILENT_LOGIN: "on" } });
     await down.stop();

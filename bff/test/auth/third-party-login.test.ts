@@ -61,6 +61,6 @@ it.each<Row>([
   ["consent forged without iss", "confirmed=handle-of-alice", TYPED, alice, "confirm"],
   ["consent forged by another site", `${ISS}&confirmed=none&repeated=1`, CROSS_SITE, undefined, "confirm"],
   ["consent forged by another site with a session", `${ISS}&confirmed=handle-of-alice`, CROSS_SITE, alice, "confirm"],
-])("%s: %s", (...[, query, origin, session, decision]) => {
+])("decideLogin decides about %s: %s", (...[, query, origin, session, decision]) => {
   expect(decideLogin(parseLoginParameters(query, "https://app.example"), origin, session)).toBe(decision);
 });

@@ -248,7 +248,7 @@ describe("npm run sessions fails with one sentence for", { timeout: 60_000 }, ()
     ["end-all without --yes", ["end-all"], 2, "Nothing was ended."],
     ["delete-old-format without --yes", ["delete-old-format"], 2, "Nothing was deleted."],
     ["an invalid application id", ["count", "--app", "Shop*"], 2, "--app must be 1 to 32 lowercase letters"],
-  ] as const)("%s", async (_what, args, code, sentence) => {
+  ] as const)("npm run sessions fails with one sentence for %s", async (_what, args, code, sentence) => {
     const result = await admin(args);
     expect(result.code).toBe(code);
     expect(result.err).toContain(sentence);
@@ -270,14 +270,14 @@ describe("npm run sessions fails with one sentence for", { timeout: 60_000 }, ()
       expect(out).toContain(command);
   });
 
-  it("an unreachable Redis", async () => {
+  it("npm run sessions fails with one sentence for an unreachable Redis", async () => {
     const url = `redis://127.0.0.1:${await freePort()}`;
     const result = await admin(["end-all", "--yes"], { REDIS_URL: url });
     expect(result.code).toBe(1);
     expect(result.err).toMatch(/^Nothing was ended: .*No process listens at the address.*(ECONNREFUSED)/m);
   });
 
-  it("a Redis user that lacks scan", async () => {
+  it("npm run sessions fails with one sentence for a Redis user that lacks scan", async () => {
     const owner = createRedisStore({ application: testApplication, url: system.redis.url, timeoutMs: 1_000 });
     await new Promise((ready) => owner.client.once("ready", ready));
     const everythingElse = ["on", ">pass", "~*", "&*", "+@all", "-scan"];
@@ -289,13 +289,13 @@ describe("npm run sessions fails with one sentence for", { timeout: 60_000 }, ()
     expect(result.err).toMatch(/^Not done, or not all of it: Redis refused it \(NOPERM\).*`scan`/m);
   });
 
-  it("a missing REDIS_URL", async () => {
+  it("npm run sessions fails with one sentence for a missing REDIS_URL", async () => {
     const result = await admin(["count"], { REDIS_URL: "" });
     expect(result).toMatchObject({ code: 78, out: "" });
     expect(result.err).toContain("REDIS_URL is not set");
   });
 
-  it("an invalid setting", async () => {
+  it("npm run sessions fails with one sentence for an invalid setting", async () => {
     const result = await admin(["count"], { SESSION_IDLE_SECONDS: "x" });
     expect(result.code).toBe(78);
     expect(result.err).toMatch(/^Not done: one setting is wrong/);

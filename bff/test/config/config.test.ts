@@ -121,7 +121,7 @@ describe("the configuration", () => {
     ],
     ["an invalid port", { PORT: "99999" }, /PORT must be a port number/],
     ["a post-logout path to another origin", { POST_LOGOUT_PATH: "//evil.example" }, /POST_LOGOUT_PATH/],
-  ])("refuses %s", (_case, change, message) => {
+  ])("the configuration refuses %s", (_case, change, message) => {
     expect(faultsOf(change)).toMatch(message);
   });
 

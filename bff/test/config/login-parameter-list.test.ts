@@ -20,7 +20,7 @@ describe("OIDC_LOGIN_PARAMETERS", () => {
     ["prompt=consent+select_account", { prompt: "consent select_account" }],
     ["acr_values=2&max_age=3600&ui_locales=de", { acr_values: "2", max_age: "3600", ui_locales: "de" }],
     ["kc_idp_hint=partner", { kc_idp_hint: "partner" }],
-  ])("%j is accepted", (text, parameters) => {
+  ])("OIDC_LOGIN_PARAMETERS=%j is accepted", (text, parameters) => {
     expect(loginParameterList.parse(text)).toEqual(parameters);
   });
 
@@ -55,7 +55,7 @@ describe("OIDC_LOGIN_PARAMETERS", () => {
     ["=x", "form-encoded"],
     ["a%20b=x", "form-encoded"],
     [`x=${"x".repeat(1_000)}`, "at most 1000 characters"],
-  ])("%j is rejected with one sentence that names the cause", (text, cause) => {
+  ])("OIDC_LOGIN_PARAMETERS=%j is rejected with one sentence that names the cause", (text, cause) => {
     expect(faultsOf(text)).toEqual([expect.stringContaining(cause)]);
   });
 

@@ -13,7 +13,7 @@ describe("OIDC_LOGOUT_PARAMETERS", () => {
     ["logout_uri=%7Breturn_uri%7D", { logout_uri: "{return_uri}" }],
     ["returnTo={return_uri}&federated=1", { returnTo: "{return_uri}", federated: "1" }],
     ["logout_hint=alice@example.com", { logout_hint: "alice@example.com" }],
-  ])("%j is accepted", (text, parameters) => {
+  ])("OIDC_LOGOUT_PARAMETERS=%j is accepted", (text, parameters) => {
     expect(logoutParameterList.parse(text)).toEqual(parameters);
   });
 
@@ -30,7 +30,7 @@ describe("OIDC_LOGOUT_PARAMETERS", () => {
     ["a", "form-encoded"],
     ["a=", "form-encoded"],
     ["a=%00", "invalid value for a"],
-  ])("%j is rejected", (text, reason) => {
+  ])("OIDC_LOGOUT_PARAMETERS=%j is rejected", (text, reason) => {
     expect(faultsOf(text).join()).toContain(reason);
   });
 });

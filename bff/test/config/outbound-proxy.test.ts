@@ -40,7 +40,7 @@ describe("NO_PROXY", () => {
     ["0:0:0:0:0:0:0:1", "http://[::1]:8080/", false],
     ["other.example, login.example.com", "https://login.example.com/", false],
     ["other.example login.example.com", "https://login.example.com/", false],
-  ])("%j: a request to %s is proxied: %s", (noProxy, url, expected) => {
+  ])("NO_PROXY=%j: a request to %s is proxied: %s", (noProxy, url, expected) => {
     expect(isProxied(noProxy, url)).toBe(expected);
   });
 
@@ -60,7 +60,7 @@ describe("the environment", () => {
   };
   const proxy = (env: Record<string, string>) => loadConfig({ ...good, ...env }).provider.proxy;
 
-  it("in lower case takes precedence, and an empty value is unset", () => {
+  it("a proxy setting in lower case takes precedence, and an empty value is unset", () => {
     expect(proxy({ https_proxy: "http://lower:1", HTTPS_PROXY: "http://upper:1" }).https).toBe("http://lower:1");
     expect(proxy({ https_proxy: "", HTTPS_PROXY: "http://upper:1" }).https).toBe("http://upper:1");
     expect(proxy({ http_proxy: "proxy:3128" }).http).toBe("http://proxy:3128");
@@ -69,7 +69,7 @@ describe("the environment", () => {
   });
 
   it.each(["ALL_PROXY", "FTP_PROXY", "ftp_proxy", "all_proxy", "SOCKS_PROXY", "RSYNC_PROXY"])(
-    "%s of other programs is accepted",
+    "the variable %s of other programs is accepted",
     (name) => {
       expect(() => loadConfig({ ...good, [name]: "http://proxy.example:3128" })).not.toThrow();
     },

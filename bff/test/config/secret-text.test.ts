@@ -88,7 +88,7 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
     ["without a byte order mark", `\ufeff${value}`],
     ["without a byte order mark and a line end", `\ufeff${value}\r\n`],
     ["without no-break spaces around", `\u00a0${value}\u00a0`],
-  ])("the value is read %s", (_name, text) => {
+  ])("a secret is read %s", (_name, text) => {
     const config = loadPlace(text);
     expect(Array.isArray(config) ? config : read(config as Config)).toBe(value);
   });
@@ -97,7 +97,7 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
     ["only white space", "  \t "],
     ["only a line end", "\n"],
     ["only a byte order mark", "\ufeff"],
-  ])("with %s is refused", (_name, text) => {
+  ])("a secret with %s is refused", (_name, text) => {
     const faults = loadPlace(text);
     expect(faults).toEqual([
       expect.stringMatching(`${name.replace(".", "\\.")} (is only blanks|names a file that is empty)\\. Write`),
@@ -110,7 +110,7 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
     ["a NUL byte", `${value}\0`],
     ["a NUL byte inside", `${value.slice(0, 9)}\0${value.slice(9)}`],
     ["an escape character", `${value}\u001b[0m`],
-  ])("with %s is refused without showing it", (_name, text) => {
+  ])("a secret with %s is refused, and the message does not contain it", (_name, text) => {
     const faults = loadPlace(text) as readonly string[];
     expect(faults).toEqual([expect.stringMatching(`${name.replace(".", "\\.")} .*control character`)]);
     expect(faults.join()).not.toContain(value.slice(0, 9));
@@ -133,7 +133,7 @@ describe("a secret file is rejected if it", () => {
     ],
     ["is binary", () => fileOf(Buffer.from([0x80, 0xff, 0x00])), /not UTF-8 text/],
     ["is huge", () => fileOf(Buffer.alloc(5 * 1024 * 1024, 0x61)), /larger than 4 MB/],
-  ])("%s", (_name, path, sentence) => {
+  ])("a secret file is rejected if it %s", (_name, path, sentence) => {
     const faults = load({ OIDC_CLIENT_SECRET_FILE: path() }, ["OIDC_CLIENT_SECRET"]) as readonly string[];
     expect(faults).toEqual([expect.stringMatching(/^OIDC_CLIENT_SECRET_FILE /)]);
     expect(faults[0]).toMatch(sentence);

@@ -26,7 +26,7 @@ function faultsOf(env: Record<string, string>): readonly string[] {
 }
 
 describe("a profile gives values to settings that are not set", () => {
-  it("fapi2", () => {
+  it("fapi2 gives values to settings that are not set", () => {
     expect(load({})).toMatchObject({
       profile: "fapi2",
       par: "required",
@@ -39,7 +39,7 @@ describe("a profile gives values to settings that are not set", () => {
     });
   });
 
-  it("fapi2-message-signing", () => {
+  it("fapi2-message-signing gives values to settings that are not set", () => {
     expect(load({ OIDC_PROFILE: "fapi2-message-signing" })).toMatchObject({
       par: "required",
       senderConstrained: "dpop",
@@ -53,7 +53,7 @@ describe("a profile gives values to settings that are not set", () => {
     ["OIDC_ID_TOKEN_ALG", "EdDSA", { idTokenAlg: "EdDSA" }],
     ["OIDC_PAR", "required", { par: "required" }],
     ["OIDC_CLIENT_ALG", "ES256", { clientAuth: { alg: "ES256" } }],
-  ])("%s=%s is kept", (name, value, expected) => {
+  ])("a profile keeps the allowed value %s=%s", (name, value, expected) => {
     expect(load({ [name]: value })).toMatchObject(expected);
   });
 
@@ -90,7 +90,7 @@ describe("a setting that contradicts the profile stops the start with one senten
     ["OIDC_INTERNAL_URL", { OIDC_INTERNAL_URL: "http://keycloak:8080" }],
     ["OIDC_SIGNED_REQUEST", { OIDC_PROFILE: "fapi2-message-signing", OIDC_SIGNED_REQUEST: "off" }],
     ["OIDC_SIGNED_RESPONSE", { OIDC_PROFILE: "fapi2-message-signing", OIDC_SIGNED_RESPONSE: "off" }],
-  ])("%s: %o", (name, env) => {
+  ])("a value that contradicts the profile stops the start with one sentence: %s: %o", (name, env) => {
     const faults = faultsOf(env);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${name}\\b.*OIDC_PROFILE=fapi2`));
@@ -100,7 +100,7 @@ describe("a setting that contradicts the profile stops the start with one senten
     expect(faultsOf({ OIDC_ISSUER: "http://127.0.0.1:4000", PUBLIC_ORIGIN: "http://localhost:3000" })).toEqual([]);
   });
 
-  it("an unknown profile", () => {
+  it("an unknown profile stops the start with one sentence", () => {
     expect(faultsOf({ OIDC_PROFILE: "fapi1", OIDC_CLIENT_SECRET: "a-secret-of-16-chars" })).toEqual([
       expect.stringMatching(/^OIDC_PROFILE must be fapi2 or fapi2-message-signing/),
     ]);

@@ -129,7 +129,7 @@ it("SIGTERM drains: requests in flight finish, new connections are refused, then
     .poll(
       () =>
         fetch(`http://localhost:${port}/api/late`, { headers }).then(
-          () => "answered",
+          () => "accepted",
           () => "refused",
         ),
       { timeout: 5_000 },

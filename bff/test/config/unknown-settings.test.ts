@@ -63,7 +63,7 @@ describe("a misspelt setting stops the start with the closest name", () => {
     ["LOGLEVEL", "LOG_LEVEL"],
     ["WORKER", "WORKERS"],
     ["SPA_ROOTS", "SPA_ROOT"],
-  ])("%s is rejected with the suggestion %s", (name, meant) => {
+  ])("the misspelt setting %s is rejected with the suggestion %s", (name, meant) => {
     const { faults } = start({ [name]: "a-canary-value" });
     expect(faults).toEqual([`${name} is not a setting. Did you mean ${meant}? Correct the name, or remove it.`]);
   });
@@ -164,7 +164,7 @@ describe("a variable of another program does not stop the start", () => {
     ["ACCOUNT_ID_URL", "https://id.test"],
     // Empty means unset.
     ["SESSION_IDLE_SECOND", ""],
-  ])("%s=%s is ignored", (name, value) => {
+  ])("the variable %s=%s is ignored", (name, value) => {
     expect(start({ [name]: value })).toEqual({ faults: [], warnings: [] });
   });
 
@@ -210,7 +210,7 @@ describe("an unknown key of an upstream row is reported with the closest key", (
     ["serverNames", "serverName"],
     ["cafile", "caFile"],
     ["audiences", "audience"],
-  ])("%s is rejected with the suggestion %s", (key, meant) => {
+  ])("the unknown key %s is rejected with the suggestion %s", (key, meant) => {
     const faults = faultsOf({ prefix: "/api", baseUrl: "http://a", [key]: "x" });
     expect(faults).toEqual([
       expect.stringMatching(

@@ -142,7 +142,7 @@ describe("an invalid upstreams file", () => {
     ["a WebSocket limit of 0", { maxWebSockets: 0 }, /maxWebSockets/],
     ["the removed key http2", { http2: false }, /http2 was removed because some truncated HTTP\/2 responses/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
-  ])("is refused for %s", (_case, change, message) => {
+  ])("an invalid upstreams file is refused for %s", (_case, change, message) => {
     expect(faultOf(change)).toMatch(message);
   });
 

@@ -255,9 +255,12 @@ describe("caching", () => {
     ["public, max-age=60", "client", "private, no-cache"],
     ["public, max-age=60", "none", "public, max-age=60"],
     [undefined, "none", "no-store"],
-  ] as const)("%s for a %s token becomes %s (cache deception, ASVS 14.2.2)", (sent, token, allowed) => {
-    expect(cacheControlFor(sent, token)).toBe(allowed);
-  });
+  ] as const)(
+    "Cache-Control: %s of a response to a %s token becomes %s (cache deception, ASVS 14.2.2)",
+    (sent, token, allowed) => {
+      expect(cacheControlFor(sent, token)).toBe(allowed);
+    },
+  );
 
   test("a path that ends with .css does not make a personal response public (web cache deception)", async () => {
     respondWith = [["Cache-Control", "public, max-age=31536000, immutable"]];
@@ -280,12 +283,12 @@ describe("upstreams", () => {
     ["/api/bc", "/api", "/bc"],
     ["/api/b/c/d", "/api/b/c", "/d"],
     ["/api/b/c", "/api/b/c", "/"],
-  ])("%s goes to the row %s as %s", (target, prefix, expected) => {
+  ])("the target %s is forwarded by the row %s as %s", (target, prefix, expected) => {
     const found = findUpstream(upstreams, target.split("?")[0]!);
     expect(found?.config.prefix).toBe(prefix);
     expect(upstreamTarget(found!, target)).toBe(expected);
   });
-  test.each(["/", "/apix", "/API/x", "/api/B/x", "/api/b/C"])("%s matches no upstream", (path) => {
+  test.each(["/", "/apix", "/API/x", "/api/B/x", "/api/b/C"])("the path %s matches no upstream", (path) => {
     expect(findUpstream(upstreams, path)).toBeUndefined();
   });
 });

@@ -75,7 +75,7 @@ describe("a response", () => {
     ["Location", "/caf\u00e9", "/api/caf%E9"],
     ["Link", `<x>; title="${bytes("ü")}"; rel=next`, `<x>; title="${bytes("ü")}"; rel=next`],
     ["Cache-Control", "private", "private, no-cache"],
-  ])("with %s: %s means the same to the browser", async (name, value, expected) => {
+  ])("a response with %s: %s means the same to the browser", async (name, value, expected) => {
     const upstream = kept(
       await startRawUpstream(
         (socket) =>
@@ -108,7 +108,7 @@ describe("a request", () => {
     expect([headers["x-own"], headers["content-disposition"]]).toEqual([value, value]);
   });
 
-  test.each(VALUES)("for a WebSocket keeps its bytes: %s", async (_title, value) => {
+  test.each(VALUES)("a request for a WebSocket keeps its bytes: %s", async (_title, value) => {
     const heads: string[] = [];
     const upstream = kept(
       await startRawUpstream((socket, head) => {

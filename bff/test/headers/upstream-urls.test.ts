@@ -176,7 +176,7 @@ describe("a reference", () => {
     ["data:text/html,x", { kind: "foreign", protocol: "data:" }],
     ["http://[broken", { kind: "invalid" }],
     ["", { kind: "invalid" }],
-  ])("%s of /v1/items/ is %o", (reference, expected) => {
+  ])("the reference %s of /v1/items/ is %o", (reference, expected) => {
     expect(mapUrl(reference, { upstream: rowOf("/api"), upstreamTarget: "/v1/items/" })).toEqual(expected);
   });
 
@@ -229,7 +229,7 @@ describe("Link", () => {
     ["http://orders:8000/x", undefined],
     ["</v1/a", undefined],
     ["", undefined],
-  ])("%s becomes %s", (value, expected) => {
+  ])("the Link header %s becomes %s", (value, expected) => {
     expect(links(value)).toBe(expected);
   });
 
@@ -244,7 +244,7 @@ describe("Link", () => {
     [`<a>; b="\\`, 5_000],
     [" ", 30_000],
     ["<a>; x = ", 5_000],
-  ])("of %j repeated is read in linear time", (piece, times) => {
+  ])("a Link header of %j repeated is read in linear time", (piece, times) => {
     const startedAt = process.cpuUsage().user;
     links(piece.repeat(times));
     expect(process.cpuUsage().user - startedAt).toBeLessThan(2_000_000);
@@ -321,7 +321,7 @@ describe("the gateway", () => {
     ["X-Accel-Buffering: yes", { "X-Accel-Buffering": "yes" }, "x-accel-buffering", ["yes"]],
     ["X-Accel-Buffering of another value", { "X-Accel-Buffering": "/secret" }, "x-accel-buffering", undefined],
     ["X-Accel-Redirect", { "X-Accel-Redirect": "/secret" }, "x-accel-redirect", undefined],
-  ])("%s: mapped or left out", async (_name, headers, name, expected) => {
+  ])("the gateway maps or removes URLs in response headers: %s", async (_name, headers, name, expected) => {
     expect((await returned(headers)).get(name)).toEqual(expected);
   });
 
@@ -333,7 +333,7 @@ describe("the gateway", () => {
     ["http://orders:8000/x", 201, undefined],
     ["javascript:alert(1)", 201, undefined],
     ["", 302, undefined],
-  ])("Location %s on %i", async (location, status, expected) => {
+  ])("the gateway maps or removes Location %s on %i", async (location, status, expected) => {
     expect((await returned({ Location: location }, status)).get("location")).toEqual(expected);
   });
 

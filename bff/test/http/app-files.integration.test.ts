@@ -90,7 +90,7 @@ describe("a path with a dot that matches no file", () => {
     ["Sec-Fetch-Dest only", ["Sec-Fetch-Dest: document"]],
     ["a browser without Fetch Metadata", ["Accept: text/html,application/xhtml+xml,*/*;q=0.8"]],
   ];
-  test.each(paths)("%s is index.html for navigations", async (path) => {
+  test.each(paths)("the path %s without a file is index.html for navigations", async (path) => {
     for (const [name, headers] of navigations) {
       const response = await ask(path, headers);
       expect([name, response.status, response.body]).toEqual([name, 200, PAGE]);
@@ -109,7 +109,7 @@ describe("a path with a dot that matches no file", () => {
     ["a program", ["Accept: */*"]],
     ["a program without Accept", []],
   ];
-  test.each(paths)("%s gets 404 for other requests", async (path) => {
+  test.each(paths)("the path %s without a file gets 404 for other requests", async (path) => {
     for (const [name, headers] of others) {
       const response = await ask(path, headers);
       expect([name, response.status, response.headers.get("cache-control")]).toEqual([name, 404, ["no-store"]]);
@@ -127,7 +127,7 @@ test.each([
   ["/assets/a%20b.txt", "text"],
   ["/assets/gr%C3%BC%C3%9Fe.txt", "greetings"],
   ["/%61ssets/app-1234.js?v=1", "let a;"],
-])("%s names a file in any spelling of its characters", async (path, body) => {
+])("the path %s names a file in any spelling of its characters", async (path, body) => {
   expect((await ask(path, SCRIPT)).body).toBe(body);
 });
 
@@ -142,7 +142,7 @@ describe("/.well-known", () => {
     ["/%2ewell-known/security.txt", "text/plain; charset=utf-8"],
     ["/apple-app-site-association", "application/json; charset=utf-8"],
     ["/LICENSE", "application/octet-stream"],
-  ])("%s is served as %s", async (path, type) => {
+  ])("the file %s is served as %s", async (path, type) => {
     for (const headers of [NAVIGATION, ["Accept: */*"]]) {
       const response = await ask(path, headers);
       expect([response.status, response.headers.get("content-type")]).toEqual([200, [type]]);
@@ -158,7 +158,7 @@ describe("/.well-known", () => {
     "/.well-known/change-password",
     "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200",
     "/%2Ewell-known/missing.txt",
-  ])("%s is 404 and never the app: clients decide on the status", async (path) => {
+  ])("the path %s without a file is 404 and never the app: clients decide on the status", async (path) => {
     for (const headers of [NAVIGATION, ["Accept: */*"]]) expect((await ask(path, headers)).status).toBe(404);
   });
 });
@@ -182,12 +182,15 @@ describe("hidden files get 404, never index.html", () => {
     "a/..%2f.env",
     ".well-known%2f.git",
   ];
-  test.each([...new Set([...hidden, ...escaped, ...missing, ...odd])])("/%s", async (name) => {
-    for (const headers of [NAVIGATION, SCRIPT, ["Accept: */*"]]) {
-      const response = await ask(`/${name}`, headers);
-      expect([response.status, response.body.includes(SECRET)]).toEqual([404, false]);
-    }
-  });
+  test.each([...new Set([...hidden, ...escaped, ...missing, ...odd])])(
+    "the hidden file /%s gets 404, never index.html",
+    async (name) => {
+      for (const headers of [NAVIGATION, SCRIPT, ["Accept: */*"]]) {
+        const response = await ask(`/${name}`, headers);
+        expect([response.status, response.body.includes(SECRET)]).toEqual([404, false]);
+      }
+    },
+  );
 });
 
 test("broken symbolic links and links to a parent folder do not stop the start", async () => {

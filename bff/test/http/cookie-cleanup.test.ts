@@ -66,23 +66,29 @@ const PLACES = DOMAINS.flatMap((domain) => PATHS.map((path) => [domain, path] as
 );
 
 describe("the next request after a rejection is accepted", () => {
-  it.each(PLACES)("planted with Domain=%s and Path=%s", async (domain, path) => {
-    const jar = cookieJar(HOST);
-    jar.plant({ value: "own", domain: undefined, path: "/" });
-    jar.plant({ value: "planted", domain, path });
-    expect(await requestsUntilAccepted(jar, "/api/orders/7?page=2")).toBe(1);
-    expect(jar.values()).toEqual(["own"]);
-  });
+  it.each(PLACES)(
+    "the next request is accepted after a rejection of a cookie planted with Domain=%s and Path=%s",
+    async (domain, path) => {
+      const jar = cookieJar(HOST);
+      jar.plant({ value: "own", domain: undefined, path: "/" });
+      jar.plant({ value: "planted", domain, path });
+      expect(await requestsUntilAccepted(jar, "/api/orders/7?page=2")).toBe(1);
+      expect(jar.values()).toEqual(["own"]);
+    },
+  );
 
-  it.each(PLACES)("planted without a name, with Domain=%s and Path=%s", async (domain, path) => {
-    const jar = cookieJar(HOST);
-    jar.plant({ value: "own", domain: undefined, path: "/" });
-    jar.plant({ name: "", value: `${SESSION_COOKIE}=planted`, domain, path });
-    expect(await requestsUntilAccepted(jar, "/api/orders/7")).toBeLessThan(20);
-    expect(jar.values()).toEqual(["own"]);
-  });
+  it.each(PLACES)(
+    "the next request is accepted after a rejection of a cookie planted without a name, with Domain=%s and Path=%s",
+    async (domain, path) => {
+      const jar = cookieJar(HOST);
+      jar.plant({ value: "own", domain: undefined, path: "/" });
+      jar.plant({ name: "", value: `${SESSION_COOKIE}=planted`, domain, path });
+      expect(await requestsUntilAccepted(jar, "/api/orders/7")).toBeLessThan(20);
+      expect(jar.values()).toEqual(["own"]);
+    },
+  );
 
-  it("planted at every one of these places at once", async () => {
+  it("the next request is accepted after a rejection of cookies planted at every place at once", async () => {
     const jar = cookieJar(HOST);
     jar.plant({ value: "own", domain: undefined, path: "/" });
     for (const [domain, path] of PLACES) {
@@ -124,7 +130,7 @@ describe("the Set-Cookie lines", () => {
     ["http://localhost:3000", []],
     ["http://127.0.0.1:3000", []],
     ["http://[::1]:3000", []],
-  ])("of %s name the domains %j", (origin, domains) => {
+  ])("the Set-Cookie lines of %s name the domains %j", (origin, domains) => {
     const named = linesAt(origin).flatMap((line) => /Domain=([^;]*)/.exec(line)?.[1] ?? []);
     expect([...new Set(named)].toSorted()).toEqual(domains);
   });
@@ -148,7 +154,7 @@ describe("the Set-Cookie lines", () => {
     ["an escape", "/a%20b/c", ["/", "/a%20b", "/a%20b/", "/a%20b/c"]],
     ["a long segment", `/x/${"y".repeat(2_000)}`, ["/", "/x", "/x/"]],
     ["a slash at the end", "/x/", ["/", "/x", "/x/"]],
-  ])("of a path with %s name every path that a browser stores", (_title, path, expected) => {
+  ])("the Set-Cookie lines of a path with %s name every path that a browser stores", (_title, path, expected) => {
     const named = linesAt("https://example.test", path).map((line) => /^(?:=x; )?Path=([^;]*)/.exec(line)?.[1] ?? "");
     expect([...new Set(named)].toSorted()).toEqual(expected);
   });

@@ -30,7 +30,7 @@ describe("the CSRF rule of a path", () => {
     ["/bff/backchannel-logout", "none"],
     ["/", "none"],
     ["/profile", "none"],
-  ] as const)("%s is %s", (target, rule) => {
+  ] as const)("the CSRF rule of the path %s is %s", (target, rule) => {
     expect(csrfRule(target)).toBe(rule);
   });
 });
@@ -53,7 +53,7 @@ describe("the truth table of the rule fetch", () => {
   );
 
   test.each(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])(
-    "%s is accepted only same-origin with X-CSRF: 1",
+    "a %s fetch is accepted only same-origin with X-CSRF: 1",
     (method) => {
       for (const { site, origin, marker } of rows) {
         const headers: Record<string, string> = {};
@@ -99,7 +99,7 @@ describe("requests that may start a login", () => {
     [{ "sec-purpose": "prefetch;prerender" }, "prefetch"],
     [{ purpose: "prefetch" }, "prefetch"],
     [{ "x-moz": "prefetch" }, "prefetch"],
-  ])("%j is %s", (headers, verdict) => {
+  ])("a request that may start a login: %j is %s", (headers, verdict) => {
     expect(inspectLogin(asked(headers as Record<string, string>))).toBe(verdict);
   });
 });

@@ -24,7 +24,7 @@ describe("links of an error page", () => {
     ["method_not_allowed", [HOME]],
     ["payload_too_large", [HOME]],
     ["http_version_not_supported", [HOME]],
-  ])("%s", (code, links) => {
+  ])("links of an error page: %s", (code, links) => {
     expect(linksOf(code)).toEqual(links);
   });
 });

@@ -30,7 +30,7 @@ describe("HTTP/1.0 on the public listener", () => {
     ["a body", () => `POST /api/x HTTP/1.0\r\n${host()}Content-Length: 2\r\n\r\nxx`],
     ["a back-channel logout", () => `POST /bff/backchannel-logout HTTP/1.0\r\nContent-Length: 0\r\n\r\n`],
     ["absolute-form", () => `GET http://evil.test/ HTTP/1.0\r\n\r\n`],
-  ])("%s gets 505 and the cure", async (_name, head) => {
+  ])("an HTTP/1.0 request (%s) gets 505 and the cure", async (_name, head) => {
     const response = await sendRaw(Number(new URL(gateway.origin).port), head());
     expect(response.status).toBe(505);
     expect(JSON.parse(response.body)).toMatchObject({

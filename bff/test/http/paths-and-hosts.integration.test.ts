@@ -68,7 +68,7 @@ describe("a path that only shares its beginning with /api or /bff is served by t
     "/?/api/x",
     "/ap",
     "/bf",
-  ])("%s", async (path) => {
+  ])("the SPA serves %s, which only shares its beginning with /api or /bff", async (path) => {
     const arrived = upstream.arrived.length;
     for (const site of ["none", "cross-site", "same-site"]) {
       const response = await ask(`GET ${path}`, [`Sec-Fetch-Site: ${site}`, ...NAVIGATION.slice(1)]);
@@ -92,7 +92,7 @@ describe("a path below /api or /bff", () => {
     "/api/",
     "/api?x",
     "/api/x",
-  ])("%s is guarded against CSRF", async (path) => {
+  ])("the path %s is protected against CSRF", async (path) => {
     expect((await ask(`GET ${path}`, NAVIGATION)).status).toBe(403);
   });
 
@@ -110,7 +110,7 @@ describe("a path below /api or /bff", () => {
     ["/api/x/v1", "/all/x/v1"],
     ["/api/api/v1", "/all/api/v1"],
     ["/api/V1/x", undefined],
-  ])("%s reaches the upstream as %s", async (path, target) => {
+  ])("the path %s reaches the upstream as %s", async (path, target) => {
     const arrived = upstream.arrived.length;
     expect((await ask(`GET ${path}`, OWN_FETCH)).status).toBe(target === undefined ? 404 : 200);
     expect(upstream.arrived.slice(arrived).map(({ url }) => url)).toEqual(target === undefined ? [] : [target]);
@@ -118,7 +118,7 @@ describe("a path below /api or /bff", () => {
 
   // Other parsers could normalize these paths to /api/… or /bff/…, so the rules of the gateway's own paths apply.
   test.each(["/api%2fx", "/api%5cx", "/api;x/y", "/api\\x", "/bff%2fuser", "/API/..;/x", "/api%2e"])(
-    "%s is rejected as ambiguous",
+    "the path %s is rejected as ambiguous",
     async (path) => {
       const arrived = upstream.arrived.length;
       expect((await ask(`GET ${path}`, NAVIGATION)).status).toBe(400);
@@ -209,12 +209,12 @@ describe("the Host of the public origin", () => {
     });
     afterAll(() => own.stop());
 
-    test.each(same)("%j is the same host", async (name) => {
+    test.each(same)("Host: %j is the host of the public origin", async (name) => {
       expect((await send("GET /deep/page", name, NAVIGATION)).status).toBe(200);
       expect((await send("GET /bff/user", name, OWN_FETCH)).status).toBe(200);
     });
 
-    test.each(dotted)("%j is redirected for navigations and rejected for other requests", async (name) => {
+    test.each(dotted)("Host: %j is redirected for navigations and rejected for other requests", async (name) => {
       const response = await send("GET /users/jane.doe?a=b&c", name, NAVIGATION);
       expect([response.status, response.headers.get("location")]).toEqual([
         308,
@@ -232,7 +232,7 @@ describe("the Host of the public origin", () => {
         expect((await send(`GET ${target}`, name, NAVIGATION)).status).toBe(400);
     });
 
-    test.each(other)("%j is another host: 421", async (name) => {
+    test.each(other)("Host: %j is another host: 421", async (name) => {
       const response = await send("GET /", name, NAVIGATION);
       expect([response.status, response.headers.has("location")]).toEqual([421, false]);
     });

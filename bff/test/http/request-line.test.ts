@@ -31,7 +31,7 @@ it.each<[string, Partial<RequestLine>]>([
   ["backslashes and control characters", { path: "/api/\\u0000\\\u0000\u001f\u007f" }],
   ["non-ASCII characters", { path: "/api/ä\u2028€😀\ud800", method: "GÉT" }],
   ["empty text", { clientAddress: "", path: "" }],
-])("%s is written as the library writes it", (_name, change) => {
+])("a log line with %s equals the line of the library", (_name, change) => {
   const [ours, theirs] = linesOf({ ...usual, ...change });
   expect(ours).toEqual(theirs);
 });

@@ -21,7 +21,7 @@ describe("accepted targets", () => {
     "/api/x?q=a\\b;c|d",
     "/app//page/../x",
     "/bff/user",
-  ])("%s", (target) => {
+  ])("the request target is accepted: %s", (target) => {
     expect(inspectTarget(target)).toBe("ok");
   });
 });
@@ -94,7 +94,7 @@ describe("rejected targets", () => {
     ["/api/..%ef%bc%bcadmin", "escaped slash or backslash in path"],
     ["/API/../admin", "dot segment in path"],
     [`/${"a".repeat(8_192)}`, "target too long"],
-  ])("%j", (target, fault) => {
+  ])("the request target is rejected: %j", (target, fault) => {
     expect(inspectTarget(target)).toBe(fault);
   });
 });

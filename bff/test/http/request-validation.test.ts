@@ -96,7 +96,7 @@ describe("requests that Node's parser accepts and request validation rejects", (
     ["1500 header fields", () => `GET /api/me HTTP/1.1\r\n${own}${"A: b\r\n".repeat(1_500)}\r\n`, 431],
     ["a target of 9 kB", () => `GET /api/${"a".repeat(9_000)} HTTP/1.1\r\n${own}\r\n`, 414],
   ];
-  test.each(rows)("%s", async (_name, bytes, status) => {
+  test.each(rows)("request validation rejects what Node's parser accepts: %s", async (_name, bytes, status) => {
     await expectRefused(bytes(), status);
   });
 
@@ -152,7 +152,7 @@ describe("requests that Node's parser rejects get a problem with security header
     ["a tab in the target", "GET /api/\tx HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["TLS on the wrong port", "\u0016\u0003\u0001\u0002\u0000\u0001", 400],
     ["20 kB of header", `GET /api/x HTTP/1.1\r\nHost: a\r\nX: ${"a".repeat(20_000)}\r\n\r\n`, 431],
-  ])("%s", async (_name, bytes, status) => {
+  ])("a request that Node's parser rejects gets a problem with security headers: %s", async (_name, bytes, status) => {
     const before = upstream.arrived.length;
     const response = await sendRaw(gateway.port, bytes);
     expect(response.status).toBe(status);
@@ -212,7 +212,7 @@ describe("the host of the public origin", () => {
     ["a fetch", `GET /bff/user HTTP/1.1\r\nHost: localhost:1\r\nAccept: */*\r\nSec-Fetch-Dest: empty\r\n\r\n`],
     ["a POST", `POST /bff/logout HTTP/1.1\r\nHost: localhost:1\r\nAccept: text/html\r\n\r\n`],
     ["a page under /api", `GET /api/x HTTP/1.1\r\nHost: localhost:1\r\nAccept: text/html\r\n\r\n`],
-  ])("%s by another loopback name gets 421", async (_name, bytes) => {
+  ])("a request (%s) with another loopback name gets 421", async (_name, bytes) => {
     expect((await sendRaw(gateway.port, bytes)).status).toBe(421);
   });
 

@@ -120,7 +120,7 @@ describe("security headers are on every response", () => {
     ["an oversized head", own("GET /", [`X: ${"a".repeat(20_000)}`]), 431],
     ["a WebSocket without a version", own("GET /api/x", ["Connection: upgrade", "Upgrade: websocket"]), 426],
   ];
-  test.each(rows)("%s", async (_name, bytes, status) => {
+  test.each(rows)("security headers are on the response: %s", async (_name, bytes, status) => {
     const { headers, status: got, raw } = await sendRaw(gateway.port, bytes());
     expect([got, raw.slice(0, 15)]).toEqual([status, expect.any(String)]);
     const once = (name: string) => {

@@ -28,12 +28,15 @@ afterAll(async () => {
 });
 const get = (path: string, extra: string[] = []) => sendRaw(gateway.port, appRequest(gateway, `GET ${path}`, extra));
 
-test.each(["/", "/profile", "/deep/link?x=1", "/index.html"])("%s is index.html with no-cache", async (path) => {
-  const response = await get(path);
-  expect([response.status, response.body]).toEqual([200, "<!doctype html><title>app</title>"]);
-  expect(response.headers.get("cache-control")).toEqual(["no-cache"]);
-  expect(response.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
-});
+test.each(["/", "/profile", "/deep/link?x=1", "/index.html"])(
+  "the path %s is index.html with no-cache",
+  async (path) => {
+    const response = await get(path);
+    expect([response.status, response.body]).toEqual([200, "<!doctype html><title>app</title>"]);
+    expect(response.headers.get("cache-control")).toEqual(["no-cache"]);
+    expect(response.headers.get("content-type")).toEqual(["text/html; charset=utf-8"]);
+  },
+);
 
 test("a hashed asset is immutable and compressed if the client accepts it", async () => {
   const plain = await get("/assets/app-1234.js");
@@ -64,7 +67,7 @@ test.each([
   "/assets/%2e%2e/.env",
   "/../../etc/passwd.txt",
   "/__proto__.x",
-])("%s is not found", async (path) => {
+])("the path %s is not found", async (path) => {
   const response = await get(path);
   expect(response.status).toBe(404);
   expect(response.body).not.toMatch(/secret|root:/i);
@@ -75,14 +78,14 @@ test("a file with a space is found by its escaped name", async () => {
   expect((await get("/a%20b.txt")).body).toBe("text");
 });
 
-test("a POST to a file gets 405 with Allow", async () => {
+test("a DELETE of a file gets 405 with Allow", async () => {
   const response = await sendRaw(gateway.port, appRequest(gateway, "DELETE /index.html"));
   expect(response.status).toBe(405);
   expect(response.headers.get("allow")).toEqual(["GET, HEAD"]);
 });
 
 test.each(["Range: bytes=10-5", "Range: bytes=0-1", "Range: bytes=-5", "Range: nonsense"])(
-  "%s is ignored and the whole file is sent",
+  "the header %s is ignored and the whole file is sent",
   async (range) => {
     expect((await get("/assets/app-1234.js", [range])).body).toBe(SCRIPT);
   },

@@ -36,7 +36,7 @@ const ROWS: readonly (readonly [publicOrigin: string, isSent: boolean])[] = [
   ["https://[fd00::1]", SEND],
 ];
 
-it.each(ROWS)("%s: Strict-Transport-Security is sent: %s", (publicOrigin, isSent) => {
+it.each(ROWS)("Strict-Transport-Security for %s is sent: %s", (publicOrigin, isSent) => {
   const lists = [
     securityHeaderList(publicOrigin),
     documentHeaders(publicOrigin),

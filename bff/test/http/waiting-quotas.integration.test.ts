@@ -84,7 +84,7 @@ describe("slow requests of one session", () => {
     ["to a row with token: optional", "/api/either/slow", {}],
     ["to a row with token: client", "/api/own/slow", {}],
     ["as event streams", "/api/slow", { headers: { accept: "text/event-stream" } }],
-  ])("leave room for other sessions: %s", async (_what, target, init) => {
+  ])("slow requests of one session leave room for other sessions: %s", async (_what, target, init) => {
     const [greedy, other] = [await loggedIn(), await loggedIn("admin")];
     const { refused, all } = await flood(() => greedy.fetch(target, init), 30);
     await expectTooMany(refused, 24);

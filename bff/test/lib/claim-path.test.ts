@@ -48,7 +48,7 @@ describe("a path finds the roles of", () => {
     ["a claim name with blanks and commas", '["my roles, all"]', { "my roles, all": ["x"] }, ["x"]],
     ["a claim with an empty name", "/", { "": ["x"] }, ["x"]],
     ["an element of an array", "/groups/1/name", { groups: [{ name: "a" }, { name: "b" }] }, ["b"]],
-  ])("%s", (_what, setting, claims, roles) => {
+  ])("a claim path finds the roles of %s", (_what, setting, claims, roles) => {
     expect(read(setting, claims)).toEqual(roles);
   });
 });
@@ -59,7 +59,7 @@ describe("dot syntax", () => {
     ["the path is used without an exact claim", { a: { b: ["nested"] } }, ["nested"]],
     ["an exact claim wins although it is empty", { "a.b": [], a: { b: ["nested"] } }, []],
     ["neither", { a: "b" }, []],
-  ])("%s", (_what, claims, roles) => {
+  ])("a name with dots: %s", (_what, claims, roles) => {
     expect(read("a.b", claims)).toEqual(roles);
   });
 
@@ -84,11 +84,11 @@ describe("a list of strings is read from", () => {
     ["a number", 7, []],
     ["undefined", undefined, []],
     ["a string of 1,025 characters beside a shorter one", ["x".repeat(1_025), "a"], ["a"]],
-  ])("%s", (_what, value, strings) => {
+  ])("a list of strings is read from %s", (_what, value, strings) => {
     expect(stringsOf(value)).toEqual(strings);
   });
 
-  it(`at most ${MAX_STRINGS} strings, over all paths`, () => {
+  it(`a list of strings has at most ${MAX_STRINGS} strings, over all paths`, () => {
     const many = (prefix: string) => Array.from({ length: MAX_STRINGS - 1 }, (_, n) => `${prefix}${n}`);
     expect(stringsOf([...many("a"), ...many("b")])).toHaveLength(MAX_STRINGS);
     expect(read("a b", { a: many("a"), b: many("b") })).toHaveLength(MAX_STRINGS);
@@ -111,11 +111,11 @@ describe("names of the prototype", () => {
     "/roles/constructor/name",
     "/text/length",
     "/text/0",
-  ])("%s finds nothing that is not an own member", (setting) => {
+  ])("the path %s reads own members only, never the prototype's", (setting) => {
     expect(read(setting, { roles: ["a"], text: "abc" })).toEqual([]);
   });
 
-  it("own members of such names are read and change no prototype", () => {
+  it("own members with names of the prototype are read and change no prototype", () => {
     const claims = json('{"__proto__":{"roles":["a"]},"constructor":["b"],"hasOwnProperty":1}');
     expect(read("/__proto__/roles constructor", claims)).toEqual(["a", "b"]);
     expect(stringsOf(json('{"__proto__":true,"constructor":{}}'))).toEqual(["__proto__", "constructor"]);
@@ -124,9 +124,12 @@ describe("names of the prototype", () => {
 });
 
 describe("an array index of a JSON Pointer", () => {
-  it.each([["/a/0"], ["/a/00"], ["/a/-"], ["/a/-1"], ["/a/1e0"], ["/a/9"], ["/a/"]])("%s", (setting) => {
-    expect(read(setting, { a: ["x"] })).toEqual(setting === "/a/0" ? ["x"] : []);
-  });
+  it.each([["/a/0"], ["/a/00"], ["/a/-"], ["/a/-1"], ["/a/1e0"], ["/a/9"], ["/a/"]])(
+    "an array index of a JSON Pointer is canonical and within the array: %s",
+    (setting) => {
+      expect(read(setting, { a: ["x"] })).toEqual(setting === "/a/0" ? ["x"] : []);
+    },
+  );
 });
 
 describe("an invalid path is one sentence:", () => {
@@ -149,7 +152,7 @@ describe("an invalid path is one sentence:", () => {
     [`/${"a/".repeat(20)}`, /at most 16 names/],
     ["x".repeat(600), /512 characters/],
     [Array.from({ length: 17 }, (_, n) => `a${n}`).join(" "), /at most 16 paths/],
-  ])("%s", (setting, fault) => {
+  ])("an invalid claim path is rejected with one sentence: %j", (setting, fault) => {
     const parsed = parseClaimPaths(setting);
     expect(parsed).toEqual({ fault: expect.stringMatching(fault) });
     expect("fault" in parsed && parsed.fault).not.toContain("\n");

@@ -16,7 +16,7 @@ describe("a sealed value", () => {
     ["an application with the same id prefix", sealerOf("shop-2"), "context"],
     ["another purpose", sealerOf("shop", "login attempt"), "context"],
     ["another context", sealerOf("shop"), "context2"],
-  ])("does not open with the same keys for %s", (_whom, sealer, context) => {
+  ])("a sealed value does not open with the same keys for %s", (_whom, sealer, context) => {
     const sealed = sealerOf("shop").seal("secret", "context");
     expect(sealer.open(sealed, context)).toBeUndefined();
     // Also not with its key id replaced by that of the opener.
@@ -27,7 +27,7 @@ describe("a sealed value", () => {
     ["a blank", " "],
     ["quotes", '","'],
     ["NUL", "\0"],
-  ])("has an unambiguous label although its parts contain %s", (_what, separator) => {
+  ])("a sealed value has an unambiguous label although its parts contain %s", (_what, separator) => {
     const sealed = sealerOf("a", `b${separator}c`).seal("secret", "d");
     expect(sealerOf("a", "b").open(sealed, `c${separator}d`)).toBeUndefined();
   });

@@ -20,7 +20,7 @@ test.each([
   ["/api%2fx", "spa"],
   ["/src/api/x.ts", "spa"],
   ["/x?/api/", "spa"],
-])("%s has the route class %s, by function and by pattern", (target, route) => {
+])("the path %s has the route class %s, by function and by pattern", (target, route) => {
   expect(routeClass(target)).toBe(route);
   expect(new RegExp(GATEWAY_PATH_PATTERN).test(target)).toBe(route !== "spa");
 });

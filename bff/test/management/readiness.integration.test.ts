@@ -156,7 +156,7 @@ const OUTAGES: readonly {
     remove: (running) => redisCommand(running, "-a", "changed", "CONFIG", "SET", "requirepass", ""),
   },
   {
-    fault: "the provider answers 503",
+    fault: "the provider responds 503",
     check: "provider",
     says: /OIDC_ISSUER responds 503/,
     apply: ({ provider }) => (provider.isDown = true),
@@ -273,7 +273,10 @@ describe("the readiness report", () => {
       { status: "failed", scope: "instance" },
       { takesRequests: false, status: "failed" },
     ],
-  ])("%s", async (_case, first, then, expected) => expect(await report(first, then)).toMatchObject(expected));
+  ])(
+    "the readiness report follows the first and the current result of a check: %s",
+    async (_case, first, then, expected) => expect(await report(first, then)).toMatchObject(expected),
+  );
 
   it("a hanging check fails with its time-out", async () => {
     const hanging = { name: "store", check: () => new Promise<never>(() => undefined) };

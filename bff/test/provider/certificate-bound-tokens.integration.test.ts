@@ -170,7 +170,7 @@ describe("OIDC_SENDER_CONSTRAINED=mtls", () => {
   it.each([
     ["an opaque access token", () => "opaque"],
     ["token_type bearer in lower case", () => boundTo(certificate)],
-  ])("%s is accepted", async (_title, token) => {
+  ])("a token response with %s is accepted", async (_title, token) => {
     accessToken = token();
     lie({ token_type: "bearer" });
     const browser = await loggedIn();
@@ -229,7 +229,7 @@ describe("the start with OIDC_SENDER_CONSTRAINED=mtls", () => {
       { ...CERT, UPSTREAMS_FILE: rowsFile({ baseUrl: "https://api", ...own }) },
       /\/api may not have certFile and keyFile/,
     ],
-  ])("with %s stops with one sentence", (_title, more, sentence) => {
+  ])("OIDC_SENDER_CONSTRAINED=mtls with %s stops the start with one sentence", (_title, more, sentence) => {
     expect(() => loadConfig({ ...BASE, ...more })).toThrow(sentence);
   });
 
@@ -237,7 +237,7 @@ describe("the start with OIDC_SENDER_CONSTRAINED=mtls", () => {
     ["an https upstream", { baseUrl: "https://api" }],
     ["an http upstream without a token", { baseUrl: "http://api", token: "none" }],
     ["a certificate of its own for an upstream without a token", { baseUrl: "https://api", token: "none", ...own }],
-  ])("with %s succeeds", (_title, row) => {
+  ])("OIDC_SENDER_CONSTRAINED=mtls with %s starts", (_title, row) => {
     expect(loadConfig({ ...BASE, ...CERT, UPSTREAMS_FILE: rowsFile(row) }).upstreams).toHaveLength(1);
   });
 });

@@ -73,19 +73,19 @@ describe("roles of", () => {
     ["a provider with one string", { OIDC_ROLES_CLAIM: "role" }, { role: "admin" }],
     ["a provider with a space-separated string", { OIDC_ROLES_CLAIM: "entitlements" }, { entitlements: "user admin" }],
     ["a provider with objects", { OIDC_ROLES_CLAIM: "groups" }, { groups: [{ id: 1, name: "admin" }] }],
-  ])("%s pass requiredRoles and are in /bff/user", async (_name, env, claims) => {
+  ])("roles of %s satisfy requiredRoles and are in /bff/user", async (_name, env, claims) => {
     const { status, user, api, log } = await login(env, (honest) => ({ ...honest, ...claims }));
     expect(status, log).toBe(303);
     expect(user?.["roles"]).toContain("admin");
     expect(api).toBe(200);
   });
 
-  it("another claim do not pass requiredRoles", async () => {
+  it("roles in another claim than OIDC_ROLES_CLAIM do not satisfy requiredRoles", async () => {
     const { user, api } = await login({ OIDC_ROLES_CLAIM: "groups" }, (honest) => ({ ...honest, roles: ["admin"] }));
     expect([user?.["roles"], api]).toEqual([[], 403]);
   });
 
-  it("a key of an object with the value false do not pass requiredRoles", async () => {
+  it("a role whose value in a roles object is false does not satisfy requiredRoles", async () => {
     const { api } = await login({}, (honest) => ({ ...honest, roles: { admin: false, user: true } }));
     expect(api).toBe(403);
   });
@@ -109,7 +109,7 @@ describe("aud of the ID token", () => {
     ["an audience that is an object", { aud: [client, { project: 1 }], azp: client }, "project", 400],
     ["an audience that is a list", { aud: [client, ["project"]], azp: client }, "project", 400],
     ["an empty list", { aud: [] }, "project", 400],
-  ])("%s", async (_name, claims, audiences, expected) => {
+  ])("the audience of an ID token is validated: %s", async (_name, claims, audiences, expected) => {
     const env = audiences === undefined ? {} : { OIDC_AUDIENCES: audiences };
     const { status, user, log } = await login(env, (honest) => ({ ...honest, ...claims }));
     expect(status, log).toBe(expected);

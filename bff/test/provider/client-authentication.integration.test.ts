@@ -280,14 +280,17 @@ describe("a method that the provider does not list", () => {
       { env: { OIDC_CLIENT_AUTH: "assertion_file", OIDC_CLIENT_ASSERTION_FILE: FILES.assertion }, methods: ["none"] },
       /^OIDC_CLIENT_AUTH is assertion_file/,
     ],
-  ])("%s: readiness reports it in one sentence, and no credential is sent", async (_name, setup, sentence) => {
-    const at = await gatewayWith(setup);
-    const { status, detail } = await at.readiness("provider");
-    expect(status).toBe("failed");
-    expect(detail).toMatch(sentence);
-    expect((await testBrowser(at.origin).navigate("/bff/login")).status).toBe(503);
-    expect(provider.posts).toEqual([]);
-  });
+  ])(
+    "the method %s, which the provider does not list, is one sentence in readiness, and no credential is sent",
+    async (_name, setup, sentence) => {
+      const at = await gatewayWith(setup);
+      const { status, detail } = await at.readiness("provider");
+      expect(status).toBe("failed");
+      expect(detail).toMatch(sentence);
+      expect((await testBrowser(at.origin).navigate("/bff/login")).status).toBe(503);
+      expect(provider.posts).toEqual([]);
+    },
+  );
 });
 
 describe("GET /bff/jwks.json", () => {
@@ -296,7 +299,7 @@ describe("GET /bff/jwks.json", () => {
     return { response, keys: response.ok ? ((await response.json()) as JSONWebKeySet).keys : [] };
   };
 
-  it("publishes all keys without private members, named by their thumbprint, and may be cached", async () => {
+  it("GET /bff/jwks.json publishes all keys without private members, named by their thumbprint, and may be cached", async () => {
     await gatewayWith({ env: { OIDC_CLIENT_AUTH: "private_key_jwt", OIDC_CLIENT_KEY_FILE: FILES.keys } });
     const { response, keys } = await load();
     expect(response.headers.get("cache-control")).toBe("public, max-age=300");
@@ -309,7 +312,7 @@ describe("GET /bff/jwks.json", () => {
     expect(kid).toBe(createHash("sha256").update(JSON.stringify({ e, kty, n })).digest("base64url"));
   });
 
-  it("contains the certificate of self_signed_tls_client_auth", async () => {
+  it("GET /bff/jwks.json contains the certificate of self_signed_tls_client_auth", async () => {
     const env = {
       OIDC_CLIENT_AUTH: "self_signed_tls_client_auth",
       OIDC_CLIENT_CERT_FILE: FILES.cert,
@@ -322,12 +325,12 @@ describe("GET /bff/jwks.json", () => {
     expect(keys[0]).not.toHaveProperty("d");
   });
 
-  it("is 404 for a method without keys", async () => {
+  it("GET /bff/jwks.json is 404 for a method without keys", async () => {
     await gatewayWith({ env: {} });
     expect((await load()).response.status).toBe(404);
   });
 
-  it("follows a rotation of the key file without a restart: the first key signs, the others are published", async () => {
+  it("GET /bff/jwks.json follows a rotation of the key file without a restart: the first key signs, the others are published", async () => {
     const file = tempFile(KEYS.rsa);
     await gatewayWith({ env: { OIDC_CLIENT_AUTH: "private_key_jwt", OIDC_CLIENT_KEY_FILE: file } });
     const signer = async (): Promise<unknown> => {

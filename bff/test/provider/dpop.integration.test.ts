@@ -100,7 +100,7 @@ const refuseNonce = (response: ServerResponse, nonce: string | undefined, status
 const nonceOf = ({ dpop }: TokenRequest) => decodeJwt(dpop ?? "")["nonce"];
 
 describe("a login with DPoP", () => {
-  it("binds the code to the key of the token request (dpop_jkt), and sends the access token with a proof of it", async () => {
+  it("a login with DPoP binds the code to the key of the token request (dpop_jkt), and sends the access token with a proof of it", async () => {
     const gateway = await start();
     const browser = testBrowser(gateway.origin);
     const start1 = await browser.navigate("/bff/login");
@@ -149,12 +149,15 @@ describe("a login with DPoP", () => {
 });
 
 describe("a token response", () => {
-  it.each(["DPoP", "dpop", "DPOP", "dPoP"])("with token_type %s is accepted with DPoP", async (type) => {
-    lie({ token_type: type });
-    const browser = await loggedIn(await start());
-    await browser.fetch("/api/x");
-    expect(received[0]!.authorization).toMatch(/^DPoP /);
-  });
+  it.each(["DPoP", "dpop", "DPOP", "dPoP"])(
+    "a token response with token_type %s is accepted with DPoP",
+    async (type) => {
+      lie({ token_type: type });
+      const browser = await loggedIn(await start());
+      await browser.fetch("/api/x");
+      expect(received[0]!.authorization).toMatch(/^DPoP /);
+    },
+  );
 
   const refused: [string, Mode, Members][] = [
     ["token_type Bearer", "dpop", { token_type: "Bearer" }],
@@ -164,20 +167,23 @@ describe("a token response", () => {
     ["token_type dpop", "off", { token_type: "dpop" }],
     ["a bound access token", "off", { token_type: "Bearer", access_token: jwt({ cnf: { jkt: "x" } }) }],
   ];
-  it.each(refused)("with %s is refused at login with OIDC_SENDER_CONSTRAINED=%s", async (_title, mode, members) => {
-    lie(members);
-    const gateway = await start(mode);
-    const response = await testBrowser(gateway.origin).login();
-    expect(response.status).toBe(400);
-    expect(gateway.log.join("")).toMatch(/token response was refused: its (token_type|access token) [^"]*/);
-  });
+  it.each(refused)(
+    "a token response with %s is refused at login with OIDC_SENDER_CONSTRAINED=%s",
+    async (_title, mode, members) => {
+      lie(members);
+      const gateway = await start(mode);
+      const response = await testBrowser(gateway.origin).login();
+      expect(response.status).toBe(400);
+      expect(gateway.log.join("")).toMatch(/token response was refused: its (token_type|access token) [^"]*/);
+    },
+  );
 
-  it("without a cnf claim is accepted: the token type says that it is bound", async () => {
+  it("a token response without a cnf claim is accepted: the token type says that it is bound", async () => {
     lie({ access_token: jwt({ sub: "alice" }) });
     await loggedIn(await start());
   });
 
-  it("with an access token of another key keeps the session at a refresh, and the successor of the refresh token", async () => {
+  it("a token response with an access token of another key keeps the session at a refresh, and the successor of the refresh token", async () => {
     lie({ expires_in: 1 });
     const gateway = await start();
     const browser = await loggedIn(gateway);
@@ -244,7 +250,7 @@ describe("a provider that demands nonces", () => {
     ["an empty nonce", () => ""],
   ];
   it.each(nonces)(
-    "that refuses each request with %s ends a login with one sentence after two requests",
+    "a provider that refuses each request with %s fails the login with one sentence after two requests",
     async (_title, nonce) => {
       let count = 0;
       lie({}, { tokenResponse: (response) => refuseNonce(response, nonce(++count)) });
@@ -269,7 +275,7 @@ describe("a provider that demands nonces", () => {
 
 describe("the provider's metadata", () => {
   it.each([["RS256"], ["PS256", "EdDSA"], []])(
-    "without ES256 in dpop_signing_alg_values_supported is one sentence in readiness: %s",
+    "provider metadata without ES256 in dpop_signing_alg_values_supported is one sentence in readiness: %s",
     async (...algs) => {
       lie({}, { metadata: (honest) => ({ ...honest, dpop_signing_alg_values_supported: algs }) });
       const gateway = await start();
@@ -289,7 +295,7 @@ describe("the provider's metadata", () => {
       "has something else in its place",
       (honest: Members) => ({ ...honest, dpop_signing_alg_values_supported: "ES256" }),
     ],
-  ])("that %s is accepted", async (_title, metadata) => {
+  ])("provider metadata that %s is accepted", async (_title, metadata) => {
     lie({}, { metadata });
     await loggedIn(await start());
   });

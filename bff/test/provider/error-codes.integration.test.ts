@@ -142,19 +142,22 @@ const loginStatus = (code: string): number => {
 };
 
 describe("an error of the authorization endpoint", () => {
-  it.each(REGISTERED)("%s: the login fails with the right status, without a token request", async (error) => {
-    await gateway.readiness("provider");
-    const before = provider.counts.token;
-    provider.lies = { authorizationResponse: authorizationError(error) };
-    const response = await testBrowser(gateway.origin).login();
-    expect(response.status).toBe(loginStatus(error));
-    expect(response.headers.has("retry-after")).toBe(TEMPORARY.includes(error));
-    expect(provider.counts.token).toBe(before);
-    await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
-    await expectRecovery();
-  });
+  it.each(REGISTERED)(
+    "the error %s of the authorization endpoint fails the login with the right status, without a token request",
+    async (error) => {
+      await gateway.readiness("provider");
+      const before = provider.counts.token;
+      provider.lies = { authorizationResponse: authorizationError(error) };
+      const response = await testBrowser(gateway.origin).login();
+      expect(response.status).toBe(loginStatus(error));
+      expect(response.headers.has("retry-after")).toBe(TEMPORARY.includes(error));
+      expect(provider.counts.token).toBe(before);
+      await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+      await expectRecovery();
+    },
+  );
 
-  it.each(NEEDS_USER)("%s in response to prompt=none ends nothing and returns to the app", async (error) => {
+  it.each(NEEDS_USER)("the error %s in response to prompt=none ends nothing and returns to the app", async (error) => {
     const browser = await loggedIn();
     provider.lies = { authorizationResponse: authorizationError(error) };
     const response = await browser.login("?prompt=none&returnTo=/page");
@@ -162,7 +165,7 @@ describe("an error of the authorization endpoint", () => {
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it.each(REGISTERED)("%s in response to prompt=none keeps the session", async (error) => {
+  it.each(REGISTERED)("the error %s in response to prompt=none keeps the session", async (error) => {
     const browser = await loggedIn();
     provider.lies = { authorizationResponse: authorizationError(error) };
     await browser.login("?prompt=none");
@@ -173,7 +176,7 @@ describe("an error of the authorization endpoint", () => {
   it.each<[string, RegExp]>([
     ["access_denied", /cancelled/],
     ["invalid_scope", /configuration of this application/],
-  ])("%s: the page says what happened", async (error, text) => {
+  ])("the error %s of the authorization endpoint has a page that says what happened", async (error, text) => {
     provider.lies = { authorizationResponse: authorizationError(error, "<b>secret</b>") };
     const page = await (await testBrowser(gateway.origin).login()).text();
     expect(page).toMatch(text);
@@ -186,7 +189,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
   const expired = authorizationError("temporarily_unavailable", "authentication_expired");
   const query = "?returnTo=/page&login_hint=alice&acr_values=1&max_age=600&ui_locales=de";
 
-  it("starts the login again with the same parameters, once", async () => {
+  it("an expired login page starts the login again with the same parameters, once", async () => {
     provider.lies = { authorizationResponse: expired };
     const browser = testBrowser(gateway.origin);
     const first = await browser.login(query);
@@ -207,7 +210,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
     expect(await isLoggedIn(browser)).toBe(true);
   });
 
-  it("a second time in the same attempt: 400 with a page, never a loop", async () => {
+  it("a second expired login page in the same attempt is 400 with a page, never a loop", async () => {
     provider.lies = { authorizationResponse: expired };
     const browser = testBrowser(gateway.origin);
     const again = (await browser.login()).headers.get("location") ?? "";
@@ -217,7 +220,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
     expect(await response.text()).toMatch(/page of the login service was open for too long/);
   });
 
-  it("keeps the session that the browser has, and replaces it when the login is completed", async () => {
+  it("an expired login page keeps the session that the browser has, and replaces it when the login is completed", async () => {
     const browser = await loggedIn();
     const before = new Map(browser.cookies);
     provider.lies = { authorizationResponse: expired };
@@ -235,13 +238,13 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
     ["no description", undefined],
     ["another description", "maintenance"],
     ["a description that contains it", "authentication_expired or so"],
-  ])("with %s it is an outage: 503 with Retry-After", async (_name, description) => {
+  ])("temporarily_unavailable with %s is an outage: 503 with Retry-After", async (_name, description) => {
     provider.lies = { authorizationResponse: authorizationError("temporarily_unavailable", description) };
     const response = await testBrowser(gateway.origin).login();
     expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
   });
 
-  it("long parameters: the login starts again without them", async () => {
+  it("an expired login page of a login with long parameters starts the login again without them", async () => {
     provider.lies = { authorizationResponse: expired };
     const long = `?returnTo=/${"x".repeat(900)}&login_hint=${"y".repeat(250)}&acr_values=1`;
     const again = new URL((await testBrowser(gateway.origin).login(long)).headers.get("location") ?? "");
@@ -250,7 +253,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
 });
 
 describe("an error of the token endpoint at a login", () => {
-  it.each(REGISTERED)("%s: the login fails with the right status", async (error) => {
+  it.each(REGISTERED)("the error %s of the token endpoint fails a login with the right status", async (error) => {
     await gateway.readiness("provider");
     provider.lies = { raw: refusing("/token", { error }) };
     const response = await testBrowser(gateway.origin).login();
@@ -267,7 +270,7 @@ describe("an error of the token endpoint at a login", () => {
     ["500", { status: 500, error: "invalid_grant" }, 503],
     ["503", { status: 503, error: "temporarily_unavailable" }, 503],
     ["200 with an error", { status: 200, error: "invalid_grant" }, 400],
-  ])("%s", async (name, response, status) => {
+  ])("the response %s of the token endpoint fails a login with the right status", async (name, response, status) => {
     provider.lies = { raw: refusing("/token", response) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(status);
     await expectFault(name.startsWith("401") ? /OIDC_CLIENT_SECRET/ : undefined);
@@ -283,7 +286,7 @@ describe("an error of the token endpoint at a refresh", () => {
   };
 
   it.each(REGISTERED.filter((code) => !ENDS_SESSION.includes(code)))(
-    "%s keeps the session: 503, and the next refresh works",
+    "the error %s of the token endpoint keeps the session at a refresh: 503, and the next refresh works",
     async (error) => {
       await gateway.readiness("provider");
       const { browser, response } = await refused({ error });
@@ -332,7 +335,7 @@ describe("an error of the token endpoint at a refresh", () => {
     ["503 access_denied", { status: 503, error: "access_denied" }, undefined],
     ["a code in other letters", { error: "INVALID_GRANT" }, undefined],
     ["an empty code", { error: "" }, undefined],
-  ])("%s keeps the session", async (_name, response, sentence) => {
+  ])("the response %s of the token endpoint keeps the session at a refresh", async (_name, response, sentence) => {
     const { browser, response: received } = await refused(response);
     expect(received.status).toBe(503);
     expect(await isLoggedIn(browser)).toBe(true);
@@ -355,34 +358,37 @@ describe("an error of the pushed authorization endpoint", () => {
   /** Refusals of the push itself: a plain request follows (0039). */
   const FALLS_BACK = ["unauthorized_client", "request_uri_not_supported"];
 
-  it.each(REGISTERED)("%s: the login fails with the right status, or falls back", async (error) => {
-    const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
-      ...honest,
-      pushed_authorization_request_endpoint: `${provider.issuer}/pushed`,
-    });
-    const shared = gateway;
-    provider.lies = { metadata };
-    gateway = await start();
-    try {
-      expect((await testBrowser(gateway.origin).login()).status).toBe(303);
-      expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
-      provider.lies = { metadata, raw: refusing("/pushed", { error }) };
-      const response = await testBrowser(gateway.origin).navigate("/bff/login");
-      expect(response.status).toBe(FALLS_BACK.includes(error) ? 303 : loginStatus(error));
-      if (FALLS_BACK.includes(error)) return;
-      await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+  it.each(REGISTERED)(
+    "the error %s of the pushed authorization endpoint fails the login with the right status, or falls back to a plain request",
+    async (error) => {
+      const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
+        ...honest,
+        pushed_authorization_request_endpoint: `${provider.issuer}/pushed`,
+      });
+      const shared = gateway;
       provider.lies = { metadata };
-      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(303);
-      await expectFault(undefined);
-    } finally {
-      await gateway.stop();
-      gateway = shared;
-    }
-  });
+      gateway = await start();
+      try {
+        expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+        expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+        provider.lies = { metadata, raw: refusing("/pushed", { error }) };
+        const response = await testBrowser(gateway.origin).navigate("/bff/login");
+        expect(response.status).toBe(FALLS_BACK.includes(error) ? 303 : loginStatus(error));
+        if (FALLS_BACK.includes(error)) return;
+        await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+        provider.lies = { metadata };
+        expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(303);
+        await expectFault(undefined);
+      } finally {
+        await gateway.stop();
+        gateway = shared;
+      }
+    },
+  );
 });
 
 describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
-  it("every code: the logout works", async () => {
+  it("a logout works with every error code of the revocation endpoint", async () => {
     const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
       ...honest,
       revocation_endpoint: `${provider.issuer}/revoke`,
@@ -409,7 +415,7 @@ describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
 });
 
 describe("a refused setting", () => {
-  it("at the revocation endpoint is reported, and a later success clears it", async () => {
+  it("a refused setting at the revocation endpoint is reported, and a later success clears it", async () => {
     const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
       ...honest,
       revocation_endpoint: `${provider.issuer}/revoke`,
@@ -434,7 +440,7 @@ describe("a refused setting", () => {
     }
   });
 
-  it("is logged once, stays in /readyz until a success at the same endpoint, and names no text of the provider", async () => {
+  it("a refused setting is logged once, stays in /readyz until a success at the same endpoint, and names no text of the provider", async () => {
     const browser = await loggedIn();
     await gateway.readiness("provider");
     const lines = () => gateway.log.filter((line) => line.includes("provider refuses the configuration")).length;

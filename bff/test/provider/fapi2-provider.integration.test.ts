@@ -24,7 +24,7 @@ it.each([
   ["fapi2-message-signing", "an RSA key", KEYS.rsa],
   ["fapi2-message-signing", "an Ed25519 key", KEYS.ed25519],
 ])(
-  "%s with %s: login, API call, refresh and logout succeed",
+  "OIDC_PROFILE=%s with %s: login, API call, refresh and logout succeed",
   async (profile, _name, key) => {
     const keys = [await providerKey("PS256"), await providerKey("RS256")];
     const provider = await startProvider({

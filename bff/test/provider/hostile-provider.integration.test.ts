@@ -48,7 +48,7 @@ describe("login with", () => {
     ["no at_hash", { claims: without("at_hash") }],
     ["a clock that is 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
     ["exp within the clock tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
-  ])("%s", async (_id, lies) => {
+  ])("a login succeeds with: %s", async (_id, lies) => {
     expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });
   });
 
@@ -61,17 +61,25 @@ describe("login with", () => {
     expect(body.get("code_verifier")).toMatch(/^[\w-]{43}$/);
   });
 
-  it("oidcc-client-test-signing-key-rotation: twice within a minute", { timeout: 30_000 }, async () => {
-    expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
-    await provider.rotate();
-    expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
-    await provider.rotate();
-    expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
-  });
+  it(
+    "oidcc-client-test-signing-key-rotation: logins succeed after two rotations within a minute",
+    { timeout: 30_000 },
+    async () => {
+      expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
+      await provider.rotate();
+      expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
+      await provider.rotate();
+      expect(await outcome({})).toEqual({ status: 303, loggedIn: true });
+    },
+  );
 
-  it("oidcc-client-test-signing-key-rotation-just-before-signing", { timeout: 30_000 }, async () => {
-    expect(await outcome({ rotateBeforeSigning: true })).toEqual({ status: 303, loggedIn: true });
-  });
+  it(
+    "oidcc-client-test-signing-key-rotation-just-before-signing: the login succeeds",
+    { timeout: 30_000 },
+    async () => {
+      expect(await outcome({ rotateBeforeSigning: true })).toEqual({ status: 303, loggedIn: true });
+    },
+  );
 });
 
 describe("rejected login", () => {
@@ -108,7 +116,7 @@ describe("rejected login", () => {
     ["fapi2 invalid-missing-nonce", { claims: without("nonce") }],
     ["oidcc-client-test-invalid-athash", { claims: (claims) => ({ ...claims, at_hash: "wrongwrongwrongwrong12" }) }],
     ["no ID token", { token: without("id_token") }],
-  ])("%s", async (_id, lies) => {
+  ])("a login is rejected with: %s", async (_id, lies) => {
     expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false });
   });
 
@@ -221,7 +229,7 @@ describe("discovery", () => {
 });
 
 describe("error texts of the provider", () => {
-  it("are not rendered as markup (CVE-2021-32702) and not logged", async () => {
+  it("error texts of the provider are not rendered as markup (CVE-2021-32702) and not logged", async () => {
     provider.lies = {
       authorizationResponse: (honest) => ({
         ...without("code")(honest),
@@ -252,7 +260,7 @@ describe("ID token of a refresh", () => {
     ["azp of another client", { claims: (claims) => ({ ...claims, azp: "another-client" }) }],
     ["at_hash of another access token", { claims: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }],
     ["a broken signature", { idToken: breakSignature }],
-  ])("%s ends the session", async (_id, lies) => {
+  ])("an ID token of a refresh with %s ends the session", async (_id, lies) => {
     // Expires so soon that the first request refreshes it.
     provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
     const browser = testBrowser(gateway.origin);

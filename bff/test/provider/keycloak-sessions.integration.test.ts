@@ -67,7 +67,7 @@ const everywhere = async (subject: string) => {
 };
 
 describe("log out everywhere", () => {
-  it("ends the user's sessions at Keycloak with the admin client", async () => {
+  it("log out everywhere ends the user's sessions at Keycloak with the admin client", async () => {
     const { status: response, body } = await everywhere("user-1/../other");
     expect(response).toBe(200);
     expect(body).toEqual({ location: expect.any(String) as string, provider: "ended" });
@@ -77,7 +77,7 @@ describe("log out everywhere", () => {
     expect(gateway.events("provider_sessions_ended")).toMatchObject([{ subject: "user-1/../other" }]);
   });
 
-  it("reports an error of Keycloak and ends the gateway's sessions", async () => {
+  it("log out everywhere reports an error of Keycloak and ends the gateway's sessions", async () => {
     status = 500;
     const { browser, status: response, body } = await everywhere("user-2");
     expect([response, body.provider]).toEqual([200, "unreachable"]);
@@ -86,12 +86,12 @@ describe("log out everywhere", () => {
     expect(gateway.log.join("\n")).not.toContain(adminBearer);
   });
 
-  it("treats a user that Keycloak has deleted as logged out", async () => {
+  it("log out everywhere treats a user that Keycloak has deleted as logged out", async () => {
     status = 404;
     expect((await everywhere("user-3")).body.provider).toBe("ended");
   });
 
-  it("sends no request to Keycloak without KEYCLOAK_ADMIN_CLIENT_ID", async () => {
+  it("log out everywhere sends no request to Keycloak without KEYCLOAK_ADMIN_CLIENT_ID", async () => {
     const plain = await startGateway({ ...keycloak, redisUrl: redis.url });
     const browser = testBrowser(plain.origin);
     await browser.login();
@@ -129,12 +129,12 @@ describe("npm run sessions -- end-user", () => {
     return { code, out, err };
   };
 
-  it("ends the user's sessions at Keycloak", async () => {
+  it("npm run sessions -- end-user ends the user's sessions at Keycloak", async () => {
     expect(await admin(ADMIN)).toMatchObject({ code: 0, out: expect.stringContaining("Keycloak ended") as string });
     expect(asked).toMatchObject([{ method: "POST", path: "/admin/realms/demo/users/alice/logout" }]);
   }, 30_000);
 
-  it("reports an error of Keycloak after it has ended the gateway's sessions", async () => {
+  it("npm run sessions -- end-user reports an error of Keycloak after it has ended the gateway's sessions", async () => {
     status = 403;
     const { code, out, err } = await admin(ADMIN);
     expect([code, out]).toEqual([1, "0 sessions ended\n"]);
@@ -150,7 +150,7 @@ describe("/readyz with KEYCLOAK_ADMIN_CLIENT_ID, while logins work", () => {
     return result;
   };
 
-  it("is ok with a working client, and the check has no effect", async () => {
+  it("/readyz with KEYCLOAK_ADMIN_CLIENT_ID is ok with a working client, and the check has no effect", async () => {
     expect(await detailWith()).toEqual({ status: "ok" });
     expect(asked.map(({ method, bearer }) => [method, bearer])).toEqual([
       ["DELETE", undefined],
@@ -162,7 +162,7 @@ describe("/readyz with KEYCLOAK_ADMIN_CLIENT_ID, while logins work", () => {
   it.each([
     ["reports a wrong secret or a missing service account", { status: 401, error: "unauthorized_client" }],
     ["reports an unknown client", { status: 401, error: "invalid_client" }],
-  ])("%s", async (_what, clientToken) => {
+  ])("/readyz with KEYCLOAK_ADMIN_CLIENT_ID %s", async (_what, clientToken) => {
     keycloak.lies = { clientToken };
     expect(await detailWith()).toMatchObject({
       status: "degraded",
@@ -170,12 +170,12 @@ describe("/readyz with KEYCLOAK_ADMIN_CLIENT_ID, while logins work", () => {
     });
   });
 
-  it("reports a missing role", async () => {
+  it("/readyz with KEYCLOAK_ADMIN_CLIENT_ID reports a missing role", async () => {
     status = 403;
     expect(await detailWith()).toMatchObject({ detail: expect.stringContaining("manage-users") as string });
   });
 
-  it("reports a missing Admin REST API", async () => {
+  it("/readyz with KEYCLOAK_ADMIN_CLIENT_ID reports a missing Admin REST API", async () => {
     const closed = await startHostileProvider({
       path: "/realms/demo",
       beside: (_request, response) => void response.writeHead(404).end(),
@@ -198,11 +198,11 @@ describe("an invalid setting stops the start", () => {
       { ...ADMIN, KEYCLOAK_ADMIN_CLIENT_ID: "cloakroom-test" },
       /Register a separate client/,
     ],
-  ])("%s", async (_what, env, fault) => {
+  ])("an invalid Keycloak setting stops the start: %s", async (_what, env, fault) => {
     await expect(start(env)).rejects.toThrow(fault);
   });
 
-  it("an issuer that is not a realm", async () => {
+  it("an issuer that is not a realm stops the start if KEYCLOAK_ADMIN_CLIENT_ID is set", async () => {
     await expect(start(ADMIN, "http://127.0.0.1:9/other")).rejects.toThrow(/realm of Keycloak/);
   });
 });

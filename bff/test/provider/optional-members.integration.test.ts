@@ -132,29 +132,32 @@ describe("discovery", () => {
   ];
   const names = [...Object.keys(full({})), ...REQUIRED_BY_DISCOVERY_ONLY];
 
-  it("with all members of the registry: login, refresh and logout work", async () => {
+  it("a discovery document with all members of the registry: login, refresh and logout work", async () => {
     await expectEverythingWorks(await start({ metadata: full }), { metadata: full });
   });
 
-  it.each(names)("%s removed, null or of another type: login, refresh and logout work", async (name) => {
-    for (const [variant, change] of variantsOf(name, [null, 1, "x", []])) {
-      const metadata = (honest: Members) => change(full(honest));
-      const gateway = await start({ metadata });
-      await expectEverythingWorks(gateway, { metadata }).catch((error: unknown) => {
-        throw new Error(`${name} ${variant}`, { cause: error });
-      });
-      await gateways.pop()?.stop();
-    }
-  });
+  it.each(names)(
+    "a discovery document with %s removed, null or of another type: login, refresh and logout work",
+    async (name) => {
+      for (const [variant, change] of variantsOf(name, [null, 1, "x", []])) {
+        const metadata = (honest: Members) => change(full(honest));
+        const gateway = await start({ metadata });
+        await expectEverythingWorks(gateway, { metadata }).catch((error: unknown) => {
+          throw new Error(`${name} ${variant}`, { cause: error });
+        });
+        await gateways.pop()?.stop();
+      }
+    },
+  );
 
-  it("with the members that a login needs and no others: login, refresh and logout work", async () => {
+  it("a discovery document with the members that a login needs and no others: login, refresh and logout work", async () => {
     const needed = ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"];
     const metadata = (honest: Members) => Object.fromEntries(needed.map((name) => [name, honest[name]]));
     await expectEverythingWorks(await start({ metadata }), { metadata });
   });
 
   it.each(["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"])(
-    "%s removed, null or of another type: /readyz names it in one sentence, and a login is 503",
+    "a discovery document with %s removed, null or of another type: /readyz names it in one sentence, and a login is 503",
     async (name) => {
       for (const [, metadata] of variantsOf(name)) {
         const gateway = await start({ metadata });
@@ -220,7 +223,7 @@ describe("authorization response", () => {
     ["session_state (OIDC Session Management)", { session_state: "abc.def" }],
     ["scope", { scope: "openid" }],
     ["an unknown parameter", { client_info: "x" }],
-  ])("with the additional parameter %s: the login succeeds", async (_name, added) => {
+  ])("an authorization response with the additional parameter %s: the login succeeds", async (_name, added) => {
     const gateway = await start({ authorizationResponse: (honest) => ({ ...honest, ...added }) });
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
   });
@@ -239,11 +242,14 @@ describe("token response", () => {
   });
   const cases = ["scope", "expires_in", "refresh_expires_in", "session_state", "issued_token_type", "unknown"];
 
-  it.each(cases)("%s removed, null or of another type at login and refresh: everything works", async (name) => {
-    const gateway = await start();
-    for (const [, change] of variantsOf(name, [null, 1, {}, [], true, "soon"]))
-      await expectEverythingWorks(gateway, { token: (honest) => change(full(honest)) });
-  });
+  it.each(cases)(
+    "a token response with %s removed, null or of another type at login and refresh: everything works",
+    async (name) => {
+      const gateway = await start();
+      for (const [, change] of variantsOf(name, [null, 1, {}, [], true, "soon"]))
+        await expectEverythingWorks(gateway, { token: (honest) => change(full(honest)) });
+    },
+  );
 
   it.each([
     ["removed", without("refresh_token")],
@@ -263,7 +269,7 @@ describe("token response", () => {
     ["id_token", "removed", without("id_token")],
     ["id_token", "null", (honest: Members) => ({ ...honest, id_token: null })],
     ["id_token", "empty", (honest: Members) => ({ ...honest, id_token: "" })],
-  ])("%s %s at a refresh: the old one is kept", async (name, _variant, token) => {
+  ])("a refresh response with %s %s keeps the old one", async (name, _variant, token) => {
     const gateway = await start({ token: (honest) => ({ ...honest, expires_in: 0, refresh_token: "the-first" }) });
     const browser = testBrowser(gateway.origin);
     await browser.login();
@@ -292,7 +298,7 @@ describe("scope of a token response", () => {
     ["a list without the scope", ["openid"], 403],
     ["less than requested", "openid", 403],
     ["empty", "", 403],
-  ])("%s: %s", async (_name, scope, status) => {
+  ])("the scope of a token response is used: %s: %s", async (_name, scope, status) => {
     const rows = JSON.stringify([{ prefix: "/api", baseUrl: `${provider.issuer}/up`, requiredScopes: ["email"] }]);
     const gateway = await start({}, { UPSTREAMS: "", UPSTREAMS_FILE: await rowsFile(rows) });
     provider.lies = { token: (honest) => ({ ...honest, scope, expires_in: 0 }) };
@@ -394,7 +400,7 @@ describe("lifetime of an access token without expires_in", () => {
 
 describe("ID token", () => {
   it.each(["at_hash", "auth_time", "acr", "amr", "azp", "sid", "nbf", "jti", "name", "email"])(
-    "%s removed: login and refresh work",
+    "an ID token with %s removed: login and refresh work",
     async (name) => {
       const gateway = await start();
       await expectEverythingWorks(gateway, { claims: without(name) });
@@ -416,7 +422,7 @@ describe("logout token", () => {
     ["sid", { sid: undefined, sub: "alice" }],
     ["sub", {}],
     ["ignored_claim", { ignored_claim: undefined }],
-  ])("without %s: ends the session", async (_name, claims) => {
+  ])("a logout token without %s ends the session", async (_name, claims) => {
     const gateway = await start();
     const browser = testBrowser(gateway.origin);
     await browser.login();
@@ -438,7 +444,7 @@ describe("pushed authorization response (RFC 9126)", () => {
     ["an unknown member", { ...pushed, unknown: null }],
     ["expires_in as a string", { ...pushed, expires_in: "60" }],
     ["expires_in 0", { ...pushed, expires_in: 0 }],
-  ])("with %s: the login succeeds", async (_name, response) => {
+  ])("a pushed authorization response with %s: the login succeeds", async (_name, response) => {
     pushResponse = response;
     await expectEverythingWorks(await start({ metadata }), { metadata });
   });
@@ -451,7 +457,7 @@ describe("revocation response (RFC 7009 §2.2)", () => {
     [204, ""],
     [400, ""],
     [503, ""],
-  ])("%i %s: the logout works", async (status, body) => {
+  ])("a revocation response %i %s: the logout works", async (status, body) => {
     sendRevoked = { status, body };
     const metadata = (honest: Members) => ({ ...honest, revocation_endpoint: `${provider.issuer}/revoke` });
     await expectEverythingWorks(await start({ metadata }), { metadata });

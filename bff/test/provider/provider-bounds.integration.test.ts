@@ -35,7 +35,7 @@ describe("provider fetch", () => {
   const fetchOnce = (timeoutMs = 10_000) =>
     createProviderFetch({ issuer: origin, internalUrl: undefined, timeoutMs })(`${origin}/x`, {});
 
-  it.each(OVERSIZED)("aborts $name at the limit", async ({ send: bomb }) => {
+  it.each(OVERSIZED)("provider fetch aborts $name at the limit", async ({ send: bomb }) => {
     send = bomb;
     sentBytes = 0;
     await expect(fetchOnce()).rejects.toThrow(OversizedResponseError);
@@ -44,7 +44,7 @@ describe("provider fetch", () => {
     expect(sentBytes).toBeLessThan(16 * 1_048_576);
   });
 
-  it("accepts a response just below the limit, compressed or not", async () => {
+  it("provider fetch accepts a response just below the limit, compressed or not", async () => {
     const body = Buffer.from(`"${"x".repeat(1_048_000)}"`);
     send = (response) => void response.end(body);
     expect((await (await fetchOnce()).arrayBuffer()).byteLength).toBe(body.length);
@@ -52,7 +52,7 @@ describe("provider fetch", () => {
     expect((await (await fetchOnce()).arrayBuffer()).byteLength).toBe(body.length);
   });
 
-  it("requests no compression", async () => {
+  it("provider fetch requests no compression", async () => {
     send = (response) => void response.end(String(response.req.headers["accept-encoding"]));
     expect(await (await fetchOnce()).text()).toBe("identity");
   });
@@ -98,7 +98,7 @@ describe("provider fetch", () => {
     await expect(fetchOnce()).rejects.toThrow();
   });
 
-  it("follows no redirect", async () => {
+  it("provider fetch follows no redirect", async () => {
     send = (response) => void response.writeHead(302, { location: "http://127.0.0.1:1/" }).end();
     expect((await fetchOnce()).status).toBe(302);
   });
@@ -293,7 +293,7 @@ describe("the request_uri of a pushed authorization response (RFC 9126)", () => 
     [100, 303],
     [5_000, 503],
     [500_000, 503],
-  ])("of %s characters: the login is %s", async (length, status) => {
+  ])("a request_uri of %s characters: the login is %s", async (length, status) => {
     const body = JSON.stringify({ request_uri: `urn:${"x".repeat(length)}`, expires_in: 60 });
     const provider = await startHostileProvider({
       beside: (_request, response) => void response.writeHead(201, { "content-type": "application/json" }).end(body),

@@ -8,7 +8,7 @@ import { startHostileProvider, without, type HostileProvider } from "@cloakroom/
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
 describe("circuit breaker", () => {
-  it("opens after three consecutive failures, allows one probe per second, and closes after a success", () => {
+  it("the circuit breaker opens after three consecutive failures, allows one probe per second, and closes after a success", () => {
     let nowMs = 0;
     const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => nowMs });
     for (let failure = 1; failure <= 3; failure++) {
@@ -25,7 +25,7 @@ describe("circuit breaker", () => {
     expect([breaker.isOpen(), breaker.isOpen()]).toEqual([false, false]);
   });
 
-  it("stays closed while successes occur between failures", () => {
+  it("the circuit breaker stays closed while successes occur between failures", () => {
     const breaker = createBreaker({ failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 });
     for (let round = 0; round < 5; round++) {
       breaker.report(false);
@@ -39,7 +39,7 @@ describe("circuit breaker", () => {
 describe("keyed circuit breaker", () => {
   const options = { failuresToOpen: 3, probeEveryMs: 1_000, now: () => 0 };
 
-  it("opens only for a key that fails three times", () => {
+  it("the keyed circuit breaker opens only for a key that fails three times", () => {
     const breaker = createKeyedBreaker(options);
     for (let failure = 0; failure < 10; failure++) breaker.report("alice", false);
     expect([breaker.isOpen("alice"), breaker.isOpen("bob")]).toEqual([true, false]);
@@ -47,7 +47,7 @@ describe("keyed circuit breaker", () => {
     expect(breaker.isOpen("alice")).toBe(false);
   });
 
-  it("opens for all keys after three different keys fail, and closes after one success", () => {
+  it("the keyed circuit breaker opens for all keys after three different keys fail, and closes after one success", () => {
     const breaker = createKeyedBreaker(options);
     for (const key of ["alice", "bob", "carol"]) {
       expect(breaker.isOpen("dave")).toBe(false);
@@ -115,7 +115,7 @@ describe("a provider that responds 500", () => {
   });
   afterAll(() => system.stop());
 
-  it("receives few of the refreshes, and every session is kept", async () => {
+  it("a provider that responds 500 receives few of the refreshes, and every session is kept", async () => {
     const browsers = await Promise.all(
       Array.from({ length: 6 }, async () => {
         const browser = system.browser();

@@ -56,24 +56,27 @@ function passTime(ms: number): void {
 }
 
 describe("a provider that moves", () => {
-  it.each([404, 405, 410])("its token endpoint (the old one responds %i): the login succeeds", async (status) => {
-    const finish = testBrowser(gateway.origin);
-    const callback = await finish.loginAtProvider();
-    move("token_endpoint", "/token", "/token-2");
-    provider.lies.raw = (path, response) => {
-      if (path === "/gone") response.writeHead(status, { "content-type": "text/html" }).end("<html>");
-      return path === "/gone";
-    };
-    expect((await finish.navigate(callback, { "sec-fetch-site": "cross-site" })).status).toBe(303);
-    expect(paths.filter((path) => path.startsWith("/token"))).toEqual(["/token", "/token-2"]);
-    expect(gateway.log.join("\n")).toContain('"reason":"token_endpoint"');
-    // The next login uses the new address.
-    paths.length = 0;
-    expect(await login()).toBe(303);
-    expect(paths).not.toContain("/token");
-  });
+  it.each([404, 405, 410])(
+    "a provider moves its token endpoint (the old one responds %i): the login succeeds",
+    async (status) => {
+      const finish = testBrowser(gateway.origin);
+      const callback = await finish.loginAtProvider();
+      move("token_endpoint", "/token", "/token-2");
+      provider.lies.raw = (path, response) => {
+        if (path === "/gone") response.writeHead(status, { "content-type": "text/html" }).end("<html>");
+        return path === "/gone";
+      };
+      expect((await finish.navigate(callback, { "sec-fetch-site": "cross-site" })).status).toBe(303);
+      expect(paths.filter((path) => path.startsWith("/token"))).toEqual(["/token", "/token-2"]);
+      expect(gateway.log.join("\n")).toContain('"reason":"token_endpoint"');
+      // The next login uses the new address.
+      paths.length = 0;
+      expect(await login()).toBe(303);
+      expect(paths).not.toContain("/token");
+    },
+  );
 
-  it("its token endpoint to another host, where the old one refuses connections: the login succeeds", async () => {
+  it("a provider moves its token endpoint to another host, where the old one refuses connections: the login succeeds", async () => {
     await gateway.stop();
     const elsewhere = await startHostileProvider();
     provider.lies.metadata = (honest) => ({ ...honest, token_endpoint: `${elsewhere.issuer}/token` });
@@ -85,7 +88,7 @@ describe("a provider that moves", () => {
     expect((await browser.navigate(callback, { "sec-fetch-site": "cross-site" })).status).toBe(303);
   });
 
-  it("its token endpoint: no login of 20 at the same time fails, and the metadata is read once", async () => {
+  it("a provider moves its token endpoint: no login of 20 at the same time fails, and the metadata is read once", async () => {
     const browsers = Array.from({ length: 20 }, () => testBrowser(gateway.origin));
     const callbacks = await Promise.all(browsers.map((browser) => browser.loginAtProvider()));
     const before = discoveries();
@@ -97,12 +100,12 @@ describe("a provider that moves", () => {
     expect(discoveries() - before).toBe(1);
   });
 
-  it("its jwks_uri (the old one is gone): the login succeeds", async () => {
+  it("a provider moves its jwks_uri (the old one is gone): the login succeeds", async () => {
     move("jwks_uri", "/jwks", "/jwks-2");
     expect(await login()).toBe(303);
   });
 
-  it("its jwks_uri, where the old one still serves the old keys: a login with new keys succeeds", async () => {
+  it("a provider moves its jwks_uri, where the old one still serves the old keys: a login with new keys succeeds", async () => {
     expect(await login()).toBe(303);
     await provider.rotate();
     const honest = provider.lies.route!;
@@ -161,7 +164,7 @@ describe("a provider that changes token_endpoint_auth_methods_supported", () => 
     }
   });
 
-  it("to methods that are not configured: the previous metadata is used, and readiness reports it", async () => {
+  it("a provider changes token_endpoint_auth_methods_supported to methods that are not configured: the previous metadata is used, and readiness reports it", async () => {
     provider.lies.metadata = (honest) => ({ ...honest, token_endpoint_auth_methods_supported: ["tls_client_auth"] });
     passTime(HOUR_MS);
     await expect
@@ -195,27 +198,30 @@ describe("the metadata is read again", () => {
     ["after its max-age", "public, max-age=120", 60_000, 60_000],
     ["after an hour with a longer max-age", "max-age=31536000", HOUR_MS - 60_000, 60_000],
     ["after 10 s with a shorter max-age", "max-age=0", 5_001, 5_000],
-  ])("%s: an end_session_endpoint is added and removed", async (_name, cacheControl, before, after) => {
-    await gateway.stop();
-    provider.lies.raw = (path, response) => {
-      if (path === DISCOVERY && cacheControl !== "") response.setHeader("cache-control", cacheControl);
-      return false;
-    };
-    gateway = await startGateway(provider);
-    expect(await known("end-session")).toBe(false);
-    for (const isAdded of [true, false]) {
-      if (isAdded) provider.lies.metadata = withLogout;
-      else delete provider.lies.metadata;
-      passTime(before);
-      expect(await known("end-session")).toBe(!isAdded);
-      passTime(after);
-      // The request that finds the metadata too old still uses it.
-      await login();
-      await expect.poll(() => known("end-session")).toBe(isAdded);
-    }
-  });
+  ])(
+    "an end_session_endpoint is added and removed while the gateway runs: %s",
+    async (_name, cacheControl, before, after) => {
+      await gateway.stop();
+      provider.lies.raw = (path, response) => {
+        if (path === DISCOVERY && cacheControl !== "") response.setHeader("cache-control", cacheControl);
+        return false;
+      };
+      gateway = await startGateway(provider);
+      expect(await known("end-session")).toBe(false);
+      for (const isAdded of [true, false]) {
+        if (isAdded) provider.lies.metadata = withLogout;
+        else delete provider.lies.metadata;
+        passTime(before);
+        expect(await known("end-session")).toBe(!isAdded);
+        passTime(after);
+        // The request that finds the metadata too old still uses it.
+        await login();
+        await expect.poll(() => known("end-session")).toBe(isAdded);
+      }
+    },
+  );
 
-  it("with another issuer: it is refused and reported, and logins continue", async () => {
+  it("the metadata is read again with another issuer: it is refused and reported, and logins continue", async () => {
     provider.lies.metadata = (honest) => ({
       ...honest,
       issuer: "https://evil.example",
@@ -256,7 +262,7 @@ describe("the metadata is read again", () => {
     for (let n = 0; n < 3; n++) expect(await login()).toBe(303);
   });
 
-  it("at most once in 5 s while every request fails", async () => {
+  it("the metadata is read again at most once in 5 s while every request fails", async () => {
     provider.lies.raw = (path, response) => {
       if (path === "/token") response.writeHead(404).end();
       return path === "/token";
@@ -266,7 +272,7 @@ describe("the metadata is read again", () => {
     expect(discoveries() - before).toBeLessThanOrEqual(2);
   });
 
-  it("not after an error that new metadata cannot cure, and the request is not repeated (I4)", async () => {
+  it("the metadata is not read again after an error that it cannot cure, and the request is not repeated (I4)", async () => {
     const before = discoveries();
     for (const [status, body] of [
       [400, '{"error":"invalid_grant"}'],

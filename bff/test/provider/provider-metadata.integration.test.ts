@@ -43,7 +43,7 @@ const UNUSABLE: [string, (honest: string) => unknown][] = [
 describe("discovery document", () => {
   const required = ["authorization_endpoint", "token_endpoint", "jwks_uri"];
   const cases = required.flatMap((name) => UNUSABLE.map(([what, change]) => [name, what, change] as const));
-  it.each(cases)("is rejected when %s is %s", async (name, _what, change) => {
+  it.each(cases)("a discovery document is rejected when %s is %s", async (name, _what, change) => {
     const browser = await start(({ issuer }) => ({
       metadata: (honest) => ({ ...honest, [name]: change(`${issuer}/x`) }),
     }));
@@ -73,13 +73,13 @@ describe("discovery document", () => {
     ["token_endpoint_auth_methods_supported", "client_secret_post"],
     ["token_endpoint_auth_methods_supported", null],
     ["token_endpoint_auth_methods_supported", { includes: 1 }],
-  ])("is used when %s is %s", async (name, value) => {
+  ])("a discovery document is used when %s is %s", async (name, value) => {
     const browser = await start(() => ({ metadata: (honest) => ({ ...honest, [name]: value }) }));
     expect((await browser.login()).status).toBe(303);
   });
 
   it.each(["authorization_endpoint", "token_endpoint", "jwks_uri"])(
-    "of an https issuer is rejected with an http %s",
+    "a discovery document of an https issuer is rejected with an http %s",
     async (name) => {
       await start(() => ({}));
       const issuer = "https://id.example.com";
@@ -249,14 +249,14 @@ describe("claims of an ID token", () => {
     expect([status, user]).toEqual([400, null]);
   });
 
-  it("are dropped from the session if serializing them would overflow the stack", () => {
+  it("claims of an ID token are dropped from the session if serializing them would overflow the stack", () => {
     const claims = { iss: "i", sub: "s", iat: 1, nested: JSON.parse(deep(50_000)) as unknown, flat: [[["x"]]] };
     const session = sessionFromClaims(claims, { rolePaths: [], nowMs: 0 });
     expect(session.user).toEqual({ sub: "s", flat: [[["x"]]], roles: [] });
     expect(() => JSON.stringify(session)).not.toThrow();
   });
 
-  it("may be absent if they are optional", async () => {
+  it("claims of an ID token may be absent if they are optional", async () => {
     const { status } = await login(without("auth_time", "acr", "sid", "at_hash"));
     expect(status).toBe(303);
   });

@@ -61,7 +61,7 @@ describe("an outbound proxy", () => {
     ["https_proxy", () => secure],
     ["HTTP_PROXY", () => plain],
     ["http_proxy", () => plain],
-  ])("%s: every request to the provider uses a tunnel of its own", async (name, provider) => {
+  ])("an outbound proxy, %s: every request to the provider uses a tunnel of its own", async (name, provider) => {
     const at = await gatewayOf(provider(), (url) => ({ [name]: url }));
     expect(await at.readiness("provider")).toEqual({ status: "ok" });
     expect(await login(at)).toBe(303);
@@ -74,13 +74,13 @@ describe("an outbound proxy", () => {
     ["NO_PROXY names the host", (url: string) => ({ HTTPS_PROXY: url, NO_PROXY: "other.example,127.0.0.1" })],
     ["no_proxy is *", (url: string) => ({ HTTPS_PROXY: url, no_proxy: "*" })],
     ["only HTTP_PROXY is set", (url: string) => ({ HTTP_PROXY: url })],
-  ])("is not used if %s", async (_name, env) => {
+  ])("an outbound proxy is not used if %s", async (_name, env) => {
     const at = await gatewayOf(secure, env);
     expect(await login(at)).toBe(303);
     expect(proxy.targets).toEqual([]);
   });
 
-  it("receives its user and password, which are never logged", async () => {
+  it("an outbound proxy receives its user and password, which are never logged", async () => {
     const at = await gatewayOf(secure, (url) => ({ HTTPS_PROXY: url.replace("//", "//jane:canary-p%40ss@") }));
     expect(await login(at)).toBe(303);
     expect(proxy.authorization).toBe(`Basic ${Buffer.from("jane:canary-p@ss").toString("base64")}`);
@@ -104,7 +104,7 @@ describe("a proxy that opens no tunnel", () => {
   ];
 
   it.each(FAULTS)(
-    "%s: readiness names the setting, and a refresh is unspent",
+    "a proxy that opens no tunnel, %s: readiness names the setting, and a refresh is unspent",
     async (_name, apply, sentence) => {
       // Longer than the limit on opening a tunnel.
       const at = await gatewayOf(plain, (url) => ({ HTTP_PROXY: url, OIDC_TIMEOUT_SECONDS: "8" }));
@@ -144,7 +144,7 @@ describe("a proxy that opens no tunnel", () => {
 
 describe("OIDC_CA_FILE", () => {
   const noProxy = () => ({});
-  it("of another CA: readiness names it", async () => {
+  it("a certificate that OIDC_CA_FILE does not cover is named in readiness", async () => {
     const at = await gatewayOf(secure, () => ({ OIDC_CA_FILE: tempFile(stranger.cert) }));
     const { status, detail } = await at.readiness("provider");
     expect(status).toBe("failed");
@@ -153,12 +153,12 @@ describe("OIDC_CA_FILE", () => {
     );
   });
 
-  it("may contain several CAs, and is used for the keys too", async () => {
+  it("OIDC_CA_FILE may contain several CAs, and is used for the keys too", async () => {
     const at = await gatewayOf(secure, () => ({ OIDC_CA_FILE: tempFile(stranger.cert + authority.cert) }));
     expect(await login(at)).toBe(303);
   });
 
-  it("is read again when it changes; while it is damaged, the last content is used", async () => {
+  it("OIDC_CA_FILE is read again when it changes; while it is damaged, the last content is used", async () => {
     const file = tempFile(stranger.cert);
     const at = await gatewayOf(secure, () => ({ ...noProxy(), OIDC_CA_FILE: file }));
     expect((await at.readiness("provider")).status).toBe("failed");

@@ -43,12 +43,12 @@ async function start(standIn: ProviderStandIn, accessTokenSeconds = 300) {
 describe.each(PROVIDER_STAND_INS.map((standIn) => [standIn.name, standIn] as const))("%s", (_, standIn) => {
   const { expected } = standIn;
 
-  it("is ready with the settings of its page", async () => {
+  it("a provider's stand-in is ready with the settings of its page", async () => {
     const { gateway } = await start(standIn);
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
   });
 
-  it("logs a user in, with name, email and roles", async () => {
+  it("a provider's stand-in logs a user in, with name, email and roles", async () => {
     const { gateway, browser, provider } = await start(standIn);
     const response = await browser.login();
     expect(response.status, gateway.log.join("")).toBe(303);
@@ -62,7 +62,7 @@ describe.each(PROVIDER_STAND_INS.map((standIn) => [standIn.name, standIn] as con
     if (standIn.paths.pushed !== undefined) expect(provider.counts.par).toBeGreaterThan(0);
   });
 
-  it("receives the configured scope and further login parameters", async () => {
+  it("a provider's stand-in receives the configured scope and further login parameters", async () => {
     const { browser, provider, settings } = await start(standIn);
     await browser.login();
     const request = provider.requests.last();
@@ -70,7 +70,7 @@ describe.each(PROVIDER_STAND_INS.map((standIn) => [standIn.name, standIn] as con
     for (const [name, value] of Object.entries(expected.login ?? {})) expect(request.get(name)).toBe(value);
   });
 
-  it("receives one refresh per expiry, and the API gets the new token", async () => {
+  it("a provider's stand-in receives one refresh per expiry, and the API gets the new token", async () => {
     const { browser, provider, received, gateway } = await start(standIn, 1);
     await browser.login();
     expect((await browser.fetch("/api/x")).status).toBe(200);
@@ -82,7 +82,7 @@ describe.each(PROVIDER_STAND_INS.map((standIn) => [standIn.name, standIn] as con
     expect((await browser.fetch("/bff/user")).status).toBe(200);
   });
 
-  it("ends its session at a logout, as the page says", async () => {
+  it("a provider's stand-in ends its session at a logout, as the page says", async () => {
     const { browser, gateway } = await start(standIn);
     await browser.login();
     const headers = { accept: "application/json" };

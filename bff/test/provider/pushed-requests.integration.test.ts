@@ -51,17 +51,20 @@ const warnings = (gateway: TestGateway) =>
   gateway.log.filter((line) => line.includes("pushed authorization request refused"));
 
 describe("OIDC_PAR", () => {
-  it.each(["auto", "required"])("%s: a login is pushed, and the browser carries only the reference", async (par) => {
-    const gateway = await gatewayWith({ metadata: advertised()! }, { OIDC_PAR: par });
-    expect((await testBrowser(gateway.origin).login("?acr_values=1")).status).toBe(303);
-    expect(frontChannel()).toEqual(["client_id", "request_uri"]);
-    const { parameters, authorization } = provider.requests.pushed.at(-1)!;
-    expect(parameters.get("acr_values")).toBe("1");
-    expect(parameters.get("code_challenge_method")).toBe("S256");
-    expect(authorization).toMatch(/^Basic /);
-  });
+  it.each(["auto", "required"])(
+    "OIDC_PAR=%s: a login is pushed, and the browser carries only the reference",
+    async (par) => {
+      const gateway = await gatewayWith({ metadata: advertised()! }, { OIDC_PAR: par });
+      expect((await testBrowser(gateway.origin).login("?acr_values=1")).status).toBe(303);
+      expect(frontChannel()).toEqual(["client_id", "request_uri"]);
+      const { parameters, authorization } = provider.requests.pushed.at(-1)!;
+      expect(parameters.get("acr_values")).toBe("1");
+      expect(parameters.get("code_challenge_method")).toBe("S256");
+      expect(authorization).toMatch(/^Basic /);
+    },
+  );
 
-  it("off: no request is pushed", async () => {
+  it("OIDC_PAR=off: no request is pushed", async () => {
     const gateway = await gatewayWith({ metadata: advertised()! }, { OIDC_PAR: "off" });
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     expect(provider.counts.par).toBe(0);
@@ -117,25 +120,34 @@ const REFUSALS: [string, Response][] = [
 ];
 
 describe("a push that the provider advertises and refuses", () => {
-  it.each(REFUSALS)("%s: the login is sent as a plain request, and logged once", async (_name, response) => {
-    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
-    for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);
-    expect(frontChannel()).toContain("code_challenge");
-    expect(provider.counts.par).toBe(1);
-    expect(warnings(gateway)).toHaveLength(1);
-    expect(await gateway.readiness("provider")).toMatchObject({
-      status: JSON.stringify(response).includes("unauthorized_client") ? "degraded" : "ok",
-    });
-  });
+  it.each(REFUSALS)(
+    "a push that the provider advertises and refuses with %s: the login is sent as a plain request, and logged once",
+    async (_name, response) => {
+      const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+      for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+      expect(frontChannel()).toContain("code_challenge");
+      expect(provider.counts.par).toBe(1);
+      expect(warnings(gateway)).toHaveLength(1);
+      expect(await gateway.readiness("provider")).toMatchObject({
+        status: JSON.stringify(response).includes("unauthorized_client") ? "degraded" : "ok",
+      });
+    },
+  );
 
-  it.each(REFUSALS)("%s is an error if pushed requests are required", async (_name, response) => {
-    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! }, { OIDC_PAR: "required" });
-    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
-    expect(await gateway.readiness("provider")).toMatchObject({ status: "failed" });
-    expect(provider.counts.authorize).toBe(0);
-  });
+  it.each(REFUSALS)(
+    "a push that the provider advertises and refuses with %s is an error if pushed requests are required",
+    async (_name, response) => {
+      const gateway = await gatewayWith(
+        { metadata: advertised()!, raw: refusing(response)! },
+        { OIDC_PAR: "required" },
+      );
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
+      expect(await gateway.readiness("provider")).toMatchObject({ status: "failed" });
+      expect(provider.counts.authorize).toBe(0);
+    },
+  );
 
-  it("is an error if the provider's metadata requires pushed requests", async () => {
+  it("a push that the provider advertises and refuses is an error if the provider's metadata requires pushed requests", async () => {
     const metadata = advertised({ require_pushed_authorization_requests: true })!;
     const gateway = await gatewayWith({ metadata, raw: refusing({ status: 404, ...html })! });
     expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
@@ -188,15 +200,18 @@ describe("a push that is refused because of a setting or a parameter", () => {
       "400 invalid_request about a parameter",
       { status: 400, ...oauth("invalid_request", "Invalid parameter: ui_locales") },
     ],
-  ])("%s: 400 without a plain request, because a retry would be refused again", async (_name, response) => {
-    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
-    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
-    expect(provider.counts.authorize).toBe(0);
-    expect(warnings(gateway)).toEqual([]);
-    provider.lies = { metadata: advertised()! };
-    expect((await testBrowser(gateway.origin).login()).status).toBe(303);
-    expect(frontChannel()).toEqual(["client_id", "request_uri"]);
-  });
+  ])(
+    "a push that is refused with %s: 400 without a plain request, because a retry would be refused again",
+    async (_name, response) => {
+      const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
+      expect(provider.counts.authorize).toBe(0);
+      expect(warnings(gateway)).toEqual([]);
+      provider.lies = { metadata: advertised()! };
+      expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+      expect(frontChannel()).toEqual(["client_id", "request_uri"]);
+    },
+  );
 });
 
 describe("a push that fails for another reason", () => {
@@ -211,7 +226,7 @@ describe("a push that fails for another reason", () => {
     ["201 without a request_uri", { status: 201, body: { expires_in: 60 } }],
     ["201 with a request_uri of 4 kB", { status: 201, body: { request_uri: "x".repeat(4_096), expires_in: 60 } }],
     ["201 with a request_uri that is a list", { status: 201, body: { request_uri: ["urn:x"], expires_in: 60 } }],
-  ])("%s: 503 without a plain request", async (_name, response) => {
+  ])("a push that fails with %s: 503 without a plain request", async (_name, response) => {
     const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
     const login = await testBrowser(gateway.origin).navigate("/bff/login");
     expect([login.status, login.headers.has("retry-after")]).toEqual([503, true]);
@@ -240,7 +255,7 @@ describe("responses of a successful push", () => {
     ["expires_in soon", 201, { expires_in: "soon" }],
     ["expires_in -1", 201, { expires_in: -1 }],
     ["further members", 201, { expires_in: 60, ignored: { nested: true } }],
-  ])("%s is accepted", async (_name, status, members) => {
+  ])("a push response with %s is accepted", async (_name, status, members) => {
     const raw = refusing({ status, body: { request_uri: "urn:example:reference", ...members } })!;
     const gateway = await gatewayWith({ metadata: advertised()!, raw });
     const login = await testBrowser(gateway.origin).navigate("/bff/login");

@@ -75,7 +75,7 @@ async function refresh(browser: TestBrowser, lies: Lies): Promise<number> {
 const me = async (browser: TestBrowser) => (await (await browser.fetch("/bff/user")).json()) as Me;
 
 describe("a refresh with a new ID token", () => {
-  it("renews claims and roles on every instance", async () => {
+  it("a refresh with a new ID token renews claims and roles on every instance", async () => {
     const browser = await loggedIn(first, idToken({ name: "Alice", roles: ["user"] }));
     browser.useInstance(second.origin);
     expect((await browser.fetch("/api/admin/x")).status).toBe(403);
@@ -88,7 +88,7 @@ describe("a refresh with a new ID token", () => {
     }
   });
 
-  it("takes a role away", async () => {
+  it("a refresh with a new ID token removes a role", async () => {
     const browser = await loggedIn(first, idToken({ roles: ["admin"] }));
     expect(await refresh(browser, idToken({ roles: [] }))).toBe(200);
     for (const instance of [first, second]) {
@@ -97,19 +97,19 @@ describe("a refresh with a new ID token", () => {
     }
   });
 
-  it("removes a claim that it no longer contains", async () => {
+  it("a refresh with a new ID token removes a claim that it no longer contains", async () => {
     const browser = await loggedIn(first, idToken({ name: "Alice", department: "x" }));
     await refresh(browser, idToken({ name: "Alice" }));
     expect((await me(browser)).user).toEqual({ sub: "alice", name: "Alice", roles: [] });
   });
 
-  it("renews claims in the memory store", async () => {
+  it("a refresh with a new ID token renews claims in the memory store", async () => {
     const browser = await loggedIn(inMemory, idToken({ roles: ["user"] }));
     await refresh(browser, idToken({ roles: ["admin"] }));
     expect((await browser.fetch("/api/admin/x")).status).toBe(200);
   });
 
-  it("keeps handle, begin and auth_time of the session, and takes over acr", async () => {
+  it("a refresh with a new ID token keeps handle, begin and auth_time of the session, and takes over acr", async () => {
     const authTime = Math.floor(Date.now() / 1000) - 100;
     const browser = await loggedIn(first, idToken({ auth_time: authTime, acr: "1" }));
     const { session } = await me(browser);
@@ -122,14 +122,14 @@ describe("a refresh with a new ID token", () => {
     });
   });
 
-  it("keeps acr and auth_time where it has none", async () => {
+  it("a refresh with a new ID token keeps acr and auth_time where the ID token has none", async () => {
     const browser = await loggedIn(first, idToken({ acr: "2" }));
     const { session } = await me(browser);
     await refresh(browser, { claims: without("acr", "auth_time", "sid") });
     expect((await me(browser)).session).toMatchObject({ acr: "2", authTime: session["authTime"] });
   });
 
-  it("keeps the provider's sid, by which back-channel logout finds the session", async () => {
+  it("a refresh with a new ID token keeps the provider's sid, by which back-channel logout finds the session", async () => {
     const sid = crypto.randomUUID();
     const browser = await loggedIn(first, idToken({ sid }));
     await refresh(browser, idToken({ sid: "another" }));
@@ -142,13 +142,13 @@ describe("a refresh with a new ID token", () => {
   it.each<[string, Claims]>([
     ["refresh-token-invalid-sub", { sub: "mallory" }],
     ["refresh-token-invalid-issuer", { iss: "https://other.test" }],
-  ])("%s ends the session and shows no other user's claims", async (_name, claims) => {
+  ])("%s at a refresh ends the session and shows no other user's claims", async (_name, claims) => {
     const browser = await loggedIn(first, idToken({ name: "Alice" }));
     expect(await refresh(browser, idToken({ ...claims, name: "Mallory" }))).toBe(401);
     expect((await me(browser)).user).toBeNull();
   });
 
-  it("that cannot be verified now keeps the claims and the new tokens", async () => {
+  it("a refresh with a new ID token that cannot be verified now keeps the claims and the new tokens", async () => {
     const browser = await loggedIn(first, idToken({ roles: ["user"] }));
     const expiredToken = idToken({ roles: ["admin"], exp: Math.floor(Date.now() / 1000) - 600 });
     expect(await refresh(browser, expiredToken)).toBe(200);
@@ -168,7 +168,7 @@ describe("a refresh with a new ID token", () => {
 });
 
 describe("a refresh without a new ID token", () => {
-  it("keeps the claims, and requests no userinfo for an ID token that has all", async () => {
+  it("a refresh without a new ID token keeps the claims, and requests no userinfo for an ID token that has all", async () => {
     const complete = { name: "Alice", email: "a@e.com", roles: ["user"] };
     const browser = await loggedIn(auto, idToken(complete));
     const before = provider.counts.userinfo;
@@ -177,7 +177,7 @@ describe("a refresh without a new ID token", () => {
     expect(provider.counts.userinfo).toBe(before);
   });
 
-  it("renews the claims from userinfo where the ID token lacks them", async () => {
+  it("a refresh without a new ID token renews the claims from userinfo where the ID token lacks them", async () => {
     const browser = await loggedIn(auto, { userinfo: () => ({ sub: "alice", roles: ["user"] }) });
     await refresh(browser, {
       token: without("id_token"),
@@ -191,7 +191,7 @@ describe("a refresh without a new ID token", () => {
 describe("userinfo at a refresh", () => {
   const login = () => loggedIn(auto, { userinfo: () => ({ sub: "alice", roles: ["user"] }) });
 
-  it("renews the claims, requested with the new access token", async () => {
+  it("userinfo at a refresh renews the claims, requested with the new access token", async () => {
     const browser = await login();
     let bearer: string | undefined;
     let issued: unknown;
@@ -278,7 +278,7 @@ describe("userinfo at a refresh", () => {
     expect(statusMeanwhile).toBe(200);
   });
 
-  it("never returns claims to a session that has ended meanwhile (I2)", async () => {
+  it("userinfo at a refresh never returns claims to a session that has ended meanwhile (I2)", async () => {
     const browser = await login();
     await refresh(browser, {
       async userinfo(honest) {

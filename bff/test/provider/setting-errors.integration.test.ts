@@ -44,7 +44,7 @@ async function refusedLogin(gateway: TestGateway): Promise<string> {
 }
 
 describe("/readyz before the first login", () => {
-  it("reports a wrong client secret, as does the log of a login", async () => {
+  it("/readyz before the first login reports a wrong client secret, as does the log of a login", async () => {
     const gateway = await registered(await gatewayWith({ clientSecret: "this-is-another-client-secret" }));
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
@@ -54,7 +54,7 @@ describe("/readyz before the first login", () => {
     expect(log).not.toContain("this-is-another-client-secret");
   });
 
-  it("reports an unregistered redirect URI, and is ready once it is registered", async () => {
+  it("/readyz before the first login reports an unregistered redirect URI, and is ready once it is registered", async () => {
     const gateway = await registered(await gatewayWith({}), "http://localhost:9");
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
@@ -64,14 +64,14 @@ describe("/readyz before the first login", () => {
     await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
   }, 30_000);
 
-  it("reports an unknown realm", async () => {
+  it("/readyz before the first login reports an unknown realm", async () => {
     const gateway = await gatewayWith({ issuer: `${provider.issuer}/realms/nowhere` });
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
     expect(detail).toMatch(/^OIDC_ISSUER names no realm .* \(404\)\. Correct the setting or import the realm$/);
   });
 
-  it("reports a provider that is starting", async () => {
+  it("/readyz before the first login reports a provider that is starting", async () => {
     const gateway = await registered(await gatewayWith({}));
     provider.faults.set({ endpoint: "discovery", status: 503 });
     const { detail } = await gateway.readiness("provider");
@@ -87,7 +87,7 @@ describe("/readyz before the first login", () => {
     ["OIDC_SCOPE", 400, { error: "invalid_scope", error_description: "Invalid scopes: openid nonsense" }],
     ["OIDC_RESOURCE", 400, { error: "invalid_target", error_description: "unknown to me" }],
     ["Standard flow", 400, { error: "unauthorized_client", error_description: "not for you" }],
-  ])("names %s if the provider responds %i %o", async (setting, status, response) => {
+  ])("/readyz before the first login names %s if the provider responds %i %o", async (setting, status, response) => {
     const gateway = await registered(await gatewayWith({}));
     provider.faults.set({ endpoint: "par", status, contentType: json, body: JSON.stringify(response) });
     const { detail = "" } = await gateway.readiness("provider");
@@ -95,7 +95,7 @@ describe("/readyz before the first login", () => {
     expect(detail).not.toContain(response.error_description);
   });
 
-  it("names no setting for an error that is not about one", async () => {
+  it("/readyz before the first login names no setting for an error that is not about one", async () => {
     const gateway = await registered(await gatewayWith({}));
     const body = JSON.stringify({ error: "invalid_request", error_description: "Invalid parameter: prompt OIDC" });
     provider.faults.set({ endpoint: "par", status: 400, contentType: json, body });
@@ -132,7 +132,7 @@ describe("clock skew", () => {
     ["600 s ahead of ours", 600],
     ["86400 s behind ours", -86_400],
   ])(
-    "%s: the login is refused with the cure in the log, and /readyz reports the skew until it is gone",
+    "clock skew, %s: the login is refused with the cure in the log, and /readyz reports the skew until it is gone",
     async (words, ahead) => {
       const hostile = await startHostileProvider();
       const gateway = await gatewayWith(hostile);
@@ -166,7 +166,7 @@ describe("a refresh with a rejected client", () => {
     });
   });
 
-  it("keeps the session", async () => {
+  it("a refresh with a rejected client keeps the session", async () => {
     const { startTestSystem } = await import("@cloakroom/testkit/system.ts");
     const system = await startTestSystem({ lifetimes: { accessTokenSeconds: 2 } });
     const browser = system.browser();

@@ -59,7 +59,7 @@ describe("a signed request", () => {
     ],
     ["OIDC_CLIENT_ALG", { key: KEYS.rsa, env: { OIDC_CLIENT_ALG: "PS256" } }, "PS256"],
     ["alg of the JWK", { key: KEYS.jwkWithAlg }, "PS384"],
-  ])("with %s is verified with the published keys", async (_name, setup, alg) => {
+  ])("a signed request with %s is verified with the published keys", async (_name, setup, alg) => {
     for (const pushed of [false, true]) {
       const gateway = await gatewayWith({ ...setup, pushed });
       const login = await testBrowser(gateway.origin).login("?max_age=600&acr_values=1");
@@ -100,7 +100,7 @@ describe("a signed request", () => {
     expect(ids[0]).not.toBe(ids[1]);
   });
 
-  it("is sent by value if the provider refuses the push", async () => {
+  it("a signed request is sent by value if the provider refuses the push", async () => {
     const gateway = await gatewayWith({ pushed: true });
     const { metadata } = provider.lies;
     provider.lies = {
@@ -111,7 +111,7 @@ describe("a signed request", () => {
     expect(provider.requests.front.at(-1)!.has("request")).toBe(true);
   });
 
-  it("by value that is too long for a Location header is 400; pushed it is not", async () => {
+  it("a signed request that is too long for a Location header is 400 by value and succeeds when pushed", async () => {
     const returnTo = `/?q=${"x".repeat(1_500)}`;
     const query = `?${new URLSearchParams({ returnTo }).toString()}`;
     const byValue = await gatewayWith({ key: KEYS.rsa });
@@ -143,16 +143,22 @@ describe("a contradiction with the provider's metadata is a sentence in readines
       { metadata: { require_signed_request_object: true }, env: { OIDC_SIGNED_REQUEST: "off" } },
       /^the provider requires signed authorization requests \(RFC 9101\)\. Set OIDC_SIGNED_REQUEST=on/,
     ],
-  ])("%s", async (_name, setup, sentence) => {
-    const gateway = await gatewayWith(setup);
-    expect(await gateway.readiness("provider")).toEqual({ status: "failed", detail: expect.stringMatching(sentence) });
-    expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
-    expect([provider.counts.par, provider.counts.authorize]).toEqual([0, 0]);
-  });
+  ])(
+    "a contradiction with the metadata is a sentence in readiness, and no request is sent: %s",
+    async (_name, setup, sentence) => {
+      const gateway = await gatewayWith(setup);
+      expect(await gateway.readiness("provider")).toEqual({
+        status: "failed",
+        detail: expect.stringMatching(sentence),
+      });
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
+      expect([provider.counts.par, provider.counts.authorize]).toEqual([0, 0]);
+    },
+  );
 });
 
 it.each(["invalid_request_object", "request_not_supported"])(
-  "%s of the provider names the settings in readiness",
+  "the error %s of the provider names the settings in readiness",
   async (error) => {
     const gateway = await gatewayWith({ pushed: true });
     const { metadata } = provider.lies;

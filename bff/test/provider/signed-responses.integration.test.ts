@@ -39,14 +39,14 @@ describe("a signed authorization response", () => {
     ["aud as a list", { claims: (claims) => ({ ...claims, aud: [claims["aud"]] }) }],
     ["typ JWT", { header: (header) => ({ ...header, typ: "JWT" }) }],
     ["further claims", { claims: changed({ session_state: "x", ignored: { nested: true } }) }],
-  ])("%s: the login succeeds", async (_name, signedResponse) => {
+  ])("a signed authorization response, %s: the login succeeds", async (_name, signedResponse) => {
     provider.lies = { signedResponse };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(303);
     expect(provider.requests.front.at(-1)?.get("response_mode")).toBe("jwt");
   });
 
-  it("with a key that was rotated in right before is accepted", async () => {
+  it("a signed authorization response with a key that was published just before is accepted", async () => {
     const browser = testBrowser(gateway.origin);
     await provider.rotate();
     expect((await browser.login()).status).toBe(303);
@@ -140,7 +140,7 @@ describe("a signed authorization response", () => {
     expect(performance.now() - startedMs).toBeLessThan(4_000);
   }, 30_000);
 
-  it("without the provider's keys: 503, and the same response works once they are back", async () => {
+  it("a signed authorization response without the provider's keys: 503, and the same response works once they are back", async () => {
     const fresh = await startGateway({
       ...provider,
       env: { OIDC_SIGNED_RESPONSE: "on", OIDC_ID_TOKEN_ALG: "PS256" },
@@ -161,7 +161,7 @@ describe("OIDC_SIGNED_RESPONSE and the provider's metadata", () => {
     ["jwt", ["query", "jwt"], "jwt"],
     ["query.jwt only", ["query", "query.jwt"], "query.jwt"],
     ["no signed mode", ["query", "form_post"], undefined],
-  ])("%s", async (_name, modes, expected) => {
+  ])("the response mode follows response_modes_supported: %s", async (_name, modes, expected) => {
     const other = await startHostileProvider();
     other.lies = {
       metadata: (metadata) => ({ ...metadata, ...(modes === undefined ? {} : { response_modes_supported: modes }) }),
@@ -180,7 +180,7 @@ describe("OIDC_SIGNED_RESPONSE and the provider's metadata", () => {
     await other.stop();
   });
 
-  it("off: a signed response is refused", async () => {
+  it("OIDC_SIGNED_RESPONSE=off: a signed response is refused", async () => {
     const fresh = await startGateway({ ...provider, env: { OIDC_ID_TOKEN_ALG: "PS256" } });
     const browser = testBrowser(fresh.origin);
     const response = new URL(await testBrowser(gateway.origin).loginAtProvider()).searchParams.get("response");

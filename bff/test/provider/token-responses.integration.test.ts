@@ -99,7 +99,7 @@ describe("a token response with", () => {
   ];
   const unusableAccessToken = unusable.filter(([name]) => !/refresh token|ID token/.test(name));
 
-  it.each(unusable)("%s fails a login (400) without a session", async (_name, token) => {
+  it.each(unusable)("a token response with %s fails a login (400) without a session", async (_name, token) => {
     provider.lies = { token };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(400);
@@ -108,7 +108,7 @@ describe("a token response with", () => {
   });
 
   it.each(unusable)(
-    "%s fails a refresh (503), and the session recovers with the new refresh token",
+    "a token response with %s fails a refresh (503), and the session recovers with the new refresh token",
     async (name, token) => {
       const browser = await loggedIn(changed({ expires_in: 0 }));
       provider.lies = { token: (honest) => token({ ...honest, refresh_token: "refresh-successor" }) };
@@ -142,30 +142,36 @@ describe("a token response with", () => {
     await own.stop();
   });
 
-  it.each(unusableAccessToken)("%s is not used as the gateway's own token (503)", async (_name, token) => {
-    const browser = await loggedIn();
-    // A success closes the circuit, which all targets share.
-    expect((await browser.fetch(newOwnPath())).status).toBe(200);
-    provider.lies = { token };
-    bearers.length = 0;
-    const before = provider.counts.token;
-    expect((await browser.fetch(newOwnPath())).status).toBe(503);
-    expect(provider.counts.token - before).toBe(1);
-    expect(bearers).toEqual([]);
-  });
+  it.each(unusableAccessToken)(
+    "a token response with %s is not used as the gateway's own token (503)",
+    async (_name, token) => {
+      const browser = await loggedIn();
+      // A success closes the circuit, which all targets share.
+      expect((await browser.fetch(newOwnPath())).status).toBe(200);
+      provider.lies = { token };
+      bearers.length = 0;
+      const before = provider.counts.token;
+      expect((await browser.fetch(newOwnPath())).status).toBe(503);
+      expect(provider.counts.token - before).toBe(1);
+      expect(bearers).toEqual([]);
+    },
+  );
 
-  it.each(unusableAccessToken)("%s is not used as an exchanged token (503)", async (_name, token) => {
-    // A success closes the circuit, which all users share.
-    expect((await (await loggedIn()).fetch("/api/exchanged/x")).status).toBe(200);
-    const browser = await loggedIn();
-    provider.lies = { token };
-    bearers.length = 0;
-    const before = provider.counts.token;
-    expect((await browser.fetch("/api/exchanged/x")).status).toBe(503);
-    expect(provider.counts.token - before).toBe(1);
-    expect(bearers).toEqual([]);
-    expect(await isLoggedIn(browser)).toBe(true);
-  });
+  it.each(unusableAccessToken)(
+    "a token response with %s is not used as an exchanged token (503)",
+    async (_name, token) => {
+      // A success closes the circuit, which all users share.
+      expect((await (await loggedIn()).fetch("/api/exchanged/x")).status).toBe(200);
+      const browser = await loggedIn();
+      provider.lies = { token };
+      bearers.length = 0;
+      const before = provider.counts.token;
+      expect((await browser.fetch("/api/exchanged/x")).status).toBe(503);
+      expect(provider.counts.token - before).toBe(1);
+      expect(bearers).toEqual([]);
+      expect(await isLoggedIn(browser)).toBe(true);
+    },
+  );
 
   it.each([["Bearer"], ["bearer"], ["BEARER"], ["bEaReR"]])(
     "token_type %s is accepted on every grant",
@@ -181,7 +187,7 @@ describe("a token response with", () => {
 
 describe("an optional member that is null", () => {
   it.each(["expires_in", "refresh_token", "scope", "refresh_expires_in"])(
-    "%s: null is treated as absent",
+    "a null %s in a token response is treated as absent",
     async (name) => {
       const browser = await loggedIn(changed({ [name]: null }));
       expect((await browser.fetch("/api/x")).status).toBe(200);

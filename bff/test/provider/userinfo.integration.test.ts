@@ -80,22 +80,22 @@ describe("OIDC_USERINFO", () => {
     ["auto: with nothing", "auto", {}, 1],
     ["always: the ID token has everything", "always", complete, 1],
     ["off: with nothing", "off", {}, 0],
-  ])("%s", async (_name, mode, claims, requests) => {
+  ])("userinfo is requested according to OIDC_USERINFO, %s", async (_name, mode, claims, requests) => {
     const result = await login(mode, { ...idToken(claims), ...userinfo({ groups: ["admin"] }) });
     expect([result.status, result.requests], result.log).toEqual([303, requests]);
   });
 
-  it("auto: a scope that was not granted promises nothing", async () => {
+  it("OIDC_USERINFO=auto: a scope that was not granted causes no userinfo request", async () => {
     const token = (honest: Claims) => ({ ...honest, scope: "openid" });
     const { requests } = await login("auto", { ...idToken({ groups: [] }), token });
     expect(requests).toBe(0);
   });
 
-  it("auto: a provider without a userinfo endpoint is not an error", async () => {
+  it("OIDC_USERINFO=auto: a provider without a userinfo endpoint is not an error", async () => {
     expect(await login("no endpoint", {}, withoutEndpoint)).toMatchObject({ status: 303, requests: 0 });
   });
 
-  it("always: a provider without a userinfo endpoint is a sentence in readiness, and logins fail", async () => {
+  it("OIDC_USERINFO=always: a provider without a userinfo endpoint is a sentence in readiness, and logins fail", async () => {
     const sentence = /OIDC_USERINFO is always, and the provider has no userinfo endpoint/;
     expect(await gateways.get("always, no endpoint")!.readiness("provider")).toMatchObject({
       detail: expect.stringMatching(sentence),
@@ -126,7 +126,7 @@ describe("a login with userinfo", () => {
     expect(api).toBe(200);
   });
 
-  it("uses its value of a claim that is in both, which is the newer one, and keeps the others", async () => {
+  it("userinfo takes precedence for a claim that is in both, and the other claims of the ID token are kept", async () => {
     const { user } = await login("always", {
       ...idToken({ ...complete, locale: "de" }),
       ...userinfo({ name: "Alice B.", groups: ["admin"], email: null }),
@@ -134,7 +134,7 @@ describe("a login with userinfo", () => {
     expect(user).toMatchObject({ name: "Alice B.", email: "alice@example.com", locale: "de", roles: ["admin"] });
   });
 
-  it("does not take claims about the login from it", async () => {
+  it("claims about the login come from the ID token, not from userinfo", async () => {
     const gateway = gateways.get("always")!;
     const lies = userinfo({
       iss: provider.issuer,
@@ -161,7 +161,7 @@ describe("a login with userinfo", () => {
       '{"_claim_names":{"groups":"s"},"_claim_sources":{"s":{"endpoint":"x","access_token":"secret"}}}',
     ],
     ["prototype names", '{"__proto__":{"groups":["admin"]},"constructor":{"prototype":{"x":1}}}'],
-  ])("%s: are ignored safely", async (_name, claims) => {
+  ])("%s in userinfo are ignored", async (_name, claims) => {
     const { status, user, api } = await login("auto", {
       userinfo: async (_honest, _request, response) =>
         void response.setHeader("content-type", "application/json").end(claims.replace("{", '{"sub":"alice",')),
@@ -180,7 +180,7 @@ describe("a signed response", () => {
     ["userinfo-signed", () => provider.sign({ ...claims, iss: provider.issuer, aud: "cloakroom-test" })],
     ["userinfo-signed without iss and aud, which are recommended only", () => provider.sign(claims)],
     ["userinfo-signed with a list of audiences", () => provider.sign({ ...claims, aud: ["x", "cloakroom-test"] })],
-  ])("%s is used", async (_name, jwt) => {
+  ])("a signed userinfo response: %s is used", async (_name, jwt) => {
     const { status, api, log } = await login("auto", { userinfo: jwt });
     expect([status, api], log).toEqual([303, 200]);
   });
@@ -235,7 +235,7 @@ describe("userinfo of another user", () => {
     ["an empty sub", { sub: "" }],
     ["a sub that is a list", { sub: ["alice"] }],
     ["sub null", { sub: null }],
-  ])("%s refuses the login", async (_name, claims) => {
+  ])("userinfo of another user refuses the login: %s", async (_name, claims) => {
     for (const mode of ["auto", "always"]) {
       const { status, user, log } = await login(mode, {
         ...idToken({ ...complete, name: undefined }),
@@ -271,19 +271,22 @@ describe("an outage of userinfo", () => {
     ["no response in time", () => new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 1_500))],
   ];
 
-  it.each(outages)("%s: a login that lacks roles responds 503 without a session", async (_name, raw) => {
-    const { status, retryAfter, user, log } = await login("auto", { userinfo: raw });
-    expect([status, user], log).toEqual([503, null]);
-    expect(Number(retryAfter)).toBeGreaterThan(0);
-    expect(log).toContain("the userinfo endpoint does not respond as expected");
-  });
+  it.each(outages)(
+    "an outage of userinfo, %s: a login that lacks roles responds 503 without a session",
+    async (_name, raw) => {
+      const { status, retryAfter, user, log } = await login("auto", { userinfo: raw });
+      expect([status, user], log).toEqual([503, null]);
+      expect(Number(retryAfter)).toBeGreaterThan(0);
+      expect(log).toContain("the userinfo endpoint does not respond as expected");
+    },
+  );
 
   it("a login whose ID token has roles continues", async () => {
     const { status, user } = await login("auto", { ...idToken({ groups: ["user"] }), userinfo: respond(503, {}, "") });
     expect([status, user?.["roles"]]).toEqual([303, ["user"]]);
   });
 
-  it("always: a login responds 503", async () => {
+  it("an outage of userinfo with OIDC_USERINFO=always: a login responds 503", async () => {
     const { status } = await login("always", { ...idToken(complete), userinfo: respond(503, {}, "") });
     expect(status).toBe(503);
   });
@@ -316,25 +319,31 @@ describe("userinfo that cannot be used", () => {
     ],
   ];
 
-  it.each(unusable)("%s: always refuses the login with a sentence", async (_name, raw, reason) => {
-    const { status, user, log } = await login("always", { ...idToken(complete), userinfo: raw });
-    expect([status, user], log).toEqual([400, null]);
-    expect(log).toMatch(reason);
-  });
+  it.each(unusable)(
+    "userinfo that cannot be used (%s) refuses the login with a sentence if OIDC_USERINFO=always",
+    async (_name, raw, reason) => {
+      const { status, user, log } = await login("always", { ...idToken(complete), userinfo: raw });
+      expect([status, user], log).toEqual([400, null]);
+      expect(log).toMatch(reason);
+    },
+  );
 
-  it.each(unusable)("%s: with auto the login continues with the claims of the ID token", async (_name, raw) => {
-    const { status, user } = await login("auto", { ...idToken({ name: "Alice" }), userinfo: raw });
-    expect([status, user]).toEqual([303, { sub: "alice", name: "Alice", roles: [] }]);
-  });
+  it.each(unusable)(
+    "userinfo that cannot be used (%s) is ignored if OIDC_USERINFO=auto: the login continues with the claims of the ID token",
+    async (_name, raw) => {
+      const { status, user } = await login("auto", { ...idToken({ name: "Alice" }), userinfo: raw });
+      expect([status, user]).toEqual([303, { sub: "alice", name: "Alice", roles: [] }]);
+    },
+  );
 
-  it("auto: the log has a sentence with the cure, at most once per minute", () => {
+  it("userinfo that is ignored is logged with the cure at most once per minute", () => {
     const lines = gateways.get("auto")!.log.filter((line) => line.includes("userinfo ignored, logins continue"));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/OIDC_USERINFO=off|does not respond/);
   });
 
   it.each([["application/json; charset=utf-8"], ["APPLICATION/JSON"], ["application/json ;charset=UTF-8"]])(
-    "content type %s is used",
+    "userinfo with the content type %s is used",
     async (type) => {
       const { api } = await login("auto", { userinfo: respond(200, { "content-type": type }, CLAIMS) });
       expect(api).toBe(200);

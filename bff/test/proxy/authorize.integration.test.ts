@@ -33,7 +33,7 @@ describe("without a session", () => {
     ["/api/open/x", 200],
     ["/api/maybe/x", 200],
     ["/api-not/x", 404],
-  ])("%s gets %i without a session", async (path, status) => {
+  ])("a request to %s without a session gets %i", async (path, status) => {
     const response = await system.browser().fetch(path);
     expect(response.status).toBe(status);
     expect(system.received).toHaveLength(status === 200 ? 1 : 0);

@@ -130,7 +130,7 @@ describe("a forwarded request with a DPoP-bound access token", () => {
     const upstream = kept(
       await startRawUpstream((socket, head, count) => {
         heads.push(head);
-        // The second request, on the kept-alive connection, meets a connection that is being closed.
+        // The second request is sent on a kept-alive connection that is being closed.
         if (count === 2) socket.destroy();
         else socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
       }),
@@ -282,7 +282,7 @@ describe("a hostile upstream", () => {
       (count: number) => `n-${count}`,
     ],
   ])(
-    "that sends %s with each refusal gets two requests, and the browser a 502 with the reason in the log",
+    "an upstream that sends %s with each refusal gets two requests, and the browser a 502 with the reason in the log",
     async (_title, text, nonce) => {
       const upstream = kept(
         await startUpstream((_request, response) => challenge(response, nonce(upstream.arrived.length), text)),
@@ -303,7 +303,7 @@ describe("a hostile upstream", () => {
     ["another scheme", 'Bearer error="use_dpop_nonce"', 401],
     ["a description that contains the code", 'DPoP error="invalid_token", error_description="use_dpop_nonce"', 401],
     ["another status", 'DPoP error="use_dpop_nonce"', 400],
-  ])("whose refusal has %s gets one request, and the browser its status", async (_title, text, status) => {
+  ])("an upstream whose refusal has %s gets one request, and the browser its status", async (_title, text, status) => {
     const upstream = kept(
       await startUpstream(
         (_request, response) => void response.writeHead(status, { "www-authenticate": text, "dpop-nonce": "n" }).end(),

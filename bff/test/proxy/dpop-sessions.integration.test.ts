@@ -151,7 +151,7 @@ describe("I1: the private key of a session", () => {
     return opened?.proofKey?.d ?? "";
   };
 
-  it("is in no response, log line, upstream request, token request or, in clear text, in Redis", async () => {
+  it("I1: the private key of a session is in no response, log line, upstream request, token request or, in clear text, in Redis", async () => {
     const alice = await loggedIn();
     expect(await statusOf(alice, "/api/x")).toBe(200);
     expect(await statusOf(alice, "/bff/user")).toBe(200);

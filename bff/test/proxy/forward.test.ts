@@ -197,7 +197,7 @@ describe("responses without a body", () => {
     ["GET", 204],
     ["GET", 304],
     ["DELETE", 205],
-  ])("%s %i keeps the process and the connection alive", async (method, status) => {
+  ])("a %s response with status %i and no body keeps the process and the connection alive", async (method, status) => {
     const upstream = kept(
       await startUpstream((_request, response) => {
         response.writeHead(status, method === "HEAD" ? { "Content-Length": "1000", ETag: '"a"' } : { ETag: '"a"' });

@@ -128,7 +128,7 @@ describe("interim responses", () => {
     ["103", HINT],
     ["102", "HTTP/1.1 102 Processing\r\n\r\n"],
     ["100", "HTTP/1.1 100 Continue\r\n\r\n"],
-  ])("%s without end are given up in time: 502 or 504", async (_name, interim) => {
+  ])("%s responses without end get 502 or 504 in time", async (_name, interim) => {
     const storms = new Set<NodeJS.Timeout>();
     const upstream = kept(
       await startRawUpstream((socket) => {
@@ -147,7 +147,7 @@ describe("interim responses", () => {
 });
 
 describe("a slow response head", () => {
-  test("an endless response head gets 504 after headersTimeoutMs", async () => {
+  test("an endless response head gets 502 or 504 in time", async () => {
     const upstream = kept(
       await startRawUpstream((socket) => {
         socket.write("HTTP/1.1 200 OK\r\n");
@@ -168,23 +168,26 @@ describe("an early response to an upload", () => {
     ["401 and reads on", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno", false],
     ["413 and closes", "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno", true],
     ["200 and closes", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno", true],
-  ])("with %s is heard, and the next request is not", async (_name, bytes, closes) => {
-    const seen: string[] = [];
-    const upstream = kept(
-      await startRawUpstream((socket, head) => {
-        seen.push(head.slice(0, 12));
-        if (!head.startsWith("POST")) return void socket.write(OK);
-        if (closes) socket.end(bytes);
-        else socket.write(bytes);
-      }),
-    );
-    const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
-    const upload = appRequest(gateway, "POST /api/x", ["Content-Length: 50000000"], "x".repeat(1_000_000));
-    const response = await sendRaw(gateway.port, upload);
-    expect([response.status, response.body]).toEqual([Number(bytes.slice(9, 12)), "no"]);
-    expect(response.headers.get("connection")).toEqual(["close"]);
-    for (let round = 0; round < 3; round++) expect(await (await fetchApi(gateway, "/api/y")).text()).toBe("ok");
-  });
+  ])(
+    "an early response to an upload, %s, reaches the browser, and the connection is not reused",
+    async (_name, bytes, closes) => {
+      const seen: string[] = [];
+      const upstream = kept(
+        await startRawUpstream((socket, head) => {
+          seen.push(head.slice(0, 12));
+          if (!head.startsWith("POST")) return void socket.write(OK);
+          if (closes) socket.end(bytes);
+          else socket.write(bytes);
+        }),
+      );
+      const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
+      const upload = appRequest(gateway, "POST /api/x", ["Content-Length: 50000000"], "x".repeat(1_000_000));
+      const response = await sendRaw(gateway.port, upload);
+      expect([response.status, response.body]).toEqual([Number(bytes.slice(9, 12)), "no"]);
+      expect(response.headers.get("connection")).toEqual(["close"]);
+      for (let round = 0; round < 3; round++) expect(await (await fetchApi(gateway, "/api/y")).text()).toBe("ok");
+    },
+  );
 });
 
 describe("a browser that disconnects", () => {

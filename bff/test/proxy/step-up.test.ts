@@ -21,7 +21,7 @@ describe("a challenge", () => {
     ['Basic realm="x", Bearer error="insufficient_user_authentication", acr_values=2', "/bff/login?acr_values=2"],
     // Requests a login without acr_values and max_age.
     ['Bearer error="insufficient_user_authentication"', "/bff/login?prompt=login"],
-  ])("%s leads to the login that meets it", (challenge, loginUrl) => {
+  ])("a challenge %s leads to a login that satisfies it", (challenge, loginUrl) => {
     expect(loginUrlFor(challenge)).toBe(loginUrl);
     expect(() => parseLoginParameters(loginUrl.split("?")[1] ?? "", "https://app.example")).not.toThrow();
   });
@@ -31,7 +31,7 @@ describe("a challenge", () => {
     ['Bearer error="insufficient_user_authentication", acr_values="\\"><script>", max_age="x"', "prompt=login"],
     ['Bearer error="insufficient_user_authentication", acr_values="2", acr_values="1"', "acr_values=2"],
     ['Bearer error="insufficient_user_authentication", prompt="none", redirect_uri="https://x"', "prompt=login"],
-  ])("%s asks for nothing that a login does not take", (challenge, query) => {
+  ])("a challenge %s requests only what a login accepts", (challenge, query) => {
     expect(loginUrlFor(challenge)).toBe(`/bff/login?${query}`);
   });
 
@@ -40,7 +40,7 @@ describe("a challenge", () => {
     ["with another error", 'Bearer error="invalid_token", acr_values="2"'],
     ["of another scheme", 'Basic error="insufficient_user_authentication"'],
     ["that is too long", `Bearer error="insufficient_user_authentication", acr_values="2", x="${"y".repeat(5_000)}"`],
-  ])("%s is the upstream's own response", (_what, challenge) => {
+  ])("a challenge %s is the upstream's own response", (_what, challenge) => {
     expect(loginUrlFor(challenge)).toBeUndefined();
   });
 
@@ -58,7 +58,7 @@ describe("the browser", () => {
   });
 
   test.each(["GET /api/x", "POST /api/x"])(
-    "%s gets the gateway's problem response without text of the upstream",
+    "a browser's %s gets the gateway's problem response without text of the upstream",
     async (line) => {
       let isCut = false;
       const upstream = await startUpstream((_request, response) => {

@@ -196,7 +196,7 @@ describe("a rejected handshake", () => {
     ["an announced body in chunks", { "Transfer-Encoding": "chunked" }, 400, "request_malformed"],
     ["the session cookie twice", { Cookie: "__Host-Http-session=a; __Host-Http-session=b" }, 400, "request_malformed"],
   ];
-  test.each(rows)("%s", async (_name, replaced, status, code) => {
+  test.each(rows)("a WebSocket handshake is rejected: %s", async (_name, replaced, status, code) => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     const after = "Content-Length" in replaced ? "hello" : "Transfer-Encoding" in replaced ? "0\r\n\r\n" : "";
@@ -212,7 +212,7 @@ describe("a rejected handshake", () => {
     ["Sec-WebSocket-Version", "13"],
     ["Upgrade", "websocket"],
     ["Host", "evil.test"],
-  ])("%s twice", async (name, value) => {
+  ])("a WebSocket handshake with %s twice is rejected", async (name, value) => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     const { status } = await errorFor(gateway, [
@@ -231,7 +231,7 @@ describe("a rejected handshake", () => {
     ["the path that accepts any Host", "POST /bff/backchannel-logout HTTP/1.1", 400],
     ["a dot segment", "GET /api/../ws HTTP/1.1", 400],
     ["an absolute target", "GET http://evil.test/api/ws HTTP/1.1", 400],
-  ])("%s", async (_name, line, status) => {
+  ])("a WebSocket handshake is rejected: %s", async (_name, line, status) => {
     const upstream = await startUpstream();
     const gateway = await startGateway(upstream);
     expect((await errorFor(gateway, fieldsOf(gateway), { line })).status).toBe(status);
@@ -252,7 +252,7 @@ describe("a rejected handshake", () => {
   });
 
   test.each(["session_missing", "session_revoked", "forbidden", "store_unavailable", "provider_unavailable"] as const)(
-    "%s gets the same response as for any other request",
+    "a WebSocket handshake that fails with %s gets the same response as any other request",
     async (code) => {
       const upstream = await startUpstream();
       const authorize = () => Promise.reject(new GatewayError(code));

@@ -55,7 +55,7 @@ describe("a session expires at the earliest of", () => {
     ["its idle limit, if the refresh token does not expire (Keycloak's offline token)", { refresh_expires_in: 0 }, 600],
     ["the refresh token's lifetime", { refresh_expires_in: 120 }, 120],
     ["the access token's, where there is no refresh token", { refresh_token: undefined, expires_in: 90 }, 90],
-  ])("%s", async (_what, token, seconds) => {
+  ])("a session expires at %s", async (_what, token, seconds) => {
     const gateway = await startedGateway();
     granting(token);
     const browser = testBrowser(gateway.origin);
@@ -65,7 +65,7 @@ describe("a session expires at the earliest of", () => {
     expect(left).toBeGreaterThan(seconds - 30);
   });
 
-  it("the absolute limit", async () => {
+  it("a session expires at the absolute limit", async () => {
     const gateway = await startedGateway({ SESSION_IDLE_SECONDS: "60", SESSION_MAX_SECONDS: "60" });
     granting({ refresh_expires_in: 120 });
     const browser = testBrowser(gateway.origin);
@@ -169,7 +169,7 @@ describe("lifetime of a session by its grant", () => {
     ["the same refresh token continues", {}, true, "unchanged"],
     ["the same refresh token, and until when", { refreshExpiresInSeconds: 60 }, true, 60_000],
     ["no refresh token at all", {}, false, 300_000],
-  ] as const)("%s", (_what, changes, hadRefreshToken, life) => {
+  ] as const)("lifetime of a session by its grant: %s", (_what, changes, hadRefreshToken, life) => {
     expect(tokenLifeOf({ ...grant, ...changes }, hadRefreshToken)).toBe(life);
   });
 

@@ -235,7 +235,7 @@ describe("while Redis is unavailable", () => {
 });
 
 describe("live connections on a Redis Cluster", () => {
-  it("receive ends from every node, also after the subscribed node has failed", async () => {
+  it("live connections on a Redis Cluster receive ends from every node, also after the subscribed node has failed", async () => {
     const cluster = await startCluster(3);
     const [here, there] = [await instance(cluster.url), await instance(cluster.url)];
     const keys = Array.from({ length: 12 }, newKey);

@@ -288,5 +288,5 @@ describe.each([
   });
   afterAll(() => apps.stop());
 
-  it.each(ACTIONS)("%s", (_title, act) => act(apps));
+  it.each(ACTIONS)("two applications on one Redis are isolated (I9): %s", (_title, act) => act(apps));
 });

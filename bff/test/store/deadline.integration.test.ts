@@ -37,7 +37,7 @@ it("a store deadline rejects commands to a silent Redis in time, also right afte
   const read = expect(store.read("a")).rejects.toMatchObject({ code: "store_unavailable" });
   holdUpTheProcess(2 * timeoutMs);
   await read;
-  // The pause is given back once, so this is bounded by the pause and two deadlines, with room for a slow machine.
+  // The pause extends the deadline once, so the wait is bounded by the pause and two deadlines, with room for a slow machine.
   expect(performance.now() - startedMs).toBeLessThan(20 * timeoutMs);
   redis.resume();
 });

@@ -16,12 +16,12 @@ describe("an application id", () => {
     publicOrigin: "https://shop.example",
   };
 
-  it.each(["a", "0", "shop", "shop-2", "0-", "a".repeat(32)])("is accepted: %j", (id) => {
+  it.each(["a", "0", "shop", "shop-2", "0-", "a".repeat(32)])("an application id is accepted: %j", (id) => {
     expect(applicationId(id)).toBe(id);
   });
 
   it.each(["", "-a", "A", "a:b", "a*", "a?", "[a]", "{a}", "a b", "a\n", "ä", "a_b", "a.b", "\\a", "a".repeat(33)])(
-    "is rejected: %j",
+    "an application id is rejected: %j",
     (id) => {
       expect(() => applicationId(id)).toThrow(RangeError);
     },
@@ -33,7 +33,7 @@ describe("an application id", () => {
     ["another origin", { publicOrigin: "https://shop.example:444" }],
     ["values that run together", { issuer: "https://id.exampleshop", clientId: "" }],
     ["values with the separator of the list", { issuer: 'https://id.example","shop', clientId: "" }],
-  ])("is derived differently for %s", (_what, change) => {
+  ])("an application id is derived differently for %s", (_what, change) => {
     expect(deriveApplicationId({ ...registration, ...change })).not.toBe(deriveApplicationId(registration));
   });
 
@@ -61,7 +61,7 @@ describe("the names of two applications", () => {
     ["shop-2", "shop"],
     ["a", "aa"],
     ["1", "11"],
-  ])("%s and %s do not overlap", (one, two) => {
+  ])("the names of the applications %s and %s do not overlap", (one, two) => {
     const [a, b] = [namesOf(one), namesOf(two)];
     for (const name of a.all) {
       expect(name.startsWith(`cloakroom:${one}:`)).toBe(true);
@@ -76,7 +76,7 @@ describe("the names of two applications", () => {
     expect(applicationOfSession(a.names.session(hash))).toBe(one);
   });
 
-  it("differ from those of the format without ids", () => {
+  it("the names of two applications differ from those of the format without ids", () => {
     const { names } = namesOf("shop");
     expect(names.keyOfSession(`cloakroom:{${hash}}:session`)).toBeUndefined();
     expect(applicationOfSession(`cloakroom:{${hash}}:session`)).toBe("");

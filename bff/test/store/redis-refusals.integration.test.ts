@@ -208,7 +208,7 @@ describe.concurrent("an unusable Redis", () => {
       onError: (error) => codes.push(redisErrorCode(error)),
     });
     onTestFinished(store.close);
-    // Each connection is refused anew; with database 0 the first one would stay.
+    // Every connection is refused. With database 0 the first one would stay open.
     const refused = () => codes.filter((code) => code === "NO_SUCH_DATABASE").length;
     await expect.poll(refused, { timeout: 10_000 }).toBeGreaterThan(2);
   });

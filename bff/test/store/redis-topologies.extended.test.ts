@@ -5,7 +5,7 @@ import { expectStoreToWork, TOPOLOGY_CASES } from "./redis-topology-cases.ts";
 
 describe.concurrent("the session store", () => {
   it.for(TOPOLOGY_CASES.filter(({ isRepresentative }) => !isRepresentative))(
-    "works with $title",
+    "the session store works with $title",
     async ({ options }, context) => {
       await expectStoreToWork(context, options);
     },

@@ -4,7 +4,7 @@ import { expectStoreToWork, PASSWORD, TOPOLOGY_CASES } from "./redis-topology-ca
 
 describe.concurrent("the session store", () => {
   it.for(TOPOLOGY_CASES.filter(({ isRepresentative }) => isRepresentative))(
-    "works with $title",
+    "the session store works with $title",
     async ({ options }, context) => {
       await expectStoreToWork(context, options);
     },
@@ -15,7 +15,7 @@ describe.concurrent("the session store", () => {
     { tls: "tls", credentials: { password: PASSWORD } },
     { tls: "mutual", credentials: { username: "cloakroom", password: PASSWORD } },
   ] as const)(
-    "works with Sentinels that have their own password, $tls, servers with $credentials",
+    "the session store works with Sentinels that have their own password, $tls, servers with $credentials",
     async (row, context) => {
       const { tls, credentials } = row;
       const sentinelPassword = `sentinel's ${PASSWORD}`;

@@ -71,7 +71,7 @@ async function newSession(times: { idleMs?: number; maxMs?: number } = {}): Prom
   return key;
 }
 
-/** Read until it comes from memory: the proof needs a question and its answer. */
+/** Reads until the cache serves the record: the proof of freshness needs a request and its reply. */
 const cached = async (instance: Instance, key: string) => {
   await hearing(instance);
   const readOnce = async () => {
@@ -81,7 +81,7 @@ const cached = async (instance: Instance, key: string) => {
   await expect.poll(readOnce, { interval: 2, timeout: 10_000 }).toBe("hit");
 };
 
-/** A feed that is believed and tells nothing. */
+/** A feed that counts as fresh and delivers no invalidation. */
 const withoutNews = (store: Store): Store => ({
   ...store,
   subscribeInvalidations: () => ({
@@ -222,7 +222,7 @@ describe("after the loss of the invalidation connection", () => {
   }
 
   it.each(["killed by the server", "reset", "silent", "swallowed by a black hole"])(
-    "%s: no read returns a record staler than the bound, and the cache recovers",
+    "after the invalidation connection is lost (%s) no read returns a record staler than the bound, and the cache recovers",
     async (how) => {
       const { proxy, instance } = await throughProxy();
       const [kept, ended] = [await newSession(), await newSession()];
@@ -293,7 +293,7 @@ describe("after the loss of the invalidation connection", () => {
 
 describe("a logout", () => {
   it.each(["a healthy connection", "a frozen connection"])(
-    "is acknowledged only after every instance rejects the session: %s",
+    "a logout is acknowledged only after every instance rejects the session: %s",
     async (condition) => {
       const proxy = await startFaultProxy(Number(new URL(redis.url).port));
       closers.push(() => proxy.stop());

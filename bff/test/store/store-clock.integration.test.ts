@@ -10,7 +10,7 @@ import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import { silentLog, storeSession, testApplication } from "@cloakroom/testkit/stored-session.ts";
 
 const HOUR_MS = 3_600_000;
-/** Further apart than any machine is slow. */
+/** Tolerance for the delays of a slow machine. */
 const NEAR_MS = 60_000;
 
 /** A process's own clock is off by so much from now on; Redis is another process. */
@@ -108,7 +108,7 @@ function measuredBy() {
     store,
     pass: (ms: number) => void (monotonicMs += ms),
     setLocalClock: (ms: number) => void (localMs = ms),
-    /** Zero where it is exactly the store's. */
+    /** Deviation from the store's clock. */
     errorMs: () => clock.nowMs() - (monotonicMs + store.aheadMs),
   };
 }
@@ -168,7 +168,7 @@ describe("createStoreClock", () => {
 
   it("the store clock reports no backward jump within the error of the earlier measurement", async () => {
     const { clock, store, errorMs } = measuredBy();
-    // It looks as if it were four seconds further ahead.
+    // An asymmetric round trip: the store's clock appears four seconds further ahead.
     Object.assign(store, { thereMs: 8_000, backMs: 0 });
     await clock.measure();
     Object.assign(store, { thereMs: 1, backMs: 1 });

@@ -359,7 +359,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().read(key, second)).toBeUndefined();
   });
 
-  it("saves a session record together with the token set", async () => {
+  it("the store saves a session record together with the token set", async () => {
     const key = newKey();
     await store().create(record(key));
     const first = await store().read(key);
@@ -372,7 +372,7 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     expect(await store().readWithTimes(key)).toMatchObject(second);
   });
 
-  it("replaces a session record only while its token set has the version, and never recreates it", async () => {
+  it("the store replaces a session record only while its token set has the version, and never recreates it", async () => {
     const key = newKey();
     await store().create(record(key));
     const first = await store().read(key);

@@ -1,4 +1,4 @@
-// Shapes of a Cookie header that make parsers disagree, each with the one answer that is right.
+// Shapes of a Cookie header that make parsers disagree, each with the one correct result.
 
 /**
  * `own`: the header holds the browser's own cookie exactly once. `none`: not at all. `duplicate`: more than once, so

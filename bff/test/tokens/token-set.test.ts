@@ -16,17 +16,20 @@ describe("a token set", () => {
     [300, 216_000, 264_000],
     [36_000, 35_916_000, 35_964_000],
     [undefined, 39_000, 51_000],
-  ])("of %s seconds is due before its expiry, at a moment that varies by up to 40 percent", (seconds, first, last) => {
-    const dueMs = [1, 0.75, 0.5, 0.25, 0].map((random) => at(random, { expiresInSeconds: seconds }).refreshAtMs);
-    expect(new Set(dueMs).size).toBe(dueMs.length);
-    expect([dueMs[0], dueMs.at(-1)]).toEqual([first, last]);
-  });
+  ])(
+    "a token set of %s seconds is due before its expiry, at a moment that varies by up to 40 percent",
+    (seconds, first, last) => {
+      const dueMs = [1, 0.75, 0.5, 0.25, 0].map((random) => at(random, { expiresInSeconds: seconds }).refreshAtMs);
+      expect(new Set(dueMs).size).toBe(dueMs.length);
+      expect([dueMs[0], dueMs.at(-1)]).toEqual([first, last]);
+    },
+  );
 
   it.each([
     [2, 1_800],
     [30, 27_000],
     [300, 295_000],
-  ])("of %i seconds is used until a margin before its expiry", (seconds, usableMs) => {
+  ])("a token set of %i seconds is used until a margin before its expiry", (seconds, usableMs) => {
     expect(at(0, { expiresInSeconds: seconds }).usableUntilMs).toBe(usableMs);
   });
 

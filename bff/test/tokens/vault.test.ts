@@ -46,7 +46,7 @@ describe("vault", () => {
     expect(Buffer.from(sealed.split(".")[1]!, "base64url").toString("latin1")).not.toContain(tokens.accessToken);
   });
 
-  it.each(["", ".", "x", "AAAAAA.", "AAAAAA.AAAA", "not a sealed value"])("does not open %j", (sealed) => {
+  it.each(["", ".", "x", "AAAAAA.", "AAAAAA.AAAA", "not a sealed value"])("the vault does not open %j", (sealed) => {
     expect(createVault(sealersOf(testKeys)).open(sealed, "session-a")).toBeUndefined();
   });
 });

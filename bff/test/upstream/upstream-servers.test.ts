@@ -246,7 +246,7 @@ describe("a stale connection", () => {
   const reset = (socket: Socket) => void socket.resetAndDestroy();
 
   test.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])(
-    "%s without a body is retried once on a stale connection",
+    "a %s request without a body is retried once on a stale connection",
     async (method) => {
       const upstream = await startForgetful(reset);
       const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));

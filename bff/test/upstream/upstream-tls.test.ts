@@ -49,7 +49,7 @@ describe("an upstream over TLS", () => {
     ["another CA is configured", { ca: stranger.cert, servername: "orders.test" }],
     ["its certificate is for another name", { ca: authority.cert, servername: "stock.test" }],
     ["no serverName is configured and the certificate does not contain the address", { ca: authority.cert }],
-  ])("is not spoken to when %s: 502, and no bearer has left", async (_case, tls) => {
+  ])("an upstream over TLS receives no bearer when %s: 502", async (_case, tls) => {
     const upstream = await startTls(authority.issue("orders.test"));
     const gateway = await gatewayTo(upstream.origin, tls);
     const response = await fetchApi(gateway, "/api/x");

@@ -22,7 +22,7 @@ const ended = { sessionEnds: [{ session: "a", beganMs: 12, acknowledgedMs: 15, b
 const invariants = (...args: Parameters<typeof check>) => check(...args).map(({ invariant }) => invariant);
 
 describe("the checker", () => {
-  it("reports no violation for successful requests", () => {
+  it("the checker reports no violation for successful requests", () => {
     expect(check(history([operation(), operation({ what: "user" })]))).toEqual([]);
   });
 
