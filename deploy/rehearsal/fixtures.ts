@@ -4,7 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { test as base } from "@playwright/test";
 import { startRehearsal, type Rehearsal } from "./rehearsal.ts";
 
-export const SPA_VARIABLE = "CLOAKROOM_REHEARSAL_SPA";
+const SPA_VARIABLE = "CLOAKROOM_REHEARSAL_SPA";
 
 type SendOptions = {
   headers?: Record<string, string>;

@@ -32,7 +32,7 @@ function withJwtParts({ kind, text }: Secret): Secret[] {
 }
 
 /** Every session id in a Set-Cookie header of the gateway. */
-export function sessionIdsOf(exchanges: readonly Exchange[]): string[] {
+function sessionIdsOf(exchanges: readonly Exchange[]): string[] {
   return exchanges.flatMap(({ headers }) =>
     headers.flatMap(([name, value]) => {
       const [, sessionId = ""] = isSessionCookie(name, value) ? /=([^;]*)/.exec(value)! : [];

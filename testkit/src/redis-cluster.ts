@@ -12,7 +12,7 @@ import { until } from "./until.ts";
 const SLOTS = 16_384;
 const MASTERS = 3;
 /** cluster-node-timeout. */
-export const NODE_TIMEOUT_MS = 1_000;
+const NODE_TIMEOUT_MS = 1_000;
 
 type Node = { server: RedisServer; client: Redis; id: string };
 

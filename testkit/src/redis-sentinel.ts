@@ -23,7 +23,7 @@ export type SentinelRedis = TestRedis & {
 
 const MASTER_NAME = "cloakroom";
 /** down-after-milliseconds. One second was too short for a Sentinel that reopens its connections. */
-export const DOWN_AFTER_MS = 2_000;
+const DOWN_AFTER_MS = 2_000;
 
 export async function startSentinelRedis(): Promise<SentinelRedis> {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-sentinel-"));

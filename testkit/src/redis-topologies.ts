@@ -33,7 +33,7 @@ export type RunningTopology = {
   stop: () => Promise<void>;
 };
 
-export const MASTER = "main";
+const MASTER = "main";
 
 export type TlsFiles = {
   ca: string;

@@ -19,8 +19,8 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I10: a failed revocation skips the provider's end-session endpoint",
     file: "src/auth/logout.ts",
-    find: "if (await within(MAX_REVOCATION_WAIT_MS, revocation)) return true;\n    return provider.isReachable();",
-    replace: "return within(MAX_REVOCATION_WAIT_MS, revocation);",
+    find: "if (await withDeadline(revocation, MAX_REVOCATION_WAIT_MS, false)) return true;\n    return provider.isReachable();",
+    replace: "return withDeadline(revocation, MAX_REVOCATION_WAIT_MS, false);",
     tests: ["test/auth/logout.integration.test.ts"],
   },
   {

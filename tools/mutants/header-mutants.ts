@@ -18,7 +18,7 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "request headers: identity headers of the browser are forwarded",
     file: "src/headers/request-header-tables.ts",
-    find: '    "x-forwarded": "says who is asking, and how: built by the gateway",\n',
+    find: '    "x-forwarded": "states client, host and scheme: set by the gateway only",\n',
     replace: "",
     tests: TO_UPSTREAM,
   },

@@ -5,8 +5,8 @@ export const LOGOUT_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I10: a slow revocation keeps the browser from the end-session endpoint",
     file: "src/auth/logout.ts",
-    find: "return Promise.race([outcome, sleep(ms, false, { ref: false })]);",
-    replace: "return outcome;",
+    find: "await withDeadline(revocation, MAX_REVOCATION_WAIT_MS, false)",
+    replace: "await revocation",
     tests: ["test/auth/provider-logout.integration.test.ts"],
   },
   {

@@ -1,10 +1,10 @@
 // POST /bff/logout: ends the session of this browser, then leads the browser to the provider (OIDC RP-Initiated Logout 1.0).
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import { htmlPage, PAGE_STYLE_HASH } from "../http/error-page.ts";
 import { fitsIntoHead } from "../http/response-head.ts";
 import { pageHeaders, setHeaders } from "../http/security-headers.ts";
+import { withDeadline } from "../lib/with-deadline.ts";
 import type { Log } from "../logging/log.ts";
 import type { Provider } from "../provider/provider.ts";
 import { loginCookieAttributes, loginCookieNames, sessionIdFrom } from "../session/cookies.ts";
@@ -16,6 +16,7 @@ import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
 import { PROVIDER_LOGOUT_PATH, unreachable, type ProviderLogout } from "./provider-logout.ts";
+import { seeOther } from "./see-other.ts";
 
 export type LogoutDependencies = {
   publicOrigin: string;
@@ -53,7 +54,7 @@ export function createBrowserLogout(dependencies: LogoutDependencies) {
       if (!isRevoked) log.warn("the refresh token could not be revoked", { session });
       return isRevoked;
     });
-    if (await within(MAX_REVOCATION_WAIT_MS, revocation)) return true;
+    if (await withDeadline(revocation, MAX_REVOCATION_WAIT_MS, false)) return true;
     return provider.isReachable();
   };
   /** If the provider does not respond, the post-logout page says so instead of an error page of the browser. */
@@ -121,11 +122,6 @@ function clearLoginCookies(ctx: Context): void {
     if (fitsIntoHead(ctx.res, CLEARED_COOKIE_BYTES)) ctx.cookies.set(name, "", { ...loginCookieAttributes, maxAge: 0 });
 }
 
-/** @returns the outcome, or false after `ms`; the promise is not cancelled */
-function within(ms: number, outcome: Promise<boolean>): Promise<boolean> {
-  return Promise.race([outcome, sleep(ms, false, { ref: false })]);
-}
-
 /**
  * With `Accept: application/json` 200 `{ "location" }`. A form gets a page that continues by a same-origin navigation:
  * Chromium applies `form-action` to all redirects after a form post, and a brokered provider's origins are unknown (I10).
@@ -146,9 +142,7 @@ export function logout(dependencies: LogoutDependencies) {
       ctx.type = "html";
       ctx.body = CONTINUE_PAGE;
     } else {
-      ctx.body = null;
-      ctx.status = 303;
-      ctx.set("Location", location);
+      seeOther(ctx, location);
     }
   };
 }

@@ -15,6 +15,7 @@ import {
   logoutCookieAttributes,
   logoutReturnCookieAttributes,
 } from "../session/cookies.ts";
+import { seeOther } from "./see-other.ts";
 
 export const PROVIDER_LOGOUT_PATH = "/bff/logout/provider";
 
@@ -107,10 +108,4 @@ export function createProviderLogout({ sealerFor, provider, home, now, log }: De
 /** @param home URL of the post-logout page, which says that the session at the provider may still exist */
 export function unreachable(home: string): string {
   return `${home}?provider=unreachable`;
-}
-
-function seeOther(ctx: Context, location: string): void {
-  ctx.body = null;
-  ctx.status = 303;
-  ctx.set("Location", location);
 }

@@ -16,7 +16,7 @@ import {
 import { text, type Setting } from "./setting-shapes.ts";
 import { readTextFile, readValueFile } from "./setting-text.ts";
 
-export const CLIENT_AUTH_METHODS = [
+const CLIENT_AUTH_METHODS = [
   ...(["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"] as const),
   ...(["tls_client_auth", "self_signed_tls_client_auth", "assertion_file"] as const),
 ] as const;

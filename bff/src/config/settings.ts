@@ -1,5 +1,6 @@
-// Every setting of the gateway: name, schema, default, meaning. config.ts reads them; docs/reference/settings.md is
-// generated from them (npm run docs:tables).
+// Every setting of the gateway: name, schema, default, meaning. To add one: an entry here, its value in config.ts, its
+// topic in bff/scripts/settings-table.ts, then `npm run docs:tables`, which writes docs/reference/settings.md. Settings
+// of the provider are in provider-settings.ts.
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/application-id.ts";
 import { PROVIDER_SETTINGS } from "./provider-settings.ts";

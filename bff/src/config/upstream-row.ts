@@ -2,7 +2,7 @@
 // generated from it.
 import { z } from "zod";
 
-export const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 const prefix = z
   .string("is required: /api or a path below it")

@@ -7,9 +7,6 @@ import { readHeaders } from "./upstream-headers.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
 import { readTls, type UpstreamTls } from "./upstream-tls.ts";
 
-/** Which access token an upstream gets: the user's, the user's if there is a session, none, or the gateway's own. */
-export type UpstreamToken = UpstreamRow["token"];
-
 /** Token request parameters; empty: the provider's defaults. */
 export type TokenTarget = Readonly<{ audience?: string; resource?: string; scope?: string }>;
 

@@ -1,8 +1,10 @@
-// Decides which request headers are forwarded to an upstream: deny-lists plus `requestHeaders` of the row.
+// Decides which request headers are forwarded to an upstream. RESERVED ones (Cookie, Authorization, X-Forwarded-*, …) never
+// are. Without `requestHeaders` in the row: all others except those that state an identity, a client address, another host,
+// path or method (REJECTED). With it: the listed and the standard ones. The gateway's own: forwarded-headers.ts.
 import { isListed, isPlainName, normalizedName, cacheByName, type HeaderRules } from "./header-names.ts";
 import { REJECTED, RESERVED } from "./request-header-tables.ts";
 
-/** Standard headers, forwarded in addition to a row's `requestHeaders`. */
+/** Standard headers, forwarded in addition to the names in a row's `requestHeaders`. */
 export const STANDARD: ReadonlySet<string> = new Set([
   "accept",
   "accept-charset",

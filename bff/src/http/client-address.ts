@@ -10,7 +10,7 @@ const MAPPED_PREFIX = "::ffff:";
  * @returns the address in canonical form (RFC 5952, IPv4-mapped as IPv4) without port, brackets and zone, so that each
  * client has one spelling; undefined for anything else, such as `unknown`, `_hidden` (RFC 7239 §6) or a name
  */
-export function parseAddress(text: string): string | undefined {
+function parseAddress(text: string): string | undefined {
   const [, bracketed, plain] = WITH_PORT.exec(text) ?? [];
   // A zone id is only valid on the host that wrote it.
   const [host = ""] = (bracketed ?? plain ?? text).split("%", 1);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 type WebSockets = { count: () => number; closeAll: () => Promise<unknown> };
 
-/** For browsers to answer the close frame of a WebSocket (RFC 6455 §7.1.1). */
+/** Time for browsers to respond to the Close frame of a WebSocket (RFC 6455 §7.1.1). */
 const CLOSE_TIMEOUT_MS = 1_000;
 /** Connections become idle one by one; `closeIdleConnections` looks once. */
 const SWEEP_INTERVAL_MS = 50;

@@ -1,7 +1,7 @@
 // Request target validation: accepts only targets that all parsers between browser and upstream read alike.
 
 /** Common limit of upstreams: 8 kB. */
-export const MAX_TARGET_LENGTH = 8_192;
+const MAX_TARGET_LENGTH = 8_192;
 
 export type TargetError =
   | "target too long"

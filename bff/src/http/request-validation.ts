@@ -20,7 +20,7 @@ import { hasBody, rawPath, requestState } from "./request-state.ts";
 import { routeClass } from "../lib/paths.ts";
 import { inspectTarget } from "./request-target.ts";
 
-export const KNOWN_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const KNOWN_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 const knownMethods: ReadonlySet<string> = new Set(KNOWN_METHODS);
 
 /** Browsers send about 20. Node limits the total size to 16 kB (431). */

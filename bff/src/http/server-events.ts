@@ -47,7 +47,7 @@ function limitConnections(server: Server, { config, log }: ServerDependencies): 
 }
 
 /** Responds to parser errors with a problem and the security headers, then closes the socket. */
-export function handleClientError(server: Server, { config, log }: SocketDependencies): void {
+function handleClientError(server: Server, { config, log }: SocketDependencies): void {
   const reject = createSocketResponder(config.publicOrigin, log);
   // Request validation rejects a missing Host, with security headers and a log line; Node's own response has neither.
   Object.assign(server, { requireHostHeader: false });
@@ -58,7 +58,7 @@ export function handleClientError(server: Server, { config, log }: SocketDepende
   });
 }
 
-export function rejectConnect(server: Server, { config, log }: SocketDependencies): void {
+function rejectConnect(server: Server, { config, log }: SocketDependencies): void {
   const reject = createSocketResponder(config.publicOrigin, log);
   server.on("connect", (_request, socket) => reject(socket, { status: 405, reason: "CONNECT" }));
 }
@@ -67,7 +67,7 @@ export function rejectConnect(server: Server, { config, log }: SocketDependencie
  * Emits requests with `Expect` as ordinary requests: request validation checks the header, and the reader of the body sends
  * 100 Continue, so that a rejected upload is never sent.
  */
-export function handleExpect(server: Server): void {
+function handleExpect(server: Server): void {
   server.on("checkContinue", (request, response) => server.emit("request", request, response));
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
 }

@@ -2,6 +2,7 @@
 // 503 until every check has passed once and while the instance drains. Afterwards a failing dependency is reported as
 // `degraded` with 200: a shared outage would otherwise take every instance out of its Service, and browsers would get
 // the ingress's error page instead of the gateway's 503 with Retry-After (I5).
+import { withDeadline } from "../lib/with-deadline.ts";
 import type { CheckReport, CheckResult, ReadinessCheck } from "../metrics/dependency-check.ts";
 
 export type ReadinessReport = CheckReport & { takesRequests: boolean; detail?: string };
@@ -40,7 +41,7 @@ function demoteFailures({ checks }: CheckReport): CheckReport {
 /** Runs all checks concurrently. @returns a report with the worst of their statuses */
 export async function checkAll(checks: readonly ReadinessCheck[], timeoutMs: number): Promise<CheckReport> {
   return reportOf(
-    await Promise.all(checks.map(async ({ name, check }) => [name, await withDeadline(check, timeoutMs)] as const)),
+    await Promise.all(checks.map(async ({ name, check }) => [name, await resultOf(check, timeoutMs)] as const)),
   );
 }
 
@@ -50,17 +51,11 @@ function reportOf(results: readonly (readonly [string, CheckResult])[]): CheckRe
   return { status, checks: Object.fromEntries(results) };
 }
 
-async function withDeadline(check: () => Promise<CheckResult>, timeoutMs: number): Promise<CheckResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<CheckResult>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, { status: "failed", detail: `No result within ${timeoutMs} ms.` });
-  });
+async function resultOf(check: () => Promise<CheckResult>, timeoutMs: number): Promise<CheckResult> {
   try {
-    return await Promise.race([check(), late]);
+    return await withDeadline(check(), timeoutMs, { status: "failed", detail: `No result within ${timeoutMs} ms.` });
   } catch {
     // The error message is not shown: it may contain a URL with a password.
     return { status: "failed", detail: "The check threw an error; see the log." };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -13,7 +13,7 @@ export type ConfigurationFaults = {
   alarm(): string | undefined;
 };
 
-/** A login that is completed was accepted by every endpoint before the last one. */
+/** Endpoints that accept the configuration if a request to the key succeeds: a code exchange is the last step of a login. */
 const PROVED_BY: Partial<Record<Endpoint, readonly Endpoint[]>> = { code: ["authorization", "pushed", "code"] };
 
 export function createConfigurationFaults(log: Pick<Log, "error" | "info">): ConfigurationFaults {

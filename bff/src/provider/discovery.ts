@@ -3,7 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { kindOfCode, neverSentCode } from "../lib/network-errors.ts";
-import { refusedResponse } from "./provider-errors.ts";
+import { refusedResponse, statusOf } from "./provider-errors.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 import { proxyErrorOf } from "./proxy-tunnel.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
@@ -75,12 +75,6 @@ function discoveryError(error: unknown, issuer: string): string {
   if (statusOf(error) === 404)
     return `OIDC_ISSUER names no realm that is known at ${new URL(issuer).host} (404). Correct the setting or import the realm`;
   return "OIDC_ISSUER does not respond with a discovery document. Is the realm right, and has the provider finished starting?";
-}
-
-/** openid-client sets the unexpected response as the cause. */
-function statusOf(error: unknown): unknown {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
 }
 
 function certificateError(code: string, host: string): string {

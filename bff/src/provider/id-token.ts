@@ -79,7 +79,7 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
   return claims as IdTokenClaims;
 }
 
-/** Whether the validation failed for a reason that passes: clock skew, or a new key that is not published everywhere yet. */
+/** Whether the validation failed for a temporary reason: clock skew, or a new key that is not published everywhere yet. */
 export function isTransient({ cause }: GatewayError): boolean {
   if (cause instanceof errors.JWTExpired || cause instanceof errors.JWKSNoMatchingKey) return true;
   return cause instanceof errors.JWTClaimValidationFailed && ["iat", "nbf", "exp"].includes(cause.claim);

@@ -232,7 +232,15 @@ export function reasonOf(error: unknown, endpoint: Endpoint): string {
   return settingError(error, endpoint) ?? word;
 }
 
-export function errorName(error: unknown): string {
+/** @returns the status of an error response, which openid-client has parsed or sets as the cause */
+export function statusOf(error: unknown): number | undefined {
+  if (error instanceof oidc.ResponseBodyError || error instanceof oidc.WWWAuthenticateChallengeError)
+    return error.status;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Response ? cause.status : undefined;
+}
+
+function errorName(error: unknown): string {
   if (!(error instanceof Error)) return "unknown error";
   const refused = refusedResponse(error);
   if (refused !== undefined) return refused.message;

@@ -30,7 +30,7 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
      * @throws GatewayError provider_unavailable
      */
     requiresResponseIss(): Promise<boolean>;
-    /** Sends a request, without the cache of `outage`. */
+    /** Always sends a request, unlike `outage`, which is cached. */
     isReachable(): Promise<boolean>;
     /** @throws GatewayError request_malformed | provider_unavailable */
     verifyLogoutToken(jwt: string): Promise<LogoutToken>;
@@ -67,7 +67,7 @@ type Options = { config: ProviderConfig; publicOrigin: string; log: Pick<Log, "i
 /** At most one line per minute: a wrong configuration fails at every login. */
 const USERINFO_LOG_EVERY_MS = 60_000;
 
-export const CALLBACK_PATH = "/bff/callback";
+const CALLBACK_PATH = "/bff/callback";
 const LOGOUT_RETURN_PATH = "/bff/logout/return";
 
 export function createProvider({ config, publicOrigin, log }: Options): Provider {

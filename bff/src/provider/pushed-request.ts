@@ -5,7 +5,7 @@ import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import type { ConfigurationFaults } from "./configuration-faults.ts";
 import { throwPushError } from "./login-errors.ts";
-import { settingError, wordOf } from "./provider-errors.ts";
+import { settingError, statusOf, wordOf } from "./provider-errors.ts";
 
 /** After a refusal, plain requests are sent for this long before the next push. */
 export const FALLBACK_MS = 300_000;
@@ -26,7 +26,7 @@ export type PushedRequests = {
     parameters: Parameters,
     hasLinkParameters?: boolean,
   ): Promise<URL | undefined>;
-  /** @returns one sentence with the cure while the refusal may mean that no login works */
+  /** @returns one sentence with the cure while refused pushes may prevent every login */
   alarm(): string | undefined;
 };
 
@@ -124,13 +124,6 @@ export function isPushRefused(error: unknown): boolean {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof oidc.ResponseBodyError ? error.error : undefined;
-}
-
-/** openid-client sets the unexpected response as the cause. */
-function statusOf(error: unknown): unknown {
-  if (error instanceof oidc.ResponseBodyError) return error.status;
-  const cause = error instanceof Error ? error.cause : undefined;
-  return typeof cause === "object" && cause !== null && "status" in cause ? cause.status : undefined;
 }
 
 function refusalOf(error: unknown): string {

@@ -10,7 +10,7 @@ import { thumbprintOf } from "./dpop.ts";
 export type BoundKey = Readonly<{ jkt?: unknown; "x5t#S256"?: unknown }>;
 
 /** @returns undefined if the token is no JWT or has no such claim. The signature is not verified here. */
-export function boundKeyOf(accessToken: string): BoundKey | undefined {
+function boundKeyOf(accessToken: string): BoundKey | undefined {
   const cnf = unverifiedClaims(accessToken)?.["cnf"];
   return typeof cnf === "object" && cnf !== null && Object.keys(cnf).length > 0 ? cnf : undefined;
 }

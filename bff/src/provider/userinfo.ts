@@ -5,7 +5,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { valueAt } from "../lib/claim-path.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
-import { refusedResponse } from "./provider-errors.ts";
+import { refusedResponse, statusOf } from "./provider-errors.ts";
 import { PROTOCOL_CLAIMS, type IdTokenClaims } from "./id-token.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import type { FetchedClaims } from "../tokens/fetched-claims.ts";
@@ -100,7 +100,7 @@ export function createUserinfo({ config, onIgnored }: Options): Userinfo {
       const result = await request(claims, access, connected);
       if (result.kind === "claims")
         return { claims: withUserinfo(claims, result.claims), isPartial: source === "none" };
-      // As at the login, which went on with the claims of the ID token.
+      // As at the login, which continued with the claims of the ID token.
       if (result.kind === "unusable" && mode === "auto") return { claims, isPartial: false };
       if (mode === "auto" && source === "new ID token" && !lacksRoles(claims))
         return { claims, isPartial: true, problem: result.reason };
@@ -215,11 +215,3 @@ const unusable = (problem: string): Result & { kind: "unusable" } => ({
   kind: "unusable",
   reason: `the userinfo endpoint cannot be used: ${problem}, or set OIDC_USERINFO=off`,
 });
-
-/** Of an error response, which openid-client sets as the cause or has parsed for a challenge (RFC 6750 §3). */
-function statusOf(error: unknown): number | undefined {
-  if (error instanceof oidc.WWWAuthenticateChallengeError || error instanceof oidc.ResponseBodyError)
-    return error.status;
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Response ? cause.status : undefined;
-}

@@ -1,14 +1,22 @@
-// The error of a request whose session has ended, by the reason of its end.
+// What ends a session, and the error of its later requests. Every end calls end-session.ts with one of these reasons; an
+// outage ends no session (I5).
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import type { EndReason } from "../store/store.ts";
 
 export const END_REASON_TO_ERROR_CODE: Readonly<Record<EndReason, ErrorCode>> = {
+  /** The user, in this browser: auth/logout.ts. */
   logout: "session_revoked",
+  /** Another login in this browser: auth/login.ts. */
   replaced: "session_revoked",
+  /** The provider, by a logout token: auth/backchannel-logout.ts. */
   provider_logout: "session_revoked",
+  /** The user from another browser: auth/sessions.ts. An administrator: cli/sessions.ts. */
   revoked: "session_revoked",
+  /** A newer login beyond SESSIONS_PER_USER: session/user-sessions.ts. */
   limit: "session_revoked",
+  /** The provider rejected the refresh token: tokens/refresh.ts. */
   refresh_rejected: "session_expired",
+  /** A limit of the session or the lifetime of its tokens: Redis, proxy/authorize.ts. */
   expired: "session_expired",
 };
 

@@ -8,7 +8,7 @@ import type { Store } from "./store.ts";
 
 type StoreConfig = Pick<Config, "application" | "redisUrl" | "redisTimeoutMs" | "redisConfirmReplicas" | "redisAccess">;
 
-/** @param onUnusable called once if the server that answers first would lose sessions, with one sentence */
+/** @param onUnusable called once if the first server that responds would lose sessions, with one sentence */
 export function openStore(config: StoreConfig, log: Log, onUnusable: (reason: string) => void): Store {
   const { application, redisUrl, redisTimeoutMs, redisConfirmReplicas, redisAccess } = config;
   if (redisUrl === undefined) {

@@ -1,5 +1,5 @@
 // Cache of session records: the one place in this process that keeps them.
-// With Redis's invalidations connected, an entry answers reads until its record changes (docs/decisions/0013). Without
+// With Redis's invalidations connected, an entry serves reads until its record changes (docs/decisions/0013). Without
 // them every read goes to the store, and the entry only saves the transfer of a record that has not changed.
 // An unchanged record is always the same object, so what is derived from it (the parsed session, the decrypted tokens)
 // is kept in a WeakMap by that object and disappears with the entry.
@@ -16,9 +16,9 @@ export type SessionCache = {
   store: Store;
   /** Synchronous for a cache hit. */
   read: (key: SessionKey) => MaybePromise<StoredSession | undefined>;
-  /** Resolves at once if no instance answers reads from its cache. */
+  /** Resolves at once if no instance serves reads from its cache. */
   untilAcknowledged: typeof untilAcknowledged;
-  /** State of the invalidations; undefined if the cache never answers reads. */
+  /** State of the invalidations; undefined if the cache never serves reads. */
   state(): FeedState | undefined;
 };
 
@@ -30,7 +30,7 @@ type Dependencies = {
     sessionChanged(): void;
     sessionCacheWorks(works: boolean): void;
   };
-  /** How long an entry may answer reads; 0: never. */
+  /** How long an entry may serve reads; 0: never. */
   maxAgeMs: number;
   /** Milliseconds of a monotonic clock. */
   monotonicMs?: () => number;

@@ -16,7 +16,7 @@ export class ProblemError extends Error {
   }
 }
 
-export function sendProblem(ctx: Context, { status, code, message, headers }: ProblemError): void {
+function sendProblem(ctx: Context, { status, code, message, headers }: ProblemError): void {
   ctx.status = status;
   ctx.set(headers);
   ctx.body = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, code, detail: message };

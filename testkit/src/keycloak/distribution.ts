@@ -48,7 +48,7 @@ export async function keycloakDistribution(
   }
 }
 
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const chosen = env["XDG_CACHE_HOME"];
   if (chosen !== undefined && chosen !== "") return join(chosen, "cloakroom");
   return process.platform === "darwin"

@@ -31,7 +31,7 @@ export type ConfigurationOptions = {
   fetch: typeof fetch;
 };
 
-export const SCOPES = ["openid", "profile", "email"] as const;
+const SCOPES = ["openid", "profile", "email"] as const;
 const interactionSeconds = 600;
 const idTokenSeconds = 300;
 

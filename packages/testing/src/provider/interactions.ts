@@ -7,7 +7,7 @@ import { consentPage, loginPage, messagePage, oneTimeCodePage } from "./pages.ts
 import type { UserDirectory } from "./users.ts";
 import { parseSpaceSeparated } from "./space-separated.ts";
 
-export const DEMO_ONE_TIME_CODE = "123456";
+const DEMO_ONE_TIME_CODE = "123456";
 /** Reason of the one-time code prompt; see login-policy.ts. */
 export const STEP_UP = "step_up";
 
