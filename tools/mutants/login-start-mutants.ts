@@ -51,6 +51,13 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
     tests: DECISION,
   },
   {
+    breaks: "a long return path with further parameters makes a response head that nginx rejects",
+    file: "src/auth/start-attempt.ts",
+    find: 'attempt.returnPath !== "/" && !fitsIntoHead(',
+    replace: "attempt.returnPath === undefined && !fitsIntoHead(",
+    tests: OVER_HTTP,
+  },
+  {
     breaks: "third-party login: a link of a sibling host replaces a session without consent",
     file: "src/auth/third-party-login.ts",
     find: "isCrossSite || isSibling",

@@ -13,6 +13,8 @@ export const LOGIN_ATTEMPT_SECONDS = 900;
  * of cookies in a browser that does not enforce cookie prefixes.
  */
 export const MAX_LOGIN_ATTEMPTS = 16;
+/** Name, attributes and expiry of a cleared login cookie. */
+export const CLEARED_COOKIE_BYTES = 160;
 
 export type LoginAttempt = {
   startedAtMs: number;
@@ -48,6 +50,8 @@ export type LoginAttempts = {
 };
 
 const STATE = /^([a-z0-9]{7}[a-f0-9]{8})\.([A-Za-z0-9_-]{6})\.[A-Za-z0-9_-]{40,3200}$/;
+/** JSON of an attempt whose state has at most 3,200 characters behind the key id: sealing adds 28 bytes. */
+const MAX_STATE_BYTES = 2_372;
 const BINDING = /^[A-Za-z0-9_-]{43}$/;
 
 export function createLoginAttempts(sealerFor: SealerFactory, now: () => number): LoginAttempts {
@@ -89,6 +93,10 @@ export function createLoginAttempts(sealerFor: SealerFactory, now: () => number)
       return cookieOf(id) === undefined ? "no-cookie" : "unknown";
     },
   };
+}
+
+export function fitsIntoState(attempt: LoginAttempt): boolean {
+  return Buffer.byteLength(JSON.stringify(attempt)) <= MAX_STATE_BYTES;
 }
 
 /** The state with the sealed attempt is part of a URL. */

@@ -14,7 +14,7 @@ import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { EndReason } from "../store/store.ts";
 import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
-import { MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
+import { CLEARED_COOKIE_BYTES, MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
 import { PROVIDER_LOGOUT_PATH, unreachable, type ProviderLogout } from "./provider-logout.ts";
 import { seeOther } from "./see-other.ts";
 
@@ -32,8 +32,6 @@ export type LogoutDependencies = {
 const CLEAR_SITE_DATA = '"cache", "storage"';
 /** A slow revocation continues in the background: it does not keep the browser from the end-session endpoint (I10). */
 const MAX_REVOCATION_WAIT_MS = 2_000;
-/** Name, attributes and expiry of a cleared login cookie. */
-const CLEARED_COOKIE_BYTES = 160;
 
 /**
  * Ends the session of this browser and revokes its refresh token where necessary.

@@ -308,6 +308,29 @@ describe("bookmarkable return paths", () => {
     expect(done.headers.get("location")).toBe(gateway.config.publicOrigin + path);
   });
 
+  it("the longest return path with the longest acr_values logs in and leads to the start page", async () => {
+    provider.lies = { claims: (honest) => ({ ...honest, acr: "a".repeat(128) }) };
+    const acrValues = ["a", "b", "c", "d", "e"].map((letter) => letter.repeat(128)).join(" ");
+    const parameters = { returnTo: `/${"x".repeat(MAX_RETURN_PATH_CHARS - 1)}`, acr_values: acrValues };
+    const response = await newBrowser().login(`?${query(parameters)}`);
+    expect(response.headers.get("location")).toBe(`${gateway.config.publicOrigin}/`);
+  });
+
+  it.each([
+    ["the longest OIDC_LOGIN_PARAMETERS", `audience=${"x".repeat(980)}`, 0],
+    ["120 planted login cookies", "", 120],
+  ])("the longest return path with %s has a response head below nginx's 4 kB", async (_what, parameters, planted) => {
+    const other = await startGateway({ ...provider, env: { OIDC_LOGIN_PARAMETERS: parameters } });
+    const browser = testBrowser(other.origin);
+    for (let n = 0; n < planted; n++)
+      browser.cookies.set(`__Host-Http-login-t0${String(n).padStart(5, "0")}0123abcd`, "x".repeat(43));
+    const returnTo = `/${"x".repeat(MAX_RETURN_PATH_CHARS - 1)}`;
+    const { status, headers } = await browser.navigate(`/bff/login?${query({ returnTo })}`);
+    const head = [...headers].reduce((bytes, [name, value]) => bytes + name.length + value.length + 4, 26);
+    expect([status, head < 4_096], String(head)).toEqual([303, true]);
+    await other.stop();
+  });
+
   it("a longer return path logs in and leads to the start page", async () => {
     const response = await newBrowser().login(
       `?${query({ returnTo: `/search?q=${"x".repeat(MAX_RETURN_PATH_CHARS)}` })}`,
