@@ -46,4 +46,5 @@ test("DPoP: a client that requires bound tokens and a gateway without DPoP is on
   const callback = page.waitForResponse((response) => response.url().includes("/bff/callback"));
   await logIn(page, gateway.origin, user);
   expect((await callback).status()).toBe(400);
+  await expect.poll(gateway.process.output).toContain("OIDC_SENDER_CONSTRAINED=dpop");
 });

@@ -57,11 +57,12 @@ const REFUSED: Row = { outcome: "refused" };
 /** OIDC Core 1.0 §3.1.2.6: the provider needs the user. */
 const NEEDS_USER = ["login_required", "interaction_required", "consent_required", "account_selection_required"];
 
-/** RFC 9126 §2.3 defines no code for these parameters of ours: only the description names one. */
+/** RFC 9126 §2.3 and RFC 9449 §5 define no code for these: only the description names what is wrong or missing. */
 const OUR_PARAMETERS: readonly Row[] = [
   described(/\bredirect_uri\b/, { outcome: "configuration", sentence: sentences.REDIRECT_URI }),
   described(/\bscope\b/, { outcome: "configuration", sentence: sentences.SCOPE }),
   described(/\bresource\b/, { outcome: "configuration", sentence: sentences.RESOURCE }),
+  described(/\bDPoP proof is missing\b/i, { outcome: "configuration", sentence: sentences.DPOP_REQUIRED }),
 ];
 
 const TEMPORARY = rows("temporary", "temporarily_unavailable", "server_error", "slow_down");
@@ -91,6 +92,10 @@ const OF_LOGIN: Codes = {
 const PROVIDER_ERRORS: Readonly<Record<Endpoint, Codes>> = {
   authorization: {
     ...OF_LOGIN,
+    // Keycloak: a client profile demands a request object, which the pushed request lacks.
+    invalid_request: [
+      described(/'request'/, { outcome: "configuration", sentence: sentences.SIGNED_REQUEST_REQUIRED }),
+    ],
     temporarily_unavailable: [
       // Keycloak: the page of the login expired. Keycloak works, so it is no outage.
       described(/^authentication_expired$/, { outcome: "restart" }),

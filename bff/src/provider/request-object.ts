@@ -4,6 +4,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { ClientAuthentication } from "./client-authentication.ts";
 import type { Parameters } from "./pushed-request.ts";
+import { SIGNED_REQUEST_REQUIRED } from "./setting-sentences.ts";
 
 /** The URL is sent in a `Location` header; nginx accepts a response head of 4 kB by default. */
 const MAX_SIGNED_URL_CHARS = 3_400;
@@ -30,10 +31,7 @@ export function createRequestObjects({ config, signingKey }: Dependencies): Requ
     async sign(configuration, parameters) {
       const metadata = configuration.serverMetadata();
       if (!config.signedRequest) {
-        if (metadata.require_signed_request_object === true)
-          throw unavailable(
-            "the provider requires signed authorization requests (RFC 9101). Set OIDC_SIGNED_REQUEST=on and OIDC_CLIENT_KEY_FILE",
-          );
+        if (metadata.require_signed_request_object === true) throw unavailable(SIGNED_REQUEST_REQUIRED);
         return parameters;
       }
       const listed = metadata.request_object_signing_alg_values_supported;
@@ -44,7 +42,7 @@ export function createRequestObjects({ config, signingKey }: Dependencies): Requ
         );
       const modify = (header: Record<string, unknown>, payload: Record<string, unknown>): void => {
         header["alg"] = alg;
-        // FAPI 2.0 Message Signing §5.3.1 requires nbf; a provider whose clock is behind ours would refuse it.
+        // FAPI 2.0 Message Signing §5.3.2 requires nbf; a provider whose clock is behind ours would refuse it.
         payload["nbf"] = Number(payload["iat"]) - NOT_BEFORE_SECONDS;
       };
       const url = await oidc.buildAuthorizationUrlWithJAR(

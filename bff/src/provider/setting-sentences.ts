@@ -1,7 +1,7 @@
 // Sentences of /readyz and the log about a setting that the provider refuses, each with its cure.
 
 export const CLIENT =
-  "the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there";
+  "the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there; with another method than a secret, compare OIDC_CLIENT_AUTH and its key or certificate with the registration";
 export const FLOW =
   "the client of OIDC_CLIENT_ID may not use the authorization code flow. Switch it on there (Keycloak: Standard flow)";
 export const REFRESH =
@@ -17,6 +17,8 @@ export const PUSHED_REQUEST =
   "the provider does not accept the request_uri of its own pushed authorization response. Correct it there, or set OIDC_PAR=off";
 export const SIGNED_REQUEST =
   "the provider refuses the signed authorization request (OIDC_SIGNED_REQUEST). Register the public key of OIDC_CLIENT_KEY_FILE there (/bff/jwks.json), allow its algorithm, or set OIDC_SIGNED_REQUEST=off";
+export const SIGNED_REQUEST_REQUIRED =
+  "the provider requires signed authorization requests (RFC 9101). Set OIDC_SIGNED_REQUEST=on and OIDC_CLIENT_KEY_FILE";
 export const DETAILS =
   "the provider demands or refuses authorization_details (RFC 9396) for the client of OIDC_CLIENT_ID. Correct the client's registration there";
 /** RFC 9449 §5 and §8. openid-client has already repeated the request with the nonce. */
@@ -24,5 +26,7 @@ export const DPOP_NONCE =
   "the provider refused the DPoP nonce that it had just sent (use_dpop_nonce). Check that no proxy in front of it removes or caches the header DPoP-Nonce";
 export const DPOP_PROOF =
   "the provider refused the DPoP proof (invalid_dpop_proof). Synchronize the clocks by NTP, and let the provider know its public URL, which the proof names";
+export const DPOP_REQUIRED =
+  "the provider demands DPoP proofs of the client of OIDC_CLIENT_ID. Set OIDC_SENDER_CONSTRAINED=dpop, or switch bound tokens off there";
 export const USERINFO =
   "the provider's userinfo endpoint refuses the access token. Compare OIDC_SCOPE with what the endpoint needs";

@@ -252,6 +252,36 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
   });
 });
 
+describe("invalid_request with a description that names what Keycloak demands of the client", () => {
+  const description = "DPoP proof is missing";
+
+  it("of a signed request: the login fails, and readiness names OIDC_SIGNED_REQUEST", async () => {
+    provider.lies = {
+      authorizationResponse: authorizationError("invalid_request", "Invalid parameter: : 'request' or 'request_uri'"),
+    };
+    expect((await testBrowser(gateway.origin).login()).status).toBe(400);
+    await expectFault(/OIDC_SIGNED_REQUEST=on/);
+    await expectRecovery();
+  });
+
+  it("of a DPoP proof: the login fails, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
+    provider.lies = { raw: refusing("/token", { error: "invalid_request", description }) };
+    expect((await testBrowser(gateway.origin).login()).status).toBe(400);
+    await expectFault(/OIDC_SENDER_CONSTRAINED=dpop/);
+    await expectRecovery();
+  });
+
+  it("of a DPoP proof at a refresh: the session is kept, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
+    const browser = await loggedIn();
+    provider.lies = { raw: refusing("/token", { error: "invalid_request", description }) };
+    expect((await browser.fetch("/api/x")).status).toBe(503);
+    await expectFault(/OIDC_SENDER_CONSTRAINED=dpop/);
+    provider.lies = {};
+    expect((await browser.fetch("/api/x")).status).toBe(200);
+    await expectRecovery();
+  });
+});
+
 describe("an error of the token endpoint at a login", () => {
   it.each(REGISTERED)("the error %s of the token endpoint fails a login with the right status", async (error) => {
     await gateway.readiness("provider");
