@@ -1,16 +1,14 @@
-// HTTPS servers on loopback with certificates of a test authority, and a reverse proxy handler for them.
+// HTTPS servers on loopback, and a request listener that makes one a TLS-terminating reverse proxy.
 import { request, type RequestListener } from "node:http";
 import { createServer } from "node:https";
-import { testAuthority, type TestAuthority } from "@cloakroom/testkit/certificates.ts";
-
-export const newAuthority = (): TestAuthority => testAuthority("CA of the engine tests");
+import type { TestCertificate } from "./certificates.ts";
 
 export type HttpsServer = { stop: () => Promise<void> };
 
-type Options = { authority: TestAuthority; host: string; port: number };
+type Options = { certificate: TestCertificate; port: number };
 
-export async function startHttps({ authority, host, port }: Options, handler: RequestListener): Promise<HttpsServer> {
-  const server = createServer(authority.issue(host), handler);
+export async function startHttps({ certificate, port }: Options, handler: RequestListener): Promise<HttpsServer> {
+  const server = createServer(certificate, handler);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);

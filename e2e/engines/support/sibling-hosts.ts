@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { startSystem, type System } from "@cloakroom/demo/system.ts";
 import { SPA_DIST } from "@cloakroom/demo/launcher/spa-build.ts";
-import { forwardTo, newAuthority, startHttps } from "./https-server.ts";
+import { testAuthority } from "@cloakroom/testkit/certificates.ts";
+import { forwardTo, startHttps } from "@cloakroom/testkit/https-server.ts";
 
 export type SiblingHosts = {
   /** The gateway's public origin. */
@@ -41,11 +42,11 @@ export async function startSiblingHosts(): Promise<SiblingHosts> {
 }
 
 async function startComponents(folder: string, stops: (() => Promise<void>)[]): Promise<Omit<SiblingHosts, "stop">> {
-  const authority = newAuthority();
+  const authority = testAuthority("CA of the engine tests");
   const caFile = join(folder, "ca.pem");
   await writeFile(caFile, authority.cert);
   const ports = { gateway: await freePort(), management: await freePort(), provider: await freePort() };
-  const at = async (host: string) => ({ authority, host, port: await freePort() });
+  const at = async (host: string) => ({ certificate: authority.issue(host), host, port: await freePort() });
   const hosts = { app: await at(`app.${SITE}`), evil: await at(`evil.${SITE}`), provider: await at("localhost") };
   const originOf = ({ host, port }: { host: string; port: number }) => `https://${host}:${port}`;
   const cookieHeaders: string[] = [];

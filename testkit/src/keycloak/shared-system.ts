@@ -1,4 +1,5 @@
 // The system that scripts/keycloak/e2e.ts starts for all tests, passed as JSON in an environment variable.
+import type { TestCertificate } from "../certificates.ts";
 import type { AdminCredentials } from "./start-keycloak.ts";
 
 export type SharedSystem = {
@@ -9,6 +10,8 @@ export type SharedSystem = {
   /** The gateway with the realm's own client. */
   gateway: { origin: string; managementOrigin: string; clientSecret: string };
   passwords: { alice: string; admin: string };
+  /** For https servers on localhost. Keycloak trusts its CA; browsers do not. */
+  certificate: TestCertificate;
 };
 
 export const SHARED_SYSTEM_VARIABLE = "CLOAKROOM_E2E_SYSTEM";

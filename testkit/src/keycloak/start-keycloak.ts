@@ -1,7 +1,7 @@
 // Starts a real Keycloak as a child process: free loopback ports, embedded database, imported realm.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -14,6 +14,8 @@ export type KeycloakOptions = {
   realm: RealmValues;
   /** Default: free ports. */
   ports?: { public?: number; management?: number };
+  /** PEM of a CA whose certificates Keycloak accepts at https URLs of clients. */
+  trustedAuthority?: string;
   log?: (line: string) => void;
   /** Receives Keycloak's stdout and stderr. */
   onOutput?: (text: string) => void;
@@ -45,10 +47,12 @@ const stopTimeoutMs = 20_000;
 const maxOutputChars = 4_000_000;
 
 /** @throws KeycloakUnavailable; Error with the end of Keycloak's output if it does not start */
-export async function startKeycloak({ realm, ports = {}, log, onOutput }: KeycloakOptions): Promise<Keycloak> {
+export async function startKeycloak(options: KeycloakOptions): Promise<Keycloak> {
+  const { realm, ports = {}, trustedAuthority, log, onOutput } = options;
   requireRealmValues(realm);
   const distribution = await keycloakDistribution(log);
   const home = createServerFolder(distribution);
+  if (trustedAuthority !== undefined) trustAuthority(home, trustedAuthority);
   const port = ports.public ?? (await freePort());
   const managementPort = ports.management ?? (await freePort());
   const admin = { username: "bootstrap-admin", password: randomBytes(24).toString("base64url") };
@@ -101,6 +105,13 @@ export function createServerFolder(distribution: string): string {
   mkdirSync(join(home, "data", "import"), { recursive: true });
   copyFileSync(REALM_FILE, join(home, "data", "import", `${REALM_NAME}-realm.json`));
   return home;
+}
+
+/** Keycloak reads every PEM file of this folder at its start. */
+function trustAuthority(home: string, authority: string): void {
+  const folder = join(home, "conf", "truststores");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "tests.pem"), authority);
 }
 
 type ServerAddress = { origin: string; port: number; managementPort: number; admin: AdminCredentials };

@@ -1,5 +1,6 @@
 // Starts the system on a real Keycloak: Redis, Keycloak, the resource API and the gateway.
 import { randomBytes } from "node:crypto";
+import { testAuthority } from "../certificates.ts";
 import { launchGateway } from "./gateways.ts";
 import type { SharedSystem } from "./shared-system.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
@@ -40,6 +41,7 @@ async function startServices(
   const origin = `http://localhost:${port}`;
   const passwords = { alice: secret(), admin: secret() };
   const clientSecret = secret();
+  const authority = testAuthority();
   const startedAtMs = Date.now();
   const keycloak = await startKeycloak({
     realm: {
@@ -49,6 +51,7 @@ async function startServices(
       CLOAKROOM_ALICE_PASSWORD: passwords.alice,
       CLOAKROOM_ADMIN_PASSWORD: passwords.admin,
     },
+    trustedAuthority: authority.cert,
     ...(log === undefined ? {} : { log }),
     ...(onKeycloakOutput === undefined ? {} : { onOutput: onKeycloakOutput }),
   });
@@ -64,6 +67,7 @@ async function startServices(
     apiUrl: api.url,
     spaRoot,
     passwords,
+    certificate: authority.issue("localhost"),
   };
   const options = { origin, port, client: { clientId: CLIENT_ID, secret: clientSecret } };
   const gateway = await launchGateway({ ...shared, gateway: { origin, managementOrigin: "", clientSecret } }, options);
