@@ -17,6 +17,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
     settings: [
       ...([
         "OIDC_ISSUER",
+        "OIDC_TENANTS",
         "OIDC_INTERNAL_URL",
         "OIDC_CA_FILE",
         "HTTPS_PROXY",

@@ -175,7 +175,7 @@ function createRouteServices(dependencies: RouteDependencies) {
       onLogin: metrics.login,
     },
     logout,
-    backchannelLogout: { ...shared, issuer: config.provider.issuer },
+    backchannelLogout: shared,
     ownSessions: {
       ...{ sessions, userSessions, now, log },
       end: sessions.end,

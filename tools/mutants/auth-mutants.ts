@@ -61,15 +61,15 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "refresh: the response may belong to another user",
     file: "src/provider/user-tokens.ts",
-    find: "expectedSubject: subject",
+    find: "expectedUser: { issuer, subject }",
     replace: "",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
     breaks: "a refresh token is sent to another issuer",
     file: "src/provider/user-tokens.ts",
-    find: 'if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };',
-    replace: "if (issuer === undefined) throw new TypeError();",
+    find: "if (foreign !== undefined) return {",
+    replace: "if (foreign === null) return {",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
@@ -90,14 +90,14 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     breaks: "a refreshed ID token may have a second audience",
     file: "src/provider/id-token.ts",
     find: "if (other !== undefined)",
-    replace: "if (other !== undefined && rules.expectedSubject === undefined)",
+    replace: "if (other !== undefined && rules.expectedUser === undefined)",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
     breaks: "the callback accepts an authorization response without iss (RFC 9207)",
     file: "src/auth/login.ts",
-    find: "query.iss === null ? issRequired : query.iss !== config.issuer",
-    replace: "query.iss !== null && query.iss !== config.issuer",
+    find: "query.iss === null ? issRequired : !isOwnIssuer(query.iss, config)",
+    replace: "query.iss !== null && !isOwnIssuer(query.iss, config)",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {

@@ -90,7 +90,7 @@ export const LOGOUT_MUTANTS: readonly Mutant[] = [
   {
     breaks: "back-channel logout: any typ is accepted",
     file: "src/provider/logout-token.ts",
-    find: "if (typProblem !== undefined) throw refuse(typProblem);",
+    find: "?? typError(decodeProtectedHeader(jwt), rules.typRequired)",
     replace: "",
     tests: ["test/auth/backchannel-logout.integration.test.ts"],
   },

@@ -12,7 +12,6 @@ import { readForm } from "./form-body.ts";
 import { oncePerLogoutToken } from "./logout-replay.ts";
 
 export type BackchannelLogoutDependencies = {
-  issuer: string;
   provider: Pick<Provider, "verifyLogoutToken">;
   sessions: Pick<Sessions, "endAll">;
   store: Pick<Store, "claimOnce" | "completeClaim" | "releaseClaim">;
@@ -22,14 +21,14 @@ export type BackchannelLogoutDependencies = {
 const MAX_LOGOUT_BODY_BYTES = 16_384;
 
 /** @throws GatewayError request_malformed | payload_too_large | provider_unavailable | store_unavailable */
-export function backchannelLogout({ provider, sessions, store, issuer, log }: BackchannelLogoutDependencies) {
+export function backchannelLogout({ provider, sessions, store, log }: BackchannelLogoutDependencies) {
   return async function backchannelLogout(ctx: Context): Promise<void> {
     ctx.set("Cache-Control", "no-store");
     const requestId = ctx.state["requestId"] as string;
     try {
       const token = await provider.verifyLogoutToken(await readLogoutToken(ctx));
-      const tokenHash = hash("sha256", `${issuer} ${token.jti}`, "base64url");
-      const count = await oncePerLogoutToken(store, tokenHash, () => endSessionsOf(token, { issuer, sessions }));
+      const tokenHash = hash("sha256", `${token.issuer} ${token.jti}`, "base64url");
+      const count = await oncePerLogoutToken(store, tokenHash, () => endSessionsOf(token, sessions));
       const { subject, providerSid } = token;
       log.security("backchannel_logout", {
         requestId,
@@ -65,8 +64,8 @@ async function readLogoutToken(ctx: Context): Promise<string> {
  * @returns how many sessions were ended
  */
 async function endSessionsOf(
-  { providerSid, subject, issuedAtSeconds }: LogoutToken,
-  { issuer, sessions }: Pick<BackchannelLogoutDependencies, "issuer" | "sessions">,
+  { issuer, providerSid, subject, issuedAtSeconds }: LogoutToken,
+  sessions: BackchannelLogoutDependencies["sessions"],
 ): Promise<number> {
   if (providerSid !== undefined) {
     const count = await sessions.endAll({ kind: "provider-session", issuer, providerSid }, "provider_logout");

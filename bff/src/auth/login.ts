@@ -22,6 +22,7 @@ import {
 } from "./login-attempt.ts";
 import { noLoginAttempt } from "./no-login-attempt.ts";
 import { startAttempt } from "./start-attempt.ts";
+import { isOwnIssuer } from "../provider/issuers.ts";
 import { throwLoginRefusal } from "../provider/login-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { seeOther } from "./see-other.ts";
@@ -30,7 +31,7 @@ import type { SilentLogin } from "./silent-login.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
-  config: Pick<ProviderConfig, "issuer" | "rolePaths" | "loginParameters">;
+  config: Pick<ProviderConfig, "issuer" | "tenants" | "rolePaths" | "loginParameters">;
   /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;
   /** Called at each login with the lifetime that the provider allows. */
@@ -87,7 +88,7 @@ export function callback(dependencies: LoginDependencies) {
       return seeOther(ctx, publicOrigin + attempt.returnPath);
     }
     // Mix-up attack (RFC 9207 §2.4): checked before any other parameter is used.
-    if (query.iss === null ? issRequired : query.iss !== config.issuer)
+    if (query.iss === null ? issRequired : !isOwnIssuer(query.iss, config))
       throw loginFailed("iss is missing or names another provider (see OIDC_RESPONSE_ISS)");
     if (query.error !== undefined) {
       log.debug("login callback with an error of the provider", { requestId, reason: query.error });

@@ -34,9 +34,9 @@ from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. If the application has no se
 applications that have some.
 
 The command reads the gateway's settings, so run it in the gateway's environment. <sub> is the user's id at the provider
-(the claim \`sub\`), not a name or an email address. --issuer defaults to OIDC_ISSUER. Ended sessions are rejected by
-every instance within a second, including sessions whose login was still in progress. Security events are logged to
-stderr.
+(the claim \`sub\`), not a name or an email address. --issuer defaults to OIDC_ISSUER; with
+OIDC_TENANTS it is required. Ended sessions are rejected by every instance within a second, including sessions whose
+login was still in progress. Security events are logged to stderr.
 
 Exit codes: 0 success, 1 failed or incomplete (the output says what was done), 2 usage error, 78 invalid setting.
 `;

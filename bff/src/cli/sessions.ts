@@ -113,6 +113,8 @@ type Command = Exclude<AdminCommand, { kind: "help" }>;
 /** If no session was found, explains whether the command addressed the wrong application. */
 async function runAndExplain(command: Command, context: CommandContext): Promise<number> {
   const { config, store, progress } = context;
+  if (config.provider.tenants !== undefined && "issuer" in command && command.issuer === undefined)
+    return fail(2, "--issuer is required with OIDC_TENANTS: the issuer of the user's tenant. Nothing was done.");
   const code = await run(command, context);
   if (progress.found > 0) return code;
   const explanation = await explainNothingFound({ application: config.application, store });

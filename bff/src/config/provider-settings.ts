@@ -15,6 +15,7 @@ import { PROXY_SETTINGS, proxyConfig, type ProxyConfig } from "./outbound-proxy.
 import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
 import { FAPI_CLIENT_ALGS, SECURITY_PROFILES, type SecurityProfile } from "./security-profile.ts";
 import { readTextFile } from "./setting-text.ts";
+import { TENANT_SETTINGS, tenantFaults, tenantsOf, type Tenants } from "./tenants.ts";
 
 export const PROVIDER_SETTINGS = {
   OIDC_ISSUER: {
@@ -22,6 +23,7 @@ export const PROVIDER_SETTINGS = {
     required: true,
     meaning: "Issuer URL of the provider, exactly as in its discovery document; http only if PUBLIC_ORIGIN is loopback",
   },
+  ...TENANT_SETTINGS,
   OIDC_INTERNAL_URL: {
     schema: httpUrl,
     meaning: "Base URL under which the gateway reaches the provider, if it differs from the browsers' URL",
@@ -146,6 +148,8 @@ export type SenderConstrained = "off" | "dpop" | "mtls";
 
 export type ProviderConfig = Readonly<{
   issuer: string;
+  /** Undefined: `issuer` is the issuer of all tokens. */
+  tenants: Tenants | undefined;
   internalUrl: string | undefined;
   clientId: string;
   /** Undefined if the method of client authentication uses none. */
@@ -193,6 +197,7 @@ type FileOf = (name: ProviderSettingName) => string | undefined;
 export function providerConfig(values: Values, required: Required, fileOf: FileOf): ProviderConfig {
   return {
     ...required,
+    tenants: tenantsOf(required.issuer, values.OIDC_TENANTS),
     clientSecret: values.OIDC_CLIENT_SECRET,
     clientAuth: clientAuthConfig(
       values,
@@ -227,6 +232,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
 export function providerFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   return [
     ...clientAuthFaults(values, isSet),
+    ...tenantFaults(values.OIDC_ISSUER, isSet("OIDC_TENANTS")),
     ...signingFaults(values, isSet),
     ...caFaults(values.OIDC_CA_FILE),
     ...bindingFaults(values, isSet),

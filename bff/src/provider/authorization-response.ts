@@ -4,6 +4,7 @@ import { decodeJwt, errors, type JWTPayload } from "jose";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
+import { isOwnIssuer, issuerOption } from "./issuers.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 
 export type AuthorizationResponse = {
@@ -25,7 +26,7 @@ export type AuthorizationResponses = {
 };
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "issuer" | "clientId" | "idTokenAlg" | "signedResponse">;
+  config: Pick<ProviderConfig, "issuer" | "tenants" | "clientId" | "idTokenAlg" | "signedResponse">;
   connect: ProviderConnection;
 };
 
@@ -34,13 +35,15 @@ export function createAuthorizationResponses({ config, connect }: Dependencies):
     const connection = await connect();
     try {
       const claims = await connection.verify(jwt, {
-        issuer: config.issuer,
+        ...issuerOption(config),
         audience: config.clientId,
         // Our setting, never the provider's list.
         algorithms: [config.idTokenAlg],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         requiredClaims: ["iss", "aud", "exp"],
       });
+      if (!isOwnIssuer(claims.iss, config))
+        throw refused("signed authorization response refused: iss is another issuer");
       return parametersOf(claims);
     } catch (error) {
       if (error instanceof GatewayError) throw error;

@@ -3,7 +3,8 @@ import { errors } from "jose";
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import type { ClientAuthentication } from "./client-authentication.ts";
+import type { AuthenticateClient, ClientAuthentication } from "./client-authentication.ts";
+import { isOwnIssuer } from "./issuers.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 import { repeatWithNewMetadata, type RequestContext } from "./repeated-request.ts";
@@ -32,11 +33,11 @@ type Version = {
 const ANY_CLOCK_SECONDS = 10 * 365 * 86_400;
 
 /** @throws GatewayError provider_unavailable if the provider does not list the method of client authentication */
-export function createConnection(
+export async function createConnection(
   { config, client, fetch }: Dependencies,
   { metadata, previous, renew }: Version,
-): Connection {
-  const authenticate = client.authenticationAt(metadata);
+): Promise<Connection> {
+  const authenticate = withAudience(client.authenticationAt(metadata), config);
   const context: RequestContext = {
     ...{ metadata, authenticate, clientId: config.clientId },
     // RFC 8705 §5: also where another method authenticates the client.
@@ -45,7 +46,10 @@ export function createConnection(
   const verifyWithKeys =
     previous !== undefined && previous.metadata.jwks_uri === metadata.jwks_uri
       ? previous.verifyWithKeys
-      : createTokenVerifier(metadata.jwks_uri ?? "", { fetch, timeoutMs: config.timeoutMs });
+      : createTokenVerifier(metadata.jwks_uri ?? "", {
+          ...{ fetch, timeoutMs: config.timeoutMs },
+          ...(config.tenants === undefined ? {} : { isKeyOf: keysOfTenants(config) }),
+        });
   const send = repeatWithNewMetadata(fetch, context, renew);
   const verify: VerifyToken = async (jwt, rules) => {
     try {
@@ -59,16 +63,16 @@ export function createConnection(
   const configured = (tolerance: object) => createConfiguration({ config, context, send }, tolerance);
   // The same object as in `send`, since `renew` compares it.
   return Object.assign(context, {
-    configuration: configured({}),
-    refreshing: configured({ [oidc.clockTolerance]: ANY_CLOCK_SECONDS }),
+    configuration: await configured({}),
+    refreshing: await configured({ [oidc.clockTolerance]: ANY_CLOCK_SECONDS }),
     ...{ verify, verifyWithKeys },
   });
 }
 
-function createConfiguration(
+async function createConfiguration(
   { config, context, send }: { config: ProviderConfig; context: RequestContext; send: ProviderFetch },
   tolerance: object,
-): oidc.Configuration {
+): Promise<oidc.Configuration> {
   // Pinned: otherwise the provider's metadata would select the accepted algorithms (algorithm confusion).
   const rules = {
     id_token_signed_response_alg: config.idTokenAlg,
@@ -76,11 +80,47 @@ function createConfiguration(
     ...tolerance,
   };
   const { metadata, authenticate } = context;
-  const configuration = new oidc.Configuration(metadata, config.clientId, rules, authenticate as oidc.ClientAuth);
+  const auth = authenticate as oidc.ClientAuth;
+  const configuration =
+    config.tenants === undefined
+      ? new oidc.Configuration(metadata, config.clientId, rules, auth)
+      : await configurationOfTenants(metadata, config.clientId, rules, auth);
   configuration[oidc.customFetch] = send as unknown as oidc.CustomFetch;
   configuration.timeout = config.timeoutMs / 1000;
   if (config.issuer.startsWith("http:")) oidc.allowInsecureRequests(configuration);
   return configuration;
+}
+
+/**
+ * openid-client fills the template of an issuer with the token's `tid` only if it has discovered the metadata at Microsoft's
+ * host. It is given the metadata that has been read and checked, whatever its host is; no request is sent.
+ */
+function configurationOfTenants(
+  metadata: oidc.ServerMetadata,
+  clientId: string,
+  rules: Partial<oidc.ClientMetadata>,
+  authenticate: oidc.ClientAuth,
+): Promise<oidc.Configuration> {
+  return oidc.discovery(new URL("https://login.microsoftonline.com"), clientId, rules, authenticate, {
+    [oidc.customFetch]: () => Promise.resolve(Response.json(metadata)),
+  });
+}
+
+/** openid-client sends the issuer as the audience of assertions; with OIDC_TENANTS it is a template (OIDC Core 1.0 §9). */
+function withAudience(authenticate: AuthenticateClient, { tenants }: ProviderConfig): AuthenticateClient {
+  if (tenants === undefined) return authenticate;
+  return (server, ...request) =>
+    authenticate({ ...server, issuer: server.token_endpoint ?? server.issuer }, ...request);
+}
+
+/**
+ * Entra ID names the issuer of each key, because keys of one tenant are in the set of all. Userinfo may have no `iss`;
+ * openid-client compares the one that it has.
+ */
+function keysOfTenants({ issuer, tenants }: ProviderConfig): (keyIssuer: string, iss: unknown) => boolean {
+  return (keyIssuer, iss) =>
+    keyIssuer === iss ||
+    (keyIssuer === tenants?.template && (iss === undefined || isOwnIssuer(iss, { issuer, tenants })));
 }
 
 /** The key set has no such key, or cannot be fetched: it may be at another address now. */

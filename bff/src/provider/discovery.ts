@@ -1,6 +1,7 @@
 // Discovery (OIDC Discovery 1.0 §4): reads the metadata and says how long it may be used.
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
+import { isTemplate } from "../config/tenants.ts";
 import { GatewayError } from "../errors.ts";
 import { kindOfCode, neverSentCode } from "../lib/network-errors.ts";
 import { refusedResponse, statusOf } from "./provider-errors.ts";
@@ -22,7 +23,13 @@ const MAX_AGE_MS = 3_600_000;
 const ISSUER_MISMATCH =
   "OIDC_ISSUER is not what the provider calls itself. Copy `issuer` from its discovery document exactly";
 
-type Options = Pick<ProviderConfig, "issuer" | "clientId" | "timeoutMs" | "responseIss">;
+const TEMPLATE =
+  "OIDC_ISSUER is not what the provider calls itself: its issuer has a placeholder for the tenant. Set OIDC_ISSUER to the issuer of one tenant, or to the one with /organizations/ and OIDC_TENANTS";
+
+const NO_TEMPLATE =
+  "OIDC_TENANTS is set, but `issuer` in the provider's discovery document is not OIDC_ISSUER with {tenantid} in place of common or organizations. Unset OIDC_TENANTS, and copy that issuer";
+
+type Options = Pick<ProviderConfig, "issuer" | "tenants" | "clientId" | "timeoutMs" | "responseIss">;
 
 /** @throws GatewayError provider_unavailable with setting and cure */
 export async function discover(config: Options, fetch: ProviderFetch): Promise<Discovered> {
@@ -33,22 +40,33 @@ export async function discover(config: Options, fetch: ProviderFetch): Promise<D
     return response;
   };
   const found = await oidc
-    .discovery(new URL(config.issuer), config.clientId, undefined, undefined, {
+    .discovery(discoveryAddress(config), config.clientId, undefined, undefined, {
       [oidc.customFetch]: observed as unknown as oidc.CustomFetch,
       timeout: config.timeoutMs / 1000,
       execute: config.issuer.startsWith("http:") ? [oidc.allowInsecureRequests] : [],
     })
     .catch((error: unknown) => {
-      throw new GatewayError("provider_unavailable", { cause: error, reason: discoveryError(error, config.issuer) });
+      throw new GatewayError("provider_unavailable", { cause: error, reason: discoveryError(error, config) });
     });
   const discovered = found.serverMetadata();
   // openid-client ignores a trailing slash here, but `iss` of tokens is compared exactly.
-  if (discovered.issuer !== config.issuer) throw new GatewayError("provider_unavailable", { reason: ISSUER_MISMATCH });
+  if (discovered.issuer !== (config.tenants?.template ?? config.issuer))
+    throw new GatewayError("provider_unavailable", { reason: mismatchError(config, discovered.issuer) });
   const { metadata: checked, ignored } = checkedMetadata(discovered, config.issuer);
   // OIDC_RESPONSE_ISS=optional: otherwise openid-client requires the `iss` that the metadata announces (RFC 9207).
   const metadata =
     config.responseIss === "optional" ? { ...checked, authorization_response_iss_parameter_supported: false } : checked;
   return { metadata, ignored, maxAgeMs: maxAgeOf(cacheControl) };
+}
+
+/** openid-client does not compare the issuer with a whole address, so that it can be the template. */
+function discoveryAddress({ issuer, tenants }: Options): URL {
+  return new URL(tenants === undefined ? issuer : `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+}
+
+function mismatchError({ tenants }: Pick<Options, "tenants">, published: unknown): string {
+  if (tenants !== undefined) return NO_TEMPLATE;
+  return typeof published === "string" && isTemplate(published) ? TEMPLATE : ISSUER_MISMATCH;
 }
 
 /** RFC 9111 §5.2.2.1. Other directives do not say when the metadata changes: Keycloak always sends `no-store`. */
@@ -58,11 +76,12 @@ function maxAgeOf(cacheControl: string): number {
   return Math.min(Math.max(Number(seconds) * 1000, MIN_AGE_MS), MAX_AGE_MS);
 }
 
-function discoveryError(error: unknown, issuer: string): string {
+function discoveryError(error: unknown, config: Options): string {
+  const { issuer } = config;
   const refused = refusedResponse(error);
   if (refused !== undefined) return `OIDC_ISSUER names no usable provider: ${refused.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return ISSUER_MISMATCH;
+  if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return mismatchError(config, publishedIssuer(error));
   if (code === "OAUTH_INVALID_RESPONSE")
     return "OIDC_ISSUER names a provider whose discovery document has no issuer. Correct the provider's metadata";
   const proxy = proxyErrorOf(error);
@@ -75,6 +94,12 @@ function discoveryError(error: unknown, issuer: string): string {
   if (statusOf(error) === 404)
     return `OIDC_ISSUER names no realm that is known at ${new URL(issuer).host} (404). Correct the setting or import the realm`;
   return "OIDC_ISSUER does not respond with a discovery document. Is the realm right, and has the provider finished starting?";
+}
+
+/** openid-client sets the document as the cause. */
+function publishedIssuer(error: unknown): unknown {
+  const cause = error instanceof Error ? (error.cause as { body?: { issuer?: unknown } } | undefined) : undefined;
+  return cause?.body?.issuer;
 }
 
 function certificateError(code: string, host: string): string {

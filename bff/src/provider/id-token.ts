@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
 import { CLOCK_TOLERANCE_SECONDS, type ClockSkew } from "./clock-skew.ts";
+import { issuerError, issuerOption, tenantError, type Issuers } from "./issuers.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 
 export type IdTokenClaims = JWTPayload & { iss: string; sub: string; iat: number };
@@ -35,15 +36,14 @@ export const PROTOCOL_CLAIMS: ReadonlySet<string> = new Set([
   "__proto__",
 ]);
 
-export type IdTokenRules = {
-  issuer: string;
+export type IdTokenRules = Issuers & {
   clientId: string;
   /** OIDC_AUDIENCES. */
   audiences: readonly string[];
   alg: string;
   accessToken: string;
-  /** At a refresh: subject of the session. */
-  expectedSubject?: string;
+  /** At a refresh: user of the session. */
+  expectedUser?: { issuer: string; subject: string };
   nowSeconds: number;
   clock: ClockSkew;
 };
@@ -53,7 +53,7 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
   let claims: JWTPayload;
   try {
     claims = await verify(jwt, {
-      issuer: rules.issuer,
+      ...issuerOption(rules),
       audience: rules.clientId,
       // Our setting, never the provider's list, which may contain `none`.
       algorithms: [rules.alg],
@@ -86,7 +86,11 @@ export function isTransient({ cause }: GatewayError): boolean {
 }
 
 function claimError(claims: JWTPayload, rules: IdTokenRules): string | undefined {
-  const { sub, aud, azp, at_hash: atHash } = claims as Record<string, unknown>;
+  const { iss, sub, aud, azp, at_hash: atHash } = claims as Record<string, unknown>;
+  const foreign = issuerError(iss, rules);
+  if (foreign !== undefined) return `iss names ${foreign}`;
+  const tenantProblem = tenantError(claims, rules);
+  if (tenantProblem !== undefined) return tenantProblem;
   if (typeof sub !== "string" || sub === "" || sub.length > 255) return "sub is missing, empty or too long";
   const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
   const other = audiences.find((audience) => audience !== rules.clientId && !isTrusted(audience, rules));
@@ -95,8 +99,10 @@ function claimError(claims: JWTPayload, rules: IdTokenRules): string | undefined
   if (azp !== undefined && azp !== rules.clientId) return "azp is another client";
   if (atHash !== undefined && atHash !== leftHash(rules.accessToken, rules.alg))
     return "at_hash does not match the access token";
-  if (rules.expectedSubject !== undefined && sub !== rules.expectedSubject) return "sub is another user";
-  return undefined;
+  const { expectedUser } = rules;
+  if (expectedUser === undefined) return undefined;
+  if (iss !== expectedUser.issuer) return "iss is not the issuer of the session";
+  return sub === expectedUser.subject ? undefined : "sub is another user";
 }
 
 /** OIDC Core 1.0 §3.1.3.7 item 3: an audience that the client does not trust. */

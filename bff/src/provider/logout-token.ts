@@ -1,6 +1,7 @@
 // Validation of back-channel logout tokens (OIDC Back-Channel Logout 1.0 §2.4 to §2.6).
 import { decodeProtectedHeader, errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
+import { issuerError, issuerOption, tenantError, type Issuers } from "./issuers.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
 
@@ -9,14 +10,14 @@ const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";
 const MAX_AGE_SECONDS = 150;
 
 export type LogoutToken = {
+  issuer: string;
   jti: string;
   issuedAtSeconds: number;
   providerSid: string | undefined;
   subject: string | undefined;
 };
 
-type Rules = {
-  issuer: string;
+type Rules = Issuers & {
   clientId: string;
   alg: string;
   /** Whether `typ` must be `logout+jwt`, which §2.4 recommends. Otherwise `JWT` and none are accepted as well. */
@@ -28,7 +29,7 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
   let claims: JWTPayload;
   try {
     claims = await verify(jwt, {
-      issuer: rules.issuer,
+      ...issuerOption(rules),
       audience: rules.clientId,
       algorithms: [rules.alg],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -41,11 +42,11 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
     const code = error instanceof errors.JOSEError ? error.code : "unreadable";
     throw new GatewayError("request_malformed", { cause: error, reason: `logout token refused: ${code}${claim}` });
   }
-  const { jti, iat, sid, sub, events, nonce } = claims as Record<string, unknown>;
+  const { iss, tid, jti, iat, sid, sub, events, nonce } = claims as Record<string, unknown>;
   const refuse = (reason: string) =>
     new GatewayError("request_malformed", { reason: `logout token refused: ${reason}` });
-  const typProblem = typError(decodeProtectedHeader(jwt), rules.typRequired);
-  if (typProblem !== undefined) throw refuse(typProblem);
+  const problem = issuerProblem({ iss, tid }, rules) ?? typError(decodeProtectedHeader(jwt), rules.typRequired);
+  if (problem !== undefined) throw refuse(problem);
   if (nonce !== undefined) throw refuse("nonce is present (an ID token?)");
   if (!isLogoutEvent(events)) throw refuse("events has no logout event");
   if (typeof jti !== "string" || jti === "") throw refuse("jti is missing or empty");
@@ -53,7 +54,14 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
   const providerSid = typeof sid === "string" && sid !== "" ? sid : undefined;
   const subject = typeof sub === "string" && sub !== "" ? sub : undefined;
   if (providerSid === undefined && subject === undefined) throw refuse("sid and sub are missing");
-  return { jti, issuedAtSeconds: iat, providerSid, subject };
+  return { issuer: iss as string, jti, issuedAtSeconds: iat, providerSid, subject };
+}
+
+function issuerProblem({ iss, tid }: { iss: unknown; tid: unknown }, rules: Rules): string | undefined {
+  const foreign = issuerError(iss, rules);
+  if (foreign !== undefined) return `iss names ${foreign}`;
+  // Optional in logout tokens, which OIDC Back-Channel Logout 1.0 defines without it.
+  return tid === undefined ? undefined : tenantError({ iss, tid }, rules);
 }
 
 /**

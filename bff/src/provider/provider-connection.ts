@@ -42,7 +42,7 @@ export function createProviderConnection(
   const read = async (): Promise<Connection> => {
     const found = await discover(config, fetch);
     const changed = current === undefined ? [] : changedMembers(current.metadata, found.metadata);
-    if (current === undefined || changed.length > 0) current = connectionTo(found);
+    if (current === undefined || changed.length > 0) current = await connectionTo(found);
     staleAtMs = performance.now() + found.maxAgeMs;
     fault = undefined;
     reportIgnored(found.ignored);
@@ -78,7 +78,7 @@ export function createProviderConnection(
     return current === used ? undefined : current;
   };
 
-  const connectionTo = ({ metadata }: Discovered): Connection =>
+  const connectionTo = ({ metadata }: Discovered): Promise<Connection> =>
     createConnection({ config, client, fetch }, { metadata, previous: current, renew: renewedAfterFailure });
 
   const connectOnce = memoizeSuccess(read, DISCOVERY_COOL_DOWN_MS);

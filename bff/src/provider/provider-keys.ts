@@ -2,7 +2,7 @@
 // code flow, and its key cache cannot follow a key rotation within a minute.
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRemoteJWKSet, customFetch, decodeProtectedHeader, errors, jwtVerify } from "jose";
-import type { JWTPayload, JWTVerifyOptions } from "jose";
+import type { JWK, JWTPayload, JWTVerifyOptions } from "jose";
 import { GatewayError } from "../errors.ts";
 import { refusedResponse } from "./provider-errors.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
@@ -21,7 +21,12 @@ export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JW
 /** @returns a function that throws jose's JOSEError for an invalid token, GatewayError provider_unavailable without keys */
 export function createTokenVerifier(
   jwksUri: string,
-  options: { fetch: ProviderFetch; timeoutMs: number },
+  options: {
+    fetch: ProviderFetch;
+    timeoutMs: number;
+    /** Whether a key with this member `issuer` may sign tokens of `iss`. Undefined: the member is not read. */
+    isKeyOf?: (keyIssuer: string, iss: unknown) => boolean;
+  },
 ): VerifyToken {
   const keys = createRemoteJWKSet(new URL(jwksUri), {
     cooldownDuration: COOLDOWN_MS,
@@ -29,7 +34,7 @@ export function createTokenVerifier(
     timeoutDuration: options.timeoutMs,
     [customFetch]: options.fetch,
   });
-  const verify = async (jwt: string, rules: JWTVerifyOptions) => {
+  const verifySignature = async (jwt: string, rules: JWTVerifyOptions) => {
     try {
       return (await jwtVerify(jwt, keys, rules)).payload;
     } catch (error) {
@@ -40,6 +45,16 @@ export function createTokenVerifier(
       const reason = `the provider's keys cannot be fetched${refused === undefined ? "" : `: ${refused.message}`}`;
       throw new GatewayError("provider_unavailable", { cause: error, reason });
     }
+  };
+  const verify = async (jwt: string, rules: JWTVerifyOptions) => {
+    const payload = await verifySignature(jwt, rules);
+    const { isKeyOf } = options;
+    if (isKeyOf === undefined) return payload;
+    const { kid } = decodeProtectedHeader(jwt);
+    const isAllowed = ({ kid: keyId, issuer }: JWK & { issuer?: unknown }) =>
+      keyId === kid && (typeof issuer !== "string" || isKeyOf(issuer, payload.iss));
+    if (keys.jwks()?.keys.some(isAllowed) === true) return payload;
+    throw new errors.JWTClaimValidationFailed("the key is of another issuer", payload, "iss", "check_failed");
   };
   let waiting = 0;
   return async function verifyToken(jwt, rules) {

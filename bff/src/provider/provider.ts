@@ -108,8 +108,8 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     isReachable: async () => (await connect.probe()) === undefined,
     async verifyLogoutToken(jwt) {
       const { verify } = await connect();
-      const { issuer, clientId, idTokenAlg: alg, logoutTokenTypRequired: typRequired } = config;
-      return verifyLogoutToken(jwt, verify, { issuer, clientId, alg, typRequired });
+      const { issuer, tenants, clientId, idTokenAlg: alg, logoutTokenTypRequired: typRequired } = config;
+      return verifyLogoutToken(jwt, verify, { issuer, tenants, clientId, alg, typRequired });
     },
     async check() {
       try {

@@ -9,6 +9,7 @@ import type { ClockSkew } from "./clock-skew.ts";
 import type { Dpop } from "./dpop.ts";
 import { refusedTokens, type BindingError } from "./token-binding.ts";
 import { decodeJwt } from "jose";
+import { isOwnIssuer, issuerError } from "./issuers.ts";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 import type { ConfigurationFaults } from "./configuration-faults.ts";
@@ -61,7 +62,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
     async exchangeCode(query, expected) {
       const { configuration, verify } = await connect();
       // From the configured origin, never from the request: it determines the redirect URI.
-      const currentUrl = new URL(redirectUri + query);
+      const currentUrl = withPublishedIssuer(new URL(redirectUri + query), config);
       const proofKey = dpop.keyOfLogin(expected.proofSecret);
       const options = await dpop.options(configuration, proofKey);
       const response = await oidc
@@ -93,7 +94,8 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
       return { grant: { ...grant, proofKey, scope: grant.scope ?? config.scope }, claims };
     },
     async refresh(refreshToken, { issuer, subject, tokens }) {
-      if (issuer !== config.issuer) return { kind: "rejected", reason: "the session is of another issuer" };
+      const foreign = issuerError(issuer, config);
+      if (foreign !== undefined) return { kind: "rejected", reason: `the session is of ${foreign}` };
       if (breaker.isOpen(subject)) return { kind: "unspent", reason: "circuit open: provider failed repeatedly" };
       try {
         const connected = await connect();
@@ -109,7 +111,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         if (problem !== undefined)
           return { kind: "unusable", reason: refusedTokens(problem), refreshToken: renewed.refreshToken };
         faults.succeeded("refresh");
-        const expected = { ...rules(renewed.accessToken), expectedSubject: subject };
+        const expected = { ...rules(renewed.accessToken), expectedUser: { issuer, subject } };
         const checked = await checkRefreshed(renewed, verify, expected);
         if (checked.kind !== "renewed") return checked;
         const { grant, claims } = checked;
@@ -126,6 +128,17 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
   };
 }
 
+/**
+ * openid-client compares `iss` (RFC 9207) with the issuer of the metadata, which with OIDC_TENANTS is a template. Another
+ * provider's `iss` stays, and is refused.
+ */
+function withPublishedIssuer(currentUrl: URL, config: Dependencies["config"]): URL {
+  const iss = currentUrl.searchParams.get("iss");
+  if (config.tenants !== undefined && iss !== null && isOwnIssuer(iss, config))
+    currentUrl.searchParams.set("iss", config.tenants.template);
+  return currentUrl;
+}
+
 type RefreshFailure = { breaker: ReturnType<typeof createKeyedBreaker>; subject: string; faults: ConfigurationFaults };
 
 function failRefresh(error: unknown, { breaker, subject, faults }: RefreshFailure): never {
@@ -135,8 +148,8 @@ function failRefresh(error: unknown, { breaker, subject, faults }: RefreshFailur
 }
 
 function idTokenRules({ config, clock }: Pick<Dependencies, "config" | "clock">, accessToken: string): IdTokenRules {
-  const { issuer, clientId, audiences, idTokenAlg: alg } = config;
-  return { issuer, clientId, audiences, alg, accessToken, nowSeconds: Math.floor(Date.now() / 1000), clock };
+  const { issuer, tenants, clientId, audiences, idTokenAlg: alg } = config;
+  return { issuer, tenants, clientId, audiences, alg, accessToken, nowSeconds: Math.floor(Date.now() / 1000), clock };
 }
 
 type CheckedRefresh =

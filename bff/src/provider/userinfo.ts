@@ -79,7 +79,7 @@ export function createUserinfo({ config, onIgnored }: Options): Userinfo {
     idToken: IdTokenClaims,
     { accessToken, options }: UserinfoAccess,
     connected: Connected,
-  ): Promise<Result> => requestUserinfo({ accessToken, options, subject: idToken.sub, ...config, ...connected });
+  ): Promise<Result> => requestUserinfo({ accessToken, options, user: idToken, ...config, ...connected });
 
   return {
     isNeeded,
@@ -128,12 +128,14 @@ function withUserinfo(idToken: IdTokenClaims, userinfo: Readonly<Record<string, 
 
 type Request = Connected &
   Pick<ProviderConfig, "clientId" | "idTokenAlg"> &
-  Pick<UserinfoAccess, "accessToken" | "options"> & { subject: string };
+  Pick<UserinfoAccess, "accessToken" | "options"> & { user: Pick<IdTokenClaims, "iss" | "sub"> };
 
 async function requestUserinfo({ configuration, ...request }: Request): Promise<Result> {
-  const { clientId, idTokenAlg, accessToken, options, subject } = request;
+  const { clientId, idTokenAlg, accessToken, options } = request;
+  // `iss` of the ID token, because the metadata may have a template (Entra ID).
+  const { iss: issuer, sub: subject } = request.user;
   // Pinned: the provider's list may contain `none`.
-  const { issuer, userinfo_endpoint, mtls_endpoint_aliases } = configuration.serverMetadata();
+  const { userinfo_endpoint, mtls_endpoint_aliases } = configuration.serverMetadata();
   if (userinfo_endpoint === undefined) return { kind: "unusable", reason: NO_ENDPOINT };
   const own = new oidc.Configuration(
     {

@@ -55,6 +55,35 @@ describe("the configuration", () => {
     ["an empty name in a claim path", { OIDC_ROLES_CLAIM: "a..b" }, /OIDC_ROLES_CLAIM must be claim names .* empty\./],
     ["a claim path that is invalid JSON", { OIDC_ROLES_CLAIM: '["a"' }, /OIDC_ROLES_CLAIM .* not valid JSON\./],
     ["audiences without a word", { OIDC_AUDIENCES: " , " }, /OIDC_AUDIENCES must not be empty/],
+    [
+      "Entra ID's issuer of every tenant without OIDC_TENANTS",
+      { OIDC_ISSUER: "https://login.example.com/common/v2.0" },
+      /OIDC_TENANTS is required by this OIDC_ISSUER/,
+    ],
+    [
+      "Entra ID's issuer of every organization without OIDC_TENANTS",
+      { OIDC_ISSUER: "https://login.example.com/organizations/v2.0" },
+      /OIDC_TENANTS is required by this OIDC_ISSUER/,
+    ],
+    [
+      "an issuer that is a template",
+      { OIDC_ISSUER: "https://login.example.com/{tenantid}/v2.0" },
+      /OIDC_ISSUER is a template/,
+    ],
+    ["tenants at an issuer of one tenant", { OIDC_TENANTS: "any" }, /OIDC_TENANTS is set, but OIDC_ISSUER names one/],
+    [
+      "a tenant that is no id",
+      { OIDC_ISSUER: "https://login.example.com/common/v2.0", OIDC_TENANTS: "example.com" },
+      /OIDC_TENANTS must be tenant ids/,
+    ],
+    [
+      "any tenant beside a tenant id",
+      {
+        OIDC_ISSUER: "https://login.example.com/common/v2.0",
+        OIDC_TENANTS: "any,11111111-2222-3333-4444-555555555555",
+      },
+      /OIDC_TENANTS must be tenant ids/,
+    ],
     ["an origin with a path", { PUBLIC_ORIGIN: "https://app.example/x" }, /PUBLIC_ORIGIN must be an origin/],
     ["an origin with a final slash", { PUBLIC_ORIGIN: "https://app.example/" }, /PUBLIC_ORIGIN/],
     ["a public origin without TLS", { PUBLIC_ORIGIN: "http://app.example" }, /PUBLIC_ORIGIN must be https/],
