@@ -18,6 +18,7 @@ import { createProviderConnection } from "./provider-connection.ts";
 import type { ProviderFailure, Row } from "./provider-errors.ts";
 import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts";
 import { createUserinfo } from "./userinfo.ts";
+import { createMissingClaimsWarning } from "./missing-claims.ts";
 import { createUserTokens, type UserTokens } from "./user-tokens.ts";
 
 export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registrationAlarm"> &
@@ -87,6 +88,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     bindingError,
     clock,
     userinfo,
+    warnMissingClaims: createMissingClaimsWarning({ config, log }),
     resource,
     faults,
     redirectUri: publicOrigin + CALLBACK_PATH,

@@ -9,6 +9,7 @@ import type { ClockSkew } from "./clock-skew.ts";
 import type { Dpop } from "./dpop.ts";
 import { refusedTokens, type BindingError } from "./token-binding.ts";
 import { decodeJwt } from "jose";
+import type { Connection } from "./connection.ts";
 import { isOwnIssuer, issuerError } from "./issuers.ts";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
@@ -17,7 +18,8 @@ import { issuedAtOf, throwLoginError } from "./login-errors.ts";
 import { isProviderResponse, refreshError } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { grantOf } from "./provider-tokens.ts";
-import type { CurrentClaims, Userinfo } from "./userinfo.ts";
+import type { WarnMissingClaims } from "./missing-claims.ts";
+import type { CurrentClaims, Userinfo, UserinfoAccess } from "./userinfo.ts";
 
 export type CallbackExpectation = {
   state: string;
@@ -48,6 +50,7 @@ type Dependencies = {
   bindingError: BindingError;
   clock: ClockSkew;
   userinfo: Userinfo;
+  warnMissingClaims: WarnMissingClaims;
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
@@ -56,6 +59,7 @@ type Dependencies = {
 
 export function createUserTokens(dependencies: Dependencies): UserTokens {
   const { config, connect, dpop, bindingError, clock, userinfo, redirectUri, resource, faults } = dependencies;
+  const { warnMissingClaims } = dependencies;
   const breaker = createKeyedBreaker(PROVIDER_BREAKER);
   const rules = (accessToken: string) => idTokenRules(dependencies, accessToken);
   return {
@@ -91,7 +95,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
       const idToken = await verifyIdToken(response.id_token ?? "", verify, rules(grant.accessToken));
       const claims = await userinfo.claimsAtLogin(idToken, { ...grant, options }, { configuration, verify });
       // RFC 6749 §5.1: without `scope` the granted scope is the requested one.
-      return { grant: { ...grant, proofKey, scope: grant.scope ?? config.scope }, claims };
+      return { grant: { ...grant, proofKey, scope: grant.scope ?? config.scope }, claims: warnMissingClaims(claims) };
     },
     async refresh(refreshToken, { issuer, subject, tokens }) {
       const foreign = issuerError(issuer, config);
@@ -114,13 +118,8 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         const expected = { ...rules(renewed.accessToken), expectedUser: { issuer, subject } };
         const checked = await checkRefreshed(renewed, verify, expected);
         if (checked.kind !== "renewed") return checked;
-        const { grant, claims } = checked;
-        const current = currentClaims(claims, tokens.idToken, { iss: issuer, sub: subject });
-        const access = { accessToken: grant.accessToken, scope: grant.scope ?? tokens.scope, options };
-        // Whether an ID token that was not stored had all claims is unknown.
-        if (current.source === "none" && config.userinfo !== "always") return checked;
-        if (!userinfo.isNeeded(current.claims, access.scope, connected)) return checked;
-        return { kind: "renewed", grant, fetchClaims: () => userinfo.claimsAtRefresh(current, access, connected) };
+        const context = { user: { iss: issuer, sub: subject }, tokens, options, connected };
+        return withClaims(checked, context, dependencies);
       } catch (error) {
         return refreshError(error);
       }
@@ -171,6 +170,30 @@ async function checkRefreshed(grant: TokenGrant, verify: VerifyToken, rules: IdT
     // kept.
     return { kind: "renewed", grant: { ...grant, idToken: undefined } };
   }
+}
+
+type RefreshContext = {
+  user: { iss: string; sub: string };
+  tokens: Parameters<RefreshAtProvider>[1]["tokens"];
+  options: UserinfoAccess["options"];
+  connected: Connection;
+};
+
+/** Userinfo is requested only where it is needed, and after the new tokens are stored (I4). */
+function withClaims(
+  checked: Extract<CheckedRefresh, { kind: "renewed" }>,
+  { user, tokens, options, connected }: RefreshContext,
+  { config, userinfo, warnMissingClaims }: Pick<Dependencies, "config" | "userinfo" | "warnMissingClaims">,
+): RefreshOutcome {
+  const { grant, claims } = checked;
+  const current = currentClaims(claims, tokens.idToken, user);
+  const access = { accessToken: grant.accessToken, scope: grant.scope ?? tokens.scope, options };
+  // Whether an ID token that was not stored had all claims is unknown.
+  const isUnknown = current.source === "none" && config.userinfo !== "always";
+  if (!isUnknown && userinfo.isNeeded(current.claims, access.scope, connected))
+    return { kind: "renewed", grant, fetchClaims: () => userinfo.claimsAtRefresh(current, access, connected) };
+  if (claims !== undefined) warnMissingClaims(claims);
+  return checked;
 }
 
 /** @param stored an ID token that was validated before it was stored; empty if it was too long for that */

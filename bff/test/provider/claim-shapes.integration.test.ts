@@ -122,6 +122,59 @@ describe("aud of the ID token", () => {
   });
 });
 
+describe("roles that the ID token only refers to", () => {
+  const warnings = (log: string) => log.match(/roles missing: the ID token only refers/g)?.length ?? 0;
+  const overage = {
+    _claim_names: { groups: "src1" },
+    _claim_sources: { src1: { endpoint: "https://graph.example.com/v1.0/users/x/getMemberObjects" } },
+  };
+  const groups = { OIDC_ROLES_CLAIM: "groups" };
+
+  it.each<[string, Record<string, string>, Claims, number]>([
+    ["groups of Entra ID (group overage)", groups, overage, 1],
+    ["groups beside another claim", { OIDC_ROLES_CLAIM: "/wids groups" }, overage, 1],
+    ["groups of Entra ID (hasgroups)", groups, { hasgroups: true }, 1],
+    ["groups of Entra ID (hasgroups as a string)", groups, { hasgroups: "true" }, 1],
+    ["a nested claim", { OIDC_ROLES_CLAIM: "/access/roles" }, { _claim_names: { access: "src1" } }, 1],
+    ["a claim with dots", { OIDC_ROLES_CLAIM: "https://e.com/r" }, { _claim_names: { "https://e.com/r": "s" } }, 1],
+    ["no claim that is mapped", {}, overage, 0],
+    ["no claim, because the token has it", groups, { ...overage, groups: [] }, 0],
+    ["no group", groups, { hasgroups: false }, 0],
+    ["nothing", groups, { _claim_names: {} }, 0],
+    ["null", groups, { _claim_names: null }, 0],
+    ["a list", groups, { _claim_names: ["groups"] }, 0],
+    ["a text", groups, { _claim_names: "groups" }, 0],
+    ["a member of the prototype", { OIDC_ROLES_CLAIM: "constructor" }, { _claim_names: {} }, 0],
+  ])("%s: the login succeeds, and the log names the cure", async (_name, env, claims, expected) => {
+    const { status, user, log } = await login(env, (honest) => ({ ...honest, ...claims }));
+    expect(status, log).toBe(303);
+    expect(user?.["roles"]).toEqual([]);
+    expect(warnings(log)).toBe(expected);
+    if (expected > 0) expect(log).toContain("use app roles");
+  });
+
+  it("are logged at a refresh", async () => {
+    const gateway = await start(groups);
+    provider.lies = {
+      claims: (honest) => ({ ...honest, groups: ["admin"] }),
+      token: (honest) => ({ ...honest, expires_in: 0 }),
+    };
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    expect(warnings(gateway.log.join(""))).toBe(0);
+    provider.lies = { claims: (honest) => ({ ...honest, ...overage }) };
+    await browser.fetch("/api/x");
+    expect(warnings(gateway.log.join(""))).toBe(1);
+  });
+
+  it("are logged once per minute", async () => {
+    const gateway = await start(groups);
+    provider.lies = { claims: (honest) => ({ ...honest, ...overage }) };
+    for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);
+    expect(warnings(gateway.log.join(""))).toBe(1);
+  });
+});
+
 it("aggregated and distributed claims are not shown, because their sources may contain an access token", async () => {
   const sources = { s: { endpoint: "https://claims.test", access_token: "secret-of-the-source" } };
   const { user } = await login({}, (honest) => ({ ...honest, _claim_names: { roles: "s" }, _claim_sources: sources }));
