@@ -46,11 +46,11 @@ export function createProviderConnection(
     staleAtMs = performance.now() + found.maxAgeMs;
     fault = undefined;
     reportIgnored(found.ignored);
-    if (changed.length > 0) log?.info("provider metadata changed", { reason: changed.join(", ") });
+    if (changed.length > 0) log?.info("provider metadata changed", { reason: listOf(changed) });
     return current;
   };
   const reportIgnored = (names: string[]): void => {
-    const ignored = names.join(", ");
+    const ignored = listOf(names);
     if (ignored !== "" && ignored !== ignoredBefore)
       log?.warn(`discovery document: invalid optional values ignored: ${ignored}`);
     ignoredBefore = ignored;
@@ -98,6 +98,15 @@ export function createProviderConnection(
     alarm: (): string | undefined =>
       client.alarm() ?? dispatcher.alarm() ?? (fault && `${fault}. The previous metadata is used`),
   });
+}
+
+const MAX_LISTED = 20;
+
+/** For the log. A document may have a megabyte of names. */
+function listOf(names: readonly string[]): string {
+  const listed = names.filter((name) => /^[\w.:-]{1,100}$/.test(name)).slice(0, MAX_LISTED);
+  const others = names.length - listed.length;
+  return [...listed, ...(others > 0 ? [`${others} more`] : [])].join(", ");
 }
 
 function changedMembers(before: object, after: object): string[] {

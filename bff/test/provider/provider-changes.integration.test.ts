@@ -144,6 +144,16 @@ it("with DPoP, no proof for the old token endpoint is sent to the new one, and t
   await other.stop();
 });
 
+it("a document with a megabyte of changed names makes a short log line", async () => {
+  const names = Array.from({ length: 500 }, (_, n) => `${n}${"z".repeat(900)}`);
+  move("token_endpoint", "/token", "/moved");
+  const before = provider.lies.metadata;
+  provider.lies.metadata = (honest) => ({ ...before?.(honest), ...Object.fromEntries(names.map((name) => [name, 1])) });
+  expect(await login()).toBe(303);
+  const line = gateway.log.find((each) => each.includes("provider metadata changed")) ?? "";
+  expect(JSON.parse(line)).toMatchObject({ reason: "token_endpoint, 500 more" });
+});
+
 describe("a provider that changes token_endpoint_auth_methods_supported", () => {
   it("the login succeeds by the method that it lists now", async () => {
     const accepts = (method: string) => {
