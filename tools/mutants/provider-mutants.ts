@@ -89,7 +89,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "a refused setting stays in /readyz after it is accepted (I8)",
-    file: "src/provider/configuration-faults.ts",
+    file: "src/provider/configuration-errors.ts",
     find: "if (proved.includes(failed) || reason === CLIENT) faults.delete(failed);",
     replace: "if (reason === CLIENT) faults.delete(failed);",
     tests: ["test/provider/error-codes.integration.test.ts"],

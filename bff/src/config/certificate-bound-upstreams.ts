@@ -8,7 +8,7 @@ export function sendsToken({ token }: Pick<UpstreamConfig, "token">): boolean {
 }
 
 /** @returns one sentence for each row that cannot send certificate-bound tokens */
-export function certificateBoundFaults(upstreams: readonly UpstreamConfig[]): string[] {
+export function certificateBoundErrors(upstreams: readonly UpstreamConfig[]): string[] {
   return upstreams.filter(sendsToken).flatMap(({ prefix, baseUrls, tls }) => {
     const row = `OIDC_SENDER_CONSTRAINED=mtls: the upstream ${prefix}`;
     if (baseUrls.some((url) => !url.startsWith("https:")))

@@ -8,7 +8,7 @@ import {
   keyOfCertificate,
   parseCertificates,
   parseClientKeys,
-  validityFault,
+  validityError,
   type ClientAlg,
   type ClientKey,
   type Parsed,
@@ -104,7 +104,7 @@ const FILES_OF: Readonly<Record<ClientAuthMethod, readonly FileSetting[]>> = {
 const MIN_HMAC_BYTES = 32;
 
 /** @param isSet true for invalid values too, so that their own error is the only one reported */
-export function clientAuthFaults(values: SettingValues, isSet: (name: keyof SettingValues) => boolean): string[] {
+export function clientAuthErrors(values: SettingValues, isSet: (name: keyof SettingValues) => boolean): string[] {
   const method = values.OIDC_CLIENT_AUTH;
   if (method === undefined && isSet("OIDC_CLIENT_AUTH")) return [];
   const faults: string[] = [];
@@ -122,10 +122,10 @@ export function clientAuthFaults(values: SettingValues, isSet: (name: keyof Sett
     faults.push("OIDC_CLIENT_ASSERTION_FILE needs OIDC_CLIENT_AUTH=assertion_file. Set it, or unset the file.");
   if (isSet("OIDC_CLIENT_CERT_FILE") && !isSet("OIDC_CLIENT_KEY_FILE"))
     faults.push("OIDC_CLIENT_CERT_FILE needs OIDC_CLIENT_KEY_FILE, the private key of the certificate. Set it.");
-  return [...faults, ...fileFaults(values)];
+  return [...faults, ...fileErrors(values)];
 }
 
-function fileFaults(values: SettingValues): string[] {
+function fileErrors(values: SettingValues): string[] {
   const { OIDC_CLIENT_KEY_FILE: keyFile, OIDC_CLIENT_CERT_FILE: certFile } = values;
   const { OIDC_CLIENT_ASSERTION_FILE: assertionFile, OIDC_CLIENT_ALG: alg } = values;
   const faults: string[] = [];
@@ -135,7 +135,7 @@ function fileFaults(values: SettingValues): string[] {
   if (assertionFile !== undefined) faults.push(...faultOf(readAssertion(assertionFile)));
   if (alg !== undefined && keyFile !== undefined && values.OIDC_CLIENT_AUTH === "private_key_jwt") {
     const keys = readClientKeys(keyFile);
-    const fault = "value" in keys ? algFault(keys.value, alg) : undefined;
+    const fault = "value" in keys ? algError(keys.value, alg) : undefined;
     if (fault !== undefined) faults.push(`${fault}.`);
   }
   return faults;
@@ -146,7 +146,7 @@ function faultOf(parsed: Parsed<unknown>): string[] {
 }
 
 /** @returns a sentence if the first key cannot sign with the algorithm of OIDC_CLIENT_ALG */
-export function algFault([first]: readonly ClientKey[], alg: (typeof CLIENT_ALGS)[number]): string | undefined {
+export function algError([first]: readonly ClientKey[], alg: (typeof CLIENT_ALGS)[number]): string | undefined {
   const fitting = first === undefined ? [] : algsOf(first.privateKey);
   if (fitting.includes(alg)) return undefined;
   return `OIDC_CLIENT_ALG is ${alg}, but the first key of OIDC_CLIENT_KEY_FILE can sign only with ${fitting.join(", ")}. Correct one of the two`;
@@ -170,7 +170,7 @@ function readClientCertificate(certFile: string, keyFile: string): Parsed<Client
   if ("fault" in key) return named("OIDC_CLIENT_KEY_FILE", key);
   const parsed = parseClientCertificate(cert.text, key.text);
   if ("fault" in parsed) return parsed;
-  const invalid = validityFault(parsed.value.leaf, Date.now());
+  const invalid = validityError(parsed.value.leaf, Date.now());
   return invalid === undefined ? parsed : { fault: `OIDC_CLIENT_CERT_FILE ${invalid}` };
 }
 

@@ -118,7 +118,7 @@ export function parseCertificates(text: string): Parsed<X509Certificate[]> {
 }
 
 /** @returns what is wrong with the validity of the client's certificate now */
-export function validityFault(certificate: X509Certificate, nowMs: number): string | undefined {
+export function validityError(certificate: X509Certificate, nowMs: number): string | undefined {
   if (nowMs > Date.parse(certificate.validTo))
     return `holds a certificate that expired on ${dayOf(certificate.validTo)}. Renew it`;
   if (nowMs < Date.parse(certificate.validFrom))

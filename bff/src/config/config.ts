@@ -5,13 +5,13 @@ import { isLoopbackUrl } from "../lib/host.ts";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
 import { cleanText, readValueFile } from "./setting-text.ts";
 import { keycloakAdmin, type KeycloakAdminConfig } from "./keycloak-admin.ts";
-import { providerConfig, providerFaults, type ProviderConfig } from "./provider-settings.ts";
+import { providerConfig, providerErrors, type ProviderConfig } from "./provider-settings.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { applySecurityProfile } from "./security-profile.ts";
 import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
 import { isProxySetting } from "./outbound-proxy.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
-import { certificateBoundFaults } from "./certificate-bound-upstreams.ts";
+import { certificateBoundErrors } from "./certificate-bound-upstreams.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
 
 export type { KeycloakAdminConfig } from "./keycloak-admin.ts";
@@ -95,10 +95,10 @@ export function loadConfig(env: Environment = process.env): Config {
   const unknown = findUnknownSettings(env);
   faults.push(
     ...unknown.faults,
-    ...environmentFaults(env),
-    ...crossFaults(values, env),
+    ...environmentErrors(env),
+    ...crossErrors(values, env),
     ...profiled.faults,
-    ...providerFaults(values, (name) => isSet(env, name)),
+    ...providerErrors(values, (name) => isSet(env, name)),
   );
   const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS } = values;
   const fileOf = (name: SettingName) => valueFileOf(env, name);
@@ -219,12 +219,12 @@ const KEY_RECIPE = " Make one with: node -p \"require('node:crypto').randomBytes
 function readUpstreams(values: Values, faults: string[]): UpstreamConfig[] {
   const { upstreams, faults: found } = parseUpstreams(values.UPSTREAMS, values.UPSTREAMS_FILE);
   faults.push(...found);
-  if (values.OIDC_SENDER_CONSTRAINED === "mtls") faults.push(...certificateBoundFaults(upstreams));
+  if (values.OIDC_SENDER_CONSTRAINED === "mtls") faults.push(...certificateBoundErrors(upstreams));
   return upstreams;
 }
 
 /** Environment variables of Node and libraries that would disable certificate checks or print secrets. */
-function environmentFaults(env: Environment): string[] {
+function environmentErrors(env: Environment): string[] {
   const faults: string[] = [];
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
     faults.push("NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off. Unset it; use NODE_EXTRA_CA_CERTS.");
@@ -236,7 +236,7 @@ function environmentFaults(env: Environment): string[] {
 }
 
 /** Rules that involve several settings. */
-function crossFaults(values: Values, env: Environment): string[] {
+function crossErrors(values: Values, env: Environment): string[] {
   const faults: string[] = [];
   const origin = values.PUBLIC_ORIGIN;
   const loopback = origin !== undefined && isLoopbackUrl(origin);

@@ -34,7 +34,7 @@ export function keycloakAdmin(
   return { clientId, clientSecret, clientSecretFile: fileOf("KEYCLOAK_ADMIN_CLIENT_SECRET") };
 }
 
-export function keycloakAdminFaults(values: Values, isSet: (name: AdminSettingName) => boolean): string[] {
+export function keycloakAdminErrors(values: Values, isSet: (name: AdminSettingName) => boolean): string[] {
   const { KEYCLOAK_ADMIN_CLIENT_ID: id, OIDC_ISSUER: realm } = values;
   if (isSet("KEYCLOAK_ADMIN_CLIENT_ID") !== isSet("KEYCLOAK_ADMIN_CLIENT_SECRET"))
     return ["KEYCLOAK_ADMIN_CLIENT_ID and KEYCLOAK_ADMIN_CLIENT_SECRET must be set together. Set both or neither."];

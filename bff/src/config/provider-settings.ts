@@ -1,13 +1,13 @@
 // Settings of the OpenID Provider, their part of the configuration, and the rules that involve several of them.
 import { z } from "zod";
-import { KEYCLOAK_ADMIN_SETTINGS, keycloakAdminFaults } from "./keycloak-admin.ts";
+import { KEYCLOAK_ADMIN_SETTINGS, keycloakAdminErrors } from "./keycloak-admin.ts";
 import { loginParameterList } from "./login-parameter-list.ts";
 import { logoutParameterList } from "./logout-parameter-list.ts";
 import type { ClaimPath } from "../lib/claim-path.ts";
 import {
   CLIENT_AUTH_SETTINGS,
   clientAuthConfig,
-  clientAuthFaults,
+  clientAuthErrors,
   type ClientAuthConfig,
 } from "./client-auth-settings.ts";
 import { parseCertificates } from "./client-keys.ts";
@@ -229,25 +229,25 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
 }
 
 /** @param isSet true for invalid values too, so that their own error is the only one reported */
-export function providerFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+export function providerErrors(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   return [
-    ...clientAuthFaults(values, isSet),
+    ...clientAuthErrors(values, isSet),
     ...tenantFaults(values.OIDC_ISSUER, isSet("OIDC_TENANTS")),
-    ...signingFaults(values, isSet),
-    ...caFaults(values.OIDC_CA_FILE),
-    ...bindingFaults(values, isSet),
-    ...keycloakAdminFaults(values, isSet),
+    ...signingErrors(values, isSet),
+    ...caErrors(values.OIDC_CA_FILE),
+    ...bindingErrors(values, isSet),
+    ...keycloakAdminErrors(values, isSet),
   ];
 }
 
-function signingFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+function signingErrors(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   if (values.OIDC_SIGNED_REQUEST !== "on" || isSet("OIDC_CLIENT_KEY_FILE")) return [];
   return [
     "OIDC_SIGNED_REQUEST=on needs OIDC_CLIENT_KEY_FILE, the key that signs. Set it, or set OIDC_SIGNED_REQUEST=off.",
   ];
 }
 
-function bindingFaults(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
+function bindingErrors(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   if (values.OIDC_SENDER_CONSTRAINED !== "mtls") return [];
   if (!isSet("OIDC_CLIENT_CERT_FILE"))
     return ["OIDC_CLIENT_CERT_FILE is required by OIDC_SENDER_CONSTRAINED=mtls. Set it, and OIDC_CLIENT_KEY_FILE."];
@@ -255,7 +255,7 @@ function bindingFaults(values: Values, isSet: (name: ProviderSettingName) => boo
   return ["OIDC_SENDER_CONSTRAINED=mtls needs an https OIDC_ISSUER: the certificate is part of TLS. Use dpop."];
 }
 
-function caFaults(file: string | undefined): string[] {
+function caErrors(file: string | undefined): string[] {
   if (file === undefined) return [];
   const content = readTextFile(file);
   const parsed = "fault" in content ? content : parseCertificates(content.text);

@@ -76,11 +76,11 @@ export function applySecurityProfile<Values extends ProfileValues>(
       );
   }
   const all = applied as Values;
-  return { values: all, faults: [...faults, ...transportFaults(all, profile), ...keyFaults(all, profile)] };
+  return { values: all, faults: [...faults, ...transportErrors(all, profile), ...keyErrors(all, profile)] };
 }
 
 /** The first key of the file signs assertions and requests. */
-function keyFaults(values: ProfileValues, profile: SecurityProfile): string[] {
+function keyErrors(values: ProfileValues, profile: SecurityProfile): string[] {
   const file = values.OIDC_CLIENT_KEY_FILE;
   const signs = values.OIDC_CLIENT_AUTH === "private_key_jwt" || values.OIDC_SIGNED_REQUEST === "on";
   const keys = file === undefined || !signs ? undefined : readClientKeys(file);
@@ -94,7 +94,7 @@ function keyFaults(values: ProfileValues, profile: SecurityProfile): string[] {
   ];
 }
 
-function transportFaults(values: ProfileValues, profile: SecurityProfile): string[] {
+function transportErrors(values: ProfileValues, profile: SecurityProfile): string[] {
   return (["OIDC_ISSUER", "OIDC_INTERNAL_URL"] as const).flatMap((name) => {
     const url = values[name];
     if (url === undefined || !url.startsWith("http:") || isLoopbackUrl(url)) return [];

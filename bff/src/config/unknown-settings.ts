@@ -39,7 +39,7 @@ export function findUnknownSettings(env: Environment): UnknownSettings {
     if (value === undefined || value === "" || known.has(name) || FOREIGN.test(name)) continue;
     if (isServiceLink(name, value)) continue;
     const nearest = nearestName(name, compared);
-    const fileless = filelessFault(name);
+    const fileless = filelessError(name);
     if (fileless !== undefined) found.faults.push(fileless);
     else if (nearest.isTypo && !hasAdditionalWord(name, nearest.name)) {
       found.misspelt.push(name);
@@ -73,7 +73,7 @@ function isServiceLink(name: string, value: string): boolean {
   return SERVICE_LINK.test(name) || SERVICE_ADDRESS.test(value) || (name.endsWith("_NAME") && value.startsWith("/"));
 }
 
-function filelessFault(name: string): string | undefined {
+function filelessError(name: string): string | undefined {
   const base = name.endsWith("_FILE") ? name.slice(0, -"_FILE".length) : "";
   if (base.length < MIN_COMPARED_LENGTH || !Object.hasOwn(SETTINGS, base)) return undefined;
   return `${name} is not a setting: only secrets are read from files (${fileForms.join(", ")}). Set ${base} itself.`;

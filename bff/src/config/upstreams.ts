@@ -88,7 +88,7 @@ function parseRows(candidates: readonly unknown[], setting: string): Parsed {
       }
       return;
     }
-    for (const [key, message] of crossFaults(parsed.data)) fault(key, message);
+    for (const [key, message] of crossErrors(parsed.data)) fault(key, message);
     upstreams.push(configOf(parsed.data, fault));
   });
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
@@ -140,11 +140,11 @@ function unknownKey(key: string): string {
   return `is not known. ${isTypo ? `Did you mean ${name}? ` : ""}Known are ${KEYS.join(", ")}`;
 }
 
-type KeyFault = readonly [key: string, message: string];
+type KeyError = readonly [key: string, message: string];
 
 /** Rules that involve several keys of a row. */
-function crossFaults(row: UpstreamRow): KeyFault[] {
-  const faults: KeyFault[] = [];
+function crossErrors(row: UpstreamRow): KeyError[] {
+  const faults: KeyError[] = [];
   const { token, requiredRoles, requiredScopes } = row;
   for (const [key, list] of Object.entries({ requiredRoles, requiredScopes }))
     if (list.length > 0 && (token === "none" || token === "optional"))
@@ -158,11 +158,11 @@ function crossFaults(row: UpstreamRow): KeyFault[] {
     if (Object.keys(row.headers).some((added) => added.toLowerCase() === name))
       faults.push(["requestHeaders", `lists ${name}, which headers sets. Remove one of the two`]);
   }
-  return [...faults, ...addressFaults(row.baseUrl), ...transportFaults(row)];
+  return [...faults, ...addressErrors(row.baseUrl), ...transportErrors(row)];
 }
 
-function addressFaults(baseUrls: readonly string[]): KeyFault[] {
-  const faults: KeyFault[] = [];
+function addressErrors(baseUrls: readonly string[]): KeyError[] {
+  const faults: KeyError[] = [];
   const first = baseUrls[0] === undefined ? undefined : new URL(baseUrls[0]);
   const seen = new Set<string>();
   for (const baseUrl of baseUrls) {
@@ -175,7 +175,7 @@ function addressFaults(baseUrls: readonly string[]): KeyFault[] {
   return faults;
 }
 
-function transportFaults(row: UpstreamRow): KeyFault[] {
+function transportErrors(row: UpstreamRow): KeyError[] {
   const isPlain = row.baseUrl.some((baseUrl) => baseUrl.startsWith("http:"));
   if (!isPlain) return [];
   return (["caFile", "certFile", "keyFile", "serverName"] as const)

@@ -7,7 +7,7 @@ import type { Dpop } from "./dpop.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 import { requireSupportedPrompt } from "./prompt-values.ts";
 import { signedResponseMode } from "./authorization-response.ts";
-import type { ConfigurationFaults } from "./configuration-faults.ts";
+import type { ConfigurationErrors } from "./configuration-errors.ts";
 import { createPushedRequests } from "./pushed-request.ts";
 import { createRequestObjects } from "./request-object.ts";
 import { requireProfile, type ProfileConfig } from "./security-profile.ts";
@@ -43,7 +43,7 @@ type Dependencies = {
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
   log: Pick<Log, "warn">;
-  faults?: ConfigurationFaults;
+  faults?: ConfigurationErrors;
 };
 
 export function createAuthorizationRequests({

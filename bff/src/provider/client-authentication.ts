@@ -4,7 +4,7 @@ import { createPublicKey } from "node:crypto";
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from "jose";
 import * as oidc from "openid-client";
 import {
-  algFault,
+  algError,
   parseClientCertificate,
   readAssertion,
   readSecret,
@@ -12,7 +12,7 @@ import {
   type ClientAuthMethod,
   type ClientCertificate,
 } from "../config/client-auth-settings.ts";
-import { algsOf, parseClientKeys, validityFault, type ClientAlg, type ClientKey } from "../config/client-keys.ts";
+import { algsOf, parseClientKeys, validityError, type ClientAlg, type ClientKey } from "../config/client-keys.ts";
 import { GatewayError } from "../errors.ts";
 import { createFileValue, keepLastValid, type FileValue } from "./file-value.ts";
 
@@ -68,7 +68,7 @@ export function createClientAuthentication({
     const all = requireValue(keys, "OIDC_CLIENT_KEY_FILE");
     const [first] = all;
     if (first === undefined) throw unavailable("OIDC_CLIENT_KEY_FILE holds no key");
-    const fault = config.alg && algFault(all, config.alg);
+    const fault = config.alg && algError(all, config.alg);
     if (fault !== undefined) throw unavailable(fault);
     const alg = algorithmOf(first, config, listed);
     return { key: await cryptoKey(first, alg), kid: await kidOf(first), alg };
@@ -145,7 +145,7 @@ function fileAlarm(files: ClientFiles): string | undefined {
   const used = Object.values(files).filter((file) => file !== undefined);
   try {
     for (const file of used) void file.current();
-    const invalid = files.certificate && validityFault(files.certificate.current().leaf, Date.now());
+    const invalid = files.certificate && validityError(files.certificate.current().leaf, Date.now());
     if (invalid !== undefined) return `OIDC_CLIENT_CERT_FILE ${invalid}`;
   } catch (error) {
     return error instanceof GatewayError ? error.reason : undefined;

@@ -2,7 +2,7 @@
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { RETURN_URI } from "../config/logout-parameter-list.ts";
-import type { ConfigurationFaults } from "./configuration-faults.ts";
+import type { ConfigurationErrors } from "./configuration-errors.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 
 export type EndSessionRequest = {
@@ -32,7 +32,7 @@ type Dependencies = {
   config: Pick<ProviderConfig, "scope" | "logoutParameters">;
   connect: ProviderConnection;
   postLogoutRedirectUri: string;
-  faults: ConfigurationFaults;
+  faults: ConfigurationErrors;
 };
 
 export function createEndSession({ config, connect, postLogoutRedirectUri, faults }: Dependencies): EndSession {

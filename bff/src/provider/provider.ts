@@ -10,7 +10,7 @@ import { createAuthorizationResponses, type AuthorizationResponses } from "./aut
 import { createClockSkew } from "./clock-skew.ts";
 import { createDpop } from "./dpop.ts";
 import { createDpopNonces } from "./dpop-nonces.ts";
-import { createConfigurationFaults } from "./configuration-faults.ts";
+import { createConfigurationErrors } from "./configuration-errors.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
 import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createBindingError } from "./token-binding.ts";
@@ -78,7 +78,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
   const { certificate } = connect.client;
   const bindingError = createBindingError({ demanded: config.senderConstrained, certificate });
   const clock = createClockSkew();
-  const faults = createConfigurationFaults(log);
+  const faults = createConfigurationErrors(log);
   const resource = config.resource === undefined ? {} : { resource: config.resource };
   const userinfo = createUserinfo({ config, onIgnored: warnIgnoredUserinfo(log) });
   const shared = {

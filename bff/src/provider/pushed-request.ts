@@ -3,7 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
-import type { ConfigurationFaults } from "./configuration-faults.ts";
+import type { ConfigurationErrors } from "./configuration-errors.ts";
 import { throwPushError } from "./login-errors.ts";
 import { settingError, statusOf, wordOf } from "./provider-errors.ts";
 
@@ -33,7 +33,7 @@ export type PushedRequests = {
 type Dependencies = {
   config: Pick<ProviderConfig, "par">;
   log: Pick<Log, "warn">;
-  faults?: Pick<ConfigurationFaults, "failed" | "succeeded"> | undefined;
+  faults?: Pick<ConfigurationErrors, "failed" | "succeeded"> | undefined;
   nowMs?: () => number;
 };
 

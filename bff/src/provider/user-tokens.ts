@@ -13,7 +13,7 @@ import type { Connection } from "./connection.ts";
 import { isOwnIssuer, issuerError } from "./issuers.ts";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
-import type { ConfigurationFaults } from "./configuration-faults.ts";
+import type { ConfigurationErrors } from "./configuration-errors.ts";
 import { issuedAtOf, throwLoginError } from "./login-errors.ts";
 import { isProviderResponse, refreshError } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
@@ -54,7 +54,7 @@ type Dependencies = {
   redirectUri: string;
   /** `resource` (RFC 8707), if it is configured. */
   resource: Readonly<Record<string, string>>;
-  faults: ConfigurationFaults;
+  faults: ConfigurationErrors;
 };
 
 export function createUserTokens(dependencies: Dependencies): UserTokens {
@@ -138,7 +138,7 @@ function withPublishedIssuer(currentUrl: URL, config: Dependencies["config"]): U
   return currentUrl;
 }
 
-type RefreshFailure = { breaker: ReturnType<typeof createKeyedBreaker>; subject: string; faults: ConfigurationFaults };
+type RefreshFailure = { breaker: ReturnType<typeof createKeyedBreaker>; subject: string; faults: ConfigurationErrors };
 
 function failRefresh(error: unknown, { breaker, subject, faults }: RefreshFailure): never {
   breaker.report(subject, isProviderResponse(error));

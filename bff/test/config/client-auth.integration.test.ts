@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { testAuthority } from "@cloakroom/testkit/certificates.ts";
 import { ConfigError, loadConfig } from "../../src/config/config.ts";
-import { validityFault } from "../../src/config/client-keys.ts";
+import { validityError } from "../../src/config/client-keys.ts";
 import { jwkOf, KEYS, tempFile } from "../provider/client-key-files.ts";
 
 const good = {
@@ -180,9 +180,9 @@ describe("client authentication", () => {
 
   it("an expired certificate and one of the future are one sentence", () => {
     const certificate = new X509Certificate(cert);
-    expect(validityFault(certificate, Date.now())).toBeUndefined();
-    expect(validityFault(certificate, Date.now() + 40 * 86_400_000)).toMatch(/^holds a certificate that expired on 20/);
-    expect(validityFault(certificate, Date.now() - 40 * 86_400_000)).toMatch(/not valid before 20.*clock/);
+    expect(validityError(certificate, Date.now())).toBeUndefined();
+    expect(validityError(certificate, Date.now() + 40 * 86_400_000)).toMatch(/^holds a certificate that expired on 20/);
+    expect(validityError(certificate, Date.now() - 40 * 86_400_000)).toMatch(/not valid before 20.*clock/);
   });
 });
 

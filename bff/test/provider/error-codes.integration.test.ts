@@ -121,7 +121,7 @@ async function loggedIn(): Promise<TestBrowser> {
   provider.lies = {};
   return browser;
 }
-async function expectFault(sentence: RegExp | undefined): Promise<void> {
+async function expectError(sentence: RegExp | undefined): Promise<void> {
   const { status, detail = "" } = await gateway.readiness("provider");
   expect(status).toBe(sentence === undefined ? "ok" : "degraded");
   if (sentence === undefined) return;
@@ -133,7 +133,7 @@ async function expectRecovery(): Promise<void> {
   provider.lies = {};
   const browser = await loggedIn();
   expect((await browser.fetch("/api/x")).status).toBe(200);
-  await expectFault(undefined);
+  await expectError(undefined);
 }
 
 const loginStatus = (code: string): number => {
@@ -152,7 +152,7 @@ describe("an error of the authorization endpoint", () => {
       expect(response.status).toBe(loginStatus(error));
       expect(response.headers.has("retry-after")).toBe(TEMPORARY.includes(error));
       expect(provider.counts.token).toBe(before);
-      await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+      await expectError(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
       await expectRecovery();
     },
   );
@@ -260,14 +260,14 @@ describe("invalid_request with a description that names what Keycloak demands of
       authorizationResponse: authorizationError("invalid_request", "Invalid parameter: : 'request' or 'request_uri'"),
     };
     expect((await testBrowser(gateway.origin).login()).status).toBe(400);
-    await expectFault(/OIDC_SIGNED_REQUEST=on/);
+    await expectError(/OIDC_SIGNED_REQUEST=on/);
     await expectRecovery();
   });
 
   it("of a DPoP proof: the login fails, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
     provider.lies = { raw: refusing("/token", { error: "invalid_request", description }) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(400);
-    await expectFault(/OIDC_SENDER_CONSTRAINED=dpop/);
+    await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
     await expectRecovery();
   });
 
@@ -275,7 +275,7 @@ describe("invalid_request with a description that names what Keycloak demands of
     const browser = await loggedIn();
     provider.lies = { raw: refusing("/token", { error: "invalid_request", description }) };
     expect((await browser.fetch("/api/x")).status).toBe(503);
-    await expectFault(/OIDC_SENDER_CONSTRAINED=dpop/);
+    await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
     provider.lies = {};
     expect((await browser.fetch("/api/x")).status).toBe(200);
     await expectRecovery();
@@ -288,7 +288,7 @@ describe("an error of the token endpoint at a login", () => {
     provider.lies = { raw: refusing("/token", { error }) };
     const response = await testBrowser(gateway.origin).login();
     expect(response.status).toBe(loginStatus(error));
-    await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+    await expectError(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
     await expectRecovery();
   });
 
@@ -303,7 +303,7 @@ describe("an error of the token endpoint at a login", () => {
   ])("the response %s of the token endpoint fails a login with the right status", async (name, response, status) => {
     provider.lies = { raw: refusing("/token", response) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(status);
-    await expectFault(name.startsWith("401") ? /OIDC_CLIENT_SECRET/ : undefined);
+    await expectError(name.startsWith("401") ? /OIDC_CLIENT_SECRET/ : undefined);
     await expectRecovery();
   });
 });
@@ -323,10 +323,10 @@ describe("an error of the token endpoint at a refresh", () => {
       expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await isLoggedIn(browser)).toBe(true);
-      await expectFault(Object.hasOwn(SETTINGS_OF_REFRESH, error) ? SETTINGS_OF_REFRESH[error] : undefined);
+      await expectError(Object.hasOwn(SETTINGS_OF_REFRESH, error) ? SETTINGS_OF_REFRESH[error] : undefined);
       provider.lies = {};
       expect((await browser.fetch("/api/x")).status).toBe(200);
-      await expectFault(undefined);
+      await expectError(undefined);
     },
   );
 
@@ -350,7 +350,7 @@ describe("an error of the token endpoint at a refresh", () => {
         });
         expect(await isLoggedIn(browser)).toBe(false);
         expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toBe(error);
-        await expectFault(undefined);
+        await expectError(undefined);
       }
     },
   );
@@ -369,7 +369,7 @@ describe("an error of the token endpoint at a refresh", () => {
     const { browser, response: received } = await refused(response);
     expect(received.status).toBe(503);
     expect(await isLoggedIn(browser)).toBe(true);
-    await expectFault(sentence);
+    await expectError(sentence);
     await expectRecovery();
   });
 
@@ -405,10 +405,10 @@ describe("an error of the pushed authorization endpoint", () => {
         const response = await testBrowser(gateway.origin).navigate("/bff/login");
         expect(response.status).toBe(FALLS_BACK.includes(error) ? 303 : loginStatus(error));
         if (FALLS_BACK.includes(error)) return;
-        await expectFault(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
+        await expectError(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
         provider.lies = { metadata };
         expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(303);
-        await expectFault(undefined);
+        await expectError(undefined);
       } finally {
         await gateway.stop();
         gateway = shared;
@@ -478,13 +478,13 @@ describe("a refused setting", () => {
     provider.lies = { raw: refusing("/token", { error: "invalid_scope", description: "no-such-secret" }) };
     for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
     expect(lines() - before).toBe(1);
-    await expectFault(/OIDC_SCOPE/);
+    await expectError(/OIDC_SCOPE/);
     // A login does not prove that refreshes work.
     provider.lies = {};
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
-    await expectFault(/OIDC_SCOPE/);
+    await expectError(/OIDC_SCOPE/);
     expect((await browser.fetch("/api/x")).status).toBe(200);
-    await expectFault(undefined);
+    await expectError(undefined);
     expect(gateway.log.join("")).not.toContain("no-such-secret");
   });
 });

@@ -3,7 +3,7 @@ import type { Log } from "../logging/log.ts";
 import { rowOf, settingError, type Endpoint, type ProviderFailure, type Row } from "./provider-errors.ts";
 import { CLIENT } from "./setting-sentences.ts";
 
-export type ConfigurationFaults = {
+export type ConfigurationErrors = {
   /** Records a refusal of the configuration; other errors change nothing. */
   failed(endpoint: Endpoint, error: unknown): void;
   /** The same for an error in an authorization response. @returns its row of the table */
@@ -16,7 +16,7 @@ export type ConfigurationFaults = {
 /** Endpoints that accept the configuration if a request to the key succeeds: a code exchange is the last step of a login. */
 const PROVED_BY: Partial<Record<Endpoint, readonly Endpoint[]>> = { code: ["authorization", "pushed", "code"] };
 
-export function createConfigurationFaults(log: Pick<Log, "error" | "info">): ConfigurationFaults {
+export function createConfigurationErrors(log: Pick<Log, "error" | "info">): ConfigurationErrors {
   const faults = new Map<Endpoint, string>();
   const record = (endpoint: Endpoint, reason: string | undefined): void => {
     if (reason === undefined || faults.get(endpoint) === reason) return;
