@@ -15,7 +15,7 @@ import { PROXY_SETTINGS, proxyConfig, type ProxyConfig } from "./outbound-proxy.
 import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
 import { FAPI_CLIENT_ALGS, SECURITY_PROFILES, type SecurityProfile } from "./security-profile.ts";
 import { readTextFile } from "./setting-text.ts";
-import { TENANT_SETTINGS, tenantFaults, tenantsOf, type Tenants } from "./tenants.ts";
+import { TENANT_SETTINGS, tenantErrors, tenantsOf, type Tenants } from "./tenants.ts";
 
 export const PROVIDER_SETTINGS = {
   OIDC_ISSUER: {
@@ -232,7 +232,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
 export function providerErrors(values: Values, isSet: (name: ProviderSettingName) => boolean): string[] {
   return [
     ...clientAuthErrors(values, isSet),
-    ...tenantFaults(values.OIDC_ISSUER, isSet("OIDC_TENANTS")),
+    ...tenantErrors(values.OIDC_ISSUER, isSet("OIDC_TENANTS")),
     ...signingErrors(values, isSet),
     ...caErrors(values.OIDC_CA_FILE),
     ...bindingErrors(values, isSet),

@@ -59,7 +59,7 @@ export function tenantsOf(issuer: string, allowed: Tenants["allowed"] | undefine
 }
 
 /** @param isSet whether OIDC_TENANTS is set, also to an invalid value */
-export function tenantFaults(issuer: string | undefined, isSet: boolean): string[] {
+export function tenantErrors(issuer: string | undefined, isSet: boolean): string[] {
   if (issuer === undefined) return [];
   if (isTemplate(issuer))
     return [
