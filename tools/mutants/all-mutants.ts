@@ -19,6 +19,7 @@ import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { READINESS_MUTANTS } from "./readiness-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
+import { REFUSED_TOKEN_MUTANTS } from "./refused-token-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
 import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
@@ -36,6 +37,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...DPOP_MUTANTS,
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,
+  ...REFUSED_TOKEN_MUTANTS,
   ...SESSION_MUTANTS,
   ...SHEDDING_MUTANTS,
   ...STORE_MUTANTS,

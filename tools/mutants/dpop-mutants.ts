@@ -60,23 +60,23 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "DPoP: an upstream that refuses every nonce gets requests without end",
-    file: "src/proxy/exchange.ts",
-    find: 'if (this.#nonceRepeat !== "unused") return false;',
+    file: "src/proxy/exchange-proof.ts",
+    find: "if (this.isUsed) return false;",
     replace: "",
     tests: ["test/proxy/dpop-requests.test.ts"],
   },
   {
     breaks: "DPoP: a nonce refusal of an upstream reaches the browser",
     file: "src/proxy/exchange.ts",
-    find: "if (isRefusedNonce && this.#prepareNonceRepeat(dpop)) {",
+    find: "if (isRefusedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {",
     replace: "if (false) {",
     tests: ["test/proxy/dpop-requests.test.ts"],
   },
   {
     breaks: "DPoP: a request is repeated without its body",
     file: "src/proxy/exchange.ts",
-    find: "const sentBody = this.#repeatedBody ?? body ?? null;",
-    replace: "const sentBody = this.#repeatedBody === undefined ? (body ?? null) : null;",
+    find: "const sentBody = this.#nonceRepeat?.body ?? body ?? null;",
+    replace: "const sentBody = this.#nonceRepeat?.body === undefined ? (body ?? null) : null;",
     tests: ["test/proxy/dpop-requests.test.ts"],
   },
   {

@@ -39,7 +39,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "circuit breaker: a 503 of the API opens the circuit",
-    file: "src/proxy/exchange.ts",
+    file: "src/upstream/attempts.ts",
     find: "breakerStatuses.length > 0 && breakerStatuses.includes(status)",
     replace: "status >= 500",
     tests: ["test/upstream/upstream-servers.test.ts"],
@@ -84,10 +84,10 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     file: "src/tokens/upstream-tokens.ts",
     find: `    const name = \`\${key} \${JSON.stringify(target)}\`;
     const known = cache.get(name);
-    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token();`,
+    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token(refused);`,
     replace: `    const name = JSON.stringify(target);
     const known = cache.get(name);
-    if (known !== undefined) return known.token();`,
+    if (known !== undefined) return known.token(refused);`,
     tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
@@ -113,8 +113,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "forwarding: a browser that does not read keeps an upstream connection open",
-    file: "src/proxy/exchange.ts",
-    find: "response.socket?.setTimeout(this.#stalledReaderMs);",
+    file: "src/http/write-chunk.ts",
+    find: "response.socket?.setTimeout(stalledReaderMs);",
     replace: "",
     tests: ["test/proxy/matrix.test.ts"],
   },

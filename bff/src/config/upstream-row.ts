@@ -92,6 +92,10 @@ export const UPSTREAM_ROW = z.strictObject({
       description:
         "scopes to request for that token; without `audience`: exchanges the user's token for a narrower one",
     }),
+  refreshOn401: flag.default(true).meta({
+    description:
+      "renew the access token once when the upstream refuses it (401 with `invalid_token`), and repeat the request if it has no body and its method is GET, HEAD, OPTIONS, PUT or DELETE",
+  }),
   requiredRoles: names
     .default([])
     .meta({ description: "the user must have at least one of these roles; otherwise 403" }),

@@ -26,21 +26,27 @@ export type Authorized = {
 export type Authorize = (
   request: IncomingMessage,
   upstream: UpstreamConfig,
-  /** Absent when an open WebSocket is authorized again. */
+  /** Absent when a request or an open WebSocket is authorized again. */
   state?: RequestState,
+  /** The access token that the upstream refused for this request: another one is selected if there is one. */
+  refused?: string,
 ) => MaybePromise<Authorized>;
 
-type RequestContext = { upstream: UpstreamConfig; state: RequestState | undefined };
+type RequestContext = { upstream: UpstreamConfig; state: RequestState | undefined; refused: string | undefined };
 
 type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 
 type AuthorizeDependencies = {
   sessions: Sessions;
   vault: Vault;
-  accessTokenFor: (session: RefreshableSession) => MaybePromise<AccessTokenResult>;
-  clientToken: (target: TokenTarget) => Promise<AccessToken>;
+  accessTokenFor: (session: RefreshableSession, refused?: string) => MaybePromise<AccessTokenResult>;
+  clientToken: (target: TokenTarget, refused?: string) => Promise<AccessToken>;
   /** @throws GatewayError forbidden | provider_unavailable */
-  exchangedToken: (key: SessionKey, subject: AccessToken, target: TokenTarget) => Promise<AccessToken>;
+  exchangedToken: (
+    key: SessionKey,
+    subject: AccessToken,
+    request: { target: TokenTarget; refused: string | undefined },
+  ) => Promise<AccessToken>;
   /** @throws GatewayError too_many_requests */
   countForSession: WaitingQuotas["countForSession"];
   clock: SharedClock;
@@ -49,21 +55,23 @@ type AuthorizeDependencies = {
 /** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
 export function authorizeUpstream(dependencies: AuthorizeDependencies): Authorize {
   const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = dependencies;
-  const useUserToken = (found: FoundSession, tokens: TokenSet, target: TokenTarget): MaybePromise<Authorized> =>
-    mapMaybePromise(accessTokenFor(refreshableSession(found, tokens)), (result) => {
+  const useUserToken = (
+    found: FoundSession,
+    tokens: TokenSet,
+    { upstream, refused }: RequestContext,
+  ): MaybePromise<Authorized> => {
+    const target = upstream.tokenTarget;
+    return mapMaybePromise(accessTokenFor(refreshableSession(found, tokens), refused), (result) => {
       if (result.kind !== "ready") return rejectWithoutToken(found, result);
       sessions.keepAlive(found);
       const { accessToken, proofKey } = result;
       if (!hasTarget(target)) return { accessToken, proofKey, sessionKey: found.key };
-      return exchangeToken(found, { accessToken, proofKey }, target);
+      return exchangeToken(found.key, { accessToken, proofKey }, { target, refused });
     });
-  const exchangeToken = async (
-    { key }: FoundSession,
-    subject: AccessToken,
-    target: TokenTarget,
-  ): Promise<Authorized> => ({
-    ...(await exchangedToken(key, subject, target)),
-    sessionKey: key,
+  };
+  const exchangeToken = async (...request: Parameters<typeof exchangedToken>): Promise<Authorized> => ({
+    ...(await exchangedToken(...request)),
+    sessionKey: request[0],
   });
 
   const rejectWithoutToken = async ({ sessionId, key }: FoundSession, result: NoAccessToken): Promise<never> => {
@@ -74,8 +82,12 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
   };
 
   /** Sends the gateway's own token (client credentials); a session is still required. */
-  const useClientToken = async (found: FoundSession, tokens: TokenSet, target: TokenTarget): Promise<Authorized> => {
-    const { accessToken, proofKey } = await clientToken(target);
+  const useClientToken = async (
+    found: FoundSession,
+    tokens: TokenSet,
+    { upstream, refused }: RequestContext,
+  ): Promise<Authorized> => {
+    const { accessToken, proofKey } = await clientToken(upstream.tokenTarget, refused);
     sessions.keepAlive(found);
     // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
     if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(refreshableSession(found, tokens))).catch(() => undefined);
@@ -85,14 +97,15 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
   const admit = (
     sessionId: string | undefined,
     found: FoundSession | undefined,
-    { upstream, state }: RequestContext,
+    context: RequestContext,
   ): MaybePromise<Authorized> => {
+    const { upstream, state } = context;
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
       requirePermission(found, tokens, upstream);
-      if (upstream.token === "client") return useClientToken(found, tokens, upstream.tokenTarget);
-      return useUserToken(found, tokens, upstream.tokenTarget);
+      if (upstream.token === "client") return useClientToken(found, tokens, context);
+      return useUserToken(found, tokens, context);
     }
     if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
       throw new GatewayError("store_unavailable", {
@@ -106,11 +119,12 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     throw sessionEnded(await sessions.endReason(sessionId), problem);
   };
 
-  return function authorize(request, upstream, state): MaybePromise<Authorized> {
+  return function authorize(request, upstream, state, refused): MaybePromise<Authorized> {
     if (upstream.token === "none") return { accessToken: undefined };
     const sessionId = sessionIdFrom(request.headers.cookie);
-    if (sessionId === undefined) return admit(undefined, undefined, { upstream, state });
-    return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, { upstream, state }));
+    const context = { upstream, state, refused };
+    if (sessionId === undefined) return admit(undefined, undefined, context);
+    return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, context));
   };
 }
 

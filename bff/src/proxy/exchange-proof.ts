@@ -8,6 +8,24 @@ export type ExchangeProof = Pick<ProvenRequest, "key" | "accessToken"> & {
   bodyCopy: () => Buffer | undefined;
 };
 
+/** The one repetition of a request with the nonce that the upstream demanded (RFC 9449 §9). */
+export class NonceRepeat {
+  isUsed = false;
+  /** Copy of the body that the request was first sent with. */
+  body: Buffer | undefined = undefined;
+
+  /** @returns whether the request can be sent again: it has no body, or a short one of which a copy exists */
+  prepare({ bodyCopy }: ExchangeProof, hasBody: boolean): boolean {
+    if (this.isUsed) return false;
+    if (hasBody) {
+      this.body = bodyCopy();
+      if (this.body === undefined) return false;
+    }
+    this.isUsed = true;
+    return true;
+  }
+}
+
 /** @param isRepeated whether the request has already been repeated with the nonce of a refusal */
 export function nonceError(isRepeated: boolean): GatewayError {
   if (isRepeated)

@@ -6,43 +6,18 @@ import type { Dispatcher } from "undici";
 import { GatewayError } from "../errors.ts";
 import { endResponse, isUploading } from "../http/early-response.ts";
 import { isNonceChallenge } from "../provider/dpop-proof.ts";
-import { nonceError, type ExchangeProof } from "./exchange-proof.ts";
+import { refusesToken } from "./challenge.ts";
+import { NonceRepeat, nonceError } from "./exchange-proof.ts";
+import type { Exchange, PendingExchange, RenewedRequest } from "./exchange-request.ts";
+import { HeldResponse } from "./held-response.ts";
 import type { UpstreamServer } from "../upstream/upstream-server.ts";
 import type { Connection, TracedHandler, ConnectionTrace } from "../upstream/connection.ts";
 import { flushHeadersOnNextTick } from "../http/flush-headers.ts";
+import { writeChunk } from "../http/write-chunk.ts";
+import { reportConnected, reportHealth, serverForRetry } from "../upstream/attempts.ts";
 import type { UpstreamOutcome } from "../upstream/upstream-stats.ts";
-import {
-  isConnectError,
-  isRepeatable,
-  isStaleConnection,
-  outcomeOf,
-  upstreamError,
-} from "../upstream/upstream-errors.ts";
+import { isConnectError, isRepeatable, outcomeOf, upstreamError } from "../upstream/upstream-errors.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
-
-export type Exchange = {
-  request: IncomingMessage;
-  response: ServerResponse;
-  upstream: Upstream;
-  /** Acquired from the balancer; the exchange releases it. */
-  server: UpstreamServer;
-  /** Path and query of the upstream request. */
-  target: string;
-  headers: string[];
-  body: Readable | undefined;
-  /** Set if the access token is bound to a key (RFC 9449): every attempt carries a proof of its own. */
-  dpop?: ExchangeProof | undefined;
-  /** @returns the error to send instead of this upstream response; undefined: the response is forwarded */
-  errorFor: (status: number, headers: IncomingHttpHeaders) => GatewayError | undefined;
-  /** The response head for the browser, as a flat list of names and values. */
-  responseHead: (status: number, headers: IncomingHttpHeaders) => string[];
-  /** The upstream aborted its response after the head. */
-  onCut: () => void;
-  /** Default: STALLED_READER_MS. */
-  stalledReaderMs?: number;
-  /** Requests a WebSocket upgrade. Called with the head of a 101 and its socket; no response is sent then. */
-  onUpgrade?: (headers: IncomingHttpHeaders, socket: Duplex) => void;
-};
 
 /**
  * A body of at most this many bytes that arrives in one chunk is sent together with its head as one latin1 string, which
@@ -55,7 +30,7 @@ const MAX_INTERIM_RESPONSES = 100;
 const STALLED_READER_MS = 60_000;
 
 /** Shared: an Error per aborted request would format its stack, 10 % of the cost of closing 2,000 connections at once. */
-const NONCE_REPEAT = new Error("repeated with another DPoP nonce");
+const REPEATED = new Error("repeated with another DPoP nonce or access token");
 const BROWSER_GONE = new Error("the browser left");
 
 /**
@@ -69,12 +44,6 @@ export function exchange(options: Exchange): Promise<void> {
   });
 }
 
-type Pending = {
-  options: Exchange;
-  resolve: () => void;
-  reject: (error: GatewayError) => void;
-};
-
 /**
  * undici handler of one exchange. A class, since closures per request would take 1 kB of memory of every idle stream.
  */
@@ -87,7 +56,7 @@ class ExchangeHandler implements TracedHandler {
   readonly #stalledReaderMs: number;
   readonly #onCut: () => void;
   /** Cleared once the response head is sent, so that an open stream does not keep it alive. */
-  #pending: Pending | undefined;
+  #pending: PendingExchange | undefined;
   #server: UpstreamServer;
   #controller: Dispatcher.DispatchController | undefined = undefined;
   /** Undefined before the request is sent and after the response head has been received. */
@@ -95,16 +64,18 @@ class ExchangeHandler implements TracedHandler {
   /** A request is retried once at most. */
   #mayRetry: boolean;
   #isDone = false;
-  /** The upstream demanded another nonce (RFC 9449 §9): the request is repeated once. */
-  #nonceRepeat: "unused" | "pending" | "used" = "unused";
-  #repeatedBody: Buffer | undefined = undefined;
+  /** One for each access token. Undefined for bearer tokens. */
+  #nonceRepeat: NonceRepeat | undefined;
+  /** The response was aborted, in order to repeat the request. */
+  #isRepeating = false;
+  #held: HeldResponse | undefined = undefined;
   #interimResponses = 0;
   /** Content-Length of a body that is sent with its head as one string; 0: the body is streamed. */
   #shortBytes = 0;
   /** The complete short body as latin1. */
   #shortBody: string | undefined = undefined;
 
-  constructor(pending: Pending) {
+  constructor(pending: PendingExchange) {
     const { options } = pending;
     this.#request = options.request;
     this.#response = options.response;
@@ -114,6 +85,7 @@ class ExchangeHandler implements TracedHandler {
     this.#onCut = options.onCut;
     this.#pending = pending;
     this.#server = options.server;
+    this.#nonceRepeat = options.dpop && new NonceRepeat();
     this.#mayRetry = isRepeatable(options.request.method ?? "", options.body !== undefined);
     // `on` allocates less than `once`; a response emits "close" once.
     this.#response.on("close", () => this.#onBrowserGone());
@@ -136,7 +108,7 @@ class ExchangeHandler implements TracedHandler {
   #dispatch(headers: string[]): void {
     if (this.#pending === undefined) return;
     const { request, target, body, onUpgrade } = this.#pending.options;
-    const sentBody = this.#repeatedBody ?? body ?? null;
+    const sentBody = this.#nonceRepeat?.body ?? body ?? null;
     const dispatchOptions = { path: target, method: request.method ?? "", headers, body: sentBody };
     this.#server.pool.dispatch(
       onUpgrade === undefined ? dispatchOptions : { ...dispatchOptions, upgrade: "websocket" },
@@ -180,14 +152,27 @@ class ExchangeHandler implements TracedHandler {
     // They are slices of the chunk that contained the head, which undici would keep alive until the response ends.
     controller.rawHeaders = null;
     reportHealth(this.#upstream, this.#server, status);
-    const { dpop } = pending.options;
+    const { dpop, renewed } = pending.options;
     if (dpop !== undefined) dpop.proofs.rememberNonce(this.#server.origin, headers["dpop-nonce"]);
+    if (renewed !== undefined && refusesToken(status, headers)) {
+      pending.options = { ...pending.options, renewed: undefined };
+      if (this.#renew(renewed, new HeldResponse(status, headers))) return;
+    }
+    this.#respond(controller, status, headers);
+  }
+
+  #respond(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    const { dpop } = pending.options;
     const isRefusedNonce = dpop !== undefined && isNonceChallenge(status, headers["www-authenticate"]);
-    if (isRefusedNonce && this.#prepareNonceRepeat(dpop)) {
-      controller.abort(NONCE_REPEAT);
+    if (isRefusedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {
+      this.#repeat(controller);
       return;
     }
-    const error = isRefusedNonce ? nonceError(this.#nonceRepeat === "used") : pending.options.errorFor(status, headers);
+    const error = isRefusedNonce
+      ? nonceError(this.#nonceRepeat?.isUsed === true)
+      : pending.options.errorFor(status, headers);
     if (error !== undefined) {
       this.#reject(error);
       // The body is not forwarded and may have any length.
@@ -208,22 +193,14 @@ class ExchangeHandler implements TracedHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isDone) return;
-    const response = this.#response;
-    if (chunk.length === this.#shortBytes) {
-      this.#shortBody = chunk.toString("latin1");
-      return;
-    }
-    if (response.write(chunk)) return;
-    controller.pause();
-    response.socket?.setTimeout(this.#stalledReaderMs);
-    response.once("drain", () => {
-      response.socket?.setTimeout(0);
-      controller.resume();
-    });
+    if (this.#held !== undefined) this.#held.add(controller, chunk);
+    else if (chunk.length === this.#shortBytes) this.#shortBody = chunk.toString("latin1");
+    else writeChunk(this.#response, chunk, controller, this.#stalledReaderMs);
   }
 
   onResponseEnd(): void {
     if (this.#isDone) return;
+    if (this.#held !== undefined) return this.#held.ended("complete");
     this.#settle("complete");
     endResponse(this.#request, this.#response, this.#shortBody, "latin1");
   }
@@ -232,8 +209,9 @@ class ExchangeHandler implements TracedHandler {
     const hasResponded = this.#response.headersSent;
     if (!hasResponded && isConnectError(error, this.#trace)) this.#server.report(false, error);
     if (this.#isDone) return;
-    if (this.#nonceRepeat === "pending") {
-      this.#nonceRepeat = "used";
+    if (this.#held !== undefined) return this.#held.ended(error);
+    if (this.#isRepeating) {
+      this.#isRepeating = false;
       this.#sendAgain();
       return;
     }
@@ -248,34 +226,58 @@ class ExchangeHandler implements TracedHandler {
     this.#response.destroy();
   }
 
-  /**
-   * Retries the request at another server, or at the same one if the kept-alive connection was stale (decision 0010).
-   * @returns whether it is retried
-   */
+  /** @returns whether the request is retried */
   #retry(error: Error): boolean {
-    const { balancer } = this.#upstream;
     if (!this.#mayRetry) return false;
-    const isStale = isStaleConnection(error, this.#trace);
-    if (!isStale && !isConnectError(error, this.#trace)) return false;
-    const other = balancer.acquireOther(this.#server);
-    if (other !== undefined) {
-      balancer.release(this.#server);
-      this.#server = other;
-    } else if (!isStale) return false;
+    const server = serverForRetry(this.#upstream, this.#server, error, this.#trace);
+    if (server === undefined) return false;
+    this.#server = server;
     this.#mayRetry = false;
     this.#sendAgain();
     return true;
   }
 
-  /** @returns whether the request can be sent again: it has no body, or a short one of which a copy exists */
-  #prepareNonceRepeat({ bodyCopy }: ExchangeProof): boolean {
-    if (this.#nonceRepeat !== "unused") return false;
-    if (this.#body !== undefined) {
-      this.#repeatedBody = bodyCopy();
-      if (this.#repeatedBody === undefined) return false;
+  /** @returns whether the response is held back until another access token is there, or known not to be */
+  #renew(renewed: NonNullable<Exchange["renewed"]>, held: HeldResponse): boolean {
+    const renewing = renewed();
+    if (!isRepeatable(this.#request.method ?? "", this.#body !== undefined)) {
+      // Not repeated, but the next request has another token.
+      renewing.catch(() => undefined);
+      return false;
     }
-    this.#nonceRepeat = "pending";
+    this.#held = held;
+    renewing.then(
+      (request) => this.#release(held, request),
+      (error: GatewayError) => {
+        if (this.#isDone) return;
+        this.#reject(error);
+        this.#controller?.abort(error);
+      },
+    );
     return true;
+  }
+
+  /** Repeats the request with another access token, or forwards the response that refused the first one. */
+  #release(held: HeldResponse, request: RenewedRequest | undefined): void {
+    const [pending, controller] = [this.#pending, this.#controller];
+    if (pending === undefined || controller === undefined) return;
+    this.#held = undefined;
+    if (request !== undefined) {
+      pending.options = { ...pending.options, ...request };
+      this.#nonceRepeat = request.dpop && new NonceRepeat();
+      if (held.end === undefined) this.#repeat(controller);
+      else this.#sendAgain();
+      return;
+    }
+    this.#respond(controller, held.status, held.headers);
+    held.replay(this, controller);
+    // Otherwise the browser resumes it, by reading.
+    if (held.end === undefined && !this.#response.writableNeedDrain) controller.resume();
+  }
+
+  #repeat(controller: Dispatcher.DispatchController): void {
+    this.#isRepeating = true;
+    controller.abort(REPEATED);
   }
 
   #sendAgain(): void {
@@ -301,16 +303,4 @@ class ExchangeHandler implements TracedHandler {
     this.#upstream.stats[outcome]++;
     this.#body?.destroy();
   }
-}
-
-/** Closes the circuit on a successful connection, without waiting for the response, if no status counts as a failure. */
-function reportConnected(upstream: Upstream, server: UpstreamServer): void {
-  if (server.breaker.failures() > 0 && upstream.config.breakerStatuses.length === 0) server.report(true);
-}
-
-/** Any response is a success for the circuit breaker, except the statuses in `breakerStatuses`. */
-function reportHealth(upstream: Upstream, server: UpstreamServer, status: number): void {
-  const { breakerStatuses } = upstream.config;
-  const isFailure = breakerStatuses.length > 0 && breakerStatuses.includes(status);
-  if (isFailure || server.breaker.failures() > 0) server.report(!isFailure);
 }

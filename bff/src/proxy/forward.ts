@@ -15,6 +15,7 @@ import type { Log } from "../logging/log.ts";
 import type { Authorize, Authorized } from "./authorize.ts";
 import { exchange } from "./exchange.ts";
 import type { ExchangeProof } from "./exchange-proof.ts";
+import type { RenewedRequest } from "./exchange-request.ts";
 import { requestHeaders, responseHeaders } from "../headers/forwarded-headers.ts";
 import type { DpopProofs } from "../provider/dpop-proof.ts";
 import type { OpenResponses } from "./open-responses.ts";
@@ -70,8 +71,23 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
 
+  /** The request with another access token than `refused`. @throws GatewayError if it is no longer authorized */
+  const renewRequest = async (forwarded: ForwardedRequest, refused: string): Promise<RenewedRequest | undefined> => {
+    const { request, upstream } = forwarded;
+    try {
+      const authorized = await authorize(request, upstream.config, undefined, refused);
+      if (authorized.accessToken === undefined || authorized.accessToken === refused) return undefined;
+      const dpop = exchangeProof(authorized, dpopProofs, undefined);
+      return { headers: upstreamHeaders(forwarded, authorized, false), dpop };
+    } catch (error) {
+      // An outage: the response of the upstream says more than a 503, and a retry would not cause another renewal.
+      if (error instanceof GatewayError && error.status >= 500) return undefined;
+      throw error;
+    }
+  };
+
   const forwardAuthorized = (forwarded: ForwardedRequest, authorized: Authorized): MaybePromise<void> => {
-    const { sessionKey } = authorized;
+    const { sessionKey, accessToken } = authorized;
     const { ctx, request, response, state, upstream } = forwarded;
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
@@ -92,7 +108,20 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
     };
     const bodyCopy = authorized.proofKey !== undefined && isWithBody ? createBodyCopy() : undefined;
     const dpop = exchangeProof(authorized, dpopProofs, bodyCopy);
-    const exchangeFields = { request, response, upstream, target, headers, dpop, errorFor, responseHead, onCut };
+    const mayRenew = accessToken !== undefined && upstream.config.refreshOn401;
+    const renewed = mayRenew ? () => renewRequest(forwarded, accessToken) : undefined;
+    const exchangeFields = {
+      request,
+      response,
+      upstream,
+      target,
+      headers,
+      dpop,
+      renewed,
+      errorFor,
+      responseHead,
+      onCut,
+    };
     const handshake = handshakeOf(request);
     if (handshake !== undefined) return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, state });
     const free = upstream.balancer.acquire(isRepeatable(request.method ?? "", isWithBody));

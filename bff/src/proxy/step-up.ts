@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { GatewayError } from "../errors.ts";
 import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
 import type { UpstreamConfig } from "../config/upstreams.ts";
+import { challengeParameters } from "./challenge.ts";
 
 const STEP_UP_ERROR = "insufficient_user_authentication";
 
@@ -14,11 +15,10 @@ export function stepUpDemand(
   headers: IncomingHttpHeaders,
   { token, prefix }: Pick<UpstreamConfig, "token" | "prefix">,
 ): GatewayError | undefined {
-  const challenge = headers["www-authenticate"];
-  if (status !== 401 || challenge === undefined) return undefined;
+  if (status !== 401) return undefined;
   // Without the user's token a new login would not change the response: the app would log in again and again.
   if (token !== "user" && token !== "optional") return undefined;
-  const parameters = bearerParameters(String(challenge));
+  const parameters = challengeParameters(headers);
   if (parameters?.get("error") !== STEP_UP_ERROR) return undefined;
   return new GatewayError("step_up_required", {
     reason: `the upstream ${prefix} requires a stronger login`,
@@ -35,19 +35,4 @@ function loginQuery(parameters: ReadonlyMap<string, string>): URLSearchParams {
   }
   if (query.size === 0) query.set("prompt", "login");
   return query;
-}
-
-const MAX_CHALLENGE_CHARS = 4_096;
-const BEARER = /(?:^|,)\s*(?:Bearer|DPoP)\s/i;
-/** `name=token` or `name="quoted"` (RFC 9110 §11.2). The first of duplicate names counts. */
-const PARAMETER = /([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/g;
-
-function bearerParameters(challenge: string): ReadonlyMap<string, string> | undefined {
-  if (challenge.length > MAX_CHALLENGE_CHARS || !BEARER.test(challenge)) return undefined;
-  const parameters = new Map<string, string>();
-  for (const [, name = "", quoted, plain = ""] of challenge.matchAll(PARAMETER)) {
-    const key = name.toLowerCase();
-    if (!parameters.has(key)) parameters.set(key, quoted?.replace(/\\(.)/g, "$1") ?? plain);
-  }
-  return parameters;
 }

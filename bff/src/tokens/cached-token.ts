@@ -1,11 +1,16 @@
 // Cached token: one access token per process, fetched at its first use (single-flight) and renewed in the background
 // before it expires. Its age is measured in this process, so a clock that is set back does not make it younger.
 import { singleFlight } from "../lib/single-flight.ts";
+import { mayForceRenewal, nextForcedRenewal, type ForcedRenewal } from "./refused-token.ts";
 import { tokenSetFrom, type AccessToken, type TokenGrant } from "./token-set.ts";
 
 export type CachedToken = {
-  /** @throws the error of the last fetch, while no usable token is cached */
-  (): Promise<AccessToken>;
+  /**
+   * @param refused an access token that an upstream refused: replaced if it is the cached one and a renewal is allowed
+   * (refused-token.ts), otherwise returned again
+   * @throws the error of the last fetch, while no usable token is cached
+   */
+  (refused?: string): Promise<AccessToken>;
   /** Whether the cached token can no longer be used. False before the first fetch. */
   hasExpired(): boolean;
 };
@@ -28,6 +33,7 @@ export function createCachedToken(fetchToken: () => Promise<TokenGrant>, clocks:
   const { monotonicMs } = clocks;
   let current: AgingToken | undefined;
   let failure: { error: unknown; untilMs: number } | undefined;
+  let forced: ForcedRenewal | undefined;
 
   const renew = singleFlight(async (): Promise<AgingToken> => {
     if (failure !== undefined && monotonicMs() < failure.untilMs) throw failure.error;
@@ -41,8 +47,16 @@ export function createCachedToken(fetchToken: () => Promise<TokenGrant>, clocks:
     }
   });
   const hasExpired = (): boolean => current !== undefined && current.ageMs() >= current.usableForMs;
-  const cachedToken = async (): Promise<AccessToken> => {
+  const renewRefused = async (token: AccessToken): Promise<AccessToken> => {
+    if (!renew.isInFlight("")) {
+      if (!mayForceRenewal(forced, monotonicMs())) return token;
+      forced = nextForcedRenewal(forced, monotonicMs());
+    }
+    return (await renew()).token;
+  };
+  const cachedToken = async (refused?: string): Promise<AccessToken> => {
     if (current === undefined || hasExpired()) return (await renew()).token;
+    if (current.token.accessToken === refused) return renewRefused(current.token);
     // Errors of a background renewal are not reported: the call that needs the token after its expiry throws its own.
     if (current.ageMs() >= current.refreshAfterMs) renew().catch(() => undefined);
     return current.token;

@@ -8,10 +8,11 @@ import type { Store } from "../store/store.ts";
 export type RefreshRateLimiter = {
   /**
    * Acquires the next free slot and waits until it begins.
-   * @returns false where it begins in more than a minute; no slot is acquired then
+   * @param maxWaitMs default: a minute
+   * @returns false where it begins later than that; no slot is acquired then
    * @throws GatewayError store_unavailable
    */
-  acquireSlot(): Promise<boolean>;
+  acquireSlot(maxWaitMs?: number): Promise<boolean>;
   /** @returns milliseconds until the next free slot, 0: now. @throws GatewayError store_unavailable */
   nextSlotInMs(): Promise<number>;
   /** Milliseconds between two slots, 0: no limit. */
@@ -37,9 +38,9 @@ export function createRefreshRateLimiter({ store, log, perSecond }: Dependencies
   };
   return {
     intervalMs,
-    async acquireSlot() {
+    async acquireSlot(maxWaitMs = MAX_WAIT_MS) {
       if (perSecond === 0) return true;
-      const { isAcquired, waitMs } = await store.acquireRefreshSlot({ intervalMs, maxWaitMs: MAX_WAIT_MS });
+      const { isAcquired, waitMs } = await store.acquireRefreshSlot({ intervalMs, maxWaitMs });
       logLimitReached(waitMs);
       if (isAcquired && waitMs > 0) await sleep(waitMs);
       return isAcquired;

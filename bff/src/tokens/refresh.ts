@@ -10,6 +10,7 @@ import type { EndReason, SessionKey, Store } from "../store/store.ts";
 import { saveFetchedClaims, type Claims, type FetchedClaims, type RenewRecord } from "./fetched-claims.ts";
 import { createPendingWrites, type PendingWrites } from "./pending-writes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
+import { nextForcedRenewal } from "./refused-token.ts";
 import { tokenLifeOf, tokenSetFrom, type AccessToken, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 
@@ -56,6 +57,8 @@ export type RefreshableSession = {
   record: string;
   tokens: TokenSet;
   tokenVersion: number;
+  /** An upstream refused the access token, which is renewed although it has not expired. */
+  isForced?: boolean;
 };
 
 export type RefreshDependencies = {
@@ -122,7 +125,8 @@ export function createRefresh(dependencies: RefreshDependencies): Refresh {
       const tokens = vault.open(claim.stored.tokens, session.sessionId);
       if (tokens === undefined) return vault.hasKeyOf(claim.stored.tokens) ? NO_TOKENS : KEY_NOT_AVAILABLE;
       if (store.nowMs() < tokens.usableUntilMs) return ready(tokens);
-      current = { ...session, record: claim.stored.session, tokens, tokenVersion: claim.stored.tokenVersion };
+      const { session: record, tokenVersion: version } = claim.stored;
+      current = { ...session, record, tokens, tokenVersion: version, isForced: false };
     }
     return { kind: "unavailable", retryAfterSeconds: 1 };
   };
@@ -153,7 +157,8 @@ async function refreshUnderLease(
     store.renewRefresh(session.key, lease.owner, timing.leaseMs).catch(() => undefined);
   }, timing.leaseMs / 3);
   try {
-    if (!(await acquireSlotOrRelease(context, session, lease))) return { kind: "unavailable", retryAfterSeconds: 30 };
+    if (!(await acquireSlotOrRelease(context, session, lease)))
+      return session.isForced === true ? ready(session.tokens) : { kind: "unavailable", retryAfterSeconds: 30 };
     // A process that was suspended, or waited for its slot, may have lost the lease: check before the token is spent.
     if (performance.now() - lease.claimedAtMs > timing.leaseMs / 2)
       if (!(await store.renewRefresh(session.key, lease.owner, timing.leaseMs))) return LEASE_LOST;
@@ -184,15 +189,18 @@ async function refreshUnderLease(
   }
 }
 
+/** Refreshes of expired tokens, which requests wait for longer, are delayed by forced ones by at most this time. */
+const FORCED_WAIT_MS = 1_000;
+
 /** Without a slot the lease is released, so that the next request can acquire it. */
 async function acquireSlotOrRelease(
   { store, rateLimiter }: Context,
-  { key }: RefreshableSession,
+  { key, isForced }: RefreshableSession,
   { owner }: Lease,
 ): Promise<boolean> {
   const release = () => store.releaseRefresh(key, owner, "unspent");
   try {
-    if (await rateLimiter.acquireSlot()) return true;
+    if (await rateLimiter.acquireSlot(isForced === true ? FORCED_WAIT_MS : undefined)) return true;
   } catch (error) {
     await release().catch(() => undefined);
     throw error;
@@ -215,6 +223,7 @@ async function saveRenewed(
 ) {
   const nowMs = context.store.nowMs();
   const tokens = tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() });
+  if (session.isForced === true) tokens.forced = nextForcedRenewal(session.tokens.forced, nowMs);
   const sealed = context.vault.seal(tokens, session.sessionId);
   const life = tokenLifeOf(grant, session.tokens.refreshToken !== undefined);
   const record = claims === undefined ? undefined : context.renewRecord?.(session.record, { claims, isPartial: false });

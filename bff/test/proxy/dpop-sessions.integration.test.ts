@@ -20,6 +20,8 @@ let api: Server;
 let apiOrigin: string;
 let verifier: DpopVerifier;
 const calls: Call[] = [];
+/** Tokens that the API refuses although their proof is valid. */
+const refusedTokens = new Set<string>();
 const seen: string[] = [];
 
 beforeAll(async () => {
@@ -33,6 +35,8 @@ beforeAll(async () => {
     const call = { proof, method: request.method ?? "", url, accessToken: token, jkt: cnf?.jkt };
     void verifier.verify(call).then((verdict) => {
       const nonce = { "dpop-nonce": verifier.nonce() ?? "" };
+      if (verdict.kind === "accepted" && refusedTokens.has(token))
+        return response.writeHead(401, { ...nonce, "www-authenticate": 'DPoP error="invalid_token"' }).end();
       if (verdict.kind === "accepted") return response.writeHead(200, nonce).end("{}");
       return response.writeHead(401, { ...nonce, "www-authenticate": `DPoP error="${verdict.error}"` }).end();
     });
@@ -98,6 +102,21 @@ describe("a session with DPoP", () => {
     const logout = await alice.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
     expect((await keep(logout)).status).toBe(200);
     expect(await statusOf(alice, "/api/x")).toBe(401);
+  });
+
+  it("a token that the API refuses is renewed, and the request is repeated with a proof and a new nonce", async () => {
+    const alice = await loggedIn();
+    expect(await statusOf(alice, "/api/x")).toBe(200);
+    const first = calls.at(-1)!;
+    refusedTokens.add(first.token);
+    verifier.rotateNonce();
+    calls.length = 0;
+    expect(await statusOf(alice, "/api/x")).toBe(200);
+    const last = calls.at(-1)!;
+    expect([last.jkt, last.token === first.token]).toEqual([first.jkt, false]);
+    expect(decodeJwt(last.proof)["ath"]).not.toBe(decodeJwt(first.proof)["ath"]);
+    // One for the nonce of the old token, one for its refusal, one with the new token.
+    expect(calls).toHaveLength(3);
   });
 
   it("a stolen access token without a proof, or with another key's proof, gets 401 from the API", async () => {

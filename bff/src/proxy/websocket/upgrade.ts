@@ -11,7 +11,8 @@ import { END_REASON_TO_ERROR_CODE } from "../../session/end-reasons.ts";
 import type { LiveConnections } from "../../session/live/live-connections.ts";
 import type { EndReason, SessionKey } from "../../store/store.ts";
 import type { Authorize } from "../authorize.ts";
-import { exchange, type Exchange } from "../exchange.ts";
+import { exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange-request.ts";
 import type { Tunnels } from "./tunnels.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 
@@ -101,12 +102,19 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
 /** @returns undefined if the upstream rejected the handshake: its response has been forwarded. @throws GatewayError upstream_* */
 async function sendHandshake(forwarded: WebSocketRequest): Promise<Accepted | undefined> {
   const result: { accepted?: Accepted } = {};
-  const { request, response, upstream } = forwarded;
+  const { request, response, upstream, renewed } = forwarded;
+  const withHandshake = (headers: readonly string[]) => [...headers, ...handshakeHeaders(request)];
   const server = upstream.balancer.acquire(true) ?? (await upstream.balancer.acquireWhenFree(response));
   if (server === undefined) return undefined;
   await exchange({
     ...{ ...forwarded, server, body: undefined },
-    headers: [...forwarded.headers, ...handshakeHeaders(request)],
+    headers: withHandshake(forwarded.headers),
+    renewed:
+      renewed &&
+      (async () => {
+        const again = await renewed();
+        return again && { ...again, headers: withHandshake(again.headers) };
+      }),
     onUpgrade(head, socket) {
       socket.on("error", () => socket.destroy());
       result.accepted = { head, socket };

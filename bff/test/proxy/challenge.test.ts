@@ -1,0 +1,39 @@
+// Which responses of an upstream refuse the access token (RFC 6750 §3, RFC 9449 §7.1).
+import { describe, expect, it } from "vitest";
+import { refusesToken } from "../../src/proxy/challenge.ts";
+
+const isRefused = (challenge: string | string[] | undefined, status = 401) =>
+  refusesToken(status, challenge === undefined ? {} : { "www-authenticate": challenge as string });
+
+describe("a 401 response", () => {
+  it.each([
+    'Bearer error="invalid_token"',
+    "bearer ERROR=invalid_token",
+    'Bearer realm="a, b=\\"c\\"", error="invalid_token", error_description="expired"',
+    'DPoP algs="ES256", error="invalid_token"',
+    'Basic realm="x", Bearer error="invalid_token"',
+  ])("%s refuses the token", (challenge) => expect(isRefused(challenge)).toBe(true));
+
+  it("several challenge headers are one list", () =>
+    expect(isRefused(["Basic realm=x", 'Bearer error="invalid_token"'])).toBe(true));
+
+  it.each([
+    undefined,
+    "Bearer",
+    'Bearer error="invalid_request"',
+    'Bearer error="insufficient_scope"',
+    'Bearer error="insufficient_user_authentication"',
+    'DPoP error="use_dpop_nonce"',
+    'DPoP error="invalid_dpop_proof"',
+    'Bearer error="INVALID_TOKEN"',
+    'Bearer error="x", error="invalid_token"',
+    'Bearer realm="error=invalid_token"',
+    'Basic error="invalid_token"',
+    'Negotiate, Token error="invalid_token"',
+    `Bearer error="invalid_token", x="${"y".repeat(5_000)}"`,
+  ])("%s does not refuse the token", (challenge) => expect(isRefused(challenge)).toBe(false));
+});
+
+it.each([200, 400, 403, 407, 500])("status %i does not refuse the token", (status) =>
+  expect(isRefused('Bearer error="invalid_token"', status)).toBe(false),
+);
