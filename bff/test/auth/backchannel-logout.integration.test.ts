@@ -256,7 +256,7 @@ describe("back-channel logout", () => {
   });
 
   it.each(Object.entries(TYPES))(
-    "oidcc-client-test-rp-backchannel-alg-none and -wrong-alg, an unknown key and a broken signature are rejected (%s)",
+    "oidcc-client-test-rp-backchannel-alg-none, oidcc-client-test-rp-backchannel-wrong-alg, an unknown key and a broken signature are rejected (%s)",
     async (type, at) => {
       const { browser, sid } = await loggedIn();
       const header = headerOf(type);

@@ -232,7 +232,7 @@ describe("client authentication", () => {
     },
   );
 
-  it("mtls_endpoint_aliases are used with mutual TLS only (RFC 8705 §5)", async () => {
+  it("oidcc-client-test-mtls-endpoint-aliases: mtls_endpoint_aliases are used with mutual TLS only (RFC 8705 §5)", async () => {
     const alias = await startHostileProvider({ tls: { ...server, ca: authority.cert, requestCert: true } });
     const metadata = {
       mtls_endpoint_aliases: {

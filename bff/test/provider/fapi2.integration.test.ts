@@ -160,7 +160,23 @@ describe.each(MODES)("%s", (_mode, mode) => {
     await misled.stop();
   });
 
-  it("fapi2-security-profile-final-client-refresh-token-test: an expired token is refreshed with the same client authentication", async () => {
+  it("fapi2-security-profile-final-client-refresh-token-test: an API that refuses the token until two refreshes is reached", async () => {
+    const browser = await loggedIn();
+    const refreshed = () => provider.posts.filter(({ body }) => body.get("grant_type") === "refresh_token").length;
+    system.respond = (response) => {
+      if (refreshed() >= 2) return false;
+      response.writeHead(401, { "www-authenticate": `${tokenType} error="invalid_token"` }).end();
+      return true;
+    };
+    expect((await browser.fetch("/api/x")).status).toBe(401);
+    expect(refreshed()).toBe(1);
+    expect((await browser.fetch("/api/x")).status).toBe(200);
+    expect(refreshed()).toBe(2);
+    expect(new Set(system.received.map(({ authorization }) => authorization)).size).toBe(3);
+    await checkRequests();
+  });
+
+  it("an expired token is refreshed with the same client authentication", async () => {
     lie({ token: (token) => ({ ...token, expires_in: 1 }) });
     const browser = await loggedIn();
     const tokens = () => provider.posts.filter(({ path }) => path === "/token");

@@ -39,17 +39,63 @@ const now = () => Math.floor(Date.now() / 1000);
 
 describe("login with", () => {
   it.each<[string, Lies]>([
-    ["oidcc-client-test", {}],
     ["oidcc-client-test-idtoken-sig-rs256", {}],
     ["fapi2 valid-aud-as-array", { claims: (claims) => ({ ...claims, aud: [claims["aud"]] }) }],
     ["fapi2 token-endpoint-response-without-expires_in", { token: without("expires_in") }],
     ["fapi2 token-type-case-insensitivity", { token: (token) => ({ ...token, token_type: "bEARER" }) }],
     ["azp of the client", { claims: (claims) => ({ ...claims, azp: claims["aud"] }) }],
-    ["no at_hash", { claims: without("at_hash") }],
+    ["oidcc-client-test-missing-athash", { claims: without("at_hash") }],
     ["a clock that is 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
     ["exp within the clock tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
   ])("a login succeeds with: %s", async (_id, lies) => {
     expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });
+  });
+
+  it("oidcc-client-test: the requests to the provider and to the API are as registered", async () => {
+    const api: { url: string | undefined; authorization: string | undefined }[] = [];
+    const browser = testBrowser(gateway.origin);
+    provider.lies = {
+      raw(pathname, response, { url, headers }) {
+        if (pathname !== "/items") return false;
+        api.push({ url, authorization: headers.authorization });
+        response.end("{}");
+        return true;
+      },
+    };
+    const callback = new URL(await browser.loginAtProvider());
+    expect((await browser.navigate(callback.href, { "sec-fetch-site": "cross-site" })).status).toBe(303);
+    const redirectUri = `${gateway.config.publicOrigin}/bff/callback`;
+    const request = provider.requests.last();
+    expect(request.get("scope")!.split(" ")).toContain("openid");
+    expect(Object.fromEntries(request)).toMatchObject({
+      client_id: provider.clientId,
+      redirect_uri: redirectUri,
+      response_type: "code",
+      code_challenge_method: "S256",
+    });
+    const { body } = provider.lastTokenRequest();
+    expect(Object.fromEntries(body)).toMatchObject({
+      grant_type: "authorization_code",
+      code: callback.searchParams.get("code"),
+      redirect_uri: redirectUri,
+    });
+    expect((await browser.fetch("/api/items?page=2")).status).toBe(200);
+    expect(api).toEqual([{ url: "/items?page=2", authorization: expect.stringMatching(/^Bearer access-/) }]);
+  });
+
+  it("oidcc-client-test-nonce-unless-code-flow: each request has a nonce of its own, in the code flow too", async () => {
+    const nonces: (string | null)[] = [];
+    for (const _ of [1, 2]) {
+      await outcome({});
+      nonces.push(provider.requests.last().get("nonce"));
+    }
+    for (const nonce of nonces) expect(nonce).toMatch(/^[\w-]{22,}$/);
+    expect(nonces[0]).not.toBe(nonces[1]);
+  });
+
+  it("oidcc-client-test-missing-chash: an ID token of the token endpoint needs no c_hash", async () => {
+    expect(await outcome({ claims: without("c_hash") })).toEqual({ status: 303, loggedIn: true });
+    expect(provider.requests.last().get("response_type")).toBe("code");
   });
 
   it("oidcc-client-test-client-secret-basic: the redirect URI is from the configuration", async () => {
@@ -88,7 +134,7 @@ describe("rejected login", () => {
     ["oidcc-client-test-missing-sub", { claims: without("sub") }],
     ["an empty sub", { claims: (claims) => ({ ...claims, sub: "" }) }],
     ["oidcc-client-test-invalid-aud", { claims: (claims) => ({ ...claims, aud: `${claims["aud"] as string}1` }) }],
-    ["fapi2 invalid-missing-aud", { claims: without("aud") }],
+    ["oidcc-client-test-missing-aud", { claims: without("aud") }],
     ["fapi2 invalid-secondary-aud", { claims: (claims) => ({ ...claims, aud: [claims["aud"], "other"] }) }],
     [
       "a second audience with azp of the client",
@@ -135,6 +181,10 @@ describe("rejected login", () => {
       { authorizationResponse: without("state") },
     ],
     ["no code", { authorizationResponse: without("code") }],
+    [
+      "oidcc-client-test-invalid-chash: an ID token in the authorization response",
+      { authorizationResponse: (honest) => ({ ...honest, id_token: "e30.eyJjX2hhc2giOiJ3cm9uZyJ9.x" }) },
+    ],
     [
       "an error",
       {
@@ -209,7 +259,46 @@ describe("a gateway that has not fetched metadata and keys yet", () => {
   });
 });
 
+describe("an ID token with ES256", () => {
+  it.each<[string, Lies, number]>([
+    ["a valid signature is accepted", {}, 303],
+    ["oidcc-client-test-invalid-sig-es256: a broken signature is refused", { idToken: breakSignature }, 400],
+    ["a key of another algorithm is refused", { header: () => ({ alg: "RS256", kid: "rs256" }) }, 400],
+  ])("%s", async (_id, lies, status) => {
+    const other = await startHostileProvider({ alg: "ES256" });
+    other.lies = lies;
+    const pinned = await startGateway({ ...other, env: { OIDC_ID_TOKEN_ALG: "ES256" } });
+    expect((await testBrowser(pinned.origin).login()).status).toBe(status);
+    await pinned.stop();
+    await other.stop();
+  });
+});
+
 describe("discovery", () => {
+  it("oidcc-client-test-discovery-openid-config and oidcc-client-test-discovery-jwks-uri-keys: every endpoint is taken from the document", async () => {
+    const other = await startHostileProvider();
+    const moved = { "/a/authorize": "/authorize", "/b/token": "/token", "/c/keys": "/jwks" } as Record<string, string>;
+    const asked: string[] = [];
+    other.lies = {
+      metadata: (metadata) => ({
+        ...metadata,
+        authorization_endpoint: `${other.issuer}/a/authorize`,
+        token_endpoint: `${other.issuer}/b/token`,
+        jwks_uri: `${other.issuer}/c/keys`,
+      }),
+      route(pathname) {
+        asked.push(pathname);
+        return moved[pathname] ?? pathname;
+      },
+    };
+    const fresh = await startGateway(other);
+    expect((await testBrowser(fresh.origin).login()).status).toBe(303);
+    expect(asked).toEqual(expect.arrayContaining(["/.well-known/openid-configuration", ...Object.keys(moved)]));
+    for (const usual of Object.values(moved)) expect(asked).not.toContain(usual);
+    await fresh.stop();
+    await other.stop();
+  });
+
   it.each<[string, Lies["metadata"]]>([
     [
       "oidcc-client-test-discovery-issuer-mismatch",
@@ -246,6 +335,31 @@ describe("error texts of the provider", () => {
 });
 
 describe("ID token of a refresh", () => {
+  it("oidcc-client-test-refresh-token: a token set with an ID token of the same user replaces the old one", async () => {
+    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+    const browser = testBrowser(gateway.origin);
+    await browser.login();
+    provider.lies = {};
+    const authorizations: (string | undefined)[] = [];
+    provider.lies.raw = (pathname, response, { headers }) => {
+      if (pathname !== "/x") return false;
+      authorizations.push(headers.authorization);
+      response.end("{}");
+      return true;
+    };
+    const before = provider.counts.token;
+    for (const _ of [1, 2]) expect((await browser.fetch("/api/x")).status).toBe(200);
+    expect(provider.counts.token - before).toBe(1);
+    const { body, authorization } = provider.lastTokenRequest();
+    expect(authorization).toMatch(/^Basic /);
+    expect([body.get("grant_type"), body.get("refresh_token")]).toEqual([
+      "refresh_token",
+      expect.stringMatching(/^refresh-/),
+    ]);
+    expect(authorizations[0]).toBe(authorizations[1]);
+    expect(await (await browser.fetch("/bff/user")).json()).toHaveProperty("user.sub", "alice");
+  });
+
   it.each<[string, Lies]>([
     ["oidcc-client-test-refresh-token-invalid-sub", { claims: (claims) => ({ ...claims, sub: "mallory" }) }],
     [

@@ -106,7 +106,7 @@ describe("OIDC_USERINFO", () => {
 });
 
 describe("a login with userinfo", () => {
-  it("userinfo-bearer-header: sends the access token in the Authorization header of a GET request", async () => {
+  it("oidcc-client-test-userinfo-bearer-header: sends the access token in the Authorization header of a GET request", async () => {
     let seen: IncomingMessage | undefined;
     const { status } = await login("auto", {
       userinfo(honest, request) {
@@ -120,7 +120,7 @@ describe("a login with userinfo", () => {
     expect(seen?.url).toBe("/userinfo");
   });
 
-  it("scope-userinfo-claims (Authelia, Okta, PingFederate): shows its claims, and its roles authorize requests", async () => {
+  it("oidcc-client-test-scope-userinfo-claims (Authelia, Okta, PingFederate): shows its claims, and its roles authorize requests", async () => {
     const { user, api } = await login("auto", userinfo({ name: "Alice", email: "a@e.com", groups: ["admin"] }));
     expect(user).toEqual({ sub: "alice", name: "Alice", email: "a@e.com", groups: ["admin"], roles: ["admin"] });
     expect(api).toBe(200);
@@ -155,9 +155,12 @@ describe("a login with userinfo", () => {
   });
 
   it.each<[string, string]>([
-    ["aggregated-claims", '{"_claim_names":{"groups":"s"},"_claim_sources":{"s":{"JWT":"e30.e30.x"}}}'],
     [
-      "distributed-claims",
+      "oidcc-client-test-aggregated-claims",
+      '{"_claim_names":{"groups":"s"},"_claim_sources":{"s":{"JWT":"e30.e30.x"}}}',
+    ],
+    [
+      "oidcc-client-test-distributed-claims",
       '{"_claim_names":{"groups":"s"},"_claim_sources":{"s":{"endpoint":"x","access_token":"secret"}}}',
     ],
     ["prototype names", '{"__proto__":{"groups":["admin"]},"constructor":{"prototype":{"x":1}}}'],
@@ -177,7 +180,10 @@ describe("a signed response", () => {
   const now = () => Math.floor(Date.now() / 1000);
 
   it.each<[string, () => Promise<string>]>([
-    ["userinfo-signed", () => provider.sign({ ...claims, iss: provider.issuer, aud: "cloakroom-test" })],
+    [
+      "oidcc-client-test-userinfo-signed",
+      () => provider.sign({ ...claims, iss: provider.issuer, aud: "cloakroom-test" }),
+    ],
     ["userinfo-signed without iss and aud, which are recommended only", () => provider.sign(claims)],
     ["userinfo-signed with a list of audiences", () => provider.sign({ ...claims, aud: ["x", "cloakroom-test"] })],
   ])("a signed userinfo response: %s is used", async (_name, jwt) => {
@@ -229,7 +235,7 @@ describe("a signed response", () => {
 
 describe("userinfo of another user", () => {
   it.each<[string, Claims]>([
-    ["userinfo-invalid-sub", { sub: "aliceinvalid" }],
+    ["oidcc-client-test-userinfo-invalid-sub", { sub: "aliceinvalid" }],
     ["another spelling of sub", { sub: "Alice" }],
     ["no sub", { sub: undefined }],
     ["an empty sub", { sub: "" }],
