@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
   ({ origin } = new URL(provider.issuer));
   provider.lies = { metadata };
-  gateway = await startGateway({ ...provider, redisUrl: redis.url, env: settings() });
+  gateway = await startGateway({ ...provider, env: settings() });
 });
 afterAll(async () => {
   await gateway.stop();
@@ -221,9 +221,10 @@ describe("a token refresh", () => {
   });
 
   it("ends the session of a tenant that is no longer listed, without a token request", async () => {
-    const { publicOrigin } = gateway.config;
+    const first = await start({}, { redisUrl: redis.url });
+    const { publicOrigin } = first.config;
     const restarted = await start({ OIDC_TENANTS: A }, { redisUrl: redis.url, publicOrigin });
-    const browser = await loggedIn({ ...tenant(B), ...expired });
+    const browser = await loggedIn({ ...tenant(B), ...expired }, first);
     const before = provider.counts.token;
     browser.useInstance(restarted.origin);
     provider.lies = tenant(B);
