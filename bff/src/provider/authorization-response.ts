@@ -5,6 +5,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
 import { isOwnIssuer, issuerOption } from "./issuers.ts";
+import { misconfigured } from "./misconfigured.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
 
 export type AuthorizationResponse = {
@@ -83,15 +84,14 @@ function unverifiedOf(jwt: string): URLSearchParams {
   }
 }
 
-/** @throws GatewayError provider_unavailable if the provider's metadata says that it signs no responses */
+/** @throws GatewayError login_failed if the provider's metadata says that it signs no responses */
 export function signedResponseMode(metadata: oidc.ServerMetadata): string {
   const modes = metadata.response_modes_supported;
   if (modes === undefined || modes.includes("jwt")) return "jwt";
   if (modes.includes("query.jwt")) return "query.jwt";
-  throw new GatewayError("provider_unavailable", {
-    reason:
-      "OIDC_SIGNED_RESPONSE is on, but the provider does not sign authorization responses (JARM): its response_modes_supported has neither jwt nor query.jwt. Switch them on there, or set it to off",
-  });
+  throw misconfigured(
+    "OIDC_SIGNED_RESPONSE is on, but the provider does not sign authorization responses (JARM): its response_modes_supported has neither jwt nor query.jwt. Switch them on there, or set it to off",
+  );
 }
 
 function refused(reason: string, cause?: unknown): GatewayError {

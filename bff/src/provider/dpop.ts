@@ -2,9 +2,9 @@
 import { calculateJwkThumbprint, importJWK } from "jose";
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
-import { GatewayError } from "../errors.ts";
 import { newProofKey, proofKeyFrom, type ProofKey } from "../lib/proof-key.ts";
 import type { DpopNonces } from "./dpop-nonces.ts";
+import { misconfigured } from "./misconfigured.ts";
 
 export const DPOP_ALG = "ES256";
 
@@ -15,7 +15,7 @@ export type Dpop = {
   keyOfTokens(current: ProofKey | undefined): ProofKey | undefined;
   /** The gateway's own key, for tokens that no user has. It exists in memory only, like those tokens. */
   ownKey(): ProofKey | undefined;
-  /** @throws GatewayError provider_unavailable if DPoP is switched on and the provider does not accept our algorithm */
+  /** @throws GatewayError login_failed if DPoP is switched on and the provider does not accept our algorithm */
   require(configuration: oidc.Configuration): void;
   /** `dpop_jkt`: binds the authorization code to the key (RFC 9449 §10). */
   authorizationParameters(key: ProofKey | undefined): Promise<Record<string, string>>;
@@ -59,9 +59,9 @@ function requireAlgorithm(configuration: oidc.Configuration): void {
   const offered = configuration.serverMetadata().dpop_signing_alg_values_supported;
   // RFC 9449 §5.1: optional metadata. The type of the issued token shows then whether the provider supports DPoP.
   if (!Array.isArray(offered) || offered.includes(DPOP_ALG)) return;
-  throw new GatewayError("provider_unavailable", {
-    reason: `OIDC_SENDER_CONSTRAINED=dpop signs with ${DPOP_ALG}, which the provider's dpop_signing_alg_values_supported does not list. Switch it on there, or set OIDC_SENDER_CONSTRAINED=off`,
-  });
+  throw misconfigured(
+    `OIDC_SENDER_CONSTRAINED=dpop signs with ${DPOP_ALG}, which the provider's dpop_signing_alg_values_supported does not list. Switch it on there, or set OIDC_SENDER_CONSTRAINED=off`,
+  );
 }
 
 async function importPair(key: ProofKey): Promise<oidc.CryptoKeyPair> {

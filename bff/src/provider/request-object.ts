@@ -3,6 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { ClientAuthentication } from "./client-authentication.ts";
+import { misconfigured } from "./misconfigured.ts";
 import type { Parameters } from "./pushed-request.ts";
 import { SIGNED_REQUEST_REQUIRED } from "./setting-sentences.ts";
 
@@ -14,10 +15,14 @@ const NOT_BEFORE_SECONDS = 30;
 export type RequestObjects = {
   /**
    * @returns the parameters to push: with OIDC_SIGNED_REQUEST=on a `request`, otherwise the same
-   * @throws GatewayError provider_unavailable with the setting if the provider's metadata contradicts it
+   * @throws GatewayError login_failed with the setting if the provider's metadata contradicts it; provider_unavailable if
+   * the key cannot be read
    */
   sign(configuration: oidc.Configuration, parameters: Parameters): Promise<Parameters>;
-  /** @returns the URL of a request that is not pushed. @throws GatewayError request_malformed if it is too long */
+  /**
+   * @returns the URL of a request that is not pushed
+   * @throws GatewayError request_malformed if it is too long; login_failed if the provider accepts pushed requests only
+   */
   plainUrl(configuration: oidc.Configuration, parameters: Parameters): URL;
 };
 
@@ -31,13 +36,13 @@ export function createRequestObjects({ config, signingKey }: Dependencies): Requ
     async sign(configuration, parameters) {
       const metadata = configuration.serverMetadata();
       if (!config.signedRequest) {
-        if (metadata.require_signed_request_object === true) throw unavailable(SIGNED_REQUEST_REQUIRED);
+        if (metadata.require_signed_request_object === true) throw misconfigured(SIGNED_REQUEST_REQUIRED);
         return parameters;
       }
       const listed = metadata.request_object_signing_alg_values_supported;
       const { key, kid, alg } = await signingKey(listed);
       if (listed !== undefined && !listed.includes(alg))
-        throw unavailable(
+        throw misconfigured(
           `OIDC_SIGNED_REQUEST is on with ${alg}, which the provider does not list in request_object_signing_alg_values_supported. Set OIDC_CLIENT_ALG to one that it lists, or change the key of OIDC_CLIENT_KEY_FILE`,
         );
       const modify = (header: Record<string, unknown>, payload: Record<string, unknown>): void => {
@@ -56,7 +61,7 @@ export function createRequestObjects({ config, signingKey }: Dependencies): Requ
     plainUrl(configuration, parameters) {
       if (!config.signedRequest) return oidc.buildAuthorizationUrl(configuration, { ...parameters });
       if (configuration.serverMetadata().request_parameter_supported === false)
-        throw unavailable(
+        throw misconfigured(
           "OIDC_SIGNED_REQUEST is on, but the provider accepts signed requests only if they are pushed (request_parameter_supported is false). Allow pushed authorization requests there",
         );
       // OIDC Core 1.0 §6.1 requires these two beside the request object; the provider uses those inside (RFC 9101 §6.3).
@@ -71,8 +76,4 @@ export function createRequestObjects({ config, signingKey }: Dependencies): Requ
       });
     },
   };
-}
-
-function unavailable(reason: string): GatewayError {
-  return new GatewayError("provider_unavailable", { reason });
 }

@@ -2,14 +2,14 @@
 import type * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { FAPI_ALGS } from "../config/security-profile.ts";
-import { GatewayError } from "../errors.ts";
 import { DPOP_ALG } from "./dpop.ts";
+import { misconfigured } from "./misconfigured.ts";
 
 export type ProfileConfig = Pick<ProviderConfig, "profile" | "idTokenAlg" | "senderConstrained" | "clientAuth">;
 
 type Metadata = Readonly<oidc.ServerMetadata>;
 
-/** @throws GatewayError provider_unavailable with one sentence that lists all that the metadata lacks */
+/** @throws GatewayError login_failed with one sentence that lists all that the metadata lacks */
 export function requireProfile(metadata: Metadata, config: ProfileConfig): void {
   if (config.profile === undefined) return;
   const missing = [
@@ -17,9 +17,9 @@ export function requireProfile(metadata: Metadata, config: ProfileConfig): void 
     ...(config.profile === "fapi2-message-signing" ? missingForSigning(metadata, config) : []),
   ];
   if (missing.length === 0) return;
-  throw new GatewayError("provider_unavailable", {
-    reason: `OIDC_PROFILE is ${config.profile}, but the provider's metadata lacks ${missing.join(", ")}. Switch that on at the provider, or unset OIDC_PROFILE`,
-  });
+  throw misconfigured(
+    `OIDC_PROFILE is ${config.profile}, but the provider's metadata lacks ${missing.join(", ")}. Switch that on at the provider, or unset OIDC_PROFILE`,
+  );
 }
 
 function missingForSecurity(metadata: Metadata, config: ProfileConfig): string[] {

@@ -281,7 +281,7 @@ describe("the provider's metadata", () => {
       const gateway = await start();
       const result = JSON.stringify(await gateway.readiness("provider"));
       expect(result).toContain("OIDC_SENDER_CONSTRAINED=dpop signs with ES256");
-      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
     },
   );
 

@@ -235,7 +235,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
     expect(status).toBe("failed");
     expect(detail).toMatch(/OIDC_PROFILE is fapi2, but the provider's metadata lacks |OIDC_CLIENT_AUTH is /);
     expect(detail).toContain(name);
-    expect((await testBrowser(refused.origin).navigate("/bff/login")).status).toBe(503);
+    expect((await testBrowser(refused.origin).navigate("/bff/login")).status).toBe(400);
     expect(provider.posts).toEqual([]);
     await refused.stop();
   });

@@ -151,7 +151,8 @@ describe("a contradiction with the provider's metadata is a sentence in readines
         status: "failed",
         detail: expect.stringMatching(sentence),
       });
-      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
+      // Not 503: the next login would fail for the same reason.
+      expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
       expect([provider.counts.par, provider.counts.authorize]).toEqual([0, 0]);
     },
   );

@@ -167,7 +167,7 @@ describe("OIDC_SIGNED_RESPONSE and the provider's metadata", () => {
       metadata: (metadata) => ({ ...metadata, ...(modes === undefined ? {} : { response_modes_supported: modes }) }),
     };
     const fresh = await startGateway({ ...other, env: { OIDC_SIGNED_RESPONSE: "on" } });
-    const status = expected === undefined ? 503 : 303;
+    const status = expected === undefined ? 400 : 303;
     const login = await testBrowser(fresh.origin).navigate("/bff/login");
     expect(login.status).toBe(status);
     if (expected === undefined)
