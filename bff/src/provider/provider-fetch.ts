@@ -75,15 +75,21 @@ async function boundedResponse(response: Response, { kind, binding, idTokenAlg }
   const body = await readBody(response.body as unknown as AsyncIterable<Uint8Array> | null);
   if (WITHOUT_BODY.has(status)) return new Response(null, { status, headers: [...headers] });
   if (kind !== "other" && isErrorResponse(status, body)) return errorResponse(response, body);
-  if (kind === "token" && status === 200)
-    return new Response(new Uint8Array(checkedTokenResponse(body, binding, idTokenAlg)), {
-      status,
-      headers: [...headers],
-    });
   // RFC 9126 §2.2 requires 201; some providers send 200.
-  if (kind === "push" && (status === 200 || status === 201))
-    return new Response(new Uint8Array(checkedPushedResponse(body)), { status: 201, headers: [...headers] });
+  const isPushed = kind === "push" && (status === 200 || status === 201);
+  const checked =
+    kind === "token" && status === 200
+      ? checkedTokenResponse(body, binding, idTokenAlg)
+      : isPushed && checkedPushedResponse(body);
+  if (checked instanceof Buffer) return jsonResponse(checked, isPushed ? 201 : status, [...headers]);
+  // Without tokens or a request URI: openid-client rejects it.
   return new Response(new Uint8Array(body), { status, headers: [...headers] });
+}
+
+/** With the media type that openid-client demands: the tokens of a response without it are spent and would be lost. */
+function jsonResponse(body: Buffer, status: number, headers: [string, string][]): Response {
+  const kept = headers.filter(([name]) => name !== "content-type");
+  return new Response(new Uint8Array(body), { status, headers: [...kept, ["content-type", "application/json"]] });
 }
 
 /**
@@ -91,9 +97,6 @@ async function boundedResponse(response: Response, { kind, binding, idTokenAlg }
  * without a challenge.
  */
 function errorResponse({ status, headers }: Response, body: Buffer): Response {
-  const kept = [...headers].filter(([name]) => name !== "www-authenticate" && name !== "content-type");
-  return new Response(new Uint8Array(body), {
-    status: status === 200 ? 400 : status,
-    headers: [...kept, ["content-type", "application/json"]],
-  });
+  const kept = [...headers].filter(([name]) => name !== "www-authenticate");
+  return jsonResponse(body, status === 200 ? 400 : status, kept);
 }

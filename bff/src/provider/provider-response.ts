@@ -56,20 +56,25 @@ export async function readBody(body: AsyncIterable<Uint8Array> | null): Promise<
 
 /**
  * Normalizes the body of a successful token response (RFC 6749 §5.1) for openid-client: optional members that are null,
- * empty or of another type are removed, lifetimes are numbers or absent. A body of another shape is returned unchanged, and
- * openid-client rejects it.
+ * empty or of another type are removed, lifetimes are numbers or absent.
  * @param binding how the access token must be bound to a key of the gateway
+ * @returns undefined for a body without tokens
  * @throws UnusableTokensError for tokens of another type, and for those that cannot be stored and sent
  */
-export function checkedTokenResponse(body: Buffer, binding: SenderConstrained = "off", idTokenAlg?: string): Buffer {
+export function checkedTokenResponse(
+  body: Buffer,
+  binding: SenderConstrained = "off",
+  idTokenAlg?: string,
+): Buffer | undefined {
   const response = tokenMembers(body);
-  if (typeof response["access_token"] !== "string") return body;
+  if (typeof response["access_token"] !== "string" && !isToken(response["refresh_token"], MAX_TOKEN_CHARS))
+    return undefined;
   const scope = scopeFrom(response["scope"]);
   if (scope === undefined) delete response["scope"];
   else response["scope"] = scope;
   const refreshToken = response["refresh_token"];
   const problem =
-    tokenError(response, response["access_token"], binding) ?? algorithmError(response["id_token"], idTokenAlg);
+    tokenError(response, response["access_token"], binding) ?? idTokenError(response["id_token"], idTokenAlg);
   if (problem !== undefined)
     throw new UnusableTokensError(
       problem,
@@ -96,11 +101,13 @@ const PUSHED_SECONDS = 60;
 
 /**
  * Normalizes the body of a successful response to a pushed authorization request (RFC 9126 §2.2) for openid-client:
- * `expires_in` may be missing. A body of another shape is returned unchanged, and openid-client rejects it.
+ * `expires_in` may be missing.
+ * @returns undefined for a body without a request URI
  */
-export function checkedPushedResponse(body: Buffer): Buffer {
+export function checkedPushedResponse(body: Buffer): Buffer | undefined {
   const requestUri = membersOf(body)?.["request_uri"];
-  if (typeof requestUri !== "string") return body;
+  // RFC 3986 §2: printable ASCII.
+  if (typeof requestUri !== "string" || !/^[\x21-\x7e]+$/.test(requestUri)) return undefined;
   return Buffer.from(JSON.stringify({ request_uri: requestUri, expires_in: PUSHED_SECONDS }));
 }
 
@@ -137,9 +144,10 @@ const READ_MEMBERS: ReadonlySet<string> = new Set([
 
 function tokenError(
   response: Record<string, unknown>,
-  accessToken: string,
+  accessToken: unknown,
   binding: SenderConstrained,
 ): string | undefined {
+  if (typeof accessToken !== "string") return "it has no access_token (RFC 6749 §5.1)";
   const { token_type: type, scope, refresh_token: refreshToken, id_token: idToken } = response;
   if (typeof type !== "string") return "it has no token_type (RFC 6749 §5.1)";
   const bindingProblem = tokenBindingError(type, accessToken, binding);
@@ -164,10 +172,12 @@ function scopeFrom(scope: unknown): string | undefined {
 }
 
 /** Checked here and not only by the validation, which would lose the new refresh token (0036). */
-function algorithmError(idToken: unknown, expected: string | undefined): string | undefined {
+function idTokenError(idToken: unknown, expected: string | undefined): string | undefined {
   if (typeof idToken !== "string" || expected === undefined) return undefined;
-  const alg = membersOf(Buffer.from(idToken.split(".", 1)[0] ?? "", "base64url"))?.["alg"];
-  if (typeof alg !== "string" || alg === expected) return undefined;
+  const [header, claims] = idToken.split(".", 2).map((part) => membersOf(Buffer.from(part, "base64url")));
+  const alg = header?.["alg"];
+  if (typeof alg !== "string") return "its ID token is no JWT";
+  if (alg === expected) return claims === undefined ? "its ID token is no JWT" : undefined;
   const name = /^[\w-]{1,16}$/.test(alg) ? alg : "another algorithm";
   return `its ID token is signed with ${name}, and OIDC_ID_TOKEN_ALG is ${expected}. Correct the setting or the client's registration there`;
 }
