@@ -92,7 +92,6 @@ export function callback(dependencies: LoginDependencies) {
       throw loginFailed("iss is missing or names another provider (see OIDC_RESPONSE_ISS)");
     if (query.error !== undefined) {
       log.debug("login callback with an error of the provider", { requestId, reason: query.error });
-      if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);
       return endWithProviderError(ctx, dependencies, { ...query, error: query.error, attempt });
     }
     const session = await completeLogin(ctx, dependencies, { ...resumed, state, search: query.search });
@@ -165,8 +164,10 @@ async function endWithProviderError(
   dependencies: LoginDependencies,
   { error, description, attempt }: { error: string; description: string | undefined; attempt: LoginAttempt },
 ): Promise<void> {
-  const { provider, publicOrigin, config, store } = dependencies;
+  const { provider, publicOrigin, config, silentLogin, store } = dependencies;
+  // Also of a silent login: a refused setting is reported in /readyz.
   const row = provider.authorizationError({ code: error, description });
+  if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);
   if (attempt.prompt === "none" && row.outcome === "new-login") return seeOther(ctx, publicOrigin + attempt.returnPath);
   const { restarts = 0 } = attempt;
   if (row.outcome === "restart" && restarts < MAX_RESTARTS) {

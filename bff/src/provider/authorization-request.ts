@@ -23,9 +23,9 @@ export type AuthorizationRequest = {
 };
 
 export type AuthorizationRequests = {
-  /** @throws GatewayError provider_unavailable | request_malformed */
+  /** @throws GatewayError provider_unavailable | request_malformed | login_failed for a setting that cannot work */
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
-  /** Sends one request that is not used. @throws GatewayError provider_unavailable with the setting and the cure */
+  /** Sends one request that is not used. @throws GatewayError with the setting and the cure */
   checkRegistration(): Promise<unknown>;
   /** @returns one sentence with the cure while the provider refuses pushed requests of this client */
   registrationAlarm(): string | undefined;

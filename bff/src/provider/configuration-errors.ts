@@ -1,7 +1,8 @@
 // Settings that the provider refused while the gateway was running, for /readyz and the log, until a later success.
+import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import type { Log } from "../logging/log.ts";
 import { rowOf, settingError, type Endpoint, type ProviderFailure, type Row } from "./provider-errors.ts";
-import { CLIENT } from "./setting-sentences.ts";
+import { refusedClient } from "./setting-sentences.ts";
 
 export type ConfigurationErrors = {
   /** Records a refusal of the configuration; other errors change nothing. */
@@ -16,7 +17,12 @@ export type ConfigurationErrors = {
 /** Endpoints that accept the configuration if a request to the key succeeds: a code exchange is the last step of a login. */
 const PROVED_BY: Partial<Record<Endpoint, readonly Endpoint[]>> = { code: ["authorization", "pushed", "code"] };
 
-export function createConfigurationErrors(log: Pick<Log, "error" | "info">): ConfigurationErrors {
+/** @param method of the client authentication; undefined: a secret */
+export function createConfigurationErrors(
+  log: Pick<Log, "error" | "info">,
+  method?: ClientAuthMethod,
+): ConfigurationErrors {
+  const ofClient = refusedClient(method);
   const faults = new Map<Endpoint, string>();
   const record = (endpoint: Endpoint, reason: string | undefined): void => {
     if (reason === undefined || faults.get(endpoint) === reason) return;
@@ -24,17 +30,19 @@ export function createConfigurationErrors(log: Pick<Log, "error" | "info">): Con
     log.error("provider refuses the configuration", { reason });
   };
   return {
-    failed: (endpoint, error) => record(endpoint, settingError(error, endpoint)),
+    failed: (endpoint, error) => record(endpoint, settingError(error, endpoint, method)),
     refused(failure) {
-      const row = rowOf("authorization", failure);
+      const row = rowOf("authorization", failure, method);
       record("authorization", row.sentence);
       return row;
     },
     succeeded(endpoint) {
       if (faults.size === 0) return;
       const proved = PROVED_BY[endpoint] ?? [endpoint];
-      // Every success was preceded by a client authentication.
-      for (const [failed, reason] of faults) if (proved.includes(failed) || reason === CLIENT) faults.delete(failed);
+      // Every success but that of userinfo was preceded by a client authentication.
+      const provesClient = endpoint !== "userinfo";
+      for (const [failed, reason] of faults)
+        if (proved.includes(failed) || (provesClient && reason === ofClient)) faults.delete(failed);
       if (faults.size === 0) log.info("provider accepts the configuration again");
     },
     alarm: () => faults.values().next().value,

@@ -1,5 +1,6 @@
 // What an error of the provider means for a login.
 import * as oidc from "openid-client";
+import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";
 import {
   failureOf,
@@ -39,17 +40,21 @@ export function throwLoginRefusal({ outcome, sentence }: Row, details: { cause?:
  * A refused pushed authorization request. Not 503 where the same request would be refused again.
  * @throws GatewayError login_failed | step_up_failed | provider_unavailable
  */
-export function throwPushError(error: unknown): never {
+export function throwPushError(error: unknown, method?: ClientAuthMethod): never {
   const failure = failureOf(error);
   if (failure === undefined) throwUnavailable(error);
-  throwLoginRefusal(rowOf("pushed", failure), { cause: error, reason: reasonOf(error, "pushed") });
+  throwLoginRefusal(rowOf("pushed", failure, method), { cause: error, reason: reasonOf(error, "pushed", method) });
 }
 
 /**
- * @param clockError set if the clocks differ: a better reason for a rejected timestamp than the claim's name
+ * @param context `clockError`: set if the clocks differ, a better reason for a rejected timestamp than the claim's name;
+ * `method`: of the client authentication
  * @throws GatewayError login_failed if the same login would fail again, otherwise provider_unavailable
  */
-export function throwLoginError(error: unknown, clockError?: string): never {
+export function throwLoginError(
+  error: unknown,
+  { clockError, method }: { clockError?: string | undefined; method?: ClientAuthMethod | undefined },
+): never {
   const own = gatewayErrorOf(error);
   if (own !== undefined) throw own;
   if (error instanceof oidc.AuthorizationResponseError)
@@ -59,7 +64,7 @@ export function throwLoginError(error: unknown, clockError?: string): never {
   if (refused !== undefined) throwLoginRefusal({ outcome: "configuration" }, { cause: error, reason: refused.message });
   const failure = failureOf(error);
   if (failure !== undefined)
-    throwLoginRefusal(rowOf("code", failure), {
+    throwLoginRefusal(rowOf("code", failure, method), {
       cause: error,
       reason: `token endpoint error: ${wordOf(failure.code)}`,
     });

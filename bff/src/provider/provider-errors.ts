@@ -1,5 +1,6 @@
 // Errors of the provider: one table by endpoint and code, and what each failed call means (decision 0036).
 import * as oidc from "openid-client";
+import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";
 import { causesOf, neverSentCode } from "../lib/network-errors.ts";
 import type { RefreshOutcome } from "../tokens/refresh.ts";
@@ -40,6 +41,8 @@ export type Row = {
   outcome: Outcome;
   /** For `configuration`: the setting and the cure. */
   sentence?: string;
+  /** The provider refuses the client authentication: the sentence is that of its method. */
+  isClient?: true;
   /** The row applies only with this description, which the provider documents in place of a code of its own. */
   description?: RegExp;
 };
@@ -53,6 +56,9 @@ const setting = (sentence: string, ...codes: string[]): Codes =>
 const described = (description: RegExp, row: Row): Row => ({ ...row, description });
 
 const REFUSED: Row = { outcome: "refused" };
+const TEMPORARY_ROW: Row = { outcome: "temporary" };
+const CLIENT_ROW: Row = { outcome: "configuration", isClient: true };
+const CLIENT: Codes = { invalid_client: [CLIENT_ROW] };
 
 /** OIDC Core 1.0 §3.1.2.6: the provider needs the user. */
 const NEEDS_USER = ["login_required", "interaction_required", "consent_required", "account_selection_required"];
@@ -69,7 +75,7 @@ const TEMPORARY = rows("temporary", "temporarily_unavailable", "server_error", "
 
 const OF_REQUEST: Codes = {
   ...TEMPORARY,
-  ...setting(sentences.CLIENT, "invalid_client"),
+  ...CLIENT,
   ...setting(sentences.SCOPE, "invalid_scope"),
   ...setting(sentences.RESOURCE, "invalid_target"),
   ...setting(sentences.DETAILS, "invalid_authorization_details"),
@@ -113,12 +119,12 @@ const PROVIDER_ERRORS: Readonly<Record<Endpoint, Codes>> = {
   tokenExchange: {
     ...TEMPORARY,
     ...rows("forbidden", "access_denied"),
-    ...setting(sentences.CLIENT, "invalid_client"),
+    ...CLIENT,
   },
-  client: { ...TEMPORARY, ...setting(sentences.CLIENT, "invalid_client") },
+  client: { ...TEMPORARY, ...CLIENT },
   revocation: {
     ...TEMPORARY,
-    ...setting(sentences.CLIENT, "invalid_client"),
+    ...CLIENT,
     ...setting(sentences.REVOCATION, "unauthorized_client"),
   },
   userinfo: {
@@ -137,23 +143,31 @@ export type ProviderFailure = { code: string; description?: string | undefined; 
  */
 const OF_CLIENT_AT_401: ReadonlySet<string> = new Set(["access_denied", "unauthorized_client", "invalid_request"]);
 
-/** @returns the row of the table */
-export function rowOf(endpoint: Endpoint, { code, description = "", status = 400 }: ProviderFailure): Row {
+/**
+ * @param method of the client authentication, which the sentence of a refused client names
+ * @returns the row of the table
+ */
+export function rowOf(endpoint: Endpoint, failure: ProviderFailure, method?: ClientAuthMethod): Row {
+  const row = listedRow(endpoint, failure);
+  return row.isClient === true ? { ...row, sentence: sentences.refusedClient(method) } : row;
+}
+
+function listedRow(endpoint: Endpoint, { code, description = "", status = 400 }: ProviderFailure): Row {
   const codes = PROVIDER_ERRORS[endpoint];
   const listed = Object.hasOwn(codes, code) ? codes[code] : undefined;
   const row = listed?.find((each) => each.description?.test(description) ?? true);
   const authenticates = endpoint !== "authorization" && endpoint !== "userinfo";
-  if (status === 401 && authenticates && (row === undefined || OF_CLIENT_AT_401.has(code)))
-    return { outcome: "configuration", sentence: sentences.CLIENT };
+  if (status === 401 && authenticates && (row === undefined || OF_CLIENT_AT_401.has(code))) return CLIENT_ROW;
   if (row !== undefined) return row;
-  return status === 429 || status >= 500 ? { outcome: "temporary" } : REFUSED;
+  return status === 429 ? TEMPORARY_ROW : REFUSED;
 }
 
-/** @returns undefined for an error that is no error response of OAuth */
+/** @returns undefined for an error that is no error response of OAuth, and for one with status 5xx whatever its code is */
 export function failureOf(error: unknown): ProviderFailure | undefined {
   if (error instanceof oidc.ResponseBodyError)
     return { code: error.error, description: error.error_description, status: error.status };
   if (error instanceof oidc.WWWAuthenticateChallengeError) {
+    if (error.status >= 500) return undefined;
     const codes = error.cause.map(({ parameters }) => parameters.error);
     return { code: codes.find((code) => code !== undefined) ?? "", status: error.status };
   }
@@ -164,11 +178,11 @@ export function failureOf(error: unknown): ProviderFailure | undefined {
 }
 
 /** @returns one sentence with the setting and the cure, undefined if the error is not about a setting */
-export function settingError(error: unknown, endpoint: Endpoint = "pushed"): string | undefined {
+export function settingError(error: unknown, endpoint: Endpoint, method?: ClientAuthMethod): string | undefined {
   const refused = refusedResponse(error);
   if (refused instanceof UnusableTokensError) return refused.message;
   const failure = failureOf(error);
-  return failure === undefined ? undefined : rowOf(endpoint, failure).sentence;
+  return failure === undefined ? undefined : rowOf(endpoint, failure, method).sentence;
 }
 
 export function isRefusedClient(error: unknown): boolean {
@@ -179,10 +193,10 @@ export function isRefusedClient(error: unknown): boolean {
 }
 
 /** What a failed refresh means for the refresh token. */
-export function refreshError(error: unknown): RefreshOutcome {
+export function refreshError(error: unknown, method?: ClientAuthMethod): RefreshOutcome {
   const failure = failureOf(error);
   if (failure !== undefined) {
-    const { outcome, sentence } = rowOf("refresh", failure);
+    const { outcome, sentence } = rowOf("refresh", failure, method);
     if (outcome === "new-login") return { kind: "rejected", reason: failure.code };
     return { kind: "unspent", reason: sentence ?? wordOf(failure.code) };
   }
@@ -212,7 +226,7 @@ export function refusedResponse(error: unknown): OversizedResponseError | Unusab
   return undefined;
 }
 
-/** Whether the error is a response of a working provider. The circuit breaker counts every other error. */
+/** Whether the error is a response of a working provider. */
 export function isProviderResponse(error: unknown): boolean {
   const isRefusal = error instanceof oidc.ResponseBodyError && error.status < 500;
   return isRefusal || isRefusedClient(error) || isForeignIdToken(error);
@@ -224,17 +238,17 @@ function isForeignIdToken(error: unknown): error is oidc.ClientError {
 }
 
 /** @throws GatewayError provider_unavailable */
-export function throwUnavailable(error: unknown): never {
+export function throwUnavailable(error: unknown, method?: ClientAuthMethod): never {
   const own = gatewayErrorOf(error);
   if (own !== undefined) throw own;
-  throw new GatewayError("provider_unavailable", { cause: error, reason: reasonOf(error, "client") });
+  throw new GatewayError("provider_unavailable", { cause: error, reason: reasonOf(error, "client", method) });
 }
 
 /** @returns a reason for the log without secrets */
-export function reasonOf(error: unknown, endpoint: Endpoint): string {
+export function reasonOf(error: unknown, endpoint: Endpoint, method?: ClientAuthMethod): string {
   const failure = failureOf(error);
   const word = failure === undefined ? errorName(error) : `provider error: ${wordOf(failure.code)}`;
-  return settingError(error, endpoint) ?? word;
+  return settingError(error, endpoint, method) ?? word;
 }
 
 /** @returns the status of an error response, which openid-client has parsed or sets as the cause */

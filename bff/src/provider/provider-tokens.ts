@@ -5,6 +5,7 @@ import { GatewayError } from "../errors.ts";
 import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
 import type { ProofKey } from "../lib/proof-key.ts";
 import type { AccessToken, TokenGrant } from "../tokens/token-set.ts";
+import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import type { TokenTarget } from "../config/upstreams.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { ownLifetime } from "./access-token.ts";
@@ -22,6 +23,8 @@ type Dependencies = {
   /** Target of requests that name none: `resource` of the configuration. */
   defaultTarget: TokenTarget;
   lifetimes: LifetimeConfig;
+  /** Of the client authentication. Undefined: a secret. */
+  method?: ClientAuthMethod | undefined;
 };
 
 export type ProviderTokens = {
@@ -37,6 +40,7 @@ export function createProviderTokens({
   bindingError,
   defaultTarget,
   lifetimes,
+  method,
 }: Dependencies): ProviderTokens {
   // A circuit breaker of its own: failed exchanges must not prevent refreshes.
   const breaker = createKeyedBreaker({ failuresToOpen: 3, probeEveryMs: 1_000 });
@@ -64,7 +68,7 @@ export function createProviderTokens({
       requestToken({ key: JSON.stringify(target), proofKey: dpop.ownKey() }, (configuration, options) => {
         const parameters = Object.keys(target).length === 0 ? defaultTarget : target;
         return oidc.clientCredentialsGrant(configuration, { ...parameters }, options);
-      }).catch((error: unknown) => (error instanceof GatewayError ? rethrow(error) : throwUnavailable(error))),
+      }).catch((error: unknown) => (error instanceof GatewayError ? rethrow(error) : throwUnavailable(error, method))),
     exchangeToken({ accessToken, proofKey: ofSession }, target) {
       const key = `${JSON.stringify(target)} ${hash("sha256", accessToken, "base64url")}`;
       // The session's key, which the provider compares with the binding of the subject token.
@@ -80,7 +84,7 @@ export function createProviderTokens({
         const response = await oidc.genericGrantRequest(configuration, TOKEN_EXCHANGE, parameters, options);
         requireAccessToken(response, target);
         return response;
-      }).catch((error: unknown) => throwExchangeError(error, target));
+      }).catch((error: unknown) => throwExchangeError(error, target, method));
     },
   };
 }
@@ -129,9 +133,9 @@ function requireAccessToken(response: oidc.TokenEndpointResponse, target: TokenT
     });
 }
 
-function throwExchangeError(error: unknown, target: TokenTarget): never {
+function throwExchangeError(error: unknown, target: TokenTarget, method?: ClientAuthMethod): never {
   if (error instanceof GatewayError) throw error;
-  if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) throwUnavailable(error);
+  if (!(error instanceof oidc.ResponseBodyError) || error.status >= 500) throwUnavailable(error, method);
   const reason = `provider rejected the token request for ${nameOf(target)}: ${wordOf(error.error)}`;
   if (rowOf("tokenExchange", { code: error.error, status: error.status }).outcome === "forbidden")
     throw new GatewayError("forbidden", { cause: error, reason });

@@ -78,9 +78,9 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
   const { certificate } = connect.client;
   const bindingError = createBindingError({ demanded: config.senderConstrained, certificate });
   const clock = createClockSkew();
-  const faults = createConfigurationErrors(log);
+  const faults = createConfigurationErrors(log, config.clientAuth.method);
   const resource = config.resource === undefined ? {} : { resource: config.resource };
-  const userinfo = createUserinfo({ config, onIgnored: warnIgnoredUserinfo(log) });
+  const userinfo = createUserinfo({ config, faults, onIgnored: warnIgnoredUserinfo(log) });
   const shared = {
     config,
     connect,
@@ -100,7 +100,12 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     configurationAlarm: faults.alarm,
     ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),
-    ...createProviderTokens({ connect, dpop, bindingError, defaultTarget: resource, lifetimes: config }),
+    ...createProviderTokens({
+      ...{ connect, dpop, bindingError },
+      defaultTarget: resource,
+      lifetimes: config,
+      method: config.clientAuth.method,
+    }),
     ...createEndSession({ config, connect, faults, postLogoutRedirectUri: publicOrigin + LOGOUT_RETURN_PATH }),
     async requiresResponseIss() {
       if (config.responseIss !== "auto") return config.responseIss === "required";

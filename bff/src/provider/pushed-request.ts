@@ -1,10 +1,12 @@
 // Pushed authorization requests (RFC 9126): when they are used, and the fallback to a plain authorization request.
 import * as oidc from "openid-client";
+import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import type { ConfigurationErrors } from "./configuration-errors.ts";
 import { throwPushError } from "./login-errors.ts";
+import { misconfigured } from "./misconfigured.ts";
 import { settingError, statusOf, wordOf } from "./provider-errors.ts";
 
 /** After a refusal, plain requests are sent for this long before the next push. */
@@ -31,7 +33,7 @@ export type PushedRequests = {
 };
 
 type Dependencies = {
-  config: Pick<ProviderConfig, "par">;
+  config: Pick<ProviderConfig, "par"> & Partial<Pick<ProviderConfig, "clientAuth">>;
   log: Pick<Log, "warn">;
   faults?: Pick<ConfigurationErrors, "failed" | "succeeded"> | undefined;
   nowMs?: () => number;
@@ -74,8 +76,8 @@ export function createPushedRequests({
         if (error instanceof GatewayError) throw error;
         if (isPushRefused(error) && !isRequired) return refuse(error, hasLinkParameters);
         faults?.failed("pushed", error);
-        if (!isPushRefused(error)) throwPushError(error);
-        throw misconfigured(requiredText(error), error);
+        if (!isPushRefused(error)) throwPushError(error, config.clientAuth?.method);
+        throw misconfigured(requiredText(error, config.clientAuth?.method), error);
       }
     },
     alarm: () => (refusal?.mayConcernLogins === true ? unauthorizedText(refusal.reason) : undefined),
@@ -96,11 +98,6 @@ function usesPush(par: ProviderConfig["par"], metadata: oidc.ServerMetadata): bo
   return par !== "off" && isOffered;
 }
 
-/** Not 503: the next login would fail for the same reason. */
-function misconfigured(reason: string, cause?: unknown): GatewayError {
-  return new GatewayError("login_failed", { cause, reason, explanation: "login_misconfigured" });
-}
-
 /** The endpoint does not exist or is closed to this client, whatever the body says. */
 const CLOSED_STATUSES: ReadonlySet<unknown> = new Set([403, 404, 405, 410, 501]);
 /** RFC 9126 §2.3 defines no code for a client that may not push. */
@@ -113,7 +110,7 @@ const ABOUT_PUSH = /\b(push(ed)?|PAR)\b/i;
 export function isPushRefused(error: unknown): boolean {
   const code = codeOf(error);
   if (code === "unauthorized_client" || code === "request_uri_not_supported") return true;
-  if (settingError(error) !== undefined) return false;
+  if (settingError(error, "pushed") !== undefined) return false;
   if (CLOSED_STATUSES.has(statusOf(error))) return true;
   return (
     error instanceof oidc.ResponseBodyError &&
@@ -135,9 +132,9 @@ function unauthorizedText(reason: string): string {
   return `the provider refuses pushed authorization requests of OIDC_CLIENT_ID (${reason}). Allow the authorization code flow there (Keycloak: Standard flow); if only pushed requests are not allowed, set OIDC_PAR=off`;
 }
 
-function requiredText(error: unknown): string {
+function requiredText(error: unknown, method?: ClientAuthMethod): string {
   return (
-    settingError(error) ??
+    settingError(error, "pushed", method) ??
     `pushed authorization requests are required, but the provider refuses them (${refusalOf(error)}). Allow them for the client of OIDC_CLIENT_ID there`
   );
 }

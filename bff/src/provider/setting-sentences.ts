@@ -1,7 +1,28 @@
 // Sentences of /readyz and the log about a setting that the provider refuses, each with its cure.
+import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 
-export const CLIENT =
-  "the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there; with another method than a secret, compare OIDC_CLIENT_AUTH and its key or certificate with the registration";
+const SECRET =
+  "the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there; if it names another method, set OIDC_CLIENT_AUTH";
+
+const OF_METHOD: Readonly<Record<ClientAuthMethod, string>> = {
+  client_secret_basic: SECRET,
+  client_secret_post: SECRET,
+  client_secret_jwt: `${SECRET}, or allow client_secret_jwt with HS256`,
+  private_key_jwt:
+    "the provider refuses OIDC_CLIENT_ID with an assertion signed by OIDC_CLIENT_KEY_FILE. Register its public key there (/bff/jwks.json), allow its algorithm (OIDC_CLIENT_ALG), and synchronize the clocks by NTP",
+  tls_client_auth:
+    "the provider refuses OIDC_CLIENT_ID with the certificate of OIDC_CLIENT_CERT_FILE. Register the subject of the certificate there, and let the provider trust its CA",
+  self_signed_tls_client_auth:
+    "the provider refuses OIDC_CLIENT_ID with the certificate of OIDC_CLIENT_CERT_FILE. Register the certificate there (/bff/jwks.json)",
+  assertion_file:
+    "the provider refuses OIDC_CLIENT_ID with the assertion of OIDC_CLIENT_ASSERTION_FILE. Compare its iss, sub and aud with the client's registration there, and check that it has not expired",
+};
+
+/** @param method undefined: a secret, by the provider's metadata */
+export function refusedClient(method: ClientAuthMethod = "client_secret_basic"): string {
+  return OF_METHOD[method];
+}
+
 export const FLOW =
   "the client of OIDC_CLIENT_ID may not use the authorization code flow. Switch it on there (Keycloak: Standard flow)";
 export const REFRESH =

@@ -15,7 +15,7 @@ import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } fro
 import type { ProviderConnection } from "./provider-connection.ts";
 import type { ConfigurationErrors } from "./configuration-errors.ts";
 import { issuedAtOf, throwLoginError } from "./login-errors.ts";
-import { isProviderResponse, refreshError } from "./provider-errors.ts";
+import { refreshError } from "./provider-errors.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import { grantOf } from "./provider-tokens.ts";
 import type { WarnMissingClaims } from "./missing-claims.ts";
@@ -86,7 +86,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         .catch((error: unknown) => {
           clock.observe(issuedAtOf(error));
           faults.failed("code", error);
-          throwLoginError(error, clock.error());
+          throwLoginError(error, { clockError: clock.error(), method: config.clientAuth.method });
         });
       const problem = await bindingError(response.access_token, proofKey);
       if (problem !== undefined) throw new GatewayError("login_failed", { reason: refusedTokens(problem) });
@@ -109,9 +109,9 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         const response = await oidc
           .refreshTokenGrant(refreshing, refreshToken, resource, options)
           .catch((error: unknown) => failRefresh(error, { breaker, subject, faults }));
-        breaker.report(subject, true);
         const renewed = { ...grantOf(response, config), proofKey };
         const problem = await bindingError(renewed.accessToken, proofKey);
+        breaker.report(subject, problem === undefined);
         if (problem !== undefined)
           return { kind: "unusable", reason: refusedTokens(problem), refreshToken: renewed.refreshToken };
         faults.succeeded("refresh");
@@ -121,7 +121,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         const context = { user: { iss: issuer, sub: subject }, tokens, options, connected };
         return withClaims(checked, context, dependencies);
       } catch (error) {
-        return refreshError(error);
+        return refreshError(error, config.clientAuth.method);
       }
     },
   };
@@ -140,8 +140,12 @@ function withPublishedIssuer(currentUrl: URL, config: Dependencies["config"]): U
 
 type RefreshFailure = { breaker: ReturnType<typeof createKeyedBreaker>; subject: string; faults: ConfigurationErrors };
 
+/**
+ * Only a refusal that ends the session is no failure of the circuit. Any other one is repeated by the session's next
+ * request: a refused setting would cause a token request for each request of each session.
+ */
 function failRefresh(error: unknown, { breaker, subject, faults }: RefreshFailure): never {
-  breaker.report(subject, isProviderResponse(error));
+  breaker.report(subject, refreshError(error).kind === "rejected");
   faults.failed("refresh", error);
   throw error;
 }

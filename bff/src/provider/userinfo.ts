@@ -5,7 +5,8 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { valueAt } from "../lib/claim-path.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
-import { refusedResponse, statusOf } from "./provider-errors.ts";
+import type { ConfigurationErrors } from "./configuration-errors.ts";
+import { failureOf, refusedResponse, rowOf, statusOf } from "./provider-errors.ts";
 import { PROTOCOL_CLAIMS, type IdTokenClaims } from "./id-token.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import type { FetchedClaims } from "../tokens/fetched-claims.ts";
@@ -56,11 +57,12 @@ type Result =
 
 type Options = {
   config: Pick<ProviderConfig, "userinfo" | "rolePaths" | "scope" | "clientId" | "idTokenAlg">;
+  faults: Pick<ConfigurationErrors, "failed" | "succeeded">;
   /** Called where a login continues without userinfo. */
   onIgnored: (reason: string) => void;
 };
 
-export function createUserinfo({ config, onIgnored }: Options): Userinfo {
+export function createUserinfo({ config, faults, onIgnored }: Options): Userinfo {
   const { userinfo: mode, rolePaths } = config;
   const lacksRoles = (claims: IdTokenClaims) => rolePaths.every((path) => isAbsent(valueAt(claims, path)));
   /** OIDC Core 1.0 §5.4: claims that a granted scope promises. */
@@ -79,7 +81,7 @@ export function createUserinfo({ config, onIgnored }: Options): Userinfo {
     idToken: IdTokenClaims,
     { accessToken, options }: UserinfoAccess,
     connected: Connected,
-  ): Promise<Result> => requestUserinfo({ accessToken, options, user: idToken, ...config, ...connected });
+  ): Promise<Result> => requestUserinfo({ accessToken, options, faults, user: idToken, ...config, ...connected });
 
   return {
     isNeeded,
@@ -128,10 +130,11 @@ function withUserinfo(idToken: IdTokenClaims, userinfo: Readonly<Record<string, 
 
 type Request = Connected &
   Pick<ProviderConfig, "clientId" | "idTokenAlg"> &
-  Pick<UserinfoAccess, "accessToken" | "options"> & { user: Pick<IdTokenClaims, "iss" | "sub"> };
+  Pick<UserinfoAccess, "accessToken" | "options"> &
+  Pick<Options, "faults"> & { user: Pick<IdTokenClaims, "iss" | "sub"> };
 
 async function requestUserinfo({ configuration, ...request }: Request): Promise<Result> {
-  const { clientId, idTokenAlg, accessToken, options } = request;
+  const { clientId, idTokenAlg, accessToken, options, faults } = request;
   // `iss` of the ID token, because the metadata may have a template (Entra ID).
   const { iss: issuer, sub: subject } = request.user;
   // Pinned: the provider's list may contain `none`.
@@ -152,8 +155,11 @@ async function requestUserinfo({ configuration, ...request }: Request): Promise<
   if (issuer.startsWith("http:")) oidc.allowInsecureRequests(own);
   own[oidc.customFetch] = verifyingFetch(configuration[oidc.customFetch] as oidc.CustomFetch, request);
   try {
-    return { kind: "claims", claims: await oidc.fetchUserInfo(own, accessToken, subject, options) };
+    const claims = await oidc.fetchUserInfo(own, accessToken, subject, options);
+    faults.succeeded("userinfo");
+    return { kind: "claims", claims };
   } catch (error) {
+    faults.failed("userinfo", error);
     return failure(error);
   }
 }
@@ -206,8 +212,12 @@ function failure(error: unknown): Exclude<Result, { kind: "claims" }> {
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED")
     return { kind: "foreign", reason: "userinfo refused: its sub is not the sub of the ID token" };
   if (/^OAUTH_(JWT_|INVALID_RESPONSE)/.test(code)) return { kind: "foreign", reason: `userinfo refused: ${code}` };
+  const refusal = failureOf(error);
+  const row = refusal === undefined ? undefined : rowOf("userinfo", refusal);
   const status = statusOf(error);
-  if (status !== undefined && status < 500 && status !== 408 && status !== 429)
+  if (row?.outcome === "configuration") return unusable(`it responds ${String(status)}: ${row.sentence ?? ""}`);
+  const isTemporary = row?.outcome === "temporary" || status === 408;
+  if (status !== undefined && status < 500 && !isTemporary)
     return unusable(`it responds ${status}. The access token must be valid there (OIDC_RESOURCE, OIDC_SCOPE)`);
   const detail = status === undefined ? "no response" : `status ${status}`;
   return { kind: "unavailable", reason: `the userinfo endpoint does not respond as expected (${detail})` };

@@ -157,6 +157,18 @@ describe("a silent login", () => {
     expect(gateway.events("login_failed").length).toBe(logged + 1);
   });
 
+  it("a silent login returns to its page after a refused setting, which readiness names until a login succeeds", async () => {
+    await testBrowser(gateway.origin).login();
+    expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+    const browser = await ready();
+    refuse("invalid_scope");
+    expect((await silently(browser)).headers.get("location")).toBe(page("/page"));
+    expect((await gateway.readiness("provider")).detail).toMatch(/OIDC_SCOPE/);
+    provider.lies = {};
+    await testBrowser(gateway.origin).login();
+    expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+  });
+
   it("a silent login returns to its page while the provider is down", async () => {
     const down = await startHostileProvider();
     const alone = await startGateway({ ...down, env: { SILENT_LOGIN: "on" } });

@@ -78,18 +78,21 @@ describe("a refresh response", () => {
       () => ({ idToken: (jwt) => `${jwt.split(".")[0]}.${encoded([])}.x` }),
       /no JWT/,
     ],
-  ])("with %s: 503, the session stays, and its new refresh token is used next", async (_name, lies, reason) => {
-    const browser = await loggedIn("alice");
-    provider.lies = withSuccessor(lies());
-    const response = await browser.fetch("/api/x");
-    expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
-    expect(response.headers.getSetCookie()).toEqual([]);
-    expect(await isLoggedIn(browser)).toBe(true);
-    expect(gateway.log.filter((line) => line.includes("unusable tokens")).at(-1)).toMatch(reason);
-    provider.lies = {};
-    expect((await browser.fetch("/api/x")).status).toBe(200);
-    expect(spent()).toBe("the-successor");
-  });
+  ])(
+    "a refresh response with %s: 503, the session stays, and its new refresh token is used next",
+    async (_name, lies, reason) => {
+      const browser = await loggedIn("alice");
+      provider.lies = withSuccessor(lies());
+      const response = await browser.fetch("/api/x");
+      expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(await isLoggedIn(browser)).toBe(true);
+      expect(gateway.log.filter((line) => line.includes("unusable tokens")).at(-1)).toMatch(reason);
+      provider.lies = {};
+      expect((await browser.fetch("/api/x")).status).toBe(200);
+      expect(spent()).toBe("the-successor");
+    },
+  );
 
   it.each<[string, () => Lies]>([
     ["another user (sub)", () => claims({ sub: "mallory" })],
@@ -99,7 +102,7 @@ describe("a refresh response", () => {
     ["another party (azp)", () => claims({ azp: "another" })],
     ["a foreign key", () => ({ foreignKey: true })],
     ["a broken signature", () => ({ idToken: breakSignature })],
-  ])("for %s ends this session alone, and its tokens are not used", async (_name, lies) => {
+  ])("a refresh response for %s ends its session alone, and its tokens are not used", async (_name, lies) => {
     const browser = await loggedIn("alice");
     const other = await loggedIn("alice", 300);
     provider.lies = lies();
@@ -122,7 +125,7 @@ describe("a refresh response", () => {
     ["another nonce, sid and acr", () => claims({ nonce: "x", sid: "another", acr: "0" })],
     ["userinfo of another user", () => ({ userinfo: () => ({ sub: "mallory", name: "Mallory" }) })],
     ["userinfo that is an outage", () => ({ userinfo: (_h, _r, response) => void response.writeHead(503).end() })],
-  ])("with %s is used, and the next requests send no other one", async (_name, lies) => {
+  ])("a refresh response with %s is used, and the next requests send no other one", async (_name, lies) => {
     const browser = await loggedIn("alice");
     provider.lies = lies();
     expect((await browser.fetch("/api/x")).status).toBe(200);
@@ -134,7 +137,7 @@ describe("a refresh response", () => {
     expect(user["name"]).not.toBe("Mallory");
   });
 
-  it("with an ID token whose key is no longer published is used, and keeps the session", async () => {
+  it("a refresh response with an ID token whose key is no longer published is used, and keeps the session", async () => {
     const browser = await loggedIn("alice");
     provider.lies = { jwks: () => [], header: (honest) => ({ ...honest, kid: "a-new-key" }) };
     const before = provider.counts.token;
@@ -145,7 +148,7 @@ describe("a refresh response", () => {
   }, 30_000);
 });
 
-describe("the discovery document, read again,", () => {
+describe("the discovery document that is read again", () => {
   const authority = testAuthority();
   let provider: HostileProvider;
   let gateway: TestGateway;
@@ -199,7 +202,7 @@ describe("the discovery document, read again,", () => {
       /authorization_endpoint is missing/,
     ],
   ])(
-    "with %s: the previous one is used and readiness says so, until it is corrected",
+    "a discovery document with %s: the previous one is used and readiness says so, until it is corrected",
     async (_name, change, detail) => {
       provider.lies.metadata = (honest) => ({
         ...honest,
@@ -226,7 +229,7 @@ describe("the discovery document, read again,", () => {
       { revocation_endpoint: "http://evil.example/", userinfo_endpoint: "http://x/" },
     ],
     ["optional members of other types", { end_session_endpoint: [], pushed_authorization_request_endpoint: {} }],
-  ])("with %s: logins continue, and no request goes there", async (_name, change) => {
+  ])("a discovery document with %s: logins continue, and no request goes there", async (_name, change) => {
     provider.lies.metadata = (honest) => ({ ...honest, ...change });
     anHourLater();
     await start();

@@ -293,6 +293,37 @@ describe("a method that the provider does not list", () => {
   );
 });
 
+describe("a client authentication that the provider refuses", () => {
+  const key = { OIDC_CLIENT_KEY_FILE: FILES.key };
+  const mutualTls = { OIDC_CLIENT_CERT_FILE: FILES.cert, OIDC_CLIENT_KEY_FILE: FILES.certKey };
+  it.each<[string, Record<string, string>, string]>([
+    ["client_secret_basic", {}, "OIDC_CLIENT_SECRET"],
+    ["client_secret_post", {}, "OIDC_CLIENT_SECRET"],
+    ["client_secret_jwt", {}, "OIDC_CLIENT_SECRET"],
+    ["private_key_jwt", key, "OIDC_CLIENT_KEY_FILE"],
+    ["tls_client_auth", mutualTls, "OIDC_CLIENT_CERT_FILE"],
+    ["self_signed_tls_client_auth", mutualTls, "OIDC_CLIENT_CERT_FILE"],
+    ["assertion_file", { OIDC_CLIENT_ASSERTION_FILE: FILES.assertion }, "OIDC_CLIENT_ASSERTION_FILE"],
+  ])("a refused %s: readiness and the log name its setting, not another one", async (method, env, setting) => {
+    gateway = await gatewayWith({ env: { OIDC_CLIENT_AUTH: method, ...env } });
+    expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+    const { raw } = provider.lies;
+    provider.lies.raw = (path, response, request) => {
+      if (path !== "/token") return raw?.(path, response, request) === true;
+      response.writeHead(401, { "content-type": "application/json" }).end('{"error":"invalid_client"}');
+      return true;
+    };
+    expect((await testBrowser(gateway.origin, throughProvider).login()).status).toBe(400);
+    const { status, detail = "" } = await gateway.readiness("provider");
+    expect(status).toBe("degraded");
+    const reason = String(gateway.events("login_failed").at(-1)?.["reason"]);
+    for (const sentence of [detail, reason]) {
+      const named = sentence.match(/OIDC_CLIENT_(SECRET|KEY_FILE|CERT_FILE|ASSERTION_FILE)/g);
+      expect([...new Set(named)]).toEqual([setting]);
+    }
+  });
+});
+
 describe("GET /bff/jwks.json", () => {
   const load = async () => {
     const response = await fetch(`${gateway!.origin}/bff/jwks.json`);

@@ -373,6 +373,19 @@ describe("an error of the token endpoint at a refresh", () => {
     await expectRecovery();
   });
 
+  it.each([500, 502, 503])(
+    "a refresh with %i and a challenge that names a code is an outage, which ends no session",
+    async (status) => {
+      for (const error of ENDS_SESSION) {
+        const headers = { "www-authenticate": `Bearer error="${error}"` };
+        const { browser, response } = await refused({ status, headers, error });
+        expect(response.status, error).toBe(503);
+        expect(await isLoggedIn(browser)).toBe(true);
+        await expectRecovery();
+      }
+    },
+  );
+
   it("429 does not spend the refresh token, whatever the body is (I4)", async () => {
     const browser = await loggedIn();
     const before = gateway.events("refresh_outcome_unknown").length;
@@ -483,7 +496,8 @@ describe("a refused setting", () => {
     provider.lies = {};
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     await expectError(/OIDC_SCOPE/);
-    expect((await browser.fetch("/api/x")).status).toBe(200);
+    // The circuit is open after three refusals.
+    await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
     await expectError(undefined);
     expect(gateway.log.join("")).not.toContain("no-such-secret");
   });

@@ -249,9 +249,9 @@ async function logout(system: System, expect: ExpectStatic): Promise<Partial<Sta
   return { revocation: response.status };
 }
 
-describe("each endpoint of the provider with", () => {
+describe("failing responses of the provider", () => {
   it.concurrent.for(FAULTS)(
-    "$name: the status is the decided one, nothing is lost, and the next good response is used",
+    "each endpoint with $name: the status is the decided one, nothing is lost, and the next good response is used",
     { timeout: 60_000 },
     async (fault, { expect }) => {
       const system = await startSystem(fault);

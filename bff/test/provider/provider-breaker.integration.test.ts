@@ -1,8 +1,8 @@
 // Circuit breakers of the provider (R-15: at most one probe per second and instance).
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createBreaker } from "../../src/lib/circuit-breaker.ts";
 import { createKeyedBreaker } from "../../src/lib/keyed-circuit-breaker.ts";
-import { testBrowser } from "@cloakroom/testkit/browser.ts";
+import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startHostileProvider, without, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
@@ -105,6 +105,85 @@ describe("a provider with unusable responses for one user", () => {
     const seconds = (performance.now() - startedMs) / 1_000;
     expect(ofMallory).toBeLessThanOrEqual(3 + Math.ceil(seconds));
     for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(200);
+  });
+});
+
+describe("a provider that refuses every refresh", () => {
+  let provider: HostileProvider;
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    provider = await startHostileProvider({ beside: (_request, response) => void response.end("{}") });
+  });
+  afterAll(() => provider.stop());
+  beforeEach(async () => {
+    // Of its own, because its circuit opens.
+    gateway = await startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up` } });
+  });
+  afterEach(() => gateway.stop());
+
+  it.each([
+    ...[
+      [400, "invalid_scope"],
+      [401, "invalid_client"],
+      [400, "unauthorized_client"],
+    ],
+    ...[
+      [400, "a_code_without_a_row"],
+      [400, "unmet_authentication_requirements"],
+    ],
+    ...[
+      [429, "too_many_requests"],
+      [400, "slow_down"],
+    ],
+  ] as [number, string][])(
+    "refreshes refused with %i %s: at most one token request per second, every session is kept, and refreshes continue",
+    async (status, error) => {
+      const browsers: TestBrowser[] = [];
+      for (const sub of ["alice", "bob", "carol", "dave", "erin"]) {
+        provider.lies = {
+          claims: (honest) => ({ ...honest, sub }),
+          token: (honest) => ({ ...honest, expires_in: 0 }),
+        };
+        const browser = testBrowser(gateway.origin);
+        expect((await browser.login()).status).toBe(303);
+        browsers.push(browser);
+      }
+      provider.lies = {
+        tokenResponse(response) {
+          response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ error }));
+          return true;
+        },
+      };
+      const requests = async (of: TestBrowser[]): Promise<number> => {
+        const before = provider.counts.token;
+        const startedMs = performance.now();
+        for (let round = 0; round < 10; round++)
+          for (const browser of of) expect((await browser.fetch("/api/x")).status).toBe(503);
+        return provider.counts.token - before - Math.ceil((performance.now() - startedMs) / 1_000);
+      };
+      expect(await requests(browsers.slice(0, 1)), "of one user").toBeLessThanOrEqual(3);
+      expect(await requests(browsers), "of all users").toBeLessThanOrEqual(3);
+      provider.lies = { token: (honest) => ({ ...honest, id_token: undefined }) };
+      for (const browser of browsers) await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
+    },
+  );
+
+  it("a code that ends the session does not open the circuit", async () => {
+    for (let n = 0; n < 5; n++) {
+      provider.lies = {
+        claims: (honest) => ({ ...honest, sub: `user-${n}` }),
+        token: (honest) => ({ ...honest, expires_in: 0 }),
+      };
+      const browser = testBrowser(gateway.origin);
+      await browser.login();
+      provider.lies = {
+        tokenResponse(response) {
+          response.writeHead(400, { "content-type": "application/json" }).end('{"error":"invalid_grant"}');
+          return true;
+        },
+      };
+      expect((await browser.fetch("/api/x")).status).toBe(401);
+    }
   });
 });
 

@@ -166,6 +166,22 @@ describe("a refresh with a rejected client", () => {
     });
   });
 
+  it("a refused refresh names the setting of the method that authenticates the client", () => {
+    const response = new Response(null, { status: 401 });
+    const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
+    for (const [method, setting] of [
+      ["client_secret_jwt", "OIDC_CLIENT_SECRET"],
+      ["private_key_jwt", "OIDC_CLIENT_KEY_FILE"],
+      ["tls_client_auth", "OIDC_CLIENT_CERT_FILE"],
+      ["self_signed_tls_client_auth", "OIDC_CLIENT_CERT_FILE"],
+      ["assertion_file", "OIDC_CLIENT_ASSERTION_FILE"],
+    ] as const)
+      expect(refreshError(challenged, method)).toMatchObject({
+        kind: "unspent",
+        reason: expect.stringContaining(setting),
+      });
+  });
+
   it("a refresh with a rejected client keeps the session", async () => {
     const { startTestSystem } = await import("@cloakroom/testkit/system.ts");
     const system = await startTestSystem({ lifetimes: { accessTokenSeconds: 2 } });

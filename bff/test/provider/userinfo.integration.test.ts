@@ -298,6 +298,33 @@ describe("an outage of userinfo", () => {
   });
 });
 
+describe("an error of the userinfo endpoint (RFC 6750 §3.1, decision 0036)", () => {
+  it.each<[string, number, number, RegExp | undefined]>([
+    ["insufficient_scope", 403, 303, /userinfo endpoint refuses the access token.*OIDC_SCOPE/],
+    ["invalid_dpop_proof", 401, 303, /DPoP proof/],
+    ["use_dpop_nonce", 401, 303, /DPoP nonce/],
+    ["invalid_token", 401, 303, undefined],
+    ["invalid_request", 400, 303, undefined],
+    ["a_code_without_a_row", 400, 303, undefined],
+    ["temporarily_unavailable", 403, 503, undefined],
+    ["server_error", 400, 503, undefined],
+    ["slow_down", 400, 503, undefined],
+    ["insufficient_scope", 503, 503, undefined],
+  ])("userinfo error %s with status %i: a login responds %i", async (error, status, expected, sentence) => {
+    const gateway = gateways.get("auto")!;
+    await gateway.readiness("provider");
+    const challenge = { "www-authenticate": `Bearer error="${error}", error_description="no-such-secret"` };
+    const result = await login("auto", { userinfo: respond(status, challenge, "") });
+    expect(result.status, result.log).toBe(expected);
+    const { status: state, detail = "" } = await gateway.readiness("provider");
+    expect(state).toBe(sentence === undefined ? "ok" : "degraded");
+    if (sentence !== undefined) expect([detail, result.log]).toEqual(Array(2).fill(expect.stringMatching(sentence)));
+    expect(result.log + detail).not.toContain("no-such-secret");
+    expect((await login("auto", userinfo({ groups: ["admin"] }))).api).toBe(200);
+    expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
+  });
+});
+
 describe("userinfo that cannot be used", () => {
   const unusable: [string, Raw, RegExp][] = [
     ["401", respond(401, { "www-authenticate": 'Bearer error="invalid_token"' }, ""), /responds 401/],
