@@ -97,7 +97,7 @@ export const LOGOUT_MUTANTS: readonly Mutant[] = [
   {
     breaks: "back-channel logout: an access token's typ is accepted with OIDC_LOGOUT_TOKEN_TYP=optional",
     file: "src/provider/logout-token.ts",
-    find: 'if (type !== undefined && type !== "jwt") return "its typ is of another kind of token";',
+    find: 'if (type !== undefined && type !== "jwt") return "its typ is that of another token type";',
     replace: "",
     tests: ["test/auth/backchannel-logout.integration.test.ts"],
   },

@@ -29,7 +29,7 @@ const NO_KEY =
   "holds no private key. Write a PEM key (PKCS#8, -----BEGIN PRIVATE KEY-----), a private JWK or a JWKS into it";
 const WRONG_TYPE =
   "holds a key that cannot sign. Use RSA with at least 2048 bits, EC with P-256, P-384 or P-521, or Ed25519";
-const UNREADABLE = "holds a private key that cannot be read. Write it anew";
+const UNREADABLE = "holds a private key that cannot be read. Replace it";
 
 /** @returns the keys in the order of the file; the first one signs */
 export function parseClientKeys(text: string): Parsed<ClientKey[]> {
@@ -113,7 +113,7 @@ export function parseCertificates(text: string): Parsed<X509Certificate[]> {
   try {
     return { value: found.map((pem) => new X509Certificate(pem)) };
   } catch {
-    return { fault: "holds a certificate that cannot be read. Write it anew" };
+    return { fault: "holds a certificate that cannot be read. Replace it" };
   }
 }
 

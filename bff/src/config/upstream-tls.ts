@@ -57,7 +57,7 @@ function checkCertificates(pem: string): string | undefined {
     for (const one of found) void new X509Certificate(one);
     return undefined;
   } catch {
-    return "holds a certificate that cannot be read. Write it anew";
+    return "holds a certificate that cannot be read. Replace it";
   }
 }
 

@@ -39,7 +39,7 @@ export type ClientAuthentication = {
   /**
    * Public keys for the provider, without private members.
    * @param lists algorithms in the provider's metadata for assertions and for signed requests
-   * @returns undefined if neither the method nor OIDC_SIGNED_REQUEST needs any
+   * @returns undefined if neither the method nor OIDC_SIGNED_REQUEST uses keys
    */
   publicKeys(lists: AlgLists): Promise<JWK[] | undefined>;
   /** @returns a sentence while a file cannot be used or the certificate is not valid */
@@ -83,12 +83,12 @@ export function createClientAuthentication({
       headers.set("authorization", basicCredentials(client.client_id, secretOf())),
     client_secret_post: (...request) => oidc.ClientSecretPost(secretOf())(...request),
     client_secret_jwt: (...request) =>
-      oidc.ClientSecretJwt(secretOf(), { [oidc.modifyAssertion]: (_header, payload) => shorten(payload) })(...request),
+      oidc.ClientSecretJwt(secretOf(), { [oidc.modifyAssertion]: (_header, payload) => removeNotBefore(payload) })(...request),
     async private_key_jwt(server, ...request) {
       const { key, kid, alg } = await signingKey(server.token_endpoint_auth_signing_alg_values_supported);
       const modify = (header: Record<string, unknown>, payload: Record<string, unknown>): void => {
         header["alg"] = alg;
-        shorten(payload);
+        removeNotBefore(payload);
       };
       const sign: AuthenticateClient = oidc.PrivateKeyJwt({ key, kid }, { [oidc.modifyAssertion]: modify });
       await sign(server, ...request);
@@ -153,7 +153,7 @@ function fileAlarm(files: ClientFiles): string | undefined {
   return used.map((file) => file.fault()).find((fault) => fault !== undefined);
 }
 
-/** An assertion of an external issuer is verified like one of ours. */
+/** Name in the metadata: the provider verifies an assertion of another issuer like one of ours. */
 const LISTED_AS: Readonly<Partial<Record<ClientAuthMethod, string>>> = { assertion_file: "private_key_jwt" };
 
 /** @throws GatewayError provider_unavailable if the provider's metadata lists other methods only */
@@ -185,7 +185,7 @@ function basicCredentials(clientId: string, secret: string): string {
 }
 
 /** `nbf` is optional, and a provider whose clock is behind ours rejects it. */
-function shorten(payload: Record<string, unknown>): void {
+function removeNotBefore(payload: Record<string, unknown>): void {
   delete payload["nbf"];
 }
 

@@ -17,7 +17,7 @@ export type Connection = RequestContext & {
    */
   refreshing: oidc.Configuration;
   verify: VerifyToken;
-  /** Without the search for a key set that has moved. */
+  /** Does not read the metadata again where a key is missing. */
   verifyWithKeys: VerifyToken;
 };
 

@@ -1,4 +1,4 @@
-// Discovery (OIDC Discovery 1.0 §4): reads the metadata and says how long it may be used.
+// Discovery (OIDC Discovery 1.0 §4): reads the provider's metadata, with the time for which it may be used.
 import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { isTemplate } from "../config/tenants.ts";
@@ -79,7 +79,7 @@ function maxAgeOf(cacheControl: string): number {
 function discoveryError(error: unknown, config: Options): string {
   const { issuer } = config;
   const refused = refusedResponse(error);
-  if (refused !== undefined) return `OIDC_ISSUER names no usable provider: ${refused.message}`;
+  if (refused !== undefined) return `OIDC_ISSUER names a provider whose discovery document cannot be used: ${refused.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return mismatchError(config, publishedIssuer(error));
   if (code === "OAUTH_INVALID_RESPONSE")

@@ -44,7 +44,7 @@ export function createDpop({ config, nonces }: Dependencies): Dpop {
     authorizationParameters: async (key) => (key === undefined ? {} : { dpop_jkt: await thumbprintOf(key) }),
     async options(configuration, key) {
       if (key === undefined) return {};
-      // A handle has the nonces of its own requests; this one is of the other sessions' requests.
+      // A handle knows only the nonces of its own requests; `nonces` has those of all sessions.
       const modifyAssertion: oidc.ModifyAssertionFunction = (_header, payload) => {
         payload["nonce"] ??= nonces.of(new URL(payload["htu"] as string).origin);
       };
@@ -57,7 +57,7 @@ export function createDpop({ config, nonces }: Dependencies): Dpop {
 
 function requireAlgorithm(configuration: oidc.Configuration): void {
   const offered = configuration.serverMetadata().dpop_signing_alg_values_supported;
-  // RFC 9449 §5.1: optional metadata. The type of the issued token shows then whether the provider supports DPoP.
+  // RFC 9449 §5.1: optional metadata. Without it, the `token_type` of the response shows whether the provider supports DPoP.
   if (!Array.isArray(offered) || offered.includes(DPOP_ALG)) return;
   throw misconfigured(
     `OIDC_SENDER_CONSTRAINED=dpop signs with ${DPOP_ALG}, which the provider's dpop_signing_alg_values_supported does not list. Switch it on there, or set OIDC_SENDER_CONSTRAINED=off`,

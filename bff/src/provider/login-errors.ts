@@ -1,4 +1,4 @@
-// What an error of the provider means for a login.
+// Errors of a login by the outcome of the provider's error (RFC 6749 §4.1.2.1 and §5.2, decision 0036).
 import * as oidc from "openid-client";
 import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";

@@ -72,7 +72,7 @@ function typError(header: Record<string, unknown>, typRequired: boolean): string
   const { typ } = header;
   const type = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : typ;
   if (type === "logout+jwt") return undefined;
-  if (type !== undefined && type !== "jwt") return "its typ is of another kind of token";
+  if (type !== undefined && type !== "jwt") return "its typ is that of another token type";
   if (!typRequired) return undefined;
   return `its typ is ${type === undefined ? "missing" : "JWT"}, not logout+jwt. Set OIDC_LOGOUT_TOKEN_TYP=optional if this provider sends no other type`;
 }

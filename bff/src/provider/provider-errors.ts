@@ -18,7 +18,7 @@ export type Endpoint =
   | "userinfo";
 
 /**
- * - `new-login`: only a new login helps. A refresh ends the session; a response to `prompt=none` ends nothing.
+ * - `new-login`: the user must log in again. At a refresh the session ends; a response to `prompt=none` ends nothing.
  * - `restart`: the login starts again, at most once per attempt.
  * - `temporary`: 503. Only where the same request can succeed later.
  * - `configuration`: a sentence in /readyz and the log. A login fails (400), a session stays.
@@ -60,7 +60,7 @@ const TEMPORARY_ROW: Row = { outcome: "temporary" };
 const CLIENT_ROW: Row = { outcome: "configuration", isClient: true };
 const CLIENT: Codes = { invalid_client: [CLIENT_ROW] };
 
-/** OIDC Core 1.0 §3.1.2.6: the provider needs the user. */
+/** OIDC Core 1.0 §3.1.2.6: the provider requires an interaction of the user. */
 const NEEDS_USER = ["login_required", "interaction_required", "consent_required", "account_selection_required"];
 
 /** RFC 9126 §2.3 and RFC 9449 §5 define no code for these: only the description names what is wrong or missing. */
@@ -103,7 +103,7 @@ const PROVIDER_ERRORS: Readonly<Record<Endpoint, Codes>> = {
       described(/'request'/, { outcome: "configuration", sentence: sentences.SIGNED_REQUEST_REQUIRED }),
     ],
     temporarily_unavailable: [
-      // Keycloak: the page of the login expired. Keycloak works, so it is no outage.
+      // Keycloak: the login page has expired. Not an outage.
       described(/^authentication_expired$/, { outcome: "restart" }),
       { outcome: "temporary" },
     ],

@@ -44,7 +44,7 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
     outage(): Promise<string | undefined>;
     /**
      * Public keys of the client, for the provider.
-     * @returns undefined if the client authentication needs none
+     * @returns undefined if neither client authentication nor signed requests use keys
      * @throws GatewayError provider_unavailable if a file cannot be used
      */
     publicKeys(): Promise<JWK[] | undefined>;
@@ -65,7 +65,7 @@ export type { LogoutToken } from "./logout-token.ts";
 
 type Options = { config: ProviderConfig; publicOrigin: string; log: Pick<Log, "info" | "warn" | "error"> };
 
-/** At most one line per minute: a wrong configuration fails at every login. */
+/** At most one line per minute: a wrong configuration would log one at every login. */
 const USERINFO_LOG_EVERY_MS = 60_000;
 
 const CALLBACK_PATH = "/bff/callback";

@@ -1,4 +1,4 @@
-// Tunnels through an HTTP proxy (CONNECT, RFC 9110 §9.3.6): every failure to open one is an error before anything was sent to
+// Tunnels through an HTTP proxy (CONNECT, RFC 9110 §9.3.6). A failure to open one counts as never sent: nothing has reached
 // the provider (I4).
 import type { Pool } from "undici";
 import { codeOf, PROXY_ERROR_CODE } from "../lib/network-errors.ts";
@@ -25,7 +25,7 @@ export function throughTunnel(pool: Pool, proxy: URL | string): Pool {
 }
 
 function sentence(host: string, reason: string): string {
-  return `the proxy ${host} of HTTPS_PROXY or HTTP_PROXY opens no connection to the provider (${reason}). Correct the setting, allow the provider's host there, or add it to NO_PROXY`;
+  return `the proxy ${host} (HTTPS_PROXY, HTTP_PROXY) opens no tunnel to the provider (${reason}). Correct the setting, allow the provider's host at the proxy, or add it to NO_PROXY`;
 }
 
 /** @returns the proxy's error that an error of undici or openid-client wraps */

@@ -1,5 +1,5 @@
-// Repeats a request whose endpoint or client authentication has changed at the provider. Only failures before the provider
-// looked at the request are repeated, so no code and no refresh token is spent twice (I4).
+// Repeats a request whose endpoint or client authentication has changed at the provider. Only requests that failed before
+// the provider processed them are repeated, so no code and no refresh token is spent twice (I4).
 import type * as oidc from "openid-client";
 import { neverSentCode } from "../lib/network-errors.ts";
 import type { AuthenticateClient } from "./client-authentication.ts";
@@ -14,7 +14,7 @@ export type RequestContext = {
   useAliases: boolean;
 };
 
-/** There is no such endpoint, or it takes no such request. */
+/** The endpoint does not exist, or does not accept this method. */
 const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 410]);
 const CREDENTIALS = ["client_secret", "client_assertion", "client_assertion_type"] as const;
 
@@ -52,7 +52,7 @@ async function failureOf(attempt: { response: Response } | { error: unknown }): 
   const { status } = attempt.response;
   if (NO_ENDPOINT.has(status)) return "endpoint";
   if (status !== 400 && status !== 401) return undefined;
-  // RFC 6749 §5.2: client authentication fails before the grant is looked at.
+  // RFC 6749 §5.2: the provider authenticates the client before it processes the grant.
   const body: unknown = await attempt.response
     .clone()
     .json()

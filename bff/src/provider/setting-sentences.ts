@@ -30,12 +30,12 @@ export const REFRESH =
 export const REVOCATION =
   "the client of OIDC_CLIENT_ID may not revoke its tokens. Allow it there; logouts work without it";
 export const REDIRECT_URI =
-  "the provider does not know our redirect URI. Register PUBLIC_ORIGIN followed by /bff/callback for the client of OIDC_CLIENT_ID, letter by letter";
+  "the provider does not know our redirect URI. Register PUBLIC_ORIGIN followed by /bff/callback for the client of OIDC_CLIENT_ID, exactly";
 export const SCOPE =
-  "the provider does not give this client what OIDC_SCOPE asks for. Shorten it, or add the scope to the client there";
-export const RESOURCE = "the provider has nothing of the name in OIDC_RESOURCE. Correct it or unset it";
+  "the provider does not grant this client every scope of OIDC_SCOPE. Remove the scope, or allow it for the client there";
+export const RESOURCE = "the provider does not know the resource of OIDC_RESOURCE. Correct or unset it";
 export const PUSHED_REQUEST =
-  "the provider does not accept the request_uri of its own pushed authorization response. Correct it there, or set OIDC_PAR=off";
+  "the provider does not accept the request_uri of its own pushed authorization response. Correct the provider, or set OIDC_PAR=off";
 export const SIGNED_REQUEST =
   "the provider refuses the signed authorization request (OIDC_SIGNED_REQUEST). Register the public key of OIDC_CLIENT_KEY_FILE there (/bff/jwks.json), allow its algorithm, or set OIDC_SIGNED_REQUEST=off";
 export const SIGNED_REQUEST_REQUIRED =
@@ -50,4 +50,4 @@ export const DPOP_PROOF =
 export const DPOP_REQUIRED =
   "the provider demands DPoP proofs of the client of OIDC_CLIENT_ID. Set OIDC_SENDER_CONSTRAINED=dpop, or switch bound tokens off there";
 export const USERINFO =
-  "the provider's userinfo endpoint refuses the access token. Compare OIDC_SCOPE with what the endpoint needs";
+  "the provider's userinfo endpoint refuses the access token. Add the scope that it requires to OIDC_SCOPE";

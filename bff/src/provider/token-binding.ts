@@ -1,4 +1,4 @@
-// What an access token says about the key it is bound to (`cnf`, RFC 7800 §3).
+// The key that an access token is bound to (`cnf`, RFC 7800 §3): RFC 9449 §6 (DPoP), RFC 8705 §3 (mutual TLS).
 import type { SenderConstrained } from "../config/provider-settings.ts";
 import { hash } from "node:crypto";
 import type { ClientCertificate } from "../config/client-auth-settings.ts";
@@ -6,7 +6,7 @@ import type { ProofKey } from "../lib/proof-key.ts";
 import { unverifiedClaims } from "./access-token.ts";
 import { thumbprintOf } from "./dpop.ts";
 
-/** `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1. Other members are ways that the gateway does not know. */
+/** `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1. Other confirmation methods are not supported. */
 export type BoundKey = Readonly<{ jkt?: unknown; "x5t#S256"?: unknown }>;
 
 /** @returns undefined if the token is no JWT or has no such claim. The signature is not verified here. */
@@ -29,9 +29,9 @@ export function tokenBindingError(type: string, accessToken: string, demanded: S
 }
 
 const WRONG_TYPE: Readonly<Record<SenderConstrained, string>> = {
-  // A DPoP-bound token must not be sent as a bearer token, and the gateway has no key for it.
+  // The gateway has no key for a DPoP-bound token, and must not send it as a bearer token.
   off: "its token_type is not Bearer. Switch sender-constrained tokens (DPoP) off for this client at the provider, or set OIDC_SENDER_CONSTRAINED=dpop",
-  // RFC 9449 §5: such a token could be used by a thief.
+  // The key of a DPoP token is not the certificate, so the gateway could not use it.
   mtls: "its token_type is not Bearer. Switch DPoP off for this client at the provider, or set OIDC_SENDER_CONSTRAINED=dpop",
   dpop: "its token_type is not DPoP, although OIDC_SENDER_CONSTRAINED is dpop. Switch DPoP on for this client at the provider, or set OIDC_SENDER_CONSTRAINED=off",
 };
@@ -61,7 +61,7 @@ export function createBindingError({ demanded, certificate }: BindingDependencie
   };
 }
 
-/** A refusal that provider-response.ts could not find, because it does not know the keys. */
+/** For checks that need the keys, which provider-response.ts does not have. */
 export function refusedTokens(problem: string): string {
   return `the provider's token response was refused: ${problem}`;
 }

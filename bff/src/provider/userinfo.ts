@@ -28,7 +28,7 @@ export type UserinfoAccess = {
 export type CurrentClaims = { source: "new ID token" | "stored ID token" | "none"; claims: IdTokenClaims };
 
 export type Userinfo = {
-  /** Whether the claims of this ID token are not enough. */
+  /** Whether this ID token lacks mapped claims (OIDC_USERINFO). */
   isNeeded(idToken: IdTokenClaims, scope: string | undefined, connected: Connected): boolean;
   /**
    * @returns the claims of the ID token, with those of userinfo where they are needed
@@ -92,7 +92,7 @@ export function createUserinfo({ config, faults, onIgnored }: Options): Userinfo
       const { kind, reason } = result;
       if (kind === "foreign" || (kind === "unusable" && mode === "always"))
         throw new GatewayError("login_failed", { reason });
-      // Not a login without roles: every request that needs one would be refused until the next login (I5).
+      // A session without roles would get 403 for every role-protected request until its refresh (I5).
       if (kind === "unavailable" && (mode === "always" || lacksRoles(idToken)))
         throw new GatewayError("provider_unavailable", { reason });
       onIgnored(reason);

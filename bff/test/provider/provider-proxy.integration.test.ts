@@ -120,7 +120,7 @@ describe("a proxy that opens no tunnel", () => {
       expect(plain.posts).toEqual([]);
       const { status, detail } = await at.readiness("provider");
       expect(status).toBe("failed");
-      expect(detail).toMatch(/^the proxy 127\.0\.0\.1:\d+ of HTTPS_PROXY or HTTP_PROXY opens no connection/);
+      expect(detail).toMatch(/^the proxy 127\.0\.0\.1:\d+ \(HTTPS_PROXY, HTTP_PROXY\) opens no tunnel/);
       expect(detail).toMatch(sentence);
       if (_name === "is down") proxy = await startConnectProxy({});
     },
