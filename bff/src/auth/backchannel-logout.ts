@@ -58,9 +58,9 @@ async function readLogoutToken(ctx: Context): Promise<string> {
 }
 
 /**
- * A `sid` names one session of the provider. If no session has it, the `sub` beside it ends only the user's sessions of
- * which the provider has told no `sid`: the others belong to other sessions of the provider. A `sub` ends no session that
- * began after the token was issued, so that a late token does not end a new login.
+ * A `sid` names one session of the provider. If no session has it, the `sub` beside it ends only the user's sessions
+ * without a `sid`: the others belong to other sessions of the provider. A `sub` ends no session that began after the token
+ * was issued, so that a late token does not end a new login.
  * @returns how many sessions were ended
  */
 async function endSessionsOf(

@@ -1,4 +1,4 @@
-// Parameters of the callback, from the query or from a verified signed response (provider/authorization-response.ts).
+// Parameters of the callback (RFC 6749 §4.1.2), from the query or from a verified signed response (JARM).
 import { GatewayError } from "../errors.ts";
 import { wordOf } from "../provider/provider-errors.ts";
 

@@ -25,7 +25,10 @@ type StartDependencies = Pick<
 
 const MAX_FORM_BYTES = 16_384;
 
-/** Starts a login attempt. @throws GatewayError request_malformed | provider_unavailable */
+/**
+ * Starts a login attempt, or sends a page of the gateway before it.
+ * @throws GatewayError request_malformed | payload_too_large | login_failed | step_up_failed | provider_unavailable
+ */
 export function login(dependencies: StartDependencies) {
   const { publicOrigin, config, silentLogin, store } = dependencies;
   const headersOfPages = pageHeaders(publicOrigin, PAGE_STYLE_HASH, "'self'");
@@ -37,7 +40,7 @@ export function login(dependencies: StartDependencies) {
   const start = (ctx: Context, parameters: LoginParameters): Promise<string> => {
     const { returnPath } = parameters;
     const extra = { ...config.loginParameters, ...parameters.extra };
-    // Of both sources: what a login asks for is checked at the callback.
+    // From both sources: the callback checks what the login has requested.
     const { prompt, acrValues, maxAgeSeconds } = checkedAtCallback(extra);
     const previousSession = foundSession(ctx)?.key;
     const attempt: LoginAttempt = {
@@ -70,7 +73,7 @@ export function login(dependencies: StartDependencies) {
         return sendPage(ctx, confirmation(parameters, session));
       case "start": {
         const url = await start(ctx, parameters).catch((error: unknown) => {
-          // An outage of the provider does not keep the page from loading.
+          // With the provider down, the app's page still loads.
           if (silentLogin.isSilent(parameters.prompt) && silentLogin.isHidden(error)) return undefined;
           throw error;
         });
@@ -90,7 +93,7 @@ async function readParameters(ctx: Context, publicOrigin: string): Promise<Login
   return parseLoginParameters(new URLSearchParams([...new URLSearchParams(ctx.querystring), ...form]), publicOrigin);
 }
 
-/** The issuer is compared exactly: a login at another provider than the link names would be a mix-up. */
+/** The issuer is compared exactly: a link for another provider must not start a login at this one. */
 function requireIssuer(parameters: LoginParameters, { method, issuer }: { method: string; issuer: string }): void {
   if (parameters.issuer === undefined) {
     if (method === "POST" && parameters.confirmed === undefined)

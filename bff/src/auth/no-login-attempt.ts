@@ -1,11 +1,11 @@
-// The error of a callback whose login attempt this browser does not have.
+// Error of a callback whose `state` belongs to no login attempt of this browser (login CSRF, RFC 9700 §4.7).
 import { GatewayError } from "../errors.ts";
 import { LOGIN_ATTEMPT_SECONDS, type LoginAttempts } from "./login-attempt.ts";
 
 type BrowserFacts = { needsSecureCookies: boolean; hasLoginCookie: boolean };
 
 /**
- * The error of a callback whose login attempt cannot be resumed. `no-cookie` has four causes: the attempt expired, it was
+ * `no-cookie` has four causes: the attempt expired, it was
  * already used (and its cookie cleared by a logout), the browser blocks cookies, or the login was started in another
  * browser, private window or host name. The cure is the same: start the login again in this browser.
  */

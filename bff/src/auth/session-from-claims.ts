@@ -30,7 +30,7 @@ export function sessionFromClaims(
 }
 
 /**
- * The session with the claims of a refresh (OIDC Core 1.0 §12.2). Its begin, `auth_time` and `sid` are those of the login:
+ * The session with the claims of a refresh (OIDC Core 1.0 §12.2). Its start, `auth_time` and `sid` are those of the login:
  * a refresh is no authentication, and the session is found by its `sid` (indexes.ts).
  */
 export function renewedSession(

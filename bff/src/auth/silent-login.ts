@@ -1,5 +1,5 @@
 // Silent login (SILENT_LOGIN=on): the app may start one login with prompt=none (OIDC Core 1.0 §3.1.2.1) when a tab opens
-// without a session. The gateway decides whether it may, and leads every failure back to the page without a message.
+// without a session. The gateway decides whether it may, and redirects back to the page without a message if it fails.
 import type { Context, Next } from "koa";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { cookieValue, sessionIdFrom, SILENT_LOGIN_COOKIE, silentLoginCookieAttributes } from "../session/cookies.ts";
@@ -16,15 +16,15 @@ export type SilentLoginOffer = "ready" | "pending" | undefined;
 export type SilentLogin = {
   /** For /bff/user without a session. @throws GatewayError store_unavailable */
   offer(ctx: Context): Promise<SilentLoginOffer>;
-  /** Whether a login is silent: its failures show nothing. */
+  /** Whether a login is silent: it shows no error page. */
   isSilent(prompt: string | undefined): boolean;
-  /** Whether a silent login that fails with this error leads back to its page: all but outages of our own and bugs. */
+  /** Whether a silent login that fails with this error returns to its page: all but store outages and internal errors. */
   isHidden(error: unknown): error is GatewayError;
   /** Redirects to the return path; no further offer for a minute. */
   giveUp(ctx: Context, location: string): void;
-  /** After a login: a later end of the session allows an offer again. */
+  /** After a login: when the session has ended later, an offer is possible again. */
   reset(ctx: Context): void;
-  /** Middleware of routes that log the browser out: no offer for as long as a session at the provider could live on. */
+  /** Middleware of routes that log the browser out: no offer while the provider's session may still exist. */
   stopAfterLogout(ctx: Context, next: Next): Promise<void>;
 };
 
@@ -46,7 +46,7 @@ export function createSilentLogin({ isOn, sessions, sessionMaxMs }: Dependencies
       const header = ctx.get("cookie");
       const state = cookieValue(header, SILENT_LOGIN_COOKIE);
       if (state !== undefined && state !== "ready") return undefined;
-      // The session was ended by a logout, an administrator or the provider: not undone behind the user's back.
+      // A logout, an administrator or the provider has ended the session: a silent login would undo that.
       const sessionId = sessionIdFrom(header);
       if (sessionId !== undefined && (await sessions.endReason(sessionId)) !== undefined) return undefined;
       if (state === "ready") return "ready";

@@ -1,4 +1,4 @@
-// Starts one login attempt: its cookie in the browser, its authorization request at the provider.
+// Starts one login attempt: sets its cookie and builds its authorization request (OIDC Core 1.0 §3.1.2.1).
 import type { Context } from "koa";
 import { fitsIntoHead } from "../http/response-head.ts";
 import type { Log } from "../logging/log.ts";
