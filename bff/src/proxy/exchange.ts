@@ -101,7 +101,7 @@ class ExchangeHandler implements TracedHandler {
       (proof) => {
         if (!this.#isDone) this.#dispatch([...headers, "dpop", proof]);
       },
-      (error: unknown) => this.#reject(new GatewayError("internal", { cause: error, reason: "no DPoP proof" })),
+      (error: unknown) => this.#reject(new GatewayError("internal", { cause: error, reason: "signing the DPoP proof failed" })),
     );
   }
 

@@ -292,7 +292,7 @@ describe("a hostile upstream", () => {
       expect(response.status).toBe(502);
       expect(upstream.arrived).toHaveLength(2);
       expect(gateway.lines.map(({ reason }) => reason)).toContain(
-        "the upstream refused the DPoP nonce that it had just given (use_dpop_nonce)",
+        "the upstream refused the DPoP nonce that it had just sent (use_dpop_nonce)",
       );
       for (const sent of noncesOf(upstream)) expect(sent ?? "valid").toMatch(/^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/);
     },
