@@ -28,7 +28,7 @@ export interface Session {
   readonly accountUrl: string | null;
 }
 
-/** `ready`: a silent login may start. `pending`: the gateway wants to be asked once more. */
+/** `ready`: a silent login may start. `pending`: another request shows whether the browser stores cookies. */
 export type SilentLoginOffer = "ready" | "pending";
 
 export type Auth =

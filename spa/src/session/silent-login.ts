@@ -5,7 +5,7 @@ import type { SilentLoginOffer } from "../server/user.ts";
 
 export interface SilentLoginDependencies {
   readonly offer: () => SilentLoginOffer | null;
-  /** Asks the gateway again. */
+  /** Requests the session state again. */
   readonly check: () => Promise<void>;
   /** The tab's storage; throws where the browser blocks it. */
   readonly storage: () => Pick<Storage, "getItem" | "setItem">;
@@ -17,7 +17,7 @@ export interface SilentLoginDependencies {
 
 export const attemptKey = "cloakroom-silent-login";
 
-/** Returns at once if there is nothing to do. The page stays usable while the browser leaves it. */
+/** The page stays usable until the browser leaves it. */
 export async function startSilentLogin(dependencies: SilentLoginDependencies): Promise<void> {
   const { offer, check, pathname, isPrerendering } = dependencies;
   if (offer() === null || pathname() === paths.loggedOut || isPrerendering()) return;
