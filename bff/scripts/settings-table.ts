@@ -10,7 +10,7 @@ const END = "<!-- end of settings -->";
 const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
   {
     title: "Application",
-    settings: ["PUBLIC_ORIGIN", "APP_ID", "SPA_ROOT", "ACCOUNT_URL", "SILENT_LOGIN", "INSECURE_COOKIES"],
+    settings: ["PUBLIC_ORIGIN", "APP_ID", "SPA_ROOT", "ACCOUNT_URL", "INSECURE_COOKIES"],
   },
   {
     title: "Provider",
@@ -44,6 +44,37 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...(["KEYCLOAK_ADMIN_CLIENT_ID", "KEYCLOAK_ADMIN_CLIENT_SECRET"] as const),
     ],
   },
+  { title: "Claims and roles", settings: ["OIDC_ROLES_CLAIM", "OIDC_USERINFO", "OIDC_AUDIENCES"] },
+  {
+    title: "Login and logout",
+    settings: [
+      ...(["OIDC_LOGIN_PARAMETERS", "SILENT_LOGIN", "OIDC_RESPONSE_ISS", "POST_LOGOUT_PATH"] as const),
+      ...(["OIDC_LOGOUT_PARAMETERS", "OIDC_LOGOUT_TOKEN_TYP"] as const),
+    ],
+  },
+  {
+    title: "Client authentication",
+    settings: [
+      ...(["OIDC_CLIENT_AUTH", "OIDC_CLIENT_KEY_FILE", "OIDC_CLIENT_CERT_FILE"] as const),
+      ...(["OIDC_CLIENT_ASSERTION_FILE", "OIDC_CLIENT_ALG"] as const),
+    ],
+  },
+  {
+    title: "Security profile, signed requests, bound tokens",
+    settings: [
+      ...(["OIDC_PROFILE", "OIDC_PAR", "OIDC_SIGNED_REQUEST", "OIDC_SIGNED_RESPONSE"] as const),
+      "OIDC_SENDER_CONSTRAINED",
+    ],
+  },
+  {
+    title: "Connection to the provider",
+    settings: [
+      ...(["OIDC_INTERNAL_URL", "OIDC_CA_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] as const),
+      "OIDC_TIMEOUT_SECONDS",
+    ],
+  },
+  { title: "Token lifetimes and refresh", settings: ["OIDC_ACCESS_TOKEN_SECONDS", "REFRESH_RATE_PER_SECOND"] },
+  { title: "Keycloak", settings: ["KEYCLOAK_ADMIN_CLIENT_ID", "KEYCLOAK_ADMIN_CLIENT_SECRET"] },
   {
     title: "Sessions",
     settings: [

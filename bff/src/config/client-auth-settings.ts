@@ -31,12 +31,12 @@ export const CLIENT_AUTH_SETTINGS = {
     schema: z.string().min(16, "must have at least 16 characters"),
     secret: true,
     meaning:
-      "Client secret at the provider. Required unless `OIDC_CLIENT_AUTH` is a method without one. A file is read again for each use",
+      "Client secret at the provider. Required unless the method of `OIDC_CLIENT_AUTH` uses none. A file is read again for each use",
   },
   OIDC_CLIENT_KEY_FILE: {
     schema: text,
     meaning:
-      "File with the client's private keys, for `private_key_jwt` and mutual TLS: PEM (PKCS#8), JWK or JWKS. Several keys: the first one signs, all are published at `/bff/jwks.json`. Read again when it changes",
+      "File with the client's private keys, for `private_key_jwt`, signed requests and mutual TLS: PEM (PKCS#8), JWK or JWKS. Several keys: the first one signs, all are published at `/bff/jwks.json`. Read again when it changes",
   },
   OIDC_CLIENT_CERT_FILE: {
     schema: text,
@@ -51,7 +51,7 @@ export const CLIENT_AUTH_SETTINGS = {
   OIDC_CLIENT_ALG: {
     schema: z.enum(CLIENT_ALGS, { error: `must be one of ${CLIENT_ALGS.join(", ")}` }),
     meaning:
-      "Signature algorithm of the client. Unset: `alg` of the JWK, else by the key: PS256 if the provider lists it, else RS256; ES256, ES384, ES512; EdDSA",
+      "Signature algorithm of client assertions and signed requests. Unset: `alg` of the JWK, else by the key: RSA `PS256` if the provider lists it, else `RS256`; EC `ES256`, `ES384` or `ES512`; Ed25519 `EdDSA`",
   },
 } as const satisfies Record<string, Setting>;
 
@@ -114,7 +114,7 @@ export function clientAuthErrors(values: SettingValues, isSet: (name: keyof Sett
     );
   if (method === "client_secret_jwt" && Buffer.byteLength(values.OIDC_CLIENT_SECRET ?? "x".repeat(32)) < MIN_HMAC_BYTES)
     faults.push(
-      `OIDC_CLIENT_SECRET must have at least ${MIN_HMAC_BYTES} bytes for OIDC_CLIENT_AUTH=client_secret_jwt (RFC 7518 §3.2). Have the provider make a longer one.`,
+      `OIDC_CLIENT_SECRET must have at least ${MIN_HMAC_BYTES} bytes for OIDC_CLIENT_AUTH=client_secret_jwt (RFC 7518 §3.2). Generate a longer one at the provider.`,
     );
   for (const name of method === undefined ? [] : FILES_OF[method])
     if (!isSet(name)) faults.push(`${name} is required by OIDC_CLIENT_AUTH=${method}. Set it.`);

@@ -36,7 +36,7 @@ const MAX_CHARS = 1_000;
 function loginFaultOf(name: string, value: string): string | undefined {
   const rejected = Object.hasOwn(REJECTED, name) ? REJECTED[name] : undefined;
   if (rejected !== undefined) return `must not contain ${name}: it ${rejected}`;
-  // Such a login fails, or leads to the registration page, for every user.
+  // It would make every login fail, or show the registration page.
   if (name === "prompt" && (value === "none" || value === "create"))
     return `must not contain prompt=${value}, which suits single links only. Put it into the link to /bff/login`;
   const shape = Object.hasOwn(LOGIN_SHAPES, name) ? LOGIN_SHAPES[name as keyof typeof LOGIN_SHAPES] : VALUE;

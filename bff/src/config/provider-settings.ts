@@ -61,7 +61,7 @@ export const PROVIDER_SETTINGS = {
   OIDC_PROFILE: {
     schema: z.enum(SECURITY_PROFILES, { error: `must be ${SECURITY_PROFILES.join(" or ")}` }),
     meaning:
-      "Security profile: `fapi2` (FAPI 2.0 Security Profile) or `fapi2-message-signing`. Sets what it demands, refuses settings that contradict it, and demands the same of the provider",
+      "Security profile: `fapi2` (FAPI 2.0 Security Profile) or `fapi2-message-signing`. Gives the required values to settings that are not set, rejects others, and checks the provider's metadata",
   },
   OIDC_PAR: {
     schema: z.enum(["auto", "required", "off"], { error: "must be auto, required or off" }),
@@ -85,19 +85,19 @@ export const PROVIDER_SETTINGS = {
     schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
     default: "required",
     meaning:
-      "Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for a provider that sends no other",
+      "Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for providers that do not send `logout+jwt`",
   },
   OIDC_SENDER_CONSTRAINED: {
     schema: z.enum(["off", "dpop", "mtls"], { error: "must be off, dpop or mtls" }),
     default: "off",
     meaning:
-      "Access tokens that are useless without a private key of the gateway: `dpop` (RFC 9449), a key per session; `mtls` (RFC 8705), the key of OIDC_CLIENT_CERT_FILE; `off`: bearer tokens",
+      "Binds access tokens to a private key of the gateway: `dpop` (RFC 9449) to a key per session, `mtls` (RFC 8705) to the certificate in OIDC_CLIENT_CERT_FILE; `off`: bearer tokens",
   },
   OIDC_ROLES_CLAIM: {
     schema: claimPaths,
     default: "roles",
     meaning:
-      'Claims with the user\'s roles: names such as `realm_access.roles` (an exact claim name goes first, then dots reach into objects), JSON Pointers, or a JSON array of names such as `["resource_access","my.client","roles"]`; several separated by blanks, their roles are merged',
+      'Claims with the user\'s roles: names such as `realm_access.roles` (the claim of exactly this name, otherwise dots separate nested members), JSON Pointers, or a JSON array of names such as `["resource_access","my.client","roles"]`; several separated by blanks, their roles are merged',
   },
   OIDC_USERINFO: {
     schema: z.enum(["auto", "always", "off"], { error: "must be auto, always or off" }),
