@@ -83,7 +83,9 @@ export function createClientAuthentication({
       headers.set("authorization", basicCredentials(client.client_id, secretOf())),
     client_secret_post: (...request) => oidc.ClientSecretPost(secretOf())(...request),
     client_secret_jwt: (...request) =>
-      oidc.ClientSecretJwt(secretOf(), { [oidc.modifyAssertion]: (_header, payload) => removeNotBefore(payload) })(...request),
+      oidc.ClientSecretJwt(secretOf(), { [oidc.modifyAssertion]: (_header, payload) => removeNotBefore(payload) })(
+        ...request,
+      ),
     async private_key_jwt(server, ...request) {
       const { key, kid, alg } = await signingKey(server.token_endpoint_auth_signing_alg_values_supported);
       const modify = (header: Record<string, unknown>, payload: Record<string, unknown>): void => {

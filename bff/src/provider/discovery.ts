@@ -79,7 +79,8 @@ function maxAgeOf(cacheControl: string): number {
 function discoveryError(error: unknown, config: Options): string {
   const { issuer } = config;
   const refused = refusedResponse(error);
-  if (refused !== undefined) return `OIDC_ISSUER names a provider whose discovery document cannot be used: ${refused.message}`;
+  if (refused !== undefined)
+    return `OIDC_ISSUER names a provider whose discovery document cannot be used: ${refused.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return mismatchError(config, publishedIssuer(error));
   if (code === "OAUTH_INVALID_RESPONSE")

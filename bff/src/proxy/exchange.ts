@@ -101,7 +101,8 @@ class ExchangeHandler implements TracedHandler {
       (proof) => {
         if (!this.#isDone) this.#dispatch([...headers, "dpop", proof]);
       },
-      (error: unknown) => this.#reject(new GatewayError("internal", { cause: error, reason: "signing the DPoP proof failed" })),
+      (error: unknown) =>
+        this.#reject(new GatewayError("internal", { cause: error, reason: "signing the DPoP proof failed" })),
     );
   }
 

@@ -228,7 +228,7 @@ describe("a logout that cannot reach the provider", () => {
 });
 
 describe("repeated logouts", () => {
-  it("two tabs that log out at once both lead to the provider, and one of them takes the hint there", async () => {
+  it("two tabs that log out at once both reach the provider, one of them with the hint", async () => {
     const browser = await loggedIn();
     const both = await Promise.all([METHODS.form(browser), METHODS.form(browser)]);
     expect(await Promise.all(both.map(nextOf))).toEqual(["/bff/logout/provider", "/bff/logout/provider"]);
@@ -257,7 +257,7 @@ describe("repeated logouts", () => {
     expect(await nextOf(await METHODS.form(browser))).toBe(home);
   });
 
-  it("an expired session still leads to the provider, whose session may live on", async () => {
+  it("a logout of an expired session reaches the provider, whose session may still exist", async () => {
     const browser = await loggedIn();
     browser.cookies.set("__Host-Http-session", "A".repeat(43));
     expect((await logOut(browser, "form")).href).toContain(END_SESSION);

@@ -119,7 +119,7 @@ describe("third-party-initiated login", () => {
     expect(done.headers.get("location")).toBe(`${gateway.config.publicOrigin}/orders?x=1&y=2#z`);
   });
 
-  it("a repeated request that still counts as cross-site asks instead of repeating forever", async () => {
+  it("a repeated request that still counts as cross-site gets the confirmation page, not another repetition", async () => {
     const response = await newBrowser().navigate(initiate({ repeated: "1" }), { "sec-fetch-site": "cross-site" });
     const html = await response.text();
     expect([response.status, refreshOf(html)]).toEqual([200, undefined]);

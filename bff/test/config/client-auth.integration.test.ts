@@ -178,7 +178,7 @@ describe("client authentication", () => {
     expect(faults[0]).not.toMatch(/secret-of|MII|e30\./);
   });
 
-  it("an expired certificate and one of the future are one sentence", () => {
+  it("an expired certificate and one that is not yet valid stop the start with one sentence", () => {
     const certificate = new X509Certificate(cert);
     expect(validityError(certificate, Date.now())).toBeUndefined();
     expect(validityError(certificate, Date.now() + 40 * 86_400_000)).toMatch(/^holds a certificate that expired on 20/);

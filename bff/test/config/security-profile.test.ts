@@ -96,7 +96,7 @@ describe("a setting that contradicts the profile stops the start with one senten
     expect(faults[0]).toMatch(new RegExp(`^${name}\\b.*OIDC_PROFILE=fapi2`));
   });
 
-  it("a loopback issuer may be http", () => {
+  it("a loopback issuer over http is accepted", () => {
     expect(faultsOf({ OIDC_ISSUER: "http://127.0.0.1:4000", PUBLIC_ORIGIN: "http://localhost:3000" })).toEqual([]);
   });
 
@@ -106,7 +106,7 @@ describe("a setting that contradicts the profile stops the start with one senten
     ]);
   });
 
-  it("private_key_jwt without a key names the file", () => {
+  it("private_key_jwt without a key stops the start and names OIDC_CLIENT_KEY_FILE", () => {
     const { OIDC_CLIENT_KEY_FILE: _file, ...env } = BASE;
     const load2 = () => loadConfig(env);
     expect(load2).toThrow(/OIDC_CLIENT_KEY_FILE is required by OIDC_CLIENT_AUTH=private_key_jwt/);

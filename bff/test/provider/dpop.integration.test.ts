@@ -212,7 +212,7 @@ describe("a provider that demands nonces", () => {
     },
   );
 
-  it("I4: a nonce refusal of a refresh is not a spend: the same refresh token is sent again once", async () => {
+  it("I4: a refresh refused with use_dpop_nonce spends nothing: the same refresh token is sent again once", async () => {
     lie({ expires_in: 1 });
     const browser = await loggedIn(await start());
     lie(
@@ -302,7 +302,7 @@ describe("the provider's metadata", () => {
 });
 
 describe("sessions that began before the setting was changed", () => {
-  it("a bearer session is sent as bearer until its refresh, which binds its tokens to a new key", async () => {
+  it("a session with bearer tokens sends them as bearer until its refresh, which binds the new ones to a key", async () => {
     lie({ token_type: "Bearer", expires_in: 2 });
     const before = await start("off");
     const browser = await loggedIn(before);
@@ -320,7 +320,7 @@ describe("sessions that began before the setting was changed", () => {
     expect(await jktOf(received.at(-1)!.dpop)).toBe(await jktOf(refreshes().at(-1)!.dpop));
   });
 
-  it("a DPoP session is sent with proofs until its refresh, which asks for bearer tokens", async () => {
+  it("a session with bound tokens sends proofs until its refresh, which requests bearer tokens", async () => {
     lie({ expires_in: 2 });
     const before = await start("dpop");
     const browser = await loggedIn(before);

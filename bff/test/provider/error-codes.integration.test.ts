@@ -338,7 +338,7 @@ describe("an error of the token endpoint at a refresh", () => {
     ["400 as application/json with a charset", { headers: { "content-type": "application/json; charset=UTF-8" } }],
     ["200", { status: 200 }],
   ])(
-    "with status %s: what only a new login can cure ends the session with reason and login URL",
+    "with status %s, a code that requires a new login ends the session with reason and login URL",
     async (_name, how) => {
       for (const error of ENDS_SESSION) {
         const { browser, response } = await refused({ ...how, error });

@@ -346,7 +346,7 @@ describe("lifetime of an access token without expires_in", () => {
     ["120", 120, 120],
     ['"120"', "120", 120],
   ])(
-    "expires_in %s without a refresh token: the session does not end with a guess of a minute",
+    "expires_in %s without a refresh token: the session does not end after an assumed minute",
     async (_n, value, s) => {
       const gateway = await start({}, { OIDC_ACCESS_TOKEN_SECONDS: "1200" });
       provider.lies = { token: (honest) => ({ ...without("refresh_token")(honest), expires_in: value }) };

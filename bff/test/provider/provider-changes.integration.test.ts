@@ -155,7 +155,7 @@ it("a document with a megabyte of changed names makes a short log line", async (
 });
 
 describe("a provider that changes token_endpoint_auth_methods_supported", () => {
-  it("the login succeeds by the method that it lists now", async () => {
+  it("a login uses the method that the provider lists now", async () => {
     const accepts = (method: string) => {
       provider.lies.metadata = (honest) => ({ ...honest, token_endpoint_auth_methods_supported: [method] });
       provider.lies.raw = (path, response) => {
@@ -188,7 +188,7 @@ describe("a provider that changes token_endpoint_auth_methods_supported", () => 
   });
 });
 
-describe("the metadata is read again", () => {
+describe("rereading the metadata", () => {
   const known = async (member: string): Promise<boolean> => {
     const browser = testBrowser(gateway.origin);
     await browser.login();
@@ -263,7 +263,7 @@ describe("the metadata is read again", () => {
       (response: { writeHead: (status: number) => { end: (body: string) => void } }) =>
         response.writeHead(200).end("<html>"),
     ],
-  ])("%s instead of it keeps the previous metadata", async (_name, respond) => {
+  ])("%s instead of a discovery document keeps the previous metadata", async (_name, respond) => {
     provider.lies.raw = (path, response) => {
       if (path === DISCOVERY) respond(response);
       return path === DISCOVERY;

@@ -209,7 +209,7 @@ describe("an upstream that demands nonces", () => {
     expect(upstream.arrived.map((each) => each.body)).toEqual(["in chunks", "in chunks"]);
   });
 
-  test("a long body is responded to with 503, and the same request then succeeds", async () => {
+  test("a request with a long body gets 503, and the same request then succeeds", async () => {
     const { upstream, gateway } = await startWithNonces();
     const init = { method: "POST", body: "x".repeat(65_537) };
     const refused = await fetchApi(gateway, "/api/x", init);
@@ -241,7 +241,7 @@ describe("an upstream that demands nonces", () => {
     expect(noncesOf(upstream)).toEqual([undefined, "n-1"]);
   });
 
-  test("a browser that has left gets no repeated request", async () => {
+  test("a request whose browser has closed the connection is not repeated", async () => {
     let first: ServerResponse | undefined;
     const upstream = kept(await startUpstream((_request, response) => void (first = response)));
     const gateway = await startGateway(upstream);
