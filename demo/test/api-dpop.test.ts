@@ -1,4 +1,4 @@
-// DPoP-bound access tokens at the resource API (RFC 9449 §7): a stolen token is useless without the key.
+// DPoP-bound access tokens at the resource API (RFC 9449 §7): a stolen token is rejected without its key.
 import { generateKeyPairSync, hash, randomUUID, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, SignJWT, type JWK } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";

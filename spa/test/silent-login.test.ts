@@ -1,3 +1,4 @@
+// Silent login at the start of a tab: when it navigates, and that it does so at most once.
 import { expect, test } from "vitest";
 import type { SilentLoginOffer } from "../src/server/user.ts";
 import { attemptKey, startSilentLogin, type SilentLoginDependencies } from "../src/session/silent-login.ts";

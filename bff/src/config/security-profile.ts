@@ -1,5 +1,5 @@
-// OIDC_PROFILE: the FAPI 2.0 Security Profile (Final) and FAPI 2.0 Message Signing. A profile gives its values to settings
-// that are not set, and refuses values that contradict it.
+// OIDC_PROFILE: the FAPI 2.0 Security Profile (Final, §5.3.3 and §5.4) and FAPI 2.0 Message Signing (§5.3 and §5.4). A
+// profile gives the required values to settings that are not set, and rejects values that contradict it.
 import { isLoopbackUrl } from "../lib/host.ts";
 import { readClientKeys } from "./client-auth-settings.ts";
 import { algsOf } from "./client-keys.ts";

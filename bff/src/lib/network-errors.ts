@@ -1,4 +1,4 @@
-// Classification of network errors: one table from the error codes of Node, OpenSSL and undici to what happened.
+// Classification of network errors: one table from the error codes of Node, OpenSSL and undici to kinds.
 
 export type NetworkErrorKind =
   /** The host name was not resolved. */

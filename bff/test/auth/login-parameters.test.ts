@@ -1,3 +1,4 @@
+// Parameters of /bff/login: names, values, and those of a third-party-initiated login (OIDC Core 1.0 §4).
 import { describe, expect, it } from "vitest";
 import { parseLoginParameters } from "../../src/auth/login-parameters.ts";
 import { targetPath } from "../../src/auth/return-path.ts";

@@ -1,3 +1,4 @@
+// Table of decideLogin: parameters, origin of the request and session to start, repeat, confirm or stay.
 import { expect, it } from "vitest";
 import { parseLoginParameters } from "../../src/auth/login-parameters.ts";
 import { decideLogin, type LoginDecision } from "../../src/auth/third-party-login.ts";

@@ -1,3 +1,4 @@
+// OIDC_LOGIN_PARAMETERS: accepted values, and the sentence for each rejected parameter.
 import { describe, expect, it } from "vitest";
 import { loginParameterList } from "../../src/config/login-parameter-list.ts";
 

@@ -1,3 +1,4 @@
+// OIDC_LOGOUT_PARAMETERS: accepted and rejected values.
 import { describe, expect, it } from "vitest";
 import { logoutParameterList } from "../../src/config/logout-parameter-list.ts";
 
