@@ -59,7 +59,7 @@ export const SETTINGS = {
     schema: z.string().regex(/^\/(?![/\\])[\w\-./]*$/, "must be a path of the public origin"),
     default: "/",
     meaning:
-      "Path of the page after a logout. The provider redirects to `/bff/logout/return`, which leads there: register PUBLIC_ORIGIN plus `/bff/logout/return` as post-logout redirect URI",
+      "Path of the page after a logout. The provider redirects to `/bff/logout/return`, which redirects there: register PUBLIC_ORIGIN plus `/bff/logout/return` as post-logout redirect URI",
   },
   REDIS_URL: {
     schema: redisUrl,

@@ -10,8 +10,8 @@ import type { ProviderConnection } from "./provider-connection.ts";
 
 export type AuthorizationResponse = {
   /**
-   * The parameters before the signature is verified. They only tell whether this browser has the login attempt, so that a
-   * forged response costs no lookup of keys; nothing else may be decided by them.
+   * The parameters before the signature is verified. Only to find the login attempt of this browser, so that a forged
+   * response causes no request for keys; nothing else may be decided by them.
    */
   unverified: URLSearchParams;
   /**

@@ -4,7 +4,7 @@ import { type Path, useLocation } from "react-router";
 import { paths } from "../paths.ts";
 import { draftFor, subscribeDraft } from "./form-draft.ts";
 
-/** With a longer `returnTo` a login leads to the start page. */
+/** With a longer `returnTo` a login returns to the start page. */
 export const maxReturnPathLength = 2_000;
 
 /**
