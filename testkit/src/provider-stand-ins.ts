@@ -173,7 +173,7 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       request_object_signing_alg_values_supported: ["HS256", "RS256", "ES256"],
       dpop_signing_alg_values_supported: ["RS256", "ES256"],
     },
-    // A thin ID token: with an access token in the same response, Okta leaves the profile to userinfo.
+    // With an access token in the same response, Okta's ID token has few claims; the profile is at userinfo.
     idToken: (honest) => ({
       ...without(honest, "acr", "sid"),
       ver: 1,

@@ -139,7 +139,7 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     tests: PROFILE,
   },
   {
-    breaks: "FAPI: the profile does not set what it demands",
+    breaks: "FAPI: the profile does not set the values that it requires",
     file: "src/config/security-profile.ts",
     find: "if (isOptional !== true) applied[name] = allowed[0];",
     replace: "",
@@ -174,7 +174,7 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     tests: FAPI,
   },
   {
-    breaks: "FAPI: certificate-bound tokens are not demanded of the provider",
+    breaks: "FAPI: the provider's metadata may lack certificate-bound tokens",
     file: "src/provider/security-profile.ts",
     find: 'return isOffered ? [] : ["tls_client_certificate_bound_access_tokens"];',
     replace: "return [];",

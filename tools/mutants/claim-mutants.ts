@@ -66,7 +66,7 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/userinfo.integration.test.ts"],
   },
   {
-    breaks: "I5: an outage of userinfo gives a login without roles",
+    breaks: "I5: an outage of userinfo starts a session without roles",
     file: "src/provider/userinfo.ts",
     find: 'if (kind === "unavailable" && (mode === "always" || lacksRoles(idToken)))',
     replace: 'if (kind === "unavailable" && mode === "always")',
@@ -87,7 +87,7 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/userinfo.integration.test.ts"],
   },
   {
-    breaks: "a role that the provider took away stays until the next login",
+    breaks: "a role that the provider has removed stays until the next login",
     file: "src/provider/user-tokens.ts",
     find: "claims: await verifyIdToken(grant.idToken, verify, rules)",
     replace: "...((await verifyIdToken(grant.idToken, verify, rules)) && {})",

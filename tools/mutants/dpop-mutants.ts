@@ -101,7 +101,7 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
     tests: ["test/proxy/dpop-requests.test.ts"],
   },
   {
-    breaks: "DPoP: a bearer token is accepted where DPoP is demanded",
+    breaks: "DPoP: a bearer token is accepted with OIDC_SENDER_CONSTRAINED=dpop",
     file: "src/provider/token-binding.ts",
     find: "if (type.toLowerCase() !== expected) return WRONG_TYPE[demanded];",
     replace: 'if (demanded === "off" && type.toLowerCase() !== expected) return WRONG_TYPE[demanded];',
@@ -122,7 +122,7 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/dpop.integration.test.ts"],
   },
   {
-    breaks: "DPoP: a provider without ES256 is found out at the first login",
+    breaks: "DPoP: a provider without ES256 is reported at the first login only",
     file: "src/provider/dpop.ts",
     find: "if (!Array.isArray(offered) || offered.includes(DPOP_ALG)) return;",
     replace: "if (offered !== undefined || offered === undefined) return;",
@@ -192,7 +192,7 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/certificate-bound-tokens.integration.test.ts"],
   },
   {
-    breaks: "I8: upstream connections keep a renewed certificate's predecessor",
+    breaks: "I8: upstream connections use the previous certificate after a renewal",
     file: "src/upstream/client-certificate.ts",
     find: "if (current === undefined || current.certificate !== files)",
     replace: "if (current === undefined)",

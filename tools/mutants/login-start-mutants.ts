@@ -79,7 +79,8 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
     tests: OVER_HTTP,
   },
   {
-    breaks: "third-party login: a hint of the same user ignores that a new login is demanded",
+    breaks:
+      "third-party login: a login_hint of the same user skips a login that prompt, acr_values or max_age requires",
     file: "src/auth/third-party-login.ts",
     find: "return isPlain && isHintOf",
     replace: "return isHintOf",
@@ -170,7 +171,7 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
     tests: SILENT,
   },
   {
-    breaks: "silent login: undoes the end of a session from elsewhere",
+    breaks: "silent login: offered after another browser, an administrator or the provider has ended the session",
     file: "src/auth/silent-login.ts",
     find: "(await sessions.endReason(sessionId)) !== undefined) return undefined;",
     replace: "(await sessions.endReason(sessionId)) === null) return undefined;",

@@ -60,7 +60,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/token-responses.integration.test.ts"],
   },
   {
-    breaks: "a refresh that only a new login can cure keeps the session",
+    breaks: "a refresh refused with a code that requires a new login keeps the session",
     file: "src/provider/provider-errors.ts",
     find: '...rows("new-login", "invalid_grant", "access_denied", ...NEEDS_USER),',
     replace: '...rows("new-login", "invalid_grant"),',
