@@ -5,9 +5,9 @@ import { LOGIN_ATTEMPT_SECONDS, type LoginAttempts } from "./login-attempt.ts";
 type BrowserFacts = { needsSecureCookies: boolean; hasLoginCookie: boolean };
 
 /**
- * `no-cookie` has four causes: the attempt expired, it was
- * already used (and its cookie cleared by a logout), the browser blocks cookies, or the login was started in another
- * browser, private window or host name. The cure is the same: start the login again in this browser.
+ * `no-cookie` has four causes: the attempt expired, it was already used (and its cookie cleared by a logout), the browser
+ * blocks cookies, or the login was started in another browser, private window or host name. The cure is the same: start the
+ * login again in this browser.
  */
 export function noLoginAttempt(
   cause: ReturnType<LoginAttempts["explain"]>,

@@ -83,14 +83,12 @@ export function createClientAuthentication({
       headers.set("authorization", basicCredentials(client.client_id, secretOf())),
     client_secret_post: (...request) => oidc.ClientSecretPost(secretOf())(...request),
     client_secret_jwt: (...request) =>
-      oidc.ClientSecretJwt(secretOf(), { [oidc.modifyAssertion]: (_header, payload) => removeNotBefore(payload) })(
-        ...request,
-      ),
+      oidc.ClientSecretJwt(secretOf(), { [oidc.modifyAssertion]: (_header, payload) => omitNbf(payload) })(...request),
     async private_key_jwt(server, ...request) {
       const { key, kid, alg } = await signingKey(server.token_endpoint_auth_signing_alg_values_supported);
       const modify = (header: Record<string, unknown>, payload: Record<string, unknown>): void => {
         header["alg"] = alg;
-        removeNotBefore(payload);
+        omitNbf(payload);
       };
       const sign: AuthenticateClient = oidc.PrivateKeyJwt({ key, kid }, { [oidc.modifyAssertion]: modify });
       await sign(server, ...request);
@@ -187,7 +185,7 @@ function basicCredentials(clientId: string, secret: string): string {
 }
 
 /** `nbf` is optional, and a provider whose clock is behind ours rejects it. */
-function removeNotBefore(payload: Record<string, unknown>): void {
+function omitNbf(payload: Record<string, unknown>): void {
   delete payload["nbf"];
 }
 

@@ -67,7 +67,7 @@ function urlError(name: string, schemes: readonly string[]): string {
 }
 
 function ruleOf(schemes: readonly string[]): string {
-  return `is missing, or is not ${schemes.join(" or ")}// without user, password and fragment. Correct the provider's metadata`;
+  return `is missing, or is not a URL with ${schemes.join(" or ")}// and without user, password and fragment. Correct the provider's metadata`;
 }
 
 /** Rejects `javascript:` URLs, which would reach a browser, and credentials, which would reach the log. */
