@@ -5,8 +5,8 @@ import { configDefaults, defineConfig, type TestProjectInlineConfiguration } fro
 /** Set by npm run coverage: Node then writes the coverage of this process and of its children. */
 const isCoverage = process.env["NODE_V8_COVERAGE"] !== undefined;
 
-/** Integration tests mostly wait for processes and timeouts: one worker more than the two cores of the CI machine. */
-const MAX_WORKERS = 3;
+/** Integration tests mostly wait for processes and timeouts: two workers more than the two cores of the CI machine. */
+const MAX_WORKERS = 4;
 
 type ProjectOptions = { include: string[]; exclude?: string[]; isolate?: boolean };
 

@@ -25,6 +25,9 @@ type Layer = { programs: readonly ProgramName[]; steps: readonly Step[] };
 /** Longer than each script takes on a busy machine, including the first download of Keycloak. */
 const scriptTimeoutMs = 30 * 60_000;
 
+/** Browser tests that only `test:all` runs: by tag, and whole files by name. */
+const EXTENDED = "@extended|\\.extended\\.spec\\.ts";
+
 const UNIT: readonly Step[] = [{ name: "unit tests", run: (env) => runVitest(env, ["unit", "spa"]) }];
 
 const INTEGRATION: readonly Step[] = [
@@ -36,7 +39,7 @@ const TEST: readonly Step[] = [
   ...UNIT,
   ...INTEGRATION,
   { name: "build of the app", run: buildApp },
-  { name: "browser tests", run: (env) => runBrowserTests(env, ["--grep-invert", "@extended|@screenshots"]) },
+  { name: "browser tests", run: (env) => runBrowserTests(env, ["--grep-invert", `${EXTENDED}|@screenshots`]) },
 ];
 
 const LAYERS: Readonly<Record<string, Layer>> = {
@@ -49,7 +52,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       ...TEST,
       { name: "extended tests", run: (env) => runVitest(env, ["extended"]) },
       { name: "chaos", run: (env) => runVitest(env, ["chaos"]) },
-      { name: "extended browser tests", run: (env) => runBrowserTests(env, ["--grep", "@extended"]) },
+      { name: "extended browser tests", run: (env) => runBrowserTests(env, ["--grep", EXTENDED]) },
       { name: "browser engines", run: (env) => runScript(env, "scripts/engines.ts") },
       { name: "real Keycloak", run: (env) => runScript(env, "scripts/keycloak/e2e.ts") },
       { name: "composed system", run: (env) => runScript(env, "deploy/rehearsal.ts") },

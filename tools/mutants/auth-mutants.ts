@@ -28,7 +28,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/provider/provider-errors.ts",
     find: 'return { kind: "unspent", reason: unsent };',
     replace: 'return { kind: "rejected", reason: unsent };',
-    tests: ["test/session/outage.integration.test.ts"],
+    tests: ["test/session/outage.extended.test.ts"],
   },
   {
     breaks: "the ID token's signature is not checked",
@@ -42,7 +42,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/provider/logout-token.ts",
     find: "algorithms: [rules.alg],",
     replace: "",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "a login fails right after a key rotation",
@@ -126,14 +126,14 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/auth/logout-replay.ts",
     find: 'await store.completeClaim("logout-token", tokenHash, REPLAY_MS);',
     replace: 'await store.releaseClaim("logout-token", tokenHash, owner);',
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "concurrent copies of one logout token are all accepted (check-then-act)",
     file: "src/store/redis/redis-scripts.ts",
     find: "if v and v ~= ARGV[1] then return 'busy' end",
     replace: "",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "I2: a logout token counts as used although its action failed",
@@ -147,7 +147,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/provider/logout-token.ts",
     find: "if (nonce !== undefined) throw",
     replace: "if (nonce === null) throw",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "I1: the logout cookie is set without encryption",
@@ -161,7 +161,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/provider/provider-keys.ts",
     find: "if (waiting >= MAX_WAITING)",
     replace: "if (waiting >= Infinity)",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "circuit breaker: a provider that is down receives every request",
@@ -196,6 +196,6 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/proxy/authorize.ts",
     find: "if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))",
     replace: "if (found === null)",
-    tests: ["test/session/outage.integration.test.ts"],
+    tests: ["test/session/outage.extended.test.ts"],
   },
 ];

@@ -8,7 +8,7 @@ const SIGNED = ["test/provider/signed-responses.integration.test.ts"];
 const REQUESTS = ["test/provider/signed-requests.integration.test.ts"];
 
 const PROFILE = ["test/config/security-profile.test.ts"];
-const FAPI = ["test/provider/fapi2.integration.test.ts"];
+const FAPI = ["test/provider/fapi2.extended.test.ts"];
 
 export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {

@@ -100,7 +100,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     file: "src/auth/logout.ts",
     find: 'if (reason !== undefined) await sessions.end(sessionKeyOf(sessionId), "logout");',
     replace: "",
-    tests: ["test/session/cached-gateways.integration.test.ts", "test/store/replicas.integration.test.ts"],
+    tests: ["test/session/cached-gateways.integration.test.ts", "test/store/replicas.extended.test.ts"],
   },
   {
     breaks: "session cache: a back-channel logout of just ended sessions is acknowledged too early",
@@ -114,6 +114,6 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     file: "src/store/redis/redis-store.ts",
     find: "const session = ACKNOWLEDGED.has(reason)",
     replace: 'const session = ACKNOWLEDGED.has("logout")',
-    tests: ["test/store/replicas.integration.test.ts"],
+    tests: ["test/store/replicas.extended.test.ts"],
   },
 ];

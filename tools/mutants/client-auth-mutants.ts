@@ -2,8 +2,8 @@
 import type { Mutant } from "./mutants.ts";
 
 const TESTS = ["test/provider/client-authentication.integration.test.ts"];
-const CHANGES = ["test/provider/provider-changes.integration.test.ts"];
-const PROXY = ["test/provider/provider-proxy.integration.test.ts"];
+const CHANGES = ["test/provider/provider-changes.extended.test.ts"];
+const PROXY = ["test/provider/provider-proxy.extended.test.ts"];
 
 export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
   {

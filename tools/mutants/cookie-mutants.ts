@@ -7,7 +7,7 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
     file: "src/lib/cookie-header.ts",
     find: "return code === 0x20 || code === 0x09;",
     replace: "return String.fromCharCode(code).trim() === '';",
-    tests: ["test/http/cookie-header.integration.test.ts"],
+    tests: ["test/http/cookie-header.extended.test.ts"],
   },
   {
     breaks: "cookies: a cookie is read by a text search in the Cookie header",
@@ -15,14 +15,14 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
     find: "const [cookie, duplicate] = parseCookieHeader(cookieHeader).filter((each) => each.name === name);",
     replace:
       "const [duplicate, cookie] = [undefined, { value: cookieHeader.split(`${name}=`)[1]?.split(';')[0]?.trim() }];",
-    tests: ["test/http/cookie-header.integration.test.ts"],
+    tests: ["test/http/cookie-header.extended.test.ts"],
   },
   {
     breaks: "cookies: cookie names are compared case-insensitively",
     file: "src/session/cookies.ts",
     find: ".filter((each) => each.name === name);",
     replace: ".filter((each) => each.name.toLowerCase() === name.toLowerCase());",
-    tests: ["test/http/cookie-header.integration.test.ts"],
+    tests: ["test/http/cookie-header.extended.test.ts"],
   },
   {
     breaks: "cookies: of two session cookies the first one is used",
@@ -36,7 +36,7 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
     file: "src/http/request-validation.ts",
     find: "if (duplicateCookieNames(headers.cookie).length > 0) return DUPLICATE_COOKIE;",
     replace: "",
-    tests: ["test/http/cookie-header.integration.test.ts"],
+    tests: ["test/http/cookie-header.extended.test.ts"],
   },
   {
     breaks: "cookies: a planted duplicate cookie is rejected but never removed",

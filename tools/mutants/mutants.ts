@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/store/redis/redis-scripts.ts",
     find: "if closed and (closed == '*' or tonumber(ARGV[3]) <= tonumber(closed)) then return 0 end",
     replace: "",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "I4: no lease: every instance may refresh",

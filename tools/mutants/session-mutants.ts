@@ -14,14 +14,14 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: "src/session/user-sessions.ts",
     find: "      await store.addToIndex(requestedEndIndex(user, handle), entry);\n",
     replace: "",
-    tests: ["test/store/replicas.integration.test.ts"],
+    tests: ["test/store/replicas.extended.test.ts"],
   },
   {
     breaks: "I2: sessions: the retry of a revocation is acknowledged before a replica has it",
     file: "src/session/user-sessions.ts",
     find: "await Promise.all(requested.map((key) => end(key, reason)));",
     replace: "",
-    tests: ["test/store/replicas.integration.test.ts"],
+    tests: ["test/store/replicas.extended.test.ts"],
   },
   {
     breaks: "I3: sessions: the response reveals that another user's session has ended",
@@ -71,14 +71,14 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: "src/session/session.ts",
     find: 'hash("sha256", providerSid, "base64url").slice(0, 12)',
     replace: "providerSid",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "audit log: the end of a session lacks the provider's session",
     file: "src/session/end-session.ts",
     find: "providerSession: providerSessionName(session.providerSid),",
     replace: "",
-    tests: ["test/auth/backchannel-logout.integration.test.ts"],
+    tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
     breaks: "Redis Cluster: a redirection fails all commands of its batch",

@@ -1,4 +1,4 @@
-// Logins that another site starts, over HTTP (OIDC Core 1.0 §4). In real browsers: e2e/tests/third-party-login.spec.ts.
+// Logins that another site starts, over HTTP (OIDC Core 1.0 §4). In real browsers: e2e/tests/third-party-login.extended.spec.ts.
 import { request } from "undici";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { MAX_RETURN_PATH_CHARS } from "../../src/auth/return-path.ts";
