@@ -163,3 +163,8 @@ it("a deeply nested claim is read without recursion", () => {
   const deep = json(`${'{"a":'.repeat(5_000)}1${"}".repeat(5_000)}`);
   expect(valueAt(deep, { claim: undefined, names: ["a", "a"] })).toBeTypeOf("object");
 });
+
+it.each(["constructor", "__proto__", "toString"])("valueAt finds no inherited member %s", (name) => {
+  expect(valueAt({ a: {} }, { claim: undefined, names: [name] })).toBeUndefined();
+  expect(valueAt({ a: {} }, { claim: undefined, names: ["a", name] })).toBeUndefined();
+});
