@@ -168,14 +168,14 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/lib/circuit-breaker.ts",
     find: "isOpen: () => failures >= failuresToOpen && !acquireProbe(),",
     replace: "isOpen: () => false,",
-    tests: ["test/provider/provider-breaker.integration.test.ts"],
+    tests: ["test/provider/provider-breaker.extended.test.ts"],
   },
   {
     breaks: "circuit breaker: provider failures for one user open the circuit for all users",
     file: "src/lib/keyed-circuit-breaker.ts",
     find: "if (known === undefined) shared.report(false);",
     replace: "shared.report(false);",
-    tests: ["test/provider/provider-breaker.integration.test.ts"],
+    tests: ["test/provider/provider-breaker.extended.test.ts"],
   },
   {
     breaks: "step-up: a provider that ignores acr_values is trusted",

@@ -1,7 +1,7 @@
 // Mutants of pushed and signed authorization requests and responses.
 import type { Mutant } from "./mutants.ts";
 
-const PUSHED = ["test/provider/pushed-requests.integration.test.ts"];
+const PUSHED = ["test/provider/pushed-requests.extended.test.ts"];
 
 const SIGNED = ["test/provider/signed-responses.integration.test.ts"];
 

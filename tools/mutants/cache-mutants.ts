@@ -72,7 +72,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     file: "src/cluster.ts",
     find: "if (!isDraining) start();",
     replace: "",
-    tests: ["test/cluster.integration.test.ts"],
+    tests: ["test/cluster.extended.test.ts"],
   },
   {
     breaks: "load shedding: overload also rejects logouts",

@@ -28,6 +28,6 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     file: "src/cluster.ts",
     find: 'await listen(management, config.management, "MANAGEMENT_")',
     replace: 'await listen(management, config.management, "")',
-    tests: ["test/http/listen.integration.test.ts"],
+    tests: ["test/http/listen.extended.test.ts"],
   },
 ];

@@ -77,6 +77,6 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
     file: "src/cli/list-applications.ts",
     find: "return { code: isWrong ? 1 : 0, text };",
     replace: "return { code: 0, text };",
-    tests: ["test/cli/sessions.integration.test.ts"],
+    tests: ["test/cli/sessions.extended.test.ts"],
   },
 ];

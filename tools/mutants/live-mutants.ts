@@ -112,14 +112,14 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     file: "src/session/sessions.ts",
     find: "if (!(await store.isClosed(ALL_SESSIONS, earliestTimeOf(session)))) return true;",
     replace: "return true;",
-    tests: ["test/cli/sessions.integration.test.ts"],
+    tests: ["test/cli/sessions.extended.test.ts"],
   },
   {
     breaks: "admin: end-all reports that no session was ended after a partial failure",
     file: "src/cli/sessions.ts",
     find: 'return ended === 0 ? "Not done, or not all of it:" :',
     replace: 'return ended === 0 ? "Nothing was ended:" :',
-    tests: ["test/cli/sessions.integration.test.ts"],
+    tests: ["test/cli/sessions.extended.test.ts"],
   },
   {
     breaks: "keycloak: a logout everywhere does not end the sessions at Keycloak",

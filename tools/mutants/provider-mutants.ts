@@ -169,7 +169,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     file: "src/provider/user-tokens.ts",
     find: 'breaker.report(subject, refreshError(error).kind === "rejected");',
     replace: "breaker.report(subject, true);",
-    tests: ["test/provider/provider-breaker.integration.test.ts"],
+    tests: ["test/provider/provider-breaker.extended.test.ts"],
   },
   {
     breaks: "I5: error codes in the challenge of an outage (5xx) end the session",

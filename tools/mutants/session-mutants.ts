@@ -92,7 +92,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: "src/store/redis/redis-store.ts",
     find: "if (isReady()) options.onError?.(error);\n      throw",
     replace: "options.onError?.(error);\n      throw",
-    tests: ["test/config/start.integration.test.ts"],
+    tests: ["test/config/start.extended.test.ts"],
   },
   {
     breaks: "live connections: an unknown end reason of another release leaves WebSockets open",
@@ -106,7 +106,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: "src/cluster.ts",
     find: 'worker.on("error", () => undefined);',
     replace: "",
-    tests: ["test/cluster.integration.test.ts"],
+    tests: ["test/cluster.extended.test.ts"],
   },
   {
     breaks: "linked list: a removed node retains all later nodes",

@@ -182,14 +182,18 @@ describe("the discovery document that is read again", () => {
     [
       "a plain http token_endpoint",
       { token_endpoint: "http://127.0.0.1:1/token" },
-      /whose token_endpoint is missing or no https/,
+      /whose token_endpoint is missing, or is not a URL with https/,
     ],
     [
       "a plain http authorization_endpoint",
       { authorization_endpoint: "http://evil.example/" },
-      /authorization_endpoint is missing or no https/,
+      /authorization_endpoint is missing, or is not a URL with https/,
     ],
-    ["a plain http jwks_uri", { jwks_uri: "http://evil.example/jwks" }, /jwks_uri is missing or no https/],
+    [
+      "a plain http jwks_uri",
+      { jwks_uri: "http://evil.example/jwks" },
+      /jwks_uri is missing, or is not a URL with https/,
+    ],
     ["no jwks_uri", { jwks_uri: undefined }, /publishes no keys/],
     [
       "a token_endpoint with credentials",
