@@ -22,6 +22,7 @@ test("login, an API call and logout work with the keyboard alone, with a visible
   await expect(page.getByRole("heading", { level: 1, name: "Profile" })).toBeFocused();
   await tabTo(page, page.getByRole("link", { name: "Call the API" }), "Shift+Tab");
   await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Call the API" })).toBeFocused();
   await tabTo(page, page.getByLabel("Message"));
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.type("no mouse");
