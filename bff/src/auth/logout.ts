@@ -48,9 +48,9 @@ export function createBrowserLogout(dependencies: LogoutDependencies) {
   const revokeIfNeeded = async (tokens: TokenSet | undefined, session: string): Promise<boolean> => {
     const { refreshToken, scope = "" } = tokens ?? {};
     if (refreshToken === undefined || provider.endsTokensWithSession(scope)) return provider.isReachable();
-    const revocation = provider.revoke(refreshToken).then((isRevoked) => {
-      if (!isRevoked) log.warn("the refresh token could not be revoked", { session });
-      return isRevoked;
+    const revocation = provider.revoke(refreshToken).then((outcome) => {
+      if (outcome === "failed") log.warn("the refresh token could not be revoked", { session });
+      return outcome === "revoked";
     });
     if (await withDeadline(revocation, MAX_REVOCATION_WAIT_MS, false)) return true;
     return provider.isReachable();

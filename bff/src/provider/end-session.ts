@@ -11,9 +11,11 @@ export type EndSessionRequest = {
   state: string;
 };
 
+export type RevocationOutcome = "revoked" | "failed" | "unsupported";
+
 export type EndSession = {
-  /** RFC 7009. @returns whether the provider confirmed the revocation. Never throws. */
-  revoke(refreshToken: string): Promise<boolean>;
+  /** RFC 7009. `unsupported`: the provider has no revocation endpoint. Never throws. */
+  revoke(refreshToken: string): Promise<RevocationOutcome>;
   /**
    * Whether the end of the session at the provider also ends its refresh token, so that no revocation is needed. Required
    * by OIDC Back-Channel Logout 1.0 §2.7 for tokens without `offline_access`.
@@ -46,13 +48,13 @@ export function createEndSession({ config, connect, postLogoutRedirectUri, fault
     async revoke(refreshToken) {
       try {
         const { configuration } = await connect();
-        if (configuration.serverMetadata().revocation_endpoint === undefined) return false;
+        if (configuration.serverMetadata().revocation_endpoint === undefined) return "unsupported";
         await oidc.tokenRevocation(configuration, refreshToken, { token_type_hint: "refresh_token" });
         faults.succeeded("revocation");
-        return true;
+        return "revoked";
       } catch (error) {
         faults.failed("revocation", error);
-        return false;
+        return "failed";
       }
     },
     endsTokensWithSession(grantedScope) {
