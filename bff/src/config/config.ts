@@ -4,67 +4,22 @@ import type { BlockList } from "node:net";
 import { isLoopbackUrl } from "../lib/host.ts";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
 import { cleanText, readValueFile } from "./setting-text.ts";
-import { keycloakAdmin, type KeycloakAdminConfig } from "./keycloak-admin.ts";
-import { providerConfig, providerErrors, type ProviderConfig } from "./provider-settings.ts";
+import type { ApplicationConfig, Config, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { keycloakAdmin } from "./keycloak-admin.ts";
+import { providerConfig, providerErrors } from "./provider-settings.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { applySecurityProfile } from "./security-profile.ts";
-import { readRedisAccess, type RedisAccess } from "./redis-access.ts";
+import { readRedisAccess } from "./redis-access.ts";
 import { isProxySetting } from "./outbound-proxy.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
 import { certificateBoundErrors } from "./certificate-bound-upstreams.ts";
 import { parseUpstreams, type UpstreamConfig } from "./upstreams.ts";
 
+export type { ApplicationConfig, Config, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
 export type { KeycloakAdminConfig } from "./keycloak-admin.ts";
 export type { ProviderConfig } from "./provider-settings.ts";
 export type { TokenTarget, UpstreamConfig } from "./upstreams.ts";
-
-export type Config = Readonly<{
-  production: boolean;
-  application: Application;
-  publicOrigin: string;
-  /** Whether PUBLIC_ORIGIN is https: decides HSTS. */
-  secureOrigin: boolean;
-  /** Whether WebKit browsers get cookies without Secure; on http loopback only. */
-  insecureCookies: boolean;
-  listen: Readonly<{ host: string; port: number }>;
-  management: Readonly<{ host: string; port: number }>;
-  provider: ProviderConfig;
-  /** Undefined: the gateway does not end sessions at Keycloak. */
-  keycloakAdmin: KeycloakAdminConfig | undefined;
-  /** Whether the app may start silent logins. */
-  silentLogin: boolean;
-  postLogoutPath: string;
-  /** URL of the provider's account page. */
-  accountUrl: string | undefined;
-  redisUrl: string | undefined;
-  redisTimeoutMs: number;
-  /** Undefined: depends on the topology. */
-  redisConfirmReplicas: number | undefined;
-  redisAccess: RedisAccess;
-  /** Master keys, newest first: the first one seals, all of them open. */
-  secretKeys: readonly Uint8Array[];
-  sessionIdleMs: number;
-  sessionMaxMs: number;
-  /** 0: no limit. */
-  sessionsPerUser: number;
-  maxEventStreams: number;
-  /** 0: the session cache is off. */
-  sessionCacheMs: number;
-  upstreams: readonly UpstreamConfig[];
-  spaRoot: string | undefined;
-  trustedProxies: BlockList;
-  /** Load shedding: limits on requests that wait for their response. */
-  waitingLimits: WaitingLimits;
-  maxConnections: number;
-  /** Number of processes that share the listener. */
-  workers: number;
-  drainMs: number;
-  logLevel: string;
-  /** One sentence per variable that looks like a setting and has no effect. */
-  warnings: readonly string[];
-}>;
-
-export type WaitingLimits = Readonly<{ maxWaiting: number; maxPerSession: number; maxPerAddress: number }>;
 
 /** HTTP/1.1 connections of a browser to one origin. */
 const CONNECTIONS_PER_BROWSER = 6;
@@ -85,8 +40,15 @@ export class ConfigError extends Error {
   }
 }
 
-/** @throws ConfigError with all errors; contains no secret values. */
+/** @returns the view of the single application. @throws ConfigError with all errors; contains no secret values. */
 export function loadConfig(env: Environment = process.env): Config {
+  const [config] = loadGatewayConfig(env).applications;
+  if (config === undefined) throw new ConfigError(["No application is configured."]);
+  return config;
+}
+
+/** @returns a gateway of one application. @throws ConfigError with all errors; contains no secret values. */
+export function loadGatewayConfig(env: Environment = process.env): GatewayConfig {
   const faults: string[] = [];
   const profiled = applySecurityProfile(readSettings(env, faults), (name) => isSet(env, name as SettingName));
   const { values } = profiled;
@@ -100,45 +62,78 @@ export function loadConfig(env: Environment = process.env): Config {
     ...profiled.faults,
     ...providerErrors(values, (name) => isSet(env, name)),
   );
-  const { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS } = values;
-  const fileOf = (name: SettingName) => valueFileOf(env, name);
-  if (
-    faults.length > 0 ||
-    PUBLIC_ORIGIN === undefined ||
-    OIDC_ISSUER === undefined ||
-    OIDC_CLIENT_ID === undefined ||
-    SECRET_KEYS === undefined
-  )
-    throw new ConfigError(faults);
-  return deepFreeze({
-    production: env["NODE_ENV"] === "production",
-    application: application(values.APP_ID, [OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_ORIGIN]),
-    publicOrigin: PUBLIC_ORIGIN,
-    secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
-    insecureCookies: values.INSECURE_COOKIES === "loopback",
+  const required = requiredValues(values);
+  if (faults.length > 0 || required === undefined) throw new ConfigError(faults);
+  const production = env["NODE_ENV"] === "production";
+  const server = serverConfig(values, { production, redisAccess, secretKeys: required.SECRET_KEYS });
+  const own = applicationConfig(values, required, { upstreams, fileOf: (name) => valueFileOf(env, name) });
+  const gateway = gatewayConfig({ ...server, warnings: unknown.warnings }, [own]);
+  return deepFreeze(gateway);
+}
+
+export function gatewayConfig(server: ServerConfig, applications: readonly ApplicationConfig[]): GatewayConfig {
+  const { warnings: _, ...effective } = server;
+  return {
+    server,
+    applications: applications.map((own) => ({ ...server, ...own })),
+    hash: fingerprint([effective, applications], server.secretKeys),
+  };
+}
+
+type RequiredName = "PUBLIC_ORIGIN" | "OIDC_ISSUER" | "OIDC_CLIENT_ID" | "SECRET_KEYS";
+type RequiredValues = { [N in RequiredName]: SettingValue<N> };
+
+function requiredValues({ PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS }: Values) {
+  if (PUBLIC_ORIGIN === undefined || OIDC_ISSUER === undefined) return undefined;
+  if (OIDC_CLIENT_ID === undefined || SECRET_KEYS === undefined) return undefined;
+  return { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS } satisfies RequiredValues;
+}
+
+type ServerParts = Pick<ServerConfig, "production" | "redisAccess" | "secretKeys">;
+
+function serverConfig(values: Values, parts: ServerParts): Omit<ServerConfig, "warnings"> {
+  return {
+    ...parts,
     listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
-    provider: providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
-    keycloakAdmin: keycloakAdmin(values, fileOf),
-    silentLogin: values.SILENT_LOGIN === "on",
-    postLogoutPath: values.POST_LOGOUT_PATH ?? "",
-    accountUrl: values.ACCOUNT_URL,
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
     redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,
-    redisAccess,
-    secretKeys: SECRET_KEYS,
-    ...sessionLimits(values),
-    upstreams,
-    spaRoot: values.SPA_ROOT,
+    maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
     trustedProxies: values.TRUSTED_PROXIES as BlockList,
     waitingLimits: waitingLimits(values),
     maxConnections: values.MAX_CONNECTIONS ?? 0,
     workers: values.WORKERS ?? 1,
     drainMs: (values.DRAIN_SECONDS ?? 0) * 1000,
     logLevel: values.LOG_LEVEL ?? "",
-    warnings: unknown.warnings,
-  });
+  };
+}
+
+type ApplicationParts = {
+  upstreams: readonly UpstreamConfig[];
+  /** @returns the path in NAME_FILE */
+  fileOf: (name: SettingName) => string | undefined;
+};
+
+function applicationConfig(
+  values: Values,
+  { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID }: RequiredValues,
+  { upstreams, fileOf }: ApplicationParts,
+): ApplicationConfig {
+  return {
+    application: application(values.APP_ID, [OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_ORIGIN]),
+    publicOrigin: PUBLIC_ORIGIN,
+    secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
+    insecureCookies: values.INSECURE_COOKIES === "loopback",
+    provider: providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
+    keycloakAdmin: keycloakAdmin(values, fileOf),
+    silentLogin: values.SILENT_LOGIN === "on",
+    postLogoutPath: values.POST_LOGOUT_PATH ?? "",
+    accountUrl: values.ACCOUNT_URL,
+    ...sessionLimits(values),
+    upstreams,
+    spaRoot: values.SPA_ROOT,
+  };
 }
 
 function sessionLimits(values: Values) {
@@ -146,7 +141,6 @@ function sessionLimits(values: Values) {
     sessionIdleMs: (values.SESSION_IDLE_SECONDS ?? 0) * 1000,
     sessionMaxMs: (values.SESSION_MAX_SECONDS ?? 0) * 1000,
     sessionsPerUser: values.SESSIONS_PER_USER ?? 0,
-    maxEventStreams: values.MAX_EVENT_STREAMS ?? 0,
     sessionCacheMs: (values.SESSION_CACHE_SECONDS ?? 0) * 1000,
   };
 }
