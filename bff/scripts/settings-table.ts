@@ -90,7 +90,9 @@ export function settingsTables(): string {
   const misplaced = Object.keys(SETTINGS).filter((name) => sorted.filter((each) => each === name).length !== 1);
   if (misplaced.length > 0) throw new Error(`settings that are not in exactly one topic: ${misplaced.join(", ")}`);
   const tables = TOPICS.map(({ title, settings }) =>
-    [`## ${title}`, "", "| setting | default | meaning |", "|---|---|---|", ...settings.map(row), ""].join("\n"),
+    [`## ${title}`, "", "| setting | path | default | meaning |", "|---|---|---|---|", ...settings.map(row), ""].join(
+      "\n",
+    ),
   );
   return [START, ...tables, END].join("\n");
 }
@@ -99,7 +101,8 @@ function row(name: SettingName): string {
   const setting: Setting = SETTINGS[name];
   const initial = setting.required === true ? "*required*" : setting.default ? `\`${setting.default}\`` : "";
   const file = setting.secret === true ? ` (or \`${name}_FILE\`)` : "";
-  return `| \`${name}\`${file} | ${initial} | ${setting.meaning} |`;
+  const path = `\`${setting.path}\`${setting.scope === "server" ? " (server)" : ""}`;
+  return `| \`${name}\`${file} | ${path} | ${initial} | ${setting.meaning} |`;
 }
 
 /** @returns the text with its tables replaced. @throws Error where the markers are missing. */

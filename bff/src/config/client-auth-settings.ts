@@ -24,31 +24,43 @@ export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number];
 
 export const CLIENT_AUTH_SETTINGS = {
   OIDC_CLIENT_AUTH: {
+    path: "provider.clientAuth",
+    scope: "application",
     schema: z.enum(CLIENT_AUTH_METHODS, { error: `must be one of ${CLIENT_AUTH_METHODS.join(", ")}` }),
     meaning: `Client authentication: ${CLIENT_AUTH_METHODS.map((each) => `\`${each}\``).join(", ")}. Unset: \`client_secret_basic\` if the provider's metadata lists it or lists nothing, else \`client_secret_post\` if it lists that`,
   },
   OIDC_CLIENT_SECRET: {
+    path: "provider.clientSecret",
+    scope: "application",
     schema: z.string().min(16, "must have at least 16 characters"),
     secret: true,
     meaning:
       "Client secret at the provider. Required unless the method of `OIDC_CLIENT_AUTH` uses none. A file is read again for each use",
   },
   OIDC_CLIENT_KEY_FILE: {
+    path: "provider.clientKeyFile",
+    scope: "application",
     schema: text,
     meaning:
       "File with the client's private keys, for `private_key_jwt`, signed requests and mutual TLS: PEM (PKCS#8), JWK or JWKS. Several keys: the first one signs, all are published at `/bff/jwks.json`. Read again when it changes",
   },
   OIDC_CLIENT_CERT_FILE: {
+    path: "provider.clientCertFile",
+    scope: "application",
     schema: text,
     meaning:
       "PEM file with the client's certificate (and its chain), for mutual TLS; its key is in `OIDC_CLIENT_KEY_FILE`. Read again when it changes",
   },
   OIDC_CLIENT_ASSERTION_FILE: {
+    path: "provider.clientAssertionFile",
+    scope: "application",
     schema: text,
     meaning:
       "File with a JWT that authenticates the client (RFC 7523), for `assertion_file`, such as a Kubernetes service account token. Read again for each use",
   },
   OIDC_CLIENT_ALG: {
+    path: "provider.clientAlg",
+    scope: "application",
     schema: z.enum(CLIENT_ALGS, { error: `must be one of ${CLIENT_ALGS.join(", ")}` }),
     meaning:
       "Signature algorithm of client assertions and signed requests. Unset: `alg` of the JWK, else by the key: RSA `PS256` if the provider lists it, else `RS256`; EC `ES256`, `ES384` or `ES512`; Ed25519 `EdDSA`",

@@ -4,11 +4,15 @@ import { text, type Setting } from "./setting-shapes.ts";
 
 export const KEYCLOAK_ADMIN_SETTINGS = {
   KEYCLOAK_ADMIN_CLIENT_ID: {
+    path: "provider.keycloakAdmin.clientId",
+    scope: "application",
     schema: text,
     meaning:
       'Separate Keycloak client whose service account may end sessions, so that "log out everywhere" also ends the sessions at Keycloak',
   },
   KEYCLOAK_ADMIN_CLIENT_SECRET: {
+    path: "provider.keycloakAdmin.clientSecret",
+    scope: "application",
     schema: z.string().min(16, "must have at least 16 characters"),
     secret: true,
     meaning: "Secret of that client",

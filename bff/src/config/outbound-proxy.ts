@@ -14,17 +14,23 @@ const proxyUrl = z.string().transform((value, ctx) => {
 
 export const PROXY_SETTINGS = {
   HTTPS_PROXY: {
+    path: "outboundProxy.https",
+    scope: "server",
     schema: proxyUrl,
     secret: true,
     meaning:
       "Proxy for https requests to the provider (CONNECT), with user and password if it requires them. Also `https_proxy`, which takes precedence. Not used for upstreams and Redis",
   },
   HTTP_PROXY: {
+    path: "outboundProxy.http",
+    scope: "server",
     schema: proxyUrl,
     secret: true,
     meaning: "Proxy for http requests to the provider (CONNECT). Also `http_proxy`",
   },
   NO_PROXY: {
+    path: "outboundProxy.bypass",
+    scope: "server",
     schema: z.string(),
     meaning:
       "Hosts of the provider that are reached without the proxy, separated by commas or spaces: `example.com` (with its subdomains), `.example.com`, `*.example.com`, `10.0.0.7`, `[::1]`, each optionally with `:port`; `*` for all. Also `no_proxy`",

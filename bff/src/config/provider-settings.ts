@@ -13,127 +13,113 @@ import {
 import { parseCertificates } from "./client-keys.ts";
 import { PROXY_SETTINGS, proxyConfig, type ProxyConfig } from "./outbound-proxy.ts";
 import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
-import { FAPI_CLIENT_ALGS, SECURITY_PROFILES, type SecurityProfile } from "./security-profile.ts";
+import { PROTOCOL_SETTINGS } from "./protocol-settings.ts";
+import { FAPI_CLIENT_ALGS, type SecurityProfile } from "./security-profile.ts";
 import { readTextFile } from "./setting-text.ts";
 import { TENANT_SETTINGS, tenantErrors, tenantsOf, type Tenants } from "./tenants.ts";
 
 export const PROVIDER_SETTINGS = {
   OIDC_ISSUER: {
+    path: "provider.issuer",
+    scope: "application",
     schema: issuer,
     required: true,
     meaning: "Issuer URL of the provider, exactly as in its discovery document; http only if PUBLIC_ORIGIN is loopback",
   },
   ...TENANT_SETTINGS,
   OIDC_INTERNAL_URL: {
+    path: "provider.internalUrl",
+    scope: "application",
     schema: httpUrl,
     meaning: "Base URL under which the gateway reaches the provider, if it differs from the browsers' URL",
   },
-  OIDC_CLIENT_ID: { schema: text, required: true, meaning: "Client id at the provider" },
+  OIDC_CLIENT_ID: {
+    path: "provider.clientId",
+    scope: "application",
+    schema: text,
+    required: true,
+    meaning: "Client id at the provider",
+  },
   ...CLIENT_AUTH_SETTINGS,
   ...PROXY_SETTINGS,
   OIDC_CA_FILE: {
+    path: "provider.caFile",
+    scope: "application",
     schema: text,
     meaning:
       "PEM file with CAs that are trusted for requests to the provider, besides the public ones. Read again when it changes",
   },
   OIDC_SCOPE: {
+    path: "provider.scope",
+    scope: "application",
     schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
     default: "openid profile email",
     meaning: "Scopes requested at login, separated by spaces",
   },
   OIDC_RESOURCE: {
+    path: "provider.resource",
+    scope: "application",
     schema: httpUrl,
     meaning: "Resource indicator (RFC 8707) sent with logins and refreshes, for providers that require one",
   },
-  OIDC_ID_TOKEN_ALG: {
-    schema: z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"], {
-      error: "must be one asymmetric algorithm: RS256, PS256, ES256, EdDSA or their longer forms",
-    }),
-    default: "RS256",
-    meaning: "Accepted signature algorithm of ID tokens and logout tokens",
-  },
-  OIDC_RESPONSE_ISS: {
-    schema: z.enum(["auto", "required", "optional"], { error: "must be auto, required or optional" }),
-    default: "auto",
-    meaning:
-      "Whether authorization responses must contain `iss` (RFC 9207); `auto`: if the discovery document says that the provider sends it. A present `iss` is always compared",
-  },
-  OIDC_PROFILE: {
-    schema: z.enum(SECURITY_PROFILES, { error: `must be ${SECURITY_PROFILES.join(" or ")}` }),
-    meaning:
-      "Security profile: `fapi2` (FAPI 2.0 Security Profile) or `fapi2-message-signing`. Gives the required values to settings that are not set, rejects others, and checks the provider's metadata",
-  },
-  OIDC_PAR: {
-    schema: z.enum(["auto", "required", "off"], { error: "must be auto, required or off" }),
-    default: "auto",
-    meaning:
-      "Pushed authorization requests (RFC 9126). `auto`: used where the provider advertises them, otherwise a plain request; `required`: logins fail without them; `off`: never used",
-  },
-  OIDC_SIGNED_REQUEST: {
-    schema: z.enum(["on", "off"], { error: "must be on or off" }),
-    default: "off",
-    meaning:
-      "Signed authorization requests (JAR, RFC 9101), with the first key of OIDC_CLIENT_KEY_FILE and the algorithm OIDC_CLIENT_ALG",
-  },
-  OIDC_SIGNED_RESPONSE: {
-    schema: z.enum(["on", "off"], { error: "must be on or off" }),
-    default: "off",
-    meaning:
-      "Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused",
-  },
-  OIDC_LOGOUT_TOKEN_TYP: {
-    schema: z.enum(["required", "optional"], { error: "must be required or optional" }),
-    default: "required",
-    meaning:
-      "Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for providers that do not send `logout+jwt`",
-  },
-  OIDC_SENDER_CONSTRAINED: {
-    schema: z.enum(["off", "dpop", "mtls"], { error: "must be off, dpop or mtls" }),
-    default: "off",
-    meaning:
-      "Binds access tokens to a private key of the gateway: `dpop` (RFC 9449) to a key per session, `mtls` (RFC 8705) to the certificate in OIDC_CLIENT_CERT_FILE; `off`: bearer tokens",
-  },
+  ...PROTOCOL_SETTINGS,
   OIDC_ROLES_CLAIM: {
+    path: "provider.rolesClaim",
+    scope: "application",
     schema: claimPaths,
     default: "roles",
     meaning:
       'Claims with the user\'s roles: names such as `realm_access.roles` (the claim of exactly this name, otherwise dots separate nested members), JSON Pointers, or a JSON array of names such as `["resource_access","my.client","roles"]`; several separated by blanks, their roles are merged',
   },
   OIDC_USERINFO: {
+    path: "provider.userinfo",
+    scope: "application",
     schema: z.enum(["auto", "always", "off"], { error: "must be auto, always or off" }),
     default: "auto",
     meaning:
       "Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), or lacks `name` or `email` although the scope `profile` or `email` was granted; `always`: at every login and refresh; `off`: never",
   },
   OIDC_AUDIENCES: {
+    path: "provider.audiences",
+    scope: "application",
     schema: wordList,
     meaning:
       "Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is refused",
   },
   OIDC_ACCESS_TOKEN_SECONDS: {
+    path: "provider.accessTokenSeconds",
+    scope: "application",
     schema: wholeNumber(10, 86_400),
     default: "3600",
     meaning:
       "Assumed lifetime of an access token, in seconds, if the token response has no `expires_in` and the token no `exp`",
   },
   OIDC_LOGIN_PARAMETERS: {
+    path: "provider.loginParameters",
+    scope: "application",
     schema: loginParameterList,
     default: "",
     meaning:
       "Further parameters of every authorization request, form-encoded, e.g. `audience=https%3A%2F%2Fapi.example.com&access_type=offline`; parameters of a link to /bff/login take precedence",
   },
   OIDC_LOGOUT_PARAMETERS: {
+    path: "provider.logoutParameters",
+    scope: "application",
     schema: logoutParameterList,
     default: "",
     meaning:
       "Further parameters of every logout request, form-encoded; `{return_uri}` stands for PUBLIC_ORIGIN/bff/logout/return. Amazon Cognito: `logout_uri={return_uri}`",
   },
   OIDC_TIMEOUT_SECONDS: {
+    path: "provider.timeoutSeconds",
+    scope: "application",
     schema: wholeNumber(1, 60),
     default: "10",
     meaning: "Time-out of a request to the provider, in seconds",
   },
   REFRESH_RATE_PER_SECOND: {
+    path: "provider.refreshesPerSecond",
+    scope: "application",
     schema: wholeNumber(0, 10_000),
     default: "100",
     meaning: "At most this many token refreshes per second, over all instances of the application; 0: no limit",

@@ -1,6 +1,62 @@
-// Settings that complement REDIS_URL: TLS files and credentials of the Sentinels.
+// Settings of the session store in Redis: address, TLS files, credentials of the Sentinels, and their rules.
 import { parseRedisUrl } from "./redis-address.ts";
+import { redisUrl, text, wholeNumber, type Setting } from "./setting-shapes.ts";
 import { readTls } from "./upstream-tls.ts";
+
+export const REDIS_SETTINGS = {
+  REDIS_URL: {
+    path: "redis.url",
+    scope: "server",
+    schema: redisUrl,
+    secret: true,
+    meaning: "Session store. Unset: in the memory of the process; rejected if NODE_ENV=production",
+  },
+  REDIS_CA_FILE: {
+    path: "redis.caFile",
+    scope: "server",
+    schema: text,
+    meaning: "PEM file with the CA of the Redis servers and Sentinels, for rediss://; unset: the public CAs",
+  },
+  REDIS_CERT_FILE: {
+    path: "redis.certFile",
+    scope: "server",
+    schema: text,
+    meaning: "PEM file with the client certificate, for servers that require one (tls-auth-clients)",
+  },
+  REDIS_KEY_FILE: {
+    path: "redis.keyFile",
+    scope: "server",
+    schema: text,
+    meaning: "PEM file with the private key of REDIS_CERT_FILE",
+  },
+  REDIS_SENTINEL_USERNAME: {
+    path: "redis.sentinelUsername",
+    scope: "server",
+    schema: text,
+    meaning: "User name for the Sentinels; the user of REDIS_URL is for the servers",
+  },
+  REDIS_SENTINEL_PASSWORD: {
+    path: "redis.sentinelPassword",
+    scope: "server",
+    schema: text,
+    secret: true,
+    meaning: "Password for the Sentinels, if they require one",
+  },
+  REDIS_TIMEOUT_MS: {
+    path: "redis.timeoutMs",
+    scope: "server",
+    schema: wholeNumber(10, 2_000),
+    default: "400",
+    meaning: "Time-out of a Redis command, in milliseconds",
+  },
+  REDIS_CONFIRM_REPLICAS: {
+    path: "redis.confirmReplicas",
+    scope: "server",
+    schema: wholeNumber(0, 5),
+    meaning:
+      "Number of replicas that must confirm a logout before it succeeds; otherwise 503. Unset: 1 with Sentinel and with a Cluster that has replicas, else 0",
+  },
+} as const satisfies Record<string, Setting>;
 
 /** Access options that are not part of REDIS_URL. */
 export type RedisAccess = {

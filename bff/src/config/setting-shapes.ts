@@ -5,6 +5,10 @@ import { parseClaimPaths } from "../lib/claim-path.ts";
 import { parseRedisUrl } from "./redis-address.ts";
 
 export type Setting = {
+  /** Path in cloakroom.yaml, segments separated by dots. */
+  path: string;
+  /** `server`: one value per process; `application`: one per application. */
+  scope: "server" | "application";
   schema: z.ZodType;
   /** Default as written in the environment. */
   default?: string;

@@ -24,6 +24,8 @@ const allowedTenants = z.string().transform((value, ctx): Tenants["allowed"] => 
 
 export const TENANT_SETTINGS = {
   OIDC_TENANTS: {
+    path: "provider.tenants",
+    scope: "application",
     schema: allowedTenants,
     meaning:
       "Ids of the tenants whose users may log in, separated by commas, or `any`; required by, and only for, an OIDC_ISSUER with `/common/` or `/organizations/` (Entra ID)",
