@@ -31,35 +31,33 @@ export type App = {
   attach: (server: Server) => void;
 };
 
-const API = "/api";
-
 /** The outer layers: what is not an HTTP request, then one request at a time per connection, then Koa. */
 export function createApp(services: Services): App {
   const { config, log } = services;
-  const handle = pipeliningGuard(koaHandler(createKoa(services), API), log);
+  const handle = pipeliningGuard(koaHandler(createKoa(services), services.routes), log);
   return { handle, attach: (server) => attachServerEvents(server, { config, log, handle }) };
 }
 
 function createKoa(services: Services): Koa {
-  const { config, log, metrics } = services;
+  const { config, log, metrics, routes } = services;
   const { publicOrigin } = config;
   const app = new Koa();
   app.on("error", reportLateError({ log }));
 
-  app.use(errorResponse({ log, publicOrigin }));
+  app.use(errorResponse({ log, publicOrigin, routes }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(loadShedding(services.quotas));
   if (config.insecureCookies) app.use(insecureCookies({ publicOrigin }));
-  app.use(requestValidation({ publicOrigin }));
+  app.use(requestValidation({ publicOrigin, routes }));
   app.use(csrf({ publicOrigin, metrics }));
 
-  app.use(forward(API, services));
+  app.use(forward(services));
   const session = koaSession(app, { ...services, sessionMaxMs: config.sessionMaxMs });
   const { silentLogin } = services;
   const guardLogin = loginGuard({ log, metrics });
   const startLogin = login(services.login);
-  const routes = new Router({ sensitive: true, strict: true })
+  const router = new Router({ sensitive: true, strict: true })
     .head(["/bff/login", "/bff/callback", "/bff/logout/provider", "/bff/logout/return"], responseHead)
     .get("/bff/login", guardLogin, session, startLogin)
     .post("/bff/login", guardLogin, session, startLogin)
@@ -74,8 +72,8 @@ function createKoa(services: Services): Koa {
     .get("/bff/sessions", session, listSessions(services.ownSessions))
     .delete("/bff/sessions", session, silentLogin.stopAfterLogout, endAllSessions(services.ownSessions))
     .delete("/bff/sessions/:id", session, silentLogin.stopAfterLogout, endOneSession(services.ownSessions));
-  app.use(routes.routes());
-  app.use(routes.allowedMethods());
+  app.use(router.routes());
+  app.use(router.allowedMethods());
   app.use(spaFiles({ root: config.spaRoot }));
   return app;
 }

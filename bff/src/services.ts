@@ -12,6 +12,7 @@ import { createBrowserLogout } from "./auth/logout.ts";
 import { createProvider } from "./provider/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
 import { createWaitingQuotas } from "./http/load-shedding.ts";
+import { createRouteTable, type RouteTable } from "./http/route-table.ts";
 import { createSilentLogin } from "./auth/silent-login.ts";
 import { createSealerFactory } from "./lib/encryption.ts";
 import type { Log } from "./logging/log.ts";
@@ -46,6 +47,7 @@ const MAX_WEBSOCKET_USE_INTERVAL_MS = 30_000;
 
 export function createServices(environment: Environment) {
   const { config, log, metrics } = environment;
+  const routes = createRouteTable(config.upstreams);
   const provider = createProvider({
     config: config.provider,
     publicOrigin: config.publicOrigin,
@@ -54,14 +56,14 @@ export function createServices(environment: Environment) {
   const session = createSessionServices(environment);
   const tokens = createTokenServices(environment, session, provider);
   const keycloak = config.keycloakAdmin && createKeycloakSessions(config.provider, config.keycloakAdmin);
-  const forwarding = createForwardingServices(environment, session, { ...tokens, provider });
+  const forwarding = createForwardingServices(environment, session, { ...tokens, provider, routes });
   const readinessChecks = createReadinessChecks({ store: session.store, provider, keycloak, cache: session.cache });
   metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS));
   return {
-    ...{ config, log, metrics, readinessChecks },
+    ...{ config, log, metrics, readinessChecks, routes },
     ...session,
     ...forwarding,
-    ...createRouteServices({ ...environment, ...session, ...tokens, provider, keycloak }),
+    ...createRouteServices({ ...environment, ...session, ...tokens, provider, keycloak, routes }),
     /** Ends the event streams, so that browsers reconnect to another instance. */
     drain: session.eventStreams.drain,
     /** Resolves when no refresh is in flight: its result would be lost with the process. */
@@ -120,11 +122,11 @@ type TokenServices = ReturnType<typeof createTokenServices>;
 function createForwardingServices(
   environment: Environment,
   session: SessionServices,
-  { provider, ...tokens }: TokenServices & { provider: Provider },
+  { provider, routes, ...tokens }: TokenServices & { provider: Provider; routes: RouteTable },
 ) {
   const { config, log, metrics } = environment;
   const { store, sessions, liveConnections } = session;
-  const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies });
+  const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies, routes });
   const authorize = authorizeUpstream({
     ...{ sessions, countForSession: quotas.countForSession, clock: store },
     ...tokens,
@@ -151,11 +153,15 @@ function createForwardingServices(
 
 type RouteDependencies = Environment &
   SessionServices &
-  TokenServices & { provider: Provider; keycloak: ReturnType<typeof createKeycloakSessions> | undefined };
+  TokenServices & {
+    provider: Provider;
+    keycloak: ReturnType<typeof createKeycloakSessions> | undefined;
+    routes: RouteTable;
+  };
 
 /** What the routes of /bff need, one object for each group of routes. */
 function createRouteServices(dependencies: RouteDependencies) {
-  const { config, store, log, metrics, now, provider, keycloak } = dependencies;
+  const { config, store, log, metrics, now, provider, keycloak, routes } = dependencies;
   const { sessions, userSessions, vault, sealerFor } = dependencies;
   const { publicOrigin, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
   const shared = { publicOrigin, provider, sessions, vault, store, log };
@@ -167,7 +173,7 @@ function createRouteServices(dependencies: RouteDependencies) {
     providerLogout,
     silentLogin,
     login: {
-      ...{ ...shared, userSessions, sessionsPerUser, silentLogin },
+      ...{ ...shared, userSessions, sessionsPerUser, silentLogin, isPage: routes.isPage },
       config: config.provider,
       needsSecureCookies: !config.insecureCookies,
       attempts: createLoginAttempts(sealerFor, now),

@@ -115,7 +115,7 @@ it("I2: serves from all workers, merges their metrics, and rejects a logged-out 
   expect(gateway.workers()).toHaveLength(2);
   const session = await cookie();
   for (let n = 0; n < 40; n++) expect(await call(gateway, "/api/x", session)).toBe(200);
-  const counted = /cloakroom_requests_total\{route="api",method="GET",status="2xx"\} (\d+)/;
+  const counted = /cloakroom_requests_total\{route="upstream",method="GET",status="2xx"\} (\d+)/;
   expect(Number(counted.exec((await gateway.ask("/metrics"))!.body)?.[1])).toBe(40);
   expect(await call(gateway, "/bff/logout", session, "POST")).toBe(200);
   for (let n = 0; n < 10; n++) expect(await call(gateway, "/api/x", session)).toBe(401);

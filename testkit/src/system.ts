@@ -2,7 +2,7 @@
 // and an upstream that records the requests it receives.
 import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ export type Received = {
   cookie: string | undefined;
   /** Empty if there was none. */
   dpop: string;
+  headers: IncomingHttpHeaders;
 };
 
 export type TestSystem = {
@@ -66,6 +67,7 @@ export async function startTestSystem({
       authorization: headers.authorization,
       cookie: headers.cookie,
       dpop: String(headers["dpop"] ?? ""),
+      headers,
     });
     const [, payload = ""] = (headers.authorization ?? "").split(".");
     const claims = JSON.parse(Buffer.from(payload, "base64url").toString() || "null") as { sub?: string } | null;

@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "I6: dot segments reach the upstream",
     file: "src/http/request-validation.ts",
-    find: "const target = inspectTarget(url);",
+    find: "const target = inspectTarget(url, rules);",
     replace: 'const target = "ok" as ReturnType<typeof inspectTarget>;',
     tests: ["test/http", "test/proxy"],
   },
@@ -186,7 +186,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "step-up: a request without the user's token causes a login loop",
     file: "src/proxy/step-up.ts",
-    find: 'if (token !== "user" && token !== "optional") return undefined;',
+    find: 'if (token !== "user") return undefined;',
     replace: "",
     tests: ["test/proxy/step-up.test.ts"],
   },

@@ -3,7 +3,7 @@
 // to set one is noticed; all other names, such as campaign tags, are ignored and never forwarded.
 import { GatewayError } from "../errors.ts";
 import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
-import { returnPath, targetPath } from "./return-path.ts";
+import { returnPath, targetPath, type ReturnTargets } from "./return-path.ts";
 
 export type LoginParameters = {
   returnPath: string;
@@ -29,9 +29,9 @@ const REJECTED: ReadonlySet<string> = new Set([
   "dpop_jkt",
 ]);
 
-const OWN: Readonly<Record<string, (parsed: LoginParameters, value: string, publicOrigin: string) => boolean>> = {
-  returnTo: (parsed, value, publicOrigin) => setReturnPath(parsed, returnPath(value, publicOrigin)),
-  target_link_uri: (parsed, value, publicOrigin) => setReturnPath(parsed, targetPath(value, publicOrigin)),
+const OWN: Readonly<Record<string, (parsed: LoginParameters, value: string, targets: ReturnTargets) => boolean>> = {
+  returnTo: (parsed, value, targets) => setReturnPath(parsed, returnPath(value, targets)),
+  target_link_uri: (parsed, value, targets) => setReturnPath(parsed, targetPath(value, targets)),
   iss: (parsed, value) => {
     parsed.issuer = value;
     return true;
@@ -49,7 +49,7 @@ function setReturnPath(parsed: LoginParameters, path: string | undefined): boole
 }
 
 /** @throws GatewayError request_malformed for a rejected, repeated or invalid parameter */
-export function parseLoginParameters(query: string | URLSearchParams, publicOrigin: string): LoginParameters {
+export function parseLoginParameters(query: string | URLSearchParams, targets: ReturnTargets): LoginParameters {
   const parsed: LoginParameters = { returnPath: "/", extra: {} };
   const seen = new Set<string>();
   for (const [name, value] of new URLSearchParams(query)) {
@@ -61,7 +61,7 @@ export function parseLoginParameters(query: string | URLSearchParams, publicOrig
     seen.add(name);
     // RFC 6749 §3.1: a parameter without a value is treated as omitted.
     if (value === "") continue;
-    if (own?.(parsed, value, publicOrigin) === false || shape?.test(value) === false)
+    if (own?.(parsed, value, targets) === false || shape?.test(value) === false)
       throw malformed(name, own === undefined ? "has an invalid value" : "is not accepted by this application");
     if (shape !== undefined) parsed.extra[name] = value;
   }

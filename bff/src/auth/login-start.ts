@@ -13,6 +13,7 @@ import { readForm } from "./form-body.ts";
 import { withHints, type LoginAttempt } from "./login-attempt.ts";
 import { confirmationPage, continuePage } from "./login-pages.ts";
 import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
+import type { ReturnTargets } from "./return-path.ts";
 import type { LoginDependencies } from "./login.ts";
 import { seeOther } from "./see-other.ts";
 import { startAttempt } from "./start-attempt.ts";
@@ -20,7 +21,7 @@ import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 
 type StartDependencies = Pick<
   LoginDependencies,
-  "publicOrigin" | "config" | "provider" | "attempts" | "silentLogin" | "store" | "log"
+  "publicOrigin" | "isPage" | "config" | "provider" | "attempts" | "silentLogin" | "store" | "log"
 >;
 
 const MAX_FORM_BYTES = 16_384;
@@ -54,7 +55,7 @@ export function login(dependencies: StartDependencies) {
     return startAttempt(ctx, dependencies, { attempt: withHints(attempt, parameters.extra), extra });
   };
   return async function login(ctx: Context): Promise<void> {
-    const parameters = await readParameters(ctx, publicOrigin);
+    const parameters = await readParameters(ctx, dependencies);
     // Kept by the retry link of the error page.
     ctx.state["returnPath"] = parameters.returnPath;
     requireIssuer(parameters, { method: ctx.method, issuer: config.issuer });
@@ -86,11 +87,11 @@ export function login(dependencies: StartDependencies) {
 }
 
 /** @throws GatewayError request_malformed | payload_too_large */
-async function readParameters(ctx: Context, publicOrigin: string): Promise<LoginParameters> {
-  if (ctx.method !== "POST") return parseLoginParameters(ctx.querystring, publicOrigin);
+async function readParameters(ctx: Context, targets: ReturnTargets): Promise<LoginParameters> {
+  if (ctx.method !== "POST") return parseLoginParameters(ctx.querystring, targets);
   const waiting = ctx.state["waiting"] as SendingObserver | undefined;
   const form = await readForm(ctx.req, { maxBytes: MAX_FORM_BYTES, waiting });
-  return parseLoginParameters(new URLSearchParams([...new URLSearchParams(ctx.querystring), ...form]), publicOrigin);
+  return parseLoginParameters(new URLSearchParams([...new URLSearchParams(ctx.querystring), ...form]), targets);
 }
 
 /** The issuer is compared exactly: a link for another provider must not start a login at this one. */

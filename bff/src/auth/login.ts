@@ -31,6 +31,8 @@ import type { SilentLogin } from "./silent-login.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
+  /** See http/route-table.ts. */
+  isPage: (path: string) => boolean;
   config: Pick<ProviderConfig, "issuer" | "tenants" | "rolePaths" | "loginParameters">;
   /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;

@@ -1,15 +1,16 @@
 // Schema of an upstream row: keys with validation, default and description. The table of docs/reference/upstreams.md is
 // generated from it.
 import { z } from "zod";
+import { isBelow } from "../lib/paths.ts";
 
 const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 const prefix = z
-  .string("is required: /api or a path below it")
-  .regex(/^\/[a-z0-9][a-z0-9_-]*(\/[a-z0-9][a-z0-9_-]*)*$/, {
-    error: "must be a lower-case path such as /api, without a final slash",
+  .string("is required: a path such as /api, or / for all pages")
+  .regex(/^\/$|^(\/[a-z0-9_~-][a-z0-9._~-]*|\/\.well-known)(\/[a-z0-9_~-][a-z0-9._~-]*)*$/, {
+    error: "must be a lower-case path such as /api, without a final slash, or /",
   })
-  .refine((value) => value === "/api" || value.startsWith("/api/"), "must be /api or below it");
+  .refine((value) => !isBelow(value, "/bff"), "must not be /bff or below it: these paths are the gateway's own");
 
 const address = z
   .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
@@ -56,7 +57,8 @@ const parameter = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII wi
 
 export const UPSTREAM_ROW = z.strictObject({
   prefix: prefix.meta({
-    description: "`/api` or a path below it; the longest matching prefix wins. The base URL replaces it",
+    description:
+      "a path of the public origin, such as `/api` or `/graphql`; `/`: all paths that no other row and no route of `/bff` has (server-rendered pages). The longest matching prefix wins. The base URL replaces it",
   }),
   baseUrl: addresses.meta({
     description: "URL of the upstream. A list balances the requests over several servers of one service",
@@ -68,13 +70,27 @@ export const UPSTREAM_ROW = z.strictObject({
     .min(1, "must name at least one method")
     .default([...FORWARDED_METHODS])
     .meta({ description: "allowed methods; others get 405" }),
-  token: z
-    .enum(["user", "optional", "none", "client"], { error: "must be user, optional, none or client" })
-    .default("user")
+  access: z.enum(["session", "optional", "public"], { error: "must be session, optional or public" }).optional().meta({
+    description:
+      "who may send requests. `session` (default): users with a session; others get 401 · `optional`: everyone, with the user's token if there is a session · `public`: everyone; the session is not read, no token is sent and no CSRF check is made (webhooks, open APIs)",
+  }),
+  token: z.enum(["user", "optional", "none", "client"], { error: "must be user, none or client" }).optional().meta({
+    description:
+      "which access token is sent. `user` (default; `none` with `access: public`): the user's · `client`: the gateway's own (client credentials) · `none`: no token. `none` without `access` means `access: public` with `csrf: header`; `optional` is the old spelling of `access: optional`",
+  }),
+  csrf: z
+    .enum(["header", "fetch-metadata", "same-origin", "none"], {
+      error: "must be header, fetch-metadata, same-origin or none",
+    })
+    .optional()
     .meta({
       description:
-        "which access token is sent. `user`: the user's; 401 without a session · `optional`: the user's, if there is a session · `none`: no token, the session is not read · `client`: the gateway's own (client credentials); 401 without a session",
+        "CSRF check. `header` (default): every request has `X-CSRF: 1` and is same-origin · `fetch-metadata`: as `header`, but GET, HEAD and OPTIONS only need `Sec-Fetch-Site: same-origin`, so that images, downloads and media of an API work in a page · `same-origin` (server-rendered pages): every method needs a same-origin `Sec-Fetch-Site` or `Origin`; navigations with GET always pass · `none` (default with `access: public`, not allowed with a session)",
     }),
+  encodedSlashes: flag.default(false).meta({
+    description:
+      "accept `%2F` in paths below the prefix, for APIs whose identifiers contain slashes. The upstream must not decode it before it checks permissions",
+  }),
   audience: parameter.optional().meta({
     description:
       "audience of the token: by token exchange (RFC 8693) for the user's token, as request parameter for the gateway's own",

@@ -10,7 +10,15 @@ import { readTls, type UpstreamTls } from "./upstream-tls.ts";
 /** Token request parameters; empty: the provider's defaults. */
 export type TokenTarget = Readonly<{ audience?: string; resource?: string; scope?: string }>;
 
+/** Who may send requests, which token they carry, and how CSRF is prevented. */
+export type RowAccess = Readonly<{
+  access: "session" | "optional" | "public";
+  token: "user" | "none" | "client";
+  csrf: "header" | "fetch-metadata" | "same-origin" | "none";
+}>;
+
 type ResolvedKey =
+  | keyof RowAccess
   | "baseUrl"
   | "audience"
   | "resource"
@@ -22,14 +30,15 @@ type ResolvedKey =
   | "serverName";
 
 export type UpstreamConfig = Readonly<
-  Omit<UpstreamRow, ResolvedKey> & {
-    /** Base URLs without a final slash. Several have the same scheme and path. */
-    baseUrls: readonly string[];
-    tokenTarget: TokenTarget;
-    /** Sent with every request, by lower-case name. */
-    headers: ReadonlyMap<string, string>;
-    tls: UpstreamTls | undefined;
-  }
+  Omit<UpstreamRow, ResolvedKey> &
+    RowAccess & {
+      /** Base URLs without a final slash. Several have the same scheme and path. */
+      baseUrls: readonly string[];
+      tokenTarget: TokenTarget;
+      /** Sent with every request, by lower-case name. */
+      headers: ReadonlyMap<string, string>;
+      tls: UpstreamTls | undefined;
+    }
 >;
 
 type Parsed = { upstreams: UpstreamConfig[]; faults: string[] };
@@ -43,7 +52,7 @@ export function parseUpstreams(list: string | undefined, file: string | undefine
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-  return parseRows(
+  return parseUpstreamRows(
     rows.map((part) => {
       const at = part.indexOf("=");
       // WebSockets are on: the short form has no roles or methods that an open WebSocket could bypass.
@@ -64,10 +73,11 @@ function parseFile(file: string): Parsed {
     // The parser's message quotes the file, which may contain secrets.
     return fault("must hold JSON. Look for a missing quote, or a comma too many");
   }
-  return Array.isArray(rows) ? parseRows(rows, "UPSTREAMS_FILE") : fault("must hold a JSON list of upstreams");
+  return Array.isArray(rows) ? parseUpstreamRows(rows, "UPSTREAMS_FILE") : fault("must hold a JSON list of upstreams");
 }
 
-function parseRows(candidates: readonly unknown[], setting: string): Parsed {
+/** @param setting names the source of the rows in errors */
+export function parseUpstreamRows(candidates: readonly unknown[], setting: string): Parsed {
   const upstreams: UpstreamConfig[] = [];
   const faults: string[] = [];
   const rowsOf = new Map<string, number>();
@@ -88,13 +98,14 @@ function parseRows(candidates: readonly unknown[], setting: string): Parsed {
       }
       return;
     }
-    for (const [key, message] of crossErrors(parsed.data)) fault(key, message);
-    upstreams.push(configOf(parsed.data, fault));
+    const row = { ...parsed.data, ...resolveAccess(parsed.data) };
+    for (const [key, message] of [...accessErrors(parsed.data), ...crossErrors(row)]) fault(key, message);
+    upstreams.push(configOf(row, fault));
   });
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
 }
 
-function configOf(row: UpstreamRow, fault: (key: string, message: string) => void): UpstreamConfig {
+function configOf(row: ResolvedRow, fault: (key: string, message: string) => void): UpstreamConfig {
   const { baseUrl, audience, resource, scope, headers, caFile, certFile, keyFile, serverName, ...rest } = row;
   const target = { audience, resource, scope };
   return {
@@ -142,13 +153,37 @@ function unknownKey(key: string): string {
 
 type KeyError = readonly [key: string, message: string];
 
-/** Rules that involve several keys of a row. */
-function crossErrors(row: UpstreamRow): KeyError[] {
+type ResolvedRow = Omit<UpstreamRow, keyof RowAccess> & RowAccess;
+
+/** Applies the defaults, which depend on each other, and the spellings of earlier releases. */
+function resolveAccess({ access, token, csrf }: Pick<UpstreamRow, keyof RowAccess>): RowAccess {
+  if (token === "optional") return { access: access ?? "optional", token: "user", csrf: csrf ?? "header" };
+  if (token === "none" && access === undefined) return { access: "public", token, csrf: csrf ?? "header" };
+  if (access === "public") return { access, token: token ?? "none", csrf: csrf ?? "none" };
+  return { access: access ?? "session", token: token ?? "user", csrf: csrf ?? "header" };
+}
+
+/** Combinations of `access`, `token` and `csrf` that contradict each other. */
+function accessErrors({ access, token, csrf }: Pick<UpstreamRow, keyof RowAccess>): KeyError[] {
   const faults: KeyError[] = [];
-  const { token, requiredRoles, requiredScopes } = row;
+  if (access === "public" && token !== undefined && token !== "none")
+    faults.push(["token", "must be none with access public: anyone could use the token. Remove it, or change access"]);
+  if (token === "optional" && access !== undefined && access !== "optional")
+    faults.push(["token", `optional means access: optional, but access is ${access}. Set token to user`]);
+  if (access === "optional" && token === "client")
+    faults.push(["token", "client needs a session. Set access to session, or token to user or none"]);
+  if (csrf === "none" && resolveAccess({ access, token, csrf }).access !== "public")
+    faults.push(["csrf", "may be none only with access public: other sites could send requests with the session"]);
+  return faults;
+}
+
+/** Rules that involve several keys of a row. */
+function crossErrors(row: ResolvedRow): KeyError[] {
+  const faults: KeyError[] = [];
+  const { access, token, requiredRoles, requiredScopes } = row;
   for (const [key, list] of Object.entries({ requiredRoles, requiredScopes }))
-    if (list.length > 0 && (token === "none" || token === "optional"))
-      faults.push([key, "needs a session. Set token to user or client, or remove it"]);
+    if (list.length > 0 && access !== "session")
+      faults.push([key, "needs a session. Set access to session, or remove it"]);
   if (token === "none")
     for (const key of ["audience", "resource", "scope"] as const)
       if (row[key] !== undefined)

@@ -69,7 +69,9 @@ export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeade
   if (input.accessToken !== undefined)
     list.push("authorization", `${input.tokenScheme ?? "Bearer"} ${input.accessToken}`);
   list.push("x-forwarded-for", input.clientAddress, "x-forwarded-proto", input.publicScheme);
-  list.push("x-forwarded-host", input.publicHost, "x-forwarded-prefix", input.prefix);
+  list.push("x-forwarded-host", input.publicHost);
+  // A row for `/` replaces nothing.
+  if (input.prefix !== "/") list.push("x-forwarded-prefix", input.prefix);
   list.push("x-request-id", input.requestId);
   return list;
 }
@@ -98,7 +100,7 @@ export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHea
   const { "content-length": length, "cache-control": caching } = headers;
   // RFC 9110 §8.6: not in a 204. A 1xx is not forwarded.
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
-  list.push("cache-control", cacheControlFor(caching, upstream.config.token));
+  list.push("cache-control", cacheControlFor(caching, upstream.config.access));
   return list;
 }
 
@@ -173,9 +175,9 @@ function connectionOptions(connection: string | string[] | undefined): ReadonlyS
  * Responses that depend on the user are `no-store` or `private, no-cache`: shared caches must not store them, and a browser
  * must revalidate them, since the next user of the browser requests the same URLs. `max-age` is removed.
  */
-export function cacheControlFor(value: string | string[] | undefined, token: string): string {
+export function cacheControlFor(value: string | string[] | undefined, access: string): string {
   if (value === undefined) return "no-store";
   const text = String(value);
-  if (token === "none") return text;
+  if (access === "public") return text;
   return /\bno-store\b/i.test(text) ? "no-store" : "private, no-cache";
 }

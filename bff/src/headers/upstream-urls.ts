@@ -4,7 +4,7 @@ import { isBelow } from "../lib/paths.ts";
 
 /** The properties of an upstream that URL mapping uses. */
 export type MappedUpstream = {
-  config: { prefix: string; token: string };
+  config: { prefix: string; access: string };
   /** Scheme, host and port of the first server. */
   origin: string;
   origins: ReadonlySet<string>;
@@ -60,7 +60,7 @@ export function createUrlMapper(publicOrigin: string, rows: readonly Row[]): Map
     if (owners === undefined && !isOurs) return classifyForeign();
     const isOwn = isOurs || owners?.includes(upstream) === true;
     let path = isOwn ? browserPath(upstream, url.pathname, upstreamTarget) : undefined;
-    for (const row of owners ?? []) path ??= pathBelow(row.basePath, row.config.prefix, url.pathname);
+    for (const row of owners ?? []) path ??= pathBelow(row.basePath, beginningOf(row), url.pathname);
     if (isOurs && rows.some(({ config }) => isBelow(url.pathname, config.prefix))) path ??= url.pathname;
     if (path === undefined) return { kind: "inner" };
     return { kind: "ours", url: (isOurs ? publicOrigin : "") + path + url.search + url.hash };
@@ -90,8 +90,9 @@ export function mapUrlsIn(text: string, context: RequestContext, mapUrl: MapUrl)
  * X-Forwarded-Prefix or have a configured root path), or the prefix followed by their own path. The longest match wins, as
  * it is the least likely to be a coincidence.
  */
-function browserPath({ basePath, config }: Row, path: string, upstreamTarget: string): string | undefined {
-  const { prefix } = config;
+function browserPath(row: Row, path: string, upstreamTarget: string): string | undefined {
+  const { basePath } = row;
+  const prefix = beginningOf(row);
   const twice = prefix + prefix;
   // The upstream may itself have a folder `/api`: the browser then requested `/api/api/…`.
   const hasOwnPrefixFolder = isBelow(upstreamTarget, prefix) && !isBelow(basePath, prefix);
@@ -107,6 +108,11 @@ function browserPath({ basePath, config }: Row, path: string, upstreamTarget: st
     if (mapped !== undefined) return mapped;
   }
   return undefined;
+}
+
+/** Empty for the row `/`. */
+function beginningOf({ config }: Row): string {
+  return config.prefix === "/" ? "" : config.prefix;
 }
 
 /** Replaces the beginning of a path; undefined if the path is not below it. */

@@ -3,17 +3,20 @@ import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
-import { headerOf } from "./fetch-metadata.ts";
+import { headerOf, isNavigation } from "./fetch-metadata.ts";
 import { handshakeOf } from "./websocket-handshake.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { rawPath } from "./request-state.ts";
-import { routeClass } from "../lib/paths.ts";
+import { rawPath, requestState } from "./request-state.ts";
+import type { Route } from "./route-table.ts";
+import type { UpstreamConfig } from "../config/config.ts";
+import { sessionIdFrom } from "../session/cookies.ts";
 
 /**
- * `fetch`: requires X-CSRF. `form`: also accepts same-origin form posts. `handshake`: a WebSocket handshake, which cannot
- * have a custom header. `none`: protected by other means, or static.
+ * `fetch`: requires X-CSRF. `form`: also accepts same-origin form posts. `fetch-metadata`: as `fetch`, but safe methods
+ * require `Sec-Fetch-Site: same-origin` only. `pages`: as `form`, and safe top-level navigations from any site.
+ * `handshake`: a WebSocket handshake, which cannot have a custom header. `none`: protected by other means, or static.
  */
-export type CsrfRule = "fetch" | "form" | "handshake" | "none";
+export type CsrfRule = "fetch" | "form" | "fetch-metadata" | "pages" | "handshake" | "none";
 
 const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   // A top-level navigation from any site; see inspectLogin.
@@ -31,11 +34,18 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   ["/bff/logout/return", "none"],
 ]);
 
+const RULE_OF_ROW: Readonly<Record<UpstreamConfig["csrf"], CsrfRule>> = {
+  header: "fetch",
+  "fetch-metadata": "fetch-metadata",
+  "same-origin": "pages",
+  none: "none",
+};
+
 /** Strict by default: unknown paths such as `/bff/logout/` are `fetch`. */
-export function csrfRule(target: string): CsrfRule {
-  const route = routeClass(target);
-  if (route === "spa") return "none";
-  return route === "api" ? "fetch" : (RULES.get(rawPath(target)) ?? "fetch");
+export function csrfRule({ kind, row }: Route, target: string): CsrfRule {
+  if (kind === "pages") return "none";
+  if (kind === "bff") return RULES.get(rawPath(target)) ?? "fetch";
+  return row === undefined ? "fetch" : RULE_OF_ROW[row.csrf];
 }
 
 export type CsrfVerdict =
@@ -46,9 +56,13 @@ export type CsrfVerdict =
   | "a WebSocket without Origin"
   | "X-CSRF is missing or not 1";
 
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 /** @param publicOrigin compared for equality, since prefix and suffix checks can be bypassed */
 export function inspectOrigin(request: IncomingMessage, rule: CsrfRule, publicOrigin: string): CsrfVerdict {
   if (rule === "none") return "ok";
+  // Opens a page, as a link does. The session cookie is SameSite=Strict: another site's navigation has none.
+  if (rule === "pages" && isNavigation(request)) return "ok";
   const site = headerOf(request, "sec-fetch-site");
   const origin = headerOf(request, "origin");
   // `none` (address bar) and `same-site` (sibling host) are rejected too.
@@ -56,8 +70,15 @@ export function inspectOrigin(request: IncomingMessage, rule: CsrfRule, publicOr
   if (origin !== undefined && origin !== publicOrigin) return "Origin is not the public origin";
   // Any page can open a WebSocket; every browser sends Origin with it (ASVS 4.4.2, cross-site WebSocket hijacking).
   if (rule === "handshake") return origin === undefined ? "a WebSocket without Origin" : "ok";
-  if (site === undefined && origin === undefined) return "neither Sec-Fetch-Site nor Origin";
-  if (rule === "form" || headerOf(request, "x-csrf") === "1") return "ok";
+  const isSafe = SAFE_METHODS.has(request.method ?? "");
+  if (site === undefined && origin === undefined) {
+    // Crawlers and link previews: without a session there is no authority to misuse.
+    const isAnonymous = rule === "pages" && isSafe && sessionIdFrom(request.headers.cookie) === undefined;
+    return isAnonymous ? "ok" : "neither Sec-Fetch-Site nor Origin";
+  }
+  if (rule === "form" || rule === "pages" || headerOf(request, "x-csrf") === "1") return "ok";
+  // Images, downloads and media elements cannot send custom headers. An `Origin` alone does not show which page sent it.
+  if (rule === "fetch-metadata" && isSafe && site === "same-origin") return "ok";
   // EventSource cannot send custom headers; images, scripts and forms cannot send this Accept value.
   const isEventSource =
     site === "same-origin" && request.method === "GET" && headerOf(request, "accept") === "text/event-stream";
@@ -69,7 +90,8 @@ type CsrfOptions = { publicOrigin: string; metrics?: Pick<Metrics, "csrfRejected
 /** @throws GatewayError csrf_rejected */
 export function csrf({ publicOrigin, metrics }: CsrfOptions) {
   return function csrfGuard(ctx: Context, next: Next): Promise<void> {
-    const rule = handshakeOf(ctx.req) === undefined ? csrfRule(ctx.req.url ?? "") : "handshake";
+    const ruleOfPath = csrfRule(requestState(ctx).route, ctx.req.url ?? "");
+    const rule = ruleOfPath === "none" || handshakeOf(ctx.req) === undefined ? ruleOfPath : "handshake";
     const verdict = inspectOrigin(ctx.req, rule, publicOrigin);
     if (verdict === "ok") return next();
     metrics?.csrfRejected();

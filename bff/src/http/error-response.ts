@@ -9,6 +9,7 @@ import { isSessionCookieLine } from "../session/cookies.ts";
 import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState } from "./request-state.ts";
+import type { RouteTable } from "./route-table.ts";
 import { securityHeaderList, pageHeaders } from "./security-headers.ts";
 import { endResponse, isUploading } from "./early-response.ts";
 
@@ -56,7 +57,7 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
 /**
  * The outermost middleware. Koa's own error handler would remove all headers, security headers and Set-Cookie included.
  */
-export function errorResponse({ log, publicOrigin }: { log: Log; publicOrigin: string }) {
+export function errorResponse({ log, publicOrigin, routes }: { log: Log; publicOrigin: string; routes: RouteTable }) {
   const forProblems = [...securityHeaderList(publicOrigin), "Content-Type", "application/problem+json; charset=utf-8"];
   const forPages = [...pageHeaders(publicOrigin, PAGE_STYLE_HASH), "Content-Type", "text/html; charset=utf-8"];
 
@@ -83,14 +84,15 @@ export function errorResponse({ log, publicOrigin }: { log: Log; publicOrigin: s
   };
 
   return async function handleErrors(ctx: Context, next: Next): Promise<void> {
-    requestState(ctx).requestId = randomUUID();
+    const state = requestState(ctx);
+    state.requestId = randomUUID();
+    state.route = routes.find(ctx.req.url ?? "");
     try {
       await next();
       requireBody(ctx);
     } catch (thrown) {
       ctx.respond = false;
       const error = toGatewayError(thrown);
-      const state = requestState(ctx);
       state.code = error.code;
       if (error.reason !== undefined) state.reason = error.reason;
       report(log, ctx, error);

@@ -2,17 +2,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type Koa from "koa";
 import compose from "koa-compose";
-import { isBelow } from "../lib/paths.ts";
+import type { RouteTable } from "./route-table.ts";
 
 /**
- * @param forwardedPath prefix of the paths that are forwarded
  * Saves two error listeners per request (on-finished), the largest part of the gateway's memory per idle event stream.
  */
-export function koaHandler(app: Koa, forwardedPath: string) {
+export function koaHandler(app: Koa, routes: Pick<RouteTable, "find">) {
   const handle = app.callback();
   const chain = compose(app.middleware);
   return function handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isBelow(request.url ?? "", forwardedPath)) return handle(request, response);
+    if (routes.find(request.url ?? "").kind !== "upstream") return handle(request, response);
     const ctx = app.createContext(request, response);
     return chain(ctx).catch((error: Error) => ctx.onerror(error));
   };

@@ -9,11 +9,14 @@ import { createInFlight, createInFlightTable, isAtLimit, type InFlight } from ".
 import { LinkedList, type ListNode } from "../lib/linked-list.ts";
 import { isBelow } from "../lib/paths.ts";
 import { clientAddress } from "./client-address.ts";
+import type { RouteTable } from "./route-table.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
 import { WaitingRequest } from "./waiting-request.ts";
 
 /** Minimum interval between two scans, per waiting request: a scan of 2,000 takes 1 to 3 ms. */
 const SCAN_INTERVAL_PER_REQUEST_MS = 0.01;
+
+type QuotaOptions = WaitingLimits & { trustedProxies: BlockList; routes: Pick<RouteTable, "find"> };
 
 export type WaitingQuotas = {
   /** @throws GatewayError too_many_requests | overloaded */
@@ -29,8 +32,8 @@ export type WaitingQuotas = {
  * Uploads in progress are not counted, so a slow POST cannot trigger shedding. The reader of the body reports their state
  * (`setSending`), so that no scan is needed.
  */
-export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: BlockList }): WaitingQuotas {
-  const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies } = limits;
+export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
+  const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies, routes } = limits;
   const waiting = new LinkedList<WaitingRequest>();
   const total = createInFlight();
   const addresses = createInFlightTable();
@@ -49,7 +52,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
       if (isOver(member)) {
         member.release();
         waiting.remove(node);
-      } else if (member.owner === undefined && mayBeShed(req)) member.countFor(addressOf(req));
+      } else if (member.owner === undefined && mayBeShed(req, routes)) member.countFor(addressOf(req));
     }
   };
   const isReached = (counter: InFlight, max: number): boolean => {
@@ -59,7 +62,7 @@ export function createWaitingQuotas(limits: WaitingLimits & { trustedProxies: Bl
   };
   /** Client addresses are determined only if one of them could have reached its limit. */
   const admit = (request: IncomingMessage): InFlight | undefined => {
-    if (!isAtLimit(total, Math.min(maxPerAddress, maxWaiting)) || !mayBeShed(request)) return undefined;
+    if (!isAtLimit(total, Math.min(maxPerAddress, maxWaiting)) || !mayBeShed(request, routes)) return undefined;
     scan();
     const address = addressOf(request);
     if (isReached(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
@@ -111,9 +114,10 @@ function tooMany(setting: string): GatewayError {
 
 const ENDS_A_SESSION: ReadonlySet<string> = new Set(["/bff/logout", "/bff/logout/provider", "/bff/backchannel-logout"]);
 
-function mayBeShed({ url = "", method }: IncomingMessage): boolean {
+function mayBeShed({ url = "", method }: IncomingMessage, routes: Pick<RouteTable, "find">): boolean {
+  const { kind } = routes.find(url);
   // SPA files are served from memory and are not shed.
-  if (isBelow(url, "/api")) return true;
-  if (!isBelow(url, "/bff") || ENDS_A_SESSION.has(rawPath(url))) return false;
+  if (kind !== "bff") return kind === "upstream";
+  if (ENDS_A_SESSION.has(rawPath(url))) return false;
   return !(method === "DELETE" && isBelow(url, "/bff/sessions"));
 }

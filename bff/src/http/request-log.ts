@@ -5,7 +5,6 @@ import type { Log } from "../logging/log.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { rawPath, requestState } from "./request-state.ts";
-import { routeClass } from "../lib/paths.ts";
 
 /** Longer paths are truncated, so that clients cannot fill the log. */
 const MAX_LOGGED_PATH = 512;
@@ -17,7 +16,7 @@ type RequestLogDependencies = { config: Pick<Config, "trustedProxies">; log: Log
 export function requestLog({ config, log, metrics }: RequestLogDependencies) {
   const finish = (ctx: Context, startedAt: number): void => {
     const { req, res } = ctx;
-    const { requestId, upstream, code, reason, webSocket } = requestState(ctx);
+    const { requestId, route, upstream, code, reason, webSocket } = requestState(ctx);
     const url = req.url ?? "";
     const method = req.method ?? "";
     // An aborted response without an error code was aborted by the browser.
@@ -28,7 +27,7 @@ export function requestLog({ config, log, metrics }: RequestLogDependencies) {
     const address = clientAddress(req, config.trustedProxies);
     const line = { requestId, method, path, status, durationMs, clientAddress: address, upstream, code, reason };
     log.request({ ...line, webSocket });
-    metrics.request({ route: routeClass(url), method, status, durationMs, code });
+    metrics.request({ route: route.kind, method, status, durationMs, code });
   };
   return function logRequest(ctx: Context, next: Next): Promise<void> {
     const startedAt = performance.now();

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type { ErrorCode } from "../errors.ts";
 import type { SecurityEvent } from "../logging/log.ts";
+import type { Route } from "./route-table.ts";
 import type { WaitingRequest } from "./waiting-request.ts";
 import type { WebSocketEnd } from "../metrics/metrics.ts";
 
@@ -15,6 +16,7 @@ export type WebSocketUse = {
 };
 
 export type RequestState = {
+  route: Route;
   /** Random; an id from the browser could forge log lines. */
   requestId: string;
   /** Prefix of the matched upstream. */

@@ -27,12 +27,19 @@ const SEMICOLON = 0x3b;
 const QUESTION = 0x3f;
 const BACKSLASH = 0x5c;
 
+export type TargetRules = {
+  /** Whether any parser could read the target as a path of the gateway or of an upstream row. */
+  isStrict: (target: string) => boolean;
+  /** Whether the row of a target accepts escaped slashes; asked only for targets that have one. */
+  allowsEscapedSlashes: (target: string) => boolean;
+};
+
 /**
  * A single scan without decoding and without a URL parser: `new URL()` on a target chosen by a browser can select another
- * host, which would receive the bearer. Strict rules apply to paths that any parser could read as below /api or /bff;
- * other paths only need a valid form.
+ * host, which would receive the bearer. Strict rules apply to paths of the gateway and of upstreams; other paths only need
+ * a valid form.
  */
-export function inspectTarget(target: string): "ok" | TargetError {
+export function inspectTarget(target: string, rules: TargetRules): "ok" | TargetError {
   if (target.length > MAX_TARGET_LENGTH) return "target too long";
   if (target.charCodeAt(0) !== SLASH) return "target is not origin-form";
   const second = target.charCodeAt(1);
@@ -45,21 +52,19 @@ export function inspectTarget(target: string): "ok" | TargetError {
     if (char === QUESTION && pathEnd === target.length) pathEnd = at;
     else if (char === BACKSLASH && pathEnd === target.length) return "backslash in path";
   }
-  return couldBeGatewayPath(target) ? inspectPath(target, pathEnd) : "ok";
+  if (!rules.isStrict(target)) return "ok";
+  const path = target.slice(0, pathEnd);
+  const hasEscapedSlash = /%2f/i.test(path) && rules.allowsEscapedSlashes(target);
+  return inspectPath(hasEscapedSlash ? withPlainSlashes(path) : path);
 }
 
-/**
- * Wider than routeClass: ignores case and includes `/api;x` and `/api%2fx`, which some parsers read as below /api. Excludes
- * `/api-keys` and `/apis`.
- */
-function couldBeGatewayPath(target: string): boolean {
-  const start = target.slice(0, 4).toLowerCase();
-  if (start !== "/api" && start !== "/bff") return false;
-  const next = target.charCodeAt(4);
-  return Number.isNaN(next) || next === SLASH || next === QUESTION || next === SEMICOLON || next === PERCENT;
+/** Escaped slashes are checked as separators: the segments between them may be no dot segments and not empty either. */
+function withPlainSlashes(path: string): string {
+  return path.replaceAll(/%2f/gi, "/");
 }
 
-function inspectPath(target: string, end: number): "ok" | TargetError {
+function inspectPath(target: string): "ok" | TargetError {
+  const end = target.length;
   let segmentStart = 1;
   let hasNonAscii = false;
   for (let at = 1; at <= end; at++) {
@@ -79,7 +84,7 @@ function inspectPath(target: string, end: number): "ok" | TargetError {
       if (verdict !== "ok") return verdict;
     }
   }
-  return hasNonAscii ? inspectUnicode(target.slice(0, end)) : "ok";
+  return hasNonAscii ? inspectUnicode(target) : "ok";
 }
 
 function isDots(target: string, start: number, length: number): boolean {

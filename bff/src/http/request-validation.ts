@@ -17,8 +17,8 @@ import { createCookieCleanup } from "./cookie-cleanup.ts";
 import { isNavigation } from "./fetch-metadata.ts";
 import { handshakeOf, inspectHandshake } from "./websocket-handshake.ts";
 import { hasBody, rawPath, requestState } from "./request-state.ts";
-import { routeClass } from "../lib/paths.ts";
-import { inspectTarget } from "./request-target.ts";
+import { inspectTarget, type TargetRules } from "./request-target.ts";
+import type { Route, RouteTable } from "./route-table.ts";
 
 const KNOWN_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 const knownMethods: ReadonlySet<string> = new Set(KNOWN_METHODS);
@@ -61,12 +61,17 @@ const DUPLICATE_COOKIE: Rejection = {
 const WRONG_HOST = malformed(421, "Host is not the public origin's");
 const TRAILING_DOT = malformed(421, "Host ends with a dot: another origin to the browser");
 
+type InspectionOptions = { route: Route; rules: TargetRules; matchHost: (host: string) => HostMatch };
+
 /** @returns undefined if the request is valid */
-function inspectRequest(request: IncomingMessage, matchHost: (host: string) => HostMatch): Rejection | undefined {
+function inspectRequest(
+  request: IncomingMessage,
+  { route, rules, matchHost }: InspectionOptions,
+): Rejection | undefined {
   const { headers, method = "", url = "" } = request;
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor !== 1) return HTTP_VERSION;
   if (!knownMethods.has(method)) return UNKNOWN_METHOD;
-  const target = inspectTarget(url);
+  const target = inspectTarget(url, rules);
   if (target !== "ok") return malformed(target === "target too long" ? 414 : 400, target);
   const hostError = inspectHostCount(request.rawHeaders);
   if (hostError !== undefined) return hostError;
@@ -74,13 +79,24 @@ function inspectRequest(request: IncomingMessage, matchHost: (host: string) => H
   const isHostFree = rawPath(url) === HOST_FREE_PATH;
   // Ignored for back-channel logout: Java's HttpClient offers h2c on every plain-http request.
   if (headers.upgrade !== undefined && (!isHostFree || handshakeOf(request) !== undefined)) {
-    const error = inspectHandshake(request);
+    const error = inspectHandshake(request, route.kind);
     if (error !== undefined) return malformed(error.status, error.reason);
   }
   // Browsers cannot send one, and parsers disagree on whether it exists (request smuggling).
   if ((method === "GET" || method === "HEAD") && hasBody(request)) return BODY;
   if (duplicateCookieNames(headers.cookie).length > 0) return DUPLICATE_COOKIE;
   return isHostFree ? undefined : HOST_REJECTIONS[matchHost(headers.host ?? "")];
+}
+
+/** The row must be the same with escaped slashes and with plain ones, since the upstream may decode them. */
+function targetRules(routes: RouteTable): TargetRules {
+  return {
+    isStrict: routes.isStrict,
+    allowsEscapedSlashes(target) {
+      const { row } = routes.find(target);
+      return row?.encodedSlashes === true && routes.find(rawPath(target).replaceAll(/%2f/gi, "/")).row === row;
+    },
+  };
 }
 
 const HOST_REJECTIONS: Readonly<Record<HostMatch, Rejection | undefined>> = {
@@ -101,13 +117,18 @@ function inspectHostCount(rawHeaders: readonly string[]): Rejection | undefined 
 }
 
 /** @throws GatewayError request_malformed | method_not_allowed */
-export function requestValidation({ publicOrigin }: { publicOrigin: string }) {
+export function requestValidation({ publicOrigin, routes }: { publicOrigin: string; routes: RouteTable }) {
+  const rules = targetRules(routes);
   const matchHost = createHostMatcher(publicOrigin);
   const isLoopback = isLoopbackUrl(publicOrigin);
   const expireDuplicates = createCookieCleanup({ publicOrigin });
   /** Navigations by another name of this host are redirected to the public origin; other requests get the 421. */
-  const redirectStatus = (request: IncomingMessage, rejection: Rejection): 307 | 308 | undefined => {
-    if (!isNavigation(request) || routeClass(request.url ?? "") === "api") return undefined;
+  const redirectStatus = (
+    request: IncomingMessage,
+    { kind, row }: Route,
+    rejection: Rejection,
+  ): 307 | 308 | undefined => {
+    if (!isNavigation(request) || (kind === "upstream" && row?.csrf !== "same-origin")) return undefined;
     if (rejection === TRAILING_DOT) return 308;
     // 127.0.0.1 instead of localhost.
     const host = parseHost(request.headers.host ?? "", defaultPortOf(publicOrigin));
@@ -115,13 +136,14 @@ export function requestValidation({ publicOrigin }: { publicOrigin: string }) {
     return rejection === WRONG_HOST && isLoopback && isLoopbackHost ? 307 : undefined;
   };
   return function validateRequest(ctx: Context, next: Next): Promise<void> {
-    const rejection = inspectRequest(ctx.req, matchHost);
+    const { route } = requestState(ctx);
+    const rejection = inspectRequest(ctx.req, { route, rules, matchHost });
     if (rejection === undefined) {
-      // Below /api the proxy sends 100 Continue once a connection to the upstream is available.
-      if (ctx.req.headers.expect !== undefined && routeClass(ctx.req.url ?? "") !== "api") ctx.res.writeContinue();
+      // For upstreams the proxy sends 100 Continue once a connection to the upstream is available.
+      if (ctx.req.headers.expect !== undefined && route.kind !== "upstream") ctx.res.writeContinue();
       return next();
     }
-    const redirect = redirectStatus(ctx.req, rejection);
+    const redirect = redirectStatus(ctx.req, route, rejection);
     if (redirect !== undefined) {
       // No open redirect: a valid target starts with exactly one slash.
       ctx.body = null;

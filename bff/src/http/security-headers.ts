@@ -4,7 +4,6 @@ import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
 import { isThisMachine } from "../lib/host.ts";
 import { requestState } from "./request-state.ts";
-import { routeClass } from "../lib/paths.ts";
 
 export type HeaderList = readonly string[];
 
@@ -86,16 +85,16 @@ export function setHeaders(response: ServerResponse, list: HeaderList): void {
 }
 
 /**
- * Sets the headers of responses that Koa sends. Below /api the proxy and the error middleware write the whole head at once,
+ * Sets the headers of responses that Koa sends. For upstreams the proxy and the error middleware write the whole head at once,
  * at a third of the cost of setting headers one by one.
  */
 export function securityHeaders({ publicOrigin }: Pick<Config, "publicOrigin">) {
   const jsonHeaders = securityHeaderList(publicOrigin);
   const spaHeaders = documentHeaders(publicOrigin);
   return function setSecurityHeaders(ctx: Context, next: Next): Promise<void> {
-    const route = routeClass(ctx.req.url ?? "");
-    if (route !== "api") {
-      setHeaders(ctx.res, route === "bff" ? jsonHeaders : spaHeaders);
+    const { kind } = requestState(ctx).route;
+    if (kind !== "upstream") {
+      setHeaders(ctx.res, kind === "bff" ? jsonHeaders : spaHeaders);
       ctx.res.setHeader("X-Request-Id", requestState(ctx).requestId);
       ctx.res.setHeader("Cache-Control", "no-store");
     }

@@ -8,8 +8,7 @@ import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
 import { headerOf, isNavigation } from "./fetch-metadata.ts";
 import { decodePath, isHiddenPath, isPagePath } from "./file-path.ts";
-import { rawPath } from "./request-state.ts";
-import { routeClass } from "../lib/paths.ts";
+import { rawPath, requestState } from "./request-state.ts";
 
 /** A build has a few megabytes; more indicates a wrong folder. */
 const MAX_TOTAL_BYTES = 128 * 1024 * 1024;
@@ -68,11 +67,10 @@ export function spaFiles({ root }: { root: string | undefined }) {
   const index = files.get("/index.html");
   if (root !== undefined && index === undefined) throw new Error(checkSpaRoot(root) ?? "SPA_ROOT has no index.html.");
   return function serveSpa(ctx: Context, next: Next): Promise<void> {
-    const target = ctx.req.url ?? "";
-    if (routeClass(target) !== "spa") return next();
+    if (requestState(ctx).route.kind !== "pages") return next();
     if (ctx.req.method !== "GET" && ctx.req.method !== "HEAD")
       throw new GatewayError("method_not_allowed", { allow: ALLOW, reason: "static files are only read" });
-    const path = rawPath(target);
+    const path = rawPath(ctx.req.url ?? "");
     // Management paths are on another listener: a misdirected probe must not get index.html with 200.
     if (MANAGEMENT_PATHS.has(path) || isHiddenPath(path)) throw new GatewayError("not_found");
     const name = decodePath(path);

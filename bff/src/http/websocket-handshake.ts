@@ -2,8 +2,8 @@
 // validation, CSRF, session, errors and log apply to them without special cases.
 import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { Socket } from "node:net";
+import type { RouteKind } from "../lib/paths.ts";
 import type { Log } from "../logging/log.ts";
-import { isBelow } from "../lib/paths.ts";
 
 export type Handshake = {
   /** Bytes after the handshake and before the response: forbidden by RFC 6455 §4.1 (request smuggling). */
@@ -88,10 +88,10 @@ export type HandshakeError = { status: number; reason: string };
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
 /** Checks a handshake by RFC 6455 §4.2.1. Host, Origin and session are checked by other middlewares. */
-export function inspectHandshake(request: IncomingMessage): HandshakeError | undefined {
-  const { headers, method, url = "" } = request;
+export function inspectHandshake(request: IncomingMessage, kind: RouteKind): HandshakeError | undefined {
+  const { headers, method } = request;
   const handshake = handshakes.get(request);
-  if (handshake === undefined || method !== "GET" || !isBelow(url, "/api"))
+  if (handshake === undefined || method !== "GET" || kind !== "upstream")
     return { status: 400, reason: "unsupported Upgrade" };
   if (headers["sec-websocket-version"] !== "13") return { status: 426, reason: "not WebSocket version 13" };
   const key = headers["sec-websocket-key"];

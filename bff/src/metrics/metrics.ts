@@ -2,7 +2,7 @@
 // lists or from the configuration, never from a browser, a user or the provider (bounded cardinality).
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
-import type { RouteClass } from "../lib/paths.ts";
+import type { RouteKind } from "../lib/paths.ts";
 import { registerDependencies } from "./dependency-metrics.ts";
 import type { CheckReport } from "./dependency-check.ts";
 import { createRequestStats } from "./request-stats.ts";
@@ -15,7 +15,7 @@ export type LoginOutcome = "completed" | "failed" | "unavailable";
 export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
 export type SessionReadOutcome = "hit" | "miss" | "bypass";
 export type FinishedRequest = {
-  route: RouteClass;
+  route: RouteKind;
   method: string;
   status: number;
   durationMs: number;

@@ -1,13 +1,13 @@
 // Request counts and durations, kept in plain arrays on the request path and converted to metrics on each scrape.
 import { Counter, type Registry } from "prom-client";
-import type { RouteClass } from "../lib/paths.ts";
+import type { RouteKind } from "../lib/paths.ts";
 
 export type RequestStats = {
-  count(route: RouteClass, method: string, status: number): void;
-  time(route: RouteClass, durationMs: number): void;
+  count(route: RouteKind, method: string, status: number): void;
+  time(route: RouteKind, durationMs: number): void;
 };
 
-const ROUTES = ["api", "bff", "spa"] as const satisfies readonly RouteClass[];
+const ROUTES = ["upstream", "bff", "pages"] as const satisfies readonly RouteKind[];
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 /** Status classes, at the index of their first digit. 499 (browser closed the connection) has index 0. */
 const CLASSES = ["499", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
@@ -31,7 +31,7 @@ export function createRequestStats(registry: Registry): RequestStats {
     ROUTES.map((route) => [route, new Map([...METHODS, "other"].map((method) => [method as string, countsOf()]))]),
   );
   const times = new Map(
-    ROUTES.map((route): [RouteClass, Durations] => [
+    ROUTES.map((route): [RouteKind, Durations] => [
       route,
       { buckets: [...BUCKETS, Infinity].map(() => 0), sumSeconds: 0 },
     ]),
@@ -59,7 +59,7 @@ export function createRequestStats(registry: Registry): RequestStats {
   };
 }
 
-function registerCounts(registry: Registry, counts: ReadonlyMap<RouteClass, ReadonlyMap<string, number[]>>): void {
+function registerCounts(registry: Registry, counts: ReadonlyMap<RouteKind, ReadonlyMap<string, number[]>>): void {
   const requests = new Counter({
     name: "cloakroom_requests_total",
     help: "Requests by route class, method and status class",
@@ -76,8 +76,8 @@ function registerCounts(registry: Registry, counts: ReadonlyMap<RouteClass, Read
 }
 
 /** prom-client's histogram takes single observations only; this metric exposes the counted buckets. */
-function registerTimes(registry: Registry, times: ReadonlyMap<RouteClass, Durations>): void {
-  const valuesOf = ([route, { buckets, sumSeconds }]: [RouteClass, Durations]) => {
+function registerTimes(registry: Registry, times: ReadonlyMap<RouteKind, Durations>): void {
+  const valuesOf = ([route, { buckets, sumSeconds }]: [RouteKind, Durations]) => {
     let count = 0;
     const cumulative = buckets.map((inBucket, index) => {
       count += inBucket;

@@ -54,7 +54,44 @@ type AuthorizeDependencies = {
 
 /** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
 export function authorizeUpstream(dependencies: AuthorizeDependencies): Authorize {
-  const { sessions, vault, accessTokenFor, clientToken, exchangedToken, countForSession, clock } = dependencies;
+  const { sessions, vault, countForSession } = dependencies;
+  const selectToken = tokenSelection(dependencies);
+
+  const admit = (
+    sessionId: string | undefined,
+    found: FoundSession | undefined,
+    context: RequestContext,
+  ): MaybePromise<Authorized> => {
+    const { upstream, state } = context;
+    const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
+    if (found !== undefined && tokens !== undefined) {
+      if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
+      requirePermission(found, tokens, upstream);
+      return selectToken(found, tokens, context);
+    }
+    if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
+      throw new GatewayError("store_unavailable", {
+        reason: "the tokens are encrypted with a key that is not in SECRET_KEYS",
+      });
+    if (upstream.access === "optional") return { accessToken: undefined };
+    if (sessionId === undefined) throw new GatewayError("session_missing");
+    return reject(sessionId, found === undefined ? undefined : "the token set cannot be decrypted");
+  };
+  const reject = async (sessionId: string, problem: string | undefined): Promise<never> => {
+    throw sessionEnded(await sessions.endReason(sessionId), problem);
+  };
+
+  return function authorize(request, upstream, state, refused): MaybePromise<Authorized> {
+    if (upstream.access === "public") return { accessToken: undefined };
+    const sessionId = sessionIdFrom(request.headers.cookie);
+    const context = { upstream, state, refused };
+    if (sessionId === undefined) return admit(undefined, undefined, context);
+    return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, context));
+  };
+}
+
+/** Selects the access token of a request with a session, by the row's `token`. */
+function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken, clock }: AuthorizeDependencies) {
   const useUserToken = (
     found: FoundSession,
     tokens: TokenSet,
@@ -81,6 +118,13 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     throw reason === undefined ? tokenError(result) : sessionEnded(reason);
   };
 
+  const useSessionOnly = (found: FoundSession, tokens: TokenSet) => {
+    sessions.keepAlive(found);
+    // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
+    if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(refreshableSession(found, tokens))).catch(() => undefined);
+    return { sessionKey: found.key };
+  };
+
   /** Sends the gateway's own token (client credentials); a session is still required. */
   const useClientToken = async (
     found: FoundSession,
@@ -88,43 +132,18 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     { upstream, refused }: RequestContext,
   ): Promise<Authorized> => {
     const { accessToken, proofKey } = await clientToken(upstream.tokenTarget, refused);
-    sessions.keepAlive(found);
-    // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
-    if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(refreshableSession(found, tokens))).catch(() => undefined);
-    return { accessToken, proofKey, sessionKey: found.key };
+    return { accessToken, proofKey, ...useSessionOnly(found, tokens) };
   };
 
-  const admit = (
-    sessionId: string | undefined,
-    found: FoundSession | undefined,
+  return function selectToken(
+    found: FoundSession,
+    tokens: TokenSet,
     context: RequestContext,
-  ): MaybePromise<Authorized> => {
-    const { upstream, state } = context;
-    const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
-    if (found !== undefined && tokens !== undefined) {
-      if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
-      requirePermission(found, tokens, upstream);
-      if (upstream.token === "client") return useClientToken(found, tokens, context);
-      return useUserToken(found, tokens, context);
-    }
-    if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
-      throw new GatewayError("store_unavailable", {
-        reason: "the tokens are encrypted with a key that is not in SECRET_KEYS",
-      });
-    if (upstream.token === "optional") return { accessToken: undefined };
-    if (sessionId === undefined) throw new GatewayError("session_missing");
-    return reject(sessionId, found === undefined ? undefined : "the token set cannot be decrypted");
-  };
-  const reject = async (sessionId: string, problem: string | undefined): Promise<never> => {
-    throw sessionEnded(await sessions.endReason(sessionId), problem);
-  };
-
-  return function authorize(request, upstream, state, refused): MaybePromise<Authorized> {
-    if (upstream.token === "none") return { accessToken: undefined };
-    const sessionId = sessionIdFrom(request.headers.cookie);
-    const context = { upstream, state, refused };
-    if (sessionId === undefined) return admit(undefined, undefined, context);
-    return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, context));
+  ): MaybePromise<Authorized> {
+    const { token } = context.upstream;
+    if (token === "client") return useClientToken(found, tokens, context);
+    if (token === "none") return { accessToken: undefined, ...useSessionOnly(found, tokens) };
+    return useUserToken(found, tokens, context);
   };
 }
 

@@ -1,4 +1,4 @@
-// Reverse proxy below /api: finds the upstream, authorizes the request, forwards it and its response.
+// Reverse proxy for upstream rows: finds the upstream, authorizes the request, forwards it and its response.
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
@@ -6,8 +6,7 @@ import { GatewayError } from "../errors.ts";
 import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { handshakeOf } from "../http/websocket-handshake.ts";
-import { isBelow } from "../lib/paths.ts";
-import { hasBody, rawPath, requestState, type RequestState } from "../http/request-state.ts";
+import { hasBody, requestState, type RequestState } from "../http/request-state.ts";
 import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { EndReason } from "../store/store.ts";
 import { securityHeaderList } from "../http/security-headers.ts";
@@ -23,7 +22,7 @@ import { createBodyCopy, requestBody, type BodyCopy } from "./request-body.ts";
 import { stepUpDemand } from "./step-up.ts";
 import type { WebSocketRequest } from "./websocket/upgrade.ts";
 import { isRepeatable } from "../upstream/upstream-errors.ts";
-import { findUpstream, upstreamTarget, type Upstream } from "../upstream/upstreams.ts";
+import { upstreamTarget, type Upstream } from "../upstream/upstreams.ts";
 import { createUrlMapper } from "../headers/upstream-urls.ts";
 
 export type ForwardingDependencies = {
@@ -44,10 +43,11 @@ type ForwardedRequest = {
   upstream: Upstream;
 };
 
-/** Middleware that forwards every request below `path`. @throws GatewayError */
+/** Middleware that forwards every request of an upstream row. @throws GatewayError */
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
-export function forward(path: string, dependencies: ForwardingDependencies) {
+export function forward(dependencies: ForwardingDependencies) {
   const { config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log } = dependencies;
+  const upstreamOf = new Map(upstreams.map((upstream) => [upstream.config, upstream]));
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = securityHeaderList(config.publicOrigin);
@@ -137,10 +137,10 @@ export function forward(path: string, dependencies: ForwardingDependencies) {
   };
 
   return function forward(ctx: Context, next: Next): MaybePromise<void> {
-    const target = ctx.req.url ?? "";
-    if (!isBelow(target, path)) return next();
+    const { route } = requestState(ctx);
+    if (route.kind !== "upstream") return next();
     ctx.respond = false;
-    const upstream = findUpstream(upstreams, rawPath(target));
+    const upstream = route.row && upstreamOf.get(route.row);
     if (upstream === undefined) throw new GatewayError("not_found", { reason: "no upstream for this path" });
     requestState(ctx).upstream = upstream.config.prefix;
     if (!upstream.methods.has(ctx.req.method ?? ""))

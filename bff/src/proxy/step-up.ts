@@ -17,7 +17,7 @@ export function stepUpDemand(
 ): GatewayError | undefined {
   if (status !== 401) return undefined;
   // Without the user's token a new login would not change the response: the app would log in again and again.
-  if (token !== "user" && token !== "optional") return undefined;
+  if (token !== "user") return undefined;
   const parameters = challengeParameters(headers);
   if (parameters?.get("error") !== STEP_UP_ERROR) return undefined;
   return new GatewayError("step_up_required", {

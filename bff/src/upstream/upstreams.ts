@@ -1,7 +1,6 @@
 // The configured upstreams: lookup by request path, target mapping, statistics.
 import type { UpstreamConfig } from "../config/config.ts";
 import { sendsToken } from "../config/certificate-bound-upstreams.ts";
-import { isBelow } from "../lib/paths.ts";
 import type { UpstreamSnapshot } from "../metrics/metrics.ts";
 import { createUpstreamServer, type UpstreamServer, type UpstreamLog } from "./upstream-server.ts";
 import type { ReadCertificate } from "./client-certificate.ts";
@@ -31,7 +30,7 @@ export function createUpstreams(
   log: UpstreamLog,
   boundTo?: ReadCertificate,
 ): readonly Upstream[] {
-  const upstreams = configs.map((config): Upstream => {
+  return configs.map((config): Upstream => {
     const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
     const certificate = sendsToken(config) ? boundTo : undefined;
     const servers = config.baseUrls.map((baseUrl) => createUpstreamServer(config, baseUrl, { log, certificate }));
@@ -48,7 +47,6 @@ export function createUpstreams(
       isRequestHeaderForwarded: requestHeaderFilter(config.requestHeaders, logBlockedHeaders(config.prefix, log)),
     };
   });
-  return upstreams.toSorted((a, b) => b.config.prefix.length - a.config.prefix.length);
 }
 
 /** Limits log lines per upstream: the names come from browsers. */
@@ -70,20 +68,9 @@ function logBlockedHeaders(upstream: string, log: UpstreamLog): (name: string) =
 /** Sent by browsers with every request, therefore not logged. */
 const BROWSERS_OWN: ReadonlySet<string> = new Set(["origin", "referer"]);
 
-/**
- * Finds the upstream with the longest prefix that ends at a segment boundary. The search ignores case because some
- * upstreams do (Express, IIS): `/api/Admin` must not bypass the row for `/api/admin` and use the one for `/api`.
- * @returns undefined if no prefix matches, or if the match differs in case
- */
-export function findUpstream(upstreams: readonly Upstream[], path: string): Upstream | undefined {
-  const lower = path.toLowerCase();
-  const upstream = upstreams.find(({ config }) => isBelow(lower, config.prefix));
-  return upstream !== undefined && isBelow(path, upstream.config.prefix) ? upstream : undefined;
-}
-
 /** @param target raw, accepted by request validation. @returns the upstream's target: the prefix is replaced by the base path */
 export function upstreamTarget({ config, basePath }: Upstream, target: string): string {
-  const path = basePath + target.slice(config.prefix.length);
+  const path = basePath + target.slice(config.prefix === "/" ? 0 : config.prefix.length);
   return path.charCodeAt(0) === 0x2f ? path : `/${path}`;
 }
 

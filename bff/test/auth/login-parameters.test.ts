@@ -1,11 +1,13 @@
 // Parameters of /bff/login: names, values, and those of a third-party-initiated login (OIDC Core 1.0 §4).
 import { describe, expect, it } from "vitest";
 import { parseLoginParameters } from "../../src/auth/login-parameters.ts";
+import { createRouteTable } from "../../src/http/route-table.ts";
 import { targetPath } from "../../src/auth/return-path.ts";
 
 const ORIGIN = "https://app.example";
+const TARGETS = { publicOrigin: ORIGIN, isPage: createRouteTable([]).isPage };
 const ISSUER = "https://id.example/realms/shop";
-const parse = (query: string) => parseLoginParameters(query, ORIGIN);
+const parse = (query: string) => parseLoginParameters(query, TARGETS);
 
 describe("names of login parameters", () => {
   it.each([
@@ -106,7 +108,7 @@ describe("parameters of a third-party-initiated login", () => {
     "https://app.example/x/../bff/login",
     "orders",
   ])("target_link_uri %j is rejected (open redirect)", (target) => {
-    expect(targetPath(target, ORIGIN)).toBeUndefined();
+    expect(targetPath(target, TARGETS)).toBeUndefined();
     expect(() => form(target)).toThrow("target_link_uri");
   });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { createRouteTable } from "../../src/http/route-table.ts";
 import { MAX_RETURN_PATH_CHARS, returnPath } from "../../src/auth/return-path.ts";
 
 const ORIGIN = "https://app.example";
+const TARGETS = { publicOrigin: ORIGIN, isPage: createRouteTable([]).isPage };
 
 /** Open redirects of other gateways (CVE-2020-5233, CVE-2020-4037, CVE-2022-23527, …). */
 function hostileTargets(): string[] {
@@ -69,19 +71,19 @@ describe("return path", () => {
     "/API",
     "/BFF/x",
   ])("a return path %s is kept", (path) => {
-    expect(returnPath(path, ORIGIN)).toBe(path);
+    expect(returnPath(path, TARGETS)).toBe(path);
   });
 
   it("an accepted path never leaves the origin", () => {
     const targets = hostileTargets();
     expect(targets.length).toBeGreaterThan(200);
     for (const target of targets) {
-      const path = returnPath(target, ORIGIN);
+      const path = returnPath(target, TARGETS);
       // The URL parser of Node decides where a browser would go.
       if (path !== undefined) expect(new URL(ORIGIN + path).origin, target).toBe(ORIGIN);
       if (path !== undefined) expect(path.startsWith("//"), target).toBe(false);
     }
-    expect(targets.filter((target) => returnPath(target, ORIGIN) !== undefined)).toEqual(
+    expect(targets.filter((target) => returnPath(target, TARGETS) !== undefined)).toEqual(
       targets.filter((target) => target.startsWith("/%09//")),
     );
   });
@@ -89,16 +91,16 @@ describe("return path", () => {
   it.each(["/bff/login", "/bff/logout", "/bff?x", "/api/protected", "/bff", "/x/../bff/login", "/%2e%2e/api/x"])(
     "a return path does not lead to the gateway's own endpoint %s",
     (path) => {
-      expect(returnPath(path, ORIGIN)).toBeUndefined();
+      expect(returnPath(path, TARGETS)).toBeUndefined();
     },
   );
 
   it("a valid path above the maximum length leads to the start page", () => {
     const longest = `/${"a".repeat(MAX_RETURN_PATH_CHARS - 1)}`;
-    expect(returnPath(longest, ORIGIN)).toBe(longest);
-    expect(returnPath(`${longest}a`, ORIGIN)).toBe("/");
+    expect(returnPath(longest, TARGETS)).toBe(longest);
+    expect(returnPath(`${longest}a`, TARGETS)).toBe("/");
     // Percent-encoding makes it longer.
-    expect(returnPath(`/?q=${"ä".repeat(600)}`, ORIGIN)).toBe("/");
-    expect(returnPath(`//evil.example/${"a".repeat(4_000)}`, ORIGIN)).toBeUndefined();
+    expect(returnPath(`/?q=${"ä".repeat(600)}`, TARGETS)).toBe("/");
+    expect(returnPath(`//evil.example/${"a".repeat(4_000)}`, TARGETS)).toBeUndefined();
   });
 });

@@ -63,5 +63,11 @@ it.each<Row>([
   ["consent forged by another site", `${ISS}&confirmed=none&repeated=1`, CROSS_SITE, undefined, "confirm"],
   ["consent forged by another site with a session", `${ISS}&confirmed=handle-of-alice`, CROSS_SITE, alice, "confirm"],
 ])("decideLogin decides about %s: %s", (...[, query, origin, session, decision]) => {
-  expect(decideLogin(parseLoginParameters(query, "https://app.example"), origin, session)).toBe(decision);
+  expect(
+    decideLogin(
+      parseLoginParameters(query, { publicOrigin: "https://app.example", isPage: () => true }),
+      origin,
+      session,
+    ),
+  ).toBe(decision);
 });

@@ -129,9 +129,9 @@ describe("the configuration", () => {
     ["an invalid proxy range", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
     ["an upstream without a prefix", { UPSTREAMS: "http://localhost:8000" }, /UPSTREAMS row 1/],
     [
-      "an upstream outside /api",
+      "an upstream below /bff",
       { UPSTREAMS: "/bff=http://localhost:8000" },
-      /UPSTREAMS row 1 \(\/bff\): prefix must be \/api/,
+      /UPSTREAMS row 1 \(\/bff\): prefix must not be \/bff/,
     ],
     [
       "an upstream with credentials",

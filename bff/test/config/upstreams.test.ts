@@ -95,8 +95,8 @@ describe("an invalid upstreams file", () => {
     ["addresses with two schemes", { baseUrl: ["https://a.test", "http://b.test"] }, /Only host and port may differ/],
     ["an unknown key", { timeout: 5 }, /timeout is not known\. Known are prefix, baseUrl/],
     ["a method that is not forwarded", { methods: ["GET", "TRACE"] }, /methods\[2\] must be one of GET, HEAD/],
-    ["an unknown token mode", { token: "admin" }, /token must be user, optional, none or client/],
-    ["a role without a session", { token: "none", requiredRoles: ["a"] }, /requiredRoles needs a session\. Set token/],
+    ["an unknown token mode", { token: "admin" }, /token must be user, none or client/],
+    ["a role without a session", { token: "none", requiredRoles: ["a"] }, /requiredRoles needs a session\. Set access/],
     ["an audience without a token", { token: "none", audience: "a" }, /audience says which token .* token is none/],
     ["a resource with a fragment", { resource: "https://a.test/#x" }, /resource must not carry a fragment/],
     ["scopes with two spaces", { scope: "a  b" }, /scope must be scopes separated/],
@@ -141,6 +141,25 @@ describe("an invalid upstreams file", () => {
     ["a CA for plain http", { baseUrl: "http://a.test", caFile: "x" }, /caFile is for https, but baseUrl begins with/],
     ["a WebSocket limit of 0", { maxWebSockets: 0 }, /maxWebSockets/],
     ["the removed key http2", { http2: false }, /http2 was removed because some truncated HTTP\/2 responses/],
+    ["a prefix with an upper-case letter", { prefix: "/API" }, /prefix must be a lower-case path/],
+    ["a prefix with a dot segment", { prefix: "/a/../b" }, /prefix must be a lower-case path/],
+    ["a prefix with a final slash", { prefix: "/a/" }, /prefix must be a lower-case path/],
+    [
+      "a public row with the user's token",
+      { access: "public", token: "user" },
+      /token must be none with access public/,
+    ],
+    [
+      "a public row with a client token",
+      { access: "public", token: "client" },
+      /token must be none with access public/,
+    ],
+    ["optional access with a client token", { access: "optional", token: "client" }, /token client needs a session/],
+    ["two spellings that disagree", { access: "session", token: "optional" }, /token optional means access: optional/],
+    ["no CSRF check with a session", { csrf: "none" }, /csrf may be none only with access public/],
+    ["no CSRF check with optional access", { access: "optional", csrf: "none" }, /csrf may be none only with/],
+    ["roles on a public row", { access: "public", requiredRoles: ["a"] }, /requiredRoles needs a session\. Set access/],
+    ["scopes with optional access", { access: "optional", requiredScopes: ["a"] }, /requiredScopes needs a session/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
   ])("an invalid upstreams file is refused for %s", (_case, change, message) => {
     expect(faultOf(change)).toMatch(message);
@@ -160,7 +179,7 @@ describe("an invalid upstreams file", () => {
       { ...row, tokn: "user" },
       { prefix: "/api/x", baseUrl: "ftp://a.test", headers: { host: "a" } },
       { ...row, caFile: "/nowhere" },
-      { prefix: "/other", baseUrl: "http://a.test" },
+      { prefix: "/bff/x", baseUrl: "http://a.test" },
       "nonsense",
     );
     const text = faults.join("\n");
@@ -169,7 +188,7 @@ describe("an invalid upstreams file", () => {
       /row 2 \(\/api\/x\): baseUrl must be an http/,
       /row 3 \(\/api\): prefix is also that of row 1/,
       /row 3 \(\/api\): caFile/,
-      /row 4 \(\/other\): prefix must be \/api or below it/,
+      /row 4 \(\/bff\/x\): prefix must not be \/bff/,
       /row 5: the row/,
     ])
       expect(text).toMatch(expected);
@@ -181,4 +200,26 @@ describe("an invalid upstreams file", () => {
     expect(parseUpstreams(undefined, broken).faults.join()).not.toMatch(/canary/);
     expect(faultOf({ headers: { "x-a": "canary-secret\n" } })).not.toMatch(/canary/);
   });
+});
+
+it.each([
+  [{}, { access: "session", token: "user", csrf: "header" }],
+  [{ access: "optional" }, { access: "optional", token: "user", csrf: "header" }],
+  [{ access: "public" }, { access: "public", token: "none", csrf: "none" }],
+  [
+    { access: "public", csrf: "header" },
+    { access: "public", token: "none", csrf: "header" },
+  ],
+  [
+    { access: "session", token: "none" },
+    { access: "session", token: "none", csrf: "header" },
+  ],
+  [{ token: "client" }, { access: "session", token: "client", csrf: "header" }],
+  // Spellings of releases without `access`.
+  [{ token: "optional" }, { access: "optional", token: "user", csrf: "header" }],
+  [{ token: "none" }, { access: "public", token: "none", csrf: "header" }],
+])("the row %j means %j", (keys, expected) => {
+  const { upstreams, faults } = parse({ ...row, ...keys });
+  expect(faults).toEqual([]);
+  expect(upstreams[0]).toMatchObject(expected);
 });

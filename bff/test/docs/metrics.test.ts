@@ -13,7 +13,7 @@ type Sampled = { name: string; type: string; values: { labels: Record<string, un
 async function registered(): Promise<Sampled[]> {
   const metrics = createMetrics();
   metrics.application("shop");
-  metrics.request({ route: "api", method: "GET", status: 503, durationMs: 1, code: "store_unavailable" });
+  metrics.request({ route: "upstream", method: "GET", status: 503, durationMs: 1, code: "store_unavailable" });
   metrics.refresh("renewed");
   metrics.login("completed");
   metrics.csrfRejected();

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
+import { parseUpstreamRows } from "../../src/config/upstreams.ts";
+import { createRouteTable } from "../../src/http/route-table.ts";
 import { csrfRule, inspectLogin, inspectOrigin } from "../../src/http/csrf.ts";
 import { sendRaw, startGateway, startUpstream } from "../proxy/gateway.ts";
 
@@ -7,6 +9,7 @@ const ORIGIN = "https://app.test";
 const asked = (headers: Record<string, string>, method = "GET") => ({ method, headers }) as unknown as IncomingMessage;
 
 describe("the CSRF rule of a path", () => {
+  const routes = createRouteTable([]);
   test.each([
     ["/api", "fetch"],
     ["/api/x?y", "fetch"],
@@ -31,7 +34,7 @@ describe("the CSRF rule of a path", () => {
     ["/", "none"],
     ["/profile", "none"],
   ] as const)("the CSRF rule of the path %s is %s", (target, rule) => {
-    expect(csrfRule(target)).toBe(rule);
+    expect(csrfRule(routes.find(target), target)).toBe(rule);
   });
 });
 
@@ -130,4 +133,58 @@ test("a forged request gets 403, is counted and logged as a security event, and 
   expect(await gateway.metrics.scrape()).toContain(`cloakroom_csrf_rejections_total ${forged.length}`);
   await gateway.stop();
   upstream.stop();
+});
+
+describe("the CSRF rules of upstream rows", () => {
+  const NAVIGATION = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", accept: "text/html" };
+  const COOKIE = { cookie: `__Host-Http-session=${"a".repeat(43)}` };
+  const row = (csrf: string) =>
+    createRouteTable(
+      parseUpstreamRows(
+        [{ prefix: "/x", baseUrl: "http://x.test", access: csrf === "none" ? "public" : "optional", csrf }],
+        "UPSTREAMS_FILE",
+      ).upstreams,
+    ).find("/x");
+
+  test.each([
+    // Images, downloads and media of an API in a page of ours.
+    ["fetch-metadata", "GET", { "sec-fetch-site": "same-origin" }, true],
+    ["fetch-metadata", "HEAD", { "sec-fetch-site": "same-origin" }, true],
+    ["fetch-metadata", "GET", { ...NAVIGATION, "sec-fetch-site": "same-origin" }, true],
+    ["fetch-metadata", "GET", { "sec-fetch-site": "cross-site" }, false],
+    ["fetch-metadata", "GET", { "sec-fetch-site": "same-site" }, false],
+    ["fetch-metadata", "GET", { "sec-fetch-site": "none", ...NAVIGATION }, false],
+    ["fetch-metadata", "GET", {}, false],
+    ["fetch-metadata", "GET", { origin: ORIGIN }, false],
+    ["fetch-metadata", "GET", { "sec-fetch-site": "same-origin", origin: "https://evil.test" }, false],
+    ["fetch-metadata", "POST", { "sec-fetch-site": "same-origin", origin: ORIGIN }, false],
+    ["fetch-metadata", "DELETE", { "sec-fetch-site": "same-origin", "x-csrf": "1" }, true],
+    ["fetch-metadata", "POST", { "sec-fetch-site": "cross-site", "x-csrf": "1" }, false],
+    // Server-rendered pages.
+    ["same-origin", "GET", { ...NAVIGATION, "sec-fetch-site": "cross-site" }, true],
+    ["same-origin", "GET", { ...NAVIGATION, "sec-fetch-site": "none" }, true],
+    ["same-origin", "HEAD", { ...NAVIGATION, "sec-fetch-site": "cross-site" }, true],
+    ["same-origin", "GET", { ...NAVIGATION, "sec-fetch-dest": "iframe", "sec-fetch-site": "cross-site" }, false],
+    ["same-origin", "POST", { ...NAVIGATION, "sec-fetch-site": "same-origin" }, true],
+    ["same-origin", "POST", { ...NAVIGATION, origin: ORIGIN }, true],
+    ["same-origin", "POST", { ...NAVIGATION, "sec-fetch-site": "cross-site" }, false],
+    ["same-origin", "POST", { ...NAVIGATION, "sec-fetch-site": "same-site" }, false],
+    ["same-origin", "POST", { ...NAVIGATION, origin: "null" }, false],
+    ["same-origin", "POST", NAVIGATION, false],
+    ["same-origin", "PUT", { "sec-fetch-site": "same-origin" }, true],
+    ["same-origin", "GET", { "sec-fetch-site": "same-origin" }, true],
+    ["same-origin", "GET", { "sec-fetch-site": "cross-site" }, false],
+    ["same-origin", "GET", { origin: "https://evil.test" }, false],
+    // Crawlers and link previews.
+    ["same-origin", "GET", {}, true],
+    ["same-origin", "GET", COOKIE, false],
+    ["same-origin", "POST", {}, false],
+    ["none", "POST", { "sec-fetch-site": "cross-site", origin: "https://evil.test" }, true],
+    ["none", "POST", {}, true],
+    ["header", "GET", { "sec-fetch-site": "same-origin" }, false],
+    ["header", "GET", { ...NAVIGATION, "sec-fetch-site": "same-origin" }, false],
+  ] as const)("a row with csrf %s and a %s request with %j: accepted is %s", (csrf, method, headers, isAccepted) => {
+    const rule = csrfRule(row(csrf), "/x");
+    expect(inspectOrigin(asked({ ...headers }, method), rule, ORIGIN) === "ok").toBe(isAccepted);
+  });
 });

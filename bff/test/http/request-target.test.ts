@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { createRouteTable } from "../../src/http/route-table.ts";
 import { inspectTarget } from "../../src/http/request-target.ts";
+
+const RULES = { isStrict: createRouteTable([]).isStrict, allowsEscapedSlashes: () => false };
 
 describe("accepted targets", () => {
   test.each([
@@ -22,7 +25,7 @@ describe("accepted targets", () => {
     "/app//page/../x",
     "/bff/user",
   ])("the request target is accepted: %s", (target) => {
-    expect(inspectTarget(target)).toBe("ok");
+    expect(inspectTarget(target, RULES)).toBe("ok");
   });
 });
 
@@ -95,7 +98,7 @@ describe("rejected targets", () => {
     ["/API/../admin", "dot segment in path"],
     [`/${"a".repeat(8_192)}`, "target too long"],
   ])("the request target is rejected: %j", (target, fault) => {
-    expect(inspectTarget(target)).toBe(fault);
+    expect(inspectTarget(target, RULES)).toBe(fault);
   });
 });
 
@@ -108,6 +111,24 @@ test("hostile targets of maximum length are checked in linear time", () => {
     ".".repeat(8_000),
   ];
   const startedAt = performance.now();
-  for (let round = 0; round < 20; round++) for (const tail of hostile) inspectTarget(`/api/${tail}`);
+  for (let round = 0; round < 20; round++) for (const tail of hostile) inspectTarget(`/api/${tail}`, RULES);
   expect((performance.now() - startedAt) / 100).toBeLessThan(20);
+});
+
+describe("escaped slashes on a row that accepts them", () => {
+  const rules = { ...RULES, allowsEscapedSlashes: () => true };
+  test.each([
+    ["/api/projects/a%2Fb", "ok"],
+    ["/api/projects/a%2fb%2Fc/files", "ok"],
+    ["/api/a%2f..%2fadmin", "dot segment in path"],
+    ["/api/a%2f%2e%2e%2fadmin", "escaped unreserved character in path"],
+    ["/api/a%2f.", "dot segment in path"],
+    ["/api/a%2f%2fb", "empty path segment"],
+    ["/api/a/%2fb", "empty path segment"],
+    ["/api/a%252fb", "escaped slash or backslash in path"],
+    ["/api/a%5cb", "escaped slash or backslash in path"],
+    ["/api/a%2f;x", "path parameter"],
+  ])("%s: %s", (target, verdict) => {
+    expect(inspectTarget(target, rules)).toBe(verdict);
+  });
 });

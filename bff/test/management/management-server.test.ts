@@ -66,12 +66,12 @@ test("/readyz is 503 while the instance drains", async () => {
 
 test("/metrics has no label values chosen by a browser", async () => {
   const { get, metrics } = await start([]);
-  metrics.request({ route: "api", method: "BREW", status: 418, durationMs: 5, code: undefined });
-  metrics.request({ route: "api", method: "GET", status: 503, durationMs: 5, code: "store_unavailable" });
+  metrics.request({ route: "upstream", method: "BREW", status: 418, durationMs: 5, code: undefined });
+  metrics.request({ route: "upstream", method: "GET", status: 503, durationMs: 5, code: "store_unavailable" });
   metrics.refresh("rejected");
   metrics.login("completed");
   const text = await (await get("/metrics")).text();
-  expect(text).toContain('cloakroom_requests_total{route="api",method="other",status="4xx"} 1');
+  expect(text).toContain('cloakroom_requests_total{route="upstream",method="other",status="4xx"} 1');
   expect(text).toContain('cloakroom_errors_total{code="store_unavailable"} 1');
   expect(text).toContain('cloakroom_refreshes_total{outcome="rejected"} 1');
   expect(text).toContain('cloakroom_logins_total{outcome="completed"} 1');
@@ -88,7 +88,7 @@ test("other paths are 404 and other methods 405", async () => {
 
 test("the duration histogram has cumulative buckets and excludes WebSockets", async () => {
   const { get, metrics } = await start([ok]);
-  const finished = { route: "api", method: "GET", code: undefined } as const;
+  const finished = { route: "upstream", method: "GET", code: undefined } as const;
   for (const durationMs of [5, 5.1, 40, 61_000]) metrics.request({ ...finished, status: 200, durationMs });
   metrics.request({ ...finished, status: 101, durationMs: 3_600_000 });
   const text = await (await get("/metrics")).text();
@@ -97,10 +97,10 @@ test("the duration histogram has cumulative buckets and excludes WebSockets", as
       .split("\n")
       .find((line) => line.startsWith(`cloakroom_request_duration_seconds_${series} `))
       ?.split(" ")[1];
-  const bucket = (le: string) => valueOf(`bucket{le="${le}",route="api"}`);
+  const bucket = (le: string) => valueOf(`bucket{le="${le}",route="upstream"}`);
   expect(["0.005", "0.01", "0.05", "60", "+Inf"].map(bucket)).toEqual(["1", "2", "3", "3", "4"]);
-  expect(valueOf('count{route="api"}')).toBe("4");
-  expect(Number(valueOf('sum{route="api"}'))).toBeCloseTo(61.0501);
-  expect(text).toContain('cloakroom_requests_total{route="api",method="GET",status="1xx"} 1');
+  expect(valueOf('count{route="upstream"}')).toBe("4");
+  expect(Number(valueOf('sum{route="upstream"}'))).toBeCloseTo(61.0501);
+  expect(text).toContain('cloakroom_requests_total{route="upstream",method="GET",status="1xx"} 1');
   expect(text).toContain("# TYPE cloakroom_request_duration_seconds histogram");
 });

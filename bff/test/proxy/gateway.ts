@@ -7,6 +7,7 @@ import { afterEach } from "vitest";
 import type { Config, UpstreamConfig } from "../../src/config/config.ts";
 import { csrf } from "../../src/http/csrf.ts";
 import { errorResponse, reportLateError } from "../../src/http/error-response.ts";
+import { createRouteTable } from "../../src/http/route-table.ts";
 import { requestValidation } from "../../src/http/request-validation.ts";
 import { createMetrics, type Metrics } from "../../src/metrics/metrics.ts";
 import { pipeliningGuard } from "../../src/http/pipelining-guard.ts";
@@ -62,10 +63,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const lines: Record<string, unknown>[] = [];
   const log = createLog("debug", { write: (line: string) => void lines.push(JSON.parse(line)) });
   const metrics = createMetrics();
-  const upstreams = createUpstreams(
-    rows.map((row) => ({ ...row, ...options.override })),
-    log,
-  );
+  const configs = rows.map((row) => ({ ...row, ...options.override }));
+  const upstreams = createUpstreams(configs, log);
+  const routes = createRouteTable(configs);
   metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const config = {
     publicOrigin,
@@ -75,10 +75,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));
-  app.use(errorResponse({ log, publicOrigin }));
+  app.use(errorResponse({ log, publicOrigin, routes }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
-  app.use(requestValidation({ publicOrigin }));
+  app.use(requestValidation({ publicOrigin, routes }));
   app.use(csrf({ publicOrigin, metrics }));
   const authorize = options.authorize ?? (async () => ({ accessToken: BEARER }));
   const tunnels = createTunnels();
@@ -87,7 +87,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
   const openResponses = { add() {} };
   const dpopProofs = createDpopProofs();
-  app.use(forward("/api", { config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log }));
+  app.use(forward({ config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
   app.use(spaFiles({ root: options.spaRoot }));
   const handle = pipeliningGuard(app.callback(), log);

@@ -23,7 +23,9 @@ describe("a challenge", () => {
     ['Bearer error="insufficient_user_authentication"', "/bff/login?prompt=login"],
   ])("a challenge %s leads to a login that satisfies it", (challenge, loginUrl) => {
     expect(loginUrlFor(challenge)).toBe(loginUrl);
-    expect(() => parseLoginParameters(loginUrl.split("?")[1] ?? "", "https://app.example")).not.toThrow();
+    expect(() =>
+      parseLoginParameters(loginUrl.split("?")[1] ?? "", { publicOrigin: "https://app.example", isPage: () => true }),
+    ).not.toThrow();
   });
 
   test.each([
