@@ -6,7 +6,7 @@ import { backchannelLogout } from "./auth/backchannel-logout.ts";
 import { events } from "./auth/events.ts";
 import { jwks } from "./auth/jwks.ts";
 import { login } from "./auth/login-start.ts";
-import { callback, responseHead } from "./auth/login.ts";
+import { callback, responseHead } from "./auth/callback.ts";
 import { logout } from "./auth/logout.ts";
 import { endAllSessions, endOneSession, listSessions } from "./auth/sessions.ts";
 import { user } from "./auth/user.ts";

@@ -14,28 +14,28 @@ type MaybeAsync<T> = T | Promise<T>;
 type Claims = Record<string, unknown>;
 type Header = { alg: string; kid?: string; typ?: string } & Record<string, unknown>;
 
-export type Lies = {
+export type Overrides = {
   /** Changes the claims of the ID token; `undefined` removes one. */
-  claims?: (honest: Claims) => Claims;
-  header?: (honest: Header) => Header;
+  claims?: (original: Claims) => Claims;
+  header?: (original: Header) => Header;
   /** Changes the signed token. */
-  idToken?: (honest: string) => string;
+  idToken?: (original: string) => string;
   /** Signs with an unpublished key under the kid of the published one. */
   foreignKey?: boolean;
   /** Changes the query of the authorization response. */
-  authorizationResponse?: (honest: Claims) => Claims;
+  authorizationResponse?: (original: Claims) => Claims;
   /** Changes the signed authorization response (JARM): its claims, its header, the token, the redirect's query. */
   signedResponse?: {
-    claims?: (honest: Claims) => Claims;
-    header?: (honest: Header) => Header;
-    jwt?: (honest: string) => string;
+    claims?: (original: Claims) => Claims;
+    header?: (original: Header) => Header;
+    jwt?: (original: string) => string;
     foreignKey?: boolean;
-    query?: (honest: Claims) => Claims;
+    query?: (original: Claims) => Claims;
   };
-  metadata?: (honest: Claims) => Claims;
-  token?: (honest: Claims) => Claims;
+  metadata?: (original: Claims) => Claims;
+  token?: (original: Claims) => Claims;
   /** Changes the published keys. */
-  jwks?: (honest: JWK[]) => JWK[];
+  jwks?: (original: JWK[]) => JWK[];
   /** Error response of the token endpoint to a client credentials request. */
   clientToken?: { status: number; error: string };
   /** Sends the response itself. @returns false to let the provider respond */
@@ -47,7 +47,7 @@ export type Lies = {
    * The endpoint is published with the option `userinfo` only.
    */
   userinfo?: (
-    honest: Claims,
+    original: Claims,
     request: IncomingMessage,
     response: ServerResponse,
   ) => MaybeAsync<Claims | string | undefined>;
@@ -76,8 +76,8 @@ export type HostileProvider = {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  lies: Lies;
-  /** Authorization requests so far. `/pushed` is served always, and advertised only if `lies.metadata` says so. */
+  overrides: Overrides;
+  /** Authorization requests so far. `/pushed` is served always, and advertised only if `overrides.metadata` says so. */
   requests: AuthorizationRequestLog;
   /** All POST requests, oldest first. */
   posts: ProviderRequest[];
@@ -144,7 +144,7 @@ export async function startHostileProvider({
     issuer,
     clientId: "cloakroom-test",
     clientSecret: "a-client-secret-for-tests",
-    lies: {},
+    overrides: {},
     counts,
     requests: log,
     posts,
@@ -156,7 +156,7 @@ export async function startHostileProvider({
     sign: (claims, header = {}, signer = key.privateKey) => sign(claims, { alg, kid: key.kid, ...header }, signer),
     async logoutToken(claims = {}, header = {}, signer = key.privateKey) {
       const now = Math.floor(Date.now() / 1000);
-      const honest = {
+      const original = {
         iss: issuer,
         aud: "cloakroom-test",
         iat: now,
@@ -166,7 +166,7 @@ export async function startHostileProvider({
         events: { "http://schemas.openid.net/event/backchannel-logout": {} },
         ignored_claim: "ignored",
       };
-      return sign({ ...honest, ...claims }, { alg: key.alg, kid: key.kid, typ: "logout+jwt", ...header }, signer);
+      return sign({ ...original, ...claims }, { alg: key.alg, kid: key.kid, typ: "logout+jwt", ...header }, signer);
     },
     async stop() {
       server.closeAllConnections();
@@ -182,16 +182,16 @@ export async function startHostileProvider({
     const prefix = path.replace(/\/$/, "");
     const requested =
       paths[url.pathname] ?? (url.pathname.startsWith(prefix) ? url.pathname.slice(prefix.length) : url.pathname);
-    const pathname = provider.lies.route?.(requested) ?? requested;
+    const pathname = provider.overrides.route?.(requested) ?? requested;
     // Other requests are handled by `beside`, which reads their bodies.
     const isOwn = beside === undefined || ["/token", "/pushed"].includes(pathname);
     const body = new URLSearchParams(req.method === "POST" && isOwn ? await text(req) : "");
     const certificate = (req.socket as Partial<TLSSocket>).getPeerCertificate?.()?.fingerprint256;
     if (req.method === "POST") posts.push({ path: pathname, headers: req.headers, body, certificate });
-    if (provider.lies.raw?.(pathname, res, req) === true) return;
+    if (provider.overrides.raw?.(pathname, res, req) === true) return;
     if (pathname === "/.well-known/openid-configuration")
       return void json(
-        apply(provider.lies.metadata, {
+        apply(provider.overrides.metadata, {
           ...metadata(issuer, alg),
           ...(userinfo ? { userinfo_endpoint: `${issuer}/userinfo` } : {}),
         }),
@@ -199,7 +199,7 @@ export async function startHostileProvider({
     if (pathname === "/jwks") {
       counts.jwks += 1;
       const published = await publicJwk(key);
-      return void json({ keys: provider.lies.jwks?.([published]) ?? [published, await publicJwk(other)] });
+      return void json({ keys: provider.overrides.jwks?.([published]) ?? [published, await publicJwk(other)] });
     }
     if (pathname === "/pushed") {
       counts.par += 1;
@@ -212,8 +212,8 @@ export async function startHostileProvider({
       const code = crypto.randomUUID();
       const parameters = log.resolve(url.searchParams);
       requests.set(code, parameters);
-      const honest = { code, state: parameters.get("state"), iss: issuer };
-      const response = withoutUndefined(apply(provider.lies.authorizationResponse, honest));
+      const original = { code, state: parameters.get("state"), iss: issuer };
+      const response = withoutUndefined(apply(provider.overrides.authorizationResponse, original));
       const isSigned = parameters.get("response_mode")?.endsWith("jwt") === true;
       const query = new URLSearchParams(
         (isSigned ? await signedResponse(response) : response) as Record<string, string>,
@@ -224,18 +224,18 @@ export async function startHostileProvider({
       counts.token += 1;
       const { authorization, dpop } = req.headers;
       last = { body, authorization, dpop: typeof dpop === "string" ? dpop : undefined };
-      if (provider.lies.tokenResponse?.(res, last) === true) return;
+      if (provider.overrides.tokenResponse?.(res, last) === true) return;
       if (last.body.get("grant_type") === "client_credentials") {
-        const { status, error } = provider.lies.clientToken ?? { status: 200 };
+        const { status, error } = provider.overrides.clientToken ?? { status: 200 };
         res.statusCode = status;
         const token = { access_token: `of-${last.authorization ?? ""}`, token_type: "Bearer", expires_in: 60 };
-        return void json(error === undefined ? withoutUndefined(apply(provider.lies.token, token)) : { error });
+        return void json(error === undefined ? withoutUndefined(apply(provider.overrides.token, token)) : { error });
       }
-      return void json(withoutUndefined(apply(provider.lies.token, await tokens(last.body))));
+      return void json(withoutUndefined(apply(provider.overrides.token, await tokens(last.body))));
     }
     if (pathname === "/userinfo") {
       counts.userinfo += 1;
-      const claims = (await provider.lies.userinfo?.({ sub: "alice" }, req, res)) ?? { sub: "alice" };
+      const claims = (await provider.overrides.userinfo?.({ sub: "alice" }, req, res)) ?? { sub: "alice" };
       if (res.writableEnded || res.destroyed) return;
       if (typeof claims === "string") return void res.setHeader("content-type", "application/jwt").end(claims);
       return void json(claims);
@@ -247,12 +247,12 @@ export async function startHostileProvider({
 
   /** JARM §2.3.1. */
   async function signedResponse(response: Claims): Promise<Claims> {
-    const lies = provider.lies.signedResponse ?? {};
+    const overrides = provider.overrides.signedResponse ?? {};
     const exp = Math.floor(Date.now() / 1000) + 300;
-    const claims = apply(lies.claims, { ...response, iss: issuer, aud: "cloakroom-test", exp });
-    const header = apply(lies.header, { alg: key.alg, kid: key.kid } as Header);
-    const jwt = await sign(claims, header, signerOf(header, lies.foreignKey));
-    return apply(lies.query, { response: lies.jwt?.(jwt) ?? jwt });
+    const claims = apply(overrides.claims, { ...response, iss: issuer, aud: "cloakroom-test", exp });
+    const header = apply(overrides.header, { alg: key.alg, kid: key.kid } as Header);
+    const jwt = await sign(claims, header, signerOf(header, overrides.foreignKey));
+    return apply(overrides.query, { response: overrides.jwt?.(jwt) ?? jwt });
   }
 
   function signerOf(header: Header, isForeign: boolean | undefined): CryptoKey {
@@ -261,11 +261,11 @@ export async function startHostileProvider({
   }
 
   async function tokens(body: URLSearchParams): Promise<Claims> {
-    if (provider.lies.rotateBeforeSigning === true) await provider.rotate();
+    if (provider.overrides.rotateBeforeSigning === true) await provider.rotate();
     const request = requests.get(body.get("code") ?? "");
     const now = Math.floor(Date.now() / 1000);
     const accessToken = `access-${crypto.randomUUID()}`;
-    const honest = {
+    const original = {
       iss: issuer,
       sub: "alice",
       aud: "cloakroom-test",
@@ -277,12 +277,16 @@ export async function startHostileProvider({
       at_hash: createHash("sha256").update(accessToken).digest().subarray(0, 16).toString("base64url"),
       ...(request?.has("nonce") === true ? { nonce: request.get("nonce") } : {}),
     };
-    const header = apply(provider.lies.header, { alg: key.alg, kid: key.kid } as Header);
-    const idToken = await sign(apply(provider.lies.claims, honest), header, signerOf(header, provider.lies.foreignKey));
+    const header = apply(provider.overrides.header, { alg: key.alg, kid: key.kid } as Header);
+    const idToken = await sign(
+      apply(provider.overrides.claims, original),
+      header,
+      signerOf(header, provider.overrides.foreignKey),
+    );
     return {
       access_token: accessToken,
       refresh_token: `refresh-${crypto.randomUUID()}`,
-      id_token: provider.lies.idToken?.(idToken) ?? idToken,
+      id_token: provider.overrides.idToken?.(idToken) ?? idToken,
       token_type: "Bearer",
       expires_in: 300,
     };
@@ -316,9 +320,9 @@ export function breakSignature(jwt: string): string {
 }
 
 /** Removes members from claims, a response, metadata or a key. */
-export function without(...names: string[]): <T extends object>(honest: T) => T {
-  return (honest) =>
-    Object.fromEntries(Object.entries(honest).filter(([name]) => !names.includes(name))) as typeof honest;
+export function without(...names: string[]): <T extends object>(original: T) => T {
+  return (original) =>
+    Object.fromEntries(Object.entries(original).filter(([name]) => !names.includes(name))) as typeof original;
 }
 
 export function unsigned(alg: string): (jwt: string) => string {
@@ -329,8 +333,8 @@ function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-function apply<T>(change: ((honest: T) => T) | undefined, honest: T): T {
-  return change?.(honest) ?? honest;
+function apply<T>(change: ((original: T) => T) | undefined, original: T): T {
+  return change?.(original) ?? original;
 }
 
 function withoutUndefined(claims: Claims): Claims {

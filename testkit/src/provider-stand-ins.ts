@@ -24,9 +24,9 @@ export type ProviderStandIn = {
   /** Members of the discovery document beside the issuer and the endpoints. */
   metadata: Members;
   /** Changes the claims of the ID token. */
-  idToken: (honest: Members) => Members;
+  idToken: (original: Members) => Members;
   /** Changes the token response. */
-  tokenResponse: (honest: Members, request: { isRefresh: boolean }) => Members;
+  tokenResponse: (original: Members, request: { isRefresh: boolean }) => Members;
   userinfo?: Members;
   /** Members that the provider's keys lack. */
   keysWithout?: readonly string[];
@@ -77,9 +77,9 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       tenant_region_scope: "EU",
       cloud_instance_name: "microsoftonline.com",
     },
-    idToken: (honest) => ({
-      ...without(honest, "auth_time", "acr", "at_hash", "sid"),
-      nbf: honest["iat"],
+    idToken: (original) => ({
+      ...without(original, "auth_time", "acr", "at_hash", "sid"),
+      nbf: original["iat"],
       name: "Alice Example",
       oid: "00000000-0000-0000-66f3-3332eca7ea81",
       preferred_username: "alice@example.com",
@@ -88,7 +88,11 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       uti: "fqiBqXLPj0eQa82S-IYFAA",
       ver: "2.0",
     }),
-    tokenResponse: (honest) => ({ ...honest, ext_expires_in: 300, scope: "api://orders/access profile openid email" }),
+    tokenResponse: (original) => ({
+      ...original,
+      ext_expires_in: 300,
+      scope: "api://orders/access profile openid email",
+    }),
     keysWithout: ["alg"],
     expected: {
       user: { name: "Alice Example", preferred_username: "alice@example.com" },
@@ -123,8 +127,8 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       backchannel_logout_session_supported: true,
       dpop_signing_alg_values_supported: ["ES256"],
     },
-    idToken: (honest) => ({
-      ...without(honest, "auth_time", "acr", "at_hash"),
+    idToken: (original) => ({
+      ...without(original, "auth_time", "acr", "at_hash"),
       "https://example.com/roles": ["admin", "editor"],
       nickname: "alice",
       name: "Alice Example",
@@ -133,7 +137,7 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       email: "alice@example.com",
       sub: "auth0|0123456789abcdef01234567",
     }),
-    tokenResponse: (honest) => ({ ...honest, scope: "openid profile email offline_access" }),
+    tokenResponse: (original) => ({ ...original, scope: "openid profile email offline_access" }),
     expected: {
       user: { name: "Alice Example", email: "alice@example.com" },
       roles: ["admin", "editor"],
@@ -174,15 +178,15 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       dpop_signing_alg_values_supported: ["RS256", "ES256"],
     },
     // With an access token in the same response, Okta's ID token has few claims; the profile is at userinfo.
-    idToken: (honest) => ({
-      ...without(honest, "acr", "sid"),
+    idToken: (original) => ({
+      ...without(original, "acr", "sid"),
       ver: 1,
       jti: "ID.4eAWJOCMB3SX8XewDfVR",
       amr: ["pwd"],
       idp: "00o1n8sbwArJ7OQRw406",
       sub: "00uid4BxXw6I6TV4m0g3",
     }),
-    tokenResponse: (honest) => ({ ...honest, scope: "openid profile email offline_access" }),
+    tokenResponse: (original) => ({ ...original, scope: "openid profile email offline_access" }),
     userinfo: {
       sub: "00uid4BxXw6I6TV4m0g3",
       name: "Alice Example",
@@ -217,9 +221,9 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       code_challenge_methods_supported: ["plain", "S256"],
       grant_types_supported: ["authorization_code", "refresh_token"],
     },
-    idToken: (honest) => ({
-      ...without(honest, "auth_time", "acr", "sid"),
-      azp: honest["aud"],
+    idToken: (original) => ({
+      ...without(original, "auth_time", "acr", "sid"),
+      azp: original["aud"],
       hd: "example.com",
       email: "alice@example.com",
       email_verified: true,
@@ -230,8 +234,8 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       sub: "110169484474386276334",
     }),
     // Refresh responses contain no new refresh token.
-    tokenResponse: (honest, { isRefresh }) => ({
-      ...(isRefresh ? without(honest, "refresh_token") : honest),
+    tokenResponse: (original, { isRefresh }) => ({
+      ...(isRefresh ? without(original, "refresh_token") : original),
       scope: "openid https://www.googleapis.com/auth/userinfo.profile https://www.googleapis.com/auth/userinfo.email",
     }),
     userinfo: { sub: "110169484474386276334", name: "Alice Example", email: "alice@example.com" },
@@ -262,8 +266,8 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       subject_types_supported: ["public"],
       token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     },
-    idToken: (honest) => ({
-      ...without(honest, "acr", "sid"),
+    idToken: (original) => ({
+      ...without(original, "acr", "sid"),
       "cognito:groups": ["admin"],
       "cognito:username": "alice",
       email: "alice@example.com",
@@ -274,7 +278,7 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       token_use: "id",
       jti: "e1f2a3b4-0000-0000-0000-000000000000",
     }),
-    tokenResponse: (honest, { isRefresh }) => (isRefresh ? without(honest, "refresh_token") : honest),
+    tokenResponse: (original, { isRefresh }) => (isRefresh ? without(original, "refresh_token") : original),
     expected: {
       user: { name: "Alice Example", email: "alice@example.com" },
       roles: ["admin"],
@@ -306,17 +310,17 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       backchannel_logout_supported: true,
       backchannel_logout_session_supported: true,
     },
-    idToken: (honest) => ({
-      ...without(honest, "acr"),
-      aud: [honest["aud"], "234567890123456789"],
-      azp: honest["aud"],
-      client_id: honest["aud"],
+    idToken: (original) => ({
+      ...without(original, "acr"),
+      aud: [original["aud"], "234567890123456789"],
+      azp: original["aud"],
+      client_id: original["aud"],
       name: "Alice Example",
       email: "alice@example.com",
       "urn:zitadel:iam:org:project:roles": { admin: { "123456789012345678": "example.zitadel.cloud" } },
       sub: "345678901234567890",
     }),
-    tokenResponse: (honest) => honest,
+    tokenResponse: (original) => original,
     expected: {
       user: { name: "Alice Example", email: "alice@example.com" },
       roles: ["admin"],
@@ -348,8 +352,8 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       request_parameter_supported: false,
       code_challenge_methods_supported: ["plain", "S256"],
     },
-    idToken: (honest) => ({
-      ...without(honest, "at_hash"),
+    idToken: (original) => ({
+      ...without(original, "at_hash"),
       acr: "goauthentik.io/providers/oauth2/default",
       email: "alice@example.com",
       email_verified: true,
@@ -359,7 +363,7 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       nickname: "alice",
       groups: ["authentik Admins", "editors"],
     }),
-    tokenResponse: (honest) => honest,
+    tokenResponse: (original) => original,
     expected: {
       user: { name: "Alice Example", email: "alice@example.com" },
       roles: ["authentik Admins", "editors"],
@@ -397,15 +401,15 @@ export const PROVIDER_STAND_INS: readonly ProviderStandIn[] = [
       authorization_response_iss_parameter_supported: true,
     },
     // Claims are at userinfo only.
-    idToken: (honest) => ({
-      ...without(honest, "acr", "sid"),
+    idToken: (original) => ({
+      ...without(original, "acr", "sid"),
       amr: ["pwd", "otp", "mfa"],
-      azp: honest["aud"],
-      client_id: honest["aud"],
+      azp: original["aud"],
+      client_id: original["aud"],
       jti: "d8b5c6f0-0000-0000-0000-000000000000",
-      rat: honest["iat"],
+      rat: original["iat"],
     }),
-    tokenResponse: (honest) => ({ ...honest, scope: "openid profile email groups offline_access" }),
+    tokenResponse: (original) => ({ ...original, scope: "openid profile email groups offline_access" }),
     userinfo: {
       sub: "alice",
       name: "Alice Example",
@@ -454,7 +458,7 @@ export async function startProviderStandIn(
   const { origin } = new URL(provider.issuer);
   const endpoint = (name: string, path: string | undefined): Members =>
     path === undefined ? {} : { [name]: origin + path };
-  provider.lies = {
+  provider.overrides = {
     metadata: () => ({
       ...metadata,
       issuer: provider.issuer,
@@ -467,14 +471,14 @@ export async function startProviderStandIn(
       ...endpoint("pushed_authorization_request_endpoint", paths.pushed),
     }),
     claims: idToken,
-    token: (honest) =>
+    token: (original) =>
       tokenResponse(
-        { ...honest, expires_in: accessTokenSeconds },
+        { ...original, expires_in: accessTokenSeconds },
         { isRefresh: provider.lastTokenRequest().body.get("grant_type") === "refresh_token" },
       ),
     jwks: (keys) => keys.map((key) => without(key, ...keysWithout)),
-    authorizationResponse: (honest) =>
-      metadata["authorization_response_iss_parameter_supported"] === true ? honest : without(honest, "iss"),
+    authorizationResponse: (original) =>
+      metadata["authorization_response_iss_parameter_supported"] === true ? original : without(original, "iss"),
     ...(userinfo === undefined ? {} : { userinfo: () => userinfo }),
   };
   return { provider, received };

@@ -95,7 +95,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "the callback accepts an authorization response without iss (RFC 9207)",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "query.iss === null ? issRequired : !isOwnIssuer(query.iss, config)",
     replace: "query.iss !== null && !isOwnIssuer(query.iss, config)",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
@@ -109,7 +109,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "callback: a repeated callback redeems its code twice",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: 'if (!(await store.markUsed("state"',
     replace: 'if (store.nowMs() === 0 && !(await store.markUsed("state"',
     tests: ["test/auth/login.integration.test.ts"],
@@ -179,7 +179,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "step-up: a provider that ignores acr_values is trusted",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "if (requestedAcr !== undefined && !requestedAcr.includes(claims.acr as string))",
     replace: "if (requestedAcr === undefined && claims === undefined)",
     tests: ["test/provider/hostile-provider.integration.test.ts"],

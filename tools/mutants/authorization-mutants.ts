@@ -90,7 +90,7 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "JARM: a forged response spends the login attempt",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "const query = callbackParameters(await response.verified());",
     replace:
       'await store.markUsed("state", hash("sha256", resumed.nonce, "base64url"), 1000);\n    const query = callbackParameters(await response.verified());',
@@ -98,7 +98,7 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "JARM: signatures are verified for browsers without the login attempt",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "const { state } = callbackParameters(response.unverified);",
     replace: "const { state } = callbackParameters(await response.verified());",
     tests: SIGNED,

@@ -158,7 +158,7 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "a key of one tenant signs tokens of another",
-    file: "src/provider/connection.ts",
+    file: "src/provider/client-configuration.ts",
     find: "keyIssuer === iss ||",
     replace: 'keyIssuer !== "" ||',
     tests: ["test/provider/tenants.integration.test.ts"],

@@ -36,7 +36,7 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "mtls_endpoint_aliases are used without mutual TLS",
-    file: "src/provider/connection.ts",
+    file: "src/provider/client-configuration.ts",
     find: "use_mtls_endpoint_aliases: context.useAliases,",
     replace: "use_mtls_endpoint_aliases: true,",
     tests: TESTS,

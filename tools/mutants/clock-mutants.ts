@@ -25,7 +25,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "clocks: a login is stamped with the instance's clock",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "const nowMs = store.nowMs();",
     replace: "const nowMs = Date.now();",
     tests: ["test/tokens/skewed-clocks.integration.test.ts"],

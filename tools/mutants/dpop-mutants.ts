@@ -172,7 +172,7 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "mutual TLS: mtls_endpoint_aliases apply only if the certificate authenticates the client",
-    file: "src/provider/connection.ts",
+    file: "src/provider/client-configuration.ts",
     find: 'useAliases: client.isMutualTls || config.senderConstrained === "mtls",',
     replace: "useAliases: client.isMutualTls,",
     tests: ["test/provider/certificate-bound-tokens.extended.test.ts"],

@@ -75,7 +75,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "an expired login page is restarted in a loop",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "restarts: restarts + 1",
     replace: "restarts",
     tests: ["test/provider/error-codes.extended.test.ts"],
@@ -201,7 +201,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "error codes of a silent login are not reported in /readyz",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: "  const row = provider.authorizationError({ code: error, description });\n  if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);\n",
     replace:
       "  if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);\n  const row = provider.authorizationError({ code: error, description });\n",

@@ -60,7 +60,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "session limit: the session that a login replaces is counted",
-    file: "src/auth/login.ts",
+    file: "src/auth/callback.ts",
     find: 'if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");',
     replace: `await dependencies.userSessions.keepNewest(session, dependencies.sessionsPerUser);
   if (attempt.previousSession !== undefined) await sessions.end(attempt.previousSession, "replaced");`,

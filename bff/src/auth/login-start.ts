@@ -14,7 +14,7 @@ import { withHints, type LoginAttempt } from "./login-attempt.ts";
 import { confirmationPage, continuePage } from "./login-pages.ts";
 import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
 import type { ReturnTargets } from "./return-path.ts";
-import type { LoginDependencies } from "./login.ts";
+import type { LoginDependencies } from "./callback.ts";
 import { seeOther } from "./see-other.ts";
 import { startAttempt } from "./start-attempt.ts";
 import { decideLogin, NO_SESSION } from "./third-party-login.ts";

@@ -8,7 +8,7 @@ import { memoizeSuccess } from "../lib/memoize-success.ts";
 import { singleFlight } from "../lib/single-flight.ts";
 import type { Log } from "../logging/log.ts";
 import { createClientAuthentication } from "./client-authentication.ts";
-import { createConnection, type Connection } from "./connection.ts";
+import { createClientConfiguration, type ClientConfiguration } from "./client-configuration.ts";
 import { discover, type Discovered } from "./discovery.ts";
 import { createProviderDispatcher } from "./provider-dispatcher.ts";
 import { createProviderFetch } from "./provider-fetch.ts";
@@ -33,13 +33,13 @@ export function createProviderConnection(
   const client = createClientAuthentication(config);
   const dispatcher = createProviderDispatcher({ ...config, certificate: client.certificate });
   const fetch = withDpopNonces(createProviderFetch(config, dispatcher), nonces);
-  let current: Connection | undefined;
+  let current: ClientConfiguration | undefined;
   let staleAtMs = 0;
   let coolDownUntilMs = 0;
   let fault: string | undefined;
   let ignoredBefore = "";
 
-  const read = async (): Promise<Connection> => {
+  const read = async (): Promise<ClientConfiguration> => {
     const found = await discover(config, fetch);
     const changed = current === undefined ? [] : changedMembers(current.metadata, found.metadata);
     if (current === undefined || changed.length > 0) current = await connectionTo(found);
@@ -56,7 +56,7 @@ export function createProviderConnection(
     ignoredBefore = ignored;
   };
   /** @returns the connection after the attempt. Never throws. */
-  const readAgain = singleFlight(async (): Promise<Connection | undefined> => {
+  const readAgain = singleFlight(async (): Promise<ClientConfiguration | undefined> => {
     try {
       return await read();
     } catch (error) {
@@ -70,7 +70,7 @@ export function createProviderConnection(
     }
   });
   /** @param used the connection of a request that failed. @returns another one, if there is one now */
-  const renewedAfterFailure = async (used: RequestContext): Promise<Connection | undefined> => {
+  const renewedAfterFailure = async (used: RequestContext): Promise<ClientConfiguration | undefined> => {
     if (current === used && performance.now() >= coolDownUntilMs) {
       await readAgain();
       if (current === used) coolDownUntilMs = performance.now() + REREAD_COOL_DOWN_MS;
@@ -78,11 +78,11 @@ export function createProviderConnection(
     return current === used ? undefined : current;
   };
 
-  const connectionTo = ({ metadata }: Discovered): Promise<Connection> =>
-    createConnection({ config, client, fetch }, { metadata, previous: current, renew: renewedAfterFailure });
+  const connectionTo = ({ metadata }: Discovered): Promise<ClientConfiguration> =>
+    createClientConfiguration({ config, client, fetch }, { metadata, previous: current, renew: renewedAfterFailure });
 
   const connectOnce = memoizeSuccess(read, DISCOVERY_COOL_DOWN_MS);
-  const connect = async (): Promise<Connection> => {
+  const connect = async (): Promise<ClientConfiguration> => {
     if (current === undefined) return connectOnce();
     if (performance.now() >= staleAtMs) void readAgain();
     return current;
@@ -90,7 +90,7 @@ export function createProviderConnection(
   const probe = createProviderProbe(config, fetch);
   return Object.assign(connect, {
     /** @returns the connection, undefined before the first successful discovery */
-    known: (): Connection | undefined => current,
+    known: (): ClientConfiguration | undefined => current,
     probe,
     outage: cacheProbe(probe),
     client,

@@ -9,7 +9,7 @@ import type { ClockSkew } from "./clock-skew.ts";
 import type { Dpop } from "./dpop.ts";
 import { refusedTokens, type BindingError } from "./token-binding.ts";
 import { decodeJwt } from "jose";
-import type { Connection } from "./connection.ts";
+import type { ClientConfiguration } from "./client-configuration.ts";
 import { isOwnIssuer, issuerError } from "./issuers.ts";
 import { isTransient, verifyIdToken, type IdTokenClaims, type IdTokenRules } from "./id-token.ts";
 import type { ProviderConnection } from "./provider-connection.ts";
@@ -180,7 +180,7 @@ type RefreshContext = {
   user: { iss: string; sub: string };
   tokens: Parameters<RefreshAtProvider>[1]["tokens"];
   options: UserinfoAccess["options"];
-  connected: Connection;
+  connected: ClientConfiguration;
 };
 
 /** Userinfo is requested only where it is needed, and after the new tokens are stored (I4). */

@@ -6,7 +6,7 @@ import type { EndReason } from "../store/store.ts";
 export const END_REASON_TO_ERROR_CODE: Readonly<Record<EndReason, ErrorCode>> = {
   /** The user, in this browser: auth/logout.ts. */
   logout: "session_revoked",
-  /** Another login in this browser: auth/login.ts. */
+  /** Another login in this browser: auth/callback.ts. */
   replaced: "session_revoked",
   /** The provider, by a logout token: auth/backchannel-logout.ts. */
   provider_logout: "session_revoked",

@@ -45,10 +45,10 @@ async function loggedIn(
   claims: Record<string, unknown> = {},
 ): Promise<{ browser: TestBrowser; sub: string; sid: string }> {
   const own = { sub: `user-${randomUUID()}`, sid: `sid-${randomUUID()}`, ...claims } as { sub: string; sid: string };
-  provider.lies = { claims: (honest) => ({ ...honest, ...own }) };
+  provider.overrides = { claims: (original) => ({ ...original, ...own }) };
   const browser = testBrowser(gateway.origin);
   await browser.login();
-  provider.lies = {};
+  provider.overrides = {};
   expect(await isLoggedIn(browser)).toBe(true);
   return { browser, ...own };
 }
@@ -116,10 +116,10 @@ describe("back-channel logout", () => {
   it("a logout that arrives before its session is stored prevents the session", async () => {
     const sid = `sid-${randomUUID()}`;
     expect((await post(form(await provider.logoutToken({ sid })))).status).toBe(200);
-    provider.lies = { claims: (honest) => ({ ...honest, sid }) };
+    provider.overrides = { claims: (original) => ({ ...original, sid }) };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(400);
-    provider.lies = {};
+    provider.overrides = {};
     expect(await isLoggedIn(browser)).toBe(false);
   });
 
@@ -311,7 +311,7 @@ describe("back-channel logout", () => {
     it("a logout token whose sid no session has prevents the session of a login without a sid that is being stored, and no later one", async () => {
       const sub = `user-${randomUUID()}`;
       expect(await token({ sub, iat: now() - 5 })).toBe(200);
-      provider.lies = { claims: (honest) => ({ ...honest, sub, sid: undefined, iat: now() - 10 }) };
+      provider.overrides = { claims: (original) => ({ ...original, sub, sid: undefined, iat: now() - 10 }) };
       const early = testBrowser(gateway.origin);
       expect((await early.login()).status).toBe(400);
       const { browser } = await loggedIn({ sub, sid: undefined });

@@ -119,9 +119,9 @@ describe("a browser that stores Secure cookies", () => {
 
   it("a browser that stores Secure cookies ignores an insecure cookie planted by another application on the host", async () => {
     const bob = webKit();
-    provider.lies = { claims: (honest) => ({ ...honest, sub: "bob" }) };
+    provider.overrides = { claims: (original) => ({ ...original, sub: "bob" }) };
     await bob.login();
-    provider.lies = {};
+    provider.overrides = {};
     const browser = testBrowser(gateway.origin);
     await browser.login();
     browser.cookies.set(`${prefix}session`, bob.cookies.get(`${prefix}session`)!);

@@ -14,7 +14,7 @@ afterEach(async () => {
 
 async function start(metadata: Record<string, unknown> = {}, loginParameters = "") {
   provider = await startHostileProvider();
-  provider.lies = { metadata: (honest) => ({ ...honest, ...metadata }) };
+  provider.overrides = { metadata: (original) => ({ ...original, ...metadata }) };
   gateway = await startGateway({ ...provider, env: { OIDC_LOGIN_PARAMETERS: loginParameters } });
   return { provider, gateway, browser: testBrowser(gateway.origin) };
 }
@@ -43,7 +43,7 @@ describe("OIDC_LOGIN_PARAMETERS", () => {
   it("OIDC_LOGIN_PARAMETERS are pushed with the request where the provider supports it", async () => {
     provider = await startHostileProvider();
     const endpoint = `${provider.issuer}/pushed`;
-    provider.lies = { metadata: (honest) => ({ ...honest, pushed_authorization_request_endpoint: endpoint }) };
+    provider.overrides = { metadata: (original) => ({ ...original, pushed_authorization_request_endpoint: endpoint }) };
     gateway = await startGateway({ ...provider, env: { OIDC_LOGIN_PARAMETERS: "audience=https://api&ui_locales=de" } });
     const location = (await testBrowser(gateway.origin).navigate("/bff/login?ui_locales=fr")).headers.get("location")!;
     expect([...new URL(location).searchParams.keys()].toSorted()).toEqual(["client_id", "request_uri"]);
@@ -60,8 +60,8 @@ describe("OIDC_LOGIN_PARAMETERS", () => {
   });
 
   it("max_age is checked at the callback like that of a link", async () => {
-    const { browser, provider: liar } = await start({}, "max_age=60");
-    liar.lies = { claims: (honest) => ({ ...honest, auth_time: Math.floor(Date.now() / 1000) - 3_600 }) };
+    const { browser, provider } = await start({}, "max_age=60");
+    provider.overrides = { claims: (original) => ({ ...original, auth_time: Math.floor(Date.now() / 1000) - 3_600 }) };
     expect((await browser.login()).status).toBe(400);
     expect((await browser.login("?max_age=7200")).status).toBe(303);
   });

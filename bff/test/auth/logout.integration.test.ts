@@ -51,14 +51,14 @@ describe("logout", () => {
   describe("a logout reaches the end-session endpoint and revokes only a refresh token that outlives the session", () => {
     type Metadata = Record<string, unknown>;
     /** A second instance with other metadata of the same provider. */
-    const instanceWith = async (change: (honest: Metadata) => Metadata) => {
+    const instanceWith = async (change: (original: Metadata) => Metadata) => {
       const { provider, redis, gateway } = system;
-      const honest = (await (await fetch(`${provider.issuer}/.well-known/openid-configuration`)).json()) as Metadata;
+      const original = (await (await fetch(`${provider.issuer}/.well-known/openid-configuration`)).json()) as Metadata;
       provider.faults.set({
         endpoint: "discovery",
         status: 200,
         contentType: "application/json",
-        body: JSON.stringify(change(honest)),
+        body: JSON.stringify(change(original)),
       });
       const instance = await startGateway({
         issuer: provider.issuer,
@@ -73,14 +73,14 @@ describe("logout", () => {
       });
       return instance;
     };
-    const without = (name: string) => (honest: Metadata) => ({ ...honest, [name]: undefined });
+    const without = (name: string) => (original: Metadata) => ({ ...original, [name]: undefined });
 
-    it.each<[string, (honest: Metadata) => Metadata, number | undefined, number]>([
-      ["the provider supports back-channel logout with sid", (honest) => honest, undefined, 0],
+    it.each<[string, (original: Metadata) => Metadata, number | undefined, number]>([
+      ["the provider supports back-channel logout with sid", (original) => original, undefined, 0],
       ["backchannel_logout_session_supported is absent", without("backchannel_logout_session_supported"), undefined, 1],
       [
         "backchannel_logout_session_supported is false",
-        (honest) => ({ ...honest, backchannel_logout_session_supported: false }),
+        (original) => ({ ...original, backchannel_logout_session_supported: false }),
         undefined,
         1,
       ],
@@ -88,7 +88,7 @@ describe("logout", () => {
       ["the revocation fails with 503", without("backchannel_logout_session_supported"), 503, 1],
       [
         "there is no revocation endpoint",
-        (honest) => without("revocation_endpoint")(without("backchannel_logout_session_supported")(honest)),
+        (original) => without("revocation_endpoint")(without("backchannel_logout_session_supported")(original)),
         undefined,
         0,
       ],

@@ -10,7 +10,7 @@ import { createSealerFactory } from "../../src/lib/encryption.ts";
 import { silentLog } from "@cloakroom/testkit/stored-session.ts";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
-import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, type HostileProvider, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 
 let provider: HostileProvider;
 let gateway: TestGateway;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.stop());
 beforeEach(async () => {
-  provider.lies = { metadata: offering() };
+  provider.overrides = { metadata: offering() };
   gateway = await startGateway({ ...provider, env: { POST_LOGOUT_PATH: "/logged-out", OIDC_TIMEOUT_SECONDS: "10" } });
   home = `${gateway.origin}/logged-out`;
 });
@@ -34,8 +34,8 @@ type Members = Record<string, unknown>;
 const END_SESSION = "https://logout.provider.test/end";
 
 function offering(more: Members = {}) {
-  return (honest: Members): Members => ({
-    ...honest,
+  return (original: Members): Members => ({
+    ...original,
     revocation_endpoint: `${provider.issuer}/revoke`,
     end_session_endpoint: END_SESSION,
     ...more,
@@ -43,7 +43,7 @@ function offering(more: Members = {}) {
 }
 
 const revocation =
-  (respond: (response: Parameters<NonNullable<Lies["raw"]>>[1]) => unknown): NonNullable<Lies["raw"]> =>
+  (respond: (response: Parameters<NonNullable<Overrides["raw"]>>[1]) => unknown): NonNullable<Overrides["raw"]> =>
   (pathname, response) => {
     if (pathname !== "/revoke") return false;
     respond(response);
@@ -54,9 +54,9 @@ const status = (code: number, body = '{"error":"unsupported_token_type"}') =>
 
 /** An ID token of about this many characters, as of a user in many groups. */
 const idTokenOf =
-  (chars: number): NonNullable<Lies["claims"]> =>
-  (honest) => ({
-    ...honest,
+  (chars: number): NonNullable<Overrides["claims"]> =>
+  (original) => ({
+    ...original,
     groups: Array.from({ length: Math.round((chars * 0.75 - 700) / 39) }, (_, n) => String(n).padStart(36, "0")),
   });
 
@@ -117,30 +117,30 @@ async function toProvider(browser: TestBrowser): Promise<URL> {
 const isLoggedIn = async (browser: TestBrowser) =>
   ((await (await browser.fetch("/bff/user")).json()) as { user: unknown }).user !== null;
 
-type Obstacle = { lies?: () => Lies; hasHint?: boolean; before?: (browser: TestBrowser) => void };
+type Obstacle = { overrides?: () => Overrides; hasHint?: boolean; before?: (browser: TestBrowser) => void };
 
 const OBSTACLES: Record<string, Obstacle> = {
   "nothing is missing": {},
-  "there is no revocation endpoint": { lies: () => ({ metadata: offering({ revocation_endpoint: undefined }) }) },
-  "the revocation is refused with 400": { lies: () => ({ raw: status(400) }) },
-  "the revocation is refused with 401": { lies: () => ({ raw: status(401, '{"error":"invalid_client"}') }) },
-  "the revocation is refused with 405 and HTML": { lies: () => ({ raw: status(405, "<h1>no</h1>") }) },
-  "the revocation fails with 500": { lies: () => ({ raw: status(500) }) },
-  "the revocation fails with 503": { lies: () => ({ raw: status(503, "") }) },
+  "there is no revocation endpoint": { overrides: () => ({ metadata: offering({ revocation_endpoint: undefined }) }) },
+  "the revocation is refused with 400": { overrides: () => ({ raw: status(400) }) },
+  "the revocation is refused with 401": { overrides: () => ({ raw: status(401, '{"error":"invalid_client"}') }) },
+  "the revocation is refused with 405 and HTML": { overrides: () => ({ raw: status(405, "<h1>no</h1>") }) },
+  "the revocation fails with 500": { overrides: () => ({ raw: status(500) }) },
+  "the revocation fails with 503": { overrides: () => ({ raw: status(503, "") }) },
   "the revocation is redirected": {
-    lies: () => ({ raw: revocation((response) => response.writeHead(302, { location: "/elsewhere" }).end()) }),
+    overrides: () => ({ raw: revocation((response) => response.writeHead(302, { location: "/elsewhere" }).end()) }),
   },
-  "the revocation does not respond": { lies: () => ({ raw: revocation(() => undefined) }) },
-  "the revocation resets the connection": { lies: () => ({ raw: revocation((response) => response.destroy()) }) },
-  "the ID token has 2 kB": { lies: () => ({ claims: idTokenOf(2_000) }) },
-  "the ID token has 4 kB": { lies: () => ({ claims: idTokenOf(4_000) }), hasHint: false },
-  "the ID token has 30 kB": { lies: () => ({ claims: idTokenOf(30_000) }), hasHint: false },
-  "the ID token has 180 kB": { lies: () => ({ claims: idTokenOf(180_000) }), hasHint: false },
+  "the revocation does not respond": { overrides: () => ({ raw: revocation(() => undefined) }) },
+  "the revocation resets the connection": { overrides: () => ({ raw: revocation((response) => response.destroy()) }) },
+  "the ID token has 2 kB": { overrides: () => ({ claims: idTokenOf(2_000) }) },
+  "the ID token has 4 kB": { overrides: () => ({ claims: idTokenOf(4_000) }), hasHint: false },
+  "the ID token has 30 kB": { overrides: () => ({ claims: idTokenOf(30_000) }), hasHint: false },
+  "the ID token has 180 kB": { overrides: () => ({ claims: idTokenOf(180_000) }), hasHint: false },
   "the end-session endpoint has a query": {
-    lies: () => ({ metadata: offering({ end_session_endpoint: `${END_SESSION}?tenant=a%20b` }) }),
+    overrides: () => ({ metadata: offering({ end_session_endpoint: `${END_SESSION}?tenant=a%20b` }) }),
   },
   "the end-session endpoint has 2 kB and the ID token 2 kB": {
-    lies: () => ({
+    overrides: () => ({
       metadata: offering({ end_session_endpoint: `${END_SESSION}?x=${"x".repeat(2_000)}` }),
       claims: idTokenOf(2_000),
     }),
@@ -157,7 +157,7 @@ const OBSTACLES: Record<string, Obstacle> = {
     hasHint: false,
   },
   "the ID token has 2 kB and the browser 40 login attempts": {
-    lies: () => ({ claims: idTokenOf(2_000) }),
+    overrides: () => ({ claims: idTokenOf(2_000) }),
     before: (browser) => {
       for (let n = 0; n < 40; n++) browser.cookies.set(`__Host-Http-login-t000${100 + n}deadbeef`, "x".repeat(43));
     },
@@ -170,8 +170,8 @@ describe("a logout reaches the end-session endpoint when", () => {
   );
   it.each(cases)(
     "a logout reaches the end-session endpoint when %s, by a %s",
-    async (_what, method, { lies, hasHint = true, before }) => {
-      provider.lies = { metadata: offering(), ...lies?.() };
+    async (_what, method, { overrides, hasHint = true, before }) => {
+      provider.overrides = { metadata: offering(), ...overrides?.() };
       const browser = await loggedIn();
       before?.(browser);
       const beganMs = performance.now();
@@ -211,7 +211,7 @@ describe("a logout that cannot reach the provider", () => {
     "a logout that cannot reach the provider leads to a page that says so, by a %s",
     async (method) => {
       const browser = await loggedIn();
-      provider.lies = { metadata: offering(), raw: (_path, response) => response.destroy() !== undefined };
+      provider.overrides = { metadata: offering(), raw: (_path, response) => response.destroy() !== undefined };
       expect(await nextOf(await METHODS[method](browser))).toBe(`${home}?provider=unreachable`);
       expect(await isLoggedIn(browser)).toBe(false);
     },
@@ -220,7 +220,7 @@ describe("a logout that cannot reach the provider", () => {
   it.each(["form", "fetch"] as const)(
     "a logout that cannot reach the provider leads to the post-logout page without an end-session endpoint, by a %s",
     async (method) => {
-      provider.lies = { metadata: offering({ end_session_endpoint: undefined }) };
+      provider.overrides = { metadata: offering({ end_session_endpoint: undefined }) };
       const browser = await loggedIn();
       expect(await nextOf(await METHODS[method](browser))).toBe(home);
     },

@@ -12,7 +12,7 @@ beforeAll(async () => {
   gateway = await startGateway({ ...provider, env: { SILENT_LOGIN: "on" } });
 });
 beforeEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 afterAll(async () => {
   await gateway.stop();
@@ -34,7 +34,7 @@ const silently = (browser: TestBrowser) => browser.login("?prompt=none&returnTo=
 
 /** The provider refuses the login. */
 const refuse = (error: string) => {
-  provider.lies = { authorizationResponse: ({ state, iss }) => ({ state, iss, error }) };
+  provider.overrides = { authorizationResponse: ({ state, iss }) => ({ state, iss, error }) };
 };
 
 describe("the offer of a silent login", () => {
@@ -136,21 +136,21 @@ describe("a silent login", () => {
     expect(await bodyOf(browser)).toEqual({ user: null, session: null });
   });
 
-  it.each<[string, HostileProvider["lies"]]>([
-    ["a wrong nonce", { claims: (honest) => ({ ...honest, nonce: "wrong" }) }],
+  it.each<[string, HostileProvider["overrides"]]>([
+    ["a wrong nonce", { claims: (original) => ({ ...original, nonce: "wrong" }) }],
     ["a foreign key", { foreignKey: true }],
     [
       "a wrong iss in the response",
-      { authorizationResponse: (honest) => ({ ...honest, iss: "https://evil.example" }) },
+      { authorizationResponse: (original) => ({ ...original, iss: "https://evil.example" }) },
     ],
     [
       "a failing token endpoint",
       { raw: (path, response) => path === "/token" && response.writeHead(500).end() !== undefined },
     ],
-  ])("returns to its page without a session after %s, and logs the reason", async (_what, lies) => {
+  ])("returns to its page without a session after %s, and logs the reason", async (_what, overrides) => {
     const browser = await ready();
     const logged = gateway.events("login_failed").length;
-    provider.lies = lies;
+    provider.overrides = overrides;
     const response = await silently(browser);
     expect([response.status, response.headers.get("location")]).toEqual([303, page("/page")]);
     expect(await bodyOf(browser)).toEqual({ user: null, session: null });
@@ -164,7 +164,7 @@ describe("a silent login", () => {
     refuse("invalid_scope");
     expect((await silently(browser)).headers.get("location")).toBe(page("/page"));
     expect((await gateway.readiness("provider")).detail).toMatch(/OIDC_SCOPE/);
-    provider.lies = {};
+    provider.overrides = {};
     await testBrowser(gateway.origin).login();
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
   });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   gateway = await startGateway(provider);
 });
 beforeEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 afterAll(async () => {
   await gateway.stop();
@@ -42,7 +42,7 @@ function post(browser: TestBrowser, parameters: Record<string, string>, site: st
 
 async function loggedIn(sub: string): Promise<TestBrowser> {
   const browser = newBrowser();
-  provider.lies = { claims: (honest) => ({ ...honest, sub, name: `<b>${sub}</b>` }) };
+  provider.overrides = { claims: (original) => ({ ...original, sub, name: `<b>${sub}</b>` }) };
   await browser.login();
   return browser;
 }
@@ -254,7 +254,7 @@ describe("third-party-initiated login of a logged-in browser", () => {
     expect([url.origin, url.searchParams.get("login_hint")]).toEqual([new URL(provider.issuer).origin, "bob"]);
     const thief = newBrowser();
     thief.cookies.set("__Host-Http-session", browser.cookies.get("__Host-Http-session")!);
-    provider.lies = { claims: (honest) => ({ ...honest, sub: "bob" }) };
+    provider.overrides = { claims: (original) => ({ ...original, sub: "bob" }) };
     const back = await fetch(url, { redirect: "manual" });
     const done = await browser.navigate(back.headers.get("location")!, { "sec-fetch-site": "cross-site" });
     expect(done.headers.get("location")).toBe(`${gateway.config.publicOrigin}/orders`);
@@ -275,7 +275,7 @@ describe("third-party-initiated login of a logged-in browser", () => {
   it("consent given for a session that another tab has replaced asks again", async () => {
     const browser = await loggedIn("alice");
     const fields = fieldsOf(await (await browser.navigate(initiate())).text());
-    provider.lies = { claims: (honest) => ({ ...honest, sub: "carol" }) };
+    provider.overrides = { claims: (original) => ({ ...original, sub: "carol" }) };
     await browser.login();
     const response = await post(browser, fields, "same-origin");
     expect(await response.text()).toContain("You are already logged in");
@@ -309,7 +309,7 @@ describe("bookmarkable return paths", () => {
   });
 
   it("the longest return path with the longest acr_values logs in and leads to the start page", async () => {
-    provider.lies = { claims: (honest) => ({ ...honest, acr: "a".repeat(128) }) };
+    provider.overrides = { claims: (original) => ({ ...original, acr: "a".repeat(128) }) };
     const acrValues = ["a", "b", "c", "d", "e"].map((letter) => letter.repeat(128)).join(" ");
     const parameters = { returnTo: `/${"x".repeat(MAX_RETURN_PATH_CHARS - 1)}`, acr_values: acrValues };
     const response = await newBrowser().login(`?${query(parameters)}`);

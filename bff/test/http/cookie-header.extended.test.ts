@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 async function logIn(sub: string): Promise<string> {
-  provider.lies = { claims: (honest) => ({ ...honest, sub, sid: `sid-${crypto.randomUUID()}` }) };
+  provider.overrides = { claims: (original) => ({ ...original, sub, sid: `sid-${crypto.randomUUID()}` }) };
   const browser = testBrowser(gateway.origin);
   await browser.login();
   return browser.cookies.get(SESSION_COOKIE)!;
@@ -159,7 +159,7 @@ describe.each(COOKIE_ROWS)("%s", (_title, header, outcome) => {
   });
 
   it("a callback completes the browser's own login only", async () => {
-    provider.lies = {};
+    provider.overrides = {};
     const browser = testBrowser(gateway.origin);
     const callback = new URL(await browser.loginAtProvider());
     const [[name, own]] = [...browser.cookies] as [[string, string]];

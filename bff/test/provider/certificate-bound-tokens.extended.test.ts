@@ -58,7 +58,7 @@ beforeEach(() => {
   files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem"), upstreams: join(folder, "upstreams.json") };
   writeFileSync(files.cert, certificate.cert);
   writeFileSync(files.key, certificate.key);
-  lie();
+  override();
 });
 afterEach(async () => {
   await gateway?.stop();
@@ -76,15 +76,15 @@ const throughProvider = (authorizationUrl: string): Promise<string> =>
       .end();
   });
 
-function lie(members: Members = {}, methods: unknown = ["client_secret_basic"]): void {
-  provider.lies = {
+function override(members: Members = {}, methods: unknown = ["client_secret_basic"]): void {
+  provider.overrides = {
     claims: without("at_hash"),
-    metadata: (honest) => ({
-      ...honest,
+    metadata: (original) => ({
+      ...original,
       token_endpoint_auth_methods_supported: methods,
       mtls_endpoint_aliases: { token_endpoint: `${provider.issuer}/token?alias` },
     }),
-    token: (honest) => ({ ...honest, access_token: accessToken, ...members }),
+    token: (original) => ({ ...original, access_token: accessToken, ...members }),
     raw(path, _response, request) {
       if (path === "/token") tokenRequests.push({ url: request.url, certificate: peerOf(request.socket) });
       return false;
@@ -131,7 +131,7 @@ describe("OIDC_SENDER_CONSTRAINED=mtls", () => {
   ])(
     "with %s the token request uses mtls_endpoint_aliases, and the upstream gets the same certificate",
     async (method, more, secret) => {
-      lie({}, [method]);
+      override({}, [method]);
       const browser = await loggedIn(more, secret);
       expect((await browser.fetch("/api/x")).status).toBe(200);
       expect(tokenRequests).toEqual([{ url: "/token?alias", certificate: thumbprintOf(certificate) }]);
@@ -161,7 +161,7 @@ describe("OIDC_SENDER_CONSTRAINED=mtls", () => {
     ["a DPoP key", { access_token: jwt({ cnf: { jkt: "x" } }) }, /not bound to a certificate/],
     ["a DPoP key by its token_type", { token_type: "DPoP" }, /token_type is not Bearer/],
   ])("a login with an access token that is bound to %s is refused", async (_title, members, reason) => {
-    lie(members);
+    override(members);
     gateway = await startGateway({ ...provider, env: env() });
     expect((await testBrowser(gateway.origin, throughProvider).login()).status).toBe(400);
     expect(gateway.log.join("")).toMatch(reason);
@@ -172,25 +172,25 @@ describe("OIDC_SENDER_CONSTRAINED=mtls", () => {
     ["token_type bearer in lower case", () => boundTo(certificate)],
   ])("a token response with %s is accepted", async (_title, token) => {
     accessToken = token();
-    lie({ token_type: "bearer" });
+    override({ token_type: "bearer" });
     const browser = await loggedIn();
     expect((await browser.fetch("/api/x")).status).toBe(200);
   });
 
   it("a refresh with a token of another certificate keeps the session and the successor of the refresh token", async () => {
-    lie({ expires_in: 1 });
+    override({ expires_in: 1 });
     const browser = await loggedIn();
     accessToken = boundTo(renewed);
-    lie({ expires_in: 1, refresh_token: "successor" });
+    override({ expires_in: 1, refresh_token: "successor" });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(503);
     accessToken = boundTo(certificate);
-    lie({ expires_in: 300 });
+    override({ expires_in: 300 });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
     expect(provider.lastTokenRequest().body.get("refresh_token")).toBe("successor");
   });
 
   it("I8: a renewed certificate is used towards provider and upstreams without a restart", async () => {
-    lie({ expires_in: 2 });
+    override({ expires_in: 2 });
     const browser = await loggedIn();
     expect((await browser.fetch("/api/x")).status).toBe(200);
     writeFileSync(files.key, renewed.key);

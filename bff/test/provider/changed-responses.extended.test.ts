@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { testAuthority } from "@cloakroom/testkit/certificates.ts";
 import { breakSignature, startHostileProvider, without } from "@cloakroom/testkit/hostile-provider.ts";
-import type { HostileProvider, Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import type { HostileProvider, Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { tempFile } from "./client-key-files.ts";
 
@@ -12,7 +12,7 @@ type Members = Record<string, unknown>;
 
 const isLoggedIn = async (browser: TestBrowser): Promise<boolean> =>
   ((await (await browser.fetch("/bff/user")).json()) as { user: unknown }).user !== null;
-const claims = (change: Members): Lies => ({ claims: (honest) => ({ ...honest, ...change }) });
+const claims = (change: Members): Overrides => ({ claims: (original) => ({ ...original, ...change }) });
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 describe("a refresh response", () => {
@@ -33,29 +33,29 @@ describe("a refresh response", () => {
     await provider.stop();
   });
   afterEach(async () => {
-    provider.lies = {};
+    provider.overrides = {};
     expect((await bystander.fetch("/api/x")).status).toBe(200);
   });
 
   async function loggedIn(sub: string, expiresIn = 0): Promise<TestBrowser> {
-    provider.lies = {
+    provider.overrides = {
       ...claims({ sub, name: "first", email: "a@e.test", roles: ["user"] }),
-      token: (honest) => ({ ...honest, expires_in: expiresIn }),
+      token: (original) => ({ ...original, expires_in: expiresIn }),
     };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status, gateway.log.at(-1)).toBe(303);
-    provider.lies = {};
+    provider.overrides = {};
     return browser;
   }
   const spent = (): string | null => provider.lastTokenRequest().body.get("refresh_token");
   /** The response has this refresh token, in place of the spent one. */
-  const withSuccessor = (lies: Lies): Lies => ({
-    ...lies,
-    token: (honest) => ({ ...(lies.token?.(honest) ?? honest), refresh_token: "the-successor" }),
+  const withSuccessor = (overrides: Overrides): Overrides => ({
+    ...overrides,
+    token: (original) => ({ ...(overrides.token?.(original) ?? original), refresh_token: "the-successor" }),
   });
-  const token = (change: Members): Lies => ({ token: (honest) => ({ ...honest, ...change }) });
+  const token = (change: Members): Overrides => ({ token: (original) => ({ ...original, ...change }) });
 
-  it.each<[string, () => Lies, RegExp]>([
+  it.each<[string, () => Overrides, RegExp]>([
     ["another token_type", () => token({ token_type: "DPoP" }), /token_type|DPoP/],
     ["no token_type", () => ({ token: without("token_type") }), /token_type/],
     ["no access token", () => ({ token: without("access_token") }), /access_token/],
@@ -63,7 +63,7 @@ describe("a refresh response", () => {
     ["an access token that is a number", () => token({ access_token: 1 }), /access_token/],
     [
       "an ID token with another algorithm",
-      () => ({ header: (honest) => ({ ...honest, alg: "ES256", kid: provider.es256.kid }) }),
+      () => ({ header: (original) => ({ ...original, alg: "ES256", kid: provider.es256.kid }) }),
       /signed with ES256, and OIDC_ID_TOKEN_ALG is RS256/,
     ],
     [
@@ -80,21 +80,21 @@ describe("a refresh response", () => {
     ],
   ])(
     "a refresh response with %s: 503, the session stays, and its new refresh token is used next",
-    async (_name, lies, reason) => {
+    async (_name, overrides, reason) => {
       const browser = await loggedIn("alice");
-      provider.lies = withSuccessor(lies());
+      provider.overrides = withSuccessor(overrides());
       const response = await browser.fetch("/api/x");
       expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await isLoggedIn(browser)).toBe(true);
       expect(gateway.log.filter((line) => line.includes("unusable tokens")).at(-1)).toMatch(reason);
-      provider.lies = {};
+      provider.overrides = {};
       expect((await browser.fetch("/api/x")).status).toBe(200);
       expect(spent()).toBe("the-successor");
     },
   );
 
-  it.each<[string, () => Lies]>([
+  it.each<[string, () => Overrides]>([
     ["another user (sub)", () => claims({ sub: "mallory" })],
     ["another issuer (iss)", () => claims({ iss: "https://evil.example" })],
     ["another client (aud)", () => claims({ aud: "another" })],
@@ -102,20 +102,20 @@ describe("a refresh response", () => {
     ["another party (azp)", () => claims({ azp: "another" })],
     ["a foreign key", () => ({ foreignKey: true })],
     ["a broken signature", () => ({ idToken: breakSignature })],
-  ])("a refresh response for %s ends its session alone, and its tokens are not used", async (_name, lies) => {
+  ])("a refresh response for %s ends its session alone, and its tokens are not used", async (_name, overrides) => {
     const browser = await loggedIn("alice");
     const other = await loggedIn("alice", 300);
-    provider.lies = lies();
+    provider.overrides = overrides();
     const response = await browser.fetch("/api/x");
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ reason: "refresh_rejected", loginUrl: "/bff/login" });
     expect(await isLoggedIn(browser)).toBe(false);
-    provider.lies = {};
+    provider.overrides = {};
     expect((await other.fetch("/api/x")).status).toBe(200);
     expect((await browser.login()).status).toBe(303);
   });
 
-  it.each<[string, () => Lies]>([
+  it.each<[string, () => Overrides]>([
     ["a lifetime of 0", () => token({ expires_in: 0 })],
     ["a negative lifetime", () => token({ expires_in: -1 })],
     ["no lifetime", () => ({ token: without("expires_in") })],
@@ -125,9 +125,9 @@ describe("a refresh response", () => {
     ["another nonce, sid and acr", () => claims({ nonce: "x", sid: "another", acr: "0" })],
     ["userinfo of another user", () => ({ userinfo: () => ({ sub: "mallory", name: "Mallory" }) })],
     ["userinfo that is an outage", () => ({ userinfo: (_h, _r, response) => void response.writeHead(503).end() })],
-  ])("a refresh response with %s is used, and the next requests send no other one", async (_name, lies) => {
+  ])("a refresh response with %s is used, and the next requests send no other one", async (_name, overrides) => {
     const browser = await loggedIn("alice");
-    provider.lies = lies();
+    provider.overrides = overrides();
     expect((await browser.fetch("/api/x")).status).toBe(200);
     const before = provider.counts.token;
     for (let n = 0; n < 4; n++) expect((await browser.fetch("/api/x")).status).toBe(200);
@@ -139,7 +139,7 @@ describe("a refresh response", () => {
 
   it("a refresh response with an ID token whose key is no longer published is used, and keeps the session", async () => {
     const browser = await loggedIn("alice");
-    provider.lies = { jwks: () => [], header: (honest) => ({ ...honest, kid: "a-new-key" }) };
+    provider.overrides = { jwks: () => [], header: (original) => ({ ...original, kid: "a-new-key" }) };
     const before = provider.counts.token;
     // The key set is fetched at most every 5 s, longer than a request waits.
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000 }).toBe(200);
@@ -208,8 +208,8 @@ describe("the discovery document that is read again", () => {
   ])(
     "a discovery document with %s: the previous one is used and readiness says so, until it is corrected",
     async (_name, change, detail) => {
-      provider.lies.metadata = (honest) => ({
-        ...honest,
+      provider.overrides.metadata = (original) => ({
+        ...original,
         ...change,
         ...(change["issuer"] === "/" ? { issuer: `${provider.issuer}/` } : {}),
       });
@@ -219,7 +219,7 @@ describe("the discovery document that is read again", () => {
         .poll(() => gateway.readiness("provider"))
         .toMatchObject({ status: "degraded", detail: expect.stringMatching(detail) });
       expect(await start()).toContain(`${provider.issuer}/authorize`);
-      provider.lies = {};
+      provider.overrides = {};
       anHourLater();
       await start();
       await expect.poll(() => gateway.readiness("provider")).toEqual({ status: "ok" });
@@ -234,11 +234,11 @@ describe("the discovery document that is read again", () => {
     ],
     ["optional members of other types", { end_session_endpoint: [], pushed_authorization_request_endpoint: {} }],
   ])("a discovery document with %s: logins continue, and no request goes there", async (_name, change) => {
-    provider.lies.metadata = (honest) => ({ ...honest, ...change });
+    provider.overrides.metadata = (original) => ({ ...original, ...change });
     anHourLater();
     await start();
     await expect.poll(() => start()).toContain(`${provider.issuer}/authorize`);
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
-    provider.lies = {};
+    provider.overrides = {};
   });
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.stop());
 afterEach(async () => {
-  provider.lies = {};
+  provider.overrides = {};
   for (const gateway of gateways.splice(0)) await gateway.stop();
 });
 
@@ -32,9 +32,9 @@ async function start(env: Record<string, string>): Promise<TestGateway> {
   return gateway;
 }
 
-async function login(env: Record<string, string>, claims: (honest: Claims) => Claims) {
+async function login(env: Record<string, string>, claims: (original: Claims) => Claims) {
   const gateway = await start(env);
-  provider.lies = { claims };
+  provider.overrides = { claims };
   const browser = testBrowser(gateway.origin);
   const { status } = await browser.login();
   const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: Claims | null };
@@ -74,19 +74,22 @@ describe("roles of", () => {
     ["a provider with a space-separated string", { OIDC_ROLES_CLAIM: "entitlements" }, { entitlements: "user admin" }],
     ["a provider with objects", { OIDC_ROLES_CLAIM: "groups" }, { groups: [{ id: 1, name: "admin" }] }],
   ])("roles of %s satisfy requiredRoles and are in /bff/user", async (_name, env, claims) => {
-    const { status, user, api, log } = await login(env, (honest) => ({ ...honest, ...claims }));
+    const { status, user, api, log } = await login(env, (original) => ({ ...original, ...claims }));
     expect(status, log).toBe(303);
     expect(user?.["roles"]).toContain("admin");
     expect(api).toBe(200);
   });
 
   it("roles in another claim than OIDC_ROLES_CLAIM do not satisfy requiredRoles", async () => {
-    const { user, api } = await login({ OIDC_ROLES_CLAIM: "groups" }, (honest) => ({ ...honest, roles: ["admin"] }));
+    const { user, api } = await login({ OIDC_ROLES_CLAIM: "groups" }, (original) => ({
+      ...original,
+      roles: ["admin"],
+    }));
     expect([user?.["roles"], api]).toEqual([[], 403]);
   });
 
   it("a role whose value in a roles object is false does not satisfy requiredRoles", async () => {
-    const { api } = await login({}, (honest) => ({ ...honest, roles: { admin: false, user: true } }));
+    const { api } = await login({}, (original) => ({ ...original, roles: { admin: false, user: true } }));
     expect(api).toBe(403);
   });
 });
@@ -111,13 +114,13 @@ describe("aud of the ID token", () => {
     ["an empty list", { aud: [] }, "project", 400],
   ])("the audience of an ID token is validated: %s", async (_name, claims, audiences, expected) => {
     const env = audiences === undefined ? {} : { OIDC_AUDIENCES: audiences };
-    const { status, user, log } = await login(env, (honest) => ({ ...honest, ...claims }));
+    const { status, user, log } = await login(env, (original) => ({ ...original, ...claims }));
     expect(status, log).toBe(expected);
     expect(user !== null).toBe(expected === 303);
   });
 
   it("an untrusted audience is named in the log with the setting", async () => {
-    const { log } = await login({}, (honest) => ({ ...honest, aud: [client, "project"], azp: client }));
+    const { log } = await login({}, (original) => ({ ...original, aud: [client, "project"], azp: client }));
     expect(log).toContain("aud names project, which is not in OIDC_AUDIENCES");
   });
 });
@@ -146,7 +149,7 @@ describe("roles that the ID token only refers to", () => {
     ["a text", groups, { _claim_names: "groups" }, 0],
     ["a member of the prototype", { OIDC_ROLES_CLAIM: "constructor" }, { _claim_names: {} }, 0],
   ])("%s: the login succeeds, and the log names the cure", async (_name, env, claims, expected) => {
-    const { status, user, log } = await login(env, (honest) => ({ ...honest, ...claims }));
+    const { status, user, log } = await login(env, (original) => ({ ...original, ...claims }));
     expect(status, log).toBe(303);
     expect(user?.["roles"]).toEqual([]);
     expect(warnings(log)).toBe(expected);
@@ -155,21 +158,21 @@ describe("roles that the ID token only refers to", () => {
 
   it("are logged at a refresh", async () => {
     const gateway = await start(groups);
-    provider.lies = {
-      claims: (honest) => ({ ...honest, groups: ["admin"] }),
-      token: (honest) => ({ ...honest, expires_in: 0 }),
+    provider.overrides = {
+      claims: (original) => ({ ...original, groups: ["admin"] }),
+      token: (original) => ({ ...original, expires_in: 0 }),
     };
     const browser = testBrowser(gateway.origin);
     await browser.login();
     expect(warnings(gateway.log.join(""))).toBe(0);
-    provider.lies = { claims: (honest) => ({ ...honest, ...overage }) };
+    provider.overrides = { claims: (original) => ({ ...original, ...overage }) };
     await browser.fetch("/api/x");
     expect(warnings(gateway.log.join(""))).toBe(1);
   });
 
   it("are logged once per minute", async () => {
     const gateway = await start(groups);
-    provider.lies = { claims: (honest) => ({ ...honest, ...overage }) };
+    provider.overrides = { claims: (original) => ({ ...original, ...overage }) };
     for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     expect(warnings(gateway.log.join(""))).toBe(1);
   });
@@ -177,6 +180,10 @@ describe("roles that the ID token only refers to", () => {
 
 it("aggregated and distributed claims are not shown, because their sources may contain an access token", async () => {
   const sources = { s: { endpoint: "https://claims.test", access_token: "secret-of-the-source" } };
-  const { user } = await login({}, (honest) => ({ ...honest, _claim_names: { roles: "s" }, _claim_sources: sources }));
+  const { user } = await login({}, (original) => ({
+    ...original,
+    _claim_names: { roles: "s" },
+    _claim_sources: sources,
+  }));
   expect(user).toEqual({ sub: "alice", roles: [] });
 });

@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider.stop());
 afterEach(async () => {
-  provider.lies = {};
+  provider.overrides = {};
   provider.posts.length = 0;
   await gateway?.stop();
   gateway = undefined;
@@ -46,10 +46,10 @@ afterEach(async () => {
 type Setup = { env: Record<string, string>; methods?: unknown; metadata?: Record<string, unknown>; secret?: string };
 
 async function gatewayWith({ env, methods, metadata = {}, secret = SECRET }: Setup): Promise<TestGateway> {
-  provider.lies = {
+  provider.overrides = {
     claims: (claims) => ({ ...claims, aud: CLIENT_ID }),
-    metadata: (honest) => ({
-      ...honest,
+    metadata: (original) => ({
+      ...original,
       token_endpoint_auth_methods_supported: methods,
       revocation_endpoint: `${provider.issuer}/revoke`,
       ...metadata,
@@ -177,7 +177,7 @@ describe("client authentication", () => {
     ["unreserved characters unchanged", "client-1_a.b", "a-b_c.d*e0123456789", ["client-1_a.b", "a-b_c.d*e0123456789"]],
   ])("client_secret_basic form-encodes %s (RFC 6749 §2.3.1)", async (_name, id, secret, encoded) => {
     await gatewayWith({ env: { OIDC_CLIENT_ID: id }, secret });
-    provider.lies.claims = (claims) => ({ ...claims, aud: id });
+    provider.overrides.claims = (claims) => ({ ...claims, aud: id });
     await loginAndOut(gateway!);
     expect(provider.lastTokenRequest().authorization).toBe(basic(encoded));
   });
@@ -307,8 +307,8 @@ describe("a client authentication that the provider refuses", () => {
   ])("a refused %s: readiness and the log name its setting, not another one", async (method, env, setting) => {
     gateway = await gatewayWith({ env: { OIDC_CLIENT_AUTH: method, ...env } });
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
-    const { raw } = provider.lies;
-    provider.lies.raw = (path, response, request) => {
+    const { raw } = provider.overrides;
+    provider.overrides.raw = (path, response, request) => {
       if (path !== "/token") return raw?.(path, response, request) === true;
       response.writeHead(401, { "content-type": "application/json" }).end('{"error":"invalid_client"}');
       return true;

@@ -40,19 +40,19 @@ afterAll(async () => {
 beforeEach(() => {
   received.length = 0;
   tokenRequests.length = 0;
-  lie();
+  override();
 });
 afterEach(async () => {
   await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
 });
 
 /** @param members changed in every token response */
-function lie(members: Members = {}, lies: HostileProvider["lies"] = {}): void {
-  const { tokenResponse } = lies;
-  provider.lies = {
+function override(members: Members = {}, overrides: HostileProvider["overrides"] = {}): void {
+  const { tokenResponse } = overrides;
+  provider.overrides = {
     claims: without("at_hash"),
-    token: (honest) => ({ ...honest, token_type: "DPoP", ...members }),
-    ...lies,
+    token: (original) => ({ ...original, token_type: "DPoP", ...members }),
+    ...overrides,
     tokenResponse(response, request) {
       tokenRequests.push(request);
       return tokenResponse?.(response, request) ?? false;
@@ -138,7 +138,7 @@ describe("a login with DPoP", () => {
   });
 
   it("a refresh proves the key of the login", async () => {
-    lie({ expires_in: 1 });
+    override({ expires_in: 1 });
     const browser = await loggedIn(await start());
     await expect
       .poll(async () => ((await browser.fetch("/api/x")).status === 200 ? refreshes().length : 0))
@@ -152,7 +152,7 @@ describe("a token response", () => {
   it.each(["DPoP", "dpop", "DPOP", "dPoP"])(
     "a token response with token_type %s is accepted with DPoP",
     async (type) => {
-      lie({ token_type: type });
+      override({ token_type: type });
       const browser = await loggedIn(await start());
       await browser.fetch("/api/x");
       expect(received[0]!.authorization).toMatch(/^DPoP /);
@@ -170,7 +170,7 @@ describe("a token response", () => {
   it.each(refused)(
     "a token response with %s is refused at login with OIDC_SENDER_CONSTRAINED=%s",
     async (_title, mode, members) => {
-      lie(members);
+      override(members);
       const gateway = await start(mode);
       const response = await testBrowser(gateway.origin).login();
       expect(response.status).toBe(400);
@@ -179,18 +179,18 @@ describe("a token response", () => {
   );
 
   it("a token response without a cnf claim is accepted: the token type says that it is bound", async () => {
-    lie({ access_token: jwt({ sub: "alice" }) });
+    override({ access_token: jwt({ sub: "alice" }) });
     await loggedIn(await start());
   });
 
   it("a token response with an access token of another key keeps the session at a refresh, and the successor of the refresh token", async () => {
-    lie({ expires_in: 1 });
+    override({ expires_in: 1 });
     const gateway = await start();
     const browser = await loggedIn(gateway);
-    lie({ expires_in: 1, access_token: jwt({ cnf: { jkt: "another" } }), refresh_token: "successor" });
+    override({ expires_in: 1, access_token: jwt({ cnf: { jkt: "another" } }), refresh_token: "successor" });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(503);
     expect(gateway.log.join("")).toContain("bound to another DPoP key");
-    lie({ expires_in: 300 });
+    override({ expires_in: 300 });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
     expect(refreshes().at(-1)!.body.get("refresh_token")).toBe("successor");
   });
@@ -200,7 +200,7 @@ describe("a provider that demands nonces", () => {
   it.each([400, 401])(
     "the token request is repeated once with the nonce of the %i response, and the login succeeds",
     async (status) => {
-      lie(
+      override(
         {},
         { tokenResponse: (response, request) => nonceOf(request) !== "n-1" && refuseNonce(response, "n-1", status) },
       );
@@ -213,9 +213,9 @@ describe("a provider that demands nonces", () => {
   );
 
   it("I4: a refresh refused with use_dpop_nonce spends nothing: the same refresh token is sent again once", async () => {
-    lie({ expires_in: 1 });
+    override({ expires_in: 1 });
     const browser = await loggedIn(await start());
-    lie(
+    override(
       { expires_in: 300 },
       { tokenResponse: (response, request) => nonceOf(request) !== "n-2" && refuseNonce(response, "n-2") },
     );
@@ -227,14 +227,14 @@ describe("a provider that demands nonces", () => {
 
   it("I4, I5: a loop of nonce refusals keeps the session and its refresh token, and its reason is in the log", async () => {
     let count = 0;
-    lie({ expires_in: 1 });
+    override({ expires_in: 1 });
     const gateway = await start();
     const browser = await loggedIn(gateway);
-    lie({}, { tokenResponse: (response) => refuseNonce(response, `n-${++count}`) });
+    override({}, { tokenResponse: (response) => refuseNonce(response, `n-${++count}`) });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(503);
     expect(count % 2).toBe(0);
     expect(gateway.log.join("")).toContain("use_dpop_nonce");
-    lie({ expires_in: 300 });
+    override({ expires_in: 300 });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
     expect(new Set(refreshes().map(({ body }) => body.get("refresh_token"))).size).toBe(1);
   });
@@ -253,7 +253,7 @@ describe("a provider that demands nonces", () => {
     "a provider that refuses each request with %s fails the login with one sentence after two requests",
     async (_title, nonce) => {
       let count = 0;
-      lie({}, { tokenResponse: (response) => refuseNonce(response, nonce(++count)) });
+      override({}, { tokenResponse: (response) => refuseNonce(response, nonce(++count)) });
       const gateway = await start();
       const response = await testBrowser(gateway.origin).login();
       expect(response.status).toBe(400);
@@ -266,7 +266,7 @@ describe("a provider that demands nonces", () => {
 
   it("a nonce on every response is used by the next request", async () => {
     let count = 0;
-    lie({}, { tokenResponse: (response) => !response.setHeader("DPoP-Nonce", `n-${++count}`) });
+    override({}, { tokenResponse: (response) => !response.setHeader("DPoP-Nonce", `n-${++count}`) });
     const gateway = await start();
     for (let round = 0; round < 3; round++) await loggedIn(gateway);
     expect(tokenRequests.map(nonceOf)).toEqual([undefined, "n-1", "n-2"]);
@@ -277,7 +277,7 @@ describe("the provider's metadata", () => {
   it.each([["RS256"], ["PS256", "EdDSA"], []])(
     "provider metadata without ES256 in dpop_signing_alg_values_supported is one sentence in readiness: %s",
     async (...algs) => {
-      lie({}, { metadata: (honest) => ({ ...honest, dpop_signing_alg_values_supported: algs }) });
+      override({}, { metadata: (original) => ({ ...original, dpop_signing_alg_values_supported: algs }) });
       const gateway = await start();
       const result = JSON.stringify(await gateway.readiness("provider"));
       expect(result).toContain("OIDC_SENDER_CONSTRAINED=dpop signs with ES256");
@@ -288,27 +288,27 @@ describe("the provider's metadata", () => {
   it.each([
     [
       "lists ES256 among others",
-      (honest: Members) => ({ ...honest, dpop_signing_alg_values_supported: ["PS256", "ES256"] }),
+      (original: Members) => ({ ...original, dpop_signing_alg_values_supported: ["PS256", "ES256"] }),
     ],
     ["has no list", without("dpop_signing_alg_values_supported")],
     [
       "has something else in its place",
-      (honest: Members) => ({ ...honest, dpop_signing_alg_values_supported: "ES256" }),
+      (original: Members) => ({ ...original, dpop_signing_alg_values_supported: "ES256" }),
     ],
   ])("provider metadata that %s is accepted", async (_title, metadata) => {
-    lie({}, { metadata });
+    override({}, { metadata });
     await loggedIn(await start());
   });
 });
 
 describe("sessions that began before the setting was changed", () => {
   it("a session with bearer tokens sends them as bearer until its refresh, which binds the new ones to a key", async () => {
-    lie({ token_type: "Bearer", expires_in: 2 });
+    override({ token_type: "Bearer", expires_in: 2 });
     const before = await start("off");
     const browser = await loggedIn(before);
     const after = await restarted(before, "dpop");
     browser.useInstance(after.origin);
-    lie({ expires_in: 300 });
+    override({ expires_in: 300 });
     expect((await browser.fetch("/api/x")).status).toBe(200);
     expect(received[0]).toMatchObject({ authorization: expect.stringMatching(/^Bearer /), dpop: undefined });
     await expect
@@ -321,12 +321,12 @@ describe("sessions that began before the setting was changed", () => {
   });
 
   it("a session with bound tokens sends proofs until its refresh, which requests bearer tokens", async () => {
-    lie({ expires_in: 2 });
+    override({ expires_in: 2 });
     const before = await start("dpop");
     const browser = await loggedIn(before);
     const after = await restarted(before, "off");
     browser.useInstance(after.origin);
-    lie({ token_type: "Bearer", expires_in: 300 });
+    override({ token_type: "Bearer", expires_in: 300 });
     expect((await browser.fetch("/api/x")).status).toBe(200);
     expect(received[0]!.authorization).toMatch(/^DPoP /);
     await expect

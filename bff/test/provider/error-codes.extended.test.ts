@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
-import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, type HostileProvider, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 
 const REGISTERED = [
   // RFC 6749 §4.1.2.1, §4.2.2.1, §5.2
@@ -92,14 +92,17 @@ afterAll(async () => {
   await provider.stop();
 });
 afterEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 
 const start = (env: Record<string, string> = {}) =>
   startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up`, ...env } });
 
 const refusing =
-  (endpoint: string, { status = 400, headers = {}, error, description }: ErrorResponse): NonNullable<Lies["raw"]> =>
+  (
+    endpoint: string,
+    { status = 400, headers = {}, error, description }: ErrorResponse,
+  ): NonNullable<Overrides["raw"]> =>
   (pathname, response) => {
     if (pathname !== endpoint) return false;
     response
@@ -108,17 +111,17 @@ const refusing =
     return true;
   };
 const authorizationError =
-  (error: string, description?: string): NonNullable<Lies["authorizationResponse"]> =>
+  (error: string, description?: string): NonNullable<Overrides["authorizationResponse"]> =>
   ({ state, iss }) => ({ state, iss, error, error_description: description });
 
 const isLoggedIn = async (browser: TestBrowser) =>
   ((await (await browser.fetch("/bff/user")).json()) as { user: unknown }).user !== null;
 /** Logged in, with an access token that the next request has to refresh. */
 async function loggedIn(): Promise<TestBrowser> {
-  provider.lies = { token: (honest) => ({ ...honest, expires_in: 0 }) };
+  provider.overrides = { token: (original) => ({ ...original, expires_in: 0 }) };
   const browser = testBrowser(gateway.origin);
   expect((await browser.login()).status, gateway.log.at(-1)).toBe(303);
-  provider.lies = {};
+  provider.overrides = {};
   return browser;
 }
 async function expectError(sentence: RegExp | undefined): Promise<void> {
@@ -130,7 +133,7 @@ async function expectError(sentence: RegExp | undefined): Promise<void> {
 }
 /** One completed login and one refresh: every endpoint has accepted the configuration again. */
 async function expectRecovery(): Promise<void> {
-  provider.lies = {};
+  provider.overrides = {};
   const browser = await loggedIn();
   expect((await browser.fetch("/api/x")).status).toBe(200);
   await expectError(undefined);
@@ -147,7 +150,7 @@ describe("an error of the authorization endpoint", () => {
     async (error) => {
       await gateway.readiness("provider");
       const before = provider.counts.token;
-      provider.lies = { authorizationResponse: authorizationError(error) };
+      provider.overrides = { authorizationResponse: authorizationError(error) };
       const response = await testBrowser(gateway.origin).login();
       expect(response.status).toBe(loginStatus(error));
       expect(response.headers.has("retry-after")).toBe(TEMPORARY.includes(error));
@@ -159,7 +162,7 @@ describe("an error of the authorization endpoint", () => {
 
   it.each(NEEDS_USER)("the error %s in response to prompt=none ends nothing and returns to the app", async (error) => {
     const browser = await loggedIn();
-    provider.lies = { authorizationResponse: authorizationError(error) };
+    provider.overrides = { authorizationResponse: authorizationError(error) };
     const response = await browser.login("?prompt=none&returnTo=/page");
     expect([response.status, response.headers.get("location")]).toEqual([303, `${gateway.config.publicOrigin}/page`]);
     expect(await isLoggedIn(browser)).toBe(true);
@@ -167,7 +170,7 @@ describe("an error of the authorization endpoint", () => {
 
   it.each(REGISTERED)("the error %s in response to prompt=none keeps the session", async (error) => {
     const browser = await loggedIn();
-    provider.lies = { authorizationResponse: authorizationError(error) };
+    provider.overrides = { authorizationResponse: authorizationError(error) };
     await browser.login("?prompt=none");
     expect(await isLoggedIn(browser)).toBe(true);
     await expectRecovery();
@@ -177,7 +180,7 @@ describe("an error of the authorization endpoint", () => {
     ["access_denied", /cancelled/],
     ["invalid_scope", /configuration of this application/],
   ])("the error %s of the authorization endpoint has a page that says what happened", async (error, text) => {
-    provider.lies = { authorizationResponse: authorizationError(error, "<b>secret</b>") };
+    provider.overrides = { authorizationResponse: authorizationError(error, "<b>secret</b>") };
     const page = await (await testBrowser(gateway.origin).login()).text();
     expect(page).toMatch(text);
     expect(page).not.toContain("secret");
@@ -190,7 +193,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
   const query = "?returnTo=/page&login_hint=alice&acr_values=1&max_age=600&ui_locales=de";
 
   it("an expired login page starts the login again with the same parameters, once", async () => {
-    provider.lies = { authorizationResponse: expired };
+    provider.overrides = { authorizationResponse: expired };
     const browser = testBrowser(gateway.origin);
     const first = await browser.login(query);
     expect(first.status).toBe(303);
@@ -203,7 +206,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
       ui_locales: "de",
     }))
       expect(again.searchParams.get(name)).toBe(value);
-    provider.lies = {};
+    provider.overrides = {};
     const callback = (await fetch(again, { redirect: "manual" })).headers.get("location") ?? "";
     const completed = await browser.navigate(callback, { "sec-fetch-site": "cross-site" });
     expect([completed.status, completed.headers.get("location")]).toEqual([303, `${gateway.config.publicOrigin}/page`]);
@@ -211,7 +214,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
   });
 
   it("a second expired login page in the same attempt is 400 with a page, never a loop", async () => {
-    provider.lies = { authorizationResponse: expired };
+    provider.overrides = { authorizationResponse: expired };
     const browser = testBrowser(gateway.origin);
     const again = (await browser.login()).headers.get("location") ?? "";
     const callback = (await fetch(again, { redirect: "manual" })).headers.get("location") ?? "";
@@ -223,10 +226,10 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
   it("an expired login page keeps the session that the browser has, and replaces it when the login is completed", async () => {
     const browser = await loggedIn();
     const before = new Map(browser.cookies);
-    provider.lies = { authorizationResponse: expired };
+    provider.overrides = { authorizationResponse: expired };
     const again = (await browser.login()).headers.get("location") ?? "";
     expect(await isLoggedIn(browser)).toBe(true);
-    provider.lies = {};
+    provider.overrides = {};
     await browser.navigate((await fetch(again, { redirect: "manual" })).headers.get("location") ?? "");
     expect(await isLoggedIn(browser)).toBe(true);
     const old = testBrowser(gateway.origin);
@@ -239,13 +242,13 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
     ["another description", "maintenance"],
     ["a description that contains it", "authentication_expired or so"],
   ])("temporarily_unavailable with %s is an outage: 503 with Retry-After", async (_name, description) => {
-    provider.lies = { authorizationResponse: authorizationError("temporarily_unavailable", description) };
+    provider.overrides = { authorizationResponse: authorizationError("temporarily_unavailable", description) };
     const response = await testBrowser(gateway.origin).login();
     expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
   });
 
   it("an expired login page of a login with long parameters starts the login again without them", async () => {
-    provider.lies = { authorizationResponse: expired };
+    provider.overrides = { authorizationResponse: expired };
     const long = `?returnTo=/${"x".repeat(900)}&login_hint=${"y".repeat(250)}&acr_values=1`;
     const again = new URL((await testBrowser(gateway.origin).login(long)).headers.get("location") ?? "");
     expect([again.searchParams.get("login_hint"), again.searchParams.get("acr_values")]).toEqual([null, "1"]);
@@ -256,7 +259,7 @@ describe("invalid_request with a description that names what Keycloak demands of
   const description = "DPoP proof is missing";
 
   it("of a signed request: the login fails, and readiness names OIDC_SIGNED_REQUEST", async () => {
-    provider.lies = {
+    provider.overrides = {
       authorizationResponse: authorizationError("invalid_request", "Invalid parameter: : 'request' or 'request_uri'"),
     };
     expect((await testBrowser(gateway.origin).login()).status).toBe(400);
@@ -265,7 +268,7 @@ describe("invalid_request with a description that names what Keycloak demands of
   });
 
   it("of a DPoP proof: the login fails, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
-    provider.lies = { raw: refusing("/token", { error: "invalid_request", description }) };
+    provider.overrides = { raw: refusing("/token", { error: "invalid_request", description }) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(400);
     await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
     await expectRecovery();
@@ -273,10 +276,10 @@ describe("invalid_request with a description that names what Keycloak demands of
 
   it("of a DPoP proof at a refresh: the session is kept, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
     const browser = await loggedIn();
-    provider.lies = { raw: refusing("/token", { error: "invalid_request", description }) };
+    provider.overrides = { raw: refusing("/token", { error: "invalid_request", description }) };
     expect((await browser.fetch("/api/x")).status).toBe(503);
     await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
-    provider.lies = {};
+    provider.overrides = {};
     expect((await browser.fetch("/api/x")).status).toBe(200);
     await expectRecovery();
   });
@@ -285,7 +288,7 @@ describe("invalid_request with a description that names what Keycloak demands of
 describe("an error of the token endpoint at a login", () => {
   it.each(REGISTERED)("the error %s of the token endpoint fails a login with the right status", async (error) => {
     await gateway.readiness("provider");
-    provider.lies = { raw: refusing("/token", { error }) };
+    provider.overrides = { raw: refusing("/token", { error }) };
     const response = await testBrowser(gateway.origin).login();
     expect(response.status).toBe(loginStatus(error));
     await expectError(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
@@ -301,7 +304,7 @@ describe("an error of the token endpoint at a login", () => {
     ["503", { status: 503, error: "temporarily_unavailable" }, 503],
     ["200 with an error", { status: 200, error: "invalid_grant" }, 400],
   ])("the response %s of the token endpoint fails a login with the right status", async (name, response, status) => {
-    provider.lies = { raw: refusing("/token", response) };
+    provider.overrides = { raw: refusing("/token", response) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(status);
     await expectError(name.startsWith("401") ? /OIDC_CLIENT_SECRET/ : undefined);
     await expectRecovery();
@@ -311,7 +314,7 @@ describe("an error of the token endpoint at a login", () => {
 describe("an error of the token endpoint at a refresh", () => {
   const refused = async (response: ErrorResponse) => {
     const browser = await loggedIn();
-    provider.lies = { raw: refusing("/token", response) };
+    provider.overrides = { raw: refusing("/token", response) };
     return { browser, response: await browser.fetch("/api/x") };
   };
 
@@ -324,7 +327,7 @@ describe("an error of the token endpoint at a refresh", () => {
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await isLoggedIn(browser)).toBe(true);
       await expectError(Object.hasOwn(SETTINGS_OF_REFRESH, error) ? SETTINGS_OF_REFRESH[error] : undefined);
-      provider.lies = {};
+      provider.overrides = {};
       expect((await browser.fetch("/api/x")).status).toBe(200);
       await expectError(undefined);
     },
@@ -389,9 +392,11 @@ describe("an error of the token endpoint at a refresh", () => {
   it("429 does not spend the refresh token, whatever the body is (I4)", async () => {
     const browser = await loggedIn();
     const before = gateway.events("refresh_outcome_unknown").length;
-    provider.lies = { raw: (path, response) => path === "/token" && response.writeHead(429).end("slow") !== undefined };
+    provider.overrides = {
+      raw: (path, response) => path === "/token" && response.writeHead(429).end("slow") !== undefined,
+    };
     expect((await browser.fetch("/api/x")).status).toBe(503);
-    provider.lies = {};
+    provider.overrides = {};
     expect((await browser.fetch("/api/x")).status).toBe(200);
     expect(gateway.events("refresh_outcome_unknown")).toHaveLength(before);
   });
@@ -404,22 +409,22 @@ describe("an error of the pushed authorization endpoint", () => {
   it.each(REGISTERED)(
     "the error %s of the pushed authorization endpoint fails the login with the right status, or falls back to a plain request",
     async (error) => {
-      const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
-        ...honest,
+      const metadata: NonNullable<Overrides["metadata"]> = (original) => ({
+        ...original,
         pushed_authorization_request_endpoint: `${provider.issuer}/pushed`,
       });
       const shared = gateway;
-      provider.lies = { metadata };
+      provider.overrides = { metadata };
       gateway = await start();
       try {
         expect((await testBrowser(gateway.origin).login()).status).toBe(303);
         expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
-        provider.lies = { metadata, raw: refusing("/pushed", { error }) };
+        provider.overrides = { metadata, raw: refusing("/pushed", { error }) };
         const response = await testBrowser(gateway.origin).navigate("/bff/login");
         expect(response.status).toBe(FALLS_BACK.includes(error) ? 303 : loginStatus(error));
         if (FALLS_BACK.includes(error)) return;
         await expectError(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
-        provider.lies = { metadata };
+        provider.overrides = { metadata };
         expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(303);
         await expectError(undefined);
       } finally {
@@ -432,18 +437,18 @@ describe("an error of the pushed authorization endpoint", () => {
 
 describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
   it("a logout works with every error code of the revocation endpoint", async () => {
-    const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
-      ...honest,
+    const metadata: NonNullable<Overrides["metadata"]> = (original) => ({
+      ...original,
       revocation_endpoint: `${provider.issuer}/revoke`,
     });
     const shared = gateway;
-    provider.lies = { metadata };
+    provider.overrides = { metadata };
     gateway = await start();
     try {
       for (const error of REGISTERED)
         for (const status of [400, 401, 403, 503]) {
           const browser = await loggedIn();
-          provider.lies = { metadata, raw: refusing("/revoke", { status, error }) };
+          provider.overrides = { metadata, raw: refusing("/revoke", { status, error }) };
           const logout = await browser.fetch("/bff/logout", {
             method: "POST",
             headers: { accept: "application/json" },
@@ -459,16 +464,16 @@ describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
 
 describe("a refused setting", () => {
   it("a refused setting at the revocation endpoint is reported, and a later success clears it", async () => {
-    const metadata: NonNullable<Lies["metadata"]> = (honest) => ({
-      ...honest,
+    const metadata: NonNullable<Overrides["metadata"]> = (original) => ({
+      ...original,
       revocation_endpoint: `${provider.issuer}/revoke`,
     });
     const shared = gateway;
-    provider.lies = { metadata };
+    provider.overrides = { metadata };
     gateway = await start();
-    const logOut = async (lies: Lies) => {
+    const logOut = async (overrides: Overrides) => {
       const browser = await loggedIn();
-      provider.lies = { metadata, ...lies };
+      provider.overrides = { metadata, ...overrides };
       await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
     };
     try {
@@ -488,12 +493,12 @@ describe("a refused setting", () => {
     await gateway.readiness("provider");
     const lines = () => gateway.log.filter((line) => line.includes("provider refuses the configuration")).length;
     const before = lines();
-    provider.lies = { raw: refusing("/token", { error: "invalid_scope", description: "no-such-secret" }) };
+    provider.overrides = { raw: refusing("/token", { error: "invalid_scope", description: "no-such-secret" }) };
     for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
     expect(lines() - before).toBe(1);
     await expectError(/OIDC_SCOPE/);
     // A login does not prove that refreshes work.
-    provider.lies = {};
+    provider.overrides = {};
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     await expectError(/OIDC_SCOPE/);
     // The circuit is open after three refusals.

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, it, type ExpectStatic } from "vitest";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, type HostileProvider, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 /** The status that the browser receives while one endpoint has a fault. */
@@ -133,9 +133,9 @@ async function startSystem({ send }: Fault): Promise<System> {
     },
   });
   const { issuer } = provider;
-  provider.lies = {
-    metadata: (honest) => ({
-      ...honest,
+  provider.overrides = {
+    metadata: (original) => ({
+      ...original,
       pushed_authorization_request_endpoint: `${issuer}/pushed`,
       revocation_endpoint: `${issuer}/revoke`,
       end_session_endpoint: `${issuer}/end-session`,
@@ -160,11 +160,11 @@ async function startSystem({ send }: Fault): Promise<System> {
 }
 
 async function loggedIn({ provider, gateway }: System, expiresIn: number): Promise<TestBrowser> {
-  const token: NonNullable<Lies["token"]> = (honest) => ({ ...honest, expires_in: expiresIn });
-  provider.lies = { ...provider.lies, token };
+  const token: NonNullable<Overrides["token"]> = (original) => ({ ...original, expires_in: expiresIn });
+  provider.overrides = { ...provider.overrides, token };
   const browser = testBrowser(gateway.origin);
   const { status } = await browser.login();
-  delete provider.lies.token;
+  delete provider.overrides.token;
   if (status !== 303) throw new Error(`login responded ${status}: ${gateway.log.at(-1)}`);
   return browser;
 }

@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from "jose";
 import { expect } from "vitest";
 import { testAuthority } from "@cloakroom/testkit/certificates.ts";
-import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, type HostileProvider, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { KEYS, tempFile } from "./client-key-files.ts";
 
@@ -40,7 +40,7 @@ export const MODES: [string, Mode][] = [
 ];
 
 type Profile = "fapi2" | "fapi2-message-signing";
-type Change = (honest: Record<string, unknown>) => Record<string, unknown>;
+type Change = (original: Record<string, unknown>) => Record<string, unknown>;
 
 export type FapiSystem = {
   mode: Mode;
@@ -57,8 +57,8 @@ export type FapiSystem = {
   respond: (response: ServerResponse) => boolean;
   /** Metadata that meets the profile. */
   metadata: Change;
-  /** Lies of the provider, which meets the profile in all other points. */
-  lie(lies?: Partial<Lies>): void;
+  /** Overrides of the provider, which meets the profile in all other points. */
+  override(overrides?: Partial<Overrides>): void;
   reset(): void;
   start(): Promise<TestGateway>;
   stop(): Promise<void>;
@@ -84,18 +84,18 @@ export async function startFapiSystem(mode: Mode, profile: Profile = "fapi2"): P
     received: [],
     respond: () => false,
     metadata: metadataOf(provider, mode),
-    lie(lies = {}) {
-      provider.lies = {
-        ...lies,
-        metadata: lies.metadata ?? system.metadata,
-        token: (honest) => (lies.token ?? ((same) => same))({ ...honest, token_type: tokenType }),
+    override(overrides = {}) {
+      provider.overrides = {
+        ...overrides,
+        metadata: overrides.metadata ?? system.metadata,
+        token: (original) => (overrides.token ?? ((same) => same))({ ...original, token_type: tokenType }),
       };
     },
     reset() {
       provider.posts.length = 0;
       system.received.length = 0;
       system.respond = () => false;
-      system.lie();
+      system.override();
     },
     start: () =>
       startGateway({
@@ -123,8 +123,8 @@ function profileEnv({ auth, binding, env }: Mode): Record<string, string> {
 }
 
 function metadataOf(provider: HostileProvider, { auth, binding }: Mode): Change {
-  return (honest) => ({
-    ...honest,
+  return (original) => ({
+    ...original,
     pushed_authorization_request_endpoint: `${provider.issuer}/pushed`,
     require_pushed_authorization_requests: true,
     response_modes_supported: ["query", "jwt"],

@@ -2,7 +2,7 @@
 // plan fapi2-message-signing-final-client-test-plan.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
-import { breakSignature, unsigned, without, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { breakSignature, unsigned, without, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 import type { TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import {
   checkClientAuthentication,
@@ -50,7 +50,7 @@ describe.each(MODES)("%s", (_name, mode) => {
     expect(payload.exp! - payload.nbf!).toBeLessThanOrEqual(3_600);
   });
 
-  it.each<[string, NonNullable<Lies["signedResponse"]>]>([
+  it.each<[string, NonNullable<Overrides["signedResponse"]>]>([
     ["ensure-jarm-without-iss-fails", { claims: without("iss") }],
     ["ensure-jarm-with-invalid-iss-fails", { claims: (claims) => ({ ...claims, iss: `${claims["iss"] as string}1` }) }],
     ["ensure-jarm-without-aud-fails", { claims: without("aud") }],
@@ -64,7 +64,7 @@ describe.each(MODES)("%s", (_name, mode) => {
     ["ensure-jarm-signature-is-not-none", { jwt: unsigned("none") }],
     ["an alternative algorithm", { header: () => ({ alg: "RS256", kid: "rs256" }) }],
   ])(`${PREFIX}%s`, async (_module, signedResponse) => {
-    system.lie({ signedResponse });
+    system.override({ signedResponse });
     const before = system.provider.counts.token;
     const browser = testBrowser(gateway.origin, throughProvider);
     expect((await browser.login()).status).toBe(400);
@@ -76,7 +76,7 @@ describe.each(MODES)("%s", (_name, mode) => {
     ["request_object_signing_alg_values_supported", ["RS256"]],
     ["authorization_signing_alg_values_supported", ["RS256"]],
   ])("metadata with %s %j: readiness has one sentence", async (name, value) => {
-    system.lie({ metadata: (honest) => ({ ...system.metadata(honest), [name]: value }) });
+    system.override({ metadata: (original) => ({ ...system.metadata(original), [name]: value }) });
     const refused = await system.start();
     const { status, detail } = await refused.readiness("provider");
     expect(status).toBe("failed");

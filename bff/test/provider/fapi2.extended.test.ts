@@ -8,7 +8,7 @@ import {
   unsigned,
   without,
   type HostileProvider,
-  type Lies,
+  type Overrides,
 } from "@cloakroom/testkit/hostile-provider.ts";
 import type { TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import {
@@ -26,7 +26,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
   let system: FapiSystem;
   let provider: HostileProvider;
   let gateway: TestGateway;
-  const lie = (lies: Partial<Lies> = {}): void => system.lie(lies);
+  const override = (overrides: Partial<Overrides> = {}): void => system.override(overrides);
   const start = (): Promise<TestGateway> => system.start();
   const tokenType = mode.binding === "dpop" ? "DPoP" : "Bearer";
 
@@ -41,8 +41,8 @@ describe.each(MODES)("%s", (_mode, mode) => {
     await system.stop();
   });
 
-  async function outcome(lies: Partial<Lies>) {
-    lie(lies);
+  async function outcome(overrides: Partial<Overrides>) {
+    override(overrides);
     const before = provider.counts.token;
     const browser = testBrowser(gateway.origin, throughProvider);
     const { status } = await browser.login();
@@ -97,7 +97,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
       expect(decodeJwt(provider.posts.at(-1)!.headers["dpop"] as string)["nonce"]).toBeUndefined();
   });
 
-  it.each<[string, Partial<Lies>]>([
+  it.each<[string, Partial<Overrides>]>([
     ["valid-aud-as-array", { claims: (claims) => ({ ...claims, aud: [claims["aud"]] }) }],
     ["token-endpoint-response-without-expires_in", { token: without("expires_in") }],
     [
@@ -111,11 +111,11 @@ describe.each(MODES)("%s", (_mode, mode) => {
         }),
       },
     ],
-  ])(`${PREFIX}%s is accepted`, async (_name, lies) => {
-    expect(await outcome(lies)).toMatchObject({ status: 303, loggedIn: true });
+  ])(`${PREFIX}%s is accepted`, async (_name, overrides) => {
+    expect(await outcome(overrides)).toMatchObject({ status: 303, loggedIn: true });
   });
 
-  it.each<[string, Partial<Lies>]>([
+  it.each<[string, Partial<Overrides>]>([
     ["invalid-iss", { claims: (claims) => ({ ...claims, iss: `${claims["iss"] as string}1` }) }],
     ["invalid-aud", { claims: (claims) => ({ ...claims, aud: `${claims["aud"] as string}1` }) }],
     [
@@ -131,28 +131,28 @@ describe.each(MODES)("%s", (_mode, mode) => {
     ["invalid-nonce", { claims: (claims) => ({ ...claims, nonce: `${claims["nonce"] as string}1` }) }],
     ["invalid-missing-nonce", { claims: without("nonce") }],
     ["invalid-signature", { idToken: breakSignature }],
-  ])(`${PREFIX}%s is refused`, async (_name, lies) => {
-    expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false, tokenRequests: 1 });
+  ])(`${PREFIX}%s is refused`, async (_name, overrides) => {
+    expect(await outcome(overrides)).toEqual({ status: 400, loggedIn: false, tokenRequests: 1 });
   });
 
-  it.each<[string, Partial<Lies>]>([
+  it.each<[string, Partial<Overrides>]>([
     [
       "invalid-authorization-response-iss",
-      { authorizationResponse: (honest) => ({ ...honest, iss: `${honest["iss"] as string}1` }) },
+      { authorizationResponse: (original) => ({ ...original, iss: `${original["iss"] as string}1` }) },
     ],
     ["remove-authorization-response-iss", { authorizationResponse: without("iss") }],
     [
       "ensure-authorization-response-with-invalid-state-fails",
-      { authorizationResponse: (honest) => ({ ...honest, state: `${honest["state"] as string}1` }) },
+      { authorizationResponse: (original) => ({ ...original, state: `${original["state"] as string}1` }) },
     ],
     ["ensure-authorization-response-with-invalid-missing-state-fails", { authorizationResponse: without("state") }],
-  ])(`${PREFIX}%s is refused without a token request`, async (_name, lies) => {
-    expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false, tokenRequests: 0 });
+  ])(`${PREFIX}%s is refused without a token request`, async (_name, overrides) => {
+    expect(await outcome(overrides)).toEqual({ status: 400, loggedIn: false, tokenRequests: 0 });
   });
 
   it(`${PREFIX}discovery-issuer-mismatch is refused before any request`, async () => {
     const metadata = system.metadata;
-    lie({ metadata: (honest) => ({ ...metadata(honest), issuer: `${provider.issuer}INVALID` }) });
+    override({ metadata: (original) => ({ ...metadata(original), issuer: `${provider.issuer}INVALID` }) });
     const misled = await start();
     const before = provider.counts.authorize;
     expect((await testBrowser(misled.origin).navigate("/bff/login")).status).toBe(503);
@@ -177,7 +177,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
   });
 
   it("an expired token is refreshed with the same client authentication", async () => {
-    lie({ token: (token) => ({ ...token, expires_in: 1 }) });
+    override({ token: (token) => ({ ...token, expires_in: 1 }) });
     const browser = await loggedIn();
     const tokens = () => provider.posts.filter(({ path }) => path === "/token");
     await expect
@@ -210,7 +210,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
     });
 
     it("a token request that demands a nonce is repeated with it", async () => {
-      const demand: Lies["tokenResponse"] = (response, { dpop }) => {
+      const demand: Overrides["tokenResponse"] = (response, { dpop }) => {
         if (decodeJwt(dpop ?? "")["nonce"] === "n-2") return false;
         response.writeHead(400, { "content-type": "application/json", "dpop-nonce": "n-2" });
         response.end(JSON.stringify({ error: "use_dpop_nonce" }));
@@ -229,7 +229,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
     mode.binding === "dpop" ? "dpop_signing_alg_values_supported" : "tls_client_certificate_bound_access_tokens",
   ])("metadata without %s: readiness has one sentence, and no request is sent", async (name) => {
     const metadata = system.metadata;
-    lie({ metadata: (honest) => without(name)(metadata(honest)) });
+    override({ metadata: (original) => without(name)(metadata(original)) });
     const refused = await start();
     const { status, detail } = await refused.readiness("provider");
     expect(status).toBe("failed");

@@ -9,7 +9,7 @@ import {
   unsigned,
   without,
   type HostileProvider,
-  type Lies,
+  type Overrides,
 } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis } from "@cloakroom/testkit/test-redis.ts";
 
@@ -25,11 +25,11 @@ afterAll(async () => {
   await provider.stop();
 });
 afterEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 
-async function outcome(lies: Lies, query = ""): Promise<{ status: number; loggedIn: boolean }> {
-  provider.lies = lies;
+async function outcome(overrides: Overrides, query = ""): Promise<{ status: number; loggedIn: boolean }> {
+  provider.overrides = overrides;
   const browser = testBrowser(gateway.origin);
   const { status } = await browser.login(query);
   const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: unknown };
@@ -38,7 +38,7 @@ async function outcome(lies: Lies, query = ""): Promise<{ status: number; logged
 const now = () => Math.floor(Date.now() / 1000);
 
 describe("login with", () => {
-  it.each<[string, Lies]>([
+  it.each<[string, Overrides]>([
     ["oidcc-client-test-idtoken-sig-rs256", {}],
     ["fapi2 valid-aud-as-array", { claims: (claims) => ({ ...claims, aud: [claims["aud"]] }) }],
     ["fapi2 token-endpoint-response-without-expires_in", { token: without("expires_in") }],
@@ -47,14 +47,14 @@ describe("login with", () => {
     ["oidcc-client-test-missing-athash", { claims: without("at_hash") }],
     ["a clock that is 25 s ahead", { claims: (claims) => ({ ...claims, iat: now() + 25 }) }],
     ["exp within the clock tolerance", { claims: (claims) => ({ ...claims, exp: now() - 20 }) }],
-  ])("a login succeeds with: %s", async (_id, lies) => {
-    expect(await outcome(lies)).toEqual({ status: 303, loggedIn: true });
+  ])("a login succeeds with: %s", async (_id, overrides) => {
+    expect(await outcome(overrides)).toEqual({ status: 303, loggedIn: true });
   });
 
   it("oidcc-client-test: the requests to the provider and to the API are as registered", async () => {
     const api: { url: string | undefined; authorization: string | undefined }[] = [];
     const browser = testBrowser(gateway.origin);
-    provider.lies = {
+    provider.overrides = {
       raw(pathname, response, { url, headers }) {
         if (pathname !== "/items") return false;
         api.push({ url, authorization: headers.authorization });
@@ -129,7 +129,7 @@ describe("login with", () => {
 });
 
 describe("rejected login", () => {
-  it.each<[string, Lies]>([
+  it.each<[string, Overrides]>([
     ["oidcc-client-test-invalid-iss", { claims: (claims) => ({ ...claims, iss: `${claims["iss"] as string}1` }) }],
     ["oidcc-client-test-missing-sub", { claims: without("sub") }],
     ["an empty sub", { claims: (claims) => ({ ...claims, sub: "" }) }],
@@ -162,19 +162,19 @@ describe("rejected login", () => {
     ["fapi2 invalid-missing-nonce", { claims: without("nonce") }],
     ["oidcc-client-test-invalid-athash", { claims: (claims) => ({ ...claims, at_hash: "wrongwrongwrongwrong12" }) }],
     ["no ID token", { token: without("id_token") }],
-  ])("a login is rejected with: %s", async (_id, lies) => {
-    expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false });
+  ])("a login is rejected with: %s", async (_id, overrides) => {
+    expect(await outcome(overrides)).toEqual({ status: 400, loggedIn: false });
   });
 
-  it.each<[string, Lies]>([
+  it.each<[string, Overrides]>([
     [
       "fapi2 invalid-authorization-response-iss",
-      { authorizationResponse: (honest) => ({ ...honest, iss: `${honest["iss"] as string}1` }) },
+      { authorizationResponse: (original) => ({ ...original, iss: `${original["iss"] as string}1` }) },
     ],
     ["fapi2 remove-authorization-response-iss", { authorizationResponse: without("iss") }],
     [
       "fapi2 ensure-authorization-response-with-invalid-state-fails",
-      { authorizationResponse: (honest) => ({ ...honest, state: `${honest["state"] as string}x` }) },
+      { authorizationResponse: (original) => ({ ...original, state: `${original["state"] as string}x` }) },
     ],
     [
       "fapi2 ensure-authorization-response-with-invalid-missing-state-fails",
@@ -183,27 +183,27 @@ describe("rejected login", () => {
     ["no code", { authorizationResponse: without("code") }],
     [
       "oidcc-client-test-invalid-chash: an ID token in the authorization response",
-      { authorizationResponse: (honest) => ({ ...honest, id_token: "e30.eyJjX2hhc2giOiJ3cm9uZyJ9.x" }) },
+      { authorizationResponse: (original) => ({ ...original, id_token: "e30.eyJjX2hhc2giOiJ3cm9uZyJ9.x" }) },
     ],
     [
       "an error",
       {
-        authorizationResponse: (honest) => ({
-          ...without("code")(honest),
+        authorizationResponse: (original) => ({
+          ...without("code")(original),
           error: "access_denied",
           error_description: "<script>alert(1)</script>",
         }),
       },
     ],
-  ])("%s, without a token request", async (_id, lies) => {
+  ])("%s, without a token request", async (_id, overrides) => {
     const before = provider.counts.token;
-    expect(await outcome(lies)).toEqual({ status: 400, loggedIn: false });
+    expect(await outcome(overrides)).toEqual({ status: 400, loggedIn: false });
     expect(provider.counts.token).toBe(before);
   });
 
   it("ASVS 9.1.3: a key URL in the token is not fetched", async () => {
     const trap = `${provider.issuer}/trap`;
-    const header: Lies["header"] = (honest) => ({ ...honest, kid: "unknown", jku: trap, x5u: trap });
+    const header: Overrides["header"] = (original) => ({ ...original, kid: "unknown", jku: trap, x5u: trap });
     expect((await outcome({ header, foreignKey: true })).loggedIn).toBe(false);
     expect(provider.counts.trap).toBe(0);
   }, 30_000);
@@ -217,15 +217,15 @@ describe("rejected login", () => {
   });
 
   it("ASVS 7.6.1: a login older than max_age is rejected", async () => {
-    const stale: Lies = { claims: (claims) => ({ ...claims, auth_time: now() - 3_600 }) };
+    const stale: Overrides = { claims: (claims) => ({ ...claims, auth_time: now() - 3_600 }) };
     expect(await outcome(stale, "?max_age=60")).toEqual({ status: 400, loggedIn: false });
     expect(await outcome({}, "?max_age=60")).toEqual({ status: 303, loggedIn: true });
   });
 });
 
 describe("a gateway that has not fetched metadata and keys yet", () => {
-  const header: Lies["header"] = () => ({ alg: "RS256" });
-  it.each<[string, Lies, boolean]>([
+  const header: Overrides["header"] = () => ({ alg: "RS256" });
+  it.each<[string, Overrides, boolean]>([
     ["accepted: oidcc-client-test-kid-absent-single-jwks", { header, jwks: (keys) => keys.map(without("kid")) }, true],
     [
       "refused: oidcc-client-test-kid-absent-multiple-jwks",
@@ -248,9 +248,9 @@ describe("a gateway that has not fetched metadata and keys yet", () => {
       },
       true,
     ],
-  ])("is %s", async (_id, lies, accepted) => {
+  ])("is %s", async (_id, overrides, accepted) => {
     const other = await startHostileProvider();
-    other.lies = lies;
+    other.overrides = overrides;
     const fresh = await startGateway(other);
     const browser = testBrowser(fresh.origin);
     expect((await browser.login()).status).toBe(accepted ? 303 : 400);
@@ -260,13 +260,13 @@ describe("a gateway that has not fetched metadata and keys yet", () => {
 });
 
 describe("an ID token with ES256", () => {
-  it.each<[string, Lies, number]>([
+  it.each<[string, Overrides, number]>([
     ["a valid signature is accepted", {}, 303],
     ["oidcc-client-test-invalid-sig-es256: a broken signature is refused", { idToken: breakSignature }, 400],
     ["a key of another algorithm is refused", { header: () => ({ alg: "RS256", kid: "rs256" }) }, 400],
-  ])("%s", async (_id, lies, status) => {
+  ])("%s", async (_id, overrides, status) => {
     const other = await startHostileProvider({ alg: "ES256" });
-    other.lies = lies;
+    other.overrides = overrides;
     const pinned = await startGateway({ ...other, env: { OIDC_ID_TOKEN_ALG: "ES256" } });
     expect((await testBrowser(pinned.origin).login()).status).toBe(status);
     await pinned.stop();
@@ -279,7 +279,7 @@ describe("discovery", () => {
     const other = await startHostileProvider();
     const moved = { "/a/authorize": "/authorize", "/b/token": "/token", "/c/keys": "/jwks" } as Record<string, string>;
     const asked: string[] = [];
-    other.lies = {
+    other.overrides = {
       metadata: (metadata) => ({
         ...metadata,
         authorization_endpoint: `${other.issuer}/a/authorize`,
@@ -299,7 +299,7 @@ describe("discovery", () => {
     await other.stop();
   });
 
-  it.each<[string, Lies["metadata"]]>([
+  it.each<[string, Overrides["metadata"]]>([
     [
       "oidcc-client-test-discovery-issuer-mismatch",
       (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}INVALID` }),
@@ -307,7 +307,7 @@ describe("discovery", () => {
     ["an issuer with a trailing slash", (metadata) => ({ ...metadata, issuer: `${metadata["issuer"] as string}/` })],
   ])("rejects %s", async (_id, metadata) => {
     const other = await startHostileProvider();
-    other.lies = { metadata: metadata! };
+    other.overrides = { metadata: metadata! };
     const misled = await startGateway(other);
     const response = await testBrowser(misled.origin).navigate("/bff/login");
     expect(response.status).toBe(503);
@@ -319,9 +319,9 @@ describe("discovery", () => {
 
 describe("error texts of the provider", () => {
   it("error texts of the provider are not rendered as markup (CVE-2021-32702) and not logged", async () => {
-    provider.lies = {
-      authorizationResponse: (honest) => ({
-        ...without("code")(honest),
+    provider.overrides = {
+      authorizationResponse: (original) => ({
+        ...without("code")(original),
         error: "<script>alert(1)</script>",
         error_description: "<img src=x>",
       }),
@@ -336,12 +336,12 @@ describe("error texts of the provider", () => {
 
 describe("ID token of a refresh", () => {
   it("oidcc-client-test-refresh-token: a token set with an ID token of the same user replaces the old one", async () => {
-    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+    provider.overrides = { token: (token) => ({ ...token, expires_in: 0 }) };
     const browser = testBrowser(gateway.origin);
     await browser.login();
-    provider.lies = {};
+    provider.overrides = {};
     const authorizations: (string | undefined)[] = [];
-    provider.lies.raw = (pathname, response, { headers }) => {
+    provider.overrides.raw = (pathname, response, { headers }) => {
       if (pathname !== "/x") return false;
       authorizations.push(headers.authorization);
       response.end("{}");
@@ -360,7 +360,7 @@ describe("ID token of a refresh", () => {
     expect(await (await browser.fetch("/bff/user")).json()).toHaveProperty("user.sub", "alice");
   });
 
-  it.each<[string, Lies]>([
+  it.each<[string, Overrides]>([
     ["oidcc-client-test-refresh-token-invalid-sub", { claims: (claims) => ({ ...claims, sub: "mallory" }) }],
     [
       "oidcc-client-test-refresh-token-invalid-issuer",
@@ -374,29 +374,29 @@ describe("ID token of a refresh", () => {
     ["azp of another client", { claims: (claims) => ({ ...claims, azp: "another-client" }) }],
     ["at_hash of another access token", { claims: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }],
     ["a broken signature", { idToken: breakSignature }],
-  ])("an ID token of a refresh with %s ends the session", async (_id, lies) => {
+  ])("an ID token of a refresh with %s ends the session", async (_id, overrides) => {
     // Expires so soon that the first request refreshes it.
-    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+    provider.overrides = { token: (token) => ({ ...token, expires_in: 0 }) };
     const browser = testBrowser(gateway.origin);
     await browser.login();
-    provider.lies = lies;
+    provider.overrides = overrides;
     expect((await browser.fetch("/api/x")).status).toBe(401);
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
     expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toMatch(/ID token refused/);
   });
 
-  it.each<[string, Lies]>([
+  it.each<[string, Overrides]>([
     ["another issuer", { claims: (claims) => ({ ...claims, iss: "http://127.0.0.1:1" }) }],
     ["another client", { claims: (claims) => ({ ...claims, aud: "another-client" }) }],
-  ])("ID tokens of %s do not open the circuit for other sessions", async (_whose, lies) => {
-    provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+  ])("ID tokens of %s do not open the circuit for other sessions", async (_whose, overrides) => {
+    provider.overrides = { token: (token) => ({ ...token, expires_in: 0 }) };
     const browsers = Array.from({ length: 6 }, () => testBrowser(gateway.origin));
     for (const browser of browsers) await browser.login();
     const [healthy, ...others] = browsers;
-    provider.lies = lies;
+    provider.overrides = overrides;
     // Consecutive failures without a success between them.
     for (const browser of others) expect((await browser.fetch("/api/x")).status).toBe(401);
-    provider.lies = {};
+    provider.overrides = {};
     const before = provider.counts.token;
     expect((await healthy!.fetch("/api/x")).status).toBe(404);
     expect(provider.counts.token).toBe(before + 1);
@@ -410,7 +410,7 @@ describe("ID token of a refresh", () => {
     const { publicOrigin } = before.config;
     const after = await startGateway({ ...next, redisUrl: redis.url, publicOrigin, env });
     try {
-      provider.lies = { token: (token) => ({ ...token, expires_in: 0 }) };
+      provider.overrides = { token: (token) => ({ ...token, expires_in: 0 }) };
       const browser = testBrowser(before.origin);
       await browser.login();
       browser.useInstance(after.origin);

@@ -8,7 +8,7 @@ it("a login succeeds with a provider that the gateway reaches at another URL tha
   const provider = await startHostileProvider();
   const publicIssuer = "http://localhost:9";
   const rename = <T>(value: T): T => JSON.parse(JSON.stringify(value).replaceAll(provider.issuer, publicIssuer)) as T;
-  provider.lies = { metadata: rename, claims: rename, authorizationResponse: rename };
+  provider.overrides = { metadata: rename, claims: rename, authorizationResponse: rename };
   const gateway = await startGateway({
     ...provider,
     issuer: publicIssuer,

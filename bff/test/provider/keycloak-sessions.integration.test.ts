@@ -45,7 +45,7 @@ afterAll(async () => {
   await redis.stop();
 });
 afterEach(() => {
-  keycloak.lies = {};
+  keycloak.overrides = {};
   status = undefined;
   asked.length = 0;
 });
@@ -59,7 +59,7 @@ it.each(["off", "dpop"])("OIDC_SENDER_CONSTRAINED=%s: the service account gets a
 });
 
 const everywhere = async (subject: string) => {
-  keycloak.lies = { claims: (claims) => ({ ...claims, sub: subject }) };
+  keycloak.overrides = { claims: (claims) => ({ ...claims, sub: subject }) };
   const browser = testBrowser(gateway.origin);
   expect((await browser.login()).status).toBe(303);
   const response = await browser.fetch("/bff/sessions", { method: "DELETE", headers: { accept: "application/json" } });
@@ -163,7 +163,7 @@ describe("/readyz with KEYCLOAK_ADMIN_CLIENT_ID, while logins work", () => {
     ["reports a wrong secret or a missing service account", { status: 401, error: "unauthorized_client" }],
     ["reports an unknown client", { status: 401, error: "invalid_client" }],
   ])("/readyz with KEYCLOAK_ADMIN_CLIENT_ID %s", async (_what, clientToken) => {
-    keycloak.lies = { clientToken };
+    keycloak.overrides = { clientToken };
     expect(await detailWith()).toMatchObject({
       status: "degraded",
       detail: expect.stringMatching(/KEYCLOAK_ADMIN_CLIENT_SECRET .* service account/) as string,

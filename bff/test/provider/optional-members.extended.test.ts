@@ -3,7 +3,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
-import { startHostileProvider, without, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import {
+  startHostileProvider,
+  without,
+  type HostileProvider,
+  type Overrides,
+} from "@cloakroom/testkit/hostile-provider.ts";
 
 type Members = Record<string, unknown>;
 
@@ -31,14 +36,14 @@ beforeAll(async () => {
 });
 afterAll(() => provider.stop());
 afterEach(async () => {
-  provider.lies = {};
+  provider.overrides = {};
   pushResponse = pushed;
   sendRevoked = { status: 200, body: "" };
   for (const gateway of gateways.splice(0)) await gateway.stop();
 });
 
-async function start(lies: Lies = {}, env: Record<string, string> = {}): Promise<TestGateway> {
-  provider.lies = lies;
+async function start(overrides: Overrides = {}, env: Record<string, string> = {}): Promise<TestGateway> {
+  provider.overrides = overrides;
   const gateway = await startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up`, ...env } });
   gateways.push(gateway);
   return gateway;
@@ -56,12 +61,12 @@ const isLoggedIn = async (browser: TestBrowser) =>
   ((await (await browser.fetch("/bff/user")).json()) as { user: unknown }).user !== null;
 
 /** Login, two API requests of which the first is preceded by a refresh, and logout. */
-async function expectEverythingWorks(gateway: TestGateway, lies: Lies = {}): Promise<void> {
-  const token = (honest: Members) => ({ ...(lies.token?.(honest) ?? honest), expires_in: 0 });
+async function expectEverythingWorks(gateway: TestGateway, overrides: Overrides = {}): Promise<void> {
+  const token = (original: Members) => ({ ...(overrides.token?.(original) ?? original), expires_in: 0 });
   const browser = browserOf(gateway);
-  provider.lies = { ...lies, token };
+  provider.overrides = { ...overrides, token };
   expect((await browser.login()).status, gateway.log.join("")).toBe(303);
-  provider.lies = lies;
+  provider.overrides = overrides;
   for (let n = 0; n < 2; n++) expect((await browser.fetch("/api/x")).status, gateway.log.join("")).toBe(200);
   const logout = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
   expect([logout.status, await isLoggedIn(browser)]).toEqual([200, false]);
@@ -71,12 +76,12 @@ async function expectEverythingWorks(gateway: TestGateway, lies: Lies = {}): Pro
 const variantsOf = (name: string, others: readonly unknown[] = [null, 1]) =>
   [
     ["removed", without(name)] as const,
-    ...others.map((value) => [JSON.stringify(value), (honest: Members) => ({ ...honest, [name]: value })] as const),
-  ] satisfies (readonly [string, (honest: Members) => Members])[];
+    ...others.map((value) => [JSON.stringify(value), (original: Members) => ({ ...original, [name]: value })] as const),
+  ] satisfies (readonly [string, (original: Members) => Members])[];
 
 describe("discovery", () => {
-  const full = (honest: Members): Members => ({
-    ...honest,
+  const full = (original: Members): Members => ({
+    ...original,
     userinfo_endpoint: `${provider.issuer}/userinfo`,
     end_session_endpoint: `${provider.issuer}/logout`,
     revocation_endpoint: `${provider.issuer}/revoke`,
@@ -140,7 +145,7 @@ describe("discovery", () => {
     "a discovery document with %s removed, null or of another type: login, refresh and logout work",
     async (name) => {
       for (const [variant, change] of variantsOf(name, [null, 1, "x", []])) {
-        const metadata = (honest: Members) => change(full(honest));
+        const metadata = (original: Members) => change(full(original));
         const gateway = await start({ metadata });
         await expectEverythingWorks(gateway, { metadata }).catch((error: unknown) => {
           throw new Error(`${name} ${variant}`, { cause: error });
@@ -152,7 +157,7 @@ describe("discovery", () => {
 
   it("a discovery document with the members that a login needs and no others: login, refresh and logout work", async () => {
     const needed = ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"];
-    const metadata = (honest: Members) => Object.fromEntries(needed.map((name) => [name, honest[name]]));
+    const metadata = (original: Members) => Object.fromEntries(needed.map((name) => [name, original[name]]));
     await expectEverythingWorks(await start({ metadata }), { metadata });
   });
 
@@ -171,13 +176,15 @@ describe("discovery", () => {
 });
 
 describe("the parameter iss of authorization responses (RFC 9207)", () => {
-  const noIss: Lies = { authorizationResponse: without("iss") };
-  const wrongIss: Lies = { authorizationResponse: (honest) => ({ ...honest, iss: `${String(honest["iss"])}1` }) };
-  const emptyIss: Lies = { authorizationResponse: (honest) => ({ ...honest, iss: "" }) };
-  const announced = (value: unknown): Lies["metadata"] =>
+  const noIss: Overrides = { authorizationResponse: without("iss") };
+  const wrongIss: Overrides = {
+    authorizationResponse: (original) => ({ ...original, iss: `${String(original["iss"])}1` }),
+  };
+  const emptyIss: Overrides = { authorizationResponse: (original) => ({ ...original, iss: "" }) };
+  const announced = (value: unknown): Overrides["metadata"] =>
     value === undefined
       ? without("authorization_response_iss_parameter_supported")
-      : (honest) => ({ ...honest, authorization_response_iss_parameter_supported: value });
+      : (original) => ({ ...original, authorization_response_iss_parameter_supported: value });
 
   it.each<[string | undefined, unknown, boolean]>([
     [undefined, true, true],
@@ -195,8 +202,8 @@ describe("the parameter iss of authorization responses (RFC 9207)", () => {
   ])("OIDC_RESPONSE_ISS=%s, announced: %s: required: %s, and compared if present", async (setting, value, required) => {
     const metadata = announced(value)!;
     const gateway = await start({ metadata }, setting === undefined ? {} : { OIDC_RESPONSE_ISS: setting });
-    const statusOf = async (lies: Lies): Promise<number> => {
-      provider.lies = { metadata, ...lies };
+    const statusOf = async (overrides: Overrides): Promise<number> => {
+      provider.overrides = { metadata, ...overrides };
       return (await testBrowser(gateway.origin).login()).status;
     };
     expect(await statusOf({})).toBe(303);
@@ -209,9 +216,9 @@ describe("the parameter iss of authorization responses (RFC 9207)", () => {
   it("an error response without iss is handled like any other if iss is not announced", async () => {
     const metadata = announced(undefined)!;
     const gateway = await start();
-    provider.lies = {
+    provider.overrides = {
       metadata,
-      authorizationResponse: (honest) => ({ state: honest["state"], error: "access_denied" }),
+      authorizationResponse: (original) => ({ state: original["state"], error: "access_denied" }),
     };
     await testBrowser(gateway.origin).login();
     expect(gateway.events("login_failed").at(-1)?.["reason"]).toContain("access_denied");
@@ -224,14 +231,14 @@ describe("authorization response", () => {
     ["scope", { scope: "openid" }],
     ["an unknown parameter", { client_info: "x" }],
   ])("an authorization response with the additional parameter %s: the login succeeds", async (_name, added) => {
-    const gateway = await start({ authorizationResponse: (honest) => ({ ...honest, ...added }) });
+    const gateway = await start({ authorizationResponse: (original) => ({ ...original, ...added }) });
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
   });
 });
 
 describe("token response", () => {
-  const full = (honest: Members): Members => ({
-    ...honest,
+  const full = (original: Members): Members => ({
+    ...original,
     scope: "openid profile email",
     refresh_expires_in: 1_800,
     not_before_policy: 0,
@@ -247,14 +254,14 @@ describe("token response", () => {
     async (name) => {
       const gateway = await start();
       for (const [, change] of variantsOf(name, [null, 1, {}, [], true, "soon"]))
-        await expectEverythingWorks(gateway, { token: (honest) => change(full(honest)) });
+        await expectEverythingWorks(gateway, { token: (original) => change(full(original)) });
     },
   );
 
   it.each([
     ["removed", without("refresh_token")],
-    ["null", (honest: Members) => ({ ...honest, refresh_token: null })],
-    ["empty", (honest: Members) => ({ ...honest, refresh_token: "" })],
+    ["null", (original: Members) => ({ ...original, refresh_token: null })],
+    ["empty", (original: Members) => ({ ...original, refresh_token: "" })],
   ])("refresh_token %s at login: the session is usable", async (_variant, token) => {
     const gateway = await start({ token });
     const browser = testBrowser(gateway.origin);
@@ -264,18 +271,18 @@ describe("token response", () => {
 
   it.each([
     ["refresh_token", "removed", without("refresh_token")],
-    ["refresh_token", "null", (honest: Members) => ({ ...honest, refresh_token: null })],
-    ["refresh_token", "empty", (honest: Members) => ({ ...honest, refresh_token: "" })],
+    ["refresh_token", "null", (original: Members) => ({ ...original, refresh_token: null })],
+    ["refresh_token", "empty", (original: Members) => ({ ...original, refresh_token: "" })],
     ["id_token", "removed", without("id_token")],
-    ["id_token", "null", (honest: Members) => ({ ...honest, id_token: null })],
-    ["id_token", "empty", (honest: Members) => ({ ...honest, id_token: "" })],
+    ["id_token", "null", (original: Members) => ({ ...original, id_token: null })],
+    ["id_token", "empty", (original: Members) => ({ ...original, id_token: "" })],
   ])("a refresh response with %s %s keeps the old one", async (name, _variant, token) => {
-    const gateway = await start({ token: (honest) => ({ ...honest, expires_in: 0, refresh_token: "the-first" }) });
+    const gateway = await start({ token: (original) => ({ ...original, expires_in: 0, refresh_token: "the-first" }) });
     const browser = testBrowser(gateway.origin);
     await browser.login();
-    provider.lies = { token: (honest) => token({ ...honest, expires_in: 1 }) };
+    provider.overrides = { token: (original) => token({ ...original, expires_in: 1 }) };
     expect((await browser.fetch("/api/x")).status).toBe(200);
-    provider.lies = {};
+    provider.overrides = {};
     await expect
       .poll(
         async () => {
@@ -301,11 +308,11 @@ describe("scope of a token response", () => {
   ])("the scope of a token response is used: %s: %s", async (_name, scope, status) => {
     const rows = JSON.stringify([{ prefix: "/api", baseUrl: `${provider.issuer}/up`, requiredScopes: ["email"] }]);
     const gateway = await start({}, { UPSTREAMS: "", UPSTREAMS_FILE: await rowsFile(rows) });
-    provider.lies = { token: (honest) => ({ ...honest, scope, expires_in: 0 }) };
+    provider.overrides = { token: (original) => ({ ...original, scope, expires_in: 0 }) };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(303);
     // The refresh response has no scope: as before (RFC 6749 §5.1).
-    provider.lies = {};
+    provider.overrides = {};
     for (let n = 0; n < 2; n++) expect((await browser.fetch("/api/x")).status).toBe(status);
   });
 });
@@ -349,7 +356,7 @@ describe("lifetime of an access token without expires_in", () => {
     "expires_in %s without a refresh token: the session does not end after an assumed minute",
     async (_n, value, s) => {
       const gateway = await start({}, { OIDC_ACCESS_TOKEN_SECONDS: "1200" });
-      provider.lies = { token: (honest) => ({ ...without("refresh_token")(honest), expires_in: value }) };
+      provider.overrides = { token: (original) => ({ ...without("refresh_token")(original), expires_in: value }) };
       const browser = testBrowser(gateway.origin);
       await browser.login();
       expect(Math.abs((await secondsLeft(browser)) - s)).toBeLessThan(5);
@@ -358,8 +365,8 @@ describe("lifetime of an access token without expires_in", () => {
 
   it("an exp in a thousand years is bounded, and the session is stored", async () => {
     const gateway = await start();
-    provider.lies = {
-      token: (honest) => ({ ...without("expires_in")(honest), access_token: jwt({ exp: 1e300 }) }),
+    provider.overrides = {
+      token: (original) => ({ ...without("expires_in")(original), access_token: jwt({ exp: 1e300 }) }),
       claims: without("at_hash"),
     };
     const browser = testBrowser(gateway.origin);
@@ -371,8 +378,8 @@ describe("lifetime of an access token without expires_in", () => {
 
   it("exp of the token decides when it is refreshed", async () => {
     const gateway = await start();
-    provider.lies = {
-      token: (honest) => ({ ...without("expires_in")(honest), access_token: jwt({ exp: inSeconds(3) }) }),
+    provider.overrides = {
+      token: (original) => ({ ...without("expires_in")(original), access_token: jwt({ exp: inSeconds(3) }) }),
       claims: without("at_hash"),
     };
     const browser = testBrowser(gateway.origin);
@@ -385,10 +392,10 @@ describe("lifetime of an access token without expires_in", () => {
       .toBeGreaterThan(before);
   });
 
-  function accessTokenLie(accessToken: (() => string) | undefined): Lies {
+  function accessTokenLie(accessToken: (() => string) | undefined): Overrides {
     if (accessToken === undefined) return {};
     return {
-      token: (honest) => ({ ...without("expires_in", "refresh_token")(honest), access_token: accessToken() }),
+      token: (original) => ({ ...without("expires_in", "refresh_token")(original), access_token: accessToken() }),
       claims: without("at_hash"),
     };
   }
@@ -413,7 +420,7 @@ describe("ID token", () => {
     ),
   ])("%s as %j: login and refresh work", async (name, value) => {
     const gateway = await start();
-    await expectEverythingWorks(gateway, { claims: (honest) => ({ ...honest, [name]: value }) });
+    await expectEverythingWorks(gateway, { claims: (original) => ({ ...original, [name]: value }) });
   });
 });
 
@@ -435,8 +442,8 @@ describe("logout token", () => {
 });
 
 describe("pushed authorization response (RFC 9126)", () => {
-  const metadata = (honest: Members) => ({
-    ...honest,
+  const metadata = (original: Members) => ({
+    ...original,
     pushed_authorization_request_endpoint: `${provider.issuer}/par`,
   });
 
@@ -459,7 +466,7 @@ describe("revocation response (RFC 7009 §2.2)", () => {
     [503, ""],
   ])("a revocation response %i %s: the logout works", async (status, body) => {
     sendRevoked = { status, body };
-    const metadata = (honest: Members) => ({ ...honest, revocation_endpoint: `${provider.issuer}/revoke` });
+    const metadata = (original: Members) => ({ ...original, revocation_endpoint: `${provider.issuer}/revoke` });
     await expectEverythingWorks(await start({ metadata }), { metadata });
   });
 });

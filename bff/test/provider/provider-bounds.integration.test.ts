@@ -119,8 +119,8 @@ describe("limits on every path with a response of the provider", () => {
     writeFileSync(file, JSON.stringify(rows));
     return startGateway({ ...provider, env: { UPSTREAMS_FILE: file, ...admin } });
   };
-  const metadata = (honest: Record<string, unknown>) => ({
-    ...honest,
+  const metadata = (original: Record<string, unknown>) => ({
+    ...original,
     pushed_authorization_request_endpoint: `${provider.issuer}/par`,
     revocation_endpoint: `${provider.issuer}/revoke`,
   });
@@ -145,7 +145,7 @@ describe("limits on every path with a response of the provider", () => {
   });
   afterAll(() => provider.stop());
   afterEach(async () => {
-    provider.lies = {};
+    provider.overrides = {};
     bombed = undefined;
     isError = false;
     hits = 0;
@@ -159,10 +159,10 @@ describe("limits on every path with a response of the provider", () => {
     return true;
   };
   const loggedIn = async (token: Record<string, unknown> = {}): Promise<TestBrowser> => {
-    provider.lies = { metadata: without("none"), raw, token: (honest) => ({ ...honest, ...token }) };
+    provider.overrides = { metadata: without("none"), raw, token: (original) => ({ ...original, ...token }) };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(303);
-    provider.lies = { raw };
+    provider.overrides = { raw };
     return browser;
   };
   const isLoggedIn = async (browser: TestBrowser) =>
@@ -187,7 +187,7 @@ describe("limits on every path with a response of the provider", () => {
       path: "pushed authorization request",
       endpoint: "/par",
       act: async () => {
-        provider.lies = { metadata, raw };
+        provider.overrides = { metadata, raw };
         return (await testBrowser(gateway.origin).navigate("/bff/login")).status;
       },
       status: 503,
@@ -241,8 +241,8 @@ describe("limits on every path with a response of the provider", () => {
       path: "revocation: the logout is done all the same",
       endpoint: "/revoke",
       act: async () => {
-        provider.lies = {
-          metadata: (honest) => ({ ...honest, revocation_endpoint: `${provider.issuer}/revoke` }),
+        provider.overrides = {
+          metadata: (original) => ({ ...original, revocation_endpoint: `${provider.issuer}/revoke` }),
           raw,
         };
         const browser = testBrowser(gateway.origin);
@@ -281,7 +281,7 @@ describe("limits on every path with a response of the provider", () => {
     gateway = await start();
     isError = asError;
     bombed = row.endpoint;
-    provider.lies = { raw };
+    provider.overrides = { raw };
     expect(await row.act()).toBe(row.status);
     expect(hits, gateway.log.join("")).toBeGreaterThan(0);
     expect(gateway.log.join("")).toMatch(row.logs ?? /the provider's response exceeds the limit of 1048576 bytes/);
@@ -299,7 +299,7 @@ describe("the request_uri of a pushed authorization response (RFC 9126)", () => 
       beside: (_request, response) => void response.writeHead(201, { "content-type": "application/json" }).end(body),
     });
     const pushed_authorization_request_endpoint = `${provider.issuer}/par`;
-    provider.lies = { metadata: (honest) => ({ ...honest, pushed_authorization_request_endpoint }) };
+    provider.overrides = { metadata: (original) => ({ ...original, pushed_authorization_request_endpoint }) };
     const gateway = await startGateway({ ...provider, env: { UPSTREAMS: "/api=http://127.0.0.1:1" } });
     const response = await testBrowser(gateway.origin).navigate("/bff/login");
     expect(response.status).toBe(status);

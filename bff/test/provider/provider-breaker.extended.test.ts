@@ -73,28 +73,28 @@ describe("a provider with unusable responses for one user", () => {
     await provider.stop();
   });
   const login = async (sub: string) => {
-    provider.lies = {
-      claims: (honest) => ({ ...honest, sub }),
-      token: (honest) => ({ ...honest, refresh_token: sub, expires_in: 0 }),
+    provider.overrides = {
+      claims: (original) => ({ ...original, sub }),
+      token: (original) => ({ ...original, refresh_token: sub, expires_in: 0 }),
     };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(303);
     return browser;
   };
 
-  it.each<[string, (honest: Members) => Members]>([
-    ["an access token of 40 kB", (honest) => ({ ...honest, access_token: "x".repeat(40_000) })],
-    ["token_type DPoP", (honest) => ({ ...honest, token_type: "DPoP" })],
-    ["2 MB", (honest) => ({ ...honest, padding: "x".repeat(2_000_000) })],
+  it.each<[string, (original: Members) => Members]>([
+    ["an access token of 40 kB", (original) => ({ ...original, access_token: "x".repeat(40_000) })],
+    ["token_type DPoP", (original) => ({ ...original, token_type: "DPoP" })],
+    ["2 MB", (original) => ({ ...original, padding: "x".repeat(2_000_000) })],
     ["no access token", without("access_token")],
     ["a list", () => [] as unknown as Members],
   ])("sessions of other users are refreshed: %s", async (_name, broken) => {
     const [mallory, ...others] = [await login("mallory"), await login("alice"), await login("bob")];
     let ofMallory = 0;
-    provider.lies = {
-      token(honest) {
+    provider.overrides = {
+      token(original) {
         const sub = provider.lastTokenRequest().body.get("refresh_token");
-        const response = { ...honest, id_token: undefined, refresh_token: sub };
+        const response = { ...original, id_token: undefined, refresh_token: sub };
         if (sub !== "mallory") return response;
         ofMallory += 1;
         return broken(response);
@@ -140,15 +140,15 @@ describe("a provider that refuses every refresh", () => {
     async (status, error) => {
       const browsers: TestBrowser[] = [];
       for (const sub of ["alice", "bob", "carol", "dave", "erin"]) {
-        provider.lies = {
-          claims: (honest) => ({ ...honest, sub }),
-          token: (honest) => ({ ...honest, expires_in: 0 }),
+        provider.overrides = {
+          claims: (original) => ({ ...original, sub }),
+          token: (original) => ({ ...original, expires_in: 0 }),
         };
         const browser = testBrowser(gateway.origin);
         expect((await browser.login()).status).toBe(303);
         browsers.push(browser);
       }
-      provider.lies = {
+      provider.overrides = {
         tokenResponse(response) {
           response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ error }));
           return true;
@@ -163,20 +163,20 @@ describe("a provider that refuses every refresh", () => {
       };
       expect(await requests(browsers.slice(0, 1)), "of one user").toBeLessThanOrEqual(3);
       expect(await requests(browsers), "of all users").toBeLessThanOrEqual(3);
-      provider.lies = { token: (honest) => ({ ...honest, id_token: undefined }) };
+      provider.overrides = { token: (original) => ({ ...original, id_token: undefined }) };
       for (const browser of browsers) await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
     },
   );
 
   it("a code that ends the session does not open the circuit", async () => {
     for (let n = 0; n < 5; n++) {
-      provider.lies = {
-        claims: (honest) => ({ ...honest, sub: `user-${n}` }),
-        token: (honest) => ({ ...honest, expires_in: 0 }),
+      provider.overrides = {
+        claims: (original) => ({ ...original, sub: `user-${n}` }),
+        token: (original) => ({ ...original, expires_in: 0 }),
       };
       const browser = testBrowser(gateway.origin);
       await browser.login();
-      provider.lies = {
+      provider.overrides = {
         tokenResponse(response) {
           response.writeHead(400, { "content-type": "application/json" }).end('{"error":"invalid_grant"}');
           return true;

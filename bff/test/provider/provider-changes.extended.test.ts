@@ -23,7 +23,7 @@ beforeEach(async () => {
   paths = [];
   moved = {};
   passedMs = 0;
-  provider.lies = {
+  provider.overrides = {
     route: (path) => {
       paths.push(path);
       return moved[path] ?? path;
@@ -41,8 +41,8 @@ afterEach(async () => {
 /** Moves the endpoints and publishes the new addresses. */
 function move(member: string, from: string, to: string): void {
   moved = { ...moved, [from]: "/gone", [to]: from };
-  const before = provider.lies.metadata;
-  provider.lies.metadata = (honest) => ({ ...(before?.(honest) ?? honest), [member]: provider.issuer + to });
+  const before = provider.overrides.metadata;
+  provider.overrides.metadata = (original) => ({ ...(before?.(original) ?? original), [member]: provider.issuer + to });
 }
 
 const login = async (): Promise<number> => (await testBrowser(gateway.origin).login()).status;
@@ -62,7 +62,7 @@ describe("a provider that moves", () => {
       const finish = testBrowser(gateway.origin);
       const callback = await finish.loginAtProvider();
       move("token_endpoint", "/token", "/token-2");
-      provider.lies.raw = (path, response) => {
+      provider.overrides.raw = (path, response) => {
         if (path === "/gone") response.writeHead(status, { "content-type": "text/html" }).end("<html>");
         return path === "/gone";
       };
@@ -79,12 +79,12 @@ describe("a provider that moves", () => {
   it("a provider moves its token endpoint to another host, where the old one refuses connections: the login succeeds", async () => {
     await gateway.stop();
     const elsewhere = await startHostileProvider();
-    provider.lies.metadata = (honest) => ({ ...honest, token_endpoint: `${elsewhere.issuer}/token` });
+    provider.overrides.metadata = (original) => ({ ...original, token_endpoint: `${elsewhere.issuer}/token` });
     gateway = await startGateway(provider);
     const browser = testBrowser(gateway.origin);
     const callback = await browser.loginAtProvider();
     await elsewhere.stop();
-    delete provider.lies.metadata;
+    delete provider.overrides.metadata;
     expect((await browser.navigate(callback, { "sec-fetch-site": "cross-site" })).status).toBe(303);
   });
 
@@ -108,24 +108,24 @@ describe("a provider that moves", () => {
   it("a provider moves its jwks_uri, where the old one still serves the old keys: a login with new keys succeeds", async () => {
     expect(await login()).toBe(303);
     await provider.rotate();
-    const honest = provider.lies.route!;
-    provider.lies.route = (path) => (path === "/jwks" ? "/old-jwks" : honest(path));
-    provider.lies.raw = (path, response) => {
+    const original = provider.overrides.route!;
+    provider.overrides.route = (path) => (path === "/jwks" ? "/old-jwks" : original(path));
+    provider.overrides.raw = (path, response) => {
       if (path === "/old-jwks") response.setHeader("content-type", "application/json").end('{"keys":[]}');
       return path === "/old-jwks";
     };
     moved = { "/jwks-2": "/jwks" };
-    provider.lies.metadata = (metadata) => ({ ...metadata, jwks_uri: `${provider.issuer}/jwks-2` });
+    provider.overrides.metadata = (metadata) => ({ ...metadata, jwks_uri: `${provider.issuer}/jwks-2` });
     expect(await login()).toBe(303);
   }, 30_000);
 });
 
 it("with DPoP, no proof for the old token endpoint is sent to the new one, and the next login succeeds", async () => {
   const other = await startGateway({ ...provider, env: { OIDC_SENDER_CONSTRAINED: "dpop" } });
-  const honest = provider.lies;
+  const original = provider.overrides;
   const proofs: string[] = [];
-  provider.lies = {
-    ...honest,
+  provider.overrides = {
+    ...original,
     claims: without("at_hash"),
     token: (members) => ({ ...members, token_type: "DPoP" }),
     tokenResponse(_response, { dpop = "" }) {
@@ -147,8 +147,11 @@ it("with DPoP, no proof for the old token endpoint is sent to the new one, and t
 it("a document with a megabyte of changed names makes a short log line", async () => {
   const names = Array.from({ length: 500 }, (_, n) => `${n}${"z".repeat(900)}`);
   move("token_endpoint", "/token", "/moved");
-  const before = provider.lies.metadata;
-  provider.lies.metadata = (honest) => ({ ...before?.(honest), ...Object.fromEntries(names.map((name) => [name, 1])) });
+  const before = provider.overrides.metadata;
+  provider.overrides.metadata = (original) => ({
+    ...before?.(original),
+    ...Object.fromEntries(names.map((name) => [name, 1])),
+  });
   expect(await login()).toBe(303);
   const line = gateway.log.find((each) => each.includes("provider metadata changed")) ?? "";
   expect(JSON.parse(line)).toMatchObject({ reason: "token_endpoint, 500 more" });
@@ -157,8 +160,8 @@ it("a document with a megabyte of changed names makes a short log line", async (
 describe("a provider that changes token_endpoint_auth_methods_supported", () => {
   it("a login uses the method that the provider lists now", async () => {
     const accepts = (method: string) => {
-      provider.lies.metadata = (honest) => ({ ...honest, token_endpoint_auth_methods_supported: [method] });
-      provider.lies.raw = (path, response) => {
+      provider.overrides.metadata = (original) => ({ ...original, token_endpoint_auth_methods_supported: [method] });
+      provider.overrides.raw = (path, response) => {
         const request = provider.posts.at(-1);
         const isBasic = request?.headers.authorization !== undefined;
         if (path !== "/token" || isBasic === (method === "client_secret_basic")) return false;
@@ -175,7 +178,10 @@ describe("a provider that changes token_endpoint_auth_methods_supported", () => 
   });
 
   it("a provider changes token_endpoint_auth_methods_supported to methods that are not configured: the previous metadata is used, and readiness reports it", async () => {
-    provider.lies.metadata = (honest) => ({ ...honest, token_endpoint_auth_methods_supported: ["tls_client_auth"] });
+    provider.overrides.metadata = (original) => ({
+      ...original,
+      token_endpoint_auth_methods_supported: ["tls_client_auth"],
+    });
     passTime(HOUR_MS);
     await expect
       .poll(() => gateway.readiness("provider"))
@@ -197,8 +203,8 @@ describe("rereading the metadata", () => {
     const onward = await browser.navigate(location);
     return (onward.headers.get("location") ?? "").startsWith(`${provider.issuer}/${member}`);
   };
-  const withLogout = (honest: Record<string, unknown>) => ({
-    ...honest,
+  const withLogout = (original: Record<string, unknown>) => ({
+    ...original,
     end_session_endpoint: `${provider.issuer}/end-session`,
   });
 
@@ -212,15 +218,15 @@ describe("rereading the metadata", () => {
     "an end_session_endpoint is added and removed while the gateway runs: %s",
     async (_name, cacheControl, before, after) => {
       await gateway.stop();
-      provider.lies.raw = (path, response) => {
+      provider.overrides.raw = (path, response) => {
         if (path === DISCOVERY && cacheControl !== "") response.setHeader("cache-control", cacheControl);
         return false;
       };
       gateway = await startGateway(provider);
       expect(await known("end-session")).toBe(false);
       for (const isAdded of [true, false]) {
-        if (isAdded) provider.lies.metadata = withLogout;
-        else delete provider.lies.metadata;
+        if (isAdded) provider.overrides.metadata = withLogout;
+        else delete provider.overrides.metadata;
         passTime(before);
         expect(await known("end-session")).toBe(!isAdded);
         passTime(after);
@@ -232,8 +238,8 @@ describe("rereading the metadata", () => {
   );
 
   it("the metadata is read again with another issuer: it is refused and reported, and logins continue", async () => {
-    provider.lies.metadata = (honest) => ({
-      ...honest,
+    provider.overrides.metadata = (original) => ({
+      ...original,
       issuer: "https://evil.example",
       token_endpoint: `${provider.issuer}/trap`,
     });
@@ -248,7 +254,7 @@ describe("rereading the metadata", () => {
     expect(await login()).toBe(303);
     expect(paths).not.toContain("/trap");
     expect(gateway.log.join("\n")).toContain("provider metadata cannot be read again");
-    delete provider.lies.metadata;
+    delete provider.overrides.metadata;
     passTime(HOUR_MS);
     await expect.poll(() => gateway.readiness("provider")).toEqual({ status: "ok" });
   });
@@ -264,7 +270,7 @@ describe("rereading the metadata", () => {
         response.writeHead(200).end("<html>"),
     ],
   ])("%s instead of a discovery document keeps the previous metadata", async (_name, respond) => {
-    provider.lies.raw = (path, response) => {
+    provider.overrides.raw = (path, response) => {
       if (path === DISCOVERY) respond(response);
       return path === DISCOVERY;
     };
@@ -273,7 +279,7 @@ describe("rereading the metadata", () => {
   });
 
   it("the metadata is read again at most once in 5 s while every request fails", async () => {
-    provider.lies.raw = (path, response) => {
+    provider.overrides.raw = (path, response) => {
       if (path === "/token") response.writeHead(404).end();
       return path === "/token";
     };
@@ -290,7 +296,7 @@ describe("rereading the metadata", () => {
       [503, ""],
     ] as const) {
       provider.posts.length = 0;
-      provider.lies.raw = (path, response) => {
+      provider.overrides.raw = (path, response) => {
         if (path === "/token") response.writeHead(status, { "content-type": "application/json" }).end(body);
         return path === "/token";
       };
@@ -338,7 +344,7 @@ describe("OIDC_CLIENT_SECRET_FILE", () => {
 
   it("a request that is refused during the rotation is repeated with the new secret", async () => {
     const refused: (string | undefined)[] = [];
-    provider.lies.raw = (path, response) => {
+    provider.overrides.raw = (path, response) => {
       const { authorization } = provider.posts.at(-1)?.headers ?? {};
       const isOld = Buffer.from(authorization?.slice(6) ?? "", "base64")
         .toString()

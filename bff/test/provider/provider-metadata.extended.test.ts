@@ -6,7 +6,12 @@ import { checkedMetadata } from "../../src/provider/provider-metadata.ts";
 import { sessionFromClaims } from "../../src/auth/session-from-claims.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
-import { startHostileProvider, without, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import {
+  startHostileProvider,
+  without,
+  type HostileProvider,
+  type Overrides,
+} from "@cloakroom/testkit/hostile-provider.ts";
 
 let provider: HostileProvider;
 let gateway: TestGateway;
@@ -16,15 +21,15 @@ beforeAll(async () => {
 afterAll(() => provider.stop());
 afterEach(() => gateway.stop());
 
-async function start(lies: (honest: HostileProvider) => Lies) {
-  provider.lies = lies(provider);
+async function start(overrides: (original: HostileProvider) => Overrides) {
+  provider.overrides = overrides(provider);
   provider.counts.token = 0;
   gateway = await startGateway(provider);
   return testBrowser(gateway.origin);
 }
 const logs = () => gateway.log.join("");
 
-const UNUSABLE: [string, (honest: string) => unknown][] = [
+const UNUSABLE: [string, (original: string) => unknown][] = [
   ["javascript:", () => "javascript:alert(1)"],
   ["data:", () => "data:text/html,x"],
   ["file:", () => "file:///etc/passwd"],
@@ -45,7 +50,7 @@ describe("discovery document", () => {
   const cases = required.flatMap((name) => UNUSABLE.map(([what, change]) => [name, what, change] as const));
   it.each(cases)("a discovery document is rejected when %s is %s", async (name, _what, change) => {
     const browser = await start(({ issuer }) => ({
-      metadata: (honest) => ({ ...honest, [name]: change(`${issuer}/x`) }),
+      metadata: (original) => ({ ...original, [name]: change(`${issuer}/x`) }),
     }));
     const response = await browser.navigate("/bff/login");
     expect([response.status, response.headers.get("location")]).toEqual([503, null]);
@@ -58,7 +63,7 @@ describe("discovery document", () => {
   const others = optional.flatMap((name) => UNUSABLE.map(([what, change]) => [name, what, change] as const));
   it.each(others)("a provider whose %s is %s is used without that endpoint", async (name, _what, change) => {
     const browser = await start(({ issuer }) => ({
-      metadata: (honest) => ({ ...honest, [name]: change(`${issuer}/x`) }),
+      metadata: (original) => ({ ...original, [name]: change(`${issuer}/x`) }),
     }));
     expect((await browser.login()).status).toBe(303);
     const response = await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
@@ -74,7 +79,7 @@ describe("discovery document", () => {
     ["token_endpoint_auth_methods_supported", null],
     ["token_endpoint_auth_methods_supported", { includes: 1 }],
   ])("a discovery document is used when %s is %s", async (name, value) => {
-    const browser = await start(() => ({ metadata: (honest) => ({ ...honest, [name]: value }) }));
+    const browser = await start(() => ({ metadata: (original) => ({ ...original, [name]: value }) }));
     expect((await browser.login()).status).toBe(303);
   });
 
@@ -83,16 +88,16 @@ describe("discovery document", () => {
     async (name) => {
       await start(() => ({}));
       const issuer = "https://id.example.com";
-      const honest = {
+      const original = {
         issuer,
         authorization_endpoint: `${issuer}/a`,
         token_endpoint: `${issuer}/t`,
         jwks_uri: `${issuer}/j`,
       };
-      expect(checkedMetadata(honest, issuer).ignored).toEqual([]);
-      expect(() => checkedMetadata({ ...honest, [name]: "http://id.example.com/x" }, issuer)).toThrow(name);
+      expect(checkedMetadata(original, issuer).ignored).toEqual([]);
+      expect(() => checkedMetadata({ ...original, [name]: "http://id.example.com/x" }, issuer)).toThrow(name);
       const { metadata, ignored } = checkedMetadata(
-        { ...honest, end_session_endpoint: "http://id.example.com/x" },
+        { ...original, end_session_endpoint: "http://id.example.com/x" },
         issuer,
       );
       expect([metadata.end_session_endpoint, ignored]).toEqual([undefined, ["end_session_endpoint"]]);
@@ -101,7 +106,7 @@ describe("discovery document", () => {
 });
 
 const deep = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
-const raw = (path: string, body: string | Buffer, type = "application/json"): Lies => ({
+const raw = (path: string, body: string | Buffer, type = "application/json"): Overrides => ({
   raw(pathname, response) {
     if (pathname !== path) return false;
     response.writeHead(200, { "content-type": type }).end(body);
@@ -110,17 +115,17 @@ const raw = (path: string, body: string | Buffer, type = "application/json"): Li
 });
 
 describe("unusual response bodies", () => {
-  const honest = JSON.stringify({ access_token: "a", token_type: "Bearer", expires_in: 60, refresh_token: "r" });
-  const inside = (more: string) => honest.replace("{", `{${more},`);
+  const original = JSON.stringify({ access_token: "a", token_type: "Bearer", expires_in: 60, refresh_token: "r" });
+  const inside = (more: string) => original.replace("{", `{${more},`);
   it.each<[string, string | Buffer]>([
     ["empty", ""],
     ["an HTML page", "<html><script>alert(1)</script></html>"],
     ["null", "null"],
-    ["a list", `[${honest}]`],
+    ["a list", `[${original}]`],
     ["a string", '"x"'],
-    ["two documents", `${honest}\n${honest}`],
-    ["truncated JSON", honest.slice(0, 20)],
-    ["UTF-16", Buffer.from(honest, "utf16le")],
+    ["two documents", `${original}\n${original}`],
+    ["truncated JSON", original.slice(0, 20)],
+    ["UTF-16", Buffer.from(original, "utf16le")],
     ["not UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
     ["nested 500,000 levels deep", deep(500_000)],
     ["a member nested 100,000 levels deep", inside(`"x":${deep(100_000)}`)],
@@ -171,7 +176,7 @@ describe("unusual response bodies", () => {
 const FOREIGN_MODULUS = Buffer.alloc(256, 0xff).toString("base64url");
 
 describe("published keys", () => {
-  it.each<[string, (honest: JWK[]) => unknown[], number]>([
+  it.each<[string, (original: JWK[]) => unknown[], number]>([
     [
       "among 500 others",
       (keys) => [...Array.from({ length: 500 }, (_, n) => ({ ...keys[0]!, kid: `other-${n}` })), ...keys],
@@ -213,7 +218,7 @@ describe("published keys", () => {
 });
 
 describe("claims of an ID token", () => {
-  const login = async (claims: Lies["claims"]) => {
+  const login = async (claims: Overrides["claims"]) => {
     const browser = await start(() => ({ claims: claims! }));
     const { status } = await browser.login();
     const { user } = (await (await browser.fetch("/bff/user")).json()) as { user: Record<string, unknown> | null };
@@ -230,7 +235,7 @@ describe("claims of an ID token", () => {
     ["a claim with an empty name", { "": "x" }],
   ])("do not prevent a login: %s", async (_what, claims) => {
     const { status, user } = await login(
-      (honest) => Object.assign(Object.create(null) as object, honest, claims) as Record<string, unknown>,
+      (original) => Object.assign(Object.create(null) as object, original, claims) as Record<string, unknown>,
     );
     expect(status, logs()).toBe(303);
     expect(user).not.toBeNull();
@@ -245,7 +250,7 @@ describe("claims of an ID token", () => {
     ["claims of 200 kB", { padding: "x".repeat(200_000) }],
     ["1,000 audiences", { aud: Array.from({ length: 1_000 }, (_, n) => `client-${n}`) }],
   ])("prevent a login: %s", async (_what, claims) => {
-    const { status, user } = await login((honest) => ({ ...honest, ...claims }));
+    const { status, user } = await login((original) => ({ ...original, ...claims }));
     expect([status, user]).toEqual([400, null]);
   });
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPushedRequests, FALLBACK_MS } from "../../src/provider/pushed-request.ts";
 import { createProviderConnection } from "../../src/provider/provider-connection.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
-import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, type HostileProvider, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
 let provider: HostileProvider;
@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 const advertised =
-  (members: object = {}): Lies["metadata"] =>
+  (members: object = {}): Overrides["metadata"] =>
   (metadata) => ({
     ...metadata,
     pushed_authorization_request_endpoint: `${metadata["issuer"] as string}/pushed`,
@@ -29,7 +29,7 @@ const advertised =
 type Response = { status: number; body?: unknown; contentType?: string };
 
 /** The PAR endpoint sends this response. */
-function refusing({ status, body, contentType = "application/json" }: Response): Lies["raw"] {
+function refusing({ status, body, contentType = "application/json" }: Response): Overrides["raw"] {
   return (pathname: string, response: ServerResponse) => {
     if (pathname !== "/pushed") return false;
     provider.counts.par += 1;
@@ -39,8 +39,8 @@ function refusing({ status, body, contentType = "application/json" }: Response):
   };
 }
 
-async function gatewayWith(lies: Partial<Lies>, env: Record<string, string> = {}): Promise<TestGateway> {
-  provider.lies = lies as Lies;
+async function gatewayWith(overrides: Partial<Overrides>, env: Record<string, string> = {}): Promise<TestGateway> {
+  provider.overrides = overrides as Overrides;
   const gateway = await startGateway({ ...provider, env });
   gateways.push(gateway);
   return gateway;
@@ -70,7 +70,7 @@ describe("OIDC_PAR", () => {
     expect(provider.counts.par).toBe(0);
   });
 
-  it.each<[string, string, Lies["metadata"], RegExp]>([
+  it.each<[string, string, Overrides["metadata"], RegExp]>([
     [
       "required",
       "no endpoint",
@@ -170,7 +170,7 @@ describe("a push that is refused because of a parameter of a link to /bff/login"
     for (let n = 0; n < 2; n++)
       expect((await testBrowser(gateway.origin).navigate(`/bff/login?${query}`)).status).toBe(303);
     expect([provider.counts.par, warnings(gateway).length]).toEqual([2, 1]);
-    provider.lies = { metadata: advertised()! };
+    provider.overrides = { metadata: advertised()! };
     const next = await testBrowser(gateway.origin).navigate("/bff/login");
     expect(new URL(next.headers.get("location") ?? "").searchParams.has("request_uri")).toBe(true);
   });
@@ -207,7 +207,7 @@ describe("a push that is refused because of a setting or a parameter", () => {
       expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
       expect(provider.counts.authorize).toBe(0);
       expect(warnings(gateway)).toEqual([]);
-      provider.lies = { metadata: advertised()! };
+      provider.overrides = { metadata: advertised()! };
       expect((await testBrowser(gateway.origin).login()).status).toBe(303);
       expect(frontChannel()).toEqual(["client_id", "request_uri"]);
     },
@@ -232,13 +232,13 @@ describe("a push that fails for another reason", () => {
     expect([login.status, login.headers.has("retry-after")]).toEqual([503, true]);
     expect(provider.counts.authorize).toBe(0);
     expect(warnings(gateway)).toEqual([]);
-    provider.lies = { metadata: advertised()! };
+    provider.overrides = { metadata: advertised()! };
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     expect(frontChannel()).toEqual(["client_id", "request_uri"]);
   });
 
   it("a PAR endpoint that does not respond: 503 after the timeout", async () => {
-    const raw: Lies["raw"] = (pathname) => pathname === "/pushed";
+    const raw: Overrides["raw"] = (pathname) => pathname === "/pushed";
     const gateway = await gatewayWith({ metadata: advertised()!, raw }, { OIDC_TIMEOUT_SECONDS: "1" });
     expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(503);
   });
@@ -269,9 +269,9 @@ describe("responses of a successful push", () => {
 });
 
 it("a refused push is tried again after five minutes, and its next series of refusals is logged again", async () => {
-  provider.lies = { metadata: advertised()! };
+  provider.overrides = { metadata: advertised()! };
   const connect = createProviderConnection({
-    ...(await gatewayWith(provider.lies)).config.provider,
+    ...(await gatewayWith(provider.overrides)).config.provider,
     issuer: provider.issuer,
   });
   const { configuration } = await connect();
@@ -280,20 +280,20 @@ it("a refused push is tried again after five minutes, and its next series of ref
   const log = { warn: (line: string) => void lines.push(line) };
   const { push } = createPushedRequests({ config: { par: "auto" }, log: log as never, nowMs: () => nowMs });
   const refused = { metadata: advertised()!, raw: refusing({ status: 404, ...html })! };
-  provider.lies = refused;
+  provider.overrides = refused;
   expect(await push(configuration, {})).toBeUndefined();
   nowMs = FALLBACK_MS - 1;
-  provider.lies = { metadata: advertised()! };
+  provider.overrides = { metadata: advertised()! };
   expect(await push(configuration, {})).toBeUndefined();
   expect(provider.counts.par).toBe(1);
   nowMs = FALLBACK_MS;
-  provider.lies = refused;
+  provider.overrides = refused;
   expect(await push(configuration, {})).toBeUndefined();
   expect([provider.counts.par, lines.length]).toEqual([2, 1]);
   nowMs = 2 * FALLBACK_MS;
-  provider.lies = { metadata: advertised()! };
+  provider.overrides = { metadata: advertised()! };
   expect((await push(configuration, {}))?.searchParams.has("request_uri")).toBe(true);
-  provider.lies = refused;
+  provider.overrides = refused;
   expect(await push(configuration, {})).toBeUndefined();
   expect(lines).toHaveLength(2);
 });

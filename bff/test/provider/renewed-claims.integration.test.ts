@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startHostileProvider, without, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import {
+  startHostileProvider,
+  without,
+  type HostileProvider,
+  type Overrides,
+} from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 
@@ -52,21 +57,21 @@ afterAll(async () => {
   await redis.stop();
 });
 beforeEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 
 /** Expires at once, so that the first request refreshes. */
-const expired: Pick<Lies, "token"> = { token: (honest) => ({ ...honest, expires_in: 0 }) };
-const idToken = (claims: Claims): Pick<Lies, "claims"> => ({ claims: (honest) => ({ ...honest, ...claims }) });
+const expired: Pick<Overrides, "token"> = { token: (original) => ({ ...original, expires_in: 0 }) };
+const idToken = (claims: Claims): Pick<Overrides, "claims"> => ({ claims: (original) => ({ ...original, ...claims }) });
 
-async function loggedIn(gateway: TestGateway, lies: Lies): Promise<TestBrowser> {
-  provider.lies = { ...lies, ...expired };
+async function loggedIn(gateway: TestGateway, overrides: Overrides): Promise<TestBrowser> {
+  provider.overrides = { ...overrides, ...expired };
   const browser = testBrowser(gateway.origin, undefined, gateway.config.publicOrigin);
   expect((await browser.login()).status, gateway.log.join("")).toBe(303);
   return browser;
 }
-async function refresh(browser: TestBrowser, lies: Lies): Promise<number> {
-  provider.lies = lies;
+async function refresh(browser: TestBrowser, overrides: Overrides): Promise<number> {
+  provider.overrides = overrides;
   const before = provider.counts.token;
   const { status } = await browser.fetch("/api/x");
   expect(provider.counts.token - before).toBe(1);
@@ -157,7 +162,7 @@ describe("a refresh with a new ID token", () => {
 
   it("a logout during the refresh stays final (I2)", async () => {
     const browser = await loggedIn(first, idToken({ roles: ["user"] }));
-    provider.lies = idToken({ roles: ["admin"] });
+    provider.overrides = idToken({ roles: ["admin"] });
     const [, logout] = await Promise.all([
       browser.fetch("/api/x"),
       browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } }),
@@ -196,20 +201,20 @@ describe("userinfo at a refresh", () => {
     let bearer: string | undefined;
     let issued: unknown;
     await refresh(browser, {
-      token(honest) {
-        issued = honest["access_token"];
-        return honest;
+      token(original) {
+        issued = original["access_token"];
+        return original;
       },
-      userinfo(honest, request) {
+      userinfo(original, request) {
         bearer = request.headers.authorization;
-        return { ...honest, roles: ["admin"] };
+        return { ...original, roles: ["admin"] };
       },
     });
     expect(bearer).toBe(`Bearer ${String(issued)}`);
     expect((await browser.fetch("/api/admin/x")).status).toBe(200);
   });
 
-  it.each<[string, NonNullable<Lies["userinfo"]>]>([
+  it.each<[string, NonNullable<Overrides["userinfo"]>]>([
     ["503", (_honest, _request, response) => void response.writeHead(503).end()],
     ["a reset connection", (_honest, _request, response) => void response.destroy()],
     ["another user's sub", () => ({ sub: "mallory", roles: ["admin"] })],
@@ -225,7 +230,7 @@ describe("userinfo at a refresh", () => {
     expect(provider.counts.token).toBe(before);
   });
 
-  it.each<[string, NonNullable<Lies["userinfo"]>]>([
+  it.each<[string, NonNullable<Overrides["userinfo"]>]>([
     ["503", (_honest, _request, response) => void response.writeHead(503).end()],
     ["another user's sub", () => ({ sub: "mallory", roles: ["admin"] })],
   ])("%s: a role that the new ID token no longer contains does not stay, other claims do", async (_name, userinfo) => {
@@ -252,9 +257,9 @@ describe("userinfo at a refresh", () => {
     const arrived = new Promise<void>((resolve) => (release = resolve));
     const startedMs = performance.now();
     const status = await refresh(browser, {
-      async userinfo(honest) {
+      async userinfo(original) {
         await arrived;
-        return { ...honest, roles: ["admin"] };
+        return { ...original, roles: ["admin"] };
       },
     });
     expect(status).toBe(200);
@@ -268,11 +273,11 @@ describe("userinfo at a refresh", () => {
     const browser = await login();
     let statusMeanwhile = 0;
     await refresh(browser, {
-      async userinfo(honest) {
+      async userinfo(original) {
         const before = provider.counts.token;
         statusMeanwhile = (await browser.fetch("/api/x")).status;
         expect(provider.counts.token).toBe(before);
-        return honest;
+        return original;
       },
     });
     expect(statusMeanwhile).toBe(200);
@@ -281,9 +286,9 @@ describe("userinfo at a refresh", () => {
   it("userinfo at a refresh never returns claims to a session that has ended meanwhile (I2)", async () => {
     const browser = await login();
     await refresh(browser, {
-      async userinfo(honest) {
+      async userinfo(original) {
         await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
-        return { ...honest, roles: ["admin"] };
+        return { ...original, roles: ["admin"] };
       },
     });
     expect((await me(browser)).user).toBeNull();

@@ -119,7 +119,7 @@ describe("clock skew", () => {
   it("a clock skew of 20 s: logins succeed, and /readyz reports it", async () => {
     const hostile = await startHostileProvider();
     const gateway = await gatewayWith(hostile);
-    hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + 20 }) };
+    hostile.overrides = { claims: (claims) => ({ ...claims, iat: now() + 20 }) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     expect(await gateway.readiness("clock")).toMatchObject({
       status: "degraded",
@@ -137,7 +137,7 @@ describe("clock skew", () => {
       const hostile = await startHostileProvider();
       const gateway = await gatewayWith(hostile);
       expect(await gateway.readiness("clock")).toEqual({ status: "ok" });
-      hostile.lies = { claims: (claims) => ({ ...claims, iat: now() + ahead, exp: now() + ahead + 300 }) };
+      hostile.overrides = { claims: (claims) => ({ ...claims, iat: now() + ahead, exp: now() + ahead + 300 }) };
       expect((await testBrowser(gateway.origin).login()).status).toBe(400);
       // Plus the time that the response took.
       const sentence = new RegExp(
@@ -148,7 +148,7 @@ describe("clock skew", () => {
       expect(detail).toMatch(sentence);
       expect(detail).toMatch(/Set both by NTP$/);
       expect(gateway.events("login_failed").at(-1)?.["reason"]).toMatch(sentence);
-      hostile.lies = {};
+      hostile.overrides = {};
       expect((await testBrowser(gateway.origin).login()).status).toBe(303);
       expect(await gateway.readiness("clock")).toEqual({ status: "ok" });
       await hostile.stop();

@@ -20,9 +20,9 @@ afterEach(async () => {
 type Setup = { key?: string; metadata?: Record<string, unknown>; pushed?: boolean; env?: Record<string, string> };
 
 async function gatewayWith({ key = KEYS.ec, metadata = {}, pushed = false, env = {} }: Setup): Promise<TestGateway> {
-  provider.lies = {
-    metadata: (honest) => ({
-      ...honest,
+  provider.overrides = {
+    metadata: (original) => ({
+      ...original,
       ...(pushed ? { pushed_authorization_request_endpoint: `${provider.issuer}/pushed` } : {}),
       ...metadata,
     }),
@@ -102,8 +102,8 @@ describe("a signed request", () => {
 
   it("a signed request is sent by value if the provider refuses the push", async () => {
     const gateway = await gatewayWith({ pushed: true });
-    const { metadata } = provider.lies;
-    provider.lies = {
+    const { metadata } = provider.overrides;
+    provider.overrides = {
       metadata: metadata!,
       raw: (path, res) => path === "/pushed" && res.writeHead(404).end() !== undefined,
     };
@@ -162,8 +162,8 @@ it.each(["invalid_request_object", "request_not_supported"])(
   "the error %s of the provider names the settings in readiness",
   async (error) => {
     const gateway = await gatewayWith({ pushed: true });
-    const { metadata } = provider.lies;
-    provider.lies = {
+    const { metadata } = provider.overrides;
+    provider.overrides = {
       metadata: metadata!,
       raw(path, response) {
         if (path !== "/pushed") return false;

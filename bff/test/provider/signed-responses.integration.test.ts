@@ -8,7 +8,7 @@ import {
   unsigned,
   without,
   type HostileProvider,
-  type Lies,
+  type Overrides,
 } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   gateway = await startGateway({ ...provider, env: { OIDC_SIGNED_RESPONSE: "on", OIDC_ID_TOKEN_ALG: "PS256" } });
 });
 afterEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 afterAll(async () => {
   await gateway.stop();
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 const now = () => Math.floor(Date.now() / 1000);
-type SignedLies = NonNullable<Lies["signedResponse"]>;
+type SignedLies = NonNullable<Overrides["signedResponse"]>;
 const changed =
   (members: object) =>
   (claims: object): Record<string, unknown> => ({ ...claims, ...members });
@@ -40,7 +40,7 @@ describe("a signed authorization response", () => {
     ["typ JWT", { header: (header) => ({ ...header, typ: "JWT" }) }],
     ["further claims", { claims: changed({ session_state: "x", ignored: { nested: true } }) }],
   ])("a signed authorization response, %s: the login succeeds", async (_name, signedResponse) => {
-    provider.lies = { signedResponse };
+    provider.overrides = { signedResponse };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(303);
     expect(provider.requests.front.at(-1)?.get("response_mode")).toBe("jwt");
@@ -79,7 +79,7 @@ describe("a signed authorization response", () => {
     ["no response", { query: () => ({}) }],
   ])("%s: the login is refused without a token request", async (_name, signedResponse) => {
     const before = provider.counts.token;
-    provider.lies = { signedResponse };
+    provider.overrides = { signedResponse };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(400);
     expect(provider.counts.token).toBe(before);
@@ -107,8 +107,8 @@ describe("a signed authorization response", () => {
   });
 
   it("an error in a signed response is handled like a plain one", async () => {
-    provider.lies = {
-      authorizationResponse: (honest) => ({ ...without("code")(honest), error: "login_required" }),
+    provider.overrides = {
+      authorizationResponse: (original) => ({ ...without("code")(original), error: "login_required" }),
     };
     const silent = await testBrowser(gateway.origin).login("?prompt=none&returnTo=%2Fhome");
     expect([silent.status, silent.headers.get("location")]).toEqual([303, `${gateway.config.publicOrigin}/home`]);
@@ -147,9 +147,9 @@ describe("a signed authorization response", () => {
     });
     const browser = testBrowser(fresh.origin);
     const callback = await browser.loginAtProvider();
-    provider.lies = { raw: (path, response) => path === "/jwks" && response.writeHead(500).end() !== undefined };
+    provider.overrides = { raw: (path, response) => path === "/jwks" && response.writeHead(500).end() !== undefined };
     expect((await browser.navigate(callback)).status).toBe(503);
-    provider.lies = {};
+    provider.overrides = {};
     await expect.poll(async () => (await browser.navigate(callback)).status, { timeout: 10_000 }).toBe(303);
     await fresh.stop();
   }, 20_000);
@@ -163,7 +163,7 @@ describe("OIDC_SIGNED_RESPONSE and the provider's metadata", () => {
     ["no signed mode", ["query", "form_post"], undefined],
   ])("the response mode follows response_modes_supported: %s", async (_name, modes, expected) => {
     const other = await startHostileProvider();
-    other.lies = {
+    other.overrides = {
       metadata: (metadata) => ({ ...metadata, ...(modes === undefined ? {} : { response_modes_supported: modes }) }),
     };
     const fresh = await startGateway({ ...other, env: { OIDC_SIGNED_RESPONSE: "on" } });

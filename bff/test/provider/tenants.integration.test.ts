@@ -3,7 +3,7 @@
 import { decodeJwt } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { testBrowser, type TestBrowser } from "@cloakroom/testkit/browser.ts";
-import { startHostileProvider, type HostileProvider, type Lies } from "@cloakroom/testkit/hostile-provider.ts";
+import { startHostileProvider, type HostileProvider, type Overrides } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 
@@ -20,10 +20,10 @@ let gateway: TestGateway;
 const gateways: TestGateway[] = [];
 
 const issuerOf = (tenant: string) => `${origin}/${tenant}/v2.0`;
-const metadata = (honest: Claims): Claims => ({ ...honest, issuer: issuerOf("{tenantid}") });
-const tenant = (id: string, more: Claims = {}): Lies => ({
+const metadata = (original: Claims): Claims => ({ ...original, issuer: issuerOf("{tenantid}") });
+const tenant = (id: string, more: Claims = {}): Overrides => ({
   metadata,
-  claims: (honest) => ({ ...honest, iss: issuerOf(id), tid: id, ...more }),
+  claims: (original) => ({ ...original, iss: issuerOf(id), tid: id, ...more }),
 });
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
     beside: (_request, response) => response.end("{}"),
   });
   ({ origin } = new URL(provider.issuer));
-  provider.lies = { metadata };
+  provider.overrides = { metadata };
   gateway = await startGateway({ ...provider, env: settings() });
 });
 afterAll(async () => {
@@ -43,7 +43,7 @@ afterAll(async () => {
   await redis.stop();
 });
 afterEach(async () => {
-  provider.lies = { metadata };
+  provider.overrides = { metadata };
   for (const each of gateways.splice(0)) await each.stop();
 });
 
@@ -57,18 +57,18 @@ async function start(env: Record<string, string>, more: object = {}): Promise<Te
 }
 const me = async (browser: TestBrowser) =>
   ((await (await browser.fetch("/bff/user")).json()) as { user: Claims | null }).user;
-async function login(lies: Lies, at = gateway) {
-  provider.lies = lies;
+async function login(overrides: Overrides, at = gateway) {
+  provider.overrides = overrides;
   const browser = testBrowser(at.origin, undefined, at.config.publicOrigin);
   const { status } = await browser.login();
   return { browser, status, reason: String(at.events("login_failed").at(-1)?.["reason"]) };
 }
-async function loggedIn(lies: Lies, at = gateway): Promise<TestBrowser> {
-  const { browser, status } = await login(lies, at);
+async function loggedIn(overrides: Overrides, at = gateway): Promise<TestBrowser> {
+  const { browser, status } = await login(overrides, at);
   expect(status, at.log.join("")).toBe(303);
   return browser;
 }
-const expired: Pick<Lies, "token"> = { token: (honest) => ({ ...honest, expires_in: 0 }) };
+const expired: Pick<Overrides, "token"> = { token: (original) => ({ ...original, expires_in: 0 }) };
 
 describe("a login of several tenants", () => {
   it.each([
@@ -141,46 +141,46 @@ describe("an ID token", () => {
 });
 
 describe("the discovery document", () => {
-  it.each<[string, Record<string, string>, (honest: Claims) => Claims, RegExp]>([
+  it.each<[string, Record<string, string>, (original: Claims) => Claims, RegExp]>([
     [
       "with a template of another origin",
       {},
-      (honest) => ({ ...honest, issuer: "https://login.example.com/{tenantid}/v2.0" }),
+      (original) => ({ ...original, issuer: "https://login.example.com/{tenantid}/v2.0" }),
       /OIDC_TENANTS is set, but `issuer`/,
     ],
     [
       "with the placeholder elsewhere",
       {},
-      (honest) => ({ ...honest, issuer: `${origin}/organizations/{tenantid}` }),
+      (original) => ({ ...original, issuer: `${origin}/organizations/{tenantid}` }),
       /OIDC_TENANTS is set, but `issuer`/,
     ],
     [
       "with a placeholder of another name",
       {},
-      (honest) => ({ ...honest, issuer: `${origin}/{tenant}/v2.0` }),
+      (original) => ({ ...original, issuer: `${origin}/{tenant}/v2.0` }),
       /OIDC_TENANTS is set, but `issuer`/,
     ],
-    ["without a template, while OIDC_TENANTS is set", {}, (honest) => honest, /OIDC_TENANTS is set, but `issuer`/],
+    ["without a template, while OIDC_TENANTS is set", {}, (original) => original, /OIDC_TENANTS is set, but `issuer`/],
     [
       "with the issuer of one tenant, while OIDC_TENANTS is set",
       {},
-      (honest) => ({ ...honest, issuer: issuerOf(A) }),
+      (original) => ({ ...original, issuer: issuerOf(A) }),
       /OIDC_TENANTS is set, but `issuer`/,
     ],
   ])("%s is refused with a sentence", async (_name, env, change, expected) => {
-    provider.lies = { metadata: change };
+    provider.overrides = { metadata: change };
     const at = await start(env);
     expect(JSON.stringify(await at.readiness("provider"))).toMatch(expected);
-    provider.lies = { ...tenant(A), metadata: change };
+    provider.overrides = { ...tenant(A), metadata: change };
     expect((await testBrowser(at.origin).navigate("/bff/login")).status).toBe(503);
   });
 
   it("with a template is refused where OIDC_ISSUER is of one tenant", async () => {
     const one = await startHostileProvider({ path: `/${A}/v2.0` });
     const own = new URL(one.issuer).origin;
-    one.lies = {
-      metadata: (honest) => ({ ...honest, issuer: `${own}/{tenantid}/v2.0` }),
-      claims: (honest) => ({ ...honest, tid: A }),
+    one.overrides = {
+      metadata: (original) => ({ ...original, issuer: `${own}/{tenantid}/v2.0` }),
+      claims: (original) => ({ ...original, tid: A }),
     };
     const at = await startGateway({ ...one });
     expect(JSON.stringify(await at.readiness("provider"))).toMatch(/its issuer has a placeholder for the tenant/);
@@ -191,8 +191,8 @@ describe("the discovery document", () => {
 });
 
 describe("a token refresh", () => {
-  const refreshed = async (browser: TestBrowser, lies: Lies) => {
-    provider.lies = lies;
+  const refreshed = async (browser: TestBrowser, overrides: Overrides) => {
+    provider.overrides = overrides;
     return (await browser.fetch("/api/x")).status;
   };
 
@@ -204,19 +204,19 @@ describe("a token refresh", () => {
 
   it("without an ID token keeps the session", async () => {
     const browser = await loggedIn({ ...tenant(A), ...expired });
-    const token = (honest: Claims) => ({ ...honest, id_token: undefined });
+    const token = (original: Claims) => ({ ...original, id_token: undefined });
     expect(await refreshed(browser, { metadata, token })).toBe(200);
   });
 
-  it.each<[string, () => Lies]>([
+  it.each<[string, () => Overrides]>([
     ["another listed tenant", () => tenant(B)],
     ["a tenant that is not listed", () => tenant(UNLISTED)],
     ["another tenant in tid", () => tenant(A, { tid: B })],
     ["no tid", () => tenant(A, { tid: undefined })],
     ["another origin", () => tenant(A, { iss: `https://login.example.com/${A}/v2.0` })],
-  ])("with an ID token of %s ends the session", async (_name, lies) => {
+  ])("with an ID token of %s ends the session", async (_name, overrides) => {
     const browser = await loggedIn({ ...tenant(A), ...expired });
-    expect(await refreshed(browser, lies())).toBe(401);
+    expect(await refreshed(browser, overrides())).toBe(401);
     expect(await me(browser)).toBeNull();
   });
 
@@ -227,7 +227,7 @@ describe("a token refresh", () => {
     const browser = await loggedIn({ ...tenant(B), ...expired }, first);
     const before = provider.counts.token;
     browser.useInstance(restarted.origin);
-    provider.lies = tenant(B);
+    provider.overrides = tenant(B);
     // The clocks of the two instances differ by a few milliseconds.
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(401);
     expect(provider.counts.token).toBe(before);
@@ -282,13 +282,13 @@ describe("iss of the authorization response", () => {
     ["absent, although the provider announces it", () => undefined, 400],
   ];
   it.each(rows)("%s (RFC 9207)", async (_name, iss, expected) => {
-    const authorizationResponse = (honest: Claims) => ({ ...honest, iss: iss() });
+    const authorizationResponse = (original: Claims) => ({ ...original, iss: iss() });
     expect((await login({ ...tenant(A), authorizationResponse })).status).toBe(expected);
   });
 
   it.each(rows)("%s (JARM)", async (_name, iss, expected) => {
     const at = await start({ OIDC_SIGNED_RESPONSE: "on" });
-    const claims = (honest: Claims) => ({ ...honest, iss: iss() });
+    const claims = (original: Claims) => ({ ...original, iss: iss() });
     expect((await login({ ...tenant(A), signedResponse: { claims } }, at)).status).toBe(expected);
   });
 });
@@ -313,7 +313,7 @@ describe("a signing key", () => {
     ["without an issuer signs for every tenant", () => undefined, A, 303],
   ])("%s", async (_name, issuer, id, expected) => {
     const at = await start({});
-    const jwks: NonNullable<Lies["jwks"]> = (keys) => keys.map((key) => ({ ...key, issuer: issuer() }));
+    const jwks: NonNullable<Overrides["jwks"]> = (keys) => keys.map((key) => ({ ...key, issuer: issuer() }));
     expect((await login({ ...tenant(id), jwks }, at)).status).toBe(expected);
   });
 });

@@ -34,7 +34,7 @@ afterAll(async () => {
   await redis.stop();
 });
 beforeEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
   bearers.length = 0;
   loggedBefore = gateway.log.length;
 });
@@ -59,9 +59,9 @@ async function start(): Promise<TestGateway> {
 }
 
 const logged = () => gateway.log.slice(loggedBefore).join("");
-const changed = (members: Members) => (honest: Members) => ({ ...honest, ...members });
-async function loggedIn(token?: (honest: Members) => Members, at = gateway): Promise<TestBrowser> {
-  provider.lies = token === undefined ? {} : { token };
+const changed = (members: Members) => (original: Members) => ({ ...original, ...members });
+async function loggedIn(token?: (original: Members) => Members, at = gateway): Promise<TestBrowser> {
+  provider.overrides = token === undefined ? {} : { token };
   const browser = testBrowser(at.origin);
   expect((await browser.login()).status, at.log.join("")).toBe(303);
   return browser;
@@ -72,7 +72,7 @@ const jwt = (claims: Members) =>
   ["{}", JSON.stringify(claims), "signature"].map((part) => Buffer.from(part).toString("base64url")).join(".");
 
 describe("a token response with", () => {
-  const unusable: [string, (honest: Members) => Members][] = [
+  const unusable: [string, (original: Members) => Members][] = [
     ["token_type DPoP", changed({ token_type: "DPoP" })],
     ["token_type dpop", changed({ token_type: "dpop" })],
     ["token_type mac", changed({ token_type: "mac" })],
@@ -100,7 +100,7 @@ describe("a token response with", () => {
   const unusableAccessToken = unusable.filter(([name]) => !/refresh token|ID token/.test(name));
 
   it.each(unusable)("a token response with %s fails a login (400) without a session", async (_name, token) => {
-    provider.lies = { token };
+    provider.overrides = { token };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(400);
     expect(await isLoggedIn(browser)).toBe(false);
@@ -111,7 +111,7 @@ describe("a token response with", () => {
     "a token response with %s fails a refresh (503), and the session recovers with the new refresh token",
     async (name, token) => {
       const browser = await loggedIn(changed({ expires_in: 0 }));
-      provider.lies = { token: (honest) => token({ ...honest, refresh_token: "refresh-successor" }) };
+      provider.overrides = { token: (original) => token({ ...original, refresh_token: "refresh-successor" }) };
       const refused = await browser.fetch("/api/x");
       expect([refused.status, Number(refused.headers.get("retry-after")) > 0]).toEqual([503, true]);
       expect(refused.headers.getSetCookie()).toEqual([]);
@@ -119,7 +119,7 @@ describe("a token response with", () => {
       expect(await isLoggedIn(browser)).toBe(true);
       expect(logged()).toContain("the provider's token response was refused");
 
-      provider.lies = {};
+      provider.overrides = {};
       expect((await browser.fetch("/api/x")).status).toBe(200);
       // I4: the first refresh token is spent. Its successor is used, unless it is too long to be stored.
       const spent = provider.lastTokenRequest().body.get("refresh_token");
@@ -132,7 +132,7 @@ describe("a token response with", () => {
     const own = await start();
     const browsers = [];
     for (let n = 0; n < 5; n++) browsers.push(await loggedIn(changed({ expires_in: 0 }), own));
-    provider.lies = { token: changed({ token_type: "DPoP" }) };
+    provider.overrides = { token: changed({ token_type: "DPoP" }) };
     const before = provider.counts.token;
     const startedMs = performance.now();
     for (let round = 0; round < 10; round++)
@@ -148,7 +148,7 @@ describe("a token response with", () => {
       const browser = await loggedIn();
       // A success closes the circuit, which all targets share.
       expect((await browser.fetch(newOwnPath())).status).toBe(200);
-      provider.lies = { token };
+      provider.overrides = { token };
       bearers.length = 0;
       const before = provider.counts.token;
       expect((await browser.fetch(newOwnPath())).status).toBe(503);
@@ -163,7 +163,7 @@ describe("a token response with", () => {
       // A success closes the circuit, which all users share.
       expect((await (await loggedIn()).fetch("/api/exchanged/x")).status).toBe(200);
       const browser = await loggedIn();
-      provider.lies = { token };
+      provider.overrides = { token };
       bearers.length = 0;
       const before = provider.counts.token;
       expect((await browser.fetch("/api/exchanged/x")).status).toBe(503);
@@ -177,7 +177,7 @@ describe("a token response with", () => {
     "token_type %s is accepted on every grant",
     async (type) => {
       const browser = await loggedIn(changed({ token_type: type, expires_in: 0 }));
-      provider.lies = { token: changed({ token_type: type }) };
+      provider.overrides = { token: changed({ token_type: type }) };
       for (const target of ["/api/x", newOwnPath(), "/api/exchanged/x"])
         expect((await browser.fetch(target)).status, target).toBe(200);
       expect(bearers).toEqual(bearers.map(() => expect.stringMatching(/^Bearer /)));

@@ -12,7 +12,7 @@ import {
   startHostileProvider,
   unsigned,
   type HostileProvider,
-  type Lies,
+  type Overrides,
 } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
 
@@ -44,14 +44,14 @@ afterAll(async () => {
   await withoutEndpoint.stop();
 });
 afterEach(() => {
-  provider.lies = {};
+  provider.overrides = {};
 });
 
 const complete = { name: "Alice", email: "alice@example.com", groups: ["user"] };
 
-async function login(mode: string, lies: Lies, of: HostileProvider = provider) {
+async function login(mode: string, overrides: Overrides, of: HostileProvider = provider) {
   const gateway = gateways.get(mode)!;
-  of.lies = lies;
+  of.overrides = overrides;
   const requestsBefore = of.counts.userinfo;
   const loggedBefore = gateway.log.length;
   const browser = testBrowser(gateway.origin);
@@ -66,8 +66,8 @@ async function login(mode: string, lies: Lies, of: HostileProvider = provider) {
     log: gateway.log.slice(loggedBefore).join(""),
   };
 }
-const idToken = (claims: Claims): Pick<Lies, "claims"> => ({ claims: (honest) => ({ ...honest, ...claims }) });
-const userinfo = (claims: Claims): Pick<Lies, "userinfo"> => ({ userinfo: () => ({ sub: "alice", ...claims }) });
+const idToken = (claims: Claims): Pick<Overrides, "claims"> => ({ claims: (original) => ({ ...original, ...claims }) });
+const userinfo = (claims: Claims): Pick<Overrides, "userinfo"> => ({ userinfo: () => ({ sub: "alice", ...claims }) });
 
 describe("OIDC_USERINFO", () => {
   it.each<[string, Mode, Claims, number]>([
@@ -86,7 +86,7 @@ describe("OIDC_USERINFO", () => {
   });
 
   it("OIDC_USERINFO=auto: a scope that was not granted causes no userinfo request", async () => {
-    const token = (honest: Claims) => ({ ...honest, scope: "openid" });
+    const token = (original: Claims) => ({ ...original, scope: "openid" });
     const { requests } = await login("auto", { ...idToken({ groups: [] }), token });
     expect(requests).toBe(0);
   });
@@ -109,9 +109,9 @@ describe("a login with userinfo", () => {
   it("oidcc-client-test-userinfo-bearer-header: sends the access token in the Authorization header of a GET request", async () => {
     let seen: IncomingMessage | undefined;
     const { status } = await login("auto", {
-      userinfo(honest, request) {
+      userinfo(original, request) {
         seen = request;
-        return { ...honest, groups: ["admin"] };
+        return { ...original, groups: ["admin"] };
       },
     });
     expect(status).toBe(303);
@@ -136,7 +136,7 @@ describe("a login with userinfo", () => {
 
   it("claims about the login come from the ID token, not from userinfo", async () => {
     const gateway = gateways.get("always")!;
-    const lies = userinfo({
+    const overrides = userinfo({
       iss: provider.issuer,
       aud: "cloakroom-test",
       acr: "9",
@@ -145,7 +145,7 @@ describe("a login with userinfo", () => {
       exp: 1,
       iat: 1,
     });
-    provider.lies = { ...idToken(complete), ...lies };
+    provider.overrides = { ...idToken(complete), ...overrides };
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(303);
     const { user, session } = (await (await browser.fetch("/bff/user")).json()) as { user: Claims; session: Claims };
@@ -253,7 +253,7 @@ describe("userinfo of another user", () => {
   });
 });
 
-type Raw = NonNullable<Lies["userinfo"]>;
+type Raw = NonNullable<Overrides["userinfo"]>;
 const respond =
   (status: number, headers: Record<string, string>, body: string | Buffer): Raw =>
   (_honest, _request, response) =>

@@ -39,10 +39,10 @@ afterAll(async () => {
 /** Logs in as a new user with a new provider session. */
 async function loggedIn(): Promise<{ browser: TestBrowser; sub: string; sid: string }> {
   const own = { sub: `user-${randomUUID()}`, sid: `sid-${randomUUID()}` };
-  provider.lies = { claims: (honest) => ({ ...honest, ...own }) };
+  provider.overrides = { claims: (original) => ({ ...original, ...own }) };
   const browser = testBrowser(first.origin);
   await browser.login();
-  provider.lies = {};
+  provider.overrides = {};
   return { browser, ...own };
 }
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
   redis = await startRedis();
 });
 afterEach(async () => {
-  provider.lies = {};
+  provider.overrides = {};
   for (const gateway of gateways.splice(0)) await gateway.stop();
 });
 afterAll(async () => {
@@ -39,7 +39,7 @@ async function startedGateway(env: Record<string, string> = {}): Promise<TestGat
   return gateway;
 }
 const granting = (changes: Record<string, unknown>) => {
-  provider.lies = { token: (token) => ({ ...token, ...changes }) };
+  provider.overrides = { token: (token) => ({ ...token, ...changes }) };
 };
 /** Seconds until the unused session of the browser expires. */
 async function secondsLeft(browser: TestBrowser): Promise<number> {
@@ -133,7 +133,7 @@ describe("comparison with SESSION_IDLE_SECONDS", () => {
 
   it("an access-token lifetime shorter than SESSION_IDLE_SECONDS is logged if there is no refresh token", async () => {
     const gateway = await startedGateway();
-    provider.lies = { token: without("refresh_token") };
+    provider.overrides = { token: without("refresh_token") };
     await testBrowser(gateway.origin).login();
     expect(warnings(gateway, "issues no refresh token")).toBe(1);
   });

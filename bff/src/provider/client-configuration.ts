@@ -9,7 +9,7 @@ import type { ProviderFetch } from "./provider-fetch.ts";
 import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
 import { repeatWithNewMetadata, type RequestContext } from "./repeated-request.ts";
 
-export type Connection = RequestContext & {
+export type ClientConfiguration = RequestContext & {
   configuration: oidc.Configuration;
   /**
    * Configuration for refreshes, in effect without a limit on clock skew: the refresh token is already spent, so a
@@ -25,18 +25,18 @@ type Dependencies = { config: ProviderConfig; client: ClientAuthentication; fetc
 type Version = {
   metadata: oidc.ServerMetadata;
   /** Its keys are kept while the address of the key set is the same. */
-  previous: Connection | undefined;
+  previous: ClientConfiguration | undefined;
   /** Reads the metadata again after a failure. @returns undefined if nothing has changed */
-  renew: (used: RequestContext) => Promise<Connection | undefined>;
+  renew: (used: RequestContext) => Promise<ClientConfiguration | undefined>;
 };
 
 const ANY_CLOCK_SECONDS = 10 * 365 * 86_400;
 
 /** @throws GatewayError provider_unavailable if the provider does not list the method of client authentication */
-export async function createConnection(
+export async function createClientConfiguration(
   { config, client, fetch }: Dependencies,
   { metadata, previous, renew }: Version,
-): Promise<Connection> {
+): Promise<ClientConfiguration> {
   const authenticate = withAudience(client.authenticationAt(metadata), config);
   const context: RequestContext = {
     ...{ metadata, authenticate, clientId: config.clientId },
