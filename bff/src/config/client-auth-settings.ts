@@ -13,7 +13,7 @@ import {
   type ClientKey,
   type Parsed,
 } from "./client-keys.ts";
-import { text, type Setting } from "./setting-shapes.ts";
+import { filePath, type Setting } from "./setting-shapes.ts";
 import { readTextFile, readValueFile } from "./setting-text.ts";
 
 const CLIENT_AUTH_METHODS = [
@@ -40,21 +40,21 @@ export const CLIENT_AUTH_SETTINGS = {
   OIDC_CLIENT_KEY_FILE: {
     path: "provider.clientKeyFile",
     scope: "application",
-    schema: text,
+    schema: filePath,
     meaning:
       "File with the client's private keys, for `private_key_jwt`, signed requests and mutual TLS: PEM (PKCS#8), JWK or JWKS. Several keys: the first one signs, all are published at `/bff/jwks.json`. Read again when it changes",
   },
   OIDC_CLIENT_CERT_FILE: {
     path: "provider.clientCertFile",
     scope: "application",
-    schema: text,
+    schema: filePath,
     meaning:
       "PEM file with the client's certificate (and its chain), for mutual TLS; its key is in `OIDC_CLIENT_KEY_FILE`. Read again when it changes",
   },
   OIDC_CLIENT_ASSERTION_FILE: {
     path: "provider.clientAssertionFile",
     scope: "application",
-    schema: text,
+    schema: filePath,
     meaning:
       "File with a JWT that authenticates the client (RFC 7523), for `assertion_file`, such as a Kubernetes service account token. Read again for each use",
   },

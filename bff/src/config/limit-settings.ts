@@ -36,7 +36,7 @@ export const SESSION_SETTINGS = {
 export const LIMIT_SETTINGS = {
   MAX_WAITING_REQUESTS: {
     path: "limits.waitingRequests",
-    scope: "application",
+    scope: "server",
     schema: wholeNumber(1, 1_000_000),
     default: "2000",
     meaning:
@@ -44,14 +44,14 @@ export const LIMIT_SETTINGS = {
   },
   MAX_WAITING_PER_SESSION: {
     path: "limits.waitingPerSession",
-    scope: "application",
+    scope: "server",
     schema: wholeNumber(1, 1_000_000),
     meaning:
       "Of these, at most this many requests of one session to upstreams; beyond that 429. Unset: a quarter of `MAX_WAITING_REQUESTS`, at least 6 (the connections of a browser)",
   },
   MAX_WAITING_PER_ADDRESS: {
     path: "limits.waitingPerAddress",
-    scope: "application",
+    scope: "server",
     schema: wholeNumber(1, 1_000_000),
     meaning:
       "Of these, at most this many requests of one client address without a verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address",
@@ -65,7 +65,7 @@ export const LIMIT_SETTINGS = {
   },
   MAX_EVENT_STREAMS: {
     path: "limits.eventStreams",
-    scope: "application",
+    scope: "server",
     schema: wholeNumber(0, 1_000_000),
     default: "10000",
     meaning:

@@ -1,6 +1,7 @@
 // OIDC_LOGIN_PARAMETERS: further parameters of every authorization request. Parameters that the gateway sets, or that would
 // put a secret into a URL, are rejected with the setting to use instead.
 import { z } from "zod";
+import { fileForms } from "./setting-shapes.ts";
 import { LOGIN_SHAPES } from "../lib/login-parameter-shapes.ts";
 
 const SET_PER_LOGIN = "is set by the gateway at every login. Remove it";
@@ -48,21 +49,24 @@ function loginFaultOf(name: string, value: string): string | undefined {
  * @param faultOf the rule that a parameter breaks, if any
  */
 export const parameterList = (faultOf: (name: string, value: string) => string | undefined) =>
-  z.string().transform((text, ctx): Readonly<Record<string, string>> => {
-    if (text.length > MAX_CHARS) ctx.addIssue(`must have at most ${MAX_CHARS} characters`);
-    const parameters: Record<string, string> = {};
-    for (const [name, value] of new URLSearchParams(text)) {
-      if (!NAME.test(name) || value === "") {
-        ctx.addIssue(
-          "must be form-encoded with a value for every name, e.g. audience=https%3A%2F%2Fapi&access_type=offline",
-        );
-        continue;
+  z
+    .string()
+    .transform((text, ctx): Readonly<Record<string, string>> => {
+      if (text.length > MAX_CHARS) ctx.addIssue(`must have at most ${MAX_CHARS} characters`);
+      const parameters: Record<string, string> = {};
+      for (const [name, value] of new URLSearchParams(text)) {
+        if (!NAME.test(name) || value === "") {
+          ctx.addIssue(
+            "must be form-encoded with a value for every name, e.g. audience=https%3A%2F%2Fapi&access_type=offline",
+          );
+          continue;
+        }
+        const fault = Object.hasOwn(parameters, name) ? `contains ${name} twice` : faultOf(name, value);
+        if (fault !== undefined) ctx.addIssue(fault);
+        parameters[name] = value;
       }
-      const fault = Object.hasOwn(parameters, name) ? `contains ${name} twice` : faultOf(name, value);
-      if (fault !== undefined) ctx.addIssue(fault);
-      parameters[name] = value;
-    }
-    return parameters;
-  });
+      return parameters;
+    })
+    .register(fileForms, { kind: "parameters" });
 
 export const loginParameterList = parameterList(loginFaultOf);

@@ -1,6 +1,6 @@
 // Outbound proxy for requests to the provider: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl reads them.
 import { parseHost } from "../lib/host.ts";
-import type { Setting } from "./setting-shapes.ts";
+import { fileForms, type Setting } from "./setting-shapes.ts";
 import { z } from "zod";
 
 /** Without a scheme the proxy is reached by http, as in curl. */
@@ -31,7 +31,7 @@ export const PROXY_SETTINGS = {
   NO_PROXY: {
     path: "outboundProxy.bypass",
     scope: "server",
-    schema: z.string(),
+    schema: z.string().register(fileForms, { kind: "list", separator: "," }),
     meaning:
       "Hosts of the provider that are reached without the proxy, separated by commas or spaces: `example.com` (with its subdomains), `.example.com`, `*.example.com`, `10.0.0.7`, `[::1]`, each optionally with `:port`; `*` for all. Also `no_proxy`",
   },

@@ -12,7 +12,17 @@ import {
 } from "./client-auth-settings.ts";
 import { parseCertificates } from "./client-keys.ts";
 import { PROXY_SETTINGS, proxyConfig, type ProxyConfig } from "./outbound-proxy.ts";
-import { claimPaths, httpUrl, issuer, text, wholeNumber, wordList, type Setting } from "./setting-shapes.ts";
+import {
+  claimPaths,
+  fileForms,
+  filePath,
+  httpUrl,
+  issuer,
+  text,
+  wholeNumber,
+  wordList,
+  type Setting,
+} from "./setting-shapes.ts";
 import { PROTOCOL_SETTINGS } from "./protocol-settings.ts";
 import { FAPI_CLIENT_ALGS, type SecurityProfile } from "./security-profile.ts";
 import { readTextFile } from "./setting-text.ts";
@@ -45,14 +55,17 @@ export const PROVIDER_SETTINGS = {
   OIDC_CA_FILE: {
     path: "provider.caFile",
     scope: "application",
-    schema: text,
+    schema: filePath,
     meaning:
       "PEM file with CAs that are trusted for requests to the provider, besides the public ones. Read again when it changes",
   },
   OIDC_SCOPE: {
     path: "provider.scope",
     scope: "application",
-    schema: z.string().refine((value) => value.split(" ").includes("openid"), 'must contain "openid"'),
+    schema: z
+      .string()
+      .refine((value) => value.split(" ").includes("openid"), 'must contain "openid"')
+      .register(fileForms, { kind: "list", separator: " " }),
     default: "openid profile email",
     meaning: "Scopes requested at login, separated by spaces",
   },

@@ -1,6 +1,6 @@
 // Settings of the session store in Redis: address, TLS files, credentials of the Sentinels, and their rules.
 import { parseRedisUrl } from "./redis-address.ts";
-import { redisUrl, text, wholeNumber, type Setting } from "./setting-shapes.ts";
+import { filePath, redisUrl, text, wholeNumber, type Setting } from "./setting-shapes.ts";
 import { readTls } from "./upstream-tls.ts";
 
 export const REDIS_SETTINGS = {
@@ -14,19 +14,19 @@ export const REDIS_SETTINGS = {
   REDIS_CA_FILE: {
     path: "redis.caFile",
     scope: "server",
-    schema: text,
+    schema: filePath,
     meaning: "PEM file with the CA of the Redis servers and Sentinels, for rediss://; unset: the public CAs",
   },
   REDIS_CERT_FILE: {
     path: "redis.certFile",
     scope: "server",
-    schema: text,
+    schema: filePath,
     meaning: "PEM file with the client certificate, for servers that require one (tls-auth-clients)",
   },
   REDIS_KEY_FILE: {
     path: "redis.keyFile",
     scope: "server",
-    schema: text,
+    schema: filePath,
     meaning: "PEM file with the private key of REDIS_CERT_FILE",
   },
   REDIS_SENTINEL_USERNAME: {

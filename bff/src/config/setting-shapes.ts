@@ -19,18 +19,36 @@ export type Setting = {
   meaning: string;
 };
 
+/** How cloakroom.yaml writes a value. The reader converts it to the text that the environment would hold. */
+export type FileForm =
+  | { kind: "number"; min: number; max: number }
+  | { kind: "list"; separator: "," | " " }
+  /** Claims: text, or a list of lists of names. */
+  | { kind: "claim-paths" }
+  /** A mapping of names to texts, form-encoded. */
+  | { kind: "parameters" }
+  /** Path of a file or folder, relative to the folder of cloakroom.yaml. */
+  | { kind: "path" }
+  /** Rows of UPSTREAM_ROW. */
+  | { kind: "rows" };
+
+/** Forms by schema; without one a value is text. */
+export const fileForms = z.registry<FileForm>();
+
 export const port = z
   .string()
   .regex(/^\d{1,5}$/, "must be a port number from 0 to 65535")
   .transform(Number)
-  .refine((n) => n <= 65_535, "must be a port number from 0 to 65535");
+  .refine((n) => n <= 65_535, "must be a port number from 0 to 65535")
+  .register(fileForms, { kind: "number", min: 0, max: 65_535 });
 
 export const wholeNumber = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d{1,12}$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
-    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`);
+    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`)
+    .register(fileForms, { kind: "number", min, max });
 
 export const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
 
@@ -44,7 +62,7 @@ export const issuer = httpUrl.refine(
   "must be the issuer itself, without query, fragment or /.well-known/ (with it the issuer would not be checked)",
 );
 
-export const masterKeys = z.string().transform((value, ctx) => {
+const masterKeyText = z.string().transform((value, ctx) => {
   const keys = value.split(",").map((part) => part.trim());
   const bytes = keys.map((key) => Buffer.from(key, "base64url"));
   keys.forEach((key, index) => {
@@ -56,8 +74,9 @@ export const masterKeys = z.string().transform((value, ctx) => {
   if (new Set(keys).size !== keys.length) ctx.addIssue("contains the same key twice");
   return bytes;
 });
+export const masterKeys = masterKeyText.register(fileForms, { kind: "list", separator: "," });
 
-export const cidrList = z.string().transform((value, ctx) => {
+const cidrText = z.string().transform((value, ctx) => {
   const list = new BlockList();
   const entries = value.split(",").map((part) => part.trim());
   for (const entry of entries.filter((part) => part !== "")) {
@@ -73,8 +92,11 @@ export const cidrList = z.string().transform((value, ctx) => {
   }
   return list;
 });
+export const cidrList = cidrText.register(fileForms, { kind: "list", separator: "," });
 
 export const text = z.string().min(1, "must not be empty");
+
+export const filePath = z.string().min(1, "must not be empty").register(fileForms, { kind: "path" });
 
 /** Validates the URL with redis-address.ts and keeps the text. */
 export const redisUrl = z.string().transform((value, ctx) => {
@@ -87,11 +109,15 @@ export const redisUrl = z.string().transform((value, ctx) => {
 export const wordList = z
   .string()
   .transform((value) => value.split(/[\s,]+/).filter((word) => word !== ""))
-  .refine((words) => words.length > 0, "must not be empty");
+  .refine((words) => words.length > 0, "must not be empty")
+  .register(fileForms, { kind: "list", separator: "," });
 
-export const claimPaths = z.string().transform((value, ctx) => {
-  const parsed = parseClaimPaths(value);
-  if ("paths" in parsed) return parsed.paths;
-  ctx.addIssue(parsed.fault);
-  return [];
-});
+export const claimPaths = z
+  .string()
+  .transform((value, ctx) => {
+    const parsed = parseClaimPaths(value);
+    if ("paths" in parsed) return parsed.paths;
+    ctx.addIssue(parsed.fault);
+    return [];
+  })
+  .register(fileForms, { kind: "claim-paths" });

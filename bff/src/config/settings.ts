@@ -6,7 +6,18 @@ import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/appli
 import { LIMIT_SETTINGS, SESSION_SETTINGS } from "./limit-settings.ts";
 import { PROVIDER_SETTINGS } from "./provider-settings.ts";
 import { REDIS_SETTINGS } from "./redis-access.ts";
-import { cidrList, httpUrl, masterKeys, origin, port, text, wholeNumber, type Setting } from "./setting-shapes.ts";
+import {
+  cidrList,
+  fileForms,
+  filePath,
+  httpUrl,
+  masterKeys,
+  origin,
+  port,
+  text,
+  wholeNumber,
+  type Setting,
+} from "./setting-shapes.ts";
 
 export type { Setting } from "./setting-shapes.ts";
 
@@ -99,19 +110,19 @@ export const SETTINGS = {
   UPSTREAMS: {
     path: "upstreams",
     scope: "application",
-    schema: text,
+    schema: z.string().min(1, "must not be empty").register(fileForms, { kind: "rows" }),
     meaning: "APIs, comma-separated `prefix=base URL`, e.g. `/api=http://localhost:8000`",
   },
   UPSTREAMS_FILE: {
     path: "upstreamsFile",
     scope: "application",
-    schema: text,
+    schema: filePath,
     meaning: "JSON file with a list of upstreams, for options beyond prefix and base URL",
   },
   SPA_ROOT: {
     path: "pages.root",
     scope: "application",
-    schema: text,
+    schema: filePath,
     meaning: "Folder of the built SPA; unset: no files are served",
   },
   TRUSTED_PROXIES: {

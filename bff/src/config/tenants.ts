@@ -1,7 +1,7 @@
 // OIDC_TENANTS: the tenants whose users may log in where the issuer stands for several (Entra ID's `common` and
 // `organizations`).
 import { z } from "zod";
-import type { Setting } from "./setting-shapes.ts";
+import { fileForms, type Setting } from "./setting-shapes.ts";
 
 export type Tenants = Readonly<{
   /** The issuer in the discovery document, with a placeholder for the tenant. */
@@ -26,7 +26,7 @@ export const TENANT_SETTINGS = {
   OIDC_TENANTS: {
     path: "provider.tenants",
     scope: "application",
-    schema: allowedTenants,
+    schema: allowedTenants.register(fileForms, { kind: "list", separator: "," }),
     meaning:
       "Ids of the tenants whose users may log in, separated by commas, or `any`; required by, and only for, an OIDC_ISSUER with `/common/` or `/organizations/` (Entra ID)",
   },

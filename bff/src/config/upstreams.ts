@@ -78,31 +78,66 @@ function parseFile(file: string): Parsed {
 
 /** @param setting names the source of the rows in errors */
 export function parseUpstreamRows(candidates: readonly unknown[], setting: string): Parsed {
+  const { upstreams, faults } = readUpstreamRows(candidates);
+  const sentences = faults.map(({ row, prefix, key, message }) => {
+    const name = prefix === undefined ? "" : ` (${prefix})`;
+    return `${setting} row ${row + 1}${name}: ${key} ${message}.`;
+  });
+  return { upstreams, faults: sentences };
+}
+
+export type RowFault = Readonly<{
+  /** Index of the row. */
+  row: number;
+  prefix: string | undefined;
+  /** Member of the row, in words. */
+  key: string;
+  /** Path of the member; empty for the row itself. */
+  members: readonly PropertyKey[];
+  message: string;
+}>;
+
+/** @returns the rows, longest prefix first, and all faults */
+export function readUpstreamRows(candidates: readonly unknown[]): {
+  upstreams: UpstreamConfig[];
+  faults: RowFault[];
+} {
   const upstreams: UpstreamConfig[] = [];
-  const faults: string[] = [];
+  const faults: RowFault[] = [];
   const rowsOf = new Map<string, number>();
-  candidates.forEach((candidate, index) => {
-    const name = prefixOf(candidate);
-    const fault = (key: string, message: string): void => {
-      faults.push(`${setting} row ${index + 1}${name === undefined ? "" : ` (${name})`}: ${key} ${message}.`);
+  candidates.forEach((candidate, row) => {
+    const prefix = prefixOf(candidate);
+    const fault = (key: string, message: string, members: readonly PropertyKey[] = membersOf(key)): void => {
+      faults.push({ row, prefix, key, members, message });
     };
-    const other = name === undefined ? undefined : rowsOf.get(name);
+    const other = prefix === undefined ? undefined : rowsOf.get(prefix);
     if (other !== undefined) fault("prefix", `is also that of row ${other}. Keep one row for it`);
-    else if (name !== undefined) rowsOf.set(name, index + 1);
+    else if (prefix !== undefined) rowsOf.set(prefix, row + 1);
     const parsed = UPSTREAM_ROW.safeParse(candidate);
     if (!parsed.success) {
       for (const issue of parsed.error.issues) {
-        if (issue.code === "unrecognized_keys" && issue.path.length === 0)
-          for (const key of issue.keys) fault(key, unknownKey(key));
-        else fault(keyOf(issue, candidate), issue.message);
+        if (issue.code === "unrecognized_keys")
+          for (const key of issue.keys) {
+            const inner = [...issue.path, key];
+            fault(inner.map(String).join("."), inner.length === 1 ? unknownKey(key) : UNKNOWN_MEMBER, inner);
+          }
+        else fault(keyOf(issue, candidate), issue.message, issue.path);
       }
       return;
     }
-    const row = { ...parsed.data, ...resolveAccess(parsed.data) };
-    for (const [key, message] of [...accessErrors(parsed.data), ...crossErrors(row)]) fault(key, message);
-    upstreams.push(configOf(row, fault));
+    const resolved = { ...parsed.data, ...resolveAccess(parsed.data) };
+    for (const [key, message] of [...accessErrors(parsed.data), ...crossErrors(resolved)]) fault(key, message);
+    upstreams.push(configOf(resolved, fault));
   });
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
+}
+
+const UNKNOWN_MEMBER = "is not known. Correct its name, or remove it";
+
+/** Of a key such as `methods` or `headers.x-api-key`. */
+function membersOf(key: string): string[] {
+  const dot = key.indexOf(".");
+  return dot === -1 ? [key] : [key.slice(0, dot), key.slice(dot + 1)];
 }
 
 function configOf(row: ResolvedRow, fault: (key: string, message: string) => void): UpstreamConfig {
@@ -124,7 +159,6 @@ function prefixOf(candidate: unknown): string | undefined {
 }
 
 function keyOf(issue: z.core.$ZodIssue, candidate: unknown): string {
-  if (issue.code === "unrecognized_keys") return [...issue.path, issue.keys.join(", ")].join(".");
   const [key, ...rest] = issue.path;
   if (key === undefined) return "the row";
   const isList = Array.isArray((candidate as Record<PropertyKey, unknown>)[key]);
