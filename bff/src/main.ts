@@ -14,7 +14,7 @@ import { createSharedLogDestination } from "./logging/log-destination.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createServices } from "./services.ts";
-import { openStore } from "./store/open-store.ts";
+import { openStores } from "./store/open-store.ts";
 
 /** Exit status for a configuration that cannot work (EX_CONFIG of sysexits.h). */
 const EXIT_CONFIG = 78;
@@ -28,7 +28,8 @@ const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDesti
 if (isSupervisor(config)) await supervise({ config, log });
 const metrics = createMetrics();
 metrics.application(config.application.id);
-const store = openStore(config, log, (reason) => exitWithConfigError(new ConfigError([reason])));
+const stores = openStores(config, log, (reason) => exitWithConfigError(new ConfigError([reason])));
+const store = stores.of(config.application.id);
 const services = createServices({ config, store, log, metrics });
 let draining = false;
 
@@ -119,7 +120,7 @@ async function drain(): Promise<void> {
   // The successor of a refresh token that was spent must be stored.
   await Promise.race([services.refreshesSettled(), sleep(config.provider.timeoutMs + REFRESH_GRACE_MS)]);
   management.close();
-  await Promise.all([services.close(), store.close()]);
+  await Promise.all([services.close(), stores.close()]);
   log.info("stopped");
   log.flush();
   process.exit(0);

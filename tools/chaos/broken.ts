@@ -105,7 +105,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   },
   {
     breaks: "I5: an unavailable store is treated as no session (401)",
-    file: "src/store/redis/redis-store.ts",
+    file: "src/store/redis/redis-server.ts",
     find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
     replace: "return undefined as never;",
     scenario: redisOutages,

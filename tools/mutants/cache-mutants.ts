@@ -21,8 +21,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I2: session cache: entries survive the loss of the pub/sub connection",
     file: "src/store/redis/redis-invalidations.ts",
-    find: "freshAtMs = -Infinity;\n    listener.anyChanged();",
-    replace: "freshAtMs = -Infinity;",
+    find: "      feed.listener.anyChanged();\n",
+    replace: "",
     tests,
   },
   {
@@ -56,8 +56,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "session cache: entries survive a FLUSHALL of Redis",
     file: "src/store/redis/redis-invalidations.ts",
-    find: "if (!Array.isArray(changed)) return listener.anyChanged();",
-    replace: "if (!Array.isArray(changed)) return;",
+    find: "for (const { listener } of feeds) listener.anyChanged();",
+    replace: "",
     tests,
   },
   {

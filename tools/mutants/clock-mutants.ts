@@ -47,8 +47,8 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   {
     breaks: "clocks: the time is not read again after a reconnect to Redis",
     file: "src/store/redis/redis-clock.ts",
-    find: 'client.on("ready", measure);',
-    replace: "",
+    find: "onReady(measure);",
+    replace: "onReady(() => undefined);",
     tests: ["test/store/store-clock.integration.test.ts"],
   },
   {

@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutants.ts";
 
 const names = ["test/store/redis-names.integration.test.ts"];
+const shared = ["test/store/shared-connections.extended.test.ts"];
 const sealing = ["test/lib/encryption.test.ts"];
 
 const named = (breaks: string, find: string, replace: string): Mutant => ({
@@ -44,6 +45,34 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
     "refreshSlots: `${tagged}refresh-turns}:next`",
     'refreshSlots: "cloakroom:{refresh-turns}:next"',
   ),
+  {
+    breaks: "isolation: ended sessions are reported to the applications of all channels",
+    file: "src/store/redis/redis-subscriber.ts",
+    find: "channels.get(name)?.onMessage(message)",
+    replace: "[...channels.values()].forEach((each) => each.onMessage(message))",
+    tests: shared,
+  },
+  {
+    breaks: "isolation: a missing permission of one application disconnects the others",
+    file: "src/store/redis/redis-subscriber.ts",
+    find: "failed.length === wanted.length",
+    replace: "failed.length > 0",
+    tests: shared,
+  },
+  {
+    breaks: "isolation: the cache of one application is off while another one lacks permissions",
+    file: "src/store/redis/redis-invalidations.ts",
+    find: 'if ([...feeds].some(({ state }) => state.kind === "connected"))',
+    replace: "if (feeds.size === 0)",
+    tests: shared,
+  },
+  {
+    breaks: "isolation: an application that is added later receives no invalidations",
+    file: "src/store/redis/redis-invalidations.ts",
+    find: "if (!tracked.has(feed.names.trackingPrefix)) return connection?.disconnect(true);",
+    replace: "",
+    tests: shared,
+  },
   {
     breaks: "isolation: one application decrypts values of another one with the same keys",
     file: "src/lib/encryption.ts",

@@ -19,8 +19,8 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "live connections: a failed session check is not repeated",
     file: "src/store/redis/redis-store.ts",
-    find: 'client.on("ready", () => (subscriber?.isSubscribed() === true ? notifyResubscribed() : undefined));',
-    replace: "",
+    find: "(subscription?.isSubscribed() === true ? notifyResubscribed() : undefined)",
+    replace: "undefined",
     tests: ["test/session/live-connections.integration.test.ts"],
   },
   {

@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I5: an unavailable store is treated as no session",
-    file: "src/store/redis/redis-store.ts",
+    file: "src/store/redis/redis-server.ts",
     find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
     replace: "return undefined as never;",
     tests: ["test/session", "test/store"],

@@ -89,7 +89,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "log: every start logs a store error because the check runs before the connection",
-    file: "src/store/redis/redis-store.ts",
+    file: "src/store/redis/redis-server.ts",
     find: "if (isReady()) options.onError?.(error);\n      throw",
     replace: "options.onError?.(error);\n      throw",
     tests: ["test/config/start.extended.test.ts"],

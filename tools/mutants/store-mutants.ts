@@ -43,7 +43,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "store: a closed connection is reported without its cause",
-    file: "src/store/redis/redis-store.ts",
+    file: "src/store/redis/redis-server.ts",
     find: "diagnose: () => diagnoseConnection(options),",
     replace: "diagnose: () => Promise.resolve(undefined),",
     tests: refusals,

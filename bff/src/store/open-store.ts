@@ -1,28 +1,68 @@
-// The session store that the configuration asks for, and what is logged about its connection.
-import type { Config } from "../config/config.ts";
+// The session stores that the configuration asks for, one per application, on the connections of the process; and what is
+// logged about them.
+import type { ServerConfig } from "../config/config.ts";
+import type { ApplicationId } from "../lib/application-id.ts";
 import type { Log } from "../logging/log.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { redisErrorCode, redisErrorText } from "./redis/redis-errors.ts";
-import { createRedisStore } from "./redis/redis-store.ts";
+import { connectRedisServer } from "./redis/redis-server.ts";
+import { createApplicationStore } from "./redis/redis-store.ts";
 import type { Store } from "./store.ts";
 
-type StoreConfig = Pick<Config, "application" | "redisUrl" | "redisTimeoutMs" | "redisConfirmReplicas" | "redisAccess">;
+export type Stores = {
+  /** @returns the store of this application: the same one until `release` */
+  of(application: ApplicationId): Store;
+  /** Closes the application's store. */
+  release(application: ApplicationId): Promise<void>;
+  close(): Promise<void>;
+};
+
+type StoreConfig = Pick<ServerConfig, "redisUrl" | "redisTimeoutMs" | "redisConfirmReplicas" | "redisAccess">;
 
 /** @param onUnusable called once if the first server that responds would lose sessions, with one sentence */
-export function openStore(config: StoreConfig, log: Log, onUnusable: (reason: string) => void): Store {
-  const { application, redisUrl, redisTimeoutMs, redisConfirmReplicas, redisAccess } = config;
+export function openStores(config: StoreConfig, log: Log, onUnusable: (reason: string) => void): Stores {
+  const { redisUrl } = config;
   if (redisUrl === undefined) {
     log.warn("sessions are kept in this process only: they end with it and are not shared. Set REDIS_URL");
-    return createMemoryStore();
+    return storesOf(() => createMemoryStore());
   }
+  const server = connectServer({ ...config, redisUrl }, log, onUnusable);
+  const stores = storesOf((application) => createApplicationStore(server, application));
+  return {
+    ...stores,
+    async close() {
+      await stores.close();
+      server.close();
+    },
+  };
+}
+
+function storesOf(create: (application: ApplicationId) => Store): Stores {
+  const stores = new Map<ApplicationId, Store>();
+  const release = async (application: ApplicationId): Promise<void> => {
+    const store = stores.get(application);
+    stores.delete(application);
+    await store?.close();
+  };
+  return {
+    of(application) {
+      const store = stores.get(application) ?? create(application);
+      stores.set(application, store);
+      return store;
+    },
+    release,
+    close: async () => void (await Promise.all([...stores.keys()].map(release))),
+  };
+}
+
+function connectServer(config: StoreConfig & { redisUrl: string }, log: Log, onUnusable: (reason: string) => void) {
   let lastStatus: string | undefined;
   let lastErrorCode: string | undefined;
-  const store = createRedisStore({
-    url: redisUrl,
-    application: application.id,
-    timeoutMs: redisTimeoutMs,
-    access: redisAccess,
-    confirmReplicas: redisConfirmReplicas,
+  const server = connectRedisServer({
+    url: config.redisUrl,
+    timeoutMs: config.redisTimeoutMs,
+    access: config.redisAccess,
+    confirmReplicas: config.redisConfirmReplicas,
     onStatus(status) {
       if (status === "ready" && lastStatus === undefined) void checkServer();
       if (status !== lastStatus) log[status === "ready" ? "info" : "error"](`the session store is ${status}`);
@@ -38,8 +78,8 @@ export function openStore(config: StoreConfig, log: Log, onUnusable: (reason: st
   });
   // Later changes of the server are reported by /readyz.
   async function checkServer(): Promise<void> {
-    const reason = await store.check().catch(() => undefined);
+    const reason = await server.check().catch(() => undefined);
     if (reason !== undefined) onUnusable(reason);
   }
-  return store;
+  return server;
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startFaultProxy } from "@cloakroom/testkit/fault-proxy.ts";
 import { startSentinelRedis } from "@cloakroom/testkit/redis-sentinel.ts";
-import { subscribeRedisInvalidations } from "../../src/store/redis/redis-invalidations.ts";
+import { createRedisInvalidations } from "../../src/store/redis/redis-invalidations.ts";
 import { connectRedis } from "../../src/store/redis/redis-connection.ts";
 import { createRedisNames } from "../../src/store/redis/redis-names.ts";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
@@ -213,7 +213,7 @@ describe("after the loss of the invalidation connection", () => {
       ...store,
       subscribeInvalidations: (listener) => {
         const url = `redis://127.0.0.1:${proxy.port}`;
-        const feed = subscribeRedisInvalidations({ url, timeoutMs: 300, client: store.client, names }, listener);
+        const feed = createRedisInvalidations({ url, timeoutMs: 300, client: store.client }).subscribe(names, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -301,7 +301,10 @@ describe("a logout", () => {
         ...store,
         subscribeInvalidations: (listener) => {
           const url = `redis://127.0.0.1:${proxy.port}`;
-          const feed = subscribeRedisInvalidations({ url, timeoutMs: 300, client: store.client, names }, listener);
+          const feed = createRedisInvalidations({ url, timeoutMs: 300, client: store.client }).subscribe(
+            names,
+            listener,
+          );
           closers.push(() => feed.close());
           return feed;
         },
@@ -365,7 +368,7 @@ describe("without invalidations", () => {
       ...store,
       subscribeInvalidations: (listener) => {
         const url = redis.url.replace("//", `//narrow:${password}@`);
-        const feed = subscribeRedisInvalidations({ url, timeoutMs: 300, client: store.client, names }, listener);
+        const feed = createRedisInvalidations({ url, timeoutMs: 300, client: store.client }).subscribe(names, listener);
         closers.push(() => feed.close());
         return feed;
       },
@@ -385,8 +388,8 @@ describe("without invalidations", () => {
     const instance = await openInstance((store) => ({
       ...store,
       subscribeInvalidations: (listener) => {
-        const feed = subscribeRedisInvalidations(
-          { url: other.url, timeoutMs: 300, client: store.client, names },
+        const feed = createRedisInvalidations({ url: other.url, timeoutMs: 300, client: store.client }).subscribe(
+          names,
           listener,
         );
         closers.push(() => feed.close());
@@ -404,7 +407,7 @@ describe("without invalidations", () => {
     closers.push(() => client.disconnect());
     const states: string[] = [];
     const listener = { changed() {}, anyChanged() {}, onState: ({ kind }: { kind: string }) => states.push(kind) };
-    const feed = subscribeRedisInvalidations({ url: redis.url, timeoutMs: 500, client, names }, listener);
+    const feed = createRedisInvalidations({ url: redis.url, timeoutMs: 500, client }).subscribe(names, listener);
     expect(states).toEqual(["unsupported"]);
     expect([feed.isConnected(), feed.isFresh()]).toEqual([false, false]);
   });

@@ -16,25 +16,31 @@ type RedisClockOptions = {
   attempt: Attempt;
   /** Cluster nodes have different clocks, so all instances read the clock of the master that has this key's slot. */
   name: string;
+  /** @returns a function that removes the listener */
+  onReady: (listener: () => void) => () => void;
 };
 
 const MEASURE_EVERY_MS = 5_000;
 
 /** Call it before other listeners of `ready` are added, so that TIME is the first command of a connection. */
-export function followRedisClock({ client, attempt, name }: RedisClockOptions): RedisClock {
+export function followRedisClock({ client, attempt, name, onReady }: RedisClockOptions): RedisClock {
   const readTime = (): Promise<unknown> =>
     client instanceof Cluster ? client.eval("return redis.call('TIME')", 1, name) : client.time();
   const clock = createStoreClock({ readStoreMs: async () => millisecondsOf(await attempt(readTime)) });
   // After a failure the last measurement stays in use.
   const measure = (): void => void clock.measure().catch(() => undefined);
   // After a reconnect the server, and so its clock, may be another one.
-  client.on("ready", measure);
+  const stopListening = onReady(measure);
+  if (client.status === "ready") measure();
   const timer = setInterval(measure, MEASURE_EVERY_MS).unref();
   return {
     nowMs: clock.nowMs,
     setBackAtMs: clock.setBackAtMs,
     untilKnown: async () => (clock.isKnown() ? undefined : clock.measure()),
-    close: () => clearInterval(timer),
+    close() {
+      stopListening();
+      clearInterval(timer);
+    },
   };
 }
 

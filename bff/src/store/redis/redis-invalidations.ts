@@ -1,5 +1,6 @@
 // Cache invalidation by Redis client-side caching (CLIENT TRACKING, BCAST mode) on a connection of its own, with PINGs on
-// the same connection that prove that no invalidation is missing.
+// the same connection that prove that no invalidation is missing. One connection serves all applications of the process:
+// each has its own prefix, and receives the invalidations below it only (I9).
 import { randomBytes } from "node:crypto";
 import { Cluster, type Redis } from "ioredis";
 import { createDeadline } from "../deadline.ts";
@@ -10,7 +11,20 @@ import { MAX_STALENESS_MS, type InvalidationFeed, type InvalidationListener, typ
 type InvalidationOptions = ConnectionOptions & {
   /** The connection of all other commands. Invalidations must come from the same server. */
   client: RedisClient;
-  names: Pick<RedisNames, "keyOfSession" | "trackingPrefix">;
+};
+
+type ApplicationNames = Pick<RedisNames, "keyOfSession" | "trackingPrefix">;
+
+export type RedisInvalidations = {
+  /** Connects with the first feed, and disconnects with the last. */
+  subscribe(names: ApplicationNames, listener: InvalidationListener): InvalidationFeed;
+};
+
+type Feed = {
+  names: ApplicationNames;
+  listener: InvalidationListener;
+  state: FeedState;
+  verifyTimer?: NodeJS.Timeout;
 };
 
 const CHANNEL = "__redis__:invalidate";
@@ -30,63 +44,109 @@ const UNSUPPORTED: FeedState = {
  * reply proves that no older change was missed.
  */
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
-export function subscribeRedisInvalidations(
-  options: InvalidationOptions,
-  listener: InvalidationListener,
-): InvalidationFeed {
-  const { client, names } = options;
-  if (client instanceof Cluster) return unsupportedFeed(listener);
-  const connection = connectForInvalidations(options);
+export function createRedisInvalidations(options: InvalidationOptions): RedisInvalidations {
+  const { client } = options;
+  if (client instanceof Cluster) return { subscribe: (_names, listener) => unsupportedFeed(listener) };
   const inTime = createDeadline(options.timeoutMs);
-  let state = CONNECTING;
+  const feeds = new Set<Feed>();
+  const probes = new Map<string, () => void>();
+  let connection: Redis | undefined;
+  /** Prefixes that this connection tracks: empty until tracking is enabled. */
+  let tracked: ReadonlySet<string> = new Set();
   let freshAtMs = -Infinity;
   let pingedAtMs = -Infinity;
   /** Incremented with every connection; results of earlier ones are ignored. */
   let epoch = 0;
-  let retry: { timer?: NodeJS.Timeout; nextMs: number } = { nextMs: RETRY_MS.first };
-  let probe: { name: string; resolve: () => void } | undefined;
+  let retry: { timer?: NodeJS.Timeout | undefined; nextMs: number } = { nextMs: RETRY_MS.first };
 
-  const setState = (next: FeedState): void => {
-    state = next;
-    listener.onState(next);
+  const setState = (feed: Feed, next: FeedState): void => {
+    feed.state = next;
+    feed.listener.onState(next);
   };
   const onClose = (): void => {
     epoch += 1;
     freshAtMs = -Infinity;
-    listener.anyChanged();
-    if (state.kind === "connected") setState(CONNECTING);
+    tracked = new Set();
+    for (const feed of feeds) {
+      feed.listener.anyChanged();
+      if (feed.state.kind === "connected") setState(feed, CONNECTING);
+    }
+  };
+  const retryLater = (): void => {
+    if (retry.timer !== undefined) return;
+    const reopen = (): void => {
+      retry.timer = undefined;
+      connection?.disconnect(true);
+    };
+    retry = { timer: setTimeout(reopen, retry.nextMs).unref(), nextMs: Math.min(retry.nextMs * 2, RETRY_MS.longest) };
   };
   const startTracking = (): void => {
-    if (client.status !== "ready" || connection.status !== "ready") return;
+    if (connection === undefined || client.status !== "ready" || connection.status !== "ready") return;
     const ownEpoch = (epoch += 1);
-    enableTracking({ connection, client, prefix: names.trackingPrefix, inTime, expectProbe }).then(
+    const prefixes = new Set([...feeds].map(({ names }) => names.trackingPrefix));
+    enableTracking({ connection, client, prefixes: [...prefixes], inTime }).then(
       () => {
         if (ownEpoch !== epoch) return;
-        retry = { nextMs: RETRY_MS.first };
-        setState({ kind: "connected" });
+        tracked = prefixes;
+        for (const feed of feeds) verify(feed);
       },
       (error: unknown) => {
         if (ownEpoch !== epoch) return;
-        setState({ kind: "disconnected", reason: reasonOf(error) });
-        const timer = setTimeout(() => connection.disconnect(true), retry.nextMs).unref();
-        retry = { timer, nextMs: Math.min(retry.nextMs * 2, RETRY_MS.longest) };
+        for (const feed of feeds) setState(feed, { kind: "disconnected", reason: reasonOf(error) });
+        retryLater();
       },
     );
   };
-  const expectProbe = (name: string) => new Promise<void>((resolve) => (probe = { name, resolve }));
+  /** Verifies tracking end to end: a write on the command connection must arrive as an invalidation. */
+  const probe = async ({ names }: Feed): Promise<void> => {
+    const name = `${names.trackingPrefix}${randomBytes(12).toString("base64url")}}:probe`;
+    const received = new Promise<void>((resolve) => probes.set(name, resolve));
+    try {
+      await inTime(client.set(name, "1", "PX", 1_000));
+      await inTime(received);
+    } finally {
+      probes.delete(name);
+    }
+  };
+  const verify = (feed: Feed): void => {
+    // A subscribed connection accepts no CLIENT TRACKING: a new prefix needs a new connection.
+    if (!tracked.has(feed.names.trackingPrefix)) return connection?.disconnect(true);
+    const ownEpoch = epoch;
+    const isCurrent = () => ownEpoch === epoch && feeds.has(feed);
+    probe(feed).then(
+      () => {
+        if (!isCurrent()) return;
+        retry.nextMs = RETRY_MS.first;
+        setState(feed, { kind: "connected" });
+      },
+      (error: unknown) => {
+        if (!isCurrent()) return;
+        setState(feed, { kind: "disconnected", reason: reasonOf(error) });
+        // The permissions of one application may be missing: the caches of the others stay in use.
+        if ([...feeds].some(({ state }) => state.kind === "connected"))
+          feed.verifyTimer = setTimeout(() => (isCurrent() ? verify(feed) : undefined), RETRY_MS.longest).unref();
+        else retryLater();
+      },
+    );
+  };
   const onInvalidation = (_channel: unknown, changed: unknown): void => {
     // FLUSHALL and FLUSHDB send null instead of keys.
-    if (!Array.isArray(changed)) return listener.anyChanged();
+    if (!Array.isArray(changed)) {
+      for (const { listener } of feeds) listener.anyChanged();
+      return;
+    }
     for (const name of changed.map(String)) {
-      if (name === probe?.name) probe.resolve();
-      const key = names.keyOfSession(name);
-      if (key !== undefined) listener.changed(key);
+      probes.get(name)?.();
+      for (const { names, listener } of feeds) {
+        const key = names.keyOfSession(name);
+        if (key !== undefined) listener.changed(key);
+      }
     }
   };
   const ping = (nowMs: number): void => {
     pingedAtMs = nowMs;
     const ownEpoch = epoch;
-    connection.ping().then(
+    connection?.ping().then(
       () => {
         if (ownEpoch === epoch) freshAtMs = Math.max(freshAtMs, nowMs);
       },
@@ -97,30 +157,48 @@ export function subscribeRedisInvalidations(
   const reconnect = (): void => {
     onClose();
     // The command connection may have failed over to another server: follow it.
-    if (connection.status === "ready") connection.disconnect(true);
+    if (connection?.status === "ready") connection.disconnect(true);
+  };
+  const open = (): void => {
+    connection = connectForInvalidations(options);
+    connection.on("ready", startTracking);
+    connection.on("close", onClose);
+    connection.on("error", () => undefined);
+    connection.on("messageBuffer", onInvalidation);
+    client.on("ready", startTracking);
+    client.on("close", reconnect);
+  };
+  const close = (): void => {
+    clearTimeout(retry.timer);
+    retry = { nextMs: RETRY_MS.first };
+    client.off("ready", startTracking).off("close", reconnect);
+    connection?.off("close", onClose);
+    connection?.disconnect();
+    connection = undefined;
+    onClose();
   };
 
-  connection.on("ready", startTracking);
-  connection.on("close", onClose);
-  connection.on("error", () => undefined);
-  connection.on("messageBuffer", onInvalidation);
-  client.on("ready", startTracking);
-  client.on("close", reconnect);
-
   return {
-    isConnected: () => state.kind === "connected",
-    isFresh() {
-      if (state.kind !== "connected") return false;
-      const nowMs = performance.now();
-      if (nowMs - pingedAtMs >= PING_EVERY_MS) ping(nowMs);
-      return nowMs - freshAtMs < MAX_STALENESS_MS;
-    },
-    state: () => state,
-    close() {
-      clearTimeout(retry.timer);
-      client.off("ready", startTracking).off("close", reconnect);
-      connection.off("close", onClose);
-      connection.disconnect();
+    subscribe(names, listener) {
+      const feed: Feed = { names, listener, state: CONNECTING };
+      feeds.add(feed);
+      if (connection === undefined) open();
+      // Otherwise it is verified once tracking is enabled.
+      else if (tracked.size > 0) verify(feed);
+      return {
+        isConnected: () => feed.state.kind === "connected",
+        isFresh() {
+          if (feed.state.kind !== "connected") return false;
+          const nowMs = performance.now();
+          if (nowMs - pingedAtMs >= PING_EVERY_MS) ping(nowMs);
+          return nowMs - freshAtMs < MAX_STALENESS_MS;
+        },
+        state: () => feed.state,
+        close() {
+          clearTimeout(feed.verifyTimer);
+          if (feeds.delete(feed) && feeds.size === 0) close();
+        },
+      };
     },
   };
 }
@@ -128,22 +206,17 @@ export function subscribeRedisInvalidations(
 type TrackingOptions = {
   connection: Redis;
   client: Redis;
-  prefix: string;
+  prefixes: readonly string[];
   inTime: <T>(work: Promise<T>) => Promise<T>;
-  expectProbe: (name: string) => Promise<void>;
 };
 
-/** Enables tracking and verifies it end to end: a write on the command connection must arrive as an invalidation. */
-async function enableTracking({ connection, client, prefix, inTime, expectProbe }: TrackingOptions): Promise<void> {
+async function enableTracking({ connection, client, prefixes, inTime }: TrackingOptions): Promise<void> {
   const id = String(await inTime(connection.client("ID")));
-  await inTime(connection.call("CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", prefix));
+  const tracking = prefixes.flatMap((prefix) => ["PREFIX", prefix]);
+  await inTime(connection.call("CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", ...tracking));
   const [here, there] = await inTime(Promise.all([runIdOf(connection), runIdOf(client)]));
   if (here === undefined || here !== there) throw new DifferentServerError();
   await inTime(connection.subscribe(CHANNEL));
-  const probeName = `${prefix}${randomBytes(12).toString("base64url")}}:probe`;
-  const received = expectProbe(probeName);
-  await inTime(client.set(probeName, "1", "PX", 1_000));
-  await inTime(received);
 }
 
 class DifferentServerError extends Error {

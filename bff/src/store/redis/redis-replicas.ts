@@ -14,7 +14,7 @@ export type ConfirmedScripts = {
 type Options = ConnectionOptions & {
   /** REDIS_CONFIRM_REPLICAS; undefined: 1 with Sentinel and with a Cluster that has replicas, else 0. */
   replicas: number | undefined;
-  onError?: (error: unknown) => void;
+  onError?: ((error: unknown) => void) | undefined;
 };
 
 type ScriptCall = { name: ScriptName; keys: readonly string[]; args: readonly (string | number)[] };

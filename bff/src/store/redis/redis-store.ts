@@ -1,25 +1,15 @@
-// Redis implementation of the session store, for one application. While Redis is down, every call throws store_unavailable
-// (503) within REDIS_TIMEOUT_MS: commands are neither queued nor retried, no session ends and no cookie changes. The client
-// reconnects with backoff, and reads and writes succeed again once it is connected. Redis keys: redis-names.ts; connection:
-// redis-connection.ts; cause in the log and in /readyz: redis-diagnosis.ts.
+// Redis implementation of the session store, for one application: keys and channels below its prefix (redis-names.ts), on
+// the connections that it shares with the other applications of the process (redis-server.ts).
 import { randomBytes } from "node:crypto";
 import type { ApplicationId } from "../../lib/application-id.ts";
-import { Cluster } from "ioredis";
-import type { RedisAccess } from "../../config/redis-access.ts";
-import { createDeadline } from "../deadline.ts";
 import { GatewayError } from "../../errors.ts";
-import { followRedisClock } from "./redis-clock.ts";
-import { subscribeRedisInvalidations } from "./redis-invalidations.ts";
-import { connectRedis, diagnoseConnection, batchWrites, type RedisClient } from "./redis-connection.ts";
-import { createErrorReporter } from "./redis-diagnosis.ts";
+import type { RedisClient } from "./redis-connection.ts";
 import { redisErrorCode } from "./redis-errors.ts";
 import { createRedisNames } from "./redis-names.ts";
-import { clusterError, evictionError } from "./redis-server-checks.ts";
-import { createConfirmedScripts } from "./redis-replicas.ts";
 import { scanNames } from "./redis-scan.ts";
-import { createScriptRunner } from "./redis-script-runner.ts";
 import { parseClaim, type ScriptName } from "./redis-scripts.ts";
-import { createRedisSubscriber, type RedisSubscriber } from "./redis-subscriber.ts";
+import { connectRedisServer, type RedisServer, type RedisServerOptions } from "./redis-server.ts";
+import type { RedisSubscription } from "./redis-subscriber.ts";
 import {
   ACKNOWLEDGED,
   endReasonFrom,
@@ -30,66 +20,30 @@ import {
   type Store,
 } from "../store.ts";
 
-type RedisStoreOptions = {
-  url: string;
-  timeoutMs: number;
-  /** Part of all names (I9). */
-  application: ApplicationId;
-  access?: RedisAccess | undefined;
-  /** See REDIS_CONFIRM_REPLICAS. */
-  confirmReplicas?: number | undefined;
-  /** Called when the connection is established or lost. */
-  onStatus?: (status: "ready" | "lost") => void;
-  onError?: (error: unknown) => void;
-};
-
-// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
-export function createRedisStore(options: RedisStoreOptions): Store & { client: RedisClient } {
-  const client = connectRedis(options);
-  const names = createRedisNames(options.application);
-  const run = createScriptRunner(client);
-  /** ioredis may emit "ready" for a connection that it is already closing. */
-  const isReady = () => client.status === "ready" && (client instanceof Cluster || client.stream.writable);
-  const errors = createErrorReporter({
-    isReady,
-    diagnose: () => diagnoseConnection(options),
-    onError: options.onError,
-  });
-  client.on("close", () => options.onStatus?.("lost"));
-  // Without a listener ioredis prints connection errors with the address to stderr.
-  client.on("error", errors.report);
-
-  const inTime = createDeadline(options.timeoutMs);
-  const batch = batchWrites(client);
-  const attempt = async <T>(command: () => Promise<T>): Promise<T> => {
-    try {
-      batch();
-      return await inTime(command());
-    } catch (error) {
-      // While disconnected, the connection error is reported once instead of one error per command.
-      if (isReady()) options.onError?.(error);
-      throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });
-    }
+/** Opens connections for one application only. `close` closes them as well. */
+export function createRedisStore(
+  options: RedisServerOptions & { application: ApplicationId },
+): Store & { client: RedisClient } {
+  const server = connectRedisServer(options);
+  const store = createApplicationStore(server, options.application);
+  return {
+    ...store,
+    client: server.client,
+    async close() {
+      await store.close();
+      server.close();
+    },
   };
-  const clock = followRedisClock({ client, attempt, name: names.clock });
-  client.on("ready", () => {
-    if (!isReady()) return;
-    errors.clear();
-    options.onStatus?.("ready");
-  });
-  const script = (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
-    attempt(() => run(name, keys, args));
+}
+
+/** @param application part of all names (I9). `close` leaves the connections of `server` open. */
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
+export function createApplicationStore(server: RedisServer, application: ApplicationId): Store {
+  const { client, attempt, script, runConfirmed, invalidations } = server;
+  const names = createRedisNames(application);
+  const clock = server.clock(names.clock);
   const holds = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) =>
     (await script(name, keys, ...args)) === 1;
-
-  const confirmed = createConfirmedScripts({ ...options, replicas: options.confirmReplicas });
-  /** Runs a write and waits for its replicas; logs NOREPLICAS if they do not confirm in time. */
-  const runConfirmed = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
-    if (confirmed === undefined) return { reply: await script(name, keys, ...args), isConfirmed: true };
-    const written = await attempt(() => confirmed.run(name, keys, args));
-    if (!written.isConfirmed) options.onError?.(new Error("NOREPLICAS"));
-    return written;
-  };
   /** Like `runConfirmed`. @throws GatewayError store_unavailable if the replicas do not confirm in time */
   const requireConfirmed = async (name: ScriptName, keys: readonly string[], ...args: readonly (string | number)[]) => {
     const { reply, isConfirmed } = await runConfirmed(name, keys, ...args);
@@ -98,18 +52,17 @@ export function createRedisStore(options: RedisStoreOptions): Store & { client: 
   };
 
   const listeners = new Set<EndListener>();
-  /** Created with the first listener: the command line needs no second connection. */
-  let subscriber: RedisSubscriber | undefined;
+  /** Opened with the first listener: the command line needs none. */
+  let subscription: RedisSubscription | undefined;
+  let stopListening: (() => void) | undefined;
   let mayPublish = true;
   const notifyResubscribed = (): void => {
     for (const { onResubscribe } of listeners) onResubscribe();
   };
-  // If the subscriber reconnected first, its listeners could not read the store until now: notify them again.
-  client.on("ready", () => (subscriber?.isSubscribed() === true ? notifyResubscribed() : undefined));
-  const subscribe = () =>
-    createRedisSubscriber({
-      ...options,
-      channel: names.endedChannel,
+  const subscribe = (): RedisSubscription => {
+    // If the subscriber reconnected first, its listeners could not read the store until now: notify them again.
+    stopListening = server.onReady(() => (subscription?.isSubscribed() === true ? notifyResubscribed() : undefined));
+    return server.subscriber.subscribe(names.endedChannel, {
       onMessage(message) {
         const [key = "", reason] = message.split(" ");
         if (reason !== undefined) for (const { onEnd } of listeners) onEnd(key, endReasonFrom(reason));
@@ -123,10 +76,10 @@ export function createRedisStore(options: RedisStoreOptions): Store & { client: 
         );
       },
     });
+  };
   const feeds: InvalidationFeed[] = [];
 
   return {
-    client,
     nowMs: clock.nowMs,
     setBackAtMs: clock.setBackAtMs,
     async read(key, known) {
@@ -182,11 +135,11 @@ export function createRedisStore(options: RedisStoreOptions): Store & { client: 
     },
     onSessionEnd(listener) {
       listeners.add(listener);
-      subscriber ??= subscribe();
+      subscription ??= subscribe();
       return () => void listeners.delete(listener);
     },
     subscriptionError: () =>
-      subscriber === undefined || (subscriber.isSubscribed() && mayPublish)
+      subscription === undefined || (subscription.isSubscribed() && mayPublish)
         ? undefined
         : subscriptionErrorText(names.aclPattern),
 
@@ -241,22 +194,20 @@ export function createRedisStore(options: RedisStoreOptions): Store & { client: 
       void (await script("releaseClaim", [names.used(purpose, hash)], owner)),
 
     subscribeInvalidations(listener) {
-      const feed = subscribeRedisInvalidations({ ...options, client, names }, listener);
+      const feed = invalidations.subscribe(names, listener);
       feeds.push(feed);
       return feed;
     },
 
     async check() {
       await clock.untilKnown();
-      const [memory, cluster] = await attempt(() => Promise.all([client.info("memory"), client.info("cluster")]));
-      return evictionError(memory) ?? (client instanceof Cluster ? undefined : clusterError(cluster));
+      return server.check();
     },
     async close() {
       clock.close();
-      subscriber?.close();
+      stopListening?.();
+      subscription?.close();
       for (const feed of feeds) feed.close();
-      client.disconnect();
-      confirmed?.close();
     },
   };
 }
