@@ -74,6 +74,6 @@ function createKoa(services: Services): Koa {
     .delete("/bff/sessions/:id", session, silentLogin.stopAfterLogout, endOneSession(services.ownSessions));
   app.use(router.routes());
   app.use(router.allowedMethods());
-  app.use(spaFiles({ root: config.spaRoot }));
+  app.use(spaFiles({ root: config.spaRoot, remote: services.remoteIndex }));
   return app;
 }

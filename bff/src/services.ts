@@ -12,6 +12,7 @@ import { createBrowserLogout } from "./auth/logout.ts";
 import { createProvider } from "./provider/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
 import { createWaitingQuotas } from "./http/load-shedding.ts";
+import { createRemoteIndex } from "./http/remote-index.ts";
 import { createRouteTable, type RouteTable } from "./http/route-table.ts";
 import { createSilentLogin } from "./auth/silent-login.ts";
 import { createSealerFactory } from "./lib/encryption.ts";
@@ -57,10 +58,13 @@ export function createServices(environment: Environment) {
   const tokens = createTokenServices(environment, session, provider);
   const keycloak = config.keycloakAdmin && createKeycloakSessions(config.provider, config.keycloakAdmin);
   const forwarding = createForwardingServices(environment, session, { ...tokens, provider, routes });
-  const readinessChecks = createReadinessChecks({ store: session.store, provider, keycloak, cache: session.cache });
+  const { proxy } = config.provider;
+  const remoteIndex = config.spaUrl === undefined ? undefined : createRemoteIndex({ url: config.spaUrl, log, proxy });
+  const { store, cache } = session;
+  const readinessChecks = createReadinessChecks({ store, provider, keycloak, cache, remoteIndex });
   metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS));
   return {
-    ...{ config, log, metrics, readinessChecks, routes },
+    ...{ config, log, metrics, readinessChecks, routes, remoteIndex },
     ...session,
     ...forwarding,
     ...createRouteServices({ ...environment, ...session, ...tokens, provider, keycloak, routes }),
@@ -72,7 +76,7 @@ export function createServices(environment: Environment) {
       session.eventStreams.drain();
       forwarding.openResponses.close();
       session.liveConnections.close();
-      await closeUpstreams(forwarding.upstreams);
+      await Promise.all([closeUpstreams(forwarding.upstreams), remoteIndex?.close()]);
     },
   };
 }

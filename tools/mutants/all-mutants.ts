@@ -14,6 +14,7 @@ import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
 import { LOGOUT_MUTANTS } from "./logout-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
+import { PAGE_MUTANTS } from "./page-mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
@@ -48,6 +49,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...CLOCK_MUTANTS,
   ...COOKIE_MUTANTS,
   ...PATH_MUTANTS,
+  ...PAGE_MUTANTS,
   ...ISOLATION_MUTANTS,
   ...CONFIG_MUTANTS,
   ...READINESS_MUTANTS,

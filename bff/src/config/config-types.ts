@@ -56,6 +56,8 @@ export type ApplicationConfig = Readonly<{
   sessionCacheMs: number;
   upstreams: readonly UpstreamConfig[];
   spaRoot: string | undefined;
+  /** URL of the page of an SPA on a CDN. */
+  spaUrl: string | undefined;
 }>;
 
 /** One application's view: its own settings and those of the process that serves it. */

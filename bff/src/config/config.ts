@@ -133,6 +133,7 @@ function applicationConfig(
     ...sessionLimits(values),
     upstreams,
     spaRoot: values.SPA_ROOT,
+    spaUrl: values.SPA_URL,
   };
 }
 
@@ -246,6 +247,8 @@ function crossErrors(values: Values, env: Environment): string[] {
     faults.push("REDIS_URL is required when NODE_ENV=production: without it, sessions are lost when the process ends.");
   if ((values.WORKERS ?? 1) > 1 && !isSet(env, "REDIS_URL"))
     faults.push("WORKERS above 1 needs REDIS_URL: without it, each process would have sessions of its own.");
+  if (values.SPA_ROOT !== undefined && values.SPA_URL !== undefined)
+    faults.push("SPA_ROOT and SPA_URL are both set: the app has one place. Keep one.");
   if (values.PORT !== 0 && values.PORT === values.MANAGEMENT_PORT)
     faults.push("MANAGEMENT_PORT must differ from PORT: health and metrics must not be on the public listener.");
   const idle = values.SESSION_IDLE_SECONDS;

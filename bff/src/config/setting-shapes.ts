@@ -1,6 +1,7 @@
 // The shape of a setting, and zod schemas of setting values: parsing and validation.
 import { BlockList } from "node:net";
 import { z } from "zod";
+import { isLoopbackUrl } from "../lib/host.ts";
 import { parseClaimPaths } from "../lib/claim-path.ts";
 import { parseRedisUrl } from "./redis-address.ts";
 
@@ -56,6 +57,12 @@ export const origin = httpUrl.refine(
   (value) => URL.canParse(value) && new URL(value).origin === value,
   "must be an origin in its canonical form: scheme, host and port, without a path or a final slash",
 );
+
+/** Not over http, which an attacker on the network can replace. */
+export const spaUrl = httpUrl.refine((value) => {
+  const { protocol, username, password, hash } = new URL(value);
+  return (protocol === "https:" || isLoopbackUrl(value)) && username === "" && password === "" && hash === "";
+}, "must be an https URL without credentials and fragment (http on loopback only). For a server in your own network use a row with prefix / and access public");
 
 export const issuer = httpUrl.refine(
   (value) => !/[?#]/.test(value) && !value.includes("/.well-known/"),

@@ -14,6 +14,7 @@ import {
   masterKeys,
   origin,
   port,
+  spaUrl,
   text,
   wholeNumber,
   type Setting,
@@ -124,6 +125,13 @@ export const SETTINGS = {
     scope: "application",
     schema: filePath,
     meaning: "Folder of the built SPA; unset: no files are served",
+  },
+  SPA_URL: {
+    path: "pages.url",
+    scope: "application",
+    schema: spaUrl,
+    meaning:
+      "URL of the page of an SPA whose build is on a CDN, instead of SPA_ROOT. The gateway fetches it, revalidates it every 30 seconds and serves the last version while the CDN does not respond. Its scripts and other files load from the CDN",
   },
   TRUSTED_PROXIES: {
     path: "trustedProxies",

@@ -1,4 +1,5 @@
 // Readiness checks: every dependency of the instance, and whether its failure stops requests.
+import type { RemoteIndex } from "../http/remote-index.ts";
 import type { KeycloakSessions } from "../provider/keycloak-sessions.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { CheckResult, ReadinessCheck } from "../metrics/dependency-check.ts";
@@ -11,13 +12,16 @@ type Dependencies = {
   provider: Provider;
   keycloak: KeycloakSessions | undefined;
   cache: SessionCache;
+  /** The page of SPA_URL. */
+  remoteIndex?: Pick<RemoteIndex, "check"> | undefined;
 };
 
 /**
  * Only `store` and `provider` can be `failed`: without the store no session can be read, and until the provider has
  * accepted a login request of this gateway no login succeeds. All other checks are `degraded` at worst.
  */
-export function createReadinessChecks({ store, provider, keycloak, cache }: Dependencies): ReadinessCheck[] {
+export function createReadinessChecks(dependencies: Dependencies): ReadinessCheck[] {
+  const { store, provider, keycloak, cache, remoteIndex } = dependencies;
   return [
     {
       name: "store",
@@ -31,6 +35,8 @@ export function createReadinessChecks({ store, provider, keycloak, cache }: Depe
     ...(keycloak === undefined
       ? []
       : [{ name: "keycloak-admin", check: async () => degraded(await keycloak.check()) }]),
+    // APIs and sessions work without it, and the last page is served while the CDN does not respond.
+    ...(remoteIndex === undefined ? [] : [{ name: "spa-url", check: async () => degraded(remoteIndex.check()) }]),
     { name: "session-cache", check: async () => cacheResult(cache.state()) },
   ];
 }
