@@ -72,7 +72,10 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
   { title: "Upstreams", settings: ["UPSTREAMS", "UPSTREAMS_FILE"] },
   {
     title: "Listeners and proxies",
-    settings: ["HOST", "PORT", "MANAGEMENT_HOST", "MANAGEMENT_PORT", "TRUSTED_PROXIES"],
+    settings: [
+      ...(["HOST", "PORT", "MANAGEMENT_HOST", "MANAGEMENT_PORT", "TRUSTED_PROXIES"] as const),
+      ...(["FORWARD_AUTH_LISTEN", "FORWARD_AUTH_PROXY"] as const),
+    ],
   },
   {
     title: "Limits",

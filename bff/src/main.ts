@@ -13,6 +13,8 @@ import { createLog } from "./logging/log.ts";
 import { createSharedLogDestination } from "./logging/log-destination.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
+import { createForwardAuthServer } from "./proxy/forward-auth/forward-auth-server.ts";
+import { listenForwardAuth } from "./proxy/forward-auth/listen-forward-auth.ts";
 import { createServices } from "./services.ts";
 import { openStores } from "./store/open-store.ts";
 
@@ -22,6 +24,8 @@ const EXIT_CONFIG = 78;
 const STORE_WAIT_MS = 1_000;
 /** A refresh in flight at shutdown gets the provider's timeout and so much more to store its result. */
 const REFRESH_GRACE_MS = 5_000;
+/** A forward-auth call is never a WebSocket. */
+const NO_WEB_SOCKETS = { count: () => 0, closeAll: () => Promise.resolve() };
 
 const config = readConfigOrExit();
 const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
@@ -34,9 +38,18 @@ const services = createServices({ config, store, log, metrics });
 let draining = false;
 
 const server = createServer(SERVER_OPTIONS);
-server.on("request", (_request, response) => {
-  if (draining) response.setHeader("Connection", "close");
-});
+const forwardAuth =
+  config.forwardAuth &&
+  createForwardAuthServer({
+    config: config.forwardAuth,
+    trustedProxies: config.trustedProxies,
+    applicationOf: () => services,
+    log,
+  });
+for (const each of [server, forwardAuth])
+  each?.prependListener("request", (_request, response) => {
+    if (draining) response.setHeader("Connection", "close");
+  });
 createApp(services).attach(server);
 const management = createManagementServer({
   application: config.application.id,
@@ -57,6 +70,8 @@ process.once("SIGINT", () => void drain());
 try {
   await waitForStore();
   await listen(server, config.listen, "");
+  if (forwardAuth !== undefined && config.forwardAuth !== undefined)
+    await listenForwardAuth(forwardAuth, config.forwardAuth.listen);
   if (isSupervised(config)) serveSupervisorQueries({ checks: services.readinessChecks, metrics });
   else await listen(management, config.management, "MANAGEMENT_");
   log.info("listening", { url: config.publicOrigin, application: config.application.id });
@@ -116,7 +131,10 @@ async function drain(): Promise<void> {
   // Probes must see it before connections are refused.
   await sleep(Math.min(1_000, config.drainMs / 10));
   services.drain();
-  await shutDownServer(server, services.tunnels, config.drainMs);
+  await Promise.all([
+    shutDownServer(server, services.tunnels, config.drainMs),
+    forwardAuth && shutDownServer(forwardAuth, NO_WEB_SOCKETS, config.drainMs),
+  ]);
   // The successor of a refresh token that was spent must be stored.
   await Promise.race([services.refreshesSettled(), sleep(config.provider.timeoutMs + REFRESH_GRACE_MS)]);
   management.close();

@@ -1,9 +1,11 @@
 // Gateway in the test process on a free port, with its log lines in memory.
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createApp } from "@cloakroom/gateway/src/app.ts";
-import { createServices } from "@cloakroom/gateway/src/services.ts";
+import { createServices, type Services } from "@cloakroom/gateway/src/services.ts";
+import { createForwardAuthServer } from "@cloakroom/gateway/src/proxy/forward-auth/forward-auth-server.ts";
+import { listenForwardAuth } from "@cloakroom/gateway/src/proxy/forward-auth/listen-forward-auth.ts";
 import { loadConfig, type Config } from "@cloakroom/gateway/src/config/config.ts";
 import { createMetrics } from "@cloakroom/gateway/src/metrics/metrics.ts";
 import type { CheckResult } from "@cloakroom/gateway/src/metrics/dependency-check.ts";
@@ -17,6 +19,8 @@ import { testApplication, testKeys } from "./stored-session.ts";
 
 export type TestGateway = {
   origin: string;
+  /** Origin of the forward-auth listener; empty if FORWARD_AUTH_LISTEN is not set. */
+  forwardAuthOrigin: string;
   config: Config;
   store: Store;
   /** All log lines so far (JSON). */
@@ -63,8 +67,10 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   createApp(services).attach(server);
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
+  const forwardAuth = await startForwardAuth(services);
   return {
     origin: `http://localhost:${(server.address() as AddressInfo).port}`,
+    forwardAuthOrigin: forwardAuth === undefined ? "" : originOf(forwardAuth),
     config,
     store,
     log: lines,
@@ -73,12 +79,30 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     readiness: async (name) => services.readinessChecks.find((each) => each.name === name)!.check(),
     async stop() {
       await services.tunnels.closeAll();
+      forwardAuth?.closeAllConnections();
+      forwardAuth?.close();
       server.closeAllConnections();
       server.close();
       await once(server, "close");
       await Promise.all([services.close(), store.close()]);
     },
   };
+}
+
+async function startForwardAuth(services: Services): Promise<Server | undefined> {
+  const { config, log } = services;
+  if (config.forwardAuth === undefined) return undefined;
+  const server = createForwardAuthServer({
+    ...{ config: config.forwardAuth, trustedProxies: config.trustedProxies, log },
+    applicationOf: () => services,
+  });
+  await listenForwardAuth(server, config.forwardAuth.listen);
+  return server;
+}
+
+function originOf(server: Server): string {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? `http://127.0.0.1:${address.port}` : "";
 }
 
 async function openStore({ application, redisUrl, redisTimeoutMs, redisConfirmReplicas }: Config): Promise<Store> {

@@ -9,6 +9,7 @@ import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { DPOP_MUTANTS } from "./dpop-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
+import { FORWARD_AUTH_MUTANTS } from "./forward-auth-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
@@ -36,6 +37,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...CLIENT_AUTH_MUTANTS,
   ...PROXY_MUTANTS,
   ...DPOP_MUTANTS,
+  ...FORWARD_AUTH_MUTANTS,
   ...HEADER_MUTANTS,
   ...REFRESH_MUTANTS,
   ...REFUSED_TOKEN_MUTANTS,

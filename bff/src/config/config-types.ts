@@ -1,6 +1,7 @@
 // The configuration of a gateway process: what applies to the whole process, and one view for each application.
 import type { BlockList } from "node:net";
 import type { Application } from "../lib/application-id.ts";
+import type { ForwardAuthConfig } from "./forward-auth-settings.ts";
 import type { KeycloakAdminConfig } from "./keycloak-admin.ts";
 import type { ProviderConfig } from "./provider-settings.ts";
 import type { RedisAccess } from "./redis-access.ts";
@@ -11,6 +12,8 @@ export type ServerConfig = Readonly<{
   production: boolean;
   listen: Readonly<{ host: string; port: number }>;
   management: Readonly<{ host: string; port: number }>;
+  /** Undefined: the forward-auth listener is off. */
+  forwardAuth: ForwardAuthConfig | undefined;
   redisUrl: string | undefined;
   redisTimeoutMs: number;
   /** Undefined: depends on the topology. */

@@ -5,6 +5,7 @@ import { isLoopbackUrl } from "../lib/host.ts";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
 import { cleanText, readValueFile } from "./setting-text.ts";
 import type { ApplicationConfig, Config, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
+import { forwardAuthConfig, forwardAuthErrors } from "./forward-auth-settings.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { keycloakAdmin } from "./keycloak-admin.ts";
 import { providerConfig, providerErrors } from "./provider-settings.ts";
@@ -59,6 +60,7 @@ export function loadGatewayConfig(env: Environment = process.env): GatewayConfig
     ...unknown.faults,
     ...environmentErrors(env),
     ...crossErrors(values, env),
+    ...forwardAuthErrors(values),
     ...profiled.faults,
     ...providerErrors(values, (name) => isSet(env, name)),
   );
@@ -96,6 +98,7 @@ function serverConfig(values: Values, parts: ServerParts): Omit<ServerConfig, "w
     ...parts,
     listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
+    forwardAuth: forwardAuthConfig(values),
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
     redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,

@@ -3,6 +3,7 @@
 // of one topic are in files of their own, such as provider-settings.ts.
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/application-id.ts";
+import { FORWARD_AUTH_SETTINGS } from "./forward-auth-settings.ts";
 import { LIMIT_SETTINGS, SESSION_SETTINGS } from "./limit-settings.ts";
 import { PROVIDER_SETTINGS } from "./provider-settings.ts";
 import { REDIS_SETTINGS } from "./redis-access.ts";
@@ -73,6 +74,7 @@ export const SETTINGS = {
     default: "9000",
     meaning: "Port of the management listener",
   },
+  ...FORWARD_AUTH_SETTINGS,
   ...PROVIDER_SETTINGS,
   ACCOUNT_URL: {
     path: "provider.accountUrl",

@@ -26,7 +26,12 @@ function withoutMapping(address: string): string {
   return isIP(mapped) === 4 ? mapped : address;
 }
 
-function isTrusted(address: string, trustedProxies: BlockList): boolean {
+/** The socket's address, in canonical form; empty for a Unix socket. */
+export function peerAddress({ socket }: IncomingMessage): string {
+  return withoutMapping(socket.remoteAddress?.split("%", 1)[0] ?? "");
+}
+
+export function isTrusted(address: string, trustedProxies: BlockList): boolean {
   const family = isIP(address);
   return family !== 0 && trustedProxies.check(address, family === 6 ? "ipv6" : "ipv4");
 }
@@ -36,7 +41,7 @@ function isTrusted(address: string, trustedProxies: BlockList): boolean {
  * entry without an address (`unknown`) ends the search at the proxy that added it.
  */
 export function clientAddress(request: IncomingMessage, trustedProxies: BlockList): string {
-  let address = withoutMapping(request.socket.remoteAddress?.split("%", 1)[0] ?? "");
+  let address = peerAddress(request);
   // Node joins repeated headers into one list, in order.
   const forwarded = request.headers["x-forwarded-for"];
   if (typeof forwarded !== "string" || trustedProxies.rules.length === 0) return address;

@@ -6,7 +6,7 @@ import type { Log } from "../logging/log.ts";
 import { headerOf, isNavigation } from "./fetch-metadata.ts";
 import { handshakeOf } from "./websocket-handshake.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { rawPath, requestState } from "./request-state.ts";
+import { rawPath, requestState, type RequestState } from "./request-state.ts";
 import type { Route } from "./route-table.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
@@ -88,14 +88,23 @@ export function inspectOrigin(request: IncomingMessage, rule: CsrfRule, publicOr
 type CsrfOptions = { publicOrigin: string; metrics?: Pick<Metrics, "csrfRejected"> | undefined };
 
 /** @throws GatewayError csrf_rejected */
-export function csrf({ publicOrigin, metrics }: CsrfOptions) {
+export function requireSameOrigin(
+  request: IncomingMessage,
+  { route }: Pick<RequestState, "route">,
+  { publicOrigin, metrics }: CsrfOptions,
+): void {
+  const ruleOfPath = csrfRule(route, request.url ?? "");
+  const rule = ruleOfPath === "none" || handshakeOf(request) === undefined ? ruleOfPath : "handshake";
+  const verdict = inspectOrigin(request, rule, publicOrigin);
+  if (verdict === "ok") return;
+  metrics?.csrfRejected();
+  throw new GatewayError("csrf_rejected", { reason: verdict });
+}
+
+export function csrf(options: CsrfOptions) {
   return function csrfGuard(ctx: Context, next: Next): Promise<void> {
-    const ruleOfPath = csrfRule(requestState(ctx).route, ctx.req.url ?? "");
-    const rule = ruleOfPath === "none" || handshakeOf(ctx.req) === undefined ? ruleOfPath : "handshake";
-    const verdict = inspectOrigin(ctx.req, rule, publicOrigin);
-    if (verdict === "ok") return next();
-    metrics?.csrfRejected();
-    throw new GatewayError("csrf_rejected", { reason: verdict });
+    requireSameOrigin(ctx.req, requestState(ctx), options);
+    return next();
   };
 }
 

@@ -1,6 +1,6 @@
 // Error middleware: turns every error into one response, an RFC 9457 problem or, for navigations, an HTML page.
 import { randomUUID } from "node:crypto";
-import { STATUS_CODES, type ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Context, Next } from "koa";
 import { ERRORS, EXPLANATIONS, GatewayError, type ErrorCode, type Problem } from "../errors.ts";
 import { codeOf, kindOfCode } from "../lib/network-errors.ts";
@@ -8,7 +8,7 @@ import type { Log, SecurityEvent } from "../logging/log.ts";
 import { isSessionCookieLine } from "../session/cookies.ts";
 import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
 import { wantsPage } from "./fetch-metadata.ts";
-import { rawPath, requestState } from "./request-state.ts";
+import { rawPath, requestState, type RequestState } from "./request-state.ts";
 import type { RouteTable } from "./route-table.ts";
 import { securityHeaderList, pageHeaders } from "./security-headers.ts";
 import { endResponse, isUploading } from "./early-response.ts";
@@ -23,7 +23,7 @@ const PAGES: ReadonlySet<string> = new Set([
 ]);
 
 /** RFC 9110 §15.5.2 requires a challenge with a 401. Browsers open no password dialog for an unknown scheme. */
-const CHALLENGE = 'Cloakroom realm="session"';
+export const CHALLENGE = 'Cloakroom realm="session"';
 
 /** Headers set before the error that are kept: a cleared login cookie must stay cleared. */
 const KEPT_HEADERS: ReadonlySet<string> = new Set(["set-cookie", "connection"]);
@@ -95,7 +95,7 @@ export function errorResponse({ log, publicOrigin, routes }: { log: Log; publicO
       const error = toGatewayError(thrown);
       state.code = error.code;
       if (error.reason !== undefined) state.reason = error.reason;
-      report(log, ctx, error);
+      reportError(log, ctx.req, state, error);
       if (ctx.res.destroyed || ctx.req.socket.destroyed) return;
       // The head has been sent: abort, so that a partial body does not look complete.
       if (ctx.res.headersSent) ctx.res.destroy();
@@ -146,10 +146,13 @@ export function reportLateError({ log }: { log: Log }) {
 }
 
 /** Logs security events and server errors; other errors appear in the request log line only. */
-function report(log: Log, ctx: Context, error: GatewayError): void {
-  const { requestId, securityEvent } = requestState(ctx);
-  const method = ctx.req.method ?? "";
-  const path = rawPath(ctx.req.url ?? "").slice(0, 512);
+export function reportError(
+  log: Log,
+  { method = "", url = "" }: IncomingMessage,
+  { requestId, securityEvent }: RequestState,
+  error: GatewayError,
+): void {
+  const path = rawPath(url).slice(0, 512);
   const { code, reason = "unknown" } = error;
   const event = securityEvent ?? EVENTS[code];
   if (event !== undefined) log.security(event, { requestId, method, path, code, reason });

@@ -116,12 +116,37 @@ function inspectHostCount(rawHeaders: readonly string[]): Rejection | undefined 
   return hosts === 1 ? undefined : HOST_COUNT;
 }
 
-/** @throws GatewayError request_malformed | method_not_allowed */
-export function requestValidation({ publicOrigin, routes }: { publicOrigin: string; routes: RouteTable }) {
+type ValidationOptions = { publicOrigin: string; routes: RouteTable };
+
+/** The rules of an application for all requests, whether they arrive here or a forward-auth call describes them. */
+export function createInspection({ publicOrigin, routes }: ValidationOptions) {
   const rules = targetRules(routes);
   const matchHost = createHostMatcher(publicOrigin);
-  const isLoopback = isLoopbackUrl(publicOrigin);
   const expireDuplicates = createCookieCleanup({ publicOrigin });
+  return {
+    /** @returns undefined if the request is valid */
+    inspect: (request: IncomingMessage, route: Route) => inspectRequest(request, { route, rules, matchHost }),
+    /** @returns `Set-Cookie` lines that remove the cookies which caused the rejection */
+    cookiesAfter({ headers, url = "" }: IncomingMessage, rejection: Rejection): string[] {
+      if (rejection !== DUPLICATE_COOKIE) return [];
+      return expireDuplicates(duplicateCookieNames(headers.cookie), rawPath(url));
+    },
+  };
+}
+
+export function rejectionError({ code, status, reason, explanation }: Rejection): GatewayError {
+  return new GatewayError(code, {
+    status,
+    reason,
+    ...(explanation === undefined ? {} : { explanation }),
+    ...(status === 405 ? { allow: KNOWN_METHODS } : {}),
+  });
+}
+
+/** @throws GatewayError request_malformed | method_not_allowed */
+export function requestValidation({ publicOrigin, routes }: ValidationOptions) {
+  const { inspect, cookiesAfter } = createInspection({ publicOrigin, routes });
+  const isLoopback = isLoopbackUrl(publicOrigin);
   /** Navigations by another name of this host are redirected to the public origin; other requests get the 421. */
   const redirectStatus = (
     request: IncomingMessage,
@@ -137,7 +162,7 @@ export function requestValidation({ publicOrigin, routes }: { publicOrigin: stri
   };
   return function validateRequest(ctx: Context, next: Next): Promise<void> {
     const { route } = requestState(ctx);
-    const rejection = inspectRequest(ctx.req, { route, rules, matchHost });
+    const rejection = inspect(ctx.req, route);
     if (rejection === undefined) {
       // For upstreams the proxy sends 100 Continue once a connection to the upstream is available.
       if (ctx.req.headers.expect !== undefined && route.kind !== "upstream") ctx.res.writeContinue();
@@ -151,17 +176,9 @@ export function requestValidation({ publicOrigin, routes }: { publicOrigin: stri
       ctx.res.setHeader("Location", publicOrigin + ctx.req.url);
       return Promise.resolve();
     }
-    const { code, status, reason, event, explanation } = rejection;
-    if (rejection === DUPLICATE_COOKIE) {
-      const names = duplicateCookieNames(ctx.req.headers.cookie);
-      ctx.res.setHeader("Set-Cookie", expireDuplicates(names, rawPath(ctx.req.url ?? "")));
-    }
-    if (event !== undefined) requestState(ctx).securityEvent = event;
-    throw new GatewayError(code, {
-      status,
-      reason,
-      ...(explanation === undefined ? {} : { explanation }),
-      ...(status === 405 ? { allow: KNOWN_METHODS } : {}),
-    });
+    const setCookies = cookiesAfter(ctx.req, rejection);
+    if (setCookies.length > 0) ctx.res.setHeader("Set-Cookie", setCookies);
+    if (rejection.event !== undefined) requestState(ctx).securityEvent = rejection.event;
+    throw rejectionError(rejection);
   };
 }

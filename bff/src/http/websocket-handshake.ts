@@ -26,6 +26,18 @@ export function handshakeOf(request: IncomingMessage): Handshake | undefined {
   return handshakes.get(request);
 }
 
+/** Marks a request as a handshake that another server accepts: a forward-auth call describes it. */
+export function describeHandshake(request: IncomingMessage): void {
+  handshakes.set(request, DESCRIBED);
+}
+
+const DESCRIBED: Handshake = {
+  hasEarlyBytes: false,
+  takeSocket() {
+    throw new TypeError("a described handshake has no socket");
+  },
+};
+
 /** Calls `handle` for WebSocket handshakes. */
 export function handleHandshakes(server: Server, handle: Handle, log: Pick<Log, "security">): void {
   // Read by Node since 22.21, not yet in its types. Requests with another Upgrade (h2c from Java's HttpClient) stay ordinary

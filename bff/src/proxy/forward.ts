@@ -11,6 +11,7 @@ import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { EndReason } from "../store/store.ts";
 import { securityHeaderList } from "../http/security-headers.ts";
 import type { Log } from "../logging/log.ts";
+import { createAdmission } from "./admission.ts";
 import type { Authorize, Authorized } from "./authorize.ts";
 import { exchange } from "./exchange.ts";
 import type { ExchangeProof } from "./exchange-proof.ts";
@@ -47,7 +48,7 @@ type ForwardedRequest = {
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function forward(dependencies: ForwardingDependencies) {
   const { config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log } = dependencies;
-  const upstreamOf = new Map(upstreams.map((upstream) => [upstream.config, upstream]));
+  const admit = createAdmission(upstreams);
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = securityHeaderList(config.publicOrigin);
@@ -140,18 +141,7 @@ export function forward(dependencies: ForwardingDependencies) {
     const { route } = requestState(ctx);
     if (route.kind !== "upstream") return next();
     ctx.respond = false;
-    const upstream = route.row && upstreamOf.get(route.row);
-    if (upstream === undefined) throw new GatewayError("not_found", { reason: "no upstream for this path" });
-    requestState(ctx).upstream = upstream.config.prefix;
-    if (!upstream.methods.has(ctx.req.method ?? ""))
-      throw new GatewayError("method_not_allowed", {
-        allow: upstream.config.methods,
-        reason: "not in the methods of this upstream",
-      });
-    if (!upstream.config.webSocket && handshakeOf(ctx.req) !== undefined)
-      throw new GatewayError("request_malformed", { reason: "webSocket is not enabled for this upstream" });
-    if (Number(ctx.req.headers["content-length"] ?? 0) > upstream.config.maxBodyBytes)
-      throw new GatewayError("payload_too_large", { reason: "Content-Length above the upstream's limit" });
+    const upstream = admit(ctx.req, requestState(ctx));
     const forwarded = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
     return mapMaybePromise(authorize(ctx.req, upstream.config, forwarded.state), (authorized) =>
       forwardAuthorized(forwarded, authorized),
