@@ -4,7 +4,7 @@ import { createSealerFactory, type SealerFactory } from "@cloakroom/gateway/src/
 import { createVault, type Vault } from "@cloakroom/gateway/src/tokens/vault.ts";
 import { newSessionId, sessionKeyOf } from "@cloakroom/gateway/src/session/session.ts";
 import type { Store } from "@cloakroom/gateway/src/store/store.ts";
-import type { RefreshableSession } from "@cloakroom/gateway/src/tokens/refresh.ts";
+import type { RefreshableSession } from "@cloakroom/gateway/src/tokens/refresh-outcomes.ts";
 import type { TokenSet } from "@cloakroom/gateway/src/tokens/token-set.ts";
 
 export const testKeys = [

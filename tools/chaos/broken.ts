@@ -47,7 +47,7 @@ if r[2] and r[2] ~= ARGV[1] and r[3] ~= '0' then`,
   },
   {
     breaks: "I4: a write that Redis could not take is dropped",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "context.pendingWrites.enqueue(write);",
     replace: "",
     scenario: refreshOutcomes,

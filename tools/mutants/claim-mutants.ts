@@ -109,7 +109,7 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I4: userinfo is requested before the new tokens are stored",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "  const nowMs = context.store.nowMs();\n  const tokens = tokenSetFrom(",
     replace: "  await fetchClaims?.();\n  const nowMs = context.store.nowMs();\n  const tokens = tokenSetFrom(",
     tests: ["test/provider/renewed-claims.integration.test.ts"],

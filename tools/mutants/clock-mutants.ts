@@ -11,7 +11,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "clocks: a refreshed token set is stamped with the instance's clock",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "const nowMs = context.store.nowMs();",
     replace: "const nowMs = Date.now();",
     tests: ["test/tokens/skewed-clocks.integration.test.ts"],

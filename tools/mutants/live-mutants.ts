@@ -144,7 +144,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "lifetimes: a refresh does not update the refresh token's expiry",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "saveTokens(session.key, owner, sealed, { life, session: record })",
     replace: "saveTokens(session.key, owner, sealed, { session: record })",
     tests: ["test/session/lifetimes.integration.test.ts"],

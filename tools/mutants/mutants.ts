@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I4: invalid_grant ends a session that another instance has refreshed",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "stored.tokenVersion !== session.tokenVersion",
     replace: "stored.tokenVersion < 0",
     tests: ["test/tokens/refresh.integration.test.ts"],
@@ -115,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I8: a token set that the store could not save is discarded",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "context.pendingWrites.enqueue(write);",
     replace: "",
     tests: ["test/tokens/refresh.integration.test.ts"],

@@ -47,7 +47,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I5: an unusable refresh response discards the new refresh token",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "context.vault.seal({ ...session.tokens, refreshToken }",
     replace: "context.vault.seal({ ...session.tokens }",
     tests: ["test/provider/token-responses.extended.test.ts"],

@@ -39,7 +39,7 @@ export const REFRESH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "jitter: sessions that refreshed at the same time refresh at the same time again",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "tokenSetFrom(grant, session.tokens, { nowMs, random: Math.random() })",
     replace: "tokenSetFrom(grant, session.tokens, { nowMs, random: 0.5 })",
     tests: ["test/tokens/refresh.integration.test.ts"],
@@ -60,7 +60,7 @@ export const REFRESH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I5: invalid_grant ends a session that was refreshed with an unavailable key",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "if (!vault.hasKeyOf(stored.tokens)) return KEY_NOT_AVAILABLE;",
     replace: "",
     tests: ["test/tokens/refresh.integration.test.ts"],

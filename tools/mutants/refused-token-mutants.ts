@@ -39,7 +39,7 @@ export const REFUSED_TOKEN_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "refused token: another instance does not know that the token was just renewed",
-    file: "src/tokens/refresh.ts",
+    file: "src/tokens/refresh-outcomes.ts",
     find: "if (session.isForced === true) tokens.forced = nextForcedRenewal(session.tokens.forced, nowMs);",
     replace: "",
     tests: ["test/proxy/refused-tokens.extended.test.ts"],

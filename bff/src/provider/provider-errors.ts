@@ -3,7 +3,7 @@ import * as oidc from "openid-client";
 import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";
 import { causesOf, neverSentCode } from "../lib/network-errors.ts";
-import type { RefreshOutcome } from "../tokens/refresh.ts";
+import type { RefreshOutcome } from "../tokens/refresh-outcomes.ts";
 import { OversizedResponseError, UnusableTokensError } from "./provider-response.ts";
 import * as sentences from "./setting-sentences.ts";
 

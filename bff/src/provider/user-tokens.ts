@@ -3,7 +3,7 @@ import * as oidc from "openid-client";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { createKeyedBreaker } from "../lib/keyed-circuit-breaker.ts";
-import type { RefreshAtProvider, RefreshOutcome } from "../tokens/refresh.ts";
+import type { RefreshAtProvider, RefreshOutcome } from "../tokens/refresh-outcomes.ts";
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { ClockSkew } from "./clock-skew.ts";
 import type { Dpop } from "./dpop.ts";

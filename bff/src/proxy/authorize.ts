@@ -10,7 +10,7 @@ import { sessionIdFrom } from "../session/cookies.ts";
 import { sessionEnded } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
-import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh.ts";
+import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh-outcomes.ts";
 import { isDue, type AccessToken, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 

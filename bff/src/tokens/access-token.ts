@@ -6,7 +6,7 @@ import { singleFlight } from "../lib/single-flight.ts";
 import { withDeadline } from "../lib/with-deadline.ts";
 import type { SessionKey } from "../store/store.ts";
 import { createBackgroundRefresh } from "./background-refresh.ts";
-import { NO_TOKENS, ready, type AccessTokenResult, type RefreshableSession } from "./refresh.ts";
+import { NO_TOKENS, ready, type AccessTokenResult, type RefreshableSession } from "./refresh-outcomes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
 import { mayForceRenewal } from "./refused-token.ts";
 import { isDue, type SharedClock } from "./token-set.ts";

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRedisStore } from "../../src/store/redis/redis-store.ts";
 import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
+import { createRefresh } from "../../src/tokens/refresh.ts";
 import {
-  createRefresh,
   type RefreshOutcome,
   type RefreshTiming,
   type RefreshableSession,
   type RefreshAtProvider,
-} from "../../src/tokens/refresh.ts";
+} from "../../src/tokens/refresh-outcomes.ts";
 import { createRefreshRateLimiter } from "../../src/tokens/refresh-rate-limiter.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
