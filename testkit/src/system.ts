@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
-import type { Lifetimes, ProviderHandle } from "@cloakroom/testing/provider/types.ts";
+import type { Lifetimes, ProviderHandle, ProviderOptions } from "@cloakroom/testing/provider/types.ts";
 import { formBrowser } from "@cloakroom/testing/form-browser.ts";
 import { testBrowser, type TestBrowser } from "./browser.ts";
 import { startGateway, type TestGateway } from "./test-gateway.ts";
@@ -45,6 +45,7 @@ type Options = {
   exchangeAudiences?: string[];
   /** Registers the client for DPoP-bound tokens and switches OIDC_SENDER_CONSTRAINED=dpop on. */
   dpop?: { requireNonce: boolean };
+  provider?: Pick<ProviderOptions, "opaqueResources" | "resourceScopes">;
 };
 
 const CLIENT = { clientId: "cloakroom", clientSecret: "a-client-secret-of-the-tests" };
@@ -57,6 +58,7 @@ export async function startTestSystem({
   upstreams,
   exchangeAudiences,
   dpop,
+  provider: providerOptions,
 }: Options = {}): Promise<TestSystem> {
   const received: Received[] = [];
   const upstream = createServer((request, response) => {
@@ -85,6 +87,7 @@ export async function startTestSystem({
     port: 0,
     passwordCost: 1_024,
     lifetimes,
+    ...providerOptions,
     requireDpopNonce: dpop?.requireNonce ?? false,
   });
   const upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;

@@ -23,6 +23,10 @@ export type ConfigurationOptions = {
   users: UserDirectory;
   lifetimes: Lifetimes;
   resource: string;
+  /** Resources whose access tokens are opaque: only introspection shows what they are. */
+  opaqueResources: readonly string[];
+  /** Scopes of the resources beside those of OpenID Connect. */
+  resourceScopes: readonly string[];
   skipConsent: boolean;
   consentedScopes: (sub: string, clientId: string) => readonly string[];
   requireDpopNonce: boolean;
@@ -88,13 +92,14 @@ function createTtl({ lifetimes, storage }: ConfigurationOptions): NonNullable<Co
 }
 
 function features(options: ConfigurationOptions): Configuration["features"] {
-  const { lifetimes, resource, requireDpopNonce, dpopNonceSecret } = options;
+  const { lifetimes, resource, opaqueResources, resourceScopes, requireDpopNonce, dpopNonceSecret } = options;
   return {
     devInteractions: { enabled: false },
     dPoP: { enabled: true, nonceSecret: dpopNonceSecret, requireNonce: () => requireDpopNonce },
     clientCredentials: { enabled: true },
     backchannelLogout: { enabled: true },
     revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+    introspection: { enabled: true },
     rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
     pushedAuthorizationRequests: { enabled: true },
     requestObjects: { enabled: true },
@@ -108,10 +113,10 @@ function features(options: ConfigurationOptions): Configuration["features"] {
       defaultResource: () => resource,
       useGrantedResource: () => true,
       getResourceServerInfo: (_ctx, indicator) => ({
-        scope: SCOPES.join(" "),
+        scope: [...SCOPES, ...resourceScopes].join(" "),
         audience: indicator,
         accessTokenTTL: lifetimes.accessTokenSeconds,
-        accessTokenFormat: "jwt",
+        accessTokenFormat: opaqueResources.includes(indicator) ? "opaque" : "jwt",
         jwt: { sign: { alg: "RS256" } },
       }),
     },

@@ -8,6 +8,7 @@ export const ENDPOINTS = [
   "token",
   "userinfo",
   "revocation",
+  "introspection",
   "end_session",
   "interaction",
   "other",
@@ -49,6 +50,7 @@ const BY_PATH: readonly (readonly [RegExp, Endpoint])[] = [
   [/^\/token$/, "token"],
   [/^\/me$/, "userinfo"],
   [/^\/token\/revocation$/, "revocation"],
+  [/^\/token\/introspection$/, "introspection"],
   [/^\/session\/end(\/|$)/, "end_session"],
   [/^\/interaction\//, "interaction"],
 ];

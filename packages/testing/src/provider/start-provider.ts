@@ -82,6 +82,8 @@ function createDependencies({ options, counters, users, issuer }: DependencyOpti
   return {
     ...{ issuer, users, counters, issued, onReuse },
     resource: options.resource ?? "http://localhost:8000",
+    opaqueResources: options.opaqueResources ?? [],
+    resourceScopes: options.resourceScopes ?? [],
     lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
     storage: createProviderStorage(onReuse),
     exchangeAudiences: new Map(),

@@ -59,6 +59,10 @@ export type ProviderOptions = {
   clients?: ProviderClient[];
   /** Audience of the access tokens, with and without a `resource` parameter. */
   resource?: string;
+  /** Resources whose access tokens are opaque. */
+  opaqueResources?: readonly string[];
+  /** Scopes of the resources, beside openid, profile and email. */
+  resourceScopes?: readonly string[];
   lifetimes?: Partial<Lifetimes>;
   users?: UserInput[];
   /** Grants all scopes without a consent page. Default true. */
