@@ -42,6 +42,26 @@ export const ERRORS = {
     detail: "You do not have the required permission.",
     page: { title: "You cannot open this", sentence: "Your account does not have the required permission." },
   },
+  token_missing: {
+    status: 401,
+    detail: "This address needs an access token in the header Authorization.",
+    page: NOT_LOGGED_IN,
+  },
+  invalid_token: {
+    status: 401,
+    detail: "The access token is expired, revoked, malformed or not valid for this address.",
+    page: NOT_LOGGED_IN,
+  },
+  invalid_dpop_proof: {
+    status: 401,
+    detail: "The access token is bound to a key, and the request has no valid DPoP proof of that key.",
+    page: NOT_LOGGED_IN,
+  },
+  insufficient_scope: {
+    status: 403,
+    detail: "The access token does not have the required permission.",
+    page: { title: "You cannot open this", sentence: "Your account does not have the required permission." },
+  },
   step_up_required: {
     status: 401,
     detail: "This needs a stronger login.",
@@ -192,8 +212,10 @@ export type GatewayErrorOptions = {
   allow?: readonly string[];
   /** Why the session ended: sent with status 401 (session/end-reasons.ts). */
   endReason?: string;
-  /** Path of the login that satisfies step_up_required; default /bff/login for status 401. */
+  /** Path of the login that satisfies step_up_required; default /bff/login for status 401 without `challenges`. */
   loginUrl?: string;
+  /** Values of `WWW-Authenticate` for a client with an access token, which cannot log in. */
+  challenges?: readonly string[];
 };
 
 /** The error class of the gateway. Callers decide on `code`; `reason` and `cause` are logged. */
@@ -207,6 +229,7 @@ export class GatewayError extends Error {
   readonly allow: readonly string[] | undefined;
   readonly endReason: string | undefined;
   readonly loginUrl: string | undefined;
+  readonly challenges: readonly string[] | undefined;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     super(options.reason ?? ERRORS[code].detail, { cause: options.cause });
@@ -217,7 +240,9 @@ export class GatewayError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined);
     this.allow = options.allow;
     this.endReason = options.endReason;
-    this.loginUrl = options.loginUrl ?? (this.status === 401 ? "/bff/login" : undefined);
+    this.challenges = options.challenges;
+    const isLoginPossible = this.status === 401 && options.challenges === undefined;
+    this.loginUrl = options.loginUrl ?? (isLoginPossible ? "/bff/login" : undefined);
   }
 }
 

@@ -21,6 +21,8 @@ import { checkAll } from "./management/readiness.ts";
 import { createReadinessChecks } from "./management/readiness-checks.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { authorizeUpstream } from "./proxy/authorize.ts";
+import { authorizeBearer } from "./proxy/bearer.ts";
+import { createBearerValidation } from "./proxy/bearer-validation.ts";
 import { createOpenResponses } from "./proxy/open-responses.ts";
 import { createTunnels } from "./proxy/websocket/tunnels.ts";
 import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
@@ -61,7 +63,8 @@ export function createServices(environment: Environment) {
   const { proxy } = config.provider;
   const remoteIndex = config.spaUrl === undefined ? undefined : createRemoteIndex({ url: config.spaUrl, log, proxy });
   const { store, cache } = session;
-  const readinessChecks = createReadinessChecks({ store, provider, keycloak, cache, remoteIndex });
+  const { checkBearers } = forwarding;
+  const readinessChecks = createReadinessChecks({ store, provider, keycloak, cache, remoteIndex, checkBearers });
   metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS));
   return {
     ...{ config, log, metrics, readinessChecks, routes, remoteIndex },
@@ -131,7 +134,12 @@ function createForwardingServices(
   const { config, log, metrics } = environment;
   const { store, sessions, liveConnections } = session;
   const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies, routes });
+  const bearers = createBearerValidation({ rows: config.upstreams, bearerTokens: provider.bearerTokens, store });
   const authorize = authorizeUpstream({
+    authorizeBearer: authorizeBearer({
+      ...{ validationOf: bearers.of, countForSession: quotas.countForSession, onOutcome: metrics.bearer },
+      ...{ publicOrigin: config.publicOrigin, clientToken: tokens.clientToken, rolePaths: config.provider.rolePaths },
+    }),
     ...{ sessions, countForSession: quotas.countForSession, clock: store },
     ...tokens,
   });
@@ -147,6 +155,7 @@ function createForwardingServices(
   return {
     quotas,
     authorize,
+    checkBearers: bearers.check,
     upstreams,
     tunnels,
     forwardWebSocket,

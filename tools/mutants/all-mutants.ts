@@ -1,6 +1,7 @@
 // All mutants.
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { AUTHORIZATION_MUTANTS } from "./authorization-mutants.ts";
+import { BEARER_MUTANTS } from "./bearer-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLAIM_MUTANTS } from "./claim-mutants.ts";
 import { CLIENT_AUTH_MUTANTS } from "./client-auth-mutants.ts";
@@ -33,6 +34,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...AUTHORIZATION_MUTANTS,
   ...LOGIN_START_MUTANTS,
   ...PROVIDER_MUTANTS,
+  ...BEARER_MUTANTS,
   ...CLAIM_MUTANTS,
   ...CLIENT_AUTH_MUTANTS,
   ...PROXY_MUTANTS,

@@ -77,9 +77,8 @@ export const FORWARD_AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "GHSA-7r4p-vjf4-gxv4: an allow without a token has no Authorization",
     file: "src/proxy/forward-auth/allow-headers.ts",
-    find: '["Authorization", accessToken === undefined ? "" : `Bearer ${accessToken}`, "X-Request-Id", requestId]',
-    replace:
-      '["X-Request-Id", requestId, ...(accessToken === undefined ? [] : ["Authorization", `Bearer ${accessToken}`])]',
+    find: 'const list = ["Authorization", token, "X-Request-Id", requestId];',
+    replace: 'const list = ["X-Request-Id", requestId, ...(token === "" ? [] : ["Authorization", token])];',
     tests: TESTS,
   },
   {

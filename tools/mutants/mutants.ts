@@ -129,8 +129,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "authorization: a required role is not checked",
-    file: "src/proxy/authorize.ts",
-    find: "!requiredRoles.some((role) => session.roles.includes(role))",
+    file: "src/proxy/permission.ts",
+    find: "!requiredRoles.some((role) => roles.includes(role))",
     replace: "requiredRoles.length > 99",
     tests: ["test/proxy/authorize.integration.test.ts"],
   },

@@ -75,7 +75,7 @@ export const PATH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I7: a row with sessions may switch CSRF protection off",
     file: "src/config/upstreams.ts",
-    find: 'if (csrf === "none" && resolveAccess({ access, token, csrf }).access !== "public")',
+    find: 'if (csrf === "none" && !WITHOUT_SESSION.has(resolveAccess({ access, token, csrf }).access))',
     replace: "if (access === undefined)",
     tests: ["test/config/upstreams.test.ts"],
   },

@@ -1,6 +1,7 @@
 // Schema of an upstream row: keys with validation, default and description. The table of docs/reference/upstreams.md is
 // generated from it.
 import { z } from "zod";
+import { BEARER_DESCRIPTION, BEARER_ROW } from "./bearer-row.ts";
 import { isBelow } from "../lib/paths.ts";
 
 const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -70,13 +71,18 @@ export const UPSTREAM_ROW = z.strictObject({
     .min(1, "must name at least one method")
     .default([...FORWARDED_METHODS])
     .meta({ description: "allowed methods; others get 405" }),
-  access: z.enum(["session", "optional", "public"], { error: "must be session, optional or public" }).optional().meta({
-    description:
-      "who may send requests. `session` (default): users with a session; others get 401 · `optional`: everyone, with the user's token if there is a session · `public`: everyone; the session is not read, no token is sent and no CSRF check is made (webhooks, open APIs)",
-  }),
+  access: z
+    .enum(["session", "optional", "public", "bearer", "session-or-bearer"], {
+      error: "must be session, optional, public, bearer or session-or-bearer",
+    })
+    .optional()
+    .meta({
+      description:
+        "who may send requests. `session` (default): users with a session; others get 401 · `optional`: everyone, with the user's token if there is a session · `public`: everyone; the session is not read, no token is sent and no CSRF check is made (webhooks, open APIs) · `bearer`: machine clients with their own access token, see `bearer`; no session is read and no CSRF check is made · `session-or-bearer`: with the header `Authorization` as `bearer`, without it as `session`",
+    }),
   token: z.enum(["user", "optional", "none", "client"], { error: "must be user, none or client" }).optional().meta({
     description:
-      "which access token is sent. `user` (default; `none` with `access: public`): the user's · `client`: the gateway's own (client credentials) · `none`: no token. `none` without `access` means `access: public` with `csrf: header`; `optional` is the old spelling of `access: optional`",
+      "which access token is sent. `user` (default; `none` with `access: public`): the user's, or the one that the client brought · `client`: the gateway's own (client credentials) · `none`: no token. `none` without `access` means `access: public` with `csrf: header`; `optional` is the old spelling of `access: optional`",
   }),
   csrf: z
     .enum(["header", "fetch-metadata", "same-origin", "none"], {
@@ -85,8 +91,9 @@ export const UPSTREAM_ROW = z.strictObject({
     .optional()
     .meta({
       description:
-        "CSRF check. `header` (default): every request has `X-CSRF: 1` and is same-origin · `fetch-metadata`: as `header`, but GET, HEAD and OPTIONS only need `Sec-Fetch-Site: same-origin`, so that images, downloads and media of an API work in a page · `same-origin` (server-rendered pages): every method needs a same-origin `Sec-Fetch-Site` or `Origin`; navigations with GET always pass · `none` (default with `access: public`, not allowed with a session)",
+        "CSRF check. `header` (default): every request has `X-CSRF: 1` and is same-origin · `fetch-metadata`: as `header`, but GET, HEAD and OPTIONS only need `Sec-Fetch-Site: same-origin`, so that images, downloads and media of an API work in a page · `same-origin` (server-rendered pages): every method needs a same-origin `Sec-Fetch-Site` or `Origin`; navigations with GET always pass · `none` (default with `access: public` and `bearer`, not allowed with a session)",
     }),
+  bearer: BEARER_ROW.optional().meta({ description: BEARER_DESCRIPTION }),
   encodedSlashes: flag.default(false).meta({
     description:
       "accept `%2F` in paths below the prefix, for APIs whose identifiers contain slashes. The upstream must not decode it before it checks permissions",

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { isReserved } from "../headers/request-header-rules.ts";
 import { nearestName } from "./nearest-name.ts";
 import { readTextFile } from "./setting-text.ts";
+import { acceptsBearer, bearerRowErrors } from "./bearer-row.ts";
 import { readHeaders } from "./upstream-headers.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
 import { readTls, type UpstreamTls } from "./upstream-tls.ts";
@@ -12,7 +13,7 @@ export type TokenTarget = Readonly<{ audience?: string; resource?: string; scope
 
 /** Who may send requests, which token they carry, and how CSRF is prevented. */
 export type RowAccess = Readonly<{
-  access: "session" | "optional" | "public";
+  access: "session" | "optional" | "public" | "bearer" | "session-or-bearer";
   token: "user" | "none" | "client";
   csrf: "header" | "fetch-metadata" | "same-origin" | "none";
 }>;
@@ -194,8 +195,14 @@ function resolveAccess({ access, token, csrf }: Pick<UpstreamRow, keyof RowAcces
   if (token === "optional") return { access: access ?? "optional", token: "user", csrf: csrf ?? "header" };
   if (token === "none" && access === undefined) return { access: "public", token, csrf: csrf ?? "header" };
   if (access === "public") return { access, token: token ?? "none", csrf: csrf ?? "none" };
+  if (access === "bearer") return { access, token: token ?? "user", csrf: csrf ?? "none" };
   return { access: access ?? "session", token: token ?? "user", csrf: csrf ?? "header" };
 }
+
+/** Rows on which no session is read. */
+const WITHOUT_SESSION: ReadonlySet<RowAccess["access"]> = new Set(["public", "bearer"]);
+/** Rows whose requests always have a user or a client. */
+const AUTHENTICATED: ReadonlySet<RowAccess["access"]> = new Set(["session", "bearer", "session-or-bearer"]);
 
 /** Combinations of `access`, `token` and `csrf` that contradict each other. */
 function accessErrors({ access, token, csrf }: Pick<UpstreamRow, keyof RowAccess>): KeyError[] {
@@ -206,8 +213,11 @@ function accessErrors({ access, token, csrf }: Pick<UpstreamRow, keyof RowAccess
     faults.push(["token", `optional means access: optional, but access is ${access}. Set token to user`]);
   if (access === "optional" && token === "client")
     faults.push(["token", "client needs a session. Set access to session, or token to user or none"]);
-  if (csrf === "none" && resolveAccess({ access, token, csrf }).access !== "public")
-    faults.push(["csrf", "may be none only with access public: other sites could send requests with the session"]);
+  if (csrf === "none" && !WITHOUT_SESSION.has(resolveAccess({ access, token, csrf }).access))
+    faults.push([
+      "csrf",
+      "may be none only with access public or bearer: other sites could send requests with the session",
+    ]);
   return faults;
 }
 
@@ -216,8 +226,16 @@ function crossErrors(row: ResolvedRow): KeyError[] {
   const faults: KeyError[] = [];
   const { access, token, requiredRoles, requiredScopes } = row;
   for (const [key, list] of Object.entries({ requiredRoles, requiredScopes }))
-    if (list.length > 0 && access !== "session")
-      faults.push([key, "needs a session. Set access to session, or remove it"]);
+    if (list.length > 0 && !AUTHENTICATED.has(access))
+      faults.push([key, "needs a session or an access token. Set access to session or bearer, or remove it"]);
+  faults.push(...bearerRowErrors(row));
+  if (token === "user" && acceptsBearer(access))
+    for (const key of ["audience", "resource", "scope"] as const)
+      if (row[key] !== undefined)
+        faults.push([
+          key,
+          `asks for another token, but the row forwards the one of the client. Set token, or remove it`,
+        ]);
   if (token === "none")
     for (const key of ["audience", "resource", "scope"] as const)
       if (row[key] !== undefined)

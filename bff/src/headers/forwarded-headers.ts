@@ -45,6 +45,8 @@ export type RequestHeaderInput = {
   accessToken: string | undefined;
   /** Authentication scheme of the access token. Default: Bearer. */
   tokenScheme?: "Bearer" | "DPoP";
+  /** The client's DPoP proof, on rows that forward it. */
+  proof?: string | undefined;
   /** Undefined: no body, or a chunked one. */
   contentLength: string | undefined;
 };
@@ -68,6 +70,7 @@ export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeade
   if (input.contentLength !== undefined) list.push("content-length", input.contentLength);
   if (input.accessToken !== undefined)
     list.push("authorization", `${input.tokenScheme ?? "Bearer"} ${input.accessToken}`);
+  if (input.proof !== undefined) list.push("dpop", input.proof);
   list.push("x-forwarded-for", input.clientAddress, "x-forwarded-proto", input.publicScheme);
   list.push("x-forwarded-host", input.publicHost);
   // A row for `/` replaces nothing.

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
+import { bringsToken } from "./credentials.ts";
 import { headerOf, isNavigation } from "./fetch-metadata.ts";
 import { handshakeOf } from "./websocket-handshake.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -93,6 +94,7 @@ export function requireSameOrigin(
   { route }: Pick<RequestState, "route">,
   { publicOrigin, metrics }: CsrfOptions,
 ): void {
+  if (route.row !== undefined && bringsToken(request, route.row)) return;
   const ruleOfPath = csrfRule(route, request.url ?? "");
   const rule = ruleOfPath === "none" || handshakeOf(request) === undefined ? ruleOfPath : "handshake";
   const verdict = inspectOrigin(request, rule, publicOrigin);

@@ -23,7 +23,7 @@ const PAGES: ReadonlySet<string> = new Set([
 ]);
 
 /** RFC 9110 §15.5.2 requires a challenge with a 401. Browsers open no password dialog for an unknown scheme. */
-export const CHALLENGE = 'Cloakroom realm="session"';
+const CHALLENGE = 'Cloakroom realm="session"';
 
 /** Headers set before the error that are kept: a cleared login cookie must stay cleared. */
 const KEPT_HEADERS: ReadonlySet<string> = new Set(["set-cookie", "connection"]);
@@ -36,9 +36,17 @@ const EVENTS: Partial<Record<ErrorCode, SecurityEvent>> = {
   http_version_not_supported: "request_rejected",
   payload_too_large: "request_rejected",
   forbidden: "forbidden",
+  invalid_token: "access_token_rejected",
+  invalid_dpop_proof: "access_token_rejected",
+  insufficient_scope: "forbidden",
   login_failed: "login_failed",
   step_up_failed: "login_failed",
 };
+
+/** @returns values of `WWW-Authenticate` */
+export function challengesOf({ status, challenges }: GatewayError): readonly string[] {
+  return challenges ?? (status === 401 ? [CHALLENGE] : []);
+}
 
 export function problemOf(error: GatewayError, requestId: string): Problem {
   const { code, status, loginUrl, explanation, endReason } = error;
@@ -73,7 +81,7 @@ export function errorResponse({ log, publicOrigin, routes }: { log: Log; publicO
     if (error.status === 503) keepSessionCookie(res);
     const head = [...(isPage ? forPages : forProblems), "Cache-Control", "no-store", "X-Request-Id", requestId];
     head.push("Content-Length", String(Buffer.byteLength(body)));
-    if (error.status === 401) head.push("WWW-Authenticate", CHALLENGE);
+    for (const challenge of challengesOf(error)) head.push("WWW-Authenticate", challenge);
     if (error.retryAfterSeconds !== undefined) head.push("Retry-After", String(error.retryAfterSeconds));
     if (error.allow !== undefined) head.push("Allow", error.allow.join(", "));
     // RFC 6455 §4.4

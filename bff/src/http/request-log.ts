@@ -16,7 +16,7 @@ type RequestLogDependencies = { config: Pick<Config, "trustedProxies">; log: Log
 export function requestLog({ config, log, metrics }: RequestLogDependencies) {
   const finish = (ctx: Context, startedAt: number): void => {
     const { req, res } = ctx;
-    const { requestId, route, upstream, code, reason, webSocket } = requestState(ctx);
+    const { requestId, route, upstream, holder, code, reason, webSocket } = requestState(ctx);
     const url = req.url ?? "";
     const method = req.method ?? "";
     // An aborted response without an error code was aborted by the browser.
@@ -26,7 +26,7 @@ export function requestLog({ config, log, metrics }: RequestLogDependencies) {
     const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
     const address = clientAddress(req, config.trustedProxies);
     const line = { requestId, method, path, status, durationMs, clientAddress: address, upstream, code, reason };
-    log.request({ ...line, webSocket });
+    log.request({ ...line, holder, webSocket });
     metrics.request({ route: route.kind, method, status, durationMs, code });
   };
   return function logRequest(ctx: Context, next: Next): Promise<void> {

@@ -21,6 +21,8 @@ export type RequestState = {
   requestId: string;
   /** Prefix of the matched upstream. */
   upstream?: string;
+  /** Hash of the holder of the request's own access token, for the request log line. */
+  holder?: string;
   /** Error code and reason for the request log line. */
   code?: ErrorCode;
   reason?: string;

@@ -14,6 +14,8 @@ type Dependencies = {
   cache: SessionCache;
   /** The page of SPA_URL. */
   remoteIndex?: Pick<RemoteIndex, "check"> | undefined;
+  /** Undefined unless a row accepts access tokens of clients. */
+  checkBearers: (() => Promise<string | undefined>) | undefined;
 };
 
 /**
@@ -21,7 +23,7 @@ type Dependencies = {
  * accepted a login request of this gateway no login succeeds. All other checks are `degraded` at worst.
  */
 export function createReadinessChecks(dependencies: Dependencies): ReadinessCheck[] {
-  const { store, provider, keycloak, cache, remoteIndex } = dependencies;
+  const { store, provider, keycloak, cache, remoteIndex, checkBearers } = dependencies;
   return [
     {
       name: "store",
@@ -37,6 +39,8 @@ export function createReadinessChecks(dependencies: Dependencies): ReadinessChec
       : [{ name: "keycloak-admin", check: async () => degraded(await keycloak.check()) }]),
     // APIs and sessions work without it, and the last page is served while the CDN does not respond.
     ...(remoteIndex === undefined ? [] : [{ name: "spa-url", check: async () => degraded(remoteIndex.check()) }]),
+    // Requests with a session are not affected.
+    ...(checkBearers === undefined ? [] : [{ name: "bearer", check: async () => degraded(await checkBearers()) }]),
     { name: "session-cache", check: async () => cacheResult(cache.state()) },
   ];
 }

@@ -12,6 +12,14 @@ export type { UpstreamSnapshot } from "./upstream-metrics.ts";
 
 export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unusable" | "unknown" | "fenced";
 export type LoginOutcome = "completed" | "failed" | "unavailable";
+export type BearerOutcome =
+  | "accepted"
+  | "missing"
+  | "malformed"
+  | "invalid_token"
+  | "invalid_proof"
+  | "forbidden"
+  | "unavailable";
 export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
 export type SessionReadOutcome = "hit" | "miss" | "bypass";
 export type FinishedRequest = {
@@ -28,6 +36,8 @@ export type Metrics = {
   request(finished: FinishedRequest): void;
   refresh(outcome: RefreshOutcome): void;
   login(outcome: LoginOutcome): void;
+  /** A request of a client that brought its own access token. */
+  bearer(outcome: BearerOutcome): void;
   csrfRejected(): void;
   /** @param report runs on each scrape */
   registerDependencies(report: () => Promise<CheckReport>): void;
@@ -58,6 +68,11 @@ export function createMetrics(): Metrics {
   const errors = counter("errors_total", "Error responses by error code, e.g. store_unavailable", ["code"]);
   const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
   const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
+  const bearers = counter(
+    "bearer_requests_total",
+    "Requests with an access token of the client, by outcome of its validation",
+    ["outcome"],
+  );
   const csrfRejections = counter("csrf_rejections_total", "Requests rejected by the CSRF check", []);
   const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "Open WebSockets", registers });
   const webSocketsClosed = counter(
@@ -91,6 +106,7 @@ export function createMetrics(): Metrics {
     },
     refresh: (outcome) => refreshes.inc({ outcome }),
     login: (outcome) => logins.inc({ outcome }),
+    bearer: (outcome) => bearers.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
     registerDependencies: (report) => registerDependencies(registry, report),
     registerEventStreams: (count) =>

@@ -6,20 +6,22 @@ import { GatewayError } from "../errors.ts";
 import type { AuthenticateClient, ClientAuthentication } from "./client-authentication.ts";
 import { isOwnIssuer } from "./issuers.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
-import { createTokenVerifier, type VerifyToken } from "./provider-keys.ts";
+import { createTokenVerifiers, type TokenVerifiers, type VerifyToken } from "./provider-keys.ts";
 import { repeatWithNewMetadata, type RequestContext } from "./repeated-request.ts";
 
-export type ClientConfiguration = RequestContext & {
-  configuration: oidc.Configuration;
-  /**
-   * Configuration for refreshes, in effect without a limit on clock skew: the refresh token is already spent, so a
-   * timestamp must not discard the new tokens. id-token.ts validates the ID token.
-   */
-  refreshing: oidc.Configuration;
-  verify: VerifyToken;
-  /** Does not read the metadata again where a key is missing. */
-  verifyWithKeys: VerifyToken;
-};
+export type ClientConfiguration = RequestContext &
+  TokenVerifiers & {
+    configuration: oidc.Configuration;
+    /**
+     * Configuration for refreshes, in effect without a limit on clock skew: the refresh token is already spent, so a
+     * timestamp must not discard the new tokens. id-token.ts validates the ID token.
+     */
+    refreshing: oidc.Configuration;
+    /** Do not read the metadata again where a key is missing. */
+    keys: TokenVerifiers;
+    /** For introspection (RFC 7662). @param endpoint in place of the one in the metadata */
+    introspecting: (endpoint: string | undefined) => Promise<oidc.Configuration>;
+  };
 
 type Dependencies = { config: ProviderConfig; client: ClientAuthentication; fetch: ProviderFetch };
 type Version = {
@@ -43,30 +45,58 @@ export async function createClientConfiguration(
     // RFC 8705 §5: also where another method authenticates the client.
     useAliases: client.isMutualTls || config.senderConstrained === "mtls",
   };
-  const verifyWithKeys =
+  const keys =
     previous !== undefined && previous.metadata.jwks_uri === metadata.jwks_uri
-      ? previous.verifyWithKeys
-      : createTokenVerifier(metadata.jwks_uri ?? "", {
+      ? previous.keys
+      : createTokenVerifiers(metadata.jwks_uri ?? "", {
           ...{ fetch, timeoutMs: config.timeoutMs },
           ...(config.tenants === undefined ? {} : { isKeyOf: keysOfTenants(config) }),
         });
   const send = repeatWithNewMetadata(fetch, context, renew);
-  const verify: VerifyToken = async (jwt, rules) => {
-    try {
-      return await verifyWithKeys(jwt, rules);
-    } catch (error) {
-      const next = mayHaveMoved(error) ? await renew(context) : undefined;
-      if (next === undefined || next.verifyWithKeys === verifyWithKeys) throw error;
-      return next.verifyWithKeys(jwt, rules);
-    }
-  };
+  const verifyWith = (kind: keyof TokenVerifiers): VerifyToken =>
+    async function verifyToken(jwt, rules) {
+      try {
+        return await keys[kind](jwt, rules);
+      } catch (error) {
+        const next = mayHaveMoved(error) ? await renew(context) : undefined;
+        if (next === undefined || next.keys === keys) throw error;
+        return next.keys[kind](jwt, rules);
+      }
+    };
   const configured = (tolerance: object) => createConfiguration({ config, context, send }, tolerance);
+  const configuration = await configured({});
   // The same object as in `send`, since `renew` compares it.
   return Object.assign(context, {
-    configuration: await configured({}),
+    configuration,
     refreshing: await configured({ [oidc.clockTolerance]: ANY_CLOCK_SECONDS }),
-    ...{ verify, verifyWithKeys },
+    ...{ verify: verifyWith("verify"), verifyBearer: verifyWith("verifyBearer"), keys },
+    introspecting: memoizeByEndpoint(configuration, (endpoint) =>
+      createConfiguration({ config, context: withEndpoint(context, endpoint), send }, {}),
+    ),
   });
+}
+
+function memoizeByEndpoint(
+  ofMetadata: oidc.Configuration,
+  create: (endpoint: string) => Promise<oidc.Configuration>,
+): ClientConfiguration["introspecting"] {
+  const created = new Map<string, Promise<oidc.Configuration>>();
+  return async function introspecting(endpoint) {
+    if (endpoint === undefined) return ofMetadata;
+    const configuration = created.get(endpoint) ?? create(endpoint);
+    created.set(endpoint, configuration);
+    return configuration;
+  };
+}
+
+/** The configured address: neither that of the metadata nor its alias for mutual TLS. */
+function withEndpoint(context: RequestContext, endpoint: string): RequestContext {
+  const { mtls_endpoint_aliases: aliases = {}, ...metadata } = context.metadata;
+  const { introspection_endpoint: _alias, ...others } = aliases;
+  return {
+    ...context,
+    metadata: { ...metadata, introspection_endpoint: endpoint, mtls_endpoint_aliases: others },
+  };
 }
 
 async function createConfiguration(

@@ -93,6 +93,7 @@ export function createProviderConnection(
     known: (): ClientConfiguration | undefined => current,
     probe,
     outage: cacheProbe(probe),
+    fetch,
     client,
     /** @returns a sentence while a file of the client, OIDC_CA_FILE or new metadata cannot be used */
     alarm: (): string | undefined =>

@@ -15,6 +15,7 @@ export type Endpoint =
   | "tokenExchange"
   | "client"
   | "revocation"
+  | "introspection"
   | "userinfo";
 
 /**
@@ -126,6 +127,11 @@ const PROVIDER_ERRORS: Readonly<Record<Endpoint, Codes>> = {
     ...TEMPORARY,
     ...CLIENT,
     ...setting(sentences.REVOCATION, "unauthorized_client"),
+  },
+  introspection: {
+    ...TEMPORARY,
+    ...CLIENT,
+    ...setting(sentences.INTROSPECTION, "unauthorized_client", "access_denied", "insufficient_scope"),
   },
   userinfo: {
     ...TEMPORARY,

@@ -16,18 +16,28 @@ const MAX_WAITING = 32;
 /** At most this many keys are tried per signature. */
 const MAX_CANDIDATES = 16;
 
+/** Throws jose's JOSEError for an invalid token, GatewayError provider_unavailable without keys. */
 export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
 
-/** @returns a function that throws jose's JOSEError for an invalid token, GatewayError provider_unavailable without keys */
-export function createTokenVerifier(
-  jwksUri: string,
-  options: {
-    fetch: ProviderFetch;
-    timeoutMs: number;
-    /** Whether a key with this member `issuer` may sign tokens of `iss`. Undefined: the member is not read. */
-    isKeyOf?: (keyIssuer: string, iss: unknown) => boolean;
-  },
-): VerifyToken {
+export type TokenVerifiers = {
+  /** For tokens of the provider. */
+  verify: VerifyToken;
+  /**
+   * For tokens that clients bring: the same keys, with another limit on waiting tokens. Otherwise tokens with invented key
+   * ids could fail logins.
+   */
+  verifyBearer: VerifyToken;
+};
+
+export type KeySetOptions = {
+  fetch: ProviderFetch;
+  timeoutMs: number;
+  /** Whether a key with this member `issuer` may sign tokens of `iss`. Undefined: the member is not read. */
+  isKeyOf?: (keyIssuer: string, iss: unknown) => boolean;
+};
+
+/** One cache of the key set for both functions. */
+export function createTokenVerifiers(jwksUri: string, options: KeySetOptions): TokenVerifiers {
   const keys = createRemoteJWKSet(new URL(jwksUri), {
     cooldownDuration: COOLDOWN_MS,
     cacheMaxAge: MAX_AGE_MS,
@@ -56,12 +66,18 @@ export function createTokenVerifier(
     if (keys.jwks()?.keys.some(isAllowed) === true) return payload;
     throw new errors.JWTClaimValidationFailed("the key is of another issuer", payload, "iss", "check_failed");
   };
+  const isCoolingDown = () => keys.coolingDown;
+  return { verify: withWaiting(verify, isCoolingDown), verifyBearer: withWaiting(verify, isCoolingDown) };
+}
+
+/** Repeats a verification after the cool-down of the key set, for at most MAX_WAITING tokens at a time. */
+function withWaiting(verify: VerifyToken, isCoolingDown: () => boolean): VerifyToken {
   let waiting = 0;
   return async function verifyToken(jwt, rules) {
     try {
       return await verify(jwt, rules);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || !keys.coolingDown) throw error;
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !isCoolingDown()) throw error;
       if (waiting >= MAX_WAITING)
         throw new GatewayError("provider_unavailable", { cause: error, reason: "too many tokens with unknown keys" });
       // The keys were rotated right after the last fetch: wait for the next one.

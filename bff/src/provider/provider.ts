@@ -1,12 +1,14 @@
 // OpenID Connect client: authorization requests, token requests, logout, logout tokens, health.
 import type { JWK } from "jose";
 import type { ProviderConfig } from "../config/config.ts";
+import type { BearerConfig } from "../config/bearer-row.ts";
 import type { ClientCertificate } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";
 import type { Log } from "../logging/log.ts";
 import { createThrottledLog } from "../logging/throttled-log.ts";
 import { createAuthorizationRequests, type AuthorizationRequests } from "./authorization-request.ts";
 import { createAuthorizationResponses, type AuthorizationResponses } from "./authorization-response.ts";
+import { createBearerTokens, type BearerTokens } from "./bearer-tokens.ts";
 import { createClockSkew } from "./clock-skew.ts";
 import { createDpop } from "./dpop.ts";
 import { createDpopNonces } from "./dpop-nonces.ts";
@@ -40,6 +42,8 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
      * setting and the cure
      */
     check(): Promise<string | undefined>;
+    /** Validation of the access tokens that clients bring to a row. */
+    bearerTokens(row: BearerConfig): BearerTokens;
     /** @returns undefined while the provider responds, otherwise one sentence. Cached for up to ten seconds. */
     outage(): Promise<string | undefined>;
     /**
@@ -127,6 +131,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
         return error instanceof GatewayError ? (error.reason ?? error.code) : "the provider cannot be reached";
       }
     },
+    bearerTokens: (row) => createBearerTokens(row, { config, connect }),
     outage: connect.outage,
     boundCertificate: config.senderConstrained === "mtls" ? certificate?.current : undefined,
     async publicKeys() {

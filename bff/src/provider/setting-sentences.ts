@@ -29,6 +29,8 @@ export const REFRESH =
   "the client of OIDC_CLIENT_ID may not use refresh tokens. Allow the grant type refresh_token there";
 export const REVOCATION =
   "the client of OIDC_CLIENT_ID may not revoke its tokens. Allow it there; logouts work without it";
+export const INTROSPECTION =
+  "the client of OIDC_CLIENT_ID may not introspect tokens. Allow it there, or remove bearer.introspection from the row";
 export const REDIRECT_URI =
   "the provider does not know our redirect URI. Register PUBLIC_ORIGIN followed by /bff/callback for the client of OIDC_CLIENT_ID, exactly";
 export const SCOPE =

@@ -3,9 +3,12 @@ import type { IncomingMessage } from "node:http";
 import type { TokenTarget, UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
-import type { ProofKey } from "../lib/proof-key.ts";
 import type { RequestState } from "../http/request-state.ts";
 import type { WaitingQuotas } from "../http/load-shedding.ts";
+import { bringsToken } from "../http/credentials.ts";
+import type { AuthorizeBearer } from "./bearer.ts";
+import type { Authorized } from "./authorized.ts";
+import { requirePermission } from "./permission.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { sessionEnded } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
@@ -14,13 +17,7 @@ import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh-ou
 import { isDue, type AccessToken, type SharedClock, type TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 
-export type Authorized = {
-  accessToken: string | undefined;
-  /** The key to prove with each request that carries the token; undefined: a bearer token. */
-  proofKey?: ProofKey | undefined;
-  /** The session that the response belongs to; undefined if no session was used. */
-  sessionKey?: SessionKey;
-};
+export type { Authorized } from "./authorized.ts";
 
 /** Synchronous if session and token are cached. @throws GatewayError if the request must not be forwarded */
 export type Authorize = (
@@ -47,6 +44,8 @@ type AuthorizeDependencies = {
     subject: AccessToken,
     request: { target: TokenTarget; refused: string | undefined },
   ) => Promise<AccessToken>;
+  /** @throws GatewayError token_missing | invalid_token | invalid_dpop_proof | insufficient_scope | request_malformed */
+  authorizeBearer: AuthorizeBearer;
   /** @throws GatewayError too_many_requests */
   countForSession: WaitingQuotas["countForSession"];
   clock: SharedClock;
@@ -54,7 +53,7 @@ type AuthorizeDependencies = {
 
 /** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
 export function authorizeUpstream(dependencies: AuthorizeDependencies): Authorize {
-  const { sessions, vault, countForSession } = dependencies;
+  const { sessions, vault, authorizeBearer, countForSession } = dependencies;
   const selectToken = tokenSelection(dependencies);
 
   const admit = (
@@ -66,7 +65,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
-      requirePermission(found, tokens, upstream);
+      requirePermission({ roles: found.session.roles, scopes: tokens.scope.split(" ") }, upstream);
       return selectToken(found, tokens, context);
     }
     if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))
@@ -83,6 +82,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
 
   return function authorize(request, upstream, state, refused): MaybePromise<Authorized> {
     if (upstream.access === "public") return { accessToken: undefined };
+    if (bringsToken(request, upstream)) return authorizeBearer(request, upstream, state);
     const sessionId = sessionIdFrom(request.headers.cookie);
     const context = { upstream, state, refused };
     if (sessionId === undefined) return admit(undefined, undefined, context);
@@ -165,15 +165,4 @@ function tokenError(result: NoAccessToken): GatewayError {
 function hasTarget(target: TokenTarget): boolean {
   for (const _ in target) return true;
   return false;
-}
-
-/** @throws GatewayError forbidden */
-function requirePermission({ session }: FoundSession, tokens: TokenSet, upstream: UpstreamConfig): void {
-  const { requiredRoles, requiredScopes } = upstream;
-  if (requiredRoles.length > 0 && !requiredRoles.some((role) => session.roles.includes(role)))
-    throw new GatewayError("forbidden", { reason: "none of requiredRoles" });
-  if (requiredScopes.length === 0) return;
-  const scopes = tokens.scope.split(" ");
-  if (!requiredScopes.every((scope) => scopes.includes(scope)))
-    throw new GatewayError("forbidden", { reason: "one of requiredScopes is missing" });
 }

@@ -56,7 +56,7 @@ export function forward(dependencies: ForwardingDependencies) {
 
   const upstreamHeaders = (
     { request, state, upstream }: ForwardedRequest,
-    { accessToken, proofKey }: Authorized,
+    { accessToken, proofKey, client }: Authorized,
     isWithBody: boolean,
   ) =>
     requestHeaders(request.headers, {
@@ -68,7 +68,8 @@ export function forward(dependencies: ForwardingDependencies) {
       isForwarded: upstream.isRequestHeaderForwarded,
       added: upstream.config.headers,
       accessToken,
-      tokenScheme: proofKey === undefined ? "Bearer" : "DPoP",
+      tokenScheme: client?.scheme ?? (proofKey === undefined ? "Bearer" : "DPoP"),
+      proof: client?.proof,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
     });
 
@@ -88,7 +89,7 @@ export function forward(dependencies: ForwardingDependencies) {
   };
 
   const forwardAuthorized = (forwarded: ForwardedRequest, authorized: Authorized): MaybePromise<void> => {
-    const { sessionKey, accessToken } = authorized;
+    const { sessionKey, accessToken, client } = authorized;
     const { ctx, request, response, state, upstream } = forwarded;
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
@@ -102,14 +103,16 @@ export function forward(dependencies: ForwardingDependencies) {
         responseHeaders(received, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
       );
     };
-    const errorFor = (status: number, received: IncomingHttpHeaders) => stepUpDemand(status, received, upstream.config);
+    // A client with its own token is addressed by the upstream's challenge, and cannot log in.
+    const errorFor = (status: number, received: IncomingHttpHeaders) =>
+      client === undefined ? stepUpDemand(status, received, upstream.config) : undefined;
     const onCut = (): void => {
       state.code = "upstream_unreachable";
       log.warn("upstream aborted its response", { requestId, upstream: upstream.config.prefix });
     };
     const bodyCopy = authorized.proofKey !== undefined && isWithBody ? createBodyCopy() : undefined;
     const dpop = exchangeProof(authorized, dpopProofs, bodyCopy);
-    const mayRenew = accessToken !== undefined && upstream.config.refreshOn401;
+    const mayRenew = client === undefined && accessToken !== undefined && upstream.config.refreshOn401;
     const renewed = mayRenew ? () => renewRequest(forwarded, accessToken) : undefined;
     const exchangeFields = {
       request,
@@ -124,7 +127,8 @@ export function forward(dependencies: ForwardingDependencies) {
       onCut,
     };
     const handshake = handshakeOf(request);
-    if (handshake !== undefined) return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, state });
+    if (handshake !== undefined)
+      return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, holder: client?.holder, state });
     const free = upstream.balancer.acquire(isRepeatable(request.method ?? "", isWithBody));
     return mapMaybePromise(free ?? upstream.balancer.acquireWhenFree(response), (server) => {
       if (server === undefined) return;

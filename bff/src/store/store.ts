@@ -209,7 +209,7 @@ export type Store = {
   close(): Promise<void>;
 };
 
-export type OneTimePurpose = "state" | "logout-token";
+export type OneTimePurpose = "state" | "logout-token" | "dpop-proof";
 export type OneTimeClaim = "claimed" | "busy" | "used";
 
 /** Longest time between the start of a login and the storage of its session; closed indexes reject logins for that long. */

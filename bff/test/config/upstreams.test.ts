@@ -96,7 +96,11 @@ describe("an invalid upstreams file", () => {
     ["an unknown key", { timeout: 5 }, /timeout is not known\. Known are prefix, baseUrl/],
     ["a method that is not forwarded", { methods: ["GET", "TRACE"] }, /methods\[2\] must be one of GET, HEAD/],
     ["an unknown token mode", { token: "admin" }, /token must be user, none or client/],
-    ["a role without a session", { token: "none", requiredRoles: ["a"] }, /requiredRoles needs a session\. Set access/],
+    [
+      "a role without a session",
+      { token: "none", requiredRoles: ["a"] },
+      /requiredRoles needs a session or an access token\. Set access/,
+    ],
     ["an audience without a token", { token: "none", audience: "a" }, /audience says which token .* token is none/],
     ["a resource with a fragment", { resource: "https://a.test/#x" }, /resource must not carry a fragment/],
     ["scopes with two spaces", { scope: "a  b" }, /scope must be scopes separated/],
@@ -158,7 +162,11 @@ describe("an invalid upstreams file", () => {
     ["two spellings that disagree", { access: "session", token: "optional" }, /token optional means access: optional/],
     ["no CSRF check with a session", { csrf: "none" }, /csrf may be none only with access public/],
     ["no CSRF check with optional access", { access: "optional", csrf: "none" }, /csrf may be none only with/],
-    ["roles on a public row", { access: "public", requiredRoles: ["a"] }, /requiredRoles needs a session\. Set access/],
+    [
+      "roles on a public row",
+      { access: "public", requiredRoles: ["a"] },
+      /requiredRoles needs a session or an access token\. Set access/,
+    ],
     ["scopes with optional access", { access: "optional", requiredScopes: ["a"] }, /requiredScopes needs a session/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
   ])("an invalid upstreams file is refused for %s", (_case, change, message) => {

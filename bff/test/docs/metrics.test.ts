@@ -16,6 +16,7 @@ async function registered(): Promise<Sampled[]> {
   metrics.request({ route: "upstream", method: "GET", status: 503, durationMs: 1, code: "store_unavailable" });
   metrics.refresh("renewed");
   metrics.login("completed");
+  metrics.bearer("accepted");
   metrics.csrfRejected();
   metrics.webSocketOpened();
   metrics.webSocketClosed("browser");

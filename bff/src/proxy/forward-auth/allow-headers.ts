@@ -17,8 +17,13 @@ export function createAllowHeaders(upstreams: readonly Upstream[], proxy: Forwar
   const names: ReadonlySet<string> = new Set(["authorization", "x-request-id", ...configured]);
 
   /** @returns a flat list of names and values. Every configured header is in it, empty if it has no value */
-  const headersFor = (upstream: Upstream, { accessToken }: Authorized, { request, requestId }: Allowed): string[] => {
-    const list = ["Authorization", accessToken === undefined ? "" : `Bearer ${accessToken}`, "X-Request-Id", requestId];
+  const headersFor = (
+    upstream: Upstream,
+    { accessToken, client }: Authorized,
+    { request, requestId }: Allowed,
+  ): string[] => {
+    const token = accessToken === undefined ? "" : `${client?.scheme ?? "Bearer"} ${accessToken}`;
+    const list = ["Authorization", token, "X-Request-Id", requestId];
     list.push(...(ofRows.get(upstream) ?? []));
     if (proxy === "envoy")
       list.push("X-Envoy-Auth-Headers-To-Remove", removedByEnvoy(upstream, request, list).join(", "));

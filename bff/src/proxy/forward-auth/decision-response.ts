@@ -3,7 +3,7 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { ForwardAuthProxy } from "../../config/forward-auth-settings.ts";
 import type { GatewayError } from "../../errors.ts";
-import { CHALLENGE, problemOf } from "../../http/error-response.ts";
+import { challengesOf, problemOf } from "../../http/error-response.ts";
 import { isNavigation } from "../../http/fetch-metadata.ts";
 import { rawPath } from "../../http/request-state.ts";
 
@@ -34,13 +34,15 @@ export type Denial = {
 export function sendDenial(response: ServerResponse, denial: Denial): number {
   const { proxy, request, error, requestId, securityHeaders } = denial;
   const location =
-    error.status === 401 && request !== undefined && isNavigation(request) ? loginLocation(request, denial) : undefined;
+    error.loginUrl !== undefined && request !== undefined && isNavigation(request)
+      ? loginLocation(request, denial)
+      : undefined;
   const status = location === undefined ? error.status : 303;
   const body = JSON.stringify(problemOf(error, requestId));
   const head = [...securityHeaders, "Cache-Control", "no-store", "X-Request-Id", requestId];
   if (location !== undefined) head.push("Location", location);
   else head.push("Content-Type", "application/problem+json; charset=utf-8");
-  if (status === 401) head.push("WWW-Authenticate", CHALLENGE);
+  for (const challenge of challengesOf(error)) if (status !== 303) head.push("WWW-Authenticate", challenge);
   if (error.retryAfterSeconds !== undefined) head.push("Retry-After", String(error.retryAfterSeconds));
   if (error.allow !== undefined) head.push("Allow", error.allow.join(", "));
   // RFC 6455 §4.4

@@ -2,16 +2,16 @@
 import type { UpstreamConfig } from "../../config/config.ts";
 import { GatewayError } from "../../errors.ts";
 import { acquireQuota, createInFlightTable } from "../../lib/in-flight.ts";
-import type { SessionKey } from "../../store/store.ts";
 import { GOING_AWAY, type Tunnel } from "./tunnel.ts";
 
 export type Tunnels = {
   /**
    * Acquires a connection before the handshake is forwarded, so that pending handshakes count too.
+   * @param key of the session, or of the client with its own access token
    * @returns a function that releases it
    * @throws GatewayError too_many_connections
    */
-  acquire(upstream: UpstreamConfig, key: SessionKey | undefined): () => void;
+  acquire(upstream: UpstreamConfig, key: string | undefined): () => void;
   add(tunnel: Tunnel): void;
   count(): number;
   /** Graceful shutdown: closes all tunnels with 1001 and rejects new ones. Resolves when all have ended. */

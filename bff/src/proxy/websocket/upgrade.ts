@@ -31,6 +31,8 @@ export type WebSocketRequest = Omit<Exchange, "server" | "body" | "onUpgrade"> &
   state: RequestState;
   /** Undefined if the upstream needs no session. */
   sessionKey: SessionKey | undefined;
+  /** Hash of the holder of the client's own access token. */
+  holder?: string | undefined;
 };
 
 type Accepted = { head: IncomingHttpHeaders; socket: Duplex };
@@ -55,9 +57,9 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
   };
 
   return async function forwardWebSocket(forwarded: WebSocketRequest): Promise<void> {
-    const { request, response, upstream, sessionKey, state, handshake } = forwarded;
+    const { request, response, upstream, sessionKey, holder, state, handshake } = forwarded;
     const opened: { tunnel?: Tunnel; endReason?: EndReason } = {};
-    const release = tunnels.acquire(upstream.config, sessionKey);
+    const release = tunnels.acquire(upstream.config, sessionKey ?? holder);
     const close = (code: ErrorCode): void =>
       opened.tunnel?.close("session", CLOSE_CODE_BASE + ERRORS[code].status, code);
     // Subscribed before the handshake is forwarded, so that an end in the meantime is not missed.
