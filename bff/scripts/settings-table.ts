@@ -73,7 +73,7 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
   {
     title: "Listeners and proxies",
     settings: [
-      ...(["HOST", "PORT", "MANAGEMENT_HOST", "MANAGEMENT_PORT", "TRUSTED_PROXIES"] as const),
+      ...(["HOST", "PORT", "MANAGEMENT_HOST", "MANAGEMENT_PORT", "ADMIN_TOKEN", "TRUSTED_PROXIES"] as const),
       ...(["FORWARD_AUTH_LISTEN", "FORWARD_AUTH_PROXY"] as const),
     ],
   },

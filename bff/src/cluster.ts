@@ -4,12 +4,15 @@ import cluster, { type Worker } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AggregatorRegistry } from "prom-client";
 import type { Config } from "./config/config.ts";
+import { createAdminApi } from "./management/admin/admin-api.ts";
+import { createAdminApplication } from "./management/admin/admin-application.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { listen, type ListenError } from "./http/listen.ts";
 import type { CheckReport, CheckResult, ReadinessCheck } from "./metrics/dependency-check.ts";
 import { checkAll } from "./management/readiness.ts";
 import type { Log } from "./logging/log.ts";
+import { openStores } from "./store/open-store.ts";
 
 type Query = "readiness" | "metrics";
 /** IPC messages, matched by `id`. */
@@ -57,7 +60,7 @@ export async function supervise({ config, log }: SupervisorDependencies): Promis
   const workers = superviseWorkers({ config, log });
   process.once("SIGTERM", () => void workers.drain());
   process.once("SIGINT", () => void workers.drain());
-  const management = createMergedManagement(config, workers.isDraining);
+  const management = createMergedManagement({ config, log }, workers.isDraining);
   await listen(management, config.management, "MANAGEMENT_").catch((error: ListenError) => {
     log.error("cannot listen", { error, reason: error.message });
     log.flush();
@@ -114,8 +117,8 @@ function superviseWorkers({ config, log }: SupervisorDependencies) {
   };
 }
 
-/** The management server of the supervisor: readiness and metrics of all workers. */
-function createMergedManagement(config: Config, isDraining: () => boolean) {
+/** The management server of the supervisor: readiness and metrics of all workers, and the admin API. */
+function createMergedManagement({ config, log }: SupervisorDependencies, isDraining: () => boolean) {
   const queryWorkers = createWorkerQueries();
   const { contentType } = new AggregatorRegistry();
   const scrape = async (): Promise<string> =>
@@ -126,8 +129,19 @@ function createMergedManagement(config: Config, isDraining: () => boolean) {
     metrics: { scrape, contentType },
     checks: [{ name: "workers", check }],
     isDraining,
+    admin: createSupervisorAdmin({ config, log }),
     checkTimeoutMs: QUERY_TIMEOUT_MS * 2,
   });
+}
+
+/** With a connection of its own: ends reach the workers by Redis, as they reach other instances. */
+function createSupervisorAdmin({ config, log }: SupervisorDependencies) {
+  const { adminTokens: tokens, management } = config;
+  if (tokens === undefined) return undefined;
+  // The workers report a server that cannot be used.
+  const store = openStores(config, log, () => undefined).of(config.application.id);
+  const applications = [createAdminApplication({ config, store, log })];
+  return createAdminApi({ tokens, host: management.host, applications: () => applications, log });
 }
 
 function runningWorkers(): Worker[] {

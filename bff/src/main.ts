@@ -11,6 +11,8 @@ import { SERVER_OPTIONS } from "./http/server-options.ts";
 import { checkSpaRoot } from "./http/spa-files.ts";
 import { createLog } from "./logging/log.ts";
 import { createSharedLogDestination } from "./logging/log-destination.ts";
+import { createAdminApi } from "./management/admin/admin-api.ts";
+import { createAdminApplication } from "./management/admin/admin-application.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createForwardAuthServer } from "./proxy/forward-auth/forward-auth-server.ts";
@@ -51,11 +53,18 @@ for (const each of [server, forwardAuth])
     if (draining) response.setHeader("Connection", "close");
   });
 createApp(services).attach(server);
+const adminApplications = [createAdminApplication({ config, store: services.store, log })];
 const management = createManagementServer({
   application: config.application.id,
   metrics,
   checks: services.readinessChecks,
   isDraining: () => draining,
+  admin:
+    config.adminTokens &&
+    createAdminApi({
+      ...{ tokens: config.adminTokens, host: config.management.host, log },
+      applications: () => adminApplications,
+    }),
 });
 
 process.on("uncaughtException", (error) => {

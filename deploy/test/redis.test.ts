@@ -7,8 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
 import { connectRedis } from "@cloakroom/gateway/src/store/redis/redis-connection.ts";
 import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
-import { createSessions } from "@cloakroom/gateway/src/session/sessions.ts";
-import { createUserSessions } from "@cloakroom/gateway/src/session/user-sessions.ts";
+import { createAdministration } from "@cloakroom/gateway/src/session/administration.ts";
 import { startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 import { APP_ID, REDIS_COMMANDS, redisUsers } from "../compose/secrets.ts";
 
@@ -199,12 +198,15 @@ describe("the administrator's Redis user of docs/guides/manage-sessions.md", () 
     const key = randomBytes(32).toString("base64url");
     await plain.create({ key, session, tokens: "sealed", idleMs: 60_000, maxMs: 120_000 });
     const log = { security() {} } as never;
-    const sessions = createSessions({ store, log, sessionIdleMs: 60_000, sessionMaxMs: 120_000 });
+    const untilAcknowledged = () => Promise.resolve();
+    const administration = createAdministration({ store, log, sessionMaxMs: 120_000, untilAcknowledged });
+    const user = JSON.parse(session) as { issuer: string; subject: string };
+    const listed = await administration.page({ filter: { user }, limit: 10, position: undefined });
+    expect(listed.sessions).toEqual([]);
     let ended = 0;
-    await sessions.endAllSessions("revoked", (count) => (ended += count));
+    await administration.endAll((count) => (ended += count));
     expect(ended).toBe(1);
     expect(await plain.read(key)).toBeUndefined();
-    expect(await createUserSessions({ store, end: sessions.end }).list(JSON.parse(session))).toEqual([]);
     for (const name of ["other:key", "cloakroom:another:{x}:ended"])
       await expect(store.client.call("GET", name)).rejects.toThrow(/NOPERM|permissions/);
   });

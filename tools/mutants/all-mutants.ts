@@ -1,4 +1,5 @@
 // All mutants.
+import { ADMIN_MUTANTS } from "./admin-mutants.ts";
 import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { AUTHORIZATION_MUTANTS } from "./authorization-mutants.ts";
 import { BEARER_MUTANTS } from "./bearer-mutants.ts";
@@ -57,4 +58,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...ISOLATION_MUTANTS,
   ...CONFIG_MUTANTS,
   ...READINESS_MUTANTS,
+  ...ADMIN_MUTANTS,
 ];

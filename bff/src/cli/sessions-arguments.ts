@@ -15,6 +15,8 @@ export type AdminRequest = {
   command: AdminCommand;
   /** Value of --app; undefined: the application of the settings. */
   application: ApplicationId | undefined;
+  /** Value of --url: the management listener of a gateway, whose admin API does the work; undefined: the session store. */
+  url: string | undefined;
 };
 
 export const HELP = `Lists and ends sessions.
@@ -33,10 +35,13 @@ Each command works on one application and prints its id to stderr: the id of --a
 from OIDC_ISSUER, OIDC_CLIENT_ID and PUBLIC_ORIGIN. If the application has no session, the command lists the
 applications that have some.
 
-The command reads the gateway's settings, so run it in the gateway's environment. <sub> is the user's id at the provider
-(the claim \`sub\`), not a name or an email address. --issuer defaults to OIDC_ISSUER; with
-OIDC_TENANTS it is required. Ended sessions are rejected by every instance within a second, including sessions whose
-login was still in progress. Security events are logged to stderr.
+Without --url the command works on the session store and reads the gateway's settings, so run it in the gateway's
+environment. With --url <management listener>, for instance http://127.0.0.1:9000, a running gateway does the work (admin
+API): only ADMIN_TOKEN or ADMIN_TOKEN_FILE is read, and --app is required if the gateway has several applications.
+
+<sub> is the user's id at the provider (the claim \`sub\`), not a name or an email address. --issuer defaults to
+OIDC_ISSUER; with OIDC_TENANTS it is required. Ended sessions are rejected by every instance within a second, including
+sessions whose login was still in progress. Security events are logged to stderr; with --url, in the gateway's log.
 
 Exit codes: 0 success, 1 failed or incomplete (the output says what was done), 2 usage error, 78 invalid setting.
 `;
@@ -49,12 +54,24 @@ export class UsageError extends Error {
 /** @throws UsageError for an unknown command or option, or a missing one */
 export function parseAdminArguments(args: readonly string[]): AdminRequest {
   const { values, positionals } = parse(args);
-  const { help, app } = values;
-  if (help === true || args.length === 0) return { command: { kind: "help" }, application: undefined };
+  const { help, app, url } = values;
+  if (help === true || args.length === 0) return { command: { kind: "help" }, application: undefined, url: undefined };
   const [command, ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`Unexpected argument "${rest[0]}".`);
   if (app !== undefined && !APPLICATION_ID.test(app)) throw new UsageError(`--app ${APPLICATION_ID_RULE}.`);
-  return { command: commandFrom(command, values), application: app === undefined ? undefined : applicationId(app) };
+  if (url !== undefined && !isOrigin(url))
+    throw new UsageError("--url must be the origin of the management listener, such as http://127.0.0.1:9000.");
+  if (url !== undefined && command === "delete-old-format")
+    throw new UsageError("delete-old-format works on the session store only. Omit --url. Nothing was deleted.");
+  return {
+    command: commandFrom(command, values),
+    application: app === undefined ? undefined : applicationId(app),
+    url,
+  };
+}
+
+function isOrigin(url: string): boolean {
+  return /^https?:/.test(url) && URL.canParse(url) && `${new URL(url).origin}/` === new URL(url).href;
 }
 
 function commandFrom(command: string | undefined, values: ReturnType<typeof parse>["values"]): AdminCommand {
@@ -89,6 +106,7 @@ function parse(args: readonly string[]) {
   const options = {
     help: { ...flag, short: "h" },
     app: text,
+    url: text,
     issuer: text,
     subject: text,
     sid: text,

@@ -1,5 +1,6 @@
 // The configuration of a gateway process: what applies to the whole process, and one view for each application.
 import type { BlockList } from "node:net";
+import type { AdminTokens } from "./admin-token.ts";
 import type { Application } from "../lib/application-id.ts";
 import type { ForwardAuthConfig } from "./forward-auth-settings.ts";
 import type { KeycloakAdminConfig } from "./keycloak-admin.ts";
@@ -12,6 +13,8 @@ export type ServerConfig = Readonly<{
   production: boolean;
   listen: Readonly<{ host: string; port: number }>;
   management: Readonly<{ host: string; port: number }>;
+  /** Undefined: the admin API is off. */
+  adminTokens: AdminTokens | undefined;
   /** Undefined: the forward-auth listener is off. */
   forwardAuth: ForwardAuthConfig | undefined;
   redisUrl: string | undefined;

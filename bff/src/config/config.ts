@@ -67,7 +67,8 @@ export function loadGatewayConfig(env: Environment = process.env): GatewayConfig
   const required = requiredValues(values);
   if (faults.length > 0 || required === undefined) throw new ConfigError(faults);
   const production = env["NODE_ENV"] === "production";
-  const server = serverConfig(values, { production, redisAccess, secretKeys: required.SECRET_KEYS });
+  const adminTokenFile = valueFileOf(env, "ADMIN_TOKEN");
+  const server = serverConfig(values, { production, redisAccess, secretKeys: required.SECRET_KEYS, adminTokenFile });
   const own = applicationConfig(values, required, { upstreams, fileOf: (name) => valueFileOf(env, name) });
   const gateway = gatewayConfig({ ...server, warnings: unknown.warnings }, [own]);
   return deepFreeze(gateway);
@@ -91,14 +92,17 @@ function requiredValues({ PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEY
   return { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID, SECRET_KEYS } satisfies RequiredValues;
 }
 
-type ServerParts = Pick<ServerConfig, "production" | "redisAccess" | "secretKeys">;
+type ServerParts = Pick<ServerConfig, "production" | "redisAccess" | "secretKeys"> & {
+  adminTokenFile: string | undefined;
+};
 
-function serverConfig(values: Values, parts: ServerParts): Omit<ServerConfig, "warnings"> {
+function serverConfig(values: Values, { adminTokenFile, ...parts }: ServerParts): Omit<ServerConfig, "warnings"> {
   return {
     ...parts,
     listen: { host: values.HOST ?? "", port: values.PORT ?? 0 },
     management: { host: values.MANAGEMENT_HOST ?? "", port: values.MANAGEMENT_PORT ?? 0 },
     forwardAuth: forwardAuthConfig(values),
+    adminTokens: values.ADMIN_TOKEN && { tokens: values.ADMIN_TOKEN, file: adminTokenFile },
     redisUrl: values.REDIS_URL,
     redisTimeoutMs: values.REDIS_TIMEOUT_MS ?? 0,
     redisConfirmReplicas: values.REDIS_CONFIRM_REPLICAS,

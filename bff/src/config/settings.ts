@@ -3,6 +3,7 @@
 // of one topic are in files of their own, such as provider-settings.ts.
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/application-id.ts";
+import { ADMIN_SETTINGS } from "./admin-token.ts";
 import { FORWARD_AUTH_SETTINGS } from "./forward-auth-settings.ts";
 import { LIMIT_SETTINGS, SESSION_SETTINGS } from "./limit-settings.ts";
 import { PROVIDER_SETTINGS } from "./provider-settings.ts";
@@ -65,7 +66,7 @@ export const SETTINGS = {
     scope: "server",
     schema: text,
     default: "127.0.0.1",
-    meaning: "Address of the management listener (/livez, /readyz, /metrics)",
+    meaning: "Address of the management listener (/livez, /readyz, /metrics, admin API)",
   },
   MANAGEMENT_PORT: {
     path: "management.port",
@@ -76,6 +77,7 @@ export const SETTINGS = {
   },
   ...FORWARD_AUTH_SETTINGS,
   ...PROVIDER_SETTINGS,
+  ...ADMIN_SETTINGS,
   ACCOUNT_URL: {
     path: "provider.accountUrl",
     scope: "application",

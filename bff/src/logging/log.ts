@@ -25,6 +25,8 @@ export type LogFields = {
   providerSession?: string | undefined;
   /** Application id; instances of one application share it. */
   application?: string | undefined;
+  /** Name of the admin token that the request had. */
+  admin?: string | undefined;
   url?: string | undefined;
   count?: number | undefined;
   seconds?: number | undefined;
@@ -41,6 +43,8 @@ export type SecurityEvent =
   | "session_revoked"
   | "logout_everywhere"
   | "admin_ended_sessions"
+  | "admin_access"
+  | "admin_access_rejected"
   | "provider_sessions_ended"
   | "backchannel_logout"
   | "backchannel_logout_rejected"

@@ -1,13 +1,17 @@
-// Management listener: /livez, /readyz and /metrics, on a port of its own that is never public.
+// Management listener: /livez, /readyz, /metrics and the admin API, on a port of its own that is never public.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { CheckResult, ReadinessCheck } from "../metrics/dependency-check.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { createReadiness, type ReadinessOptions, type ReadinessReport } from "./readiness.ts";
 import { rawPath } from "../http/request-state.ts";
+import type { AdminApi } from "./admin/admin-api.ts";
 
 export type ManagementOptions = ReadinessOptions & {
   /** Application id, shown by /readyz so that instances can be compared. */
   application: string;
   metrics: Pick<Metrics, "scrape" | "contentType">;
+  /** Undefined: no ADMIN_TOKEN, and its paths are 404. */
+  admin?: AdminApi | undefined;
 };
 
 type RouteDependencies = Pick<ManagementOptions, "application" | "metrics"> & {
@@ -18,13 +22,37 @@ type ManagementResponse = { status: number; type: string; body: string };
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-export function createManagementServer({ application, metrics, ...readinessOptions }: ManagementOptions): Server {
-  const parts = { application, metrics, reportReadiness: createReadiness(readinessOptions) };
+export function createManagementServer(options: ManagementOptions): Server {
+  const { application, metrics, admin, ...readinessOptions } = options;
+  const checks = [...readinessOptions.checks, ...adminChecks(admin)];
+  const reportReadiness = createReadiness({ ...readinessOptions, checks });
+  const parts = { application, metrics: withAdminMetrics(metrics, admin), reportReadiness };
   const server = createServer((request, response) => {
-    void respond(parts, request, response);
+    if (admin !== undefined && isAdminPath(request.url ?? "")) void admin.handle(request, response);
+    else void respond(parts, request, response);
   });
   server.on("clientError", (_error, socket) => socket.destroy());
   return server;
+}
+
+function isAdminPath(url: string): boolean {
+  const path = rawPath(url);
+  return path === "/admin" || path.startsWith("/admin/");
+}
+
+function adminChecks(admin: AdminApi | undefined): ReadinessCheck[] {
+  if (admin === undefined) return [];
+  const check = async (): Promise<CheckResult> => {
+    const detail = admin.fault();
+    return detail === undefined ? { status: "ok" } : { status: "degraded", detail };
+  };
+  return [{ name: "admin-token", check }];
+}
+
+function withAdminMetrics({ scrape, contentType }: ManagementOptions["metrics"], admin: AdminApi | undefined) {
+  if (admin === undefined) return { scrape, contentType };
+  const scrapeBoth = async (): Promise<string> => `${await scrape()}\n${await admin.metrics.scrape()}`;
+  return { scrape: scrapeBoth, contentType };
 }
 
 async function respond(parts: RouteDependencies, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -42,12 +42,30 @@ export function createEndSession({ store, log, untilAcknowledged }: EndSessionDe
   };
 }
 
+/** Receives the number of sessions that have just ended, also before an error. */
+export type OnEnded = (count: number) => void;
+
+/** Ends in progress at the same time: bounds the load on the store. */
+const ENDS_AT_ONCE = 64;
+
+type EndBatches = { endSession: EndSession; keys: readonly SessionKey[]; reason: EndReason; onEnded: OnEnded };
+
+/** After an error it can be called again. @throws GatewayError store_unavailable, after `onEnded` */
+export async function endInBatches({ endSession, keys, reason, onEnded }: EndBatches): Promise<void> {
+  for (let at = 0; at < keys.length; at += ENDS_AT_ONCE) {
+    const batch = keys.slice(at, at + ENDS_AT_ONCE).map((key) => endSession(key, reason));
+    const results = await Promise.allSettled(batch);
+    onEnded(results.filter((result) => result.status === "fulfilled" && result.value).length);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+}
+
 type EndAllSessionsOptions = {
   store: Pick<Store, "closeIndex" | "listAll" | "nowMs" | "read">;
   endSession: EndSession;
   reason: EndReason;
-  /** Receives the number of sessions of each batch. */
-  onEnded: (count: number) => void;
+  onEnded: OnEnded;
 };
 
 /** While a Cluster moves slots, a scan may miss sessions: it is repeated until it finds none, at most this often. */
@@ -74,8 +92,7 @@ export async function endAllSessions({ store, endSession, reason, onEnded }: End
       const isEarlier = await Promise.all(keys.map(beganBefore));
       const earlier = keys.filter((_key, at) => isEarlier[at] === true);
       if (earlier.length > 0) found = true;
-      await Promise.all(earlier.map((key) => endSession(key, reason)));
-      onEnded(earlier.length);
+      await endInBatches({ endSession, keys: earlier, reason, onEnded });
     }
   }
 }

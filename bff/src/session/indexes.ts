@@ -1,4 +1,5 @@
-// Names of the session indexes: by the provider's session, by user, and by user for sessions without a provider's session.
+// Names of the session indexes: by the provider's session, by user, by user for sessions without a provider's session, and
+// by public handle.
 import { hash } from "node:crypto";
 import type { IndexName } from "../store/store.ts";
 import type { Session } from "./session.ts";
@@ -24,12 +25,30 @@ export function requestedEndIndex({ issuer, subject }: UserName, handle: string)
   return named("asked-to-end", issuer, subject, handle);
 }
 
-export function indexesOf({ issuer, subject, providerSid }: Session): IndexName[] {
+/**
+ * Closed when an administrator ends the sessions of a user. Compared with the earliest time of a login (`earliestTimeOf`),
+ * because the provider's clock may be ahead of the store's; without entries.
+ */
+export function endedUserIndex({ issuer, subject }: UserName): IndexName {
+  return named("user-ended", issuer, subject);
+}
+
+/** The session with this public handle. */
+export function handleIndex(handle: string): IndexName {
+  return named("handle", handle);
+}
+
+/** The session that an administrator has asked to end by this handle. */
+export function administratorEndIndex(handle: string): IndexName {
+  return named("asked-to-end", handle);
+}
+
+export function indexesOf({ issuer, subject, providerSid, handle }: Session): IndexName[] {
   const ofProvider =
     providerSid === undefined
       ? named("user-without-sid", issuer, subject)
       : named("provider-session", issuer, providerSid);
-  return [ofProvider, userIndex({ issuer, subject })];
+  return [ofProvider, userIndex({ issuer, subject }), handleIndex(handle)];
 }
 
 function named(kind: IndexName["kind"], ...values: readonly string[]): IndexName {

@@ -13,8 +13,8 @@ import {
   type StoredSession,
   type TokenLife,
 } from "../store/store.ts";
-import { createEndSession, endAllSessions } from "./end-session.ts";
-import { indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
+import { createEndSession } from "./end-session.ts";
+import { endedUserIndex, indexesOf, indexOf, type LogoutTarget } from "./indexes.ts";
 import { earliestTimeOf, parseSession, sessionKeyOf, type Session } from "./session.ts";
 
 export type FoundSession = {
@@ -47,11 +47,6 @@ export type Sessions = {
    * @returns how many
    */
   endAll(target: LogoutTarget, reason: EndReason, isConcerned?: (session: Session) => boolean): Promise<number>;
-  /**
-   * Ends the sessions of all users that began before the call, and rejects logins that the provider granted before it.
-   * `onEnded` receives the number of sessions of each batch. After an error it can be called again.
-   */
-  endAllSessions(reason: EndReason, onEnded: (count: number) => void): Promise<void>;
 };
 
 type Dependencies = {
@@ -140,8 +135,11 @@ export function createSessions(dependencies: Dependencies): Sessions {
         await end(key, "provider_logout");
         return false;
       }
-      // After the record is stored: either this check sees a concurrent endAllSessions, or its scan sees the record.
-      if (!(await store.isClosed(ALL_SESSIONS, earliestTimeOf(session)))) return true;
+      // After the record is stored: either this check sees a concurrent end, or that end finds the record.
+      const closed = [ALL_SESSIONS, endedUserIndex(session)].map((name) =>
+        store.isClosed(name, earliestTimeOf(session)),
+      );
+      if (!(await Promise.all(closed)).includes(true)) return true;
       await end(key, "revoked");
       return false;
     },
@@ -158,6 +156,5 @@ export function createSessions(dependencies: Dependencies): Sessions {
       const ended = await Promise.all(keys.map((key) => end(key, reason)));
       return ended.filter(Boolean).length;
     },
-    endAllSessions: (reason, onEnded) => endAllSessions({ store, endSession: end, reason, onEnded }),
   };
 }

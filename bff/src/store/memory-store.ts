@@ -22,6 +22,9 @@ type SessionRecord = {
 };
 type Expiring<T> = { value: T; endsAtMs: number };
 
+/** Number of sessions in one step of `scanSessions`. */
+const KEYS_PER_STEP = 64;
+
 /** @param now milliseconds since the Unix epoch; tests replace it */
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createMemoryStore(now: () => number = Date.now): Store {
@@ -185,6 +188,11 @@ export function createMemoryStore(now: () => number = Date.now): Store {
     isClosed: async (name, issuedAtSeconds) => isClosed(name, issuedAtSeconds),
     async *listAll() {
       yield [...sessions.keys()].filter((key) => live(key) !== undefined);
+    },
+    async scanSessions(position = "") {
+      const left = [...sessions.keys()].filter((key) => key > position && live(key) !== undefined).toSorted();
+      const keys = left.slice(0, KEYS_PER_STEP);
+      return { keys, next: keys.length < left.length ? keys.at(-1) : undefined };
     },
     markUsed: async (purpose, hash, ttlMs) => setOnce(`used ${purpose} ${hash}`, "1", ttlMs),
     async claimOnce(purpose, hash, { owner, leaseMs }) {

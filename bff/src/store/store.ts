@@ -104,10 +104,11 @@ export type RefreshRelease =
 
 /**
  * Name of an index of sessions: by the provider's session, by user (issuer and subject), by user for the sessions that
- * have no provider's session, or by a handle that a user has asked to end. Names are hashes.
+ * have no provider's session, by public handle, or by a handle that a user or an administrator has asked to end.
+ * `user-ended` has no entries, like ALL_SESSIONS. Names are hashes.
  */
 export type IndexName = {
-  kind: "provider-session" | "user" | "user-without-sid" | "asked-to-end" | "all";
+  kind: "provider-session" | "user" | "user-without-sid" | "user-ended" | "handle" | "asked-to-end" | "all";
   hash: string;
 };
 
@@ -188,6 +189,12 @@ export type Store = {
    * included, and a key may occur twice.
    */
   listAll(): AsyncIterable<SessionKey[]>;
+  /**
+   * One small step of a scan over all sessions, for paginated lists; the same guarantees as `listAll`.
+   * @param position undefined: the first step; otherwise `next` of the previous step
+   * @returns `next`: undefined after the last step
+   */
+  scanSessions(position: string | undefined): Promise<{ keys: SessionKey[]; next: string | undefined }>;
 
   /** Marks a one-time value (a state) as used. @returns false if it already was */
   markUsed(purpose: OneTimePurpose, hash: string, ttlMs: number): Promise<boolean>;

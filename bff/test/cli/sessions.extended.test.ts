@@ -9,6 +9,7 @@ import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { newSessionId, sessionKeyOf } from "../../src/session/session.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { runAdmin } from "../support/admin.ts";
+import { ADMIN_TOKEN, startAdminApi } from "../support/admin-api.ts";
 import { openStream } from "@cloakroom/testkit/open-stream.ts";
 import { startCluster } from "@cloakroom/testkit/test-cluster.ts";
 import { silentLog, storeSession, testApplication, testKeys } from "@cloakroom/testkit/stored-session.ts";
@@ -236,6 +237,77 @@ describe("behind a Sentinel", { timeout: 120_000 }, () => {
     live.close();
     await store.close();
     await sentinel.stop();
+  });
+});
+
+/** Times that are computed from the remaining ones differ by milliseconds. */
+const withoutTimes = (result: Awaited<ReturnType<typeof runAdmin>>) => ({
+  ...result,
+  out: result.out.replaceAll(/"(lastUsedAt|idleExpiresAt|expiresAt)":"[^"]+"/g, '"$1":"…"'),
+});
+
+describe("npm run sessions with --url", { timeout: 120_000 }, () => {
+  it("npm run sessions prints the same with --url as on the store", async () => {
+    const api = await startAdminApi({ gateways: [system.gateway] });
+    const url = `http://127.0.0.1:${api.port}`;
+    const remote = (args: readonly string[]) => runAdmin([...args, "--url", url], { ADMIN_TOKEN });
+    const subject = (await system.provider.addUser({ username: "ivan", password: "ivan-demo-password" })).sub;
+    const login = async () => {
+      const browser = system.browser("ivan");
+      // An end rejects logins of its own second.
+      while ((await userOf(browser)) === undefined) await browser.login();
+      return browser;
+    };
+    const ended = async (run: typeof remote, args: readonly string[]) => {
+      const browsers = [await login(), await login()];
+      const result = await run(args);
+      for (const browser of browsers) expect(await userOf(browser)).toBeUndefined();
+      return { ...result, err: result.err.replace(/^\{.*\}$/gm, "").trim() };
+    };
+    await login();
+    for (const args of [["count"], ["list", "--subject", "unknown"], ["list", "--subject", subject, "--json"]])
+      expect(withoutTimes(await remote(args)), args[0]).toEqual(withoutTimes(await admin(args)));
+    await admin(["end-user", "--subject", subject]);
+    for (const args of [
+      ["end-user", "--subject", subject],
+      ["end-all", "--yes"],
+    ])
+      expect(await ended(remote, args), args[0]).toEqual(await ended(admin, args));
+    expect((await ended(remote, ["end-user", "--subject", subject])).out).toBe("2 sessions ended\n");
+    expect(api.events("admin_ended_sessions").at(-1)).toMatchObject({ admin: "tests", reason: "end-user", count: 2 });
+    api.stop();
+  });
+
+  it.each<[string, string[], Record<string, string>, [number, RegExp]]>([
+    ["no token", ["count"], {}, [78, /ADMIN_TOKEN is not set/]],
+    [
+      "a wrong token",
+      ["count"],
+      { ADMIN_TOKEN: ADMIN_TOKEN.replace("b", "c") },
+      [1, /^Nothing was ended: The gateway rejects/],
+    ],
+    ["an unknown application", ["count", "--app", "other"], { ADMIN_TOKEN }, [1, /No application has this id/]],
+    ["a URL with a path", ["count", "--url", "http://127.0.0.1:9000/admin"], { ADMIN_TOKEN }, [2, /--url must be/]],
+    ["a closed port", ["count", "--url", "http://127.0.0.1:1"], { ADMIN_TOKEN }, [1, /No response from/]],
+    ["delete-old-format", ["delete-old-format", "--yes"], { ADMIN_TOKEN }, [2, /Omit --url/]],
+  ])("npm run sessions with --url fails with one sentence for %s", async (_what, args, env, [code, sentence]) => {
+    const api = await startAdminApi({ gateways: [system.gateway] });
+    const url = args.includes("--url") ? [] : ["--url", `http://127.0.0.1:${api.port}`];
+    const result = await runAdmin([...args, ...url], env);
+    expect([result.code, result.out]).toEqual([code, ""]);
+    expect(result.err).toMatch(sentence);
+    expect(result.err).not.toContain(ADMIN_TOKEN);
+    api.stop();
+  });
+
+  it("--app is required if the gateway has several applications", async () => {
+    const { config, store } = system.gateway;
+    const second = { config: { ...config, application: { id: applicationId("shop"), isDerived: false } }, store };
+    const api = await startAdminApi({ gateways: [system.gateway, second] });
+    const result = await runAdmin(["count", "--url", `http://127.0.0.1:${api.port}`], { ADMIN_TOKEN });
+    expect(result.code).toBe(2);
+    expect(result.err).toMatch(/^--app is required: test, shop\. Nothing was done/);
+    api.stop();
   });
 });
 

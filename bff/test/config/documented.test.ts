@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { settingsTables } from "../../scripts/settings-table.ts";
+import { adminOpenApi, OPENAPI_FILE } from "../../scripts/admin-openapi.ts";
 import { upstreamsTable } from "../../scripts/upstreams-table.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
 
@@ -24,4 +25,8 @@ it("the example in upstreams.md is a valid upstream file except for the files th
   const { faults } = parseUpstreams(undefined, file);
   expect(faults).toHaveLength(2);
   for (const fault of faults) expect(fault).toMatch(/\(\/api\/reports\): (caFile|headers\.x-api-key) names a file/);
+});
+
+it("admin-api.openapi.json describes every route of the admin API (npm run docs:tables writes it)", () => {
+  expect(readFileSync(OPENAPI_FILE, "utf8")).toBe(adminOpenApi());
 });

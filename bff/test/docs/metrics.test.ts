@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { createAdminMetrics } from "../../src/metrics/admin-metrics.ts";
 import { createMetrics } from "../../src/metrics/metrics.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/metrics.md"), "utf8");
@@ -29,7 +30,11 @@ async function registered(): Promise<Sampled[]> {
   metrics.registerUpstreams(() => [
     { upstream: "/api", outcomes: { complete: 1 }, retries: 1, queued: 1, addresses: [address] },
   ]);
-  const sampled = (await metrics.snapshot()) as Sampled[];
+  const admin = createAdminMetrics();
+  admin.request(200);
+  admin.rejected("admin_token_rejected");
+  admin.ended(1);
+  const sampled = [...(await metrics.snapshot()), ...(await admin.snapshot())] as Sampled[];
   return sampled.filter(({ name }) => !/^cloakroom_(nodejs|process)_/.test(name));
 }
 

@@ -57,6 +57,14 @@ it("two applications on one Cluster are isolated, and every script uses one slot
     return found;
   };
   expect(await all(other)).toEqual([key]);
+  const scanned: string[] = [];
+  let position: string | undefined;
+  do {
+    const step = await other.scanSessions(position);
+    scanned.push(...step.keys);
+    position = step.next;
+  } while (position !== undefined);
+  expect(scanned).toEqual([key]);
   expect(await all(other2)).toEqual([]);
   await Promise.all([other.close(), other2.close()]);
 });

@@ -218,6 +218,22 @@ describe.each(["redis", "memory"])("the %s store", (name) => {
     for (const key of listed) expect(key).toMatch(/^[\w-]{43}$/);
   });
 
+  it("scanSessions lists every live session in steps, also if some end meanwhile", async () => {
+    const keys = Array.from({ length: 150 }, newKey);
+    for (const key of keys) await store().create(record(key));
+    const listed: string[] = [];
+    let position: string | undefined;
+    let steps = 0;
+    do {
+      const step = await store().scanSessions(position);
+      listed.push(...step.keys);
+      position = step.next;
+      if (steps++ === 0) for (const key of step.keys) await store().end(key, "logout");
+    } while (position !== undefined);
+    expect(steps).toBeGreaterThan(1);
+    expect(keys.filter((key) => !listed.includes(key))).toEqual([]);
+  });
+
   it("the store lists an index oldest first, without what was removed from it", async () => {
     const name = { kind: "user", hash: newKey() } as const;
     const keys = [newKey(), newKey(), newKey()].toSorted().toReversed();

@@ -6,7 +6,7 @@ import { GatewayError } from "../../errors.ts";
 import type { RedisClient } from "./redis-connection.ts";
 import { redisErrorCode } from "./redis-errors.ts";
 import { createRedisNames } from "./redis-names.ts";
-import { scanNames } from "./redis-scan.ts";
+import { scanNames, scanStep } from "./redis-scan.ts";
 import { parseClaim, type ScriptName } from "./redis-scripts.ts";
 import { connectRedisServer, type RedisServer, type RedisServerOptions } from "./redis-server.ts";
 import type { RedisSubscription } from "./redis-subscriber.ts";
@@ -183,6 +183,10 @@ export function createApplicationStore(server: RedisServer, application: Applica
     async *listAll() {
       for await (const found of scanNames(client, attempt, names.anySession))
         yield found.map(names.keyOfSession).filter((key) => key !== undefined);
+    },
+    async scanSessions(position) {
+      const step = await scanStep(client, attempt, { pattern: names.anySession, position });
+      return { keys: step.names.map(names.keyOfSession).filter((key) => key !== undefined), next: step.next };
     },
     markUsed: async (purpose, hash, ttlMs) =>
       (await attempt(() => client.set(names.used(purpose, hash), "1", "PX", ttlMs, "NX"))) === "OK",
