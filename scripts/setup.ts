@@ -22,7 +22,9 @@ function main(): void {
   const missing = missingPrograms(wanted);
   const required = missing.filter((name) => !isOptional(name));
   if (missing.length === 0) return console.log("All programs are installed.");
-  console.error(`Not installed: ${missing.join(", ")}. Debian packages: ${debianPackages(missing).join(" ")}.`);
+  const packages = debianPackages(missing);
+  const cure = packages.length === 0 ? "Install Go to build them." : `Debian packages: ${packages.join(" ")}.`;
+  console.error(`Not installed: ${missing.join(", ")}. ${cure}`);
   if (required.length > 0) process.exitCode = 1;
 }
 

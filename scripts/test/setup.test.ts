@@ -68,7 +68,7 @@ describe("npm run setup", () => {
   });
 
   it("npm run setup rejects an unknown program", () => {
-    expect(run("setup.ts", ["nginx"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/^Unknown program/) });
+    expect(run("setup.ts", ["apache"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/^Unknown program/) });
   });
 });
 

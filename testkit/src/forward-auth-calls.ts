@@ -52,7 +52,8 @@ export function describedCall(
     case "caddy":
       return {
         method: "GET",
-        path: "/forward-auth",
+        // Caddy keeps the query of the request.
+        path: `/forward-auth${proxy === "caddy" ? queryOf(target) : ""}`,
         headers: [
           ["Host", "127.0.0.1:9001"],
           ...kept,
@@ -70,6 +71,11 @@ export function describedCall(
         headers: [["Host", host], ["Content-Length", "0"], ...kept, ["X-Original-For", address]],
       };
   }
+}
+
+function queryOf(target: string): string {
+  const at = target.indexOf("?");
+  return at === -1 ? "" : target.slice(at);
 }
 
 export async function callForwardAuth(

@@ -5,12 +5,18 @@ import { createInterface } from "node:readline/promises";
 import { bin } from "./bin.ts";
 import {
   debianPackages,
+  goFolder,
+  goModules,
   findOnPath,
   isOptional,
   missingPrograms,
   ProgramMissing,
+  type GoModule,
   type ProgramName,
 } from "./programs.ts";
+
+/** A first build of Caddy takes about three minutes on two cores. */
+const GO_BUILD_MS = 15 * 60_000;
 
 /**
  * Makes sure that the programs are installed. Installs missing ones without asking under CI=true and as root in a
@@ -53,11 +59,25 @@ async function isConfirmed(missing: readonly ProgramName[]): Promise<boolean> {
 /** Programs that cannot be installed stay missing; the caller checks. */
 export function installPrograms(names: readonly ProgramName[]): void {
   if (names.length === 0) return;
-  aptInstall(debianPackages(names));
+  const packages = debianPackages(names);
+  if (packages.length > 0) aptInstall(packages);
+  for (const module of goModules(names)) goInstall(module);
   if (missingPrograms(names).includes("chromium")) {
     console.log("Downloading Chromium with Playwright.");
     spawnSync(bin("playwright"), ["install", "chromium"], { stdio: "inherit", timeout: 300_000 });
   }
+}
+
+/** Builds with the toolchain of the machine only; without one the program stays missing. */
+function goInstall(module: GoModule): void {
+  const go = findOnPath(["go"]) ?? ["/usr/local/go/bin/go"].find((file) => existsSync(file));
+  if (go === undefined) return;
+  console.log(`Building with go install: ${module.path}@${module.version}`);
+  spawnSync(go, ["install", `${module.path}@${module.version}`], {
+    env: { ...process.env, GOBIN: goFolder(module), GOTOOLCHAIN: "local" },
+    stdio: ["ignore", "ignore", "inherit"],
+    timeout: GO_BUILD_MS,
+  });
 }
 
 function aptInstall(packages: readonly string[]): void {

@@ -1,13 +1,16 @@
 // The programs that the tests need from the system: how each one is found and which package contains it.
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import type { BrowserType } from "playwright";
+import { ROOT } from "./bin.ts";
 
 export type ProgramName =
   | "redis"
   | "chromium"
   | "caddy"
+  | "currentCaddy"
+  | "nginx"
   | "postgres"
   | "java"
   | "maven"
@@ -15,16 +18,23 @@ export type ProgramName =
   | "webkitDriver"
   | "xvfb";
 
+export type GoModule = { path: string; version: string };
+
 type Program = {
   title: string;
   /** Environment variable with the path of the executable. Takes precedence over `find`. */
   variable?: string;
   /** @returns the path of the executable (PostgreSQL: of its folder), undefined if it is not installed */
   find: () => string | undefined;
-  debianPackage: string;
+  debianPackage?: string;
+  /** Built with `go install`, for a version that Debian does not have. */
+  goModule?: GoModule;
   /** Tests that need it are skipped if it is missing. */
   isOptional: boolean;
 };
+
+/** Debian's Caddy is older than the fix of GHSA-7r4p-vjf4-gxv4 in forward_auth. */
+const CURRENT_CADDY: GoModule = { path: "github.com/caddyserver/caddy/v2/cmd/caddy", version: "v2.11.9" };
 
 const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   redis: {
@@ -46,6 +56,21 @@ const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
     variable: "CADDY",
     find: () => findOnPath(["caddy"]),
     debianPackage: "caddy",
+    isOptional: true,
+  },
+  currentCaddy: {
+    title: `Caddy ${CURRENT_CADDY.version}`,
+    variable: "CURRENT_CADDY",
+    find: () => findBuilt(CURRENT_CADDY),
+    goModule: CURRENT_CADDY,
+    isOptional: true,
+  },
+  nginx: {
+    title: "nginx",
+    variable: "NGINX",
+    // Debian installs servers into a folder that the PATH of ordinary users lacks.
+    find: () => findOnPath(["nginx"]) ?? ["/usr/sbin/nginx"].find((file) => existsSync(file)),
+    debianPackage: "nginx-light",
     isOptional: true,
   },
   postgres: { title: "PostgreSQL", find: findPostgres, debianPackage: "postgresql", isOptional: true },
@@ -86,10 +111,9 @@ export class ProgramMissing extends Error {
 
   constructor(names: readonly ProgramName[]) {
     const titles = names.map((name) => PROGRAMS[name].title).join(", ");
-    super(
-      `${titles} ${names.length === 1 ? "is" : "are"} missing: run \`npm run setup\` ` +
-        `(Debian: apt-get install ${debianPackages(names).join(" ")}).`,
-    );
+    const packages = debianPackages(names);
+    const cure = packages.length === 0 ? "it needs Go" : `Debian: apt-get install ${packages.join(" ")}`;
+    super(`${titles} ${names.length === 1 ? "is" : "are"} missing: run \`npm run setup\` (${cure}).`);
   }
 }
 
@@ -122,7 +146,20 @@ export const missingPrograms = (names: readonly ProgramName[]): ProgramName[] =>
 export const isOptional = (name: ProgramName): boolean => PROGRAMS[name].isOptional;
 
 export const debianPackages = (names: readonly ProgramName[]): string[] =>
-  names.map((name) => PROGRAMS[name].debianPackage);
+  names.flatMap((name) => PROGRAMS[name].debianPackage ?? []);
+
+export const goModules = (names: readonly ProgramName[]): GoModule[] =>
+  names.flatMap((name) => PROGRAMS[name].goModule ?? []);
+
+/** The folder that `go install` writes a program of this version to. */
+export function goFolder({ path, version }: GoModule): string {
+  return join(ROOT, ".cache", "programs", `${basename(path)}-${version}`);
+}
+
+function findBuilt(module: GoModule): string | undefined {
+  const file = join(goFolder(module), basename(module.path));
+  return existsSync(file) ? file : undefined;
+}
 
 /** @returns the path of the first executable on PATH with one of the names */
 export function findOnPath(names: readonly string[]): string | undefined {

@@ -21,7 +21,7 @@ export const FORWARD_AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "forward-auth: any path of the listener is a decision",
     file: "src/proxy/forward-auth/described-request.ts",
-    find: "if (call.url !== FORWARD_AUTH_PATH) return",
+    find: 'if (rawPath(call.url ?? "") !== FORWARD_AUTH_PATH) return',
     replace: "if (call.url === undefined) return",
     tests: TESTS,
   },

@@ -8,6 +8,7 @@ import {
   type BrowserRequest,
   type CallResponse,
 } from "@cloakroom/testkit/forward-auth-calls.ts";
+import { AMBIGUOUS_TARGETS, PLAIN_TARGETS } from "./forward-auth-targets.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -22,7 +23,8 @@ const ROWS = [
   { prefix: "/hooks", baseUrl: "http://127.0.0.1:1", access: "public" },
   { prefix: "/pages", baseUrl: "http://127.0.0.1:1", csrf: "same-origin" },
   { prefix: "/open", baseUrl: "http://127.0.0.1:1", access: "optional", csrf: "same-origin" },
-  { prefix: "/files", baseUrl: "http://127.0.0.1:1", encodedSlashes: true },
+  { prefix: "/files", baseUrl: "http://127.0.0.1:1" },
+  { prefix: "/api/files", baseUrl: "http://127.0.0.1:1", encodedSlashes: true },
 ];
 
 let provider: HostileProvider;
@@ -268,38 +270,6 @@ describe.each(FORWARD_AUTH_PROXIES)("a denial for %s", (proxy) => {
   });
 });
 
-// I6: what one parser reads as another path than the gateway is refused, also outside of all rows, because the proxy selects
-// the location by its own reading.
-const AMBIGUOUS_TARGETS: readonly (readonly [title: string, target: string])[] = [
-  ["two slashes at the start", "//api/x"],
-  ["two slashes inside", "/api//x"],
-  ["two slashes before the row", "/x//api"],
-  ["a dot segment", "/api/./x"],
-  ["a parent segment", "/api/../api/x"],
-  ["a parent segment from outside into the row", "/x/../api/x"],
-  ["a parent segment at the end", "/api/x/.."],
-  ["an escaped dot", "/api/%2e/x"],
-  ["an escaped parent segment", "/x/%2e%2e/api/x"],
-  ["a half escaped parent segment", "/x/.%2E/api/x"],
-  ["a doubly escaped dot", "/api/%252e%252e/x"],
-  ["an escaped slash", "/api%2fx"],
-  ["an escaped slash in upper case", "/api/x%2Fy"],
-  ["an escaped backslash", "/api/x%5cy"],
-  ["a backslash", "/api\\x"],
-  ["a backslash at the start", "/\\api/x"],
-  ["a path parameter", "/api;x=1/y"],
-  ["a path parameter with dots", "/api/..;/x"],
-  ["an escaped path parameter", "/api%3bx"],
-  ["an escaped NUL", "/api/x%00"],
-  ["an escaped newline", "/api/x%0ay"],
-  ["an escaped letter", "/%61pi/x"],
-  ["a malformed escape", "/api/%zz"],
-  ["an overlong dot", "/api/%c0%ae/x"],
-  ["a full-width dot", "/api/%ef%bc%8e%ef%bc%8e/x"],
-  ["a fragment", "/hooks/x#/../../api/secret"],
-  ["an escaped slash outside of the row that accepts it", "/files%2fx"],
-  ["an escaped parent segment in a row that accepts escaped slashes", "/files/a%2f..%2fb"],
-];
 /** A row's path in another case is no row's path: 404. */
 const OTHER_CASE = ["/API/x", "/Api/x", "/api/Admin/x", "/HOOKS/x"];
 
@@ -312,12 +282,9 @@ describe.each(FORWARD_AUTH_PROXIES)("a target for %s", (proxy) => {
   it.each(OTHER_CASE)("%s belongs to no row", async (target) => {
     expect(browserStatus(await call(proxy, { target }))).toBe(404);
   });
-  it.each(["/api", "/api/", "/api?x=//..;", "/api/caf%C3%A9", "/api/a%20b", "/files/a%2Fb", "/api/x~y_z-1.2"])(
-    "%s is accepted",
-    async (target) => {
-      expect((await call(proxy, { target })).status).toBe(200);
-    },
-  );
+  it.each(PLAIN_TARGETS)("%s is accepted", async (target) => {
+    expect((await call(proxy, { target })).status).toBe(200);
+  });
 });
 
 // A browser's copies of describing headers, and of headers that describe a request elsewhere. The session would be allowed to
@@ -417,7 +384,7 @@ describe("a call that does not describe one request", () => {
     const response = await changed(proxy, (headers) => [[name.toLowerCase(), "/api/x"], ...headers]);
     await expectRefusal(proxy, response, "forward-auth call rejected");
   });
-  it.each(["/", "/api/x", "/forward-auth/", "/forward-auth?x=1", "/forward-auth/api/x", "/livez"])(
+  it.each(["/", "/api/x", "/forward-auth/", "/Forward-Auth", "/forward-auth/api/x", "/livez"])(
     "the path %s is refused for proxies that describe the path in a header",
     async (path) => {
       for (const proxy of ["nginx", "traefik", "caddy"] as const) {

@@ -1,6 +1,7 @@
 // The request that a forward-auth call describes, read from headers that the proxy itself sets. Fails closed: a describing
 // header that is missing or sent twice is a fault, since one of two copies may be the browser's.
 import type { IncomingMessage } from "node:http";
+import { rawPath } from "../../http/request-state.ts";
 import type { ForwardAuthProxy } from "../../config/forward-auth-settings.ts";
 
 /** Path of the forward-auth endpoint. Envoy appends the path of the described request. */
@@ -55,7 +56,8 @@ export function describedRequestReader(proxy: ForwardAuthProxy): (call: Incoming
 function headerReader({ method, target, host, address, others }: DescribingHeaders) {
   const describing: ReadonlySet<string> = new Set([method, target, host, address, ...others]);
   return function read(call: IncomingMessage): Description {
-    if (call.url !== FORWARD_AUTH_PATH) return fault(`the path of the call is not ${FORWARD_AUTH_PATH}`);
+    // Caddy appends the query of the described request, which is in the describing header as well.
+    if (rawPath(call.url ?? "") !== FORWARD_AUTH_PATH) return fault(`the path of the call is not ${FORWARD_AUTH_PATH}`);
     const { headers } = call;
     const problem = findProblem(call, describing);
     if (problem !== undefined) return fault(problem);
