@@ -23,7 +23,7 @@ import { attachServerEvents } from "./http/server-events.ts";
 import { spaFiles } from "./http/spa-files.ts";
 import { forward } from "./proxy/forward.ts";
 import type { Services } from "./services.ts";
-import { koaSession } from "./session/koa-session.ts";
+import { koaSession, namedSession } from "./session/koa-session.ts";
 
 export type App = {
   handle: Handle;
@@ -62,16 +62,22 @@ function createKoa(services: Services): Koa {
     .get("/bff/login", guardLogin, session, startLogin)
     .post("/bff/login", guardLogin, session, startLogin)
     .get("/bff/callback", session, callback(services.login))
-    .post("/bff/logout", session, silentLogin.stopAfterLogout, logout(services.logout))
+    .post("/bff/logout", session, namedSession, silentLogin.stopAfterLogout, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)
     .get("/bff/logout/return", services.providerLogout.returnRoute)
     .post("/bff/backchannel-logout", backchannelLogout(services.backchannelLogout))
     .get("/bff/jwks.json", jwks(services.login))
     .get("/bff/user", session, user({ accountUrl: config.accountUrl, silentLogin, now: services.now }))
     .get("/bff/events", events({ sessions: services.sessions, streams: services.eventStreams }))
-    .get("/bff/sessions", session, listSessions(services.ownSessions))
-    .delete("/bff/sessions", session, silentLogin.stopAfterLogout, endAllSessions(services.ownSessions))
-    .delete("/bff/sessions/:id", session, silentLogin.stopAfterLogout, endOneSession(services.ownSessions));
+    .get("/bff/sessions", session, namedSession, listSessions(services.ownSessions))
+    .delete("/bff/sessions", session, namedSession, silentLogin.stopAfterLogout, endAllSessions(services.ownSessions))
+    .delete(
+      "/bff/sessions/:id",
+      session,
+      namedSession,
+      silentLogin.stopAfterLogout,
+      endOneSession(services.ownSessions),
+    );
   app.use(router.routes());
   app.use(router.allowedMethods());
   app.use(spaFiles({ root: config.spaRoot, remote: services.remoteIndex }));

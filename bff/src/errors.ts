@@ -62,6 +62,11 @@ export const ERRORS = {
     detail: "The access token does not have the required permission.",
     page: { title: "You cannot open this", sentence: "Your account does not have the required permission." },
   },
+  session_changed: {
+    status: 409,
+    detail: "Another login has replaced the session that this page belongs to. Reload the page.",
+    page: { title: "This page is out of date", sentence: "Another login has replaced yours. Please reload the page." },
+  },
   step_up_required: {
     status: 401,
     detail: "This needs a stronger login.",

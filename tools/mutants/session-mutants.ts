@@ -3,6 +3,13 @@ import type { Mutant } from "./mutants.ts";
 
 export const SESSION_MUTANTS: readonly Mutant[] = [
   {
+    breaks: "I3: a stale tab acts as the user who has logged in since",
+    file: "src/session/named-session.ts",
+    find: "if (named === undefined || named === handle) return;",
+    replace: "if (named !== handle) return;",
+    tests: ["test/session/named-session.integration.test.ts"],
+  },
+  {
     breaks: "sessions: a session stays valid after its revocation from another browser",
     file: "src/session/user-sessions.ts",
     find: "      await end(key, reason);\n",

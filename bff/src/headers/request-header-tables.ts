@@ -15,6 +15,7 @@ export const RESERVED: HeaderTables = {
     authorization: "the gateway adds the bearer; an upstream would accept the browser's instead",
     dpop: "a proof for a token that the browser does not have (RFC 9449): the gateway sends its own",
     "x-csrf": "checked by the gateway",
+    "x-session-handle": "as x-csrf",
     forwarded: "states client, host and scheme: set by the gateway only (RFC 7239)",
     "x-request-id": "the gateway sends its own: a browser's could forge entries of logs",
     proxy: "CGI programs take it for their outgoing proxy, HTTP_PROXY (httpoxy, CVE-2016-5385)",

@@ -10,6 +10,7 @@ import type { AuthorizeBearer } from "./bearer.ts";
 import type { Authorized } from "./authorized.ts";
 import { requirePermission } from "./permission.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
+import { requireNamedSession } from "../session/named-session.ts";
 import { sessionEnded } from "../session/end-reasons.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
@@ -29,7 +30,12 @@ export type Authorize = (
   refused?: string,
 ) => MaybePromise<Authorized>;
 
-type RequestContext = { upstream: UpstreamConfig; state: RequestState | undefined; refused: string | undefined };
+type RequestContext = {
+  request: IncomingMessage;
+  upstream: UpstreamConfig;
+  state: RequestState | undefined;
+  refused: string | undefined;
+};
 
 type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 
@@ -62,6 +68,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     context: RequestContext,
   ): MaybePromise<Authorized> => {
     const { upstream, state } = context;
+    if (found !== undefined) requireNamedSession(context.request, found.session.handle);
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
@@ -72,7 +79,10 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
       throw new GatewayError("store_unavailable", {
         reason: "the tokens are encrypted with a key that is not in SECRET_KEYS",
       });
-    if (upstream.access === "optional") return { accessToken: undefined };
+    if (upstream.access === "optional") {
+      requireNamedSession(context.request, undefined);
+      return { accessToken: undefined };
+    }
     if (sessionId === undefined) throw new GatewayError("session_missing");
     return reject(sessionId, found === undefined ? undefined : "the token set cannot be decrypted");
   };
@@ -84,7 +94,7 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     if (upstream.access === "public") return { accessToken: undefined };
     if (bringsToken(request, upstream)) return authorizeBearer(request, upstream, state);
     const sessionId = sessionIdFrom(request.headers.cookie);
-    const context = { upstream, state, refused };
+    const context = { request, upstream, state, refused };
     if (sessionId === undefined) return admit(undefined, undefined, context);
     return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, context));
   };

@@ -1,11 +1,12 @@
 // Adapter of koa-session to the session store. koa-session decides when a session begins and ends, and sets the cookie.
 // It receives only the hash of the session id and never a token, and its writes cannot restore an ended session.
 import type Koa from "koa";
-import type { Context, Middleware } from "koa";
+import type { Context, Middleware, Next } from "koa";
 import session from "koa-session";
 import { GatewayError } from "../errors.ts";
 import type { EndReason, SessionTimes, TokenLife } from "../store/store.ts";
 import { sessionCookieAttributes, sessionIdFrom, SESSION_COOKIE } from "./cookies.ts";
+import { requireNamedSession } from "./named-session.ts";
 import { newSessionId, sessionKeyOf, type Session } from "./session.ts";
 import type { FoundSession, Sessions } from "./sessions.ts";
 
@@ -92,6 +93,13 @@ export function koaSession(
     ctx.cookies.secure = true;
     await middleware(ctx, next);
   };
+}
+
+/** Middleware after `koaSession`. Without a session the route decides. @throws GatewayError session_changed */
+export function namedSession(ctx: Context, next: Next): Promise<void> {
+  const found = foundSession(ctx);
+  if (found !== undefined) requireNamedSession(ctx.req, found.session.handle);
+  return next();
 }
 
 /** Creates the record of a successful login. Every other write is a bug: routes never change a session. */
