@@ -69,6 +69,14 @@ const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
       ...(["REDIS_SENTINEL_PASSWORD", "REDIS_TIMEOUT_MS", "REDIS_CONFIRM_REPLICAS"] as const),
     ],
   },
+  {
+    title: "Policies of the app's pages",
+    settings: [
+      ...(["CSP_ADDITIONS", "CSP_ALLOW", "CSP_REPORT_ONLY", "CSP_REPORTS", "TRUSTED_TYPES"] as const),
+      ...(["CROSS_ORIGIN_OPENER_POLICY", "CROSS_ORIGIN_EMBEDDER_POLICY", "CROSS_ORIGIN_RESOURCE_POLICY"] as const),
+      ...(["PERMISSIONS_POLICY", "REFERRER_POLICY", "STRICT_TRANSPORT_SECURITY"] as const),
+    ],
+  },
   { title: "Upstreams", settings: ["UPSTREAMS", "UPSTREAMS_FILE"] },
   {
     title: "Listeners and proxies",

@@ -10,6 +10,7 @@ import { callback, responseHead } from "./auth/callback.ts";
 import { logout } from "./auth/logout.ts";
 import { endAllSessions, endOneSession, listSessions } from "./auth/sessions.ts";
 import { user } from "./auth/user.ts";
+import { cspReports } from "./http/csp-reports.ts";
 import { csrf, loginGuard } from "./http/csrf.ts";
 import { errorResponse, reportLateError } from "./http/error-response.ts";
 import { insecureCookies } from "./http/insecure-cookies.ts";
@@ -44,7 +45,7 @@ function createKoa(services: Services): Koa {
   const app = new Koa();
   app.on("error", reportLateError({ log }));
 
-  app.use(errorResponse({ log, publicOrigin, routes }));
+  app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(loadShedding(services.quotas));
@@ -66,6 +67,7 @@ function createKoa(services: Services): Koa {
     .get("/bff/logout/provider", services.providerLogout.route)
     .get("/bff/logout/return", services.providerLogout.returnRoute)
     .post("/bff/backchannel-logout", backchannelLogout(services.backchannelLogout))
+    .post("/bff/csp-reports", cspReports(services))
     .get("/bff/jwks.json", jwks(services.login))
     .get("/bff/user", session, user({ accountUrl: config.accountUrl, silentLogin, now: services.now }))
     .get("/bff/events", events({ sessions: services.sessions, streams: services.eventStreams }))

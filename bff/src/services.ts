@@ -176,8 +176,8 @@ type RouteDependencies = Environment &
 function createRouteServices(dependencies: RouteDependencies) {
   const { config, store, log, metrics, now, provider, keycloak, routes } = dependencies;
   const { sessions, userSessions, vault, sealerFor } = dependencies;
-  const { publicOrigin, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
-  const shared = { publicOrigin, provider, sessions, vault, store, log };
+  const { publicOrigin, transportSecurity, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
+  const shared = { publicOrigin, transportSecurity, provider, sessions, vault, store, log };
   const home = publicOrigin + postLogoutPath;
   const providerLogout = createProviderLogout({ sealerFor, provider, home, now, log });
   const logout = { ...shared, postLogoutPath, providerLogout };

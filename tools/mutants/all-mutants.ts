@@ -23,6 +23,7 @@ import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { READINESS_MUTANTS } from "./readiness-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
+import { POLICY_MUTANTS } from "./policy-mutants.ts";
 import { REFUSED_TOKEN_MUTANTS } from "./refused-token-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
 import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
@@ -57,6 +58,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...PAGE_MUTANTS,
   ...ISOLATION_MUTANTS,
   ...CONFIG_MUTANTS,
+  ...POLICY_MUTANTS,
   ...READINESS_MUTANTS,
   ...ADMIN_MUTANTS,
 ];

@@ -96,8 +96,8 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
   {
     breaks: "third-party login: the form of the confirmation page is blocked by its policy",
     file: "src/auth/login-start.ts",
-    find: "pageHeaders(publicOrigin, PAGE_STYLE_HASH, \"'self'\")",
-    replace: "pageHeaders(publicOrigin, PAGE_STYLE_HASH)",
+    find: "pageHeaders(dependencies, PAGE_STYLE_HASH, \"'self'\")",
+    replace: "pageHeaders(dependencies, PAGE_STYLE_HASH)",
     tests: OVER_HTTP,
   },
   {

@@ -39,7 +39,7 @@ export const SHEDDING_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "load shedding: a slowly arriving form is counted",
-    file: "src/auth/form-body.ts",
+    file: "src/http/small-body.ts",
     find: "waiting?.setSending(true);",
     replace: "",
     tests: ["test/http/load-shedding.integration.test.ts"],

@@ -31,6 +31,7 @@ import type { SilentLogin } from "./silent-login.ts";
 
 export type LoginDependencies = {
   publicOrigin: string;
+  transportSecurity: string | undefined;
   /** See http/route-table.ts. */
   isPage: (path: string) => boolean;
   config: Pick<ProviderConfig, "issuer" | "tenants" | "rolePaths" | "loginParameters">;

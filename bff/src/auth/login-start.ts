@@ -21,7 +21,7 @@ import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 
 type StartDependencies = Pick<
   LoginDependencies,
-  "publicOrigin" | "isPage" | "config" | "provider" | "attempts" | "silentLogin" | "store" | "log"
+  "publicOrigin" | "transportSecurity" | "isPage" | "config" | "provider" | "attempts" | "silentLogin" | "store" | "log"
 >;
 
 const MAX_FORM_BYTES = 16_384;
@@ -32,7 +32,7 @@ const MAX_FORM_BYTES = 16_384;
  */
 export function login(dependencies: StartDependencies) {
   const { publicOrigin, config, silentLogin, store } = dependencies;
-  const headersOfPages = pageHeaders(publicOrigin, PAGE_STYLE_HASH, "'self'");
+  const headersOfPages = pageHeaders(dependencies, PAGE_STYLE_HASH, "'self'");
   const sendPage = (ctx: Context, html: string): void => {
     setHeaders(ctx.res, headersOfPages);
     ctx.type = "html";

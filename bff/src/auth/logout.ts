@@ -20,6 +20,7 @@ import { seeOther } from "./see-other.ts";
 
 export type LogoutDependencies = {
   publicOrigin: string;
+  transportSecurity: string | undefined;
   postLogoutPath: string;
   provider: Pick<Provider, "revoke" | "endsTokensWithSession" | "isReachable" | "hasEndSession">;
   sessions: Pick<Sessions, "end" | "endReason">;
@@ -126,9 +127,8 @@ function clearLoginCookies(ctx: Context): void {
  * @throws GatewayError store_unavailable
  */
 export function logout(dependencies: LogoutDependencies) {
-  const { publicOrigin } = dependencies;
   const logOutBrowser = createBrowserLogout(dependencies);
-  const headersOfPage = pageHeaders(publicOrigin, PAGE_STYLE_HASH);
+  const headersOfPage = pageHeaders(dependencies, PAGE_STYLE_HASH);
   return async function logout(ctx: Context): Promise<void> {
     const isForm = ctx.accepts("html", "json") !== "json";
     // First: these headers count for the size of the head.

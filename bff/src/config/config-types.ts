@@ -5,6 +5,7 @@ import type { Application } from "../lib/application-id.ts";
 import type { ForwardAuthConfig } from "./forward-auth-settings.ts";
 import type { KeycloakAdminConfig } from "./keycloak-admin.ts";
 import type { ProviderConfig } from "./provider-settings.ts";
+import type { PagePolicy } from "./page-policy-settings.ts";
 import type { RedisAccess } from "./redis-access.ts";
 import type { UpstreamConfig } from "./upstreams.ts";
 
@@ -42,8 +43,10 @@ export type ServerConfig = Readonly<{
 export type ApplicationConfig = Readonly<{
   application: Application;
   publicOrigin: string;
-  /** Whether PUBLIC_ORIGIN is https: decides HSTS. */
-  secureOrigin: boolean;
+  /** Policies of the app's pages. */
+  pagePolicy: PagePolicy;
+  /** Value of Strict-Transport-Security; undefined: not sent. */
+  transportSecurity: string | undefined;
   /** Whether WebKit browsers get cookies without Secure; on http loopback only. */
   insecureCookies: boolean;
   provider: ProviderConfig;

@@ -8,6 +8,7 @@ import type { ApplicationConfig, Config, GatewayConfig, ServerConfig, WaitingLim
 import { forwardAuthConfig, forwardAuthErrors } from "./forward-auth-settings.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { keycloakAdmin } from "./keycloak-admin.ts";
+import { pagePolicy, pagePolicyErrors, pagePolicyWarnings, transportSecurity } from "./page-policy-settings.ts";
 import { providerConfig, providerErrors } from "./provider-settings.ts";
 import { SETTINGS, type Setting, type SettingName, type SettingValue } from "./settings.ts";
 import { applySecurityProfile } from "./security-profile.ts";
@@ -63,14 +64,15 @@ export function loadGatewayConfig(env: Environment = process.env): GatewayConfig
     ...forwardAuthErrors(values),
     ...profiled.faults,
     ...providerErrors(values, (name) => isSet(env, name)),
+    ...pagePolicyErrors(values),
   );
   const required = requiredValues(values);
   if (faults.length > 0 || required === undefined) throw new ConfigError(faults);
   const production = env["NODE_ENV"] === "production";
   const adminTokenFile = valueFileOf(env, "ADMIN_TOKEN");
   const server = serverConfig(values, { production, redisAccess, secretKeys: required.SECRET_KEYS, adminTokenFile });
-  const own = applicationConfig(values, required, { upstreams, fileOf: (name) => valueFileOf(env, name) });
-  const gateway = gatewayConfig({ ...server, warnings: unknown.warnings }, [own]);
+  const own = applicationConfig(values, required, { production, upstreams, fileOf: (name) => valueFileOf(env, name) });
+  const gateway = gatewayConfig({ ...server, warnings: [...unknown.warnings, ...pagePolicyWarnings(values)] }, [own]);
   return deepFreeze(gateway);
 }
 
@@ -117,6 +119,7 @@ function serverConfig(values: Values, { adminTokenFile, ...parts }: ServerParts)
 }
 
 type ApplicationParts = {
+  production: boolean;
   upstreams: readonly UpstreamConfig[];
   /** @returns the path in NAME_FILE */
   fileOf: (name: SettingName) => string | undefined;
@@ -125,12 +128,13 @@ type ApplicationParts = {
 function applicationConfig(
   values: Values,
   { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID }: RequiredValues,
-  { upstreams, fileOf }: ApplicationParts,
+  { production, upstreams, fileOf }: ApplicationParts,
 ): ApplicationConfig {
   return {
     application: application(values.APP_ID, [OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_ORIGIN]),
     publicOrigin: PUBLIC_ORIGIN,
-    secureOrigin: PUBLIC_ORIGIN.startsWith("https:"),
+    pagePolicy: pagePolicy(values, { publicOrigin: PUBLIC_ORIGIN, production }),
+    transportSecurity: transportSecurity(values, PUBLIC_ORIGIN),
     insecureCookies: values.INSECURE_COOKIES === "loopback",
     provider: providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
     keycloakAdmin: keycloakAdmin(values, fileOf),

@@ -29,6 +29,8 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   // Public keys.
   ["/bff/jwks.json", "none"],
   ["/bff/logout", "form"],
+  // Sent by the browser itself, which adds no header of ours.
+  ["/bff/csp-reports", "form"],
   // Changes no state. Without the Strict cookie that a logout sets, it redirects to the post-logout page.
   ["/bff/logout/provider", "none"],
   // The provider's redirect after a logout. Always redirects to the post-logout page.

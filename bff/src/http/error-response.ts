@@ -10,7 +10,7 @@ import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
 import type { RouteTable } from "./route-table.ts";
-import { securityHeaderList, pageHeaders } from "./security-headers.ts";
+import { securityHeaderList, pageHeaders, type HostPolicy } from "./security-headers.ts";
 import { endResponse, isUploading } from "./early-response.ts";
 
 /** Navigation targets: their errors are pages. */
@@ -65,9 +65,9 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
 /**
  * The outermost middleware. Koa's own error handler would remove all headers, security headers and Set-Cookie included.
  */
-export function errorResponse({ log, publicOrigin, routes }: { log: Log; publicOrigin: string; routes: RouteTable }) {
-  const forProblems = [...securityHeaderList(publicOrigin), "Content-Type", "application/problem+json; charset=utf-8"];
-  const forPages = [...pageHeaders(publicOrigin, PAGE_STYLE_HASH), "Content-Type", "text/html; charset=utf-8"];
+export function errorResponse({ log, routes, ...host }: { log: Log; routes: RouteTable } & HostPolicy) {
+  const forProblems = [...securityHeaderList(host), "Content-Type", "application/problem+json; charset=utf-8"];
+  const forPages = [...pageHeaders(host, PAGE_STYLE_HASH), "Content-Type", "text/html; charset=utf-8"];
 
   const respond = (ctx: Context, error: GatewayError): void => {
     const { req, res } = ctx;

@@ -8,9 +8,9 @@ import type { Log } from "../logging/log.ts";
 import { createThrottledLog } from "../logging/throttled-log.ts";
 import { problemOf } from "./error-response.ts";
 import { handleHandshakes } from "./websocket-handshake.ts";
-import { securityHeaderList } from "./security-headers.ts";
+import { securityHeaderList, type HostPolicy } from "./security-headers.ts";
 
-type SocketDependencies = { config: { publicOrigin: string }; log: Log };
+type SocketDependencies = { config: HostPolicy; log: Log };
 
 const LOG_REFUSED_CONNECTIONS_EVERY_MS = 10_000;
 
@@ -48,7 +48,7 @@ function limitConnections(server: Server, { config, log }: ServerDependencies): 
 
 /** Responds to parser errors with a problem and the security headers, then closes the socket. */
 function handleClientError(server: Server, { config, log }: SocketDependencies): void {
-  const reject = createSocketResponder(config.publicOrigin, log);
+  const reject = createSocketResponder(config, log);
   // Request validation rejects a missing Host, with security headers and a log line; Node's own response has neither.
   Object.assign(server, { requireHostHeader: false });
   server.on("clientError", (error: NodeJS.ErrnoException & { bytesParsed?: number }, socket) => {
@@ -59,7 +59,7 @@ function handleClientError(server: Server, { config, log }: SocketDependencies):
 }
 
 function rejectConnect(server: Server, { config, log }: SocketDependencies): void {
-  const reject = createSocketResponder(config.publicOrigin, log);
+  const reject = createSocketResponder(config, log);
   server.on("connect", (_request, socket) => reject(socket, { status: 405, reason: "CONNECT" }));
 }
 
@@ -80,8 +80,8 @@ function hasResponseInProgress(socket: Duplex): boolean {
   );
 }
 
-function createSocketResponder(publicOrigin: string, log: Log) {
-  const list = securityHeaderList(publicOrigin);
+function createSocketResponder(config: HostPolicy, log: Log) {
+  const list = securityHeaderList(config);
   let fixed =
     "Content-Type: application/problem+json; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n";
   for (let at = 0; at < list.length; at += 2) fixed += `${list[at]}: ${list[at + 1]}\r\n`;

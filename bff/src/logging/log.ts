@@ -28,6 +28,10 @@ export type LogFields = {
   /** Name of the admin token that the request had. */
   admin?: string | undefined;
   url?: string | undefined;
+  /** Violations of the Content-Security-Policy: directive, what was blocked (no URL of another origin), and the setting that allows it. */
+  directive?: string | undefined;
+  blocked?: string | undefined;
+  setting?: string | undefined;
   count?: number | undefined;
   seconds?: number | undefined;
   error?: unknown;

@@ -39,6 +39,8 @@ export type Metrics = {
   /** A request of a client that brought its own access token. */
   bearer(outcome: BearerOutcome): void;
   csrfRejected(): void;
+  /** @param directive from the closed list of csp-report-parser.ts */
+  cspViolation(directive: string): void;
   /** @param report runs on each scrape */
   registerDependencies(report: () => Promise<CheckReport>): void;
   /** @param count runs on each scrape */
@@ -74,6 +76,11 @@ export function createMetrics(): Metrics {
     ["outcome"],
   );
   const csrfRejections = counter("csrf_rejections_total", "Requests rejected by the CSRF check", []);
+  const cspViolations = counter(
+    "csp_violations_total",
+    "Reported violations of the Content-Security-Policy by directive",
+    ["directive"],
+  );
   const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "Open WebSockets", registers });
   const webSocketsClosed = counter(
     "websockets_closed_total",
@@ -89,13 +96,7 @@ export function createMetrics(): Metrics {
     aggregator: "min",
     registers,
   });
-  const application = new Gauge({
-    name: "cloakroom_application_info",
-    help: "Always 1; the label is the application id, equal on all instances of one application",
-    labelNames: ["application"],
-    aggregator: "max",
-    registers,
-  });
+  const application = applicationInfo(registers);
   return {
     application: (id) => application.set({ application: id }, 1),
     request({ route, method, status, durationMs, code }) {
@@ -108,6 +109,7 @@ export function createMetrics(): Metrics {
     login: (outcome) => logins.inc({ outcome }),
     bearer: (outcome) => bearers.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
+    cspViolation: (directive) => cspViolations.inc({ directive }),
     registerDependencies: (report) => registerDependencies(registry, report),
     registerEventStreams: (count) =>
       registerGauge(registry, "event_streams", "Open event streams (/bff/events)", count),
@@ -124,6 +126,16 @@ export function createMetrics(): Metrics {
     scrape: () => registry.metrics(),
     snapshot: () => registry.getMetricsAsJSON(),
   };
+}
+
+function applicationInfo(registers: Registry[]): Gauge<"application"> {
+  return new Gauge({
+    name: "cloakroom_application_info",
+    help: "Always 1; the label is the application id, equal on all instances of one application",
+    labelNames: ["application"],
+    aggregator: "max",
+    registers,
+  });
 }
 
 function registerGauge(registry: Registry, name: string, help: string, count: () => number): void {

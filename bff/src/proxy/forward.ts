@@ -27,7 +27,7 @@ import { upstreamTarget, type Upstream } from "../upstream/upstreams.ts";
 import { createUrlMapper } from "../headers/upstream-urls.ts";
 
 export type ForwardingDependencies = {
-  config: Pick<Config, "publicOrigin" | "trustedProxies">;
+  config: Pick<Config, "publicOrigin" | "trustedProxies" | "transportSecurity">;
   upstreams: readonly Upstream[];
   authorize: Authorize;
   dpopProofs: DpopProofs;
@@ -51,7 +51,7 @@ export function forward(dependencies: ForwardingDependencies) {
   const admit = createAdmission(upstreams);
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
-  const securityList = securityHeaderList(config.publicOrigin);
+  const securityList = securityHeaderList(config);
   const mapUrl = createUrlMapper(config.publicOrigin, upstreams);
 
   const upstreamHeaders = (

@@ -159,7 +159,7 @@ describe("security headers are on every response", () => {
     const { headers } = await sendRaw(gateway.port, appRequest(gateway, "GET /"));
     expect(headers.get("content-security-policy")).toEqual([
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
-        "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+        "media-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
         "require-trusted-types-for 'script'; trusted-types 'none'",
     ]);
   });

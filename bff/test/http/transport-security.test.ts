@@ -1,6 +1,7 @@
 // Strict-Transport-Security applies to all ports and subdomains of a host, so it is not sent for loopback hosts.
 import { expect, it } from "vitest";
 import { securityHeaderList, documentHeaders, pageHeaders } from "../../src/http/security-headers.ts";
+import { pagePolicyConfig } from "../support/page-policy.ts";
 
 const SEND = true;
 
@@ -37,10 +38,7 @@ const ROWS: readonly (readonly [publicOrigin: string, isSent: boolean])[] = [
 ];
 
 it.each(ROWS)("Strict-Transport-Security for %s is sent: %s", (publicOrigin, isSent) => {
-  const lists = [
-    securityHeaderList(publicOrigin),
-    documentHeaders(publicOrigin),
-    pageHeaders(publicOrigin, "sha256-x"),
-  ];
+  const config = pagePolicyConfig({}, { publicOrigin });
+  const lists = [securityHeaderList(config), documentHeaders(config), pageHeaders(config, "sha256-x")];
   for (const list of lists) expect(list.includes("Strict-Transport-Security")).toBe(isSent);
 });

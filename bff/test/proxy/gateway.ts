@@ -23,6 +23,7 @@ import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.t
 import { webSocketForwarding, type WebSocketDependencies } from "../../src/proxy/websocket/upgrade.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
+import { pagePolicyConfig } from "../support/page-policy.ts";
 
 export const BEARER = "canary-access-token";
 
@@ -68,14 +69,14 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const routes = createRouteTable(configs);
   metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const config = {
-    publicOrigin,
+    ...pagePolicyConfig({}, { publicOrigin }),
     trustedProxies: options.trustedProxies ?? new BlockList(),
     provider: { issuer: "https://provider.test/realms/demo" },
   } as Config;
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));
-  app.use(errorResponse({ log, publicOrigin, routes }));
+  app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(requestValidation({ publicOrigin, routes }));

@@ -19,7 +19,7 @@ import { createAllowHeaders } from "./allow-headers.ts";
 import { misspelledHeaderFinder } from "./misspelled-headers.ts";
 
 export type DecisionDependencies = {
-  config: Pick<Config, "publicOrigin">;
+  config: Pick<Config, "publicOrigin" | "transportSecurity">;
   routes: RouteTable;
   upstreams: readonly Upstream[];
   authorize: Authorize;

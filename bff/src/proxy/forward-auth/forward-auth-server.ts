@@ -88,7 +88,7 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
   const { config, routes, log, metrics } = application;
   const { publicOrigin } = config;
   const decide = createDecision(application, proxy);
-  const securityHeaders = securityHeaderList(publicOrigin);
+  const securityHeaders = securityHeaderList(config);
 
   const finish = (request: IncomingMessage, state: RequestState, status: number, startedAt: number): void => {
     const { method = "", url = "" } = request;

@@ -1,0 +1,66 @@
+// The setting that would allow what a browser has blocked, for the log of a gateway in development.
+import { isCspDirective, type CspDirective } from "../config/csp-directives.ts";
+import { neededWords, type OpeningWord } from "../config/csp-openings.ts";
+import { parseCspSource } from "../config/csp-sources.ts";
+import type { PagePolicy } from "../config/page-policy-settings.ts";
+import type { Violation } from "./csp-report-parser.ts";
+
+/** At most this many sources in one suggestion. */
+const MAX_SOURCES = 50;
+
+/** Directives of elements and attributes: the setting names the one that covers both. */
+const GENERAL: Readonly<Record<string, CspDirective>> = {
+  "style-src-elem": "style-src",
+  "style-src-attr": "style-src",
+  "script-src-elem": "script-src",
+  "script-src-attr": "script-src",
+};
+
+const SOURCES: Readonly<Record<string, string>> = {
+  inline: "'unsafe-inline'",
+  eval: "'unsafe-eval'",
+  "wasm-eval": "'wasm-unsafe-eval'",
+  self: "'self'",
+  data: "data:",
+  blob: "blob:",
+  filesystem: "filesystem:",
+};
+
+type Policy = Pick<PagePolicy, "additions" | "allowed" | "trustedTypes">;
+
+/**
+ * Each suggestion of CSP_ADDITIONS contains the configured additions and all earlier suggestions, so that the newest one is
+ * complete.
+ * @returns undefined if no setting allows the violation
+ */
+export function createSuggestions({ additions, allowed, trustedTypes }: Policy) {
+  const sources = new Map<string, Set<string>>();
+  const words = new Set<OpeningWord>(allowed);
+  const names = new Set(trustedTypes);
+  for (const { directive, sources: own } of additions) {
+    const known = sources.get(directive) ?? new Set<string>();
+    for (const { text } of own) known.add(text);
+    sources.set(directive, known);
+  }
+
+  const allowSource = (directive: CspDirective, text: string): string | undefined => {
+    const parsed = parseCspSource(text, directive);
+    const known = sources.get(directive) ?? new Set<string>();
+    if ("fault" in parsed || known.size >= MAX_SOURCES) return undefined;
+    sources.set(directive, known.add(parsed.source.text));
+    for (const word of neededWords(directive, parsed.source)) words.add(word);
+    const list = [...sources].map(([name, texts]) => [name, ...texts].join(" ")).join("; ");
+    return `CSP_ADDITIONS="${list}"${words.size === 0 ? "" : ` CSP_ALLOW="${[...words].join(" ")}"`}`;
+  };
+  return function suggest({ directive, blocked, detail }: Violation): string | undefined {
+    if (directive === "require-trusted-types-for") return "TRUSTED_TYPES=off";
+    if (directive === "trusted-types") {
+      if (detail === undefined || names.size >= MAX_SOURCES) return undefined;
+      return `TRUSTED_TYPES="${[...names.add(detail)].join(" ")}"`;
+    }
+    const general = GENERAL[directive] ?? directive;
+    if (!isCspDirective(general)) return undefined;
+    const isWorker = general === "worker-src" && blocked === "inline";
+    return isWorker ? undefined : allowSource(general, SOURCES[blocked] ?? blocked);
+  };
+}
