@@ -18,6 +18,8 @@ export type Running = {
   origin: string;
   /** Root of the process tree. */
   pid: number;
+  /** Roots of further process trees that serve the same requests. */
+  otherPids?: readonly number[];
   stop: () => Promise<void>;
 };
 

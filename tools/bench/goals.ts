@@ -6,6 +6,7 @@ import { median, ratios } from "./statistics.ts";
 type Goal = { promise: string; bound: number; isAtMost: boolean; measured: number | undefined };
 
 const CONNECTIONS = 32;
+const FORWARD_AUTH = "forward-auth";
 
 export function goals(results: Results): string[] {
   const measured = all(results).filter((goal): goal is Goal & { measured: number } => Number.isFinite(goal.measured));
@@ -44,6 +45,13 @@ function all(results: Results): Goal[] {
       "p99, bare = 1",
       1.3,
       of(cached, "bare", (row) => row.p99Ms),
+    ),
+    atMost("nginx + forward-auth: CPU per request, bare = 1", 1.45, of(FORWARD_AUTH, "bare", cpu)),
+    atMost("nginx + forward-auth: CPU per request, Cloakroom alone = 1", 1, of(FORWARD_AUTH, cached, cpu)),
+    atMost(
+      "nginx + forward-auth: CPU per request, nginx + oauth2-proxy = 1",
+      0.5,
+      of(FORWARD_AUTH, "oauth2-proxy-auth-request", cpu),
     ),
     atLeast("requests/s, tutorial gateway = 1", 4, of(cached, "tutorial", throughput)),
     atLeast("requests/s, mod_auth_openidc in shared memory = 1", 2, of(cached, "apache-shm", throughput)),

@@ -1,7 +1,7 @@
 // Measures repeated logins of several concurrent users with a provider session, so that no form is involved.
 import { loggedIn } from "./login.ts";
 import type { Contestant, Running } from "./contestant.ts";
-import { cpuMicroseconds, processTree } from "./processes.ts";
+import { cpuMicroseconds, pidsOf } from "./processes.ts";
 import { USERS } from "./environment.ts";
 
 export type LoginRow = { perSecond: number; cpuMsPerLogin: number };
@@ -10,13 +10,13 @@ const CONCURRENCY = 8;
 
 export async function measureLogins(
   { login }: Contestant,
-  { origin, pid }: Running,
+  running: Running,
   seconds: number,
 ): Promise<LoginRow | undefined> {
   if (login === undefined) return undefined;
-  const url = origin + login.path;
+  const url = running.origin + login.path;
   const browsers = await Promise.all(USERS.slice(0, CONCURRENCY).map((user) => loggedIn(url, user)));
-  const pids = processTree(pid);
+  const pids = pidsOf(running);
   const before = cpuMicroseconds(pids);
   const start = performance.now();
   const endsAt = start + seconds * 1000;

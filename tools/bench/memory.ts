@@ -5,7 +5,7 @@ import { request } from "undici";
 import { holdConnections } from "./held-connections.ts";
 import type { Contestant, Running } from "./contestant.ts";
 import type { Load } from "./load.ts";
-import { openFilesLimit, processTree, residentBytes, watchGrowth } from "./processes.ts";
+import { openFilesLimit, pidsOf, residentBytes, watchGrowth } from "./processes.ts";
 
 export type Transfer = { seconds: number; growthBytes: number };
 export type StreamsRow = { restBytes: number; streams: number; bytesPerStream: number };
@@ -17,7 +17,7 @@ type Fresh = { contestant: Contestant; running: Running; headers: Record<string,
 
 export async function measureStreams(fresh: Fresh, most: number): Promise<StreamsRow> {
   const { contestant, running, headers } = fresh;
-  const pids = processTree(running.pid);
+  const pids = pidsOf(running);
   await warmUp(fresh);
   const restBytes = residentBytes(pids);
   // Each stream uses two sockets of the gateway.
@@ -68,8 +68,8 @@ async function* zeros(): AsyncGenerator<Buffer> {
   for (let sent = 0; sent < BODY_BYTES; sent += part.length) yield part;
 }
 
-async function watched({ pid }: Running, run: () => Promise<void>): Promise<Transfer> {
-  const growth = watchGrowth(processTree(pid));
+async function watched(running: Running, run: () => Promise<void>): Promise<Transfer> {
+  const growth = watchGrowth(pidsOf(running));
   const start = performance.now();
   await run();
   return { seconds: (performance.now() - start) / 1000, growthBytes: growth() };

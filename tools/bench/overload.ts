@@ -1,7 +1,7 @@
 // Overload: p99 of normal traffic beside clients that do not read, silent sockets and incomplete uploads.
 import { holdConnections, type Held } from "./held-connections.ts";
 import type { Load } from "./load.ts";
-import { openFilesLimit, processTree, residentBytes } from "./processes.ts";
+import { openFilesLimit, pidsOf, residentBytes } from "./processes.ts";
 import { measureOnce, type Measured, type Row } from "./rounds.ts";
 import type { BenchEnvironment } from "./contestant.ts";
 
@@ -20,7 +20,7 @@ export async function measureOverload({
   load,
   seconds,
 }: OverloadOptions): Promise<OverloadRow[]> {
-  const pids = processTree(running.pid);
+  const pids = pidsOf(running);
   const rows: OverloadRow[] = [];
   const measure = async (name: string): Promise<void> => {
     const row = await measureOnce({ running, heads }, environment, load, { connections: 32, seconds });

@@ -1,6 +1,11 @@
 // CPU time and memory of a process tree, read from /proc (Linux only).
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
+/** @returns the processes that serve the requests of a contestant */
+export function pidsOf({ pid, otherPids = [] }: { pid: number; otherPids?: readonly number[] }): number[] {
+  return [pid, ...otherPids].flatMap(processTree);
+}
+
 /** @returns `pid` and its descendants */
 export function processTree(pid: number): number[] {
   return [pid, ...children(pid).flatMap(processTree)];

@@ -2,7 +2,7 @@
 // speed affects all alike.
 import type { Contestant, Running } from "./contestant.ts";
 import type { Load, LoadResult } from "./load.ts";
-import { cpuMicroseconds, processTree, residentBytes } from "./processes.ts";
+import { cpuMicroseconds, pidsOf, residentBytes } from "./processes.ts";
 import type { BenchEnvironment } from "./contestant.ts";
 
 export type Row = LoadResult & {
@@ -60,7 +60,7 @@ export async function measureOnce(
   load: Load,
   { connections, seconds }: { connections: number; seconds: number },
 ): Promise<Row> {
-  const pids = processTree(running.pid);
+  const pids = pidsOf(running);
   const before = { own: cpuMicroseconds(pids), redis: cpuMicroseconds([redis.pid]) };
   const result = await load.run({ origin: running.origin, path: "/api/protected", heads, connections, seconds });
   return {

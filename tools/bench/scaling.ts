@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Contestant } from "./contestant.ts";
 import type { Load } from "./load.ts";
-import { cpuMicroseconds, processTree } from "./processes.ts";
+import { cpuMicroseconds, pidsOf } from "./processes.ts";
 import type { Measured } from "./rounds.ts";
 import type { BenchEnvironment } from "./contestant.ts";
 
@@ -32,7 +32,7 @@ export async function measureScaling(
 async function measureThrottled(name: string, { running, heads, load }: ScalingOptions): Promise<ScalingRow> {
   const order = { origin: running.origin, path: "/api/protected", heads, connections: CONNECTIONS };
   await load.run({ ...order, seconds: 3 });
-  const pids = processTree(running.pid);
+  const pids = pidsOf(running);
   const before = pids.map((pid) => cpuMicroseconds([pid]));
   // The busiest processes are the workers; the primary uses little CPU.
   const release = throttle(pids);

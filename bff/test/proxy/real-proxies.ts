@@ -1,46 +1,19 @@
 // nginx and Caddy with the configurations of deploy/forward-auth, in which only addresses change.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT } from "@cloakroom/testkit/bin.ts";
+import { caddyForwardAuth, nginxForwardAuth, type ProxyPorts } from "@cloakroom/testkit/forward-auth-config.ts";
 import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 
 export type ProxyName = "nginx" | "caddy";
 
-/** Ports on 127.0.0.1. */
-export type ProxyPorts = { own: number; gateway: number; forwardAuth: number; api: number };
-
 export type RealProxy = { origin: string; output: () => string; stop: () => Promise<void> };
 
-const read = (name: string): string => readFileSync(join(ROOT, "deploy/forward-auth", name), "utf8");
-
-/** @throws if a text to replace is not in the configuration */
-function replaced(text: string, changes: readonly (readonly [string, string])[]): string {
-  return changes.reduce((result, [from, to]) => {
-    if (!result.includes(from)) throw new Error(`${JSON.stringify(from)} is not in the configuration`);
-    return result.replaceAll(from, to);
-  }, text);
-}
-
-const addresses = ({ gateway, forwardAuth, api }: ProxyPorts) =>
-  [
-    ["127.0.0.1:3000", `127.0.0.1:${gateway}`],
-    ["127.0.0.1:9001", `127.0.0.1:${forwardAuth}`],
-    ["127.0.0.1:8000", `127.0.0.1:${api}`],
-  ] as const;
-
 function nginxConfig(ports: ProxyPorts, folder: string): string {
-  const server = replaced(read("nginx.conf"), [
-    ...addresses(ports),
-    ["listen 443 ssl;", `listen 127.0.0.1:${ports.own};`],
-    ["server_name app.example.com;", "server_name localhost;"],
-    ["  ssl_certificate     /etc/ssl/app.example.com.pem;\n", ""],
-    ["  ssl_certificate_key /etc/ssl/app.example.com.key;\n", ""],
-  ]);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${folder}/${kind};`,
   );
@@ -48,17 +21,12 @@ function nginxConfig(ports: ProxyPorts, folder: string): string {
 ${process.getuid?.() === 0 ? `user ${userInfo().username};` : ""}
 events { worker_connections 1024; }
 http { access_log off; ${temporary.join(" ")}
-${server}
+${nginxForwardAuth(ports)}
 }`;
 }
 
-function caddyConfig(ports: ProxyPorts): string {
-  const site = replaced(read("Caddyfile"), [
-    ...addresses(ports),
-    ["app.example.com {", `http://localhost:${ports.own} {\n\tbind 127.0.0.1`],
-  ]);
-  return `{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n${site}`;
-}
+const caddyConfig = (ports: ProxyPorts): string =>
+  `{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n${caddyForwardAuth(ports)}`;
 
 export async function startRealProxy(name: ProxyName, program: string, ports: ProxyPorts): Promise<RealProxy> {
   const folder = mkdtempSync(join(tmpdir(), `cloakroom-${name}-`));

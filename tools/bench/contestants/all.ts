@@ -4,6 +4,7 @@ import { apacheRedis, apacheSharedMemory } from "./apache.ts";
 import { bare } from "./bare.ts";
 import { cloakroomCached, cloakroomDpop, cloakroomOther, cloakroomReading, cloakroomWorkers } from "./cloakroom.ts";
 import { express } from "./express.ts";
+import { nginxWithForwardAuth, nginxWithOauth2Proxy } from "./forward-auth.ts";
 import { nginx } from "./nginx.ts";
 import { oauth2Proxy } from "./oauth2-proxy.ts";
 import { tutorial } from "./tutorial.ts";
@@ -16,6 +17,8 @@ export const CONTESTANTS: readonly Contestant[] = [
   cloakroomDpop,
   ...cloakroomOther,
   nginx,
+  nginxWithForwardAuth,
+  nginxWithOauth2Proxy,
   oauth2Proxy,
   apacheSharedMemory,
   apacheRedis,

@@ -1,8 +1,35 @@
 // The gateway with default settings: with the session cache, with a Redis read per request, with two workers.
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
-import { Missing, type Contestant } from "../contestant.ts";
+import { Missing, type BenchEnvironment, type Contestant, type Running } from "../contestant.ts";
 import { startNode } from "../start-process.ts";
+
+type GatewayOptions = { name: string; env: Record<string, string>; file?: string };
+
+/** Starts the gateway with default settings and those of `env`. */
+export async function startGatewayOf(
+  environment: BenchEnvironment,
+  port: number,
+  { name, env, file = "bff/src/main.ts" }: GatewayOptions,
+): Promise<Running> {
+  return startNode({
+    name,
+    file,
+    port,
+    env: {
+      MANAGEMENT_PORT: String(await freePort()),
+      PUBLIC_ORIGIN: `http://localhost:${port}`,
+      OIDC_ISSUER: environment.issuer,
+      OIDC_CLIENT_ID: environment.client.clientId,
+      OIDC_CLIENT_SECRET: environment.client.clientSecret,
+      SECRET_KEYS: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url"),
+      REDIS_URL: environment.redis.url,
+      UPSTREAMS: `/api=${environment.upstream}`,
+      DRAIN_SECONDS: "0",
+      ...env,
+    },
+  });
+}
 
 type Variant = {
   id: string;
@@ -23,23 +50,7 @@ function variant({ id, name, about, needs, env, file = "bff/src/main.ts" }: Vari
     headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
     start: async (environment, port) => {
       if (needs !== undefined && !(needs in SETTINGS)) throw new Missing(`this build has no setting ${needs}`);
-      return startNode({
-        name: id,
-        file,
-        port,
-        env: {
-          MANAGEMENT_PORT: String(await freePort()),
-          PUBLIC_ORIGIN: `http://localhost:${port}`,
-          OIDC_ISSUER: environment.issuer,
-          OIDC_CLIENT_ID: environment.client.clientId,
-          OIDC_CLIENT_SECRET: environment.client.clientSecret,
-          SECRET_KEYS: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url"),
-          REDIS_URL: environment.redis.url,
-          UPSTREAMS: `/api=${environment.upstream}`,
-          DRAIN_SECONDS: "0",
-          ...env,
-        },
-      });
+      return startGatewayOf(environment, port, { name: id, env, file });
     },
   };
 }
