@@ -82,7 +82,7 @@ export const COOKIE_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "INSECURE_COOKIES: accepted on an origin that is not http on loopback",
-    file: "src/config/config.ts",
+    file: "src/config/setting-rules.ts",
     find: '!(loopback && origin.startsWith("http:"))',
     replace: "origin === ''",
     tests: ["test/auth/insecure-cookies.integration.test.ts"],

@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I7: NODE_DEBUG may print sessions",
-    file: "src/config/config.ts",
+    file: "src/config/setting-rules.ts",
     find: 'if (env["NODE_DEBUG"] !== undefined',
     replace: 'if (env["NODE_DEBUG_NOT"] !== undefined',
     tests: ["test/config/config.test.ts"],

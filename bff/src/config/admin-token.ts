@@ -61,6 +61,7 @@ export const ADMIN_SETTINGS = {
     scope: "server",
     schema: adminTokens,
     secret: true,
+    isReread: true,
     meaning:
       "Bearer token of the admin API on the management listener: at least 32 random bytes in base64 (`openssl rand -base64 32`). Several, separated by commas, may have names for the audit log (`alice:…,ci:…`). Unset: the admin API is off (404). ADMIN_TOKEN_FILE is read again when it changes",
   },

@@ -34,6 +34,7 @@ export const CLIENT_AUTH_SETTINGS = {
     scope: "application",
     schema: z.string().min(16, "must have at least 16 characters"),
     secret: true,
+    isReread: true,
     meaning:
       "Client secret at the provider. Required unless the method of `OIDC_CLIENT_AUTH` uses none. A file is read again for each use",
   },

@@ -78,6 +78,8 @@ export type GatewayConfig = Readonly<{
   applications: readonly Config[];
   /** Equal on all processes and instances with the same configuration; see fingerprint.ts. */
   hash: string;
+  /** Files whose content is part of the configuration, cloakroom.yaml first. Empty if it comes from the environment. */
+  files: readonly string[];
 }>;
 
 export type WaitingLimits = Readonly<{ maxWaiting: number; maxPerSession: number; maxPerAddress: number }>;

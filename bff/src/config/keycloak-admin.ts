@@ -15,6 +15,7 @@ export const KEYCLOAK_ADMIN_SETTINGS = {
     scope: "application",
     schema: z.string().min(16, "must have at least 16 characters"),
     secret: true,
+    isReread: true,
     meaning: "Secret of that client",
   },
 } as const satisfies Record<string, Setting>;

@@ -16,6 +16,8 @@ export type Setting = {
   required?: true;
   /** Never printed; may also be set by NAME_FILE, the path of a file with the value. */
   secret?: true;
+  /** The file of a secret is read again for each use: its change needs no reload of the configuration. */
+  isReread?: true;
   /** One line, with unit and rule; shown in docs/reference/settings.md. */
   meaning: string;
 };
@@ -28,8 +30,8 @@ export type FileForm =
   | { kind: "claim-paths" }
   /** A mapping of names to texts, form-encoded. */
   | { kind: "parameters" }
-  /** Path of a file or folder, relative to the folder of cloakroom.yaml. */
-  | { kind: "path" }
+  /** Path of a file or folder, relative to the folder of cloakroom.yaml. `isContent`: read with the configuration only. */
+  | { kind: "path"; isContent?: true }
   /** Rows of UPSTREAM_ROW. */
   | { kind: "rows" };
 

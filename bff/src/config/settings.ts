@@ -122,7 +122,7 @@ export const SETTINGS = {
   UPSTREAMS_FILE: {
     path: "upstreamsFile",
     scope: "application",
-    schema: filePath,
+    schema: z.string().min(1, "must not be empty").register(fileForms, { kind: "path", isContent: true }),
     meaning: "JSON file with a list of upstreams, for options beyond prefix and base URL",
   },
   SPA_ROOT: {

@@ -42,12 +42,13 @@ export type UpstreamConfig = Readonly<
     }
 >;
 
+export const BOTH_UPSTREAMS = "UPSTREAMS and UPSTREAMS_FILE are both set. Keep one.";
+
 type Parsed = { upstreams: UpstreamConfig[]; faults: string[] };
 
 /** @returns the rows, longest prefix first, and one sentence per error */
 export function parseUpstreams(list: string | undefined, file: string | undefined): Parsed {
-  if (list !== undefined && file !== undefined)
-    return { upstreams: [], faults: ["UPSTREAMS and UPSTREAMS_FILE are both set. Keep one."] };
+  if (list !== undefined && file !== undefined) return { upstreams: [], faults: [BOTH_UPSTREAMS] };
   if (file !== undefined) return parseFile(file);
   const rows = (list ?? "")
     .split(",")

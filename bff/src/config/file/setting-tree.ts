@@ -96,10 +96,8 @@ function collect(root: Mapping, place: Place): Map<SettingName, FoundSetting> {
     for (const { key, at, value } of mapping.entries) {
       const known = group.get(key);
       const path = joinPath(joinedBase(place.base, inner), key);
-      if (known === undefined) {
-        const message = unknownKey(key, group, { ...place, inner });
-        place.faults.push({ at, path, message });
-      } else if (typeof known === "string") found.set(known, { name: known, path, at, value });
+      if (known === undefined) place.faults.push({ at, path, message: unknownKey(key, group, { ...place, inner }) });
+      else if (typeof known === "string") found.set(known, { name: known, path, at, value });
       else if (value.kind === "mapping") visit(value, known, joinPath(inner, key));
       // A group whose keys are all commented out.
       else if (value.kind !== "scalar" || !value.isBlank)
@@ -129,8 +127,8 @@ function unknownKey(key: string, group: Group, { level, inner }: Pick<Place, "le
     .filter(([, { scope }]) => level === "top" || scope === "application")
     .map(([, { path }]) => path)
     .filter((path) => path.split(".").at(-1) === key);
-  const hint = elsewhere.length === 0 ? "" : ` Did you mean ${elsewhere.slice(0, 3).join(" or ")}?`;
-  return `is not known.${hint} Known ${inner === "" ? "here" : `below ${printable(inner)}`} are ${names.join(", ")}`;
+  if (elsewhere.length > 0) return `is not known here. Did you mean ${elsewhere.slice(0, 3).join(" or ")}?`;
+  return `is not known. Known ${inner === "" ? "here" : `below ${printable(inner)}`} are ${names.join(", ")}`;
 }
 
 function hasPath(group: Group, path: string): boolean {

@@ -35,10 +35,15 @@ export function readSettingValue({ name, path, value }: FoundSetting, context: R
   if (file !== undefined && form?.kind !== "path") {
     const target = reader.path(file, joinPath(path, "file"));
     if (target === "fault") return { kind: "fault" };
-    if (setting.secret === true && form === undefined) return { kind: "file", path: target.text };
+    if (setting.secret === true && form === undefined) {
+      if (setting.isReread !== true) context.files.add(target.text);
+      return { kind: "file", path: target.text };
+    }
     return asValue(reader.content(value, path, target.text));
   }
-  return asValue(textOf(reader, value, path, { form, setting }));
+  const part = textOf(reader, value, path, { form, setting });
+  if (part !== "fault" && form?.kind === "path" && form.isContent === true) context.files.add(part.text);
+  return asValue(part);
 }
 
 function asValue(part: Part): FileValue {

@@ -56,13 +56,14 @@ const CORE_TAGS: ReadonlySet<string> = new Set(
   ["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`),
 );
 
-/** @returns the tree of the only document, or all faults */
-export function readYamlTree(text: string): { tree: Tree } | { faults: Fault[] } {
+/** @returns the tree of the only document, undefined if the file cannot be read as one, and all faults */
+export function readYamlTree(text: string): { tree: Tree | undefined; faults: Fault[] } {
   const lines = new LineCounter();
   const positionOf = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
+  const unreadable = (at: Position, message: string) => ({ tree: undefined, faults: [{ at, path: "", message }] });
   const documents = parseAllDocuments<ParsedNode>(text, {
     ...{ version: "1.2", schema: "core", merge: false, strict: true },
     // Duplicate keys are reported with their path.
@@ -70,25 +71,16 @@ export function readYamlTree(text: string): { tree: Tree } | { faults: Fault[] }
   });
   const found = Array.isArray(documents) ? documents : [];
   const faults = found.flatMap((document) => syntaxFaults(document, positionOf));
-  if (faults.length > 0) return { faults: onePerLine(faults) };
+  if (faults.length > 0) return { tree: undefined, faults: onePerLine(faults) };
   const [first, second] = found;
   if (second !== undefined)
-    return {
-      faults: [
-        { at: positionOf(second.range[0]), path: "", message: "begins a second document (---). Keep one per file" },
-      ],
-    };
+    return unreadable(positionOf(second.range[0]), "begins a second document (---). Keep one per file");
   const contents = first?.contents ?? null;
-  if (contents === null) return { faults: [{ at: START, path: "", message: EMPTY }] };
+  if (contents === null) return unreadable(START, EMPTY);
   const reader = createTreeReader(positionOf);
   const { tree, size } = reader.read(contents, "", START);
-  if (size > MAX_VALUES)
-    reader.faults.push({
-      at: START,
-      path: "",
-      message: `has more than ${MAX_VALUES} values, those of aliases included`,
-    });
-  return reader.faults.length > 0 ? { faults: reader.faults } : { tree };
+  if (size > MAX_VALUES) return unreadable(START, `has more than ${MAX_VALUES} values, those of aliases included`);
+  return { tree, faults: reader.faults };
 }
 
 const EMPTY = "is empty. Write the settings into it, at least provider.issuer, provider.clientId and secretKeys";

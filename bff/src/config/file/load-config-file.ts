@@ -1,0 +1,111 @@
+// Loads cloakroom.yaml: one application or several. All faults at once, each with its line, path and cure.
+import { dirname, resolve } from "node:path";
+import { assembleConfig, gatewayConfig, type Assembled } from "../assemble-config.ts";
+import { ConfigError } from "../config-error.ts";
+import type { GatewayConfig } from "../config-types.ts";
+import type { Environment } from "../read-settings.ts";
+import { environmentErrors } from "../setting-rules.ts";
+import { readTextFile } from "../setting-text.ts";
+import { findUnknownSettings } from "../unknown-settings.ts";
+import { applicationErrors } from "./application-rules.ts";
+import { applicationSource, createSettingReader, type ApplicationSource } from "./application-source.ts";
+import { misplacedVariables, serverVariables } from "./environment-beside-file.ts";
+import { faultOfSentence, wordFault } from "./fault-sentences.ts";
+import { findSettings } from "./setting-tree.ts";
+import type { ReadContext } from "./value-reader.ts";
+import { readYamlTree, type Fault, type Tree } from "./yaml-tree.ts";
+
+/** Larger than a file with a thousand applications. */
+const MAX_FILE_CHARS = 1024 * 1024;
+
+/** Faults of the environment have no line. */
+const NO_LINE = { line: 0, column: 0 };
+
+/**
+ * @param file relative to the working directory; named like this in faults
+ * @throws ConfigError with all faults; contains no values
+ */
+export function loadConfigFile(file: string, env: Environment): GatewayConfig {
+  const path = resolve(file);
+  const context: ReadContext = {
+    ...{ env, folder: dirname(path), faults: [], references: new Set(), files: new Set([path]) },
+  };
+  const result = read(file, path, context);
+  if (Array.isArray(result)) throw new ConfigError(inWords(file, result), [...context.files]);
+  return result;
+}
+
+function read(file: string, path: string, context: ReadContext): GatewayConfig | Fault[] {
+  const { env, faults } = context;
+  const tree = readTree(path, faults);
+  if (tree === undefined) return faults;
+  const settings = findSettings(tree);
+  faults.push(...settings.faults);
+  const options = {
+    ...{ file: settings, read: createSettingReader(context), overrides: serverVariables(env) },
+    production: { NODE_ENV: env["NODE_ENV"] },
+  };
+  const sources = settings.applications.map((application) => applicationSource(application, options));
+  const { warnings, faults: ofEnvironment } = checkEnvironment(file, context);
+  const assembled = sources.map((source) =>
+    assembleConfig({ env: source.env, rows: source.rows?.map(({ value }) => value) }),
+  );
+  const found = [...faults, ...ofEnvironment];
+  assembled.forEach((each, index) => found.push(...faultsOf(each, sources[index], faults)));
+  const configs = assembled.flatMap(({ config }) => (config === undefined ? [] : [config]));
+  if (found.length === 0) {
+    const owns = configs.map(({ own }) => own);
+    for (const { index, setting, message } of applicationErrors(owns))
+      found.push({ at: NO_LINE, path: "", ...sources[index]?.locate(setting), message });
+  }
+  const [first] = configs;
+  if (found.length > 0 || first === undefined) return found;
+  const owns = configs.map(({ own }) => own);
+  const ofSettings = assembled.flatMap((each, index) => warningsOf(each, sources[index]));
+  const inFile = inWords(file, ofSettings);
+  return gatewayConfig({ ...first.server, warnings: [...warnings, ...inFile] }, owns, [...context.files]);
+}
+
+function readTree(path: string, faults: Fault[]): Tree | undefined {
+  const fault = (message: string): undefined => void faults.push({ at: NO_LINE, path: "", message });
+  const content = readTextFile(path);
+  if ("fault" in content) return fault(`--config (CLOAKROOM_CONFIG) ${content.fault}`);
+  if (content.text.length > MAX_FILE_CHARS) return fault("--config (CLOAKROOM_CONFIG) names a file larger than 1 MB");
+  const parsed = readYamlTree(content.text);
+  faults.push(...parsed.faults);
+  return parsed.tree;
+}
+
+/** The variables that the file references belong to the file. */
+function checkEnvironment(file: string, { env, references }: ReadContext): { warnings: string[]; faults: Fault[] } {
+  const others = Object.fromEntries(Object.entries(env).filter(([name]) => !references.has(name)));
+  const { faults, warnings } = findUnknownSettings(others);
+  const sentences = [...faults, ...environmentErrors(env), ...misplacedVariables(others, file)];
+  return { warnings, faults: sentences.map((message) => ({ at: NO_LINE, path: "", message })) };
+}
+
+/** Omits consequences: a value that could not be read is also missing. */
+function faultsOf({ faults, rowFaults }: Assembled, source: ApplicationSource | undefined, earlier: readonly Fault[]) {
+  if (source === undefined) return [];
+  const ofRows = rowFaults.flatMap(({ row, members, message }): Fault[] => {
+    const location = source.rows?.[row]?.locate(members);
+    return location === undefined ? [] : [{ ...location, message }];
+  });
+  const found = [...faults.map((sentence) => faultOfSentence(sentence, source.locate)), ...ofRows];
+  return found.filter(({ path }) => path === "" || !earlier.some((each) => isAt(each.path, path)));
+}
+
+function warningsOf({ warnings }: Assembled, source: ApplicationSource | undefined): Fault[] {
+  return source === undefined ? [] : warnings.map((sentence) => faultOfSentence(sentence, source.locate));
+}
+
+/** Whether `place` is `path`, or lies inside it. */
+function isAt(place: string, path: string): boolean {
+  return place === path || place.startsWith(`${path}.`) || place.startsWith(`${path}[`);
+}
+
+/** In the order of the file; defaults of several applications are reported once. */
+function inWords(file: string, faults: readonly Fault[]): string[] {
+  const inOrder = faults.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+  return [...new Set(inOrder.map((fault) => wordFault(file, fault)))];
+}
