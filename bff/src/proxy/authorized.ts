@@ -10,6 +10,8 @@ export type Authorized = {
   proofKey?: ProofKey | undefined;
   /** The session that the response belongs to; undefined if no session was used. */
   sessionKey?: SessionKey;
+  /** The user or client that the request is made for. The same object for the same access token. */
+  identity?: Readonly<{ issuer: string; subject: string; claims: Claims }> | undefined;
   /** Set if the client brought its own access token. */
   client?: ClientToken | undefined;
 };
@@ -20,7 +22,6 @@ export type ClientToken = {
   scheme: TokenScheme;
   /** The client's DPoP proof, if the row forwards it. */
   proof: string | undefined;
-  claims: Claims;
   /** Hash of issuer and subject, for quotas. */
   holder: string;
 };

@@ -57,9 +57,10 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
   /** @throws GatewayError too_many_requests | insufficient_scope */
   const accept = (
     presented: Presented,
-    { claims, scopes, holder }: AcceptedToken,
+    token: AcceptedToken,
     state: RequestState | undefined,
   ): MaybePromise<Authorized> => {
+    const { claims, scopes, holder } = token;
     if (state !== undefined) {
       state.holder = holder;
       countForSession(state, subjects.of(holder));
@@ -68,10 +69,13 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
     const forbidden = permissionProblem({ roles: stringsAt(claims, rolePaths), scopes }, upstream);
     if (forbidden !== undefined) refuse("forbidden", { code: "insufficient_scope", reason: forbidden, upstream });
     onOutcome("accepted");
-    const client = { scheme, proof: forwardedProof(presented), claims, holder };
-    if (upstream.token === "user") return { accessToken, client };
-    if (upstream.token === "none") return { accessToken: undefined, client };
-    return clientToken(upstream.tokenTarget).then((own) => ({ ...own, client: { ...client, scheme: schemeOf(own) } }));
+    const client = { scheme, proof: forwardedProof(presented), holder };
+    if (upstream.token === "user") return { accessToken, client, identity: token };
+    if (upstream.token === "none") return { accessToken: undefined, client, identity: token };
+    return clientToken(upstream.tokenTarget).then((own) => ({
+      ...{ ...own, identity: token },
+      client: { ...client, scheme: schemeOf(own) },
+    }));
   };
   const requireProof = async (
     presented: Presented,
