@@ -65,17 +65,11 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
       state.holder = holder;
       countForSession(state, subjects.of(holder));
     }
-    const { upstream, scheme, accessToken } = presented;
+    const { upstream } = presented;
     const forbidden = permissionProblem({ roles: stringsAt(claims, rolePaths), scopes }, upstream);
     if (forbidden !== undefined) refuse("forbidden", { code: "insufficient_scope", reason: forbidden, upstream });
     onOutcome("accepted");
-    const client = { scheme, proof: forwardedProof(presented), holder };
-    if (upstream.token === "user") return { accessToken, client, identity: token };
-    if (upstream.token === "none") return { accessToken: undefined, client, identity: token };
-    return clientToken(upstream.tokenTarget).then((own) => ({
-      ...{ ...own, identity: token },
-      client: { ...client, scheme: schemeOf(own) },
-    }));
+    return forwarded(presented, token, clientToken);
   };
   const requireProof = async (
     presented: Presented,
@@ -163,6 +157,22 @@ function permissionProblem(holder: Holder, upstream: UpstreamConfig): string | u
     if (error instanceof GatewayError && error.code === "forbidden") return error.reason ?? error.code;
     throw error;
   }
+}
+
+/** What the upstream receives, by the row's `token`. */
+function forwarded(
+  presented: Presented,
+  token: AcceptedToken,
+  clientToken: Dependencies["clientToken"],
+): MaybePromise<Authorized> {
+  const { upstream, scheme, accessToken } = presented;
+  const client = { scheme, proof: forwardedProof(presented), holder: token.holder };
+  if (upstream.token === "user") return { accessToken, client, identity: token };
+  if (upstream.token === "none") return { accessToken: undefined, client, identity: token };
+  return clientToken(upstream.tokenTarget).then((own) => ({
+    ...{ ...own, identity: token },
+    client: { ...client, scheme: schemeOf(own) },
+  }));
 }
 
 function forwardedProof({ request, upstream, scheme }: Presented): string | undefined {
