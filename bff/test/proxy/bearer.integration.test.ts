@@ -1,11 +1,12 @@
 // Rows with `access: bearer`: access tokens that a client brings, through real sockets, validated with the keys of the
 // embedded provider. One table of tokens that must be refused, each wrong in one point.
 import { createHmac, createPublicKey, hash, X509Certificate } from "node:crypto";
-import { request } from "node:http";
 import { base64url, exportJWK, generateKeyPair, SignJWT, type JWK } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 import { testAuthority } from "@cloakroom/testkit/certificates.ts";
+
+import { rawRequest } from "./raw-request.ts";
 
 type Members = Record<string, unknown>;
 
@@ -62,28 +63,7 @@ const encode = (value: unknown): string => base64url.encode(JSON.stringify(value
 async function send(path: string, authorization?: string | string[], headers: [string, string][] = []) {
   const { origin } = system.gateway;
   const list = [authorization ?? []].flat().map((value): [string, string] => ["authorization", value]);
-  return rawFetch(`${origin}${path}`, [...list, ...headers]);
-}
-
-function rawFetch(url: string, headers: [string, string][]) {
-  return new Promise<{ status: number; challenges: string[]; headers: NodeJS.Dict<string | string[]>; body: Members }>(
-    (resolve, reject) => {
-      const { hostname, port, pathname, search, host } = new URL(url);
-      const flat = ["host", host, ...headers.flat()];
-      const sent = request({ hostname, port, path: pathname + search, headers: flat, agent: false }, (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-        response.on("end", () => {
-          const challenges = response.rawHeaders.filter(
-            (_each, at, all) => at % 2 === 1 && all[at - 1]?.toLowerCase() === "www-authenticate",
-          );
-          const body = (text.startsWith("{") ? JSON.parse(text) : { text }) as Members;
-          resolve({ status: response.statusCode ?? 0, challenges, headers: response.headers, body });
-        });
-      });
-      sent.on("error", reject).end();
-    },
-  );
+  return rawRequest(`${origin}${path}`, [...list, ...headers]);
 }
 
 /** The reason in the log line of the last refused token. */
