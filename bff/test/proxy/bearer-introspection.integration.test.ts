@@ -144,7 +144,7 @@ describe("an opaque token", () => {
     ["is a refresh token of Keycloak", { typ: "Refresh" }, /claim typ/],
     ["is an ID token of Keycloak", { typ: "ID" }, /claim typ/],
     ["is a refresh token of Ory", { token_use: "refresh_token" }, /token_use/],
-    ["is of nobody", { sub: undefined, client_id: undefined }, /neither sub nor client_id/],
+    ["has no holder", { sub: undefined, client_id: undefined }, /neither sub nor client_id/],
     ["has a subject that is a number", { sub: 1 }, /neither sub nor client_id/],
     ["is bound to a certificate", { cnf: { "x5t#S256": "x" } }, /client certificate/],
     ["is bound to a key, and sent as Bearer", { cnf: { jkt: hash("sha256", "k", "base64url") } }, /DPoP key/],
