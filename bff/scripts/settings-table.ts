@@ -10,7 +10,7 @@ const END = "<!-- end of settings -->";
 const TOPICS: readonly { title: string; settings: readonly SettingName[] }[] = [
   {
     title: "Application",
-    settings: ["PUBLIC_ORIGIN", "APP_ID", "SPA_ROOT", "SPA_URL", "ACCOUNT_URL", "INSECURE_COOKIES"],
+    settings: ["PUBLIC_ORIGIN", "APP_ID", "SPA_ROOT", "SPA_URL", "ACCOUNT_URL", "ERROR_PAGES", "INSECURE_COOKIES"],
   },
   {
     title: "Provider",

@@ -45,7 +45,7 @@ function createKoa(services: Services): Koa {
   const app = new Koa();
   app.on("error", reportLateError({ log }));
 
-  app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes }));
+  app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes, pages: services.pages }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(loadShedding(services.quotas));

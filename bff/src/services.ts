@@ -9,6 +9,7 @@ import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
 import { createLiveConnections } from "./session/live/live-connections.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
 import { createBrowserLogout } from "./auth/logout.ts";
+import { createPages } from "./http/pages.ts";
 import { createProvider } from "./provider/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
 import { createWaitingQuotas } from "./http/load-shedding.ts";
@@ -177,14 +178,14 @@ function createRouteServices(dependencies: RouteDependencies) {
   const { config, store, log, metrics, now, provider, keycloak, routes } = dependencies;
   const { sessions, userSessions, vault, sealerFor } = dependencies;
   const { publicOrigin, transportSecurity, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
-  const shared = { publicOrigin, transportSecurity, provider, sessions, vault, store, log };
+  const pages = createPages({ errorPages: config.errorPages, log });
+  const shared = { publicOrigin, transportSecurity, provider, sessions, vault, store, pages, log };
   const home = publicOrigin + postLogoutPath;
   const providerLogout = createProviderLogout({ sealerFor, provider, home, now, log });
   const logout = { ...shared, postLogoutPath, providerLogout };
   const silentLogin = createSilentLogin({ isOn: config.silentLogin, sessions, sessionMaxMs: config.sessionMaxMs });
   return {
-    providerLogout,
-    silentLogin,
+    ...{ pages, providerLogout, silentLogin },
     login: {
       ...{ ...shared, userSessions, sessionsPerUser, silentLogin, isPage: routes.isPage },
       config: config.provider,

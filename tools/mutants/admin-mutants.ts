@@ -1,8 +1,9 @@
-// Mutants of the admin API and of the administration of sessions.
+// Mutants of the admin API, the administration of sessions, and the gateway's pages.
 import type { Mutant } from "./mutants.ts";
 
 const ACCESS = ["test/management/admin-access.test.ts"];
 const API = ["test/management/admin-api.integration.test.ts"];
+const PAGES = ["test/http/pages.test.ts"];
 const UNIT = ["test/session/administration.test.ts"];
 
 export const ADMIN_MUTANTS: readonly Mutant[] = [
@@ -111,5 +112,33 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
     find: 'const isRefused = redisErrorCode(thrown.cause) === "NOPERM";',
     replace: "const isRefused = false;",
     tests: API,
+  },
+  {
+    breaks: "pages: an own template may have unescaped values",
+    file: "src/config/pages/page-template.ts",
+    find: 'if (type === "&" || type === ">" || type === "=")',
+    replace: 'if (type === ">" || type === "=")',
+    tests: PAGES,
+  },
+  {
+    breaks: "pages: an own template that fails breaks the response",
+    file: "src/http/pages.ts",
+    find: "html: renderOwn(kind, view) ?? render(BUILT_IN_PAGES[kind], view),",
+    replace: "html: render(templates[kind] ?? BUILT_IN_PAGES[kind], view),",
+    tests: PAGES,
+  },
+  {
+    breaks: "pages: a refused language is used",
+    file: "src/http/languages.ts",
+    find: "if (found !== undefined && !refused.includes(found)) return found;",
+    replace: "if (found !== undefined) return found;",
+    tests: PAGES,
+  },
+  {
+    breaks: "pages: the style of an own template is blocked by its policy",
+    file: "src/http/pages.ts",
+    find: '[BUILT_IN_PAGES[kind], own ?? ""].flatMap(styleHashes)',
+    replace: "[BUILT_IN_PAGES[kind]].flatMap(styleHashes)",
+    tests: PAGES,
   },
 ];

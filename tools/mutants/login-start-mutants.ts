@@ -96,15 +96,15 @@ export const LOGIN_START_MUTANTS: readonly Mutant[] = [
   {
     breaks: "third-party login: the form of the confirmation page is blocked by its policy",
     file: "src/auth/login-start.ts",
-    find: "pageHeaders(dependencies, PAGE_STYLE_HASH, \"'self'\")",
-    replace: "pageHeaders(dependencies, PAGE_STYLE_HASH)",
+    find: 'pageHeaders(dependencies, pages.sources("confirm"), "\'self\'")',
+    replace: 'pageHeaders(dependencies, pages.sources("confirm"))',
     tests: OVER_HTTP,
   },
   {
     breaks: "third-party login: the user's name is markup on the confirmation page",
-    file: "src/auth/login-pages.ts",
-    find: "escapeHtml(nameOf(session))",
-    replace: "nameOf(session)",
+    file: "src/http/pages.ts",
+    find: "{ escape: (value: unknown) => escapeHtml(String(value)) }",
+    replace: "{ escape: String }",
     tests: OVER_HTTP,
   },
   {

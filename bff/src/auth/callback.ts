@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import type { Context } from "koa";
 import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
+import type { Pages } from "../http/pages.ts";
 import type { Log } from "../logging/log.ts";
 import { cookieValue, LOGIN_COOKIE_PREFIX, loginCookieNames } from "../session/cookies.ts";
 import { beginSession, foundSession } from "../session/koa-session.ts";
@@ -32,6 +33,7 @@ import type { SilentLogin } from "./silent-login.ts";
 export type LoginDependencies = {
   publicOrigin: string;
   transportSecurity: string | undefined;
+  pages: Pages;
   /** See http/route-table.ts. */
   isPage: (path: string) => boolean;
   config: Pick<ProviderConfig, "issuer" | "tenants" | "rolePaths" | "loginParameters">;

@@ -3,15 +3,17 @@
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
 import { inspectOrigin } from "../http/csrf.ts";
-import { PAGE_STYLE_HASH } from "../http/error-page.ts";
 import { isCrossSite, isSibling } from "../http/fetch-metadata.ts";
+import type { PageLanguages } from "../http/languages.ts";
+import type { Page } from "../http/pages.ts";
+import { requestState, languagesOf } from "../http/request-state.ts";
 import { pageHeaders, setHeaders } from "../http/security-headers.ts";
 import type { SendingObserver } from "../lib/in-flight.ts";
 import { foundSession } from "../session/koa-session.ts";
 import type { Session } from "../session/session.ts";
 import { readForm } from "./form-body.ts";
 import { withHints, type LoginAttempt } from "./login-attempt.ts";
-import { confirmationPage, continuePage } from "./login-pages.ts";
+import { confirmationPage } from "./login-pages.ts";
 import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
 import type { ReturnTargets } from "./return-path.ts";
 import type { LoginDependencies } from "./callback.ts";
@@ -21,7 +23,16 @@ import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 
 type StartDependencies = Pick<
   LoginDependencies,
-  "publicOrigin" | "transportSecurity" | "isPage" | "config" | "provider" | "attempts" | "silentLogin" | "store" | "log"
+  | "publicOrigin"
+  | "transportSecurity"
+  | "isPage"
+  | "config"
+  | "provider"
+  | "attempts"
+  | "silentLogin"
+  | "store"
+  | "pages"
+  | "log"
 >;
 
 const MAX_FORM_BYTES = 16_384;
@@ -31,12 +42,21 @@ const MAX_FORM_BYTES = 16_384;
  * @throws GatewayError request_malformed | payload_too_large | login_failed | step_up_failed | provider_unavailable
  */
 export function login(dependencies: StartDependencies) {
-  const { publicOrigin, config, silentLogin, store } = dependencies;
-  const headersOfPages = pageHeaders(dependencies, PAGE_STYLE_HASH, "'self'");
-  const sendPage = (ctx: Context, html: string): void => {
-    setHeaders(ctx.res, headersOfPages);
-    ctx.type = "html";
+  const { publicOrigin, config, silentLogin, store, pages } = dependencies;
+  const headersOfPages = {
+    continue: pageHeaders(dependencies, pages.sources("continue"), "'self'"),
+    confirm: pageHeaders(dependencies, pages.sources("confirm"), "'self'"),
+  };
+  const sendPage = (ctx: Context, kind: keyof typeof headersOfPages, { html, headers }: Page): void => {
+    setHeaders(ctx.res, headersOfPages[kind]);
+    setHeaders(ctx.res, headers);
     ctx.body = html;
+  };
+  const continueTo = (ctx: Context, url: string): void =>
+    sendPage(ctx, "continue", pages.continueTo(languagesOf(ctx), "continueLogin", url));
+  const confirm = (wanted: PageLanguages, parameters: LoginParameters, session: Session | undefined): Page => {
+    const fields = new Map(repeatable(parameters, { confirmed: session?.handle ?? NO_SESSION }));
+    return confirmationPage(pages, wanted, { session, fields, returnPath: parameters.returnPath });
   };
   const start = (ctx: Context, parameters: LoginParameters): Promise<string> => {
     const { returnPath } = parameters;
@@ -58,6 +78,8 @@ export function login(dependencies: StartDependencies) {
     const parameters = await readParameters(ctx, dependencies);
     // Kept by the retry link of the error page.
     ctx.state["returnPath"] = parameters.returnPath;
+    const locales = parameters.extra["ui_locales"];
+    if (locales !== undefined) requestState(ctx).uiLocales = locales.split(" ");
     requireIssuer(parameters, { method: ctx.method, issuer: config.issuer });
     const session = foundSession(ctx)?.session;
     const origin = {
@@ -69,9 +91,9 @@ export function login(dependencies: StartDependencies) {
       case "stay":
         return seeOther(ctx, publicOrigin + parameters.returnPath);
       case "repeat":
-        return sendPage(ctx, continuePage(`/bff/login?${repeatable(parameters, { repeated: "1" }).toString()}`));
+        return continueTo(ctx, `/bff/login?${repeatable(parameters, { repeated: "1" }).toString()}`);
       case "confirm":
-        return sendPage(ctx, confirmation(parameters, session));
+        return sendPage(ctx, "confirm", confirm(languagesOf(ctx), parameters, session));
       case "start": {
         const url = await start(ctx, parameters).catch((error: unknown) => {
           // With the provider down, the app's page still loads.
@@ -80,7 +102,7 @@ export function login(dependencies: StartDependencies) {
         });
         if (url === undefined) return silentLogin.giveUp(ctx, publicOrigin + parameters.returnPath);
         // Chromium applies `form-action` to the redirects after a form post, and the provider may redirect to any origin.
-        return parameters.confirmed === undefined ? seeOther(ctx, url) : sendPage(ctx, continuePage(url));
+        return parameters.confirmed === undefined ? seeOther(ctx, url) : continueTo(ctx, url);
       }
     }
   };
@@ -116,9 +138,4 @@ function repeatable({ returnPath, extra, issuer }: LoginParameters, more: Record
     returnTo: returnPath,
     ...more,
   });
-}
-
-function confirmation(parameters: LoginParameters, session: Session | undefined): string {
-  const fields = new Map(repeatable(parameters, { confirmed: session?.handle ?? NO_SESSION }));
-  return confirmationPage({ session, fields, returnPath: parameters.returnPath });
 }

@@ -1,7 +1,8 @@
 // POST /bff/logout: ends the session of this browser, then leads the browser to the provider (OIDC RP-Initiated Logout 1.0).
 import type { Context } from "koa";
 import { GatewayError } from "../errors.ts";
-import { htmlPage, PAGE_STYLE_HASH } from "../http/error-page.ts";
+import type { Pages } from "../http/pages.ts";
+import { languagesOf } from "../http/request-state.ts";
 import { fitsIntoHead } from "../http/response-head.ts";
 import { pageHeaders, setHeaders } from "../http/security-headers.ts";
 import { withDeadline } from "../lib/with-deadline.ts";
@@ -25,6 +26,7 @@ export type LogoutDependencies = {
   provider: Pick<Provider, "revoke" | "endsTokensWithSession" | "isReachable" | "hasEndSession">;
   sessions: Pick<Sessions, "end" | "endReason">;
   vault: Pick<Vault, "openStored">;
+  pages: Pages;
   providerLogout: Pick<ProviderLogout, "prepare" | "isPrepared">;
   log: Log;
 };
@@ -127,8 +129,9 @@ function clearLoginCookies(ctx: Context): void {
  * @throws GatewayError store_unavailable
  */
 export function logout(dependencies: LogoutDependencies) {
+  const { pages } = dependencies;
   const logOutBrowser = createBrowserLogout(dependencies);
-  const headersOfPage = pageHeaders(dependencies, PAGE_STYLE_HASH);
+  const headersOfPage = pageHeaders(dependencies, pages.sources("continue"));
   return async function logout(ctx: Context): Promise<void> {
     const isForm = ctx.accepts("html", "json") !== "json";
     // First: these headers count for the size of the head.
@@ -137,18 +140,11 @@ export function logout(dependencies: LogoutDependencies) {
     if (!isForm) {
       ctx.body = { location };
     } else if (location === PROVIDER_LOGOUT_PATH) {
-      ctx.type = "html";
-      ctx.body = CONTINUE_PAGE;
+      const page = pages.continueTo(languagesOf(ctx), "continueLogout", PROVIDER_LOGOUT_PATH);
+      setHeaders(ctx.res, page.headers);
+      ctx.body = page.html;
     } else {
       seeOther(ctx, location);
     }
   };
 }
-
-const CONTINUE_PAGE = htmlPage({
-  title: "Logging out",
-  // Without a script. A Content-Security-Policy does not restrict it, unlike the redirect of a form.
-  head: `<meta http-equiv="refresh" content="0; url=${PROVIDER_LOGOUT_PATH}">\n`,
-  main: `<p>Your session here has ended. The login service ends its own session next.</p>
-<nav><a href="${PROVIDER_LOGOUT_PATH}">Continue</a></nav>`,
-});

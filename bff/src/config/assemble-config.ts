@@ -6,6 +6,7 @@ import type { ApplicationConfig, GatewayConfig, ServerConfig, WaitingLimits } fr
 import { forwardAuthConfig, forwardAuthErrors } from "./forward-auth-settings.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { keycloakAdmin } from "./keycloak-admin.ts";
+import { readErrorPages, type ErrorPages } from "./pages/error-pages.ts";
 import { providerConfig, providerErrors } from "./provider-settings.ts";
 import { pagePolicy, pagePolicyErrors, pagePolicyWarnings, transportSecurity } from "./page-policy-settings.ts";
 import { isSet, readSettings, valueFileOf, type Environment, type Values } from "./read-settings.ts";
@@ -42,7 +43,9 @@ export function assembleConfig({ env, rows }: SettingSource): Assembled {
   const { values } = profiled;
   const { upstreams, rowFaults } = readUpstreams(values, rows, faults);
   const redisAccess = readRedisAccess(values, faults);
+  const pages = readErrorPages(values.ERROR_PAGES);
   faults.push(
+    ...pages.faults,
     ...crossErrors(values, env),
     ...forwardAuthErrors(values),
     ...pagePolicyErrors(values),
@@ -56,7 +59,10 @@ export function assembleConfig({ env, rows }: SettingSource): Assembled {
   const production = env["NODE_ENV"] === "production";
   const adminTokenFile = valueFileOf(env, "ADMIN_TOKEN");
   const server = serverConfig(values, { production, redisAccess, secretKeys: required.SECRET_KEYS, adminTokenFile });
-  const own = applicationConfig(values, required, { production, upstreams, fileOf: (name) => valueFileOf(env, name) });
+  const own = applicationConfig(values, required, {
+    ...{ production, upstreams, errorPages: pages.errorPages },
+    fileOf: (name) => valueFileOf(env, name),
+  });
   return { faults, warnings, rowFaults, config: { server, own } };
 }
 
@@ -120,6 +126,7 @@ function serverConfig(values: Values, { adminTokenFile, ...parts }: ServerParts)
 
 type ApplicationParts = {
   production: boolean;
+  errorPages: ErrorPages;
   upstreams: readonly UpstreamConfig[];
   /** @returns the path in NAME_FILE */
   fileOf: (name: SettingName) => string | undefined;
@@ -128,7 +135,7 @@ type ApplicationParts = {
 function applicationConfig(
   values: Values,
   { PUBLIC_ORIGIN, OIDC_ISSUER, OIDC_CLIENT_ID }: RequiredValues,
-  { production, upstreams, fileOf }: ApplicationParts,
+  { production, upstreams, errorPages, fileOf }: ApplicationParts,
 ): ApplicationConfig {
   return {
     application: application(values.APP_ID, [OIDC_ISSUER, OIDC_CLIENT_ID, PUBLIC_ORIGIN]),
@@ -143,6 +150,7 @@ function applicationConfig(
     accountUrl: values.ACCOUNT_URL,
     ...sessionLimits(values),
     upstreams,
+    errorPages,
     spaRoot: values.SPA_ROOT,
     spaUrl: values.SPA_URL,
   };

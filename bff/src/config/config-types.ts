@@ -4,6 +4,7 @@ import type { AdminTokens } from "./admin-token.ts";
 import type { Application } from "../lib/application-id.ts";
 import type { ForwardAuthConfig } from "./forward-auth-settings.ts";
 import type { KeycloakAdminConfig } from "./keycloak-admin.ts";
+import type { ErrorPages } from "./pages/error-pages.ts";
 import type { ProviderConfig } from "./provider-settings.ts";
 import type { PagePolicy } from "./page-policy-settings.ts";
 import type { RedisAccess } from "./redis-access.ts";
@@ -64,6 +65,8 @@ export type ApplicationConfig = Readonly<{
   /** 0: the session cache is off. */
   sessionCacheMs: number;
   upstreams: readonly UpstreamConfig[];
+  /** Own templates and the texts of the gateway's pages. */
+  errorPages: ErrorPages;
   spaRoot: string | undefined;
   /** URL of the page of an SPA on a CDN. */
   spaUrl: string | undefined;

@@ -7,6 +7,7 @@ import { ADMIN_SETTINGS } from "./admin-token.ts";
 import { FORWARD_AUTH_SETTINGS } from "./forward-auth-settings.ts";
 import { LIMIT_SETTINGS, SESSION_SETTINGS } from "./limit-settings.ts";
 import { PAGE_POLICY_SETTINGS } from "./page-policy-settings.ts";
+import { ERROR_PAGES_SETTINGS } from "./pages/error-pages.ts";
 import { PROVIDER_SETTINGS } from "./provider-settings.ts";
 import { REDIS_SETTINGS } from "./redis-access.ts";
 import {
@@ -139,6 +140,7 @@ export const SETTINGS = {
       "URL of the page of an SPA whose build is on a CDN, instead of SPA_ROOT. The gateway fetches it, revalidates it every 30 seconds and serves the last version while the CDN does not respond. Its scripts and other files load from the CDN",
   },
   ...PAGE_POLICY_SETTINGS,
+  ...ERROR_PAGES_SETTINGS,
   TRUSTED_PROXIES: {
     path: "trustedProxies",
     scope: "server",

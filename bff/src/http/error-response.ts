@@ -6,7 +6,8 @@ import { ERRORS, EXPLANATIONS, GatewayError, type ErrorCode, type Problem } from
 import { codeOf, kindOfCode } from "../lib/network-errors.ts";
 import type { Log, SecurityEvent } from "../logging/log.ts";
 import { isSessionCookieLine } from "../session/cookies.ts";
-import { errorPage, PAGE_STYLE_HASH } from "./error-page.ts";
+import { languagesOf } from "./request-state.ts";
+import type { Pages } from "./pages.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
 import type { RouteTable } from "./route-table.ts";
@@ -62,24 +63,34 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
   };
 }
 
+type ErrorResponseDependencies = { log: Log; routes: RouteTable; pages: Pages } & HostPolicy;
+
 /**
  * The outermost middleware. Koa's own error handler would remove all headers, security headers and Set-Cookie included.
  */
-export function errorResponse({ log, routes, ...host }: { log: Log; routes: RouteTable } & HostPolicy) {
+export function errorResponse({ log, routes, pages, ...host }: ErrorResponseDependencies) {
   const forProblems = [...securityHeaderList(host), "Content-Type", "application/problem+json; charset=utf-8"];
-  const forPages = [...pageHeaders(host, PAGE_STYLE_HASH), "Content-Type", "text/html; charset=utf-8"];
+  const forPages = pageHeaders(host, pages.sources("error"));
 
   const respond = (ctx: Context, error: GatewayError): void => {
     const { req, res } = ctx;
     const { requestId, returnPath } = requestState(ctx);
     const { code, explanation } = error;
     const isPage = (PAGES.has(rawPath(req.url ?? "")) || explanation !== undefined) && wantsPage(req);
-    const body = isPage
-      ? errorPage({ code, explanation, requestId, returnPath, target: req.method === "GET" ? req.url : undefined })
-      : JSON.stringify(problemOf(error, requestId));
+    const target = req.method === "GET" ? req.url : undefined;
+    const page = isPage
+      ? pages.error(languagesOf(ctx), { code, explanation, requestId, returnPath, target, status: error.status })
+      : undefined;
+    const body = page?.html ?? JSON.stringify(problemOf(error, requestId));
     for (const name of res.getHeaderNames()) if (!KEPT_HEADERS.has(name)) res.removeHeader(name);
     if (error.status === 503) keepSessionCookie(res);
-    const head = [...(isPage ? forPages : forProblems), "Cache-Control", "no-store", "X-Request-Id", requestId];
+    const head = [
+      ...(page === undefined ? forProblems : [...forPages, ...page.headers]),
+      "Cache-Control",
+      "no-store",
+      "X-Request-Id",
+      requestId,
+    ];
     head.push("Content-Length", String(Buffer.byteLength(body)));
     for (const challenge of challengesOf(error)) head.push("WWW-Authenticate", challenge);
     if (error.retryAfterSeconds !== undefined) head.push("Retry-After", String(error.retryAfterSeconds));

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type { ErrorCode } from "../errors.ts";
 import type { SecurityEvent } from "../logging/log.ts";
+import type { PageLanguages } from "./languages.ts";
 import type { Route } from "./route-table.ts";
 import type { WaitingRequest } from "./waiting-request.ts";
 import type { WebSocketEnd } from "../metrics/metrics.ts";
@@ -34,11 +35,18 @@ export type RequestState = {
   waiting?: WaitingRequest;
   /** A validated return path for the "Try again" link of the error page. */
   returnPath?: string;
+  /** `ui_locales` of a login: the languages of its pages. */
+  uiLocales?: readonly string[];
 };
 
 /** The state that the outermost middleware (errorResponse) has initialized. */
 export function requestState(ctx: Context): RequestState {
   return ctx.state as RequestState;
+}
+
+/** Whose languages the pages of this request follow. */
+export function languagesOf(ctx: Context): PageLanguages {
+  return { acceptLanguage: ctx.req.headers["accept-language"], uiLocales: requestState(ctx).uiLocales };
 }
 
 /** @returns the raw target without its query, neither decoded nor parsed as a URL */

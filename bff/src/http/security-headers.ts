@@ -54,13 +54,12 @@ export function securityHeaderList(host: HostPolicy): HeaderList {
   return ["Content-Security-Policy", JSON_CSP, ...commonHeaders(host), ...OWN_RESOURCES];
 }
 
-/** For the gateway's own pages: documents with one inline style sheet, and at most forms that are sent to the gateway. */
-export function pageHeaders(
-  host: HostPolicy,
-  styleHash: string,
-  formAction: "'none'" | "'self'" = "'none'",
-): HeaderList {
-  const policy = `default-src 'none'; style-src '${styleHash}'; base-uri 'none'; form-action ${formAction}; frame-ancestors 'none'`;
+/**
+ * For the gateway's own pages: documents with inline style sheets, and at most forms that are sent to the gateway.
+ * @param sources further directives of the policy
+ */
+export function pageHeaders(host: HostPolicy, sources: string, formAction: "'none'" | "'self'" = "'none'"): HeaderList {
+  const policy = `default-src 'none'; ${sources}; base-uri 'none'; form-action ${formAction}; frame-ancestors 'none'`;
   return ["Content-Security-Policy", policy, ...commonHeaders(host), ...OWN_RESOURCES, ...OWN_PAGE_RULES];
 }
 

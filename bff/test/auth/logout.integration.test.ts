@@ -157,7 +157,7 @@ describe("logout", () => {
     expect(form.headers.get("clear-site-data")).toContain("cache");
     expect(form.headers.get("cache-control")).toBe("no-store");
     const html = await form.text();
-    expect(html).toContain('<meta http-equiv="refresh" content="0; url=/bff/logout/provider">');
+    expect(html).toContain('<meta http-equiv="refresh" content="0;url=/bff/logout/provider">');
     expect(html).toContain('<a href="/bff/logout/provider">Continue</a>');
     for (const token of system.provider.issuedTokens().idTokens)
       for (const part of token.split(".").slice(1)) expect(html).not.toContain(part);

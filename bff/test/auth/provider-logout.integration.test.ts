@@ -81,7 +81,7 @@ type Method = keyof typeof METHODS;
 async function nextOf(response: Response): Promise<string | null> {
   if (response.status === 303) return response.headers.get("location");
   if (response.headers.get("content-type")?.startsWith("text/html") === true)
-    return /http-equiv="refresh" content="0; url=([^"]+)"/.exec(await response.text())?.[1] ?? null;
+    return /http-equiv="refresh" content="0;url=([^"]+)"/.exec(await response.text())?.[1] ?? null;
   return ((await response.json()) as { location: string }).location;
 }
 

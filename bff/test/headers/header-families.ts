@@ -18,7 +18,7 @@ export const NEVER_FORWARDED: Readonly<Record<string, readonly string[]>> = {
   "the client's address": words(`
     Forwarded X-Forwarded X-Forwarded-For Forwarded-For Forward-For X-Forward-For XForwardedFor X-Original-Forwarded-For
     X-Envoy-External-Address X-Real-IP X-RealIP X-Client-IP X-ClientIP Client-IP X-Cluster-Client-IP True-Client-IP
-    X-True-IP CF-Connecting-IP CF-Connecting-IPv6 CF-Pseudo-IPv4 CF-IPCountry CF-Visitor CF-RAY Fastly-Client-IP
+    X-True-IP CF-Connecting-IP CF-Connecting-IPv6 CF-Pseudo-IPv4 CF-IPCountry CF-PageLanguages CF-RAY Fastly-Client-IP
     Fly-Client-IP X-Azure-ClientIP X-Azure-SocketIP X-AppEngine-User-IP X-NF-Client-Connection-IP X-Vercel-Forwarded-For
     X-Vercel-IP-Country X-Originating-IP X-Remote-IP X-Remote-Addr Remote-Addr X-Remote-Address X-Source-IP
     X-SourceIP X-Src-IP X-SrcIP X-User-IP X-UserIP X-RemoteIP X-ProxyUser-IP WL-Proxy-Client-IP X-MS-Forwarded-Client-IP

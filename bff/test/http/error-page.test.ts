@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
-import { errorPage } from "../../src/http/error-page.ts";
+import { readErrorPages } from "../../src/config/pages/error-pages.ts";
+import { createPages } from "../../src/http/pages.ts";
+
+const pages = createPages({ errorPages: readErrorPages(undefined).errorPages, log: { error() {} } });
+const errorPage = (code: ErrorCode) =>
+  pages.error({ acceptLanguage: undefined }, { code, requestId: "r-1", returnPath: "/profile", status: 400 }).html;
 
 const linksOf = (code: ErrorCode) =>
-  [...errorPage({ code, requestId: "r-1", returnPath: "/profile" }).matchAll(/<a href="([^"]*)">([^<]*)<\/a>/g)].map(
-    ([, href, text]) => `${text}: ${href}`,
-  );
+  [...errorPage(code).matchAll(/<a href="([^"]*)">([^<]*)<\/a>/g)].map(([, href, text]) => `${text}: ${href}`);
 
 describe("links of an error page", () => {
   const LOGIN = "/bff/login?returnTo=%2Fprofile";

@@ -7,7 +7,7 @@ import type { Context, Next } from "koa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "@cloakroom/testkit/until.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { escapeHtml } from "../../src/http/error-page.ts";
+import { escapeHtml } from "../../src/http/escape-html.ts";
 import { requestState } from "../../src/http/request-state.ts";
 import {
   appRequest,

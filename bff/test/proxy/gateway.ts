@@ -6,6 +6,8 @@ import Koa, { type Middleware } from "koa";
 import { afterEach } from "vitest";
 import type { Config, UpstreamConfig } from "../../src/config/config.ts";
 import { csrf } from "../../src/http/csrf.ts";
+import { readErrorPages } from "../../src/config/pages/error-pages.ts";
+import { createPages } from "../../src/http/pages.ts";
 import { errorResponse, reportLateError } from "../../src/http/error-response.ts";
 import { createRouteTable } from "../../src/http/route-table.ts";
 import { requestValidation } from "../../src/http/request-validation.ts";
@@ -76,7 +78,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
 
   const app = new Koa();
   app.on("error", reportLateError({ log }));
-  app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes }));
+  const pages = createPages({ errorPages: readErrorPages(undefined).errorPages, log });
+  app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes, pages }));
   app.use(requestLog({ config, log, metrics }));
   app.use(securityHeaders(config));
   app.use(requestValidation({ publicOrigin, routes }));
