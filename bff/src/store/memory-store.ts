@@ -1,4 +1,5 @@
 // In-memory session store for a single process without Redis. Passes the same contract tests as the Redis store.
+import { createRequestCounts } from "./request-counts.ts";
 import {
   TOMBSTONE_MS,
   type EndListener,
@@ -32,6 +33,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
   const values = new Map<string, Expiring<string>>();
   const indexes = new Map<string, Map<SessionKey, number>>();
   const listeners = new Set<EndListener>();
+  const requestCounts = createRequestCounts(now);
   let nextSlotMs = 0;
 
   const live = (key: SessionKey): SessionRecord | undefined => {
@@ -66,6 +68,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       for (const [key, endsAtMs] of keys) if (endsAtMs <= now()) keys.delete(key);
       if (keys.size === 0) indexes.delete(name);
     }
+    requestCounts.sweep();
   }, 30_000).unref();
 
   return {
@@ -168,6 +171,7 @@ export function createMemoryStore(now: () => number = Date.now): Store {
       if (isAcquired) nextSlotMs = slotMs + intervalMs;
       return { isAcquired, waitMs };
     },
+    countRequest: async (scope, counters) => requestCounts.countRequest(scope, counters),
 
     async addToIndex(name, { key, maxMs, issuedAtSeconds }) {
       if (isClosed(name, issuedAtSeconds)) return false;

@@ -102,6 +102,18 @@ export type RefreshRelease =
   /** The request was sent without a response: the next claim makes the one further attempt (I4). */
   | "unknown";
 
+/** At most `requests` in any `windowMs` for the user or address with this hash. */
+export type RateLimitCounter = { kind: "user" | "address"; hash: string; requests: number; windowMs: number };
+
+export type RateLimitState = {
+  /** Requests that would be admitted now. */
+  remaining: number;
+  /** Time until the oldest counted request no longer counts; 0: none is counted. */
+  resetMs: number;
+  /** Time until a request is admitted; 0: not reached. */
+  retryAfterMs: number;
+};
+
 /**
  * Name of an index of sessions: by the provider's session, by user (issuer and subject), by user for the sessions that
  * have no provider's session, by public handle, or by a handle that a user or an administrator has asked to end.
@@ -167,6 +179,12 @@ export type Store = {
     intervalMs: number;
     maxWaitMs: number;
   }): Promise<{ isAcquired: boolean; waitMs: number }>;
+
+  /**
+   * Counts a request for all of these rate limits, or for none if one of them is reached (sliding window, by the store's
+   * clock). @returns one state for each; the request is admitted if no `retryAfterMs` is above 0
+   */
+  countRequest(scope: string, counters: readonly RateLimitCounter[]): Promise<RateLimitState[]>;
 
   /**
    * Adds a session to an index.

@@ -17,6 +17,8 @@ export type RedisNames = {
   readonly trackingPrefix: string;
   /** Next free slot of the token refresh rate limit. */
   readonly refreshSlots: string;
+  /** Requests counted for a rate limit. Those of one scope are in one Cluster slot, and no instance tracks them. */
+  rateLimit(scope: string, counter: { kind: string; hash: string }): string;
   readonly clock: string;
   /** Channel of ended sessions; messages are `<session key> <reason>`. */
   readonly endedChannel: string;
@@ -43,6 +45,8 @@ export function createRedisNames(application: ApplicationId): RedisNames {
     anySession: `${tagged}*${SESSION_SUFFIX}`,
     trackingPrefix: tagged,
     refreshSlots: `${tagged}refresh-turns}:next`,
+    // Not below `trackingPrefix`: every request writes these keys, and each write would notify all instances.
+    rateLimit: (scope, { kind, hash }) => `${prefix}rate:{${scope}}:${kind}:${hash}`,
     clock: `${tagged}clock}`,
     endedChannel: `${prefix}session-ended`,
     aclPattern: `${prefix}*`,

@@ -70,8 +70,7 @@ function createGroupRunner(client: Redis, { replicas, waitMs }: Wait): (call: Sc
 /** WAIT must run on the master of the key, so every call has its own. */
 function createClusterRunner(client: Cluster, { replicas, waitMs }: { replicas: number | undefined; waitMs: number }) {
   return async ({ name, keys, args }: ScriptCall): Promise<Confirmed> => {
-    const { lua, numberOfKeys } = SCRIPTS[name];
-    const reply = await client.eval(lua, numberOfKeys, ...keys, ...args);
+    const reply = await client.eval(SCRIPTS[name].lua, keys.length, ...keys, ...args);
     const wanted = replicas ?? (client.nodes("slave").length > 0 ? 1 : 0);
     if (wanted === 0) return { reply, isConfirmed: true };
     // EXISTS routes the pipeline to the master of the key.
@@ -86,8 +85,7 @@ function createClusterRunner(client: Cluster, { replicas, waitMs }: { replicas: 
 
 /** EVAL instead of EVALSHA: a newly promoted master may not have the script. */
 function evalIn(pipeline: ChainableCommander, { name, keys, args }: ScriptCall): void {
-  const { lua, numberOfKeys } = SCRIPTS[name];
-  pipeline.eval(lua, numberOfKeys, ...keys, ...args);
+  pipeline.eval(SCRIPTS[name].lua, keys.length, ...keys, ...args);
 }
 
 function isEnough(reply: [error: Error | null, result: unknown] | undefined, replicas: number): boolean {

@@ -11,9 +11,10 @@ export function createScriptRunner(client: RedisClient): RunScript {
   if (client instanceof Cluster) {
     // ioredis assumes that a node has a script once it was sent there, even if the reply was MOVED: the next EVALSHA would
     // fail with NOSCRIPT.
-    return async (name, keys, args) => client.eval(SCRIPTS[name].lua, SCRIPTS[name].numberOfKeys, ...keys, ...args);
+    return async (name, keys, args) => client.eval(SCRIPTS[name].lua, keys.length, ...keys, ...args);
   }
   for (const [name, script] of Object.entries(SCRIPTS)) client.defineCommand(name, script);
   const scripts = client as Redis & Record<ScriptName, (...args: Arguments) => Promise<unknown>>;
-  return (name, keys, args) => scripts[name](...keys, ...args);
+  return (name, keys, args) =>
+    "numberOfKeys" in SCRIPTS[name] ? scripts[name](...keys, ...args) : scripts[name](keys.length, ...keys, ...args);
 }

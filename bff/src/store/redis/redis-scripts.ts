@@ -152,6 +152,52 @@ if turn - now > tonumber(ARGV[2]) then return {0, wait} end
 redis.call('SET', KEYS[1], string.format('%.3f', turn + tonumber(ARGV[1])), 'PX', wait + 60000)
 return {1, wait}`,
   },
+  /**
+   * KEYS one for each rate limit. ARGV for each: requests, window ms. Counts the request for all of them, or for none.
+   * Returns for each: requests left, ms until the oldest request no longer counts, ms until the next one is admitted or 0.
+   * A value is a list of `last request ms:requests;`, oldest first, with one entry for each 1/32 of the window: a request
+   * counts for the window and at most 1/32 of it longer. Entries of a later time are from before a clock jump.
+   */
+  countRequest: {
+    lua: `${NOW}
+local reply, lists, admitted = {}, {}, true
+for i, key in ipairs(KEYS) do
+  local limit, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local list, used, wait = {}, 0, 0
+  for last, count in string.gmatch(redis.call('GET', key) or '', '(%d+):(%d+);') do
+    last, count = math.min(tonumber(last), now), tonumber(count)
+    if last + window > now then
+      used = used + count
+      list[#list + 1] = {last, count}
+    end
+  end
+  local left = used
+  for _, entry in ipairs(list) do
+    if left < limit then break end
+    left, wait, admitted = left - entry[2], entry[1] + window - now, false
+  end
+  lists[i] = list
+  reply[3 * i - 2], reply[3 * i] = math.max(0, limit - used), wait
+  reply[3 * i - 1] = list[1] and list[1][1] + window - now or 0
+end
+if not admitted then return reply end
+for i, key in ipairs(KEYS) do
+  local list, window = lists[i], tonumber(ARGV[2 * i])
+  local newest = list[#list]
+  local width = window / 32
+  if newest and math.floor(newest[1] / width) == math.floor(now / width) then
+    newest[1], newest[2] = now, newest[2] + 1
+  else
+    list[#list + 1] = {now, 1}
+  end
+  local parts = {}
+  for n, entry in ipairs(list) do parts[n] = string.format('%.0f:%.0f;', entry[1], entry[2]) end
+  redis.call('SET', key, table.concat(parts), 'PX', window)
+  reply[3 * i - 2] = reply[3 * i - 2] - 1
+  reply[3 * i - 1] = list[1][1] + window - now
+end
+return reply`,
+  },
   /** KEYS one-time value. ARGV owner, lease ms. The value is the owner of the lease, or '1' once used. */
   claimOnce: {
     numberOfKeys: 1,
@@ -190,7 +236,7 @@ if not closed or (closed ~= '*' and (ARGV[1] == '*' or tonumber(ARGV[1]) > tonum
 end
 return redis.call('ZRANGE', KEYS[1], 0, -1)`,
   },
-} as const;
+} as const satisfies Record<string, { lua: string; numberOfKeys?: number }>;
 
 export type ScriptName = keyof typeof SCRIPTS;
 

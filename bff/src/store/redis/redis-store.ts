@@ -8,6 +8,7 @@ import { redisErrorCode } from "./redis-errors.ts";
 import { createRedisNames } from "./redis-names.ts";
 import { scanNames, scanStep } from "./redis-scan.ts";
 import { parseClaim, type ScriptName } from "./redis-scripts.ts";
+import { createRequestCounter } from "./redis-rate-limits.ts";
 import { connectRedisServer, type RedisServer, type RedisServerOptions } from "./redis-server.ts";
 import type { RedisSubscription } from "./redis-subscriber.ts";
 import {
@@ -160,6 +161,7 @@ export function createApplicationStore(server: RedisServer, application: Applica
       const [acquired, waitMs] = slot as number[];
       return { isAcquired: acquired === 1, waitMs: Number(waitMs) };
     },
+    countRequest: createRequestCounter(names, script),
 
     addToIndex: (name, { key, maxMs, issuedAtSeconds }) =>
       holds("addToIndex", [names.index(name), names.closed(name)], key, maxMs, issuedAtSeconds),
