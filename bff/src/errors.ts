@@ -146,6 +146,19 @@ export const ERRORS = {
     detail: "Too many of your requests are waiting. Please try again in a moment.",
     page: UNAVAILABLE,
   },
+  rate_limit_exceeded: {
+    status: 429,
+    detail: "You have sent too many requests. Please try again later.",
+    page: { title: "Too many requests", sentence: "You have sent too many requests. Please try again later." },
+  },
+  claim_not_forwardable: {
+    status: 500,
+    detail: "Your account holds a value that the service behind this address cannot receive.",
+    page: {
+      title: "Something went wrong",
+      sentence: "Your account holds a value that the service behind this address cannot receive.",
+    },
+  },
   internal: {
     status: 500,
     detail: "An internal error occurred.",

@@ -25,6 +25,7 @@ import { authorizeUpstream } from "./proxy/authorize.ts";
 import { authorizeBearer } from "./proxy/bearer.ts";
 import { createBearerValidation } from "./proxy/bearer-validation.ts";
 import { createOpenResponses } from "./proxy/open-responses.ts";
+import { createRateLimiter, withRateLimit } from "./proxy/rate-limit.ts";
 import { createTunnels } from "./proxy/websocket/tunnels.ts";
 import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
 import { renewedSession } from "./auth/session-from-claims.ts";
@@ -135,17 +136,23 @@ function createForwardingServices(
   const { config, log, metrics } = environment;
   const { store, sessions, liveConnections } = session;
   const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies, routes });
+  const { trustedProxies } = config;
   const bearers = createBearerValidation({ rows: config.upstreams, bearerTokens: provider.bearerTokens, store });
-  const authorize = authorizeUpstream({
-    authorizeBearer: authorizeBearer({
-      ...{ validationOf: bearers.of, countForSession: quotas.countForSession, onOutcome: metrics.bearer },
-      ...{ publicOrigin: config.publicOrigin, clientToken: tokens.clientToken, rolePaths: config.provider.rolePaths },
+  const authorize = withRateLimit(
+    authorizeUpstream({
+      authorizeBearer: authorizeBearer({
+        ...{ validationOf: bearers.of, countForSession: quotas.countForSession, onOutcome: metrics.bearer },
+        ...{ publicOrigin: config.publicOrigin, clientToken: tokens.clientToken, rolePaths: config.provider.rolePaths },
+      }),
+      ...{ sessions, countForSession: quotas.countForSession, clock: store },
+      ...tokens,
     }),
-    ...{ sessions, countForSession: quotas.countForSession, clock: store },
-    ...tokens,
-  });
+    createRateLimiter({ ...{ store, trustedProxies, log }, onOutcome: metrics.rateLimit }),
+  );
   const certificate = provider.boundCertificate;
-  const upstreams = createUpstreams(config.upstreams, log, certificate && throttledCertificate(certificate));
+  const upstreams = createUpstreams(config.upstreams, log, {
+    boundTo: certificate && throttledCertificate(certificate),
+  });
   metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const tunnels = createTunnels();
   const forwardWebSocket = webSocketForwarding({

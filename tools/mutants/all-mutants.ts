@@ -12,6 +12,7 @@ import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { DPOP_MUTANTS } from "./dpop-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { FORWARD_AUTH_MUTANTS } from "./forward-auth-mutants.ts";
+import { IDENTITY_MUTANTS } from "./identity-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
@@ -43,6 +44,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...DPOP_MUTANTS,
   ...FORWARD_AUTH_MUTANTS,
   ...HEADER_MUTANTS,
+  ...IDENTITY_MUTANTS,
   ...REFRESH_MUTANTS,
   ...REFUSED_TOKEN_MUTANTS,
   ...SESSION_MUTANTS,

@@ -68,7 +68,7 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: an outage of userinfo starts a session without roles",
     file: "src/provider/userinfo.ts",
-    find: 'if (kind === "unavailable" && (mode === "always" || lacksRoles(idToken)))',
+    find: 'if (kind === "unavailable" && (mode === "always" || lacksRoles(idToken) || lacksIdentity(idToken)))',
     replace: 'if (kind === "unavailable" && mode === "always")',
     tests: ["test/provider/userinfo.integration.test.ts"],
   },

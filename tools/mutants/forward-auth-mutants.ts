@@ -82,10 +82,17 @@ export const FORWARD_AUTH_MUTANTS: readonly Mutant[] = [
     tests: TESTS,
   },
   {
+    breaks: "GHSA-7r4p-vjf4-gxv4: an allow has no identity headers",
+    file: "src/proxy/forward-auth/allow-headers.ts",
+    find: ", ...upstream.identityHeadersOf(identity?.claims));",
+    replace: ");",
+    tests: TESTS,
+  },
+  {
     breaks: "GHSA-7r4p-vjf4-gxv4: an allow has the row's own headers only",
     file: "src/proxy/forward-auth/allow-headers.ts",
-    find: "return [...configured].flatMap(",
-    replace: "return [...config.headers.keys()].flatMap(",
+    find: "const names = [...configured].filter(",
+    replace: "const names = [...config.headers.keys()].filter(",
     tests: TESTS,
   },
   {

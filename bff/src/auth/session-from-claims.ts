@@ -1,6 +1,7 @@
 // Builds the session record from the claims about the user, and renews it after a refresh.
 import { randomBytes } from "node:crypto";
 import { stringsAt, valueAt, type ClaimPath } from "../lib/claim-path.ts";
+import { isWithin } from "../lib/is-within.ts";
 import type { Session } from "../session/session.ts";
 import type { FetchedClaims } from "../tokens/fetched-claims.ts";
 import { deviceName } from "./device-name.ts";
@@ -26,6 +27,7 @@ export function sessionFromClaims(
     issuedAtSeconds: iat,
     ...(typeof acr === "string" ? { acr } : {}),
     ...(isTime(authTime) ? { authTimeSeconds: authTime } : {}),
+    ...loginClaimsOf(claims),
   };
 }
 
@@ -44,7 +46,16 @@ export function renewedSession(
     ...(isPartial ? mergedUser(session, claims, rolePaths) : userOf(claims, rolePaths)),
     ...(typeof acr === "string" ? { acr } : {}),
     ...(session.authTimeSeconds === undefined && isTime(authTime) ? { authTimeSeconds: authTime } : {}),
+    ...loginClaimsOf({ ...session.loginClaims, ...claims }),
   };
+}
+
+const LOGIN_CLAIMS = ["amr", "azp", "aud"] as const;
+
+/** For identity headers (session/identity.ts). */
+function loginClaimsOf(claims: Readonly<Record<string, unknown>>): Pick<Session, "loginClaims"> {
+  const found = LOGIN_CLAIMS.filter((name) => (claims[name] ?? null) !== null && isWithin(claims[name], 1));
+  return found.length === 0 ? {} : { loginClaims: Object.fromEntries(found.map((name) => [name, claims[name]])) };
 }
 
 function userOf(
@@ -69,11 +80,6 @@ function mergedUser(
   const merged = userOf({ ...others, ...claims }, rolePaths);
   const hasRoles = rolePaths.some((path) => (valueAt(claims, path) ?? null) !== null);
   return hasRoles ? merged : { user: { ...merged.user, roles }, roles };
-}
-
-function isWithin(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return true;
-  return levels > 0 && Object.values(value).every((each) => isWithin(each, levels - 1));
 }
 
 /** Seconds since the epoch that a Date can represent. */

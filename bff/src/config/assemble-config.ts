@@ -5,6 +5,7 @@ import { certificateBoundErrors } from "./certificate-bound-upstreams.ts";
 import type { ApplicationConfig, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
 import { forwardAuthConfig, forwardAuthErrors } from "./forward-auth-settings.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { identityPaths } from "./identity-headers.ts";
 import { keycloakAdmin } from "./keycloak-admin.ts";
 import { readErrorPages, type ErrorPages } from "./pages/error-pages.ts";
 import { providerConfig, providerErrors } from "./provider-settings.ts";
@@ -143,7 +144,10 @@ function applicationConfig(
     pagePolicy: pagePolicy(values, { publicOrigin: PUBLIC_ORIGIN, production }),
     transportSecurity: transportSecurity(values, PUBLIC_ORIGIN),
     insecureCookies: values.INSECURE_COOKIES === "loopback",
-    provider: providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
+    provider: {
+      ...providerConfig(values, { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID }, fileOf),
+      identityPaths: identityPaths(upstreams),
+    },
     keycloakAdmin: keycloakAdmin(values, fileOf),
     silentLogin: values.SILENT_LOGIN === "on",
     postLogoutPath: values.POST_LOGOUT_PATH ?? "",

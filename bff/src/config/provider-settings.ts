@@ -90,7 +90,7 @@ export const PROVIDER_SETTINGS = {
     schema: z.enum(["auto", "always", "off"], { error: "must be auto, always or off" }),
     default: "auto",
     meaning:
-      "Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), or lacks `name` or `email` although the scope `profile` or `email` was granted; `always`: at every login and refresh; `off`: never",
+      "Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), lacks `name` or `email` although the scope `profile` or `email` was granted, or lacks a claim of `identityHeaders`; `always`: at every login and refresh; `off`: never",
   },
   OIDC_AUDIENCES: {
     path: "provider.audiences",
@@ -165,6 +165,8 @@ export type ProviderConfig = Readonly<{
   par: "auto" | "required" | "off";
   /** Claims with roles. */
   rolePaths: readonly ClaimPath[];
+  /** Claims of `identityHeaders`: userinfo is asked for them. */
+  identityPaths: readonly ClaimPath[];
   userinfo: "auto" | "always" | "off";
   /** Trusted audiences of ID tokens beside the client id. */
   audiences: readonly string[];
@@ -212,6 +214,7 @@ export function providerConfig(values: Values, required: Required, fileOf: FileO
     profile: values.OIDC_PROFILE,
     par: values.OIDC_PAR ?? "auto",
     rolePaths: values.OIDC_ROLES_CLAIM ?? [],
+    identityPaths: [],
     userinfo: values.OIDC_USERINFO ?? "auto",
     audiences: values.OIDC_AUDIENCES ?? [],
     responseIss: values.OIDC_RESPONSE_ISS ?? "auto",

@@ -1,6 +1,5 @@
 // Request headers that an upstream row adds. Framing, credentials and headers of the gateway are rejected.
 import { cleanText, readValueFile, type SettingText } from "./setting-text.ts";
-import type { UpstreamRow } from "./upstream-row.ts";
 
 const RESERVED: Readonly<Record<string, string>> = {
   authorization: "the bearer is chosen by `token`",
@@ -34,7 +33,9 @@ const RESERVED_PREFIXES: readonly (readonly [prefix: string, reason: string])[] 
 type Fault = (key: string, message: string) => void;
 
 /** @returns values by lower-case name */
-export function readHeaders(entries: UpstreamRow["headers"], fault: Fault): ReadonlyMap<string, string> {
+type Entries = Readonly<Record<string, string | { file: string }>>;
+
+export function readHeaders(entries: Entries, fault: Fault): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const [name, entry] of Object.entries(entries)) {
     const key = `headers.${name}`;
@@ -56,7 +57,8 @@ function textOf(entry: string): SettingText {
   return entry === "" ? { text: entry } : cleanText(entry);
 }
 
-function reservedReason(lower: string): string | undefined {
+/** @returns why the gateway sets this header itself, or never sends it; undefined: a row may set it */
+export function reservedReason(lower: string): string | undefined {
   if (Object.hasOwn(RESERVED, lower)) return RESERVED[lower];
   return RESERVED_PREFIXES.find(([prefix]) => lower.startsWith(prefix))?.[1];
 }

@@ -2,6 +2,8 @@
 // generated from it.
 import { z } from "zod";
 import { BEARER_DESCRIPTION, BEARER_ROW } from "./bearer-row.ts";
+import { IDENTITY_HEADERS } from "./identity-headers.ts";
+import { RATE_LIMIT } from "./rate-limit.ts";
 import { isBelow } from "../lib/paths.ts";
 
 const FORWARDED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -132,6 +134,14 @@ export const UPSTREAM_ROW = z.strictObject({
   requestHeaders: headerNames.optional().meta({
     description:
       "allow-list of browser headers to forward in addition to the standard ones. Unset: all except headers that upstreams may interpret as an identity, an address, a URL or a method",
+  }),
+  identityHeaders: IDENTITY_HEADERS.default({}).meta({
+    description:
+      'claims about the user as headers: `{ "X-User-Email": "email", "X-Groups": { "claim": "groups", "separator": "," } }`. Always set, empty if the claim is absent; the browser\'s copies are removed on all rows ([guide](../guides/identity-headers.md))',
+  }),
+  rateLimit: RATE_LIMIT.optional().meta({
+    description:
+      'at most so many requests in any such time: `{ "perUser": { "requests": 600, "seconds": 60 }, "perAddress": … }`, counted over all instances; beyond that 429',
   }),
   connectTimeoutMs: milliseconds.default(5_000).meta({ description: "time-out of connecting; 504" }),
   headersTimeoutMs: milliseconds.default(60_000).meta({ description: "time-out of the response headers; 504" }),

@@ -1,6 +1,9 @@
 // Parses UPSTREAMS or UPSTREAMS_FILE into validated upstream rows, or into all of their errors.
 import type { z } from "zod";
+import { comparableName } from "../headers/header-names.ts";
+import type { IdentityHeader } from "../headers/identity-headers.ts";
 import { isReserved } from "../headers/request-header-rules.ts";
+import { identityCollisions, readIdentityHeaders } from "./identity-headers.ts";
 import { nearestName } from "./nearest-name.ts";
 import { readTextFile } from "./setting-text.ts";
 import { acceptsBearer, bearerRowErrors } from "./bearer-row.ts";
@@ -25,6 +28,7 @@ type ResolvedKey =
   | "resource"
   | "scope"
   | "headers"
+  | "identityHeaders"
   | "caFile"
   | "certFile"
   | "keyFile"
@@ -38,6 +42,7 @@ export type UpstreamConfig = Readonly<
       tokenTarget: TokenTarget;
       /** Sent with every request, by lower-case name. */
       headers: ReadonlyMap<string, string>;
+      identityHeaders: readonly IdentityHeader[];
       tls: UpstreamTls | undefined;
     }
 >;
@@ -107,6 +112,8 @@ export function readUpstreamRows(candidates: readonly unknown[]): {
   const upstreams: UpstreamConfig[] = [];
   const faults: RowFault[] = [];
   const rowsOf = new Map<string, number>();
+  /** Of each row against all rows. */
+  const checks: (() => void)[] = [];
   candidates.forEach((candidate, row) => {
     const prefix = prefixOf(candidate);
     const fault = (key: string, message: string, members: readonly PropertyKey[] = membersOf(key)): void => {
@@ -129,8 +136,11 @@ export function readUpstreamRows(candidates: readonly unknown[]): {
     }
     const resolved = { ...parsed.data, ...resolveAccess(parsed.data) };
     for (const [key, message] of [...accessErrors(parsed.data), ...crossErrors(resolved)]) fault(key, message);
-    upstreams.push(configOf(resolved, fault));
+    const config = configOf(resolved, fault);
+    upstreams.push(config);
+    checks.push(() => identityCollisions(config, upstreams).forEach(([key, message]) => fault(key, message)));
   });
+  for (const check of checks) check();
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
 }
 
@@ -143,13 +153,15 @@ function membersOf(key: string): string[] {
 }
 
 function configOf(row: ResolvedRow, fault: (key: string, message: string) => void): UpstreamConfig {
-  const { baseUrl, audience, resource, scope, headers, caFile, certFile, keyFile, serverName, ...rest } = row;
+  const { baseUrl, audience, resource, scope, headers, identityHeaders, ...others } = row;
+  const { caFile, certFile, keyFile, serverName, ...rest } = others;
   const target = { audience, resource, scope };
   return {
     ...rest,
     baseUrls: baseUrl,
     tokenTarget: Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined)),
     headers: readHeaders(headers, fault),
+    identityHeaders: readIdentityHeaders(identityHeaders, fault),
     tls: readTls({ caFile, certFile, keyFile, serverName }, fault),
   };
 }
@@ -241,9 +253,11 @@ function crossErrors(row: ResolvedRow): KeyError[] {
     for (const key of ["audience", "resource", "scope"] as const)
       if (row[key] !== undefined)
         faults.push([key, "says which token to get, but token is none. Remove one of the two"]);
+  if (access === "public" && row.rateLimit?.perUser !== undefined)
+    faults.push(["rateLimit.perUser", "needs a user, but access is public. Set perAddress instead"]);
   for (const name of row.requestHeaders ?? []) {
     if (isReserved(name)) faults.push(["requestHeaders", `may not list ${name}: it is the gateway's. Remove it`]);
-    if (Object.keys(row.headers).some((added) => added.toLowerCase() === name))
+    if (Object.keys(row.headers).some((added) => comparableName(added) === comparableName(name)))
       faults.push(["requestHeaders", `lists ${name}, which headers sets. Remove one of the two`]);
   }
   return [...faults, ...addressErrors(row.baseUrl), ...transportErrors(row)];

@@ -42,6 +42,8 @@ export type RequestHeaderInput = {
   isForwarded: (name: string) => boolean;
   /** `headers` of the upstream row, by lower-case name. */
   added: ReadonlyMap<string, string>;
+  /** Identity headers, as a flat list. */
+  identity?: readonly string[];
   accessToken: string | undefined;
   /** Authentication scheme of the access token. Default: Bearer. */
   tokenScheme?: "Bearer" | "DPoP";
@@ -67,6 +69,7 @@ export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeade
     if (typeof value === "string") list.push(name, value);
   }
   if (added.size > 0) for (const [name, value] of added) list.push(name, value);
+  if (input.identity !== undefined && input.identity.length > 0) list.push(...input.identity);
   if (input.contentLength !== undefined) list.push("content-length", input.contentLength);
   if (input.accessToken !== undefined)
     list.push("authorization", `${input.tokenScheme ?? "Bearer"} ${input.accessToken}`);

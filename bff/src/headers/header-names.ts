@@ -37,6 +37,14 @@ export function normalizedName(lowerCaseName: string): string {
   return isPlainName(lowerCaseName) ? lowerCaseName : lowerCaseName.replace(/[^a-z0-9]/g, "-");
 }
 
+/**
+ * Letters and digits of the name. Equal for all spellings that some upstream reads as one name: `X_User.Email`, `X-User--Email`
+ * and `XUserEmail` are `xuseremail`. Also equal for some names that no known upstream confuses.
+ */
+export function comparableName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
 /** Whether all upstreams read this name alike. */
 export function isPlainName(lowerCaseName: string): boolean {
   return /^[a-z0-9-]+$/.test(lowerCaseName);

@@ -1,7 +1,14 @@
 // Decides which request headers are forwarded to an upstream. RESERVED ones (Cookie, Authorization, X-Forwarded-*, …) never
 // are. Without `requestHeaders` in the row: all others except those that state an identity, a client address, another host,
 // path or method (REJECTED). With it: the listed and the standard ones. The gateway's own: forwarded-headers.ts.
-import { isListed, isPlainName, normalizedName, cacheByName, type HeaderRules } from "./header-names.ts";
+import {
+  cacheByName,
+  comparableName,
+  isListed,
+  isPlainName,
+  normalizedName,
+  type HeaderRules,
+} from "./header-names.ts";
 import { REJECTED, RESERVED } from "./request-header-tables.ts";
 
 /** Standard headers, forwarded in addition to the names in a row's `requestHeaders`. */
@@ -58,16 +65,22 @@ export function isReserved(lowerCaseName: string): boolean {
   return isReservedName(normalizedName(lowerCaseName));
 }
 
-/**
- * @param allowed lower-case names of the row's `requestHeaders`; undefined: all names that no rule rejects are forwarded
- * @param onRejected called for names that `requestHeaders` could allow; possibly several times for one name
- */
-export function requestHeaderFilter(
-  allowed: ReadonlySet<string> | undefined,
-  onRejected: (name: string) => void = () => {},
-): (lowerCaseName: string) => boolean {
+export type RequestHeaderRules = {
+  /** Lower-case names of the row's `requestHeaders`; undefined: all names that no rule rejects are forwarded. */
+  allowed?: ReadonlySet<string> | undefined;
+  /** Names that the gateway sets, as `comparableName` compares them: never forwarded, in any spelling. */
+  ownNames?: ReadonlySet<string>;
+  /** Called for names that `requestHeaders` could allow; possibly several times for one name. */
+  onRejected?: (name: string) => void;
+};
+
+export function requestHeaderFilter({
+  allowed,
+  ownNames = new Set(),
+  onRejected = () => {},
+}: RequestHeaderRules): (lowerCaseName: string) => boolean {
   return cacheByName((name) => {
-    if (isReserved(name)) return false;
+    if (isReserved(name) || ownNames.has(comparableName(name))) return false;
     if (allowed?.has(name) === true) return true;
     const isForwarded =
       allowed === undefined

@@ -74,7 +74,7 @@ export function errorResponse({ log, routes, pages, ...host }: ErrorResponseDepe
 
   const respond = (ctx: Context, error: GatewayError): void => {
     const { req, res } = ctx;
-    const { requestId, returnPath } = requestState(ctx);
+    const { requestId, returnPath, rateLimit = [] } = requestState(ctx);
     const { code, explanation } = error;
     const isPage = (PAGES.has(rawPath(req.url ?? "")) || explanation !== undefined) && wantsPage(req);
     const target = req.method === "GET" ? req.url : undefined;
@@ -93,6 +93,7 @@ export function errorResponse({ log, routes, pages, ...host }: ErrorResponseDepe
     ];
     head.push("Content-Length", String(Buffer.byteLength(body)));
     for (const challenge of challengesOf(error)) head.push("WWW-Authenticate", challenge);
+    head.push(...rateLimit);
     if (error.retryAfterSeconds !== undefined) head.push("Retry-After", String(error.retryAfterSeconds));
     if (error.allow !== undefined) head.push("Allow", error.allow.join(", "));
     // RFC 6455 §4.4

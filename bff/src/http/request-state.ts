@@ -33,6 +33,8 @@ export type RequestState = {
   webSocket?: Readonly<WebSocketUse>;
   /** The request in the quotas of load-shedding.ts. */
   waiting?: WaitingRequest;
+  /** RateLimit headers of the response, as a flat list. */
+  rateLimit?: readonly string[];
   /** A validated return path for the "Try again" link of the error page. */
   returnPath?: string;
   /** `ui_locales` of a login: the languages of its pages. */

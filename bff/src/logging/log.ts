@@ -58,6 +58,7 @@ export type SecurityEvent =
   | "request_rejected"
   | "cookie_rejected"
   | "access_token_rejected"
+  | "rate_limited"
   | "forbidden";
 
 /** Fields of the access log line of one request. */

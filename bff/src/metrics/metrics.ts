@@ -6,6 +6,7 @@ import type { RouteKind } from "../lib/paths.ts";
 import { registerDependencies } from "./dependency-metrics.ts";
 import type { CheckReport } from "./dependency-check.ts";
 import { createRequestStats } from "./request-stats.ts";
+import { countRateLimits, type RateLimitOutcome } from "./rate-limit-metrics.ts";
 import { registerUpstreams, type UpstreamSnapshot } from "./upstream-metrics.ts";
 
 export type { UpstreamSnapshot } from "./upstream-metrics.ts";
@@ -41,6 +42,8 @@ export type Metrics = {
   csrfRejected(): void;
   /** @param directive from the closed list of csp-report-parser.ts */
   cspViolation(directive: string): void;
+  /** A request of a row with `rateLimit`. @param upstream the prefix of the row */
+  rateLimit(upstream: string, outcome: RateLimitOutcome): void;
   /** @param report runs on each scrape */
   registerDependencies(report: () => Promise<CheckReport>): void;
   /** @param count runs on each scrape */
@@ -110,6 +113,7 @@ export function createMetrics(): Metrics {
     bearer: (outcome) => bearers.inc({ outcome }),
     csrfRejected: () => csrfRejections.inc(),
     cspViolation: (directive) => cspViolations.inc({ directive }),
+    rateLimit: countRateLimits(registry),
     registerDependencies: (report) => registerDependencies(registry, report),
     registerEventStreams: (count) =>
       registerGauge(registry, "event_streams", "Open event streams (/bff/events)", count),

@@ -56,15 +56,16 @@ type Result =
   | { kind: "foreign"; reason: string };
 
 type Options = {
-  config: Pick<ProviderConfig, "userinfo" | "rolePaths" | "scope" | "clientId" | "idTokenAlg">;
+  config: Pick<ProviderConfig, "userinfo" | "rolePaths" | "identityPaths" | "scope" | "clientId" | "idTokenAlg">;
   faults: Pick<ConfigurationErrors, "failed" | "succeeded">;
   /** Called where a login continues without userinfo. */
   onIgnored: (reason: string) => void;
 };
 
 export function createUserinfo({ config, faults, onIgnored }: Options): Userinfo {
-  const { userinfo: mode, rolePaths } = config;
+  const { userinfo: mode, rolePaths, identityPaths } = config;
   const lacksRoles = (claims: IdTokenClaims) => rolePaths.every((path) => isAbsent(valueAt(claims, path)));
+  const lacksIdentity = (claims: IdTokenClaims) => identityPaths.some((path) => isAbsent(valueAt(claims, path)));
   /** OIDC Core 1.0 §5.4: claims that a granted scope promises. */
   const lacksProfile = (claims: IdTokenClaims, scope = config.scope) => {
     const scopes = scope.split(" ");
@@ -75,7 +76,7 @@ export function createUserinfo({ config, faults, onIgnored }: Options): Userinfo
   const isNeeded: Userinfo["isNeeded"] = (claims, scope, { configuration }) => {
     if (mode === "off") return false;
     if (mode === "always") return true;
-    return hasEndpoint(configuration) && (lacksRoles(claims) || lacksProfile(claims, scope));
+    return hasEndpoint(configuration) && (lacksRoles(claims) || lacksIdentity(claims) || lacksProfile(claims, scope));
   };
   const request = (
     idToken: IdTokenClaims,
@@ -92,8 +93,9 @@ export function createUserinfo({ config, faults, onIgnored }: Options): Userinfo
       const { kind, reason } = result;
       if (kind === "foreign" || (kind === "unusable" && mode === "always"))
         throw new GatewayError("login_failed", { reason });
-      // A session without roles would get 403 for every role-protected request until its refresh (I5).
-      if (kind === "unavailable" && (mode === "always" || lacksRoles(idToken)))
+      // A session without roles would get 403 for every role-protected request until its refresh (I5), and one without
+      // claims of identity headers would be another user for an upstream, or none.
+      if (kind === "unavailable" && (mode === "always" || lacksRoles(idToken) || lacksIdentity(idToken)))
         throw new GatewayError("provider_unavailable", { reason });
       onIgnored(reason);
       return idToken;

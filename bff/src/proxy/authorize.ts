@@ -7,11 +7,12 @@ import type { RequestState } from "../http/request-state.ts";
 import type { WaitingQuotas } from "../http/load-shedding.ts";
 import { bringsToken } from "../http/credentials.ts";
 import type { AuthorizeBearer } from "./bearer.ts";
-import type { Authorized } from "./authorized.ts";
+import { usesIdentity, type Authorized } from "./authorized.ts";
 import { requirePermission } from "./permission.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { requireNamedSession } from "../session/named-session.ts";
 import { sessionEnded } from "../session/end-reasons.ts";
+import { identityOf } from "../session/identity.ts";
 import type { FoundSession, Sessions } from "../session/sessions.ts";
 import type { SessionKey } from "../store/store.ts";
 import type { AccessTokenResult, RefreshableSession } from "../tokens/refresh-outcomes.ts";
@@ -108,18 +109,28 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
     { upstream, refused }: RequestContext,
   ): MaybePromise<Authorized> => {
     const target = upstream.tokenTarget;
-    return mapMaybePromise(accessTokenFor(refreshableSession(found, tokens), refused), (result) => {
+    const selected = accessTokenFor(refreshableSession(found, tokens), refused);
+    return mapMaybePromise(selected, (result) => {
       if (result.kind !== "ready") return rejectWithoutToken(found, result);
       sessions.keepAlive(found);
       const { accessToken, proofKey } = result;
-      if (!hasTarget(target)) return { accessToken, proofKey, sessionKey: found.key };
-      return exchangeToken(found.key, { accessToken, proofKey }, { target, refused });
+      const isRenewed = selected instanceof Promise && usesIdentity(upstream);
+      const used = isRenewed ? renewedUse(found, upstream) : usedBy(found, upstream);
+      if (hasTarget(target)) return exchangeToken(found.key, { accessToken, proofKey }, { target, refused, used });
+      return mapMaybePromise(used, (use) => ({ accessToken, proofKey, ...use }));
     });
   };
-  const exchangeToken = async (...request: Parameters<typeof exchangedToken>): Promise<Authorized> => ({
-    ...(await exchangedToken(...request)),
-    sessionKey: request[0],
-  });
+  const exchangeToken = async (
+    key: SessionKey,
+    subject: AccessToken,
+    { used, ...request }: { target: TokenTarget; refused: string | undefined; used: MaybePromise<SessionUse> },
+  ): Promise<Authorized> => ({ ...(await exchangedToken(key, subject, request)), ...(await used) });
+
+  /** A refresh renews the claims as well: the request that waited for it has the new ones. */
+  const renewedUse = async (found: FoundSession, upstream: UpstreamConfig): Promise<SessionUse> => {
+    const renewed = await Promise.resolve(sessions.find(found.sessionId)).catch(() => undefined);
+    return usedBy(renewed ?? found, upstream);
+  };
 
   const rejectWithoutToken = async ({ sessionId, key }: FoundSession, result: NoAccessToken): Promise<never> => {
     // The provider does not renew the token: the session ends, so that /bff/user does not show it as logged in.
@@ -128,11 +139,11 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
     throw reason === undefined ? tokenError(result) : sessionEnded(reason);
   };
 
-  const useSessionOnly = (found: FoundSession, tokens: TokenSet) => {
+  const useSessionOnly = (found: FoundSession, tokens: TokenSet, upstream: UpstreamConfig) => {
     sessions.keepAlive(found);
     // Refreshed although it is not sent: a session that only uses such upstreams must not end with its refresh token.
     if (isDue(tokens, clock)) Promise.resolve(accessTokenFor(refreshableSession(found, tokens))).catch(() => undefined);
-    return { sessionKey: found.key };
+    return usedBy(found, upstream);
   };
 
   /** Sends the gateway's own token (client credentials); a session is still required. */
@@ -142,7 +153,7 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
     { upstream, refused }: RequestContext,
   ): Promise<Authorized> => {
     const { accessToken, proofKey } = await clientToken(upstream.tokenTarget, refused);
-    return { accessToken, proofKey, ...useSessionOnly(found, tokens) };
+    return { accessToken, proofKey, ...useSessionOnly(found, tokens, upstream) };
   };
 
   return function selectToken(
@@ -152,9 +163,15 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
   ): MaybePromise<Authorized> {
     const { token } = context.upstream;
     if (token === "client") return useClientToken(found, tokens, context);
-    if (token === "none") return { accessToken: undefined, ...useSessionOnly(found, tokens) };
+    if (token === "none") return { accessToken: undefined, ...useSessionOnly(found, tokens, context.upstream) };
     return useUserToken(found, tokens, context);
   };
+}
+
+type SessionUse = Pick<Authorized, "sessionKey" | "identity">;
+
+function usedBy({ key, session }: FoundSession, upstream: UpstreamConfig): SessionUse {
+  return usesIdentity(upstream) ? { sessionKey: key, identity: identityOf(session) } : { sessionKey: key };
 }
 
 function refreshableSession({ sessionId, key, session, stored }: FoundSession, tokens: TokenSet): RefreshableSession {

@@ -1,7 +1,8 @@
 // What an authorized request is forwarded with.
+import type { UpstreamConfig } from "../config/config.ts";
 import type { TokenScheme } from "../http/credentials.ts";
 import type { ProofKey } from "../lib/proof-key.ts";
-import type { Claims } from "../provider/bearer-claims.ts";
+import type { Identity } from "../session/identity.ts";
 import type { SessionKey } from "../store/store.ts";
 
 export type Authorized = {
@@ -10,10 +11,10 @@ export type Authorized = {
   proofKey?: ProofKey | undefined;
   /** The session that the response belongs to; undefined if no session was used. */
   sessionKey?: SessionKey;
-  /** The user or client that the request is made for. The same object for the same access token. */
-  identity?: Readonly<{ issuer: string; subject: string; claims: Claims }> | undefined;
   /** Set if the client brought its own access token. */
   client?: ClientToken | undefined;
+  /** The user, or the client with its own token; undefined: anonymous, or a row that needs neither. */
+  identity?: Identity | undefined;
 };
 
 /** An access token that the client brought, validated. */
@@ -25,3 +26,7 @@ export type ClientToken = {
   /** Hash of issuer and subject, for quotas. */
   holder: string;
 };
+
+export function usesIdentity({ identityHeaders, rateLimit }: UpstreamConfig): boolean {
+  return identityHeaders.length > 0 || rateLimit !== undefined;
+}

@@ -13,6 +13,7 @@ import type { BearerOutcome } from "../metrics/metrics.ts";
 import type { AcceptedToken, TokenVerdict } from "../provider/bearer-claims.ts";
 import type { DpopValidation, PresentedProof } from "../provider/dpop-validation.ts";
 import type { AccessToken } from "../tokens/token-set.ts";
+import { identityOfToken, type Identity } from "../session/identity.ts";
 import type { Authorized } from "./authorized.ts";
 import { bearerError, type BearerError } from "./bearer-challenge.ts";
 import type { BearerValidation } from "./bearer-validation.ts";
@@ -69,7 +70,7 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
     const forbidden = permissionProblem({ roles: stringsAt(claims, rolePaths), scopes }, upstream);
     if (forbidden !== undefined) refuse("forbidden", { code: "insufficient_scope", reason: forbidden, upstream });
     onOutcome("accepted");
-    return forwarded(presented, token, clientToken);
+    return forwarded(presented, { holder, identity: identityOfToken(token, rolePaths) }, clientToken);
   };
   const requireProof = async (
     presented: Presented,
@@ -162,15 +163,15 @@ function permissionProblem(holder: Holder, upstream: UpstreamConfig): string | u
 /** What the upstream receives, by the row's `token`. */
 function forwarded(
   presented: Presented,
-  token: AcceptedToken,
+  { holder, identity }: { holder: string; identity: Identity },
   clientToken: Dependencies["clientToken"],
 ): MaybePromise<Authorized> {
   const { upstream, scheme, accessToken } = presented;
-  const client = { scheme, proof: forwardedProof(presented), holder: token.holder };
-  if (upstream.token === "user") return { accessToken, client, identity: token };
-  if (upstream.token === "none") return { accessToken: undefined, client, identity: token };
+  const client = { scheme, proof: forwardedProof(presented), holder };
+  if (upstream.token === "user") return { accessToken, client, identity };
+  if (upstream.token === "none") return { accessToken: undefined, client, identity };
   return clientToken(upstream.tokenTarget).then((own) => ({
-    ...{ ...own, identity: token },
+    ...{ ...own, identity },
     client: { ...client, scheme: schemeOf(own) },
   }));
 }

@@ -56,7 +56,7 @@ export function forward(dependencies: ForwardingDependencies) {
 
   const upstreamHeaders = (
     { request, state, upstream }: ForwardedRequest,
-    { accessToken, proofKey, client }: Authorized,
+    { accessToken, proofKey, client, identity }: Authorized,
     isWithBody: boolean,
   ) =>
     requestHeaders(request.headers, {
@@ -67,6 +67,7 @@ export function forward(dependencies: ForwardingDependencies) {
       prefix: upstream.config.prefix,
       isForwarded: upstream.isRequestHeaderForwarded,
       added: upstream.config.headers,
+      identity: upstream.identityHeadersOf(identity?.claims),
       accessToken,
       tokenScheme: client?.scheme ?? (proofKey === undefined ? "Bearer" : "DPoP"),
       proof: client?.proof,
@@ -100,6 +101,7 @@ export function forward(dependencies: ForwardingDependencies) {
       if (sessionKey !== undefined)
         openResponses.add({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, received);
       return securityList.concat(
+        state.rateLimit ?? [],
         responseHeaders(received, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
       );
     };

@@ -11,6 +11,8 @@ export type Session = {
   providerSid?: string;
   user: Readonly<Record<string, unknown>>;
   roles: readonly string[];
+  /** Claims of the ID token that describe the login and are not shown to the app: `amr`, `azp`, `aud`. */
+  loginClaims?: Readonly<Record<string, unknown>>;
   createdAtMs: number;
   /** Browser and operating system at login, such as "Firefox on Linux". */
   device?: string;

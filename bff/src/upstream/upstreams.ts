@@ -5,6 +5,8 @@ import type { UpstreamSnapshot } from "../metrics/metrics.ts";
 import { createUpstreamServer, type UpstreamServer, type UpstreamLog } from "./upstream-server.ts";
 import type { ReadCertificate } from "./client-certificate.ts";
 import { createBalancer, type Balancer } from "./balancer.ts";
+import { comparableName } from "../headers/header-names.ts";
+import { createIdentityHeaders, identityNames, type IdentityHeadersOf } from "../headers/identity-headers.ts";
 import { requestHeaderFilter } from "../headers/request-header-rules.ts";
 import { createUpstreamStats, type UpstreamStats } from "./upstream-stats.ts";
 
@@ -22,13 +24,21 @@ export type Upstream = Readonly<{
   basePath: string;
   /** Whether the browser's header of this lower-case name is forwarded. */
   isRequestHeaderForwarded: (name: string) => boolean;
+  /** The identity headers of the row for the claims of a user. */
+  identityHeadersOf: IdentityHeadersOf;
 }>;
 
-/** @param boundTo the client certificate of all rows that send tokens; undefined unless tokens are bound to it */
+type UpstreamOptions = {
+  /** The client certificate of all rows that send tokens; undefined unless tokens are bound to it. */
+  boundTo?: ReadCertificate | undefined;
+  /** Identity headers of all rows of all applications (`identityNames`). Default: of these rows. */
+  identity?: ReadonlySet<string>;
+};
+
 export function createUpstreams(
   configs: readonly UpstreamConfig[],
   log: UpstreamLog,
-  boundTo?: ReadCertificate,
+  { boundTo, identity = identityNames(configs) }: UpstreamOptions = {},
 ): readonly Upstream[] {
   return configs.map((config): Upstream => {
     const { origin, pathname } = new URL(config.baseUrls[0] ?? "");
@@ -44,7 +54,12 @@ export function createUpstreams(
       origin,
       origins: new Set(servers.map((server) => server.origin)),
       basePath: pathname === "/" ? "" : pathname.replace(/\/$/, ""),
-      isRequestHeaderForwarded: requestHeaderFilter(config.requestHeaders, logBlockedHeaders(config.prefix, log)),
+      isRequestHeaderForwarded: requestHeaderFilter({
+        allowed: config.requestHeaders,
+        ownNames: new Set([...identity, ...[...config.headers.keys()].map(comparableName)]),
+        onRejected: logBlockedHeaders(config.prefix, log),
+      }),
+      identityHeadersOf: createIdentityHeaders(config.identityHeaders),
     };
   });
 }

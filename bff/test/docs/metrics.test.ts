@@ -19,6 +19,7 @@ async function registered(): Promise<Sampled[]> {
   metrics.login("completed");
   metrics.bearer("accepted");
   metrics.csrfRejected();
+  metrics.rateLimit("/api", "limited");
   metrics.webSocketOpened();
   metrics.webSocketClosed("browser");
   metrics.sessionRead("hit");

@@ -188,7 +188,7 @@ describe("a row's requestHeaders", () => {
 });
 
 test("100,000 invented header names use bounded memory", () => {
-  const crosses = requestHeaderFilter(undefined);
+  const crosses = requestHeaderFilter({});
   for (let at = 0; at < 100_000; at++) crosses(`x-${at}`);
   expect(crosses("x-1")).toBe(true);
   expect(crosses("x-forwarded-for")).toBe(false);

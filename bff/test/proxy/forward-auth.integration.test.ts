@@ -16,6 +16,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const FEW = { requests: 2, seconds: 600 };
 const ROWS = [
   { prefix: "/api", baseUrl: "http://127.0.0.1:1", headers: { "X-Api-Key": "the key" } },
   { prefix: "/api/admin", baseUrl: "http://127.0.0.1:1", requiredRoles: ["admin"], methods: ["GET"] },
@@ -25,6 +26,8 @@ const ROWS = [
   { prefix: "/open", baseUrl: "http://127.0.0.1:1", access: "optional", csrf: "same-origin" },
   { prefix: "/files", baseUrl: "http://127.0.0.1:1" },
   { prefix: "/api/files", baseUrl: "http://127.0.0.1:1", encodedSlashes: true },
+  { prefix: "/who", baseUrl: "http://127.0.0.1:1", identityHeaders: { "X-User": "sub", "X-Groups": "groups" } },
+  { prefix: "/few", baseUrl: "http://127.0.0.1:1", access: "public", rateLimit: { perAddress: FEW } },
 ];
 
 let provider: HostileProvider;
@@ -105,6 +108,25 @@ describe.each(FORWARD_AUTH_PROXIES)("an allow for %s", (proxy) => {
     const response = await call(proxy, { target, isUser: false, headers: [...headers, ...spoofed] });
     expect(response.status).toBe(200);
     expect(response.headers).toMatchObject({ authorization: "", "x-api-key": "" });
+  });
+
+  it("has the identity headers of the row, empty for an absent claim and on other rows", async () => {
+    const spoofed: Pair[] = [
+      ["X-User", "admin"],
+      ["X-Groups", "admins"],
+    ];
+    const own = await call(proxy, { target: "/who/x", headers: [...FETCH, ...spoofed] });
+    expect([own.status, own.headers["x-groups"]]).toEqual([200, ""]);
+    expect(own.headers["x-user"]).not.toMatch(/^$|admin/);
+    const other = await call(proxy, { target: "/hooks/x", isUser: false, headers: spoofed });
+    expect(other.headers).toMatchObject({ "x-user": "", "x-groups": "" });
+  });
+
+  it("counts for the rate limit of the row and the address of the described request", async () => {
+    const statuses: number[] = [];
+    for (let n = 0; n < 3; n++)
+      statuses.push(browserStatus(await call(proxy, { target: "/few/x", isUser: false, headers: [] })));
+    expect(statuses).toEqual([200, 200, 429]);
   });
 
   it("logs the described request", async () => {

@@ -11,7 +11,7 @@ const KEPT_BY_ENVOY =
   /^(?:host|content-length|transfer-encoding|connection|upgrade|te|expect|x-forwarded-(?:for|proto)|x-request-id|x-original-for|sec-websocket-.*)$/;
 
 export function createAllowHeaders(upstreams: readonly Upstream[], proxy: ForwardAuthProxy) {
-  const configured = new Set(upstreams.flatMap(({ config }) => [...config.headers.keys()]));
+  const configured = new Set(upstreams.flatMap(({ config }) => [...config.headers.keys(), ...identityNamesOf(config)]));
   const ofRows = new Map(upstreams.map((upstream) => [upstream, rowHeaders(upstream, configured)]));
   /** Lower-case names of all headers that an allow sets. */
   const names: ReadonlySet<string> = new Set(["authorization", "x-request-id", ...configured]);
@@ -19,12 +19,12 @@ export function createAllowHeaders(upstreams: readonly Upstream[], proxy: Forwar
   /** @returns a flat list of names and values. Every configured header is in it, empty if it has no value */
   const headersFor = (
     upstream: Upstream,
-    { accessToken, client }: Authorized,
+    { accessToken, client, identity }: Authorized,
     { request, requestId }: Allowed,
   ): string[] => {
     const token = accessToken === undefined ? "" : `${client?.scheme ?? "Bearer"} ${accessToken}`;
     const list = ["Authorization", token, "X-Request-Id", requestId];
-    list.push(...(ofRows.get(upstream) ?? []));
+    list.push(...(ofRows.get(upstream) ?? []), ...upstream.identityHeadersOf(identity?.claims));
     if (proxy === "envoy")
       list.push("X-Envoy-Auth-Headers-To-Remove", removedByEnvoy(upstream, request, list).join(", "));
     return list;
@@ -34,7 +34,13 @@ export function createAllowHeaders(upstreams: readonly Upstream[], proxy: Forwar
 
 /** The row's own headers, and those of other rows without a value. */
 function rowHeaders({ config }: Upstream, configured: ReadonlySet<string>): string[] {
-  return [...configured].flatMap((name) => [name, config.headers.get(name) ?? ""]);
+  const identity = new Set(identityNamesOf(config));
+  const names = [...configured].filter((name) => !identity.has(name));
+  return names.flatMap((name) => [name, config.headers.get(name) ?? ""]);
+}
+
+function identityNamesOf({ identityHeaders }: Upstream["config"]): string[] {
+  return identityHeaders.map(({ name }) => name);
 }
 
 /** The browser's headers that the gateway would not forward, and those that the allow sets without a value. */
