@@ -12,13 +12,6 @@ export const FORWARD_AUTH_MUTANTS: readonly Mutant[] = [
     tests: TESTS,
   },
   {
-    breaks: "forward-auth: a describing header may be missing",
-    file: "src/proxy/forward-auth/described-request.ts",
-    find: "if (headers[name] === undefined) return `${name} is missing`;",
-    replace: "continue;",
-    tests: TESTS,
-  },
-  {
     breaks: "forward-auth: any path of the listener is a decision",
     file: "src/proxy/forward-auth/described-request.ts",
     find: 'if (rawPath(call.url ?? "") !== FORWARD_AUTH_PATH) return',

@@ -430,6 +430,20 @@ describe("a call that does not describe one request", () => {
   });
 });
 
+describe("what the listener does not take from a browser", () => {
+  it("another protocol than WebSocket, which Caddy passes on, is no handshake", async () => {
+    const proxy = "caddy";
+    const headers = handshake(gatewayOf(proxy).config.publicOrigin);
+    const h2c = headers.map(([name, value]): Pair => [name, name === "Upgrade" ? "h2c" : value]);
+    expect((await call(proxy, { target: "/ws/chat", headers: h2c })).status).toBe(400);
+  });
+  it.each(FORWARD_AUTH_PROXIES)("%s: addresses to the left of the proxy's own entry", async (proxy) => {
+    await call(proxy, { address: "10.0.0.1, 198.51.100.9" });
+    const line = gatewayOf(proxy).log.findLast((each) => each.includes('"msg":"request"'));
+    expect(JSON.parse(line!)).toMatchObject({ clientAddress: "198.51.100.9" });
+  });
+});
+
 describe("an allow for envoy", () => {
   it("removes the browser's headers that the gateway would not forward, and keeps the handshake", async () => {
     const browser: Pair[] = [
