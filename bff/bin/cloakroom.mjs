@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 // `cloakroom <command>`: the gateway's command line. Plain JavaScript, so that an old Node version can say so.
 const COMMANDS = {
-  start: { file: "../src/main.ts", about: "start the gateway; settings come from environment variables" },
+  start: {
+    file: "../src/main.ts",
+    about: "start the gateway; `cloakroom start --config FILE`, or settings in the environment",
+  },
+  check: { file: "../src/cli/check.ts", about: "validate the configuration; `cloakroom check --help`" },
   sessions: { file: "../src/cli/sessions.ts", about: "list and end sessions; `cloakroom sessions --help`" },
 };
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -10,12 +14,26 @@ if (major < 22 || (major === 22 && minor < 22))
 
 const [name = "--help"] = process.argv.splice(2, 1);
 if (name === "--help" || name === "help") process.stdout.write(usage());
-else if (Object.hasOwn(COMMANDS, name)) await import(COMMANDS[name].file);
+else if (name === "start") {
+  takeConfigOption();
+  await import(COMMANDS.start.file);
+} else if (Object.hasOwn(COMMANDS, name)) await import(COMMANDS[name].file);
 else fail(2, `Unknown command: ${name}\n\n${usage()}`);
 
 function usage() {
   const lines = Object.entries(COMMANDS).map(([command, { about }]) => `  ${command.padEnd(10)}${about}`);
   return ["Usage: cloakroom <command>", "", ...lines, ""].join("\n");
+}
+
+/** Workers inherit the environment. */
+function takeConfigOption() {
+  const [option, file, ...rest] = process.argv.splice(2);
+  if (option === undefined) return;
+  const [, inline] = /^--config=(.+)$/.exec(option) ?? [];
+  const further = inline === undefined ? rest : [file, ...rest].filter((each) => each !== undefined);
+  if ((inline ?? (option === "--config" ? file : undefined)) === undefined || further.length > 0)
+    fail(2, "Usage: cloakroom start [--config FILE]");
+  process.env.CLOAKROOM_CONFIG = inline ?? file;
 }
 
 function fail(status, message) {

@@ -19,8 +19,12 @@ export const CONFIG_VARIABLE = "CLOAKROOM_CONFIG";
 
 /** @returns the view of the single application. @throws ConfigError with all errors; contains no secret values. */
 export function loadConfig(env: Environment = process.env): Config {
-  const [config] = loadGatewayConfig(env).applications;
+  const [config, ...others] = loadGatewayConfig(env).applications;
   if (config === undefined) throw new ConfigError(["No application is configured."]);
+  if (others.length > 0)
+    throw new ConfigError([
+      `${CONFIG_VARIABLE} describes several applications. This command works on one of them only.`,
+    ]);
   return config;
 }
 

@@ -19,7 +19,7 @@ function cloakroom(...args: string[]) {
 it.each([[], ["--help"], ["help"]])("cloakroom %s lists its commands", (...args: string[]) => {
   const { status, stdout } = cloakroom(...args.filter((argument) => typeof argument === "string"));
   expect(status).toBe(0);
-  expect(stdout).toMatch(/start .*\n.*sessions /);
+  expect(stdout).toMatch(/start .*\n.*check .*\n.*sessions /);
 });
 
 it("an unknown command exits with 2 and the list of commands", () => {
@@ -33,6 +33,25 @@ it("cloakroom start without settings exits with 78 and names what is missing", (
   expect(status).toBe(78);
   expect(stderr).toContain("OIDC_ISSUER");
 });
+
+it.each([["--config", "/nowhere.yaml"], ["--config=/nowhere.yaml"]])(
+  "cloakroom start %s %s reads the file",
+  (...args) => {
+    const { status, stderr } = cloakroom("start", ...args);
+    expect(status).toBe(78);
+    expect(stderr).toContain("--config (CLOAKROOM_CONFIG) names a file that cannot be read (ENOENT)");
+  },
+);
+
+it.each([["--config"], ["--confg=x"], ["--config", "a.yaml", "b.yaml"]])(
+  "cloakroom start %s is a usage error",
+  (...args) => {
+    expect(cloakroom("start", ...args)).toMatchObject({
+      status: 2,
+      stderr: "Usage: cloakroom start [--config FILE]\n",
+    });
+  },
+);
 
 it("cloakroom sessions passes its arguments on", () => {
   const { status, stdout } = cloakroom("sessions", "--help");

@@ -1,0 +1,122 @@
+// `cloakroom check`: validates the configuration offline, with all faults at once, and summarizes what it configures.
+import { parseArgs } from "node:util";
+import { ConfigError, CONFIG_VARIABLE, loadGatewayConfig, type Config, type GatewayConfig } from "../config/config.ts";
+import { configWarnings } from "../config/warnings.ts";
+import { checkSpaRoot } from "../http/spa-files.ts";
+
+const HELP = `Validates the configuration of the gateway without starting it or connecting to anything.
+
+  cloakroom check [--config FILE] [--json]
+
+Without --config and ${CONFIG_VARIABLE} the environment variables are validated. --json: one JSON object on stdout.
+
+Exit codes: 0 valid (there may be warnings), 2 usage error, 78 invalid.
+`;
+
+process.exitCode = main(process.argv.slice(2));
+
+function main(args: readonly string[]): number {
+  const options = parse(args);
+  if (typeof options === "string") return print(process.stderr, `${options}\n\n${HELP}`, 2);
+  if (options.help === true) return print(process.stdout, HELP, 0);
+  const file = options.config ?? process.env[CONFIG_VARIABLE];
+  const checked = check(file);
+  if (options.json === true) return print(process.stdout, `${JSON.stringify(checked)}\n`, checked.valid ? 0 : 78);
+  if (!checked.valid)
+    return print(
+      process.stderr,
+      checked.faults.map((fault) => `${fault}\n`).join("") + countInWords(checked.faults),
+      78,
+    );
+  return print(process.stdout, inWords(checked), 0);
+}
+
+function parse(args: readonly string[]) {
+  const flag = { type: "boolean" } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { config: { type: "string" }, json: flag, help: { ...flag, short: "h" } },
+    }).values;
+  } catch (error) {
+    // Node's message names the option.
+    return error instanceof Error ? error.message : "The options are invalid.";
+  }
+}
+
+type Checked =
+  | { valid: false; faults: readonly string[] }
+  | { valid: true; hash: string; warnings: readonly string[]; applications: readonly Summary[] };
+
+function check(file: string | undefined): Checked {
+  try {
+    const config = loadGatewayConfig(process.env, file);
+    const faults = config.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
+    if (faults.length > 0) return { valid: false, faults };
+    return {
+      valid: true,
+      hash: config.hash,
+      warnings: warningsOf(config),
+      applications: config.applications.map(summary),
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { valid: false, faults: error.faults };
+  }
+}
+
+function warningsOf({ server, applications }: GatewayConfig): string[] {
+  return [...new Set([...server.warnings, ...applications.flatMap((each) => configWarnings(each))])];
+}
+
+type Summary = ReturnType<typeof summary>;
+
+function summary({ application, publicOrigin, provider, spaRoot, spaUrl, upstreams }: Config) {
+  return {
+    id: application.id,
+    idIsDerived: application.isDerived,
+    origin: publicOrigin,
+    issuer: provider.issuer,
+    clientId: provider.clientId,
+    pages: spaRoot ?? spaUrl ?? null,
+    rows: upstreams.map((row) => ({
+      prefix: row.prefix,
+      baseUrls: row.baseUrls,
+      access: row.access,
+      token: row.token,
+      csrf: row.csrf,
+      methods: row.methods,
+      requiredRoles: row.requiredRoles,
+      requiredScopes: row.requiredScopes,
+      webSocket: row.webSocket,
+    })),
+  };
+}
+
+function inWords({ hash, warnings, applications }: Extract<Checked, { valid: true }>): string {
+  const lines = applications.flatMap((each) => [
+    `${each.id}${each.idIsDerived ? " (derived id)" : ""}  ${each.origin}  provider ${each.issuer}  pages ${each.pages ?? "none"}`,
+    ...each.rows.map(rowInWords),
+  ]);
+  const notes = warnings.map((warning) => `warning: ${warning}`);
+  return [...lines, ...notes, `The configuration is valid. Hash ${hash}.`, ""].join("\n");
+}
+
+function rowInWords(row: Summary["rows"][number]): string {
+  const rules = [
+    ...(row.requiredRoles.length > 0 ? [`roles ${row.requiredRoles.join(" or ")}`] : []),
+    ...(row.requiredScopes.length > 0 ? [`scopes ${row.requiredScopes.join(" and ")}`] : []),
+    ...(row.webSocket ? ["WebSockets"] : []),
+  ];
+  const words = [`access ${row.access}`, `token ${row.token}`, `csrf ${row.csrf}`, ...rules];
+  return `  ${row.prefix} -> ${row.baseUrls.join(", ")}  ${words.join(", ")}`;
+}
+
+function countInWords(faults: readonly string[]): string {
+  return faults.length === 1 ? "One setting is wrong.\n" : `${faults.length} settings are wrong.\n`;
+}
+
+function print(stream: NodeJS.WriteStream, text: string, code: number): number {
+  stream.write(text);
+  return code;
+}

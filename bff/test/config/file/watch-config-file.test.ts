@@ -1,0 +1,133 @@
+// The watch of the configuration file, on a real file system.
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { watchConfigFile, type ConfigWatch } from "../../../src/config/file/watch-config-file.ts";
+
+const watches: ConfigWatch[] = [];
+afterEach(() => watches.splice(0).forEach((each) => each.close()));
+
+const SETTLE_MS = 120;
+
+async function watched({ events = true, pollMs = 40 } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "cloakroom-watch-"));
+  const file = join(folder, "cloakroom.yaml");
+  const secret = join(folder, "secret");
+  writeFileSync(file, "one");
+  writeFileSync(secret, "one");
+  const seen: string[] = [];
+  const content = (path: string): string => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      return "missing";
+    }
+  };
+  const onChange = () => void seen.push(`${content(file)} ${content(secret)}`);
+  watches.push(watchConfigFile(() => [file, secret], onChange, { events, pollMs, settleMs: SETTLE_MS }));
+  await sleep(60);
+  return { folder, file, secret, seen };
+}
+
+describe.each([
+  ["by events", { events: true, pollMs: 60_000 }],
+  ["by polling alone", { events: false, pollMs: 40 }],
+])("a watched configuration file, %s", (_how, options) => {
+  it("an edit in place is reported once", async () => {
+    const { file, seen } = await watched(options);
+    writeFileSync(file, "two");
+    await expect.poll(() => seen).toEqual(["two one"]);
+    await sleep(2 * SETTLE_MS);
+    expect(seen).toHaveLength(1);
+  });
+
+  it("a file that replaces it by a rename is reported", async () => {
+    const { file, folder, seen } = await watched(options);
+    writeFileSync(join(folder, ".new"), "two");
+    renameSync(join(folder, ".new"), file);
+    await expect.poll(() => seen).toEqual(["two one"]);
+  });
+
+  it("a referenced file is reported", async () => {
+    const { secret, seen } = await watched(options);
+    writeFileSync(secret, "two");
+    await expect.poll(() => seen).toEqual(["one two"]);
+  });
+
+  it("a half-written file is not reported", async () => {
+    const { file, seen } = await watched(options);
+    writeFileSync(file, "two");
+    await sleep(SETTLE_MS / 2);
+    writeFileSync(file, "two and three");
+    await expect.poll(() => seen).toEqual(["two and three one"]);
+  });
+});
+
+describe("a watched configuration file", () => {
+  it("a swapped link of a Kubernetes ConfigMap is reported", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloakroom-watch-"));
+    for (const [version, text] of [
+      ["..v1", "one"],
+      ["..v2", "two"],
+    ] as const) {
+      mkdirSync(join(folder, version));
+      writeFileSync(join(folder, version, "cloakroom.yaml"), text);
+    }
+    symlinkSync("..v1", join(folder, "..data"));
+    symlinkSync(join("..data", "cloakroom.yaml"), join(folder, "cloakroom.yaml"));
+    const file = join(folder, "cloakroom.yaml");
+    const seen: string[] = [];
+    const onChange = () => void seen.push(readFileSync(file, "utf8"));
+    watches.push(watchConfigFile(() => [file], onChange, { pollMs: 60_000, settleMs: SETTLE_MS }));
+    await sleep(60);
+    symlinkSync("..v2", join(folder, "..data_tmp"));
+    renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
+    await expect.poll(() => seen).toEqual(["two"]);
+  });
+
+  it("equal size and time do not hide a change", async () => {
+    const { file, seen } = await watched({ events: false });
+    const time = new Date(1_700_000_000_000);
+    utimesSync(file, time, time);
+    writeFileSync(file, "two");
+    utimesSync(file, time, time);
+    await expect.poll(() => seen).toEqual(["two one"]);
+  });
+
+  it("a touched file and a file that returns at once are not reported", async () => {
+    const { file, seen } = await watched();
+    utimesSync(file, new Date(), new Date());
+    rmSync(file);
+    await sleep(SETTLE_MS / 4);
+    writeFileSync(file, "one");
+    await sleep(3 * SETTLE_MS);
+    expect(seen).toEqual([]);
+  });
+
+  it("a file that stays away is reported once, and again when it returns", async () => {
+    const { file, seen } = await watched();
+    rmSync(file);
+    await expect.poll(() => seen).toEqual(["missing one"]);
+    writeFileSync(file, "one");
+    await expect.poll(() => seen).toEqual(["missing one", "one one"]);
+  });
+
+  it("nothing is reported after the end of the watch", async () => {
+    const { file, seen } = await watched();
+    watches.at(-1)?.close();
+    writeFileSync(file, "two");
+    await sleep(2 * SETTLE_MS);
+    expect(seen).toEqual([]);
+  });
+});
