@@ -10,6 +10,7 @@ import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
 import { DPOP_MUTANTS } from "./dpop-mutants.ts";
+import { INTROSPECTION_MUTANTS } from "./introspection-mutants.ts";
 import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { FORWARD_AUTH_MUTANTS } from "./forward-auth-mutants.ts";
 import { IDENTITY_MUTANTS } from "./identity-mutants.ts";
@@ -38,6 +39,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...LOGIN_START_MUTANTS,
   ...PROVIDER_MUTANTS,
   ...BEARER_MUTANTS,
+  ...INTROSPECTION_MUTANTS,
   ...CLAIM_MUTANTS,
   ...CLIENT_AUTH_MUTANTS,
   ...PROXY_MUTANTS,

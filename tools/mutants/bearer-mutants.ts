@@ -8,7 +8,7 @@ const JWT = "src/provider/bearer-token.ts";
 const PROOF = "src/provider/dpop-validation.ts";
 
 /** One rule of a file, removed. */
-const rule = (
+export const bearerRule = (
   breaks: string,
   file: string,
   change: [find: string, replace: string],
@@ -22,90 +22,100 @@ const rule = (
 });
 
 const OF_TOKENS: readonly Mutant[] = [
-  rule("a token for another audience is accepted", CLAIMS, ["audiences.includes(each))", 'each !== "")'], TOKENS),
-  rule("a token without audience is accepted", CLAIMS, ["if (aud === undefined)\n", "if (aud === null)\n"], TOKENS),
-  rule(
+  bearerRule("a token for another audience is accepted", CLAIMS, ["audiences.includes(each))", 'each !== "")'], TOKENS),
+  bearerRule(
+    "a token without audience is accepted",
+    CLAIMS,
+    ["if (aud === undefined)\n", "if (aud === null)\n"],
+    TOKENS,
+  ),
+  bearerRule(
     "a token of any client is accepted",
     CLAIMS,
     ["clientIds.includes(client) ? undefined", "clientIds.length > 0 ? undefined"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a token of another issuer is accepted",
     CLAIMS,
     ["return foreign === undefined ? tenantError(claims, issuers)", 'return foreign !== "" ? undefined'],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a token that is not valid yet is accepted",
     CLAIMS,
     ["value - clockSkewSeconds > nowSeconds", "value === Infinity"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "an expired token is accepted as long as it is cached",
     "src/provider/bearer-tokens.ts",
     ["known.untilMs > now()", "known.untilMs > 0"],
     ["test/provider/bearer-tokens.test.ts"],
   ),
-  rule(
+  bearerRule(
     "a token that is bound to a certificate is a bearer token",
     CLAIMS,
     ['if ("x5t#S256" in others)\n', "if (others === undefined)\n"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "an unknown confirmation method is ignored",
     CLAIMS,
     ["if (Object.keys(others).length > 0) return", "if (others === undefined) return"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "ID tokens are accepted where typ is optional",
     CLAIMS,
     ["if (foreign !== undefined) return `it has", 'if (foreign === "") return `it has'],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "renewed ID tokens are accepted",
     CLAIMS,
     ["if (isForClient && !ACCESS_MARKS", "if (!isForClient && !ACCESS_MARKS"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "refresh tokens of Keycloak are accepted",
     CLAIMS,
     ["KEYCLOAK_ACCESS_TYPES.has(typ) ? undefined", 'typ !== "" ? undefined'],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "ID tokens of Cognito are accepted",
     CLAIMS,
     ["/^access(_token)?$/.test(use) ? undefined", 'use !== "" ? undefined'],
     TOKENS,
   ),
-  rule("a token of any typ is accepted", JWT, ["if (!isPlainJwtTyp(typ)) return", 'if (typ === "") return'], TOKENS),
-  rule(
+  bearerRule(
+    "a token of any typ is accepted",
+    JWT,
+    ["if (!isPlainJwtTyp(typ)) return", 'if (typ === "") return'],
+    TOKENS,
+  ),
+  bearerRule(
     "typ is never required",
     JWT,
     ['if (rules.typ === "optional") return undefined;', "if (rules.typ !== undefined) return undefined;"],
     TOKENS,
   ),
-  rule("crit is ignored", JWT, ["if (crit !== undefined) return", "if (crit === null) return"], TOKENS),
-  rule("the algorithm is that of the token", JWT, ["!rules.algorithms.includes(alg))", 'alg === "")'], TOKENS),
-  rule(
+  bearerRule("crit is ignored", JWT, ["if (crit !== undefined) return", "if (crit === null) return"], TOKENS),
+  bearerRule("the algorithm is that of the token", JWT, ["!rules.algorithms.includes(alg))", 'alg === "")'], TOKENS),
+  bearerRule(
     "the signature is not verified",
     JWT,
     ["await verify(jwt, {", "if (rules.typ === undefined) await verify(jwt, {"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a token without exp is accepted",
     JWT,
     ['if (typeof claims.exp !== "number") return "exp is missing";', ""],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a token without subject is accepted",
     JWT,
     ["if (!isSubject(claims.sub)) return", "if (claims.sub === null) return"],
@@ -114,25 +124,25 @@ const OF_TOKENS: readonly Mutant[] = [
 ];
 
 const OF_REQUESTS: readonly Mutant[] = [
-  rule(
+  bearerRule(
     "a refused token falls back to the session",
     "src/http/credentials.ts",
     ["headers.authorization !== undefined);", '/^Bearer ey/.test(headers.authorization ?? ""));'],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "the first of several Authorization headers counts",
     "src/http/credentials.ts",
     ['if (countOf(rawHeaders, "authorization") > 1) return { kind: "several" };', ""],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a token in the query is forwarded",
     "src/http/credentials.ts",
     ['query !== -1 && new URLSearchParams(target.slice(query + 1)).has("access_token")', "query === 0"],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a bound token is accepted with the scheme Bearer",
     "src/proxy/bearer.ts",
     [
@@ -141,13 +151,13 @@ const OF_REQUESTS: readonly Mutant[] = [
     ],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "roles and scopes are not checked",
     "src/proxy/bearer.ts",
     ['if (forbidden !== undefined) refuse("forbidden"', 'if (forbidden === "") refuse("forbidden"'],
     TOKENS,
   ),
-  rule(
+  bearerRule(
     "a client is sent to a login",
     "src/errors.ts",
     ["this.status === 401 && options.challenges === undefined", "this.status === 401"],
@@ -156,19 +166,19 @@ const OF_REQUESTS: readonly Mutant[] = [
 ];
 
 const OF_PROOFS: readonly Mutant[] = [
-  rule(
+  bearerRule(
     "a proof is used twice",
     PROOF,
     ['return isNew ? { kind: "accepted" }', 'return typeof isNew === "boolean" ? { kind: "accepted" }'],
     PROOFS,
   ),
-  rule(
+  bearerRule(
     "a proof may be replayed before it is too old",
     PROOF,
     ["(MAX_PROOF_AGE_SECONDS + 2 * clockSkewSeconds) * 1000 + 1_000", "1_000"],
     PROOFS,
   ),
-  rule(
+  bearerRule(
     "an invalid proof is marked as used",
     PROOF,
     [
@@ -177,7 +187,7 @@ const OF_PROOFS: readonly Mutant[] = [
     ],
     PROOFS,
   ),
-  rule(
+  bearerRule(
     "a proof of another key is accepted",
     PROOF,
     [
@@ -186,33 +196,38 @@ const OF_PROOFS: readonly Mutant[] = [
     ],
     PROOFS,
   ),
-  rule("a proof for another method is accepted", PROOF, ["if (htm !== method)", 'if (htm === "")'], PROOFS),
-  rule(
+  bearerRule("a proof for another method is accepted", PROOF, ["if (htm !== method)", 'if (htm === "")'], PROOFS),
+  bearerRule(
     "a proof for another URL is accepted",
     PROOF,
     ["normalizedUrl(htu) !== normalizedUrl(url))", 'normalizedUrl(htu) === "")'],
     PROOFS,
   ),
-  rule(
+  bearerRule(
     "an old proof is accepted",
     PROOF,
     ["if (iat < nowSeconds - MAX_PROOF_AGE_SECONDS - clockSkewSeconds)", "if (iat < 0)"],
     PROOFS,
   ),
-  rule(
+  bearerRule(
     "a proof of the future is accepted",
     PROOF,
     ["if (iat > nowSeconds + clockSkewSeconds)", "if (iat === Infinity)"],
     PROOFS,
   ),
-  rule(
+  bearerRule(
     "a proof for another access token is accepted",
     PROOF,
     ['if (ath !== hash("sha256", accessToken, "base64url"))', 'if (ath === "")'],
     PROOFS,
   ),
-  rule("a proof is any JWT with a key", PROOF, ['typ: "dpop+jwt",\n', ""], PROOFS),
-  rule("a user in htu is ignored", PROOF, ['if (username !== "" || password !== "") return undefined;', ""], PROOFS),
+  bearerRule("a proof is any JWT with a key", PROOF, ['typ: "dpop+jwt",\n', ""], PROOFS),
+  bearerRule(
+    "a user in htu is ignored",
+    PROOF,
+    ['if (username !== "" || password !== "") return undefined;', ""],
+    PROOFS,
+  ),
 ];
 
 export const BEARER_MUTANTS: readonly Mutant[] = [...OF_TOKENS, ...OF_REQUESTS, ...OF_PROOFS];

@@ -79,10 +79,10 @@ export function createBearerTokens(row: BearerConfig, { config, connect, now = D
   return {
     validate(token) {
       if (token.length > MAX_TOKEN_CHARS) return rejected("it is longer than the limit");
-      if (!TOKEN.test(token)) return rejected("it has characters that no access token has (RFC 6750 §2.1)");
       const key = tokenKey(token);
       const known = verified.get(key);
       if (known !== undefined && known.untilMs > now()) return known.verdict;
+      if (!TOKEN.test(token)) return rejected("it has characters that no access token has (RFC 6750 §2.1)");
       const isSigned = isJwt(token);
       if (introspection !== undefined && (!isSigned || row.introspection?.tokens === "all"))
         return introspection.cached(key) ?? introspection.introspect(token, key);

@@ -252,14 +252,14 @@ describe("an introspection endpoint", () => {
   it.each(FAULTS)("that %s makes requests with unknown tokens 503, and no others", async (_name, fault) => {
     await send("known");
     raw = fault;
-    for (const token of ["a", "b", "c", "d"]) {
+    for (const token of "abcdefghijkl") {
       const { status, body, response } = await send(token);
       expect([status, body["code"]]).toEqual([503, "provider_unavailable"]);
       expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
       expect(response.headers.get("set-cookie")).toBeNull();
     }
-    // The circuit is open after three failures.
-    expect(asked.length).toBeLessThanOrEqual(1 + 4);
+    // The circuit is open after three failures; one probe per second passes.
+    expect(asked.length).toBeLessThan(9);
     expect((await send("known")).status).toBe(200);
     const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
     expect((await fetch(`${gateway.origin}/api/x`, { headers })).status).toBe(200);

@@ -1,0 +1,92 @@
+// Mutants of token introspection (RFC 7662), and of DPoP-bound tokens on their way through the gateway.
+import { bearerRule } from "./bearer-mutants.ts";
+import type { Mutant } from "./mutants.ts";
+
+const INTROSPECTION = "src/provider/introspection.ts";
+const RESPONSES = ["test/proxy/bearer-introspection.integration.test.ts"];
+
+const OF_INTROSPECTION: readonly Mutant[] = [
+  bearerRule(
+    "an inactive token is accepted",
+    INTROSPECTION,
+    ['if (received["active"] !== true)', 'if (received["active"] === undefined)'],
+    RESPONSES,
+  ),
+  bearerRule(
+    "an introspected token for another audience is accepted",
+    INTROSPECTION,
+    ["    targetError(response, rules) ??\n", ""],
+    RESPONSES,
+  ),
+  bearerRule(
+    "an introspected refresh token is accepted",
+    INTROSPECTION,
+    ["    typeError(response) ??\n", ""],
+    RESPONSES,
+  ),
+  bearerRule(
+    "an introspected token of another issuer is accepted",
+    INTROSPECTION,
+    ["const problem =\n    issuerProblem ??\n", "void issuerProblem;\n  const problem =\n"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "an introspected token of type DPoP is a bearer token",
+    INTROSPECTION,
+    [
+      "if (isDpopType(response) && confirmation.jkt === undefined)",
+      'if (isDpopType(response) && confirmation.jkt === "")',
+    ],
+    RESPONSES,
+  ),
+  bearerRule(
+    "a token is kept longer than its exp",
+    INTROSPECTION,
+    ["Math.min(now() + cacheMs, verdict.token.expiresAtMs)", "now() + cacheMs"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "invented tokens open the circuit of the introspection",
+    INTROSPECTION,
+    ["if (isRefusedToken(error)) return", "if (error === undefined) return"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "a failing introspection endpoint gets a request per token",
+    INTROSPECTION,
+    ["if (breaker.isOpen()) throw", "if (breaker.failures() < 0) throw"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "a JWT with a wrong signature is introspected",
+    "src/provider/bearer-tokens.ts",
+    ['(!isSigned || row.introspection?.tokens === "all")', "row.introspection !== undefined"],
+    RESPONSES,
+  ),
+];
+
+const OF_BOUND_TOKENS: readonly Mutant[] = [
+  bearerRule(
+    "the proof of a bound token is not required",
+    "src/proxy/bearer.ts",
+    ["return jkt === undefined || state === undefined\n", "return jkt === undefined || state !== null\n"],
+    ["test/proxy/bearer-dpop.integration.test.ts"],
+  ),
+  bearerRule(
+    "a proof is used once per instance",
+    "src/proxy/bearer-validation.ts",
+    [
+      'store.markUsed("dpop-proof", hash, ttlMs)',
+      'store.markUsed("dpop-proof", hash + process.hrtime.bigint(), ttlMs)',
+    ],
+    ["test/proxy/bearer-dpop.integration.test.ts"],
+  ),
+  bearerRule(
+    "the proof of an unbound token is forwarded",
+    "src/proxy/bearer.ts",
+    ['const isForwarded = scheme === "DPoP" && ', "const isForwarded = scheme !== undefined && "],
+    ["test/proxy/bearer-dpop.integration.test.ts"],
+  ),
+];
+
+export const INTROSPECTION_MUTANTS: readonly Mutant[] = [...OF_INTROSPECTION, ...OF_BOUND_TOKENS];
