@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { createRedisStore } from "../src/store/redis/redis-store.ts";
 import { SESSION_COOKIE } from "../src/session/cookies.ts";
 import { createVault } from "../src/tokens/vault.ts";
+import { ADMIN_TOKEN, call as callAdmin } from "./support/admin-api.ts";
 import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
@@ -124,6 +125,22 @@ it("I2: serves from all workers, merges their metrics, and rejects a logged-out 
   // Lines of one process never get into those of the other.
   const lines = gateway.output().trim().split("\n");
   expect(lines.filter((line) => (JSON.parse(line) as { msg: string }).msg === "request")).toHaveLength(51);
+}, 120_000);
+
+it("I2: an end by the admin API of the supervisor is final on every worker", async () => {
+  const gateway = await start({ UPSTREAMS: await startUpstream(), ADMIN_TOKEN: `ops:${ADMIN_TOKEN}` });
+  await gateway.allReady();
+  const session = await cookie();
+  for (let n = 0; n < 10; n++) expect(await call(gateway, "/api/x", session)).toBe(200);
+  const admin = (method: string, path: string) =>
+    callAdmin(gateway.managementPort, { method, path: `/admin/applications${path}`, headers: {} });
+  const listed = await admin("GET", `/${testApplication}/sessions`);
+  expect(listed.status).toBe(200);
+  const ended = await admin("DELETE", `/${testApplication}/sessions?confirm=all`);
+  expect(ended.body["ended"]).toBe((listed.body["sessions"] as unknown[]).length);
+  for (let n = 0; n < 10; n++) expect(await call(gateway, "/api/x", session)).toBe(401);
+  expect((await gateway.ask("/metrics"))!.body).toContain('cloakroom_admin_requests_total{status="2xx"} 2');
+  expect(gateway.output()).toContain('"admin":"ops"');
 }, 120_000);
 
 it("the supervisor restarts a crashed worker and logs it while the others serve", async () => {
