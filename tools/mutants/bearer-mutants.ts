@@ -183,7 +183,7 @@ const OF_PROOFS: readonly Mutant[] = [
     PROOF,
     [
       "if (problem !== undefined) return rejected(problem);",
-      "if (problem !== undefined) {\n        await markUsed(problem, 1);\n        return rejected(problem);\n      }",
+      "if (problem !== undefined) {\n        await markUsed(String(payload.jti), 1);\n        return rejected(problem);\n      }",
     ],
     PROOFS,
   ),
