@@ -16,6 +16,7 @@ import { errorResponse, reportLateError } from "./http/error-response.ts";
 import { insecureCookies } from "./http/insecure-cookies.ts";
 import { koaHandler } from "./http/koa-handler.ts";
 import { loadShedding } from "./http/load-shedding.ts";
+import { pageNavigation } from "./http/page-navigation.ts";
 import { pipeliningGuard, type Handle } from "./http/pipelining-guard.ts";
 import { requestLog } from "./http/request-log.ts";
 import { requestValidation } from "./http/request-validation.ts";
@@ -53,6 +54,7 @@ function createKoa(services: Services): Koa {
   app.use(requestValidation({ publicOrigin, routes }));
   app.use(csrf({ publicOrigin, metrics }));
 
+  app.use(pageNavigation(config));
   app.use(forward(services));
   const session = koaSession(app, { ...services, sessionMaxMs: config.sessionMaxMs });
   const { silentLogin } = services;

@@ -8,6 +8,11 @@ const UNAVAILABLE: PageText = {
   title: "We cannot log you in right now",
   sentence: "A service that this needs does not respond. This does not log you out. Please try again in a moment.",
 };
+const PAGE_UNAVAILABLE: PageText = {
+  title: "This page is not available right now",
+  sentence:
+    "A service behind it does not respond as it should. This does not log you out. Please try again in a moment.",
+};
 const INVALID: PageText = {
   title: "This did not work",
   sentence: "The address or the request behind it is not valid.",
@@ -107,17 +112,17 @@ export const ERRORS = {
   upstream_unreachable: {
     status: 502,
     detail: "The service behind this address cannot be reached.",
-    page: UNAVAILABLE,
+    page: PAGE_UNAVAILABLE,
   },
   upstream_unavailable: {
     status: 503,
     detail: "The service behind this address is not available right now.",
-    page: UNAVAILABLE,
+    page: PAGE_UNAVAILABLE,
   },
   upstream_timeout: {
     status: 504,
     detail: "The service behind this address took too long to respond.",
-    page: UNAVAILABLE,
+    page: PAGE_UNAVAILABLE,
   },
   payload_too_large: { status: 413, detail: "The request is larger than allowed.", page: INVALID },
   request_malformed: { status: 400, detail: "The request is not valid.", page: INVALID },

@@ -195,6 +195,7 @@ function createRouteServices(dependencies: RouteDependencies) {
     ...{ pages, providerLogout, silentLogin },
     login: {
       ...{ ...shared, userSessions, sessionsPerUser, silentLogin, isPage: routes.isPage },
+      isForwarded: (path: string) => routes.find(path.split("#", 1)[0] ?? "").kind === "upstream",
       config: config.provider,
       needsSecureCookies: !config.insecureCookies,
       attempts: createLoginAttempts(sealerFor, now),

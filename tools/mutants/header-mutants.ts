@@ -109,8 +109,8 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "Location: a redirect to a foreign host is forwarded",
     file: "src/headers/forwarded-headers.ts",
-    find: "const isInformation = status < 300 || status >= 400;",
-    replace: "const isInformation = status > 0;",
+    find: "const mayLeave = pages !== undefined || status < 300 || status >= 400;",
+    replace: "const mayLeave = pages !== undefined || status > 0;",
     tests: URLS,
   },
   {

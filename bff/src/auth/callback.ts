@@ -5,6 +5,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Pages } from "../http/pages.ts";
 import type { Log } from "../logging/log.ts";
+import { setNavigationMarker } from "../http/page-navigation.ts";
 import { cookieValue, LOGIN_COOKIE_PREFIX, loginCookieNames } from "../session/cookies.ts";
 import { beginSession, foundSession } from "../session/koa-session.ts";
 import { providerSessionName } from "../session/session.ts";
@@ -36,6 +37,8 @@ export type LoginDependencies = {
   pages: Pages;
   /** See http/route-table.ts. */
   isPage: (path: string) => boolean;
+  /** Whether an upstream renders the page at this return path. */
+  isForwarded: (returnPath: string) => boolean;
   config: Pick<ProviderConfig, "issuer" | "tenants" | "rolePaths" | "loginParameters">;
   /** False with INSECURE_COOKIES: browsers that store no Secure cookie over http can log in. */
   needsSecureCookies: boolean;
@@ -108,6 +111,8 @@ export function callback(dependencies: LoginDependencies) {
       subject: session.subject,
       providerSession: providerSessionName(session.providerSid),
     });
+    // The browser withholds the new session cookie from this redirect (SameSite=Strict).
+    if (dependencies.isForwarded(attempt.returnPath)) setNavigationMarker(ctx, attempt.returnPath, "logged-in");
     seeOther(ctx, publicOrigin + attempt.returnPath);
   };
   return async function callback(ctx: Context): Promise<void> {

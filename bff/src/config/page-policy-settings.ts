@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isLoopbackUrl, isThisMachine } from "../lib/host.ts";
 import { cspAdditionErrors, parseCspAdditions, unusedWords, type CspAddition } from "./csp-additions.ts";
 import { OPENING_WORDS, type OpeningWord } from "./csp-openings.ts";
+import { parseCspSource } from "./csp-sources.ts";
 import { nearestName } from "./nearest-name.ts";
 import {
   permissionsPolicy,
@@ -174,13 +175,26 @@ export type PagePolicy = Readonly<{
 
 type Surroundings = { publicOrigin: string; production: boolean };
 
-export function pagePolicy(values: Values, { publicOrigin, production }: Surroundings): PagePolicy {
+/** The files of an app that a CDN serves. Its requests still go to this origin only. */
+const CDN_DIRECTIVES = ["script-src", "style-src", "img-src", "font-src", "media-src", "manifest-src"] as const;
+
+function cdnAdditions(spaUrl: string | undefined): CspAddition[] {
+  if (spaUrl === undefined) return [];
+  const source = parseCspSource(new URL(spaUrl).origin, "script-src");
+  if ("fault" in source) return [];
+  return CDN_DIRECTIVES.map((directive) => ({ directive, sources: [source.source] }));
+}
+
+export function pagePolicy(
+  values: Values & { SPA_URL?: string | undefined },
+  { publicOrigin, production }: Surroundings,
+): PagePolicy {
   const isDevelopment = !production && isLoopbackUrl(publicOrigin);
   const reportOnly = values.CSP_REPORT_ONLY === "on";
   const { CSP_REPORTS: reports = "auto" } = values;
   const whereAutomatic = isDevelopment || reportOnly ? "gateway" : "off";
   return {
-    additions: values.CSP_ADDITIONS ?? [],
+    additions: [...(values.CSP_ADDITIONS ?? []), ...cdnAdditions(values.SPA_URL)],
     allowed: values.CSP_ALLOW ?? [],
     // `undefined` is the parsed value of `off`.
     trustedTypes: values.TRUSTED_TYPES,

@@ -4,6 +4,8 @@
 // response-header-rules.ts lets pass, with URLs of the upstream mapped to the public origin.
 import type { IncomingHttpHeaders } from "node:http";
 import { browserLinks } from "./link-header.ts";
+import { appSetCookie } from "./page-cookies.ts";
+import { isPageHeader, pageCacheControl, pageRequestHeaders } from "./page-headers.ts";
 import { isResponseHeaderForwarded } from "./response-header-rules.ts";
 import { mapUrlsIn, type RequestContext, type MapUrl } from "./upstream-urls.ts";
 
@@ -51,6 +53,8 @@ export type RequestHeaderInput = {
   proof?: string | undefined;
   /** Undefined: no body, or a chunked one. */
   contentLength: string | undefined;
+  /** The public origin, if the row serves the app's pages; undefined for APIs. */
+  pagesOf?: string | undefined;
 };
 
 /**
@@ -68,6 +72,7 @@ export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeade
     // Node returns an array for Set-Cookie only, which browsers do not send.
     if (typeof value === "string") list.push(name, value);
   }
+  if (input.pagesOf !== undefined) list.push(...pageRequestHeaders(headers, input.pagesOf));
   if (added.size > 0) for (const [name, value] of added) list.push(name, value);
   if (input.identity !== undefined && input.identity.length > 0) list.push(...input.identity);
   if (input.contentLength !== undefined) list.push("content-length", input.contentLength);
@@ -86,17 +91,19 @@ export type ResponseHeaderInput = RequestContext & {
   status: number;
   requestId: string;
   mapUrl: MapUrl;
+  /** Set if the row serves the app's pages. */
+  pages?: { hasSession: boolean } | undefined;
 };
 
 /** Response headers for the browser, without the security headers. */
 export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHeaderInput): string[] {
-  const { upstream, status } = input;
+  const { upstream, status, pages } = input;
   const list: string[] = ["X-Request-Id", input.requestId];
   const hopByHop = connectionOptions(headers.connection);
   for (const name in headers) {
     if (hopByHop?.has(name) === true) continue;
     const value = headers[name];
-    if (PLAIN_RESPONSE.has(name)) pushAll(list, name, value);
+    if (PLAIN_RESPONSE.has(name) || (pages !== undefined && isPageHeader(name))) pushAll(list, name, value);
     else {
       const handle = HANDLED.get(name);
       if (handle !== undefined) handle(list, value, input);
@@ -106,7 +113,9 @@ export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHea
   const { "content-length": length, "cache-control": caching } = headers;
   // RFC 9110 §8.6: not in a 204. A 1xx is not forwarded.
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
-  list.push("cache-control", cacheControlFor(caching, upstream.config.access));
+  const isPublic = upstream.config.access === "public";
+  if (pages === undefined || isPublic) list.push("cache-control", cacheControlFor(caching, upstream.config.access));
+  else list.push("cache-control", pageCacheControl(headers, pages.hasSession));
   return list;
 }
 
@@ -123,22 +132,30 @@ const HANDLED: ReadonlyMap<string, Handle> = new Map(
   Object.entries<Handle>({
     "content-length": () => {},
     "cache-control": () => {},
-    location(list, value, { mapUrl, status, ...context }) {
+    location(list, value, { mapUrl, status, pages, ...context }) {
       if (typeof value !== "string") return;
       const mapped = mapUrl(value, context);
       if (mapped.kind === "ours") list.push("location", mapped.url);
-      // Browsers follow redirects automatically, to hosts on no allow-list (ASVS 3.7.2); with a 201 or 202 they do not.
-      const isInformation = status < 300 || status >= 400;
-      if (mapped.kind === "foreign" && isInformation && /^https?:$/.test(mapped.protocol)) list.push("location", value);
+      // Browsers follow redirects automatically, to hosts on no allow-list (ASVS 3.7.2); with a 201 or 202 they do not. The app
+      // itself may leave the origin, as its scripts can.
+      const mayLeave = pages !== undefined || status < 300 || status >= 400;
+      if (mapped.kind === "foreign" && mayLeave && /^https?:$/.test(mapped.protocol)) list.push("location", value);
     },
     "content-location"(list, value, { mapUrl, ...context }) {
       const mapped = typeof value === "string" ? mapUrl(value, context) : undefined;
       if (mapped?.kind === "ours") list.push("content-location", mapped.url);
     },
-    link(list, value, { mapUrl, ...context }) {
+    link(list, value, { mapUrl, pages, ...context }) {
       for (const one of [value ?? []].flat()) {
-        const links = browserLinks(one, context, mapUrl);
+        const links = browserLinks(one, { ...context, mayFetchForeign: pages !== undefined }, mapUrl);
         if (links !== undefined) list.push("link", links);
+      }
+    },
+    "set-cookie"(list, value, { pages }) {
+      if (pages === undefined) return;
+      for (const line of [value ?? []].flat()) {
+        const cookie = appSetCookie(line);
+        if (cookie !== undefined) list.push("set-cookie", cookie);
       }
     },
     "www-authenticate"(list, value) {

@@ -8,12 +8,15 @@ const PARAMETER = /\s*;\s*([^\s=;,"]*)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?/
 const FETCHED =
   /\b(preload|modulepreload|prefetch|preconnect|dns-prefetch|prerender|stylesheet|manifest|icon|compression-dictionary)\b/i;
 
+/** `mayFetchForeign`: links that browsers fetch automatically may name other hosts. */
+type LinkContext = RequestContext & { mayFetchForeign?: boolean };
+
 /**
  * Removes links to internal hosts and links that make the browser contact a foreign host automatically (ASVS 3.7.2), and
  * everything after a syntax error.
  * @returns undefined if no link is left
  */
-export function browserLinks(value: string, context: RequestContext, mapUrl: MapUrl): string | undefined {
+export function browserLinks(value: string, context: LinkContext, mapUrl: MapUrl): string | undefined {
   const links: string[] = [];
   let at = 0;
   for (;;) {
@@ -41,11 +44,12 @@ type Parameter = { name: string; text: string; value: string };
 function browserLink(
   target: string,
   parameters: Parameter[],
-  context: RequestContext,
+  context: LinkContext,
   mapUrl: MapUrl,
 ): string | undefined {
   const rels = parameters.filter(({ name }) => name === "rel" || name === "rev").map(({ value }) => value);
-  const mapped = browserReference(target, context, mapUrl, !FETCHED.test(rels.join(" ").replaceAll("\\", "")));
+  const mayBeForeign = context.mayFetchForeign === true || !FETCHED.test(rels.join(" ").replaceAll("\\", ""));
+  const mapped = browserReference(target, context, mapUrl, mayBeForeign);
   if (mapped === undefined) return undefined;
   let link = `<${mapped}>`;
   for (const { name, text, value } of parameters) {

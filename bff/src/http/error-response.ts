@@ -10,7 +10,7 @@ import { languagesOf } from "./request-state.ts";
 import type { Pages } from "./pages.ts";
 import { wantsPage } from "./fetch-metadata.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
-import type { RouteTable } from "./route-table.ts";
+import type { Route, RouteTable } from "./route-table.ts";
 import { securityHeaderList, pageHeaders, type HostPolicy } from "./security-headers.ts";
 import { endResponse, isUploading } from "./early-response.ts";
 
@@ -76,11 +76,12 @@ export function errorResponse({ log, routes, pages, ...host }: ErrorResponseDepe
     const { req, res } = ctx;
     const { requestId, returnPath, rateLimit = [] } = requestState(ctx);
     const { code, explanation } = error;
-    const isPage = (PAGES.has(rawPath(req.url ?? "")) || explanation !== undefined) && wantsPage(req);
+    const { route } = requestState(ctx);
+    const isPage = (explanation !== undefined || hasPages(route, error, req.url)) && wantsPage(req);
     const target = req.method === "GET" ? req.url : undefined;
-    const page = isPage
-      ? pages.error(languagesOf(ctx), { code, explanation, requestId, returnPath, target, status: error.status })
-      : undefined;
+    const isRendered = route.row !== undefined;
+    const shown = { code, explanation, requestId, returnPath, target, isRendered, status: error.status };
+    const page = isPage ? pages.error(languagesOf(ctx), shown) : undefined;
     const body = page?.html ?? JSON.stringify(problemOf(error, requestId));
     for (const name of res.getHeaderNames()) if (!KEPT_HEADERS.has(name)) res.removeHeader(name);
     if (error.status === 503) keepSessionCookie(res);
@@ -122,6 +123,12 @@ export function errorResponse({ log, routes, pages, ...host }: ErrorResponseDepe
       else respond(ctx, error);
     }
   };
+}
+
+/** Whether navigations to the path get error pages. */
+function hasPages({ kind, row }: Route, { status }: GatewayError, target = ""): boolean {
+  if (kind === "bff") return PAGES.has(rawPath(target));
+  return kind === "pages" ? status >= 500 : row?.csrf === "same-origin";
 }
 
 /** I5: a 503 never sets or clears the session cookie. */

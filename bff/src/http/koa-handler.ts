@@ -11,7 +11,9 @@ export function koaHandler(app: Koa, routes: Pick<RouteTable, "find">) {
   const handle = app.callback();
   const chain = compose(app.middleware);
   return function handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (routes.find(request.url ?? "").kind !== "upstream") return handle(request, response);
+    const { kind, row } = routes.find(request.url ?? "");
+    // Navigations to server-rendered pages also get responses of the gateway.
+    if (kind !== "upstream" || row?.csrf === "same-origin") return handle(request, response);
     const ctx = app.createContext(request, response);
     return chain(ctx).catch((error: Error) => ctx.onerror(error));
   };

@@ -60,15 +60,35 @@ export function securityHeaderList(host: HostPolicy): HeaderList {
  */
 export function pageHeaders(host: HostPolicy, sources: string, formAction: "'none'" | "'self'" = "'none'"): HeaderList {
   const policy = `default-src 'none'; ${sources}; base-uri 'none'; form-action ${formAction}; frame-ancestors 'none'`;
-  return ["Content-Security-Policy", policy, ...commonHeaders(host), ...OWN_RESOURCES, ...OWN_PAGE_RULES];
+  return [...passingDocumentHeaders(host, policy), ...OWN_PAGE_RULES];
+}
+
+/**
+ * For a document of the gateway that another page replaces at once. It has no Cross-Origin-Opener-Policy: whether the page keeps
+ * its opener is the app's decision.
+ */
+export function passingDocumentHeaders(host: HostPolicy, policy: string): HeaderList {
+  return ["Content-Security-Policy", policy, ...commonHeaders(host), ...OWN_RESOURCES];
 }
 
 /** For the app's pages and files: the policies of the configuration. */
 export function documentHeaders(config: DocumentConfig): HeaderList {
+  return [...policyHeaders(config), ...documentRules(config)];
+}
+
+/**
+ * For pages that an upstream renders and sends without a policy of its own. Such apps have inline scripts and styles, so that
+ * only what hardly any page needs is closed.
+ */
+export function renderedPageHeaders(config: DocumentConfig): HeaderList {
+  const policy = `object-src 'none'; base-uri 'self'; ${frameAncestors(config.pagePolicy.additions)}`;
+  return ["Content-Security-Policy", policy, ...documentRules(config)];
+}
+
+function documentRules(config: DocumentConfig): HeaderList {
   const { pagePolicy } = config;
   const framing = frameOptions(pagePolicy.additions);
   return [
-    ...policyHeaders(config),
     ...commonHeaders(config),
     ...["Cross-Origin-Resource-Policy", pagePolicy.resourcePolicy],
     ...(framing === undefined ? [] : ["X-Frame-Options", framing]),

@@ -9,7 +9,7 @@ import { handshakeOf } from "../http/websocket-handshake.ts";
 import { hasBody, requestState, type RequestState } from "../http/request-state.ts";
 import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
 import type { EndReason } from "../store/store.ts";
-import { securityHeaderList } from "../http/security-headers.ts";
+import { renderedPageHeaders, securityHeaderList } from "../http/security-headers.ts";
 import type { Log } from "../logging/log.ts";
 import { createAdmission } from "./admission.ts";
 import type { Authorize, Authorized } from "./authorize.ts";
@@ -17,6 +17,7 @@ import { exchange } from "./exchange.ts";
 import type { ExchangeProof } from "./exchange-proof.ts";
 import type { RenewedRequest } from "./exchange-request.ts";
 import { requestHeaders, responseHeaders } from "../headers/forwarded-headers.ts";
+import { pageDefaults } from "../headers/page-headers.ts";
 import type { DpopProofs } from "../provider/dpop-proof.ts";
 import type { OpenResponses } from "./open-responses.ts";
 import { createBodyCopy, requestBody, type BodyCopy } from "./request-body.ts";
@@ -27,7 +28,7 @@ import { upstreamTarget, type Upstream } from "../upstream/upstreams.ts";
 import { createUrlMapper } from "../headers/upstream-urls.ts";
 
 export type ForwardingDependencies = {
-  config: Pick<Config, "publicOrigin" | "trustedProxies" | "transportSecurity">;
+  config: Pick<Config, "publicOrigin" | "trustedProxies" | "transportSecurity" | "pagePolicy">;
   upstreams: readonly Upstream[];
   authorize: Authorize;
   dpopProofs: DpopProofs;
@@ -52,6 +53,7 @@ export function forward(dependencies: ForwardingDependencies) {
   const { protocol, host: publicHost } = new URL(config.publicOrigin);
   const publicScheme = protocol.slice(0, -1);
   const securityList = securityHeaderList(config);
+  const pageList = renderedPageHeaders(config);
   const mapUrl = createUrlMapper(config.publicOrigin, upstreams);
 
   const upstreamHeaders = (
@@ -72,6 +74,7 @@ export function forward(dependencies: ForwardingDependencies) {
       tokenScheme: client?.scheme ?? (proofKey === undefined ? "Bearer" : "DPoP"),
       proof: client?.proof,
       contentLength: isWithBody ? request.headers["content-length"] : undefined,
+      pagesOf: isPages(upstream) ? config.publicOrigin : undefined,
     });
 
   /** The request with another access token than `refused`. @throws GatewayError if it is no longer authorized */
@@ -100,10 +103,11 @@ export function forward(dependencies: ForwardingDependencies) {
     const responseHead = (status: number, received: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined)
         openResponses.add({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, received);
-      return securityList.concat(
-        state.rateLimit ?? [],
-        responseHeaders(received, { upstream, status, upstreamTarget: target, requestId, mapUrl }),
-      );
+      const limits = state.rateLimit ?? [];
+      const context = { upstream, status, upstreamTarget: target, requestId, mapUrl };
+      if (!isPages(upstream)) return securityList.concat(limits, responseHeaders(received, context));
+      const pages = { hasSession: sessionKey !== undefined };
+      return [...pageDefaults(pageList, received), ...limits, ...responseHeaders(received, { ...context, pages })];
     };
     // A client with its own token is addressed by the upstream's challenge, and cannot log in.
     const errorFor = (status: number, received: IncomingHttpHeaders) =>
@@ -153,6 +157,11 @@ export function forward(dependencies: ForwardingDependencies) {
       forwardAuthorized(forwarded, authorized),
     );
   };
+}
+
+/** Whether the row serves the app's pages. */
+function isPages({ config }: Upstream): boolean {
+  return config.csrf === "same-origin";
 }
 
 /** @returns undefined for a bearer token */

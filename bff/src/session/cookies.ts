@@ -14,6 +14,9 @@ export const LOGOUT_RETURN_COOKIE = "__Host-Http-logout-return";
 /** Whether the app may start a silent login; see auth/silent-login.ts. */
 export const SILENT_LOGIN_COOKIE = "__Host-Http-silent-login";
 
+/** What the gateway has done for a navigation to a server-rendered page; see http/page-navigation.ts. */
+export const NAVIGATION_COOKIE = "__Host-Http-navigation";
+
 /** Prefix of all of them. */
 export const COOKIE_PREFIX = "__Host-Http-";
 
@@ -73,6 +76,7 @@ const FIXED_NAMES: ReadonlySet<string> = new Set([
   LOGOUT_COOKIE,
   LOGOUT_RETURN_COOKIE,
   SILENT_LOGIN_COOKIE,
+  NAVIGATION_COOKIE,
 ]);
 
 function isOurs(name: string): boolean {
@@ -89,5 +93,7 @@ export const loginCookieAttributes = { ...COMMON, sameSite: "lax" } as const;
 export const silentLoginCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
 /** Strict: sent only with a navigation that a page of ours starts. */
 export const logoutCookieAttributes = { ...COMMON, sameSite: "strict" } as const;
+/** Lax: sent with a navigation for which the browser withholds the session cookie. */
+export const navigationCookieAttributes = { ...COMMON, sameSite: "lax" } as const;
 /** Lax: sent with the provider's redirect after a logout. */
 export const logoutReturnCookieAttributes = { ...COMMON, sameSite: "lax" } as const;

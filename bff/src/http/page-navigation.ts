@@ -1,0 +1,136 @@
+// Navigations to server-rendered pages (rows with `csrf: same-origin`). Browsers withhold the SameSite=Strict session cookie
+// from navigations that another site starts, and from the redirects of a login: those are repeated once from our own origin.
+// Navigations without a session are sent to the login.
+import { hash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Context, Next } from "koa";
+import type { UpstreamConfig } from "../config/config.ts";
+import { GatewayError } from "../errors.ts";
+import { cookieValue, NAVIGATION_COOKIE, navigationCookieAttributes, sessionIdFrom } from "../session/cookies.ts";
+import { isCrossSite, isNavigation, isSibling } from "./fetch-metadata.ts";
+import { refreshPage, refreshPageHeaders } from "./refresh-page.ts";
+import { requestState } from "./request-state.ts";
+import { securityHeaderList, setHeaders, type HostPolicy } from "./security-headers.ts";
+
+/**
+ * What has happened to a navigation, kept in a cookie for its target. `refreshed`: the refresh page was sent. `logged-in`: a
+ * login has returned to it. `logged-in-refreshed`: both.
+ */
+export type Marker = "refreshed" | "logged-in" | "logged-in-refreshed";
+
+const MARKERS: ReadonlySet<string> = new Set<Marker>(["refreshed", "logged-in", "logged-in-refreshed"]);
+/** Longer than a navigation takes. Afterwards a link opened again gets the refresh page again. */
+const MARKER_MS = 30_000;
+/** A longer target is not returned to after the login: see auth/return-path.ts. */
+const MAX_RETURN_PATH_CHARS = 2_000;
+
+export type NavigationState = {
+  hasSessionCookie: boolean;
+  marker: Marker | undefined;
+  /** Another site or a sibling host has started the navigation. */
+  isForeign: boolean;
+};
+
+/**
+ * `refresh`: send the refresh page. `forward`: the row's access decides. A session that is missing right after a login is not
+ * repaired by another login: the user decides (no login loop).
+ */
+export function decideNavigation({ hasSessionCookie, marker, isForeign }: NavigationState): {
+  action: "refresh" | "forward";
+  mayLogIn: boolean;
+} {
+  const mayLogIn = marker === undefined || marker === "refreshed";
+  if (hasSessionCookie) return { action: "forward", mayLogIn };
+  // The redirect after a login is cross-site, also in browsers without Fetch Metadata.
+  if (marker === "logged-in") return { action: "refresh", mayLogIn };
+  return { action: marker === undefined && isForeign ? "refresh" : "forward", mayLogIn };
+}
+
+/** Sets the marker for the next request of this target. @param target path, query and fragment */
+export function setNavigationMarker(ctx: Context, target: string, marker: Marker): void {
+  // Otherwise the library rejects Secure cookies over http, which is how a proxy with TLS and http://localhost arrive.
+  ctx.cookies.secure = true;
+  ctx.cookies.set(NAVIGATION_COOKIE, `${marker}.${fingerprint(target)}`, {
+    ...navigationCookieAttributes,
+    maxAge: MARKER_MS,
+  });
+}
+
+function clearNavigationMarker(ctx: Context): void {
+  ctx.cookies.secure = true;
+  ctx.cookies.set(NAVIGATION_COOKIE, "", { ...navigationCookieAttributes, maxAge: 0 });
+}
+
+/** @throws GatewayError as the following middlewares */
+export function pageNavigation(config: HostPolicy & { publicOrigin: string }) {
+  const { publicOrigin } = config;
+  const headersOfPage = refreshPageHeaders(config);
+  const headersOfRedirect = securityHeaderList(config);
+
+  const respond = (ctx: Context, status: number, headers: readonly string[]): void => {
+    ctx.respond = true;
+    ctx.status = status;
+    setHeaders(ctx.res, headers);
+    ctx.res.setHeader("Cache-Control", "no-store");
+    ctx.res.setHeader("X-Request-Id", requestState(ctx).requestId);
+  };
+  const navigate = async (ctx: Context, next: Next): Promise<void> => {
+    const { req } = ctx;
+    const target = req.url ?? "";
+    const { cookie } = req.headers;
+    const marker = markerOf(cookieValue(cookie, NAVIGATION_COOKIE), target);
+    const { action, mayLogIn } = decideNavigation({
+      hasSessionCookie: sessionIdFrom(cookie) !== undefined,
+      marker,
+      isForeign: isCrossSite(req, publicOrigin) || isSibling(req),
+    });
+    if (action === "refresh") {
+      setNavigationMarker(ctx, target, marker === "logged-in" ? "logged-in-refreshed" : "refreshed");
+      respond(ctx, 200, headersOfPage);
+      ctx.type = "html";
+      ctx.body = refreshPage(target);
+      return;
+    }
+    if (marker !== undefined) clearNavigationMarker(ctx);
+    try {
+      await next();
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.status !== 401 || ctx.headerSent || !mayLogIn) throw error;
+      const url = new URL(error.loginUrl ?? "/bff/login", publicOrigin);
+      url.searchParams.set("returnTo", returnPathOf(target));
+      requestState(ctx).code = error.code;
+      respond(ctx, 303, headersOfRedirect);
+      ctx.res.setHeader("Location", url.href);
+      ctx.body = null;
+      ctx.status = 303;
+    }
+  };
+  return function navigatePage(ctx: Context, next: Next): Promise<void> {
+    const { row } = requestState(ctx).route;
+    if (row?.csrf !== "same-origin") return next();
+    requestState(ctx).returnPath = returnPathOf(ctx.req.url ?? "");
+    if (!usesSession(row, ctx.req) || ctx.req.method !== "GET" || !isNavigation(ctx.req)) return next();
+    return navigate(ctx, next);
+  };
+}
+
+/** Whether the row reads the session of this request. */
+function usesSession({ access }: UpstreamConfig, { headers }: IncomingMessage): boolean {
+  if (access === "session-or-bearer") return headers.authorization === undefined;
+  return access === "session" || access === "optional";
+}
+
+function returnPathOf(target: string): string {
+  return target.length > MAX_RETURN_PATH_CHARS ? "/" : target;
+}
+
+/** @returns undefined for a marker of another target */
+function markerOf(value: string | undefined, target: string): Marker | undefined {
+  const [name = "", of] = value?.split(".") ?? [];
+  return MARKERS.has(name) && of === fingerprint(target) ? (name as Marker) : undefined;
+}
+
+/** The request target has no fragment. */
+function fingerprint(target: string): string {
+  return hash("sha256", target.split("#", 1)[0] ?? "", "base64url").slice(0, 16);
+}

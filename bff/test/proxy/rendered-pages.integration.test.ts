@@ -1,0 +1,300 @@
+// Server-rendered pages: navigations with and without the session cookie, headers, errors and streaming, through real sockets.
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { request } from "undici";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
+
+let system: TestSystem;
+let app: Server;
+const received: IncomingMessage[] = [];
+let respond: (request: IncomingMessage, response: ServerResponse) => void;
+const page = (_request: IncomingMessage, response: ServerResponse): void =>
+  void response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html>page");
+
+beforeAll(async () => {
+  app = createServer((req, res) => {
+    received.push(req);
+    respond(req, res);
+  }).listen(0, "127.0.0.1");
+  await once(app, "listening");
+  const baseUrl = `http://127.0.0.1:${(app.address() as AddressInfo).port}`;
+  system = await startTestSystem({
+    upstreams: () => [
+      { prefix: "/", baseUrl, access: "optional", csrf: "same-origin" },
+      { prefix: "/account", baseUrl, csrf: "same-origin" },
+      { prefix: "/open", baseUrl, access: "public", csrf: "same-origin" },
+      { prefix: "/api", baseUrl },
+      { prefix: "/down", baseUrl: "http://127.0.0.1:1", access: "optional", csrf: "same-origin" },
+    ],
+  });
+});
+afterAll(async () => {
+  await system.stop();
+  app.closeAllConnections();
+  app.close();
+});
+beforeEach(() => {
+  received.length = 0;
+  respond = page;
+});
+
+const DOCUMENT = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", accept: "text/html,*/*" };
+const FROM = (site: string) => ({ ...DOCUMENT, "sec-fetch-site": site });
+type Init = {
+  method?: "GET" | "POST" | "HEAD";
+  headers?: Record<string, string>;
+  cookies?: ReadonlyMap<string, string>;
+};
+
+async function send(path: string, { method = "GET", headers = {}, cookies = new Map() }: Init = {}) {
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  const response = await request(system.gateway.origin + path, {
+    method,
+    headers: { ...headers, ...(cookie === "" ? {} : { cookie }) },
+  });
+  const lines = [response.headers["set-cookie"] ?? []].flat();
+  const marker = lines
+    .map((line) => /^__Host-Http-navigation=([^;]*)/.exec(line)?.[1])
+    .find((value) => value !== undefined);
+  return { status: response.statusCode, headers: response.headers, body: await response.body.text(), lines, marker };
+}
+
+async function loggedIn(): Promise<Map<string, string>> {
+  const browser = system.browser();
+  await browser.login();
+  return browser.cookies;
+}
+
+const isRefreshPage = ({ status, body }: { status: number; body: string }): boolean =>
+  status === 200 && body.includes("<title>One moment</title>");
+
+describe("a navigation without the session cookie", () => {
+  it.each([
+    ["a link of another site", FROM("cross-site"), true],
+    ["a link of a sibling host", FROM("same-site"), true],
+    ["a link of another site, without Fetch Metadata", { accept: "text/html", referer: "https://other.test/" }, true],
+    [
+      "a service worker",
+      { "sec-fetch-mode": "navigate", "sec-fetch-dest": "empty", "sec-fetch-site": "cross-site" },
+      true,
+    ],
+    ["a typed address", FROM("none"), false],
+    ["a link of the app", FROM("same-origin"), false],
+    ["a link of the app, without Fetch Metadata", { accept: "text/html", referer: "REFERER" }, false],
+    ["a typed address, without Fetch Metadata", { accept: "text/html" }, false],
+    ["a crawler", { accept: "text/html,application/xhtml+xml", "user-agent": "bot" }, false],
+    ["curl", { accept: "*/*" }, false],
+  ])("of %s gets the refresh page: %s", async (_name, sent, expected) => {
+    const headers = Object.fromEntries(
+      Object.entries(sent).map(([name, value]) => [name, value === "REFERER" ? `${system.gateway.origin}/x` : value]),
+    );
+    const response = await send("/list?a=1&b=%22", { headers });
+    expect(isRefreshPage(response)).toBe(expected);
+    expect(received.length).toBe(expected ? 0 : 1);
+    if (!expected) return;
+    expect(response.headers).toMatchObject({ "cache-control": "no-store", "referrer-policy": "no-referrer" });
+    expect(response.headers["content-security-policy"]).toMatch(/^default-src 'none'; script-src 'sha256-[^ ;]+'; /);
+    expect(response.body).toContain('content="0;url=/list?a=1&amp;b=%22"');
+    expect(response.marker).toMatch(/^refreshed\./);
+    expect(response.lines.join()).toMatch(/samesite=lax/i);
+  });
+
+  it.each(["HEAD", "POST"] as const)("by %s gets no refresh page", async (method) => {
+    const response = await send("/list", { method, headers: FROM("cross-site") });
+    expect(response.marker).toBeUndefined();
+  });
+
+  it.each(["/open", "/api/x", "/bff/login"])("to %s gets no refresh page", async (path) => {
+    const response = await send(path, { headers: FROM("cross-site") });
+    expect(response.marker).toBeUndefined();
+  });
+
+  it("of an iframe gets no refresh page", async () => {
+    const headers = { ...FROM("cross-site"), "sec-fetch-dest": "iframe" };
+    expect((await send("/list", { headers })).marker).toBeUndefined();
+  });
+
+  it("is anonymous after the refresh page, once, also where the engine repeats it as cross-site", async () => {
+    const first = await send("/list?a=1", { headers: FROM("cross-site") });
+    const cookies = new Map([["__Host-Http-navigation", first.marker ?? ""]]);
+    for (const site of ["same-origin", "cross-site"]) {
+      const second = await send("/list?a=1", { headers: FROM(site), cookies });
+      expect([second.status, second.body, second.marker]).toEqual([200, "<!doctype html>page", ""]);
+    }
+    const other = await send("/list?a=2", { headers: FROM("cross-site"), cookies });
+    expect(isRefreshPage(other)).toBe(true);
+  });
+
+  it("is sent to the login with its path where the row needs a session", async () => {
+    const first = await send("/account/a?b=c&d", { headers: FROM("cross-site") });
+    expect(isRefreshPage(first)).toBe(true);
+    const cookies = new Map([["__Host-Http-navigation", first.marker ?? ""]]);
+    for (const options of [
+      { headers: FROM("same-origin"), cookies },
+      { headers: FROM("none") },
+      { headers: { accept: "text/html" } },
+    ]) {
+      const { status, headers } = await send("/account/a?b=c&d", options);
+      const url = new URL(String(headers["location"]));
+      expect([status, url.pathname, url.searchParams.get("returnTo")]).toEqual([303, "/bff/login", "/account/a?b=c&d"]);
+      expect(headers["cache-control"]).toBe("no-store");
+    }
+    expect(received).toEqual([]);
+  });
+
+  it("that is a form post gets a 401 page, and a fetch a 401 problem", async () => {
+    const post = await send("/account", { method: "POST", headers: FROM("same-origin") });
+    expect([post.status, post.headers["content-type"]]).toEqual([401, "text/html; charset=utf-8"]);
+    expect(post.body).toContain('href="/bff/login?returnTo=%2Faccount"');
+    const fetched = await send("/account", {
+      headers: { "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty" },
+    });
+    expect([fetched.status, fetched.headers["content-type"]]).toEqual([401, "application/problem+json; charset=utf-8"]);
+  });
+
+  it("with a session that has ended is sent to the login, and to an optional row it is anonymous", async () => {
+    const cookies = new Map([["__Host-Http-session", "A".repeat(43)]]);
+    expect((await send("/account", { headers: FROM("same-origin"), cookies })).status).toBe(303);
+    expect((await send("/list", { headers: FROM("cross-site"), cookies })).body).toBe("<!doctype html>page");
+  });
+});
+
+describe("after a login", () => {
+  it("the redirect gets the refresh page, also without Fetch Metadata, and then the page", async () => {
+    const browser = system.browser();
+    const callback = await browser.login("?returnTo=/account/a%3Fb%23c");
+    expect([callback.status, callback.headers.get("location")]).toEqual([303, `${browser_origin()}/account/a?b#c`]);
+    const marker = browser.cookies.get("__Host-Http-navigation") ?? "";
+    expect(marker).toMatch(/^logged-in\./);
+    const cookies = new Map([["__Host-Http-navigation", marker]]);
+    const first = await send("/account/a?b", { headers: { accept: "text/html" }, cookies });
+    expect(isRefreshPage(first)).toBe(true);
+    const second = await send("/account/a?b", { headers: FROM("same-origin"), cookies: browser.cookies });
+    expect([second.status, second.body, second.marker]).toEqual([200, "<!doctype html>page", ""]);
+    expect(received.at(-1)?.headers.authorization).toMatch(/^Bearer /);
+  });
+
+  it("a session cookie that never arrives ends in a 401 page instead of another login", async () => {
+    const browser = system.browser();
+    await browser.login("?returnTo=/account");
+    const cookies = new Map([["__Host-Http-navigation", browser.cookies.get("__Host-Http-navigation") ?? ""]]);
+    const first = await send("/account", { headers: FROM("cross-site"), cookies });
+    cookies.set("__Host-Http-navigation", first.marker ?? "");
+    const second = await send("/account", { headers: FROM("cross-site"), cookies });
+    expect([second.status, second.headers["content-type"]]).toEqual([401, "text/html; charset=utf-8"]);
+    expect(second.body).toContain("Log in");
+  });
+
+  it("to a page of the app's own files no marker is set", async () => {
+    const browser = system.browser();
+    await browser.login("?returnTo=/");
+    expect(browser.cookies.get("__Host-Http-navigation")).toMatch(/^logged-in\./);
+  });
+});
+
+const browser_origin = (): string => system.gateway.config.publicOrigin;
+
+describe("a page", () => {
+  it("receives the bearer, its cookies, Origin and Referer, and never a cookie of the gateway", async () => {
+    const cookies = await loggedIn();
+    cookies.set("theme", "dark");
+    const referer = `${browser_origin()}/form`;
+    await send("/form", {
+      method: "POST",
+      headers: { ...FROM("same-origin"), origin: browser_origin(), referer },
+      cookies,
+    });
+    const headers = received.at(-1)?.headers ?? {};
+    expect(headers).toMatchObject({
+      cookie: "theme=dark",
+      origin: browser_origin(),
+      referer,
+      "x-forwarded-host": new URL(browser_origin()).host,
+    });
+    expect(headers.authorization).toMatch(/^Bearer /);
+    await send("/api/x", { headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" }, cookies });
+    expect(received.at(-1)?.headers).not.toHaveProperty("cookie");
+  });
+
+  it("keeps its own policy, cookies and redirects, and gets the defaults without them", async () => {
+    respond = (_req, res) =>
+      void res
+        .writeHead(302, {
+          "content-type": "text/html",
+          "content-security-policy": "script-src 'self'",
+          "referrer-policy": "origin",
+          "set-cookie": ["theme=dark; Domain=test; Path=/", "__Host-Http-session=x; Path=/", "cloakroom-80-session=x"],
+          "x-powered-by": "Framework",
+          "clear-site-data": '"cookies"',
+          location: "https://pay.example/checkout",
+        })
+        .end("x");
+    const own = await send("/list", { headers: FROM("none") });
+    expect(own.headers).toMatchObject({
+      "content-security-policy": "script-src 'self'",
+      "referrer-policy": "origin",
+      location: "https://pay.example/checkout",
+      "x-content-type-options": "nosniff",
+    });
+    expect(own.lines).toEqual(["theme=dark; Path=/"]);
+    for (const name of ["x-powered-by", "clear-site-data"]) expect(own.headers).not.toHaveProperty(name);
+    respond = page;
+    const plain = await send("/list", { headers: FROM("none") });
+    expect(plain.headers).toMatchObject({
+      "content-security-policy": "object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+      "referrer-policy": "same-origin",
+      "cross-origin-opener-policy": "same-origin",
+      "x-frame-options": "DENY",
+      "cache-control": "no-store",
+    });
+  });
+
+  it("keeps the sandboxing policy on a row for an API, whatever the upstream sends", async () => {
+    respond = (_req, res) =>
+      void res
+        .writeHead(200, { "content-type": "text/html", "content-security-policy": "script-src *", "set-cookie": "a=1" })
+        .end("x");
+    const { headers } = await send("/api/x", {
+      headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
+      cookies: await loggedIn(),
+    });
+    expect(headers["content-security-policy"]).toMatch(/sandbox/);
+    expect(headers).not.toHaveProperty("set-cookie");
+  });
+
+  it.each([404, 500, 503])("with status %i passes through", async (status) => {
+    respond = (_req, res) =>
+      void res.writeHead(status, { "content-type": "text/html" }).end("<!doctype html>own error");
+    const response = await send("/list", { headers: FROM("none") });
+    expect([response.status, response.body]).toEqual([status, "<!doctype html>own error"]);
+  });
+
+  it("is streamed as it is rendered", async () => {
+    let finish = (): void => {};
+    respond = (_req, res) => {
+      res.writeHead(200, { "content-type": "text/html" });
+      res.write("<!doctype html>first");
+      finish = () => void res.end("second");
+    };
+    const response = await request(`${system.gateway.origin}/list`, { headers: FROM("none") });
+    const parts: string[] = [];
+    for await (const chunk of response.body) {
+      parts.push(String(chunk));
+      finish();
+    }
+    expect(parts).toEqual(["<!doctype html>first", "second"]);
+  });
+
+  it("that cannot be fetched is an error page for a navigation, with a link to itself", async () => {
+    const { status, headers, body } = await send("/down/x?y", { headers: FROM("none") });
+    expect([status, headers["content-type"]]).toEqual([502, "text/html; charset=utf-8"]);
+    expect(body).toContain("This page is not available right now");
+    expect(body).toContain('<a href="/down/x?y">Try again</a>');
+    const fetched = await send("/down/x", {
+      headers: { "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty" },
+    });
+    expect(fetched.headers["content-type"]).toBe("application/problem+json; charset=utf-8");
+  });
+});
