@@ -18,8 +18,15 @@ export type Program = {
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 
-export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
+/** @param cwd default: the current folder */
+export function startProgram(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd?: string,
+): Program {
   const child = spawn(file, args, {
+    ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
