@@ -1,22 +1,5 @@
 // Error codes of the gateway with status and texts, and the one error class.
-
-/** Texts of the HTML error page, shown when a login or logout navigation fails. */
-type PageText = { title: string; sentence: string };
-
-const NOT_LOGGED_IN: PageText = { title: "You are not logged in", sentence: "Please log in to continue." };
-const UNAVAILABLE: PageText = {
-  title: "We cannot log you in right now",
-  sentence: "A service that this needs does not respond. This does not log you out. Please try again in a moment.",
-};
-const PAGE_UNAVAILABLE: PageText = {
-  title: "This page is not available right now",
-  sentence:
-    "A service behind it does not respond as it should. This does not log you out. Please try again in a moment.",
-};
-const INVALID: PageText = {
-  title: "This did not work",
-  sentence: "The address or the request behind it is not valid.",
-};
+import { INVALID, NOT_LOGGED_IN, PAGE_UNAVAILABLE, UNAVAILABLE, type PageText } from "./error-sentences.ts";
 
 /**
  * Stable codes, each with its HTTP status, the `detail` of its problem response, and the texts of its page. Responses
