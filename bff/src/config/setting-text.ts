@@ -1,5 +1,5 @@
 // Reads the text of a value from the environment, a file or an upstream row, with the same clean-up and checks.
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
 export type SettingText = { text: string } | { fault: string };
 
@@ -46,11 +46,19 @@ const CURES: Readonly<Record<string, string>> = {
   EPERM: "names a file that cannot be read (EPERM). Let the gateway's user read it",
 };
 
+const TOO_LARGE = "names a file larger than 4 MB. Correct the path";
+
+/** Standard input, and `<(command)` of a shell: open already. To open another pipe would wait for a writer without end. */
+const READABLE_DEVICE = /^\/(?:dev\/(?:null|stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
+
 export function readBytesFile(path: string): { bytes: Buffer } | { fault: string } {
   try {
+    const stats = statSync(path);
+    if (!stats.isFile() && !stats.isDirectory() && !READABLE_DEVICE.test(path))
+      return { fault: "names a pipe or a device, not a file. Correct the path" };
+    if (stats.size > MAX_FILE_BYTES) return { fault: TOO_LARGE };
     const bytes = readFileSync(path);
-    if (bytes.length <= MAX_FILE_BYTES) return { bytes };
-    return { fault: "names a file larger than 4 MB. Correct the path" };
+    return bytes.length <= MAX_FILE_BYTES ? { bytes } : { fault: TOO_LARGE };
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     return { fault: CURES[code] ?? `names a file that cannot be read (${code}). Mount it or correct the path` };

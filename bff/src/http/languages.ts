@@ -9,6 +9,8 @@ export type PageLanguages = {
 
 /** Headers are at most 16 kB; browsers send about five ranges. */
 const MAX_RANGES = 32;
+/** More than any available tag has. Each subtag costs a lookup that joins the ones before it. */
+const MAX_SUBTAGS = 8;
 const RANGE = /^(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/i;
 
 /** @returns the language ranges in lower case, most preferred first, and those with q=0 */
@@ -47,7 +49,7 @@ export function chooseLanguage(available: readonly string[], { acceptLanguage = 
 }
 
 function lookUp(range: string, available: readonly string[]): string | undefined {
-  let subtags = range.split("-");
+  let subtags = range.split("-", MAX_SUBTAGS);
   while (subtags.length > 0) {
     const tag = subtags.join("-");
     if (available.includes(tag)) return tag;

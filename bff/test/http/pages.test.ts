@@ -1,4 +1,5 @@
 // The gateway's pages: languages (RFC 4647 lookup), texts, own templates (ERROR_PAGES).
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +25,7 @@ function folderWith(files: Readonly<Record<string, string | Uint8Array>>): strin
 }
 
 const TEMPLATE = `<!doctype html><html lang="{{lang}}" dir="{{dir}}"><head><title>{{title}}</title>
-<style>h1 { color: teal }</style></head><body><h1>{{title}}</h1><p class=x data-x={{sentence}}>{{sentence}}</p>
+<style>h1 { color: teal }</style></head><body><h1>{{title}}</h1><p class=x data-x="{{sentence}}">{{sentence}}</p>
 {{#links}}<a href="{{href}}">{{text}}</a>{{/links}}<small>{{requestId}}</small></body></html>`;
 
 describe("the texts of the pages", () => {
@@ -86,6 +87,13 @@ describe("the language of a page", () => {
   it("ui_locales of a login go before Accept-Language", () => {
     const choose = (first: string[]) => chooseLanguage(["en", "de"], { acceptLanguage: "en", first });
     expect([choose(["de-AT"]), choose(["fr", "de"]), choose(["fr"]), choose([])]).toEqual(["de", "de", "en", "en"]);
+  });
+
+  it("a language range of thousands of subtags costs no time (denial of service)", () => {
+    const acceptLanguage = `de${"-ab".repeat(5_300)}`;
+    const startMs = performance.now();
+    for (let at = 0; at < 20; at++) expect(chooseLanguage(["en", "de"], { acceptLanguage })).toBe("de");
+    expect(performance.now() - startMs).toBeLessThan(500);
   });
 
   it("the direction follows the language", () => {
@@ -166,6 +174,17 @@ describe("ERROR_PAGES", () => {
     expect(pages.error({ acceptLanguage: "de" }, failed).html).toContain(">Startseite des Ladens</a>");
   });
 
+  it("a section may stand inside a tag", () => {
+    const template = `${TEMPLATE}<p {{#helpBefore}}class="help"{{/helpBefore}} title='{{title}}'>`;
+    expect(templateFaults("error", template)).toEqual([]);
+  });
+
+  it("a pipe in the folder is a sentence and does not stop the start", () => {
+    const folder = folderWith({});
+    execFileSync("mkfifo", [join(folder, "error.html")]);
+    expect(readErrorPages(folder).faults.join()).toMatch(/^ERROR_PAGES: error\.html .*a pipe or a device/);
+  });
+
   const large = TEMPLATE + "x".repeat(300_000);
   it.each<[string, Record<string, string | Uint8Array>, RegExp]>([
     [
@@ -183,6 +202,8 @@ describe("ERROR_PAGES", () => {
     ["an open section", { "error.html": `${TEMPLATE}{{#links}}` }, /not a mustache template: Unclosed section/],
     ["a script", { "error.html": `${TEMPLATE}<script src="/a.js"></script>` }, /has a script/],
     ["a style attribute", { "error.html": `${TEMPLATE}<p style="color:red">` }, /style attribute/],
+    ["a value without quotes", { "error.html": `${TEMPLATE}<p title={{title}}>` }, /in a tag outside quotes/],
+    ["an attribute's name", { "error.html": `${TEMPLATE}<p class="a" {{code}}="b">` }, /in a tag outside quotes/],
     [
       "a placeholder in a style",
       { "error.html": `${TEMPLATE}<style>p{color:{{title}}}</style>` },

@@ -3,7 +3,7 @@
 // swapped symbolic link (Kubernetes ConfigMap) and an edit in place are the same, and a changed time alone is nothing.
 import { createHash } from "node:crypto";
 import { watch, type FSWatcher } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 export type ConfigWatch = {
@@ -91,6 +91,8 @@ export function watchConfigFile(
 /** A missing file is a content as well: it may be missing for the moment of a replacement only. */
 async function digestOf(path: string): Promise<string> {
   try {
+    // To open a pipe would occupy a thread of the pool without end, and end the comparisons.
+    if (!(await stat(path)).isFile()) return "! not a file";
     return createHash("sha256")
       .update(await readFile(path))
       .digest("base64");

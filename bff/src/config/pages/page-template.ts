@@ -49,9 +49,17 @@ export function templateFaults(kind: PageKind, text: string): string[] {
   if (/<script\b/i.test(text)) faults.push("has a script, which the page's policy blocks. Remove it");
   if (/<[^>]+\sstyle\s*=/i.test(text))
     faults.push("has a style attribute, which the page's policy blocks. Write the rule into <style>");
+  if (hasUnquotedValue(text))
+    faults.push("has a placeholder in a tag outside quotes, where a value could add attributes. Put it in quotes");
   if (stylesOf(text).some((style) => style.includes("{{")))
     faults.push("has a placeholder in <style>, whose content must be the same for every request. Remove it");
   return faults;
+}
+
+/** Escaped values may contain blanks, which end an attribute without quotes (XSS). Sections may stand anywhere. */
+function hasUnquotedValue(html: string): boolean {
+  const tags = html.match(/<[a-z](?:"[^"]*"|'[^']*'|[^"'<>])*>/gi) ?? [];
+  return tags.some((tag) => /\{\{\s*[^\s#^/!]/.test(tag.replace(/"[^"]*"|'[^']*'/g, "")));
 }
 
 type Found = { kind: PageKind; found: Set<string> };

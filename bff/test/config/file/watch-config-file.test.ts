@@ -1,4 +1,5 @@
 // The watch of the configuration file, on a real file system.
+import { execFileSync } from "node:child_process";
 import {
   mkdirSync,
   mkdtempSync,
@@ -121,6 +122,25 @@ describe("a watched configuration file", () => {
     await expect.poll(() => seen).toEqual(["missing one"]);
     writeFileSync(file, "one");
     await expect.poll(() => seen).toEqual(["missing one", "one one"]);
+  });
+
+  it("a file that becomes a pipe, and the file that replaces the pipe, are reported", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "cloakroom-watch-")), "cloakroom.yaml");
+    writeFileSync(file, "one");
+    const seen: number[] = [];
+    const watch = watchConfigFile(
+      () => [file],
+      () => void seen.push(1),
+      { events: false, pollMs: 40, settleMs: 60 },
+    );
+    watches.push(watch);
+    await sleep(60);
+    rmSync(file);
+    execFileSync("mkfifo", [file]);
+    await expect.poll(() => seen).toHaveLength(1);
+    rmSync(file);
+    writeFileSync(file, "two");
+    await expect.poll(() => seen).toHaveLength(2);
   });
 
   it("nothing is reported after the end of the watch", async () => {
