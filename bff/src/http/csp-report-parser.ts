@@ -36,6 +36,8 @@ const BLOCKED_WORDS: ReadonlySet<string> = new Set([
 const EXTENSION = /^(chrome|moz|safari|safari-web|ms-browser)-extension\b|^webkit-masked-url\b|^resource:|^chrome:/i;
 const MAX_REPORTS = 100;
 const MAX_PATH_CHARS = 256;
+/** Scheme, host name (at most 253 characters) and port. The URL parser accepts any length. */
+const MAX_ORIGIN_CHARS = 300;
 
 /**
  * @param publicOrigin reports about documents of other origins are ignored, and so are those about browser extensions
@@ -101,15 +103,16 @@ function toViolation(fields: Fields, publicOrigin: string): Violation | undefine
 }
 
 function blockedWord(blocked: string, publicOrigin: string): string {
-  const word = blocked.toLowerCase().replace(/:$/, "");
+  const name = blocked.toLowerCase().replace(/:$/, "");
   // Safari and older browsers leave it empty for inline code.
-  if (word === "") return "inline";
-  if (BLOCKED_WORDS.has(word)) return word;
+  if (name === "") return "inline";
+  if (BLOCKED_WORDS.has(name)) return name;
   if (!URL.canParse(blocked)) return "unknown";
   const { protocol, host, origin } = new URL(blocked);
   if (origin === publicOrigin) return "self";
   // Data in the URL itself.
-  return host === "" ? protocol.slice(0, -1) : `${protocol}//${host}`;
+  const word = host === "" ? protocol.slice(0, -1) : `${protocol}//${host}`;
+  return word.length > MAX_ORIGIN_CHARS ? "unknown" : word;
 }
 
 /** The sample continues with the text that was refused, which may be the user's. */

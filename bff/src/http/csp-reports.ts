@@ -23,14 +23,17 @@ const MAX_REPORT_BYTES = 256 * 1024;
 /** Token bucket for the requests of all browsers: a page with many violations sends one request for each. */
 const MAX_BURST = 200;
 const REPORTS_PER_SECOND = 10;
+/** Token bucket for the log: anyone can send reports, each of a new kind. */
+const MAX_LINE_BURST = 500;
+const LINES_PER_SECOND = 1;
 /** At most this many kinds of violations are remembered, and therefore logged, before old ones are logged again. */
 const MAX_KINDS = 500;
 
 /** @throws GatewayError not_found | request_malformed | payload_too_large | too_many_requests */
 export function cspReports({ config, log, metrics, now = () => performance.now() }: CspReportsDependencies) {
   const { publicOrigin, pagePolicy } = config;
-  const acquire = createTokenBucket(now);
-  const record = createRecorder(pagePolicy, log);
+  const acquire = createTokenBucket({ burst: MAX_BURST, perSecond: REPORTS_PER_SECOND }, now);
+  const record = createRecorder(pagePolicy, { log, now });
   return async function receiveReports(ctx: Context): Promise<void> {
     if (pagePolicy.reports !== "gateway") throw new GatewayError("not_found");
     if (!acquire())
@@ -48,14 +51,17 @@ export function cspReports({ config, log, metrics, now = () => performance.now()
   };
 }
 
-function createRecorder(policy: Config["pagePolicy"], log: CspReportsDependencies["log"]) {
+type RecorderDependencies = Required<Pick<CspReportsDependencies, "log" | "now">>;
+
+function createRecorder(policy: Config["pagePolicy"], { log, now }: RecorderDependencies) {
+  const acquireLine = createTokenBucket({ burst: MAX_LINE_BURST, perSecond: LINES_PER_SECOND }, now);
   const logged = new FifoCache<string, true>(MAX_KINDS);
   // In production anyone can send a report: a setting in the log would be the sender's advice.
   const suggest = policy.suggestsSettings ? createSuggestions(policy) : () => undefined;
   return function record(violation: Violation): void {
     const { directive, blocked, detail, path, isEnforced } = violation;
     const kind = `${directive} ${blocked} ${detail ?? ""} ${isEnforced}`;
-    if (logged.has(kind)) return;
+    if (logged.has(kind) || !acquireLine()) return;
     logged.set(kind, true);
     log.warn(isEnforced ? "content security policy violation" : "content security policy violation, reported only", {
       path,
@@ -66,12 +72,14 @@ function createRecorder(policy: Config["pagePolicy"], log: CspReportsDependencie
   };
 }
 
-function createTokenBucket(now: () => number): () => boolean {
-  let tokens = MAX_BURST;
+type Rate = { burst: number; perSecond: number };
+
+function createTokenBucket({ burst, perSecond }: Rate, now: () => number): () => boolean {
+  let tokens = burst;
   let filledMs = now();
   return function acquire() {
     const nowMs = now();
-    tokens = Math.min(MAX_BURST, tokens + ((nowMs - filledMs) / 1000) * REPORTS_PER_SECOND);
+    tokens = Math.min(burst, tokens + ((nowMs - filledMs) / 1000) * perSecond);
     filledMs = nowMs;
     if (tokens < 1) return false;
     tokens--;

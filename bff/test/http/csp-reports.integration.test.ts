@@ -303,6 +303,27 @@ describe("requests that are refused", () => {
     expect((await send(gateway, { body: '{"__proto__":{"csp-report":{}},"csp-report":{}}' })).status).toBe(204);
   });
 
+  it("a host name longer than any is not kept", async () => {
+    const gateway = await startWith();
+    const report = { "effective-directive": "img-src", "blocked-uri": `https://${"a".repeat(200_000)}.example/` };
+    expect((await send(gateway, { body: legacy(gateway, report) })).status).toBe(204);
+    expect(violations(gateway)).toMatchObject([{ blocked: "unknown" }]);
+  });
+
+  it("reports of ever new kinds cannot flood the log", async () => {
+    const gateway = await startWith();
+    for (let list = 0; list < 8; list++) {
+      const bodies = Array.from({ length: 100 }, (_, at) => ({
+        effectiveDirective: "img-src",
+        blockedURL: `https://h${list}-${at}.example/`,
+      }));
+      await send(gateway, { type: REPORTING, body: modern(gateway, ...bodies) });
+    }
+    const { length } = violations(gateway);
+    expect(length).toBeGreaterThanOrEqual(500);
+    expect(length).toBeLessThan(600);
+  });
+
   it("requests beyond the rate limit are 429 with Retry-After", async () => {
     const gateway = await startWith();
     const body = legacy(gateway, { "effective-directive": "img-src", "blocked-uri": "data" });
