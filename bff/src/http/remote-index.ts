@@ -195,9 +195,12 @@ async function readBody(body: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** URLs of scripts and style sheets that are resolved against the public origin, which serves no files. */
+/**
+ * URLs of scripts and style sheets that are resolved against the public origin, which serves no files. A tag ends at the next
+ * `<`: otherwise a page of many unclosed tags takes minutes (ReDoS).
+ */
 const LOCAL_ASSET =
-  /<(?:script|link)\b[^>]*\s(?:src|href)\s*=\s*["']?(?![a-z][a-z0-9+.-]*:|\/\/|#)([^\s"'>]+\.(?:m?js|css))\b/i;
+  /<(?:script|link)\b[^<>]*\s(?:src|href)\s*=\s*["']?(?![a-z][a-z0-9+.-]*:|\/\/|#)([^\s"'>]+\.(?:m?js|css))\b/i;
 
 function findLocalAsset(html: string): string | undefined {
   if (/<base\s/i.test(html)) return undefined;

@@ -196,3 +196,12 @@ test.each([
   else expect(sentence).toContain(`loads ${asset} from PUBLIC_ORIGIN`);
   expect(warnings.length).toBe(asset === undefined ? 0 : 1);
 });
+
+test("a page of many unclosed tags is read in no time (ReDoS)", async () => {
+  const cdn = await startCdn(html("<script ".repeat(60_000)));
+  const index = load(cdn.origin);
+  const startMs = performance.now();
+  await vi.waitFor(() => expect(index.page()).toBeDefined(), { timeout: 30_000 });
+  expect(performance.now() - startMs).toBeLessThan(2_000);
+  expect(index.check()).toBeUndefined();
+}, 60_000);
