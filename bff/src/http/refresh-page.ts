@@ -6,9 +6,10 @@ import { passingDocumentHeaders, type HeaderList, type HostPolicy } from "./secu
 
 /**
  * Measured in three engines (decision 0050): `location.reload()` keeps the initiator in Firefox, and a navigation to the same
- * URL with a fragment loads nothing. So the entry of the history gets another URL first.
+ * URL with a fragment loads nothing. So the entry of the history gets another URL first: one that is a page, because the user may
+ * reload it while the page behind it is slow.
  */
-const SCRIPT = 'const u=location.href;history.replaceState(null,"","/bff/refresh");location.replace(u)';
+const SCRIPT = 'const u=location.href;history.replaceState(null,"","/?opening");location.replace(u)';
 
 /** Visible only if the page behind it takes longer than a second. */
 const STYLE =

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decideNavigation, type Marker } from "../../src/http/page-navigation.ts";
+import { refreshPage } from "../../src/http/refresh-page.ts";
 
 const MARKERS: readonly (Marker | undefined)[] = [undefined, "refreshed", "logged-in", "logged-in-refreshed"];
 const ALL = [true, false].flatMap((hasSessionCookie) =>
@@ -44,4 +45,10 @@ describe("decideNavigation", () => {
   it.each(ALL.filter(({ marker }) => marker?.endsWith("refreshed")))("sends no second refresh page: %o", (state) => {
     expect(decideNavigation(state).action).toBe("forward");
   });
+});
+
+it("the address of the refresh page is a page, for users who reload it while the page behind it is slow", () => {
+  const [, address = ""] = /history\.replaceState\(null,"","([^"]+)"\)/.exec(refreshPage("/orders")) ?? [];
+  // Below /bff it would be a 403 problem. Without a query it would be the same URL for the target `/`.
+  expect(address).toMatch(/^\/\?/);
 });
