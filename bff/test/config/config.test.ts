@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, loadConfig } from "../../src/config/config.ts";
+import { configWarnings } from "../../src/config/warnings.ts";
 
 const KEY = Buffer.from("0123456789abcdef0123456789ABCDEF").toString("base64url");
 const good = {
@@ -198,4 +199,18 @@ describe("the configuration", () => {
     );
     expect(faultsOf({ UPSTREAMS_FILE: file })).toMatch(/UPSTREAMS_FILE row 2/);
   });
+});
+
+it.each([
+  ["SPA_ROOT", "/srv/spa", "/", 1],
+  ["SPA_URL", "https://cdn.example.com/index.html", "/", 1],
+  ["SPA_ROOT", "/srv/spa", "/api", 0],
+])("%s (%s) beside a row for %s causes %i warnings", (name, value, prefix, count) => {
+  const file = join(mkdtempSync(join(tmpdir(), "cloakroom-")), "upstreams.json");
+  writeFileSync(
+    file,
+    JSON.stringify([{ prefix, baseUrl: "http://web.test", access: "optional", csrf: "same-origin" }]),
+  );
+  const warnings = configWarnings(loadConfig({ ...good, UPSTREAMS_FILE: file, [name]: value }));
+  expect(warnings.filter((each) => each.startsWith(`${name} has no effect`))).toHaveLength(count);
 });

@@ -147,11 +147,9 @@ describe("comparison with SESSION_IDLE_SECONDS", () => {
 });
 
 it("an idle limit shorter than one call to the provider is reported at the start", () => {
-  const provider = { timeoutMs: 10_000 };
-  expect(configWarnings({ sessionIdleMs: 10_000, provider })).toEqual([
-    expect.stringContaining("OIDC_TIMEOUT_SECONDS"),
-  ]);
-  expect(configWarnings({ sessionIdleMs: 11_000, provider })).toEqual([]);
+  const rest = { provider: { timeoutMs: 10_000 }, spaRoot: undefined, spaUrl: undefined, upstreams: [] };
+  expect(configWarnings({ sessionIdleMs: 10_000, ...rest })).toEqual([expect.stringContaining("OIDC_TIMEOUT_SECONDS")]);
+  expect(configWarnings({ sessionIdleMs: 11_000, ...rest })).toEqual([]);
 });
 
 describe("lifetime of a session by its grant", () => {
