@@ -89,6 +89,13 @@ export const FORWARD_AUTH_MUTANTS: readonly Mutant[] = [
     tests: TESTS,
   },
   {
+    breaks: "forward-auth: a navigation without the Strict cookie leads to login after login",
+    file: "src/proxy/forward-auth/decision.ts",
+    find: 'if (navigation?.action === "refresh") throw',
+    replace: "if (navigation?.action === undefined) throw",
+    tests: TESTS,
+  },
+  {
     breaks: "I5: an outage is a 403 for nginx",
     file: "src/proxy/forward-auth/decision-response.ts",
     find: "if (status >= 500) return status;",

@@ -46,6 +46,33 @@ export function decideNavigation({ hasSessionCookie, marker, isForeign }: Naviga
   return { action: marker === undefined && isForeign ? "refresh" : "forward", mayLogIn };
 }
 
+export type InspectedNavigation = ReturnType<typeof decideNavigation> & { marker: Marker | undefined };
+
+/** @returns undefined unless the request is a navigation to a page of the row that depends on the session */
+export function inspectNavigation(
+  request: IncomingMessage,
+  row: UpstreamConfig | undefined,
+  publicOrigin: string,
+): InspectedNavigation | undefined {
+  if (row?.csrf !== "same-origin" || request.method !== "GET") return undefined;
+  if (!usesSession(row, request) || !isNavigation(request)) return undefined;
+  const { cookie } = request.headers;
+  const marker = markerOf(cookieValue(cookie, NAVIGATION_COOKIE), request.url ?? "");
+  const hasSessionCookie = sessionIdFrom(cookie) !== undefined;
+  const isForeign = isCrossSite(request, publicOrigin) || isSibling(request);
+  return { ...decideNavigation({ hasSessionCookie, marker, isForeign }), marker };
+}
+
+/** The marker of a target for which the refresh page is sent. */
+export const markerOfRefresh = (marker: Marker | undefined): Marker =>
+  marker === "logged-in" ? "logged-in-refreshed" : "refreshed";
+
+/** @returns the cookie line that sets the marker, as `setNavigationMarker` does */
+export function navigationMarkerLine(target: string, marker: Marker): string {
+  const value = `${marker}.${fingerprint(target)}`;
+  return `${NAVIGATION_COOKIE}=${value}; Path=/; Max-Age=${MARKER_MS / 1000}; SameSite=Lax; Secure; HttpOnly`;
+}
+
 /** Sets the marker for the next request of this target. @param target path, query and fragment */
 export function setNavigationMarker(ctx: Context, target: string, marker: Marker): void {
   // Otherwise the library rejects Secure cookies over http, which is how a proxy with TLS and http://localhost arrive.
@@ -74,18 +101,14 @@ export function pageNavigation(config: HostPolicy & { publicOrigin: string }) {
     ctx.res.setHeader("Cache-Control", "no-store");
     ctx.res.setHeader("X-Request-Id", requestState(ctx).requestId);
   };
-  const navigate = async (ctx: Context, next: Next): Promise<void> => {
-    const { req } = ctx;
-    const target = req.url ?? "";
-    const { cookie } = req.headers;
-    const marker = markerOf(cookieValue(cookie, NAVIGATION_COOKIE), target);
-    const { action, mayLogIn } = decideNavigation({
-      hasSessionCookie: sessionIdFrom(cookie) !== undefined,
-      marker,
-      isForeign: isCrossSite(req, publicOrigin) || isSibling(req),
-    });
+  const navigate = async (
+    ctx: Context,
+    next: Next,
+    { action, mayLogIn, marker }: InspectedNavigation,
+  ): Promise<void> => {
+    const target = ctx.req.url ?? "";
     if (action === "refresh") {
-      setNavigationMarker(ctx, target, marker === "logged-in" ? "logged-in-refreshed" : "refreshed");
+      setNavigationMarker(ctx, target, markerOfRefresh(marker));
       respond(ctx, 200, headersOfPage);
       ctx.type = "html";
       ctx.body = refreshPage(target);
@@ -109,8 +132,8 @@ export function pageNavigation(config: HostPolicy & { publicOrigin: string }) {
     const { row } = requestState(ctx).route;
     if (row?.csrf !== "same-origin") return next();
     requestState(ctx).returnPath = returnPathOf(ctx.req.url ?? "");
-    if (!usesSession(row, ctx.req) || ctx.req.method !== "GET" || !isNavigation(ctx.req)) return next();
-    return navigate(ctx, next);
+    const navigation = inspectNavigation(ctx.req, row, publicOrigin);
+    return navigation === undefined ? next() : navigate(ctx, next, navigation);
   };
 }
 

@@ -289,6 +289,17 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
       await expect(openSocket(at, "/api/open/ws", { headers })).rejects.toThrow("400");
     });
 
+    it("a navigation of another site gets the refresh page with its policy and marker", async () => {
+      const foreign = NAVIGATION.map((line) => line.replace("same-origin", "cross-site"));
+      const response = await send("/api/pages/x?a=1", foreign);
+      expect(response.status).toBe(401);
+      expect(header(response, "content-type")).toBe("text/html; charset=utf-8");
+      expect(header(response, "content-security-policy")).toContain("script-src 'sha256-");
+      expect(response.body).toContain("/api/pages/x?a=1");
+      expect(header(response, "set-cookie")).toMatch(/^__Host-Http-navigation=refreshed\./);
+      expect(current.api.received).toEqual([]);
+    });
+
     it("another protocol is not upgraded", async () => {
       await send("/api/x", [
         ...FETCH,

@@ -8,6 +8,7 @@ import {
   type BrowserRequest,
   type CallResponse,
 } from "@cloakroom/testkit/forward-auth-calls.ts";
+import { navigationMarkerLine, type Marker } from "../../src/http/page-navigation.ts";
 import { AMBIGUOUS_TARGETS, PLAIN_TARGETS } from "./forward-auth-targets.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
@@ -271,6 +272,38 @@ describe.each(FORWARD_AUTH_PROXIES)("a denial for %s", (proxy) => {
     const headers: Pair[] = target.startsWith("/files") ? [...NAVIGATION, ["X-CSRF", "1"]] : [...NAVIGATION];
     const response = await call(proxy, { target, isUser: false, headers });
     expect(response.headers.location).toBe(`${gatewayOf(proxy).config.publicOrigin}/bff/login`);
+  });
+
+  it("a navigation of another site without the session cookie gets the refresh page, once", async () => {
+    const foreign: Pair[] = NAVIGATION.map(([name, value]) => [name, name === "Sec-Fetch-Site" ? "cross-site" : value]);
+    const first = await call(proxy, { target: "/pages/x?a=1", isUser: false, headers: foreign });
+    expect(first.status).toBe(401);
+    expect(first.headers["content-type"]).toMatch(/^text\/html/);
+    expect(first.headers["content-security-policy"]).toContain("script-src 'sha256-");
+    expect(first.headers["cache-control"]).toBe("no-store");
+    expect(first.body).toContain("location.replace");
+    if (proxy === "nginx") expect(first.headers["x-auth-body"]).toBe(first.body);
+    const [marker = ""] = first.headers["set-cookie"]?.[0]?.split(";") ?? [];
+    const again: Pair[] = [...foreign, ["Cookie", marker]];
+    const second = await call(proxy, { target: "/pages/x?a=1", isUser: false, headers: again });
+    expect(browserStatus(second)).toBe(303);
+    const allowed = await call(proxy, { target: "/pages/x?a=1", headers: foreign });
+    expect(allowed.status).toBe(200);
+  });
+
+  it("right after a login that left no session, a navigation is refused instead of sent to another login", async () => {
+    const target = "/pages/x";
+    const value = (marker: Marker) => navigationMarkerLine(target, marker).split(";")[0] ?? "";
+    const refreshed = await call(proxy, {
+      target,
+      isUser: false,
+      headers: [...NAVIGATION, ["Cookie", value("logged-in")]],
+    });
+    expect(refreshed.headers["content-type"]).toMatch(/^text\/html/);
+    const last: Pair = ["Cookie", value("logged-in-refreshed")];
+    const refused = await call(proxy, { target, isUser: false, headers: [...NAVIGATION, last] });
+    expect(browserStatus(refused)).toBe(401);
+    expect(refused.headers.location).toBeUndefined();
   });
 
   it("a method that is not allowed gets the allowed ones", async () => {

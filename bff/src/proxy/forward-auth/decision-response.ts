@@ -4,6 +4,8 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:ht
 import type { ForwardAuthProxy } from "../../config/forward-auth-settings.ts";
 import type { GatewayError } from "../../errors.ts";
 import { challengesOf, problemOf } from "../../http/error-response.ts";
+import { navigationMarkerLine, type Marker } from "../../http/page-navigation.ts";
+import { refreshPage } from "../../http/refresh-page.ts";
 import { isNavigation } from "../../http/fetch-metadata.ts";
 import { rawPath } from "../../http/request-state.ts";
 
@@ -28,13 +30,15 @@ export type Denial = {
   securityHeaders: readonly string[];
   /** Whether a login may lead back to this path. */
   isPage: (path: string) => boolean;
+  /** False right after a login that has not helped. */
+  mayLogIn: boolean;
 };
 
 /** @returns the status that the browser receives */
 export function sendDenial(response: ServerResponse, denial: Denial): number {
   const { proxy, request, error, requestId, securityHeaders } = denial;
   const location =
-    error.loginUrl !== undefined && request !== undefined && isNavigation(request)
+    denial.mayLogIn && error.loginUrl !== undefined && request !== undefined && isNavigation(request)
       ? loginLocation(request, denial)
       : undefined;
   const status = location === undefined ? error.status : 303;
@@ -70,4 +74,26 @@ function loginLocation({ url = "" }: IncomingMessage, { error, publicOrigin, isP
   const login = `${publicOrigin}${error.loginUrl ?? "/bff/login"}`;
   if (url.length > MAX_RETURN_PATH_CHARS || !isPage(rawPath(url))) return login;
   return `${login}${login.includes("?") ? "&" : "?"}returnTo=${encodeURIComponent(url)}`;
+}
+
+export type Refresh = {
+  proxy: ForwardAuthProxy;
+  target: string;
+  marker: Marker;
+  requestId: string;
+  /** See http/refresh-page.ts. */
+  pageHeaders: readonly string[];
+};
+
+/** Sends the refresh page with a status that no proxy takes for an allow; browsers show it all the same. */
+export function sendRefresh(
+  response: ServerResponse,
+  { proxy, target, marker, requestId, pageHeaders }: Refresh,
+): void {
+  const body = refreshPage(target).replaceAll("\n", "");
+  const head = [...pageHeaders, "Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"];
+  head.push("X-Request-Id", requestId, "Set-Cookie", navigationMarkerLine(target, marker));
+  if (proxy === "nginx") head.push("X-Auth-Status", "401", "X-Auth-Body", body);
+  response.writeHead(401, [...head, "Content-Length", String(Buffer.byteLength(body))]);
+  response.end(body);
 }

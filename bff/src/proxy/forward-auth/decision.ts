@@ -6,6 +6,7 @@ import type { ForwardAuthProxy } from "../../config/forward-auth-settings.ts";
 import { GatewayError } from "../../errors.ts";
 import { requireSameOrigin } from "../../http/csrf.ts";
 import type { WaitingQuotas } from "../../http/load-shedding.ts";
+import { inspectNavigation, markerOfRefresh, type Marker } from "../../http/page-navigation.ts";
 import type { RequestState } from "../../http/request-state.ts";
 import { createInspection, rejectionError } from "../../http/request-validation.ts";
 import type { RouteTable } from "../../http/route-table.ts";
@@ -27,7 +28,18 @@ export type DecisionDependencies = {
   metrics: Pick<Metrics, "csrfRejected">;
 };
 
-/** @returns the headers of the allow response. @throws GatewayError if the proxy must not forward the request */
+/** The browser withholds the session cookie from this navigation: it receives the refresh page; see http/page-navigation.ts. */
+export class RefreshNeeded extends Error {
+  override readonly name = "RefreshNeeded";
+  readonly marker: Marker;
+
+  constructor(marker: Marker) {
+    super("the browser withholds the session cookie");
+    this.marker = marker;
+  }
+}
+
+/** @returns the headers of the allow response. @throws GatewayError, RefreshNeeded if the proxy must not forward the request */
 export type Decide = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -60,7 +72,10 @@ export function createDecision(dependencies: DecisionDependencies, proxy: Forwar
         reason: `some upstreams read the header ${misspelled} as another`,
       });
     requireSameOrigin(request, state, { publicOrigin, metrics });
-    return admit(request, state);
+    const upstream = admit(request, state);
+    const navigation = inspectNavigation(request, state.route.row, publicOrigin);
+    if (navigation?.action === "refresh") throw new RefreshNeeded(markerOfRefresh(navigation.marker));
+    return upstream;
   };
   const authorizeFor: Decide = (request, response, state) => {
     const upstream = check(request, response, state);

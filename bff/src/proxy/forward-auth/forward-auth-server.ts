@@ -7,13 +7,15 @@ import type { ForwardAuthConfig } from "../../config/forward-auth-settings.ts";
 import { GatewayError } from "../../errors.ts";
 import { peerAddress, isTrusted } from "../../http/client-address.ts";
 import { reportError } from "../../http/error-response.ts";
+import { inspectNavigation } from "../../http/page-navigation.ts";
+import { refreshPageHeaders } from "../../http/refresh-page.ts";
 import { rawPath, type RequestState } from "../../http/request-state.ts";
 import { securityHeaderList } from "../../http/security-headers.ts";
 import type { Log } from "../../logging/log.ts";
 import { createThrottledLog } from "../../logging/throttled-log.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
-import { createDecision, type DecisionDependencies } from "./decision.ts";
-import { sendAllow, sendDenial } from "./decision-response.ts";
+import { createDecision, RefreshNeeded, type DecisionDependencies } from "./decision.ts";
+import { sendAllow, sendDenial, sendRefresh } from "./decision-response.ts";
 import { describedRequestReader } from "./described-request.ts";
 
 /** One application as the listener sees it. */
@@ -89,6 +91,7 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
   const { publicOrigin } = config;
   const decide = createDecision(application, proxy);
   const securityHeaders = securityHeaderList(config);
+  const pageHeaders = refreshPageHeaders(config);
 
   const finish = (request: IncomingMessage, state: RequestState, status: number, startedAt: number): void => {
     const { method = "", url = "" } = request;
@@ -103,13 +106,22 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
   return function respond(request, response, startedAt) {
     const state: RequestState = { requestId: randomUUID(), route: routes.find(request.url ?? "") };
     const deny = (thrown: unknown): void => {
+      if (thrown instanceof RefreshNeeded) {
+        const { requestId } = state;
+        sendRefresh(response, { proxy, target: request.url ?? "", marker: thrown.marker, requestId, pageHeaders });
+        finish(request, state, 401, startedAt);
+        return;
+      }
       const error = thrown instanceof GatewayError ? thrown : new GatewayError("internal", { cause: thrown });
       state.code = error.code;
       if (error.reason !== undefined) state.reason = error.reason;
       reportError(log, request, state, error);
       const { requestId } = state;
-      const { isPage } = routes;
-      const status = sendDenial(response, { proxy, request, error, requestId, publicOrigin, securityHeaders, isPage });
+      const status = sendDenial(response, {
+        ...{ proxy, request, error, requestId, publicOrigin, securityHeaders },
+        isPage: routes.isPage,
+        mayLogIn: inspectNavigation(request, state.route.row, publicOrigin)?.mayLogIn ?? true,
+      });
       finish(request, state, status, startedAt);
     };
     try {
