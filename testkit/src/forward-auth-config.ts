@@ -1,10 +1,16 @@
-// The configurations of deploy/forward-auth, in which only addresses change.
+// The configurations of deploy/forward-auth, in which addresses change and headers are added as the guide describes.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./bin.ts";
 
-/** Ports on 127.0.0.1. */
-export type ProxyPorts = { own: number; gateway: number; forwardAuth: number; api: number };
+/** Ports on 127.0.0.1, and the names of further headers that a decision sets. */
+export type ProxyPorts = {
+  own: number;
+  gateway: number;
+  forwardAuth: number;
+  api: number;
+  headers?: readonly string[];
+};
 
 const read = (name: string): string => readFileSync(join(ROOT, "deploy/forward-auth", name), "utf8");
 
@@ -27,6 +33,7 @@ const addresses = ({ gateway, forwardAuth, api }: ProxyPorts) =>
 export function nginxForwardAuth(ports: ProxyPorts): string {
   return replaced(read("nginx.conf"), [
     ...addresses(ports),
+    ...nginxLines(ports.headers ?? []),
     ["listen 443 ssl;", `listen 127.0.0.1:${ports.own};`],
     ["server_name app.example.com;", "server_name localhost;"],
     ["  ssl_certificate     /etc/ssl/app.example.com.pem;\n", ""],
@@ -34,10 +41,28 @@ export function nginxForwardAuth(ports: ProxyPorts): string {
   ]);
 }
 
+/** One more of each line that has the name X-User-Email. */
+function nginxLines(headers: readonly string[]): [string, string][] {
+  const set = "auth_request_set $auth_user_email    $upstream_http_x_user_email;";
+  const send = "proxy_set_header X-User-Email  $auth_user_email;";
+  const lines = headers.map((name) => {
+    const variable = name.toLowerCase().replaceAll("-", "_");
+    return {
+      set: `auth_request_set $auth_${variable} $upstream_http_${variable};`,
+      send: `proxy_set_header ${name} $auth_${variable};`,
+    };
+  });
+  return [
+    [set, [set, ...lines.map((line) => line.set)].join("\n")],
+    [send, [send, ...lines.map((line) => line.send)].join("\n")],
+  ];
+}
+
 /** @returns the site block, for plain http on `localhost` */
 export function caddyForwardAuth(ports: ProxyPorts): string {
   return replaced(read("Caddyfile"), [
     ...addresses(ports),
+    ["X-User-Email", ["X-User-Email", ...(ports.headers ?? [])].join(" ")],
     ["app.example.com {", `http://localhost:${ports.own} {\n\tbind 127.0.0.1`],
   ]);
 }

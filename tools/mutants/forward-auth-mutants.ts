@@ -92,7 +92,21 @@ export const FORWARD_AUTH_MUTANTS: readonly Mutant[] = [
     breaks: "forward-auth: a navigation without the Strict cookie leads to login after login",
     file: "src/proxy/forward-auth/decision.ts",
     find: 'if (navigation?.action === "refresh") throw',
-    replace: "if (navigation?.action === undefined) throw",
+    replace: 'if (navigation?.action === ("never" as string)) throw',
+    tests: TESTS,
+  },
+  {
+    breaks: "forward-auth: a login that left no session is followed by another login",
+    file: "src/proxy/forward-auth/decision-response.ts",
+    find: "denial.mayLogIn && error.loginUrl !== undefined",
+    replace: "error.loginUrl !== undefined",
+    tests: TESTS,
+  },
+  {
+    breaks: "forward-auth: a 429 has no RateLimit headers",
+    file: "src/proxy/forward-auth/decision-response.ts",
+    find: "if (denial.rateLimit !== undefined) head.push(...denial.rateLimit);",
+    replace: "",
     tests: TESTS,
   },
   {

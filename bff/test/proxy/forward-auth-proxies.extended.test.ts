@@ -60,6 +60,7 @@ async function startApi() {
 }
 
 const HEADERS = { "X-User-Email": "set by the row" };
+const IDENTITY = { "X-User-Email": "email", "X-User-Id": "sub", "X-Absent": "no_such_claim" };
 const ROWS = [
   { prefix: "/api", headers: HEADERS, webSocket: true },
   { prefix: "/api/open", access: "optional" },
@@ -67,6 +68,8 @@ const ROWS = [
   { prefix: "/api/admin", requiredRoles: ["admin"], methods: ["GET"] },
   { prefix: "/api/pages", csrf: "same-origin" },
   { prefix: "/api/files", encodedSlashes: true },
+  { prefix: "/api/who", access: "optional", csrf: "fetch-metadata", identityHeaders: IDENTITY },
+  { prefix: "/api/few", access: "public", rateLimit: { perAddress: { requests: 2, seconds: 600 } } },
 ];
 
 type Case = {
@@ -91,7 +94,10 @@ async function startCase(name: ProxyName, program: string): Promise<Case> {
     upstreams: () => ROWS.map((row) => ({ ...row, baseUrl: `http://127.0.0.1:${api.port}${row.prefix}` })),
   });
   const gateway = Number(new URL(system.gateway.origin).port);
-  const proxy = await startRealProxy(name, program, { own, gateway, forwardAuth, api: api.port });
+  const proxy = await startRealProxy(name, program, {
+    ...{ own, gateway, forwardAuth, api: api.port },
+    headers: ["X-User-Id", "X-Absent"],
+  });
   const browser = system.browser("alice");
   browser.useInstance(origin);
   await browser.login();
@@ -298,6 +304,84 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
       expect(response.body).toContain("/api/pages/x?a=1");
       expect(header(response, "set-cookie")).toMatch(/^__Host-Http-navigation=refreshed\./);
       expect(current.api.received).toEqual([]);
+    });
+
+    it("the redirect after a login, without the Strict cookie, leads to the page and not to another login", async () => {
+      const target = "/api/pages/after?a=1&b=2";
+      const browser = current.system.browser("admin");
+      browser.useInstance(current.proxy.origin);
+      const callback = await browser.login(`?returnTo=${encodeURIComponent(target)}`);
+      expect(callback.headers.get("location")).toBe(`${current.proxy.origin}${target}`);
+      const pairs = new Map(browser.cookies);
+      const line = () => `Cookie: ${[...pairs].map((pair) => pair.join("=")).join("; ")}`;
+      const session = pairs.get("__Host-Http-session")!;
+      pairs.delete("__Host-Http-session");
+      // The navigation that began at the provider.
+      const crossSite = NAVIGATION.map((each) => each.replace("same-origin", "cross-site"));
+      const first = await send(target, [...crossSite, line()]);
+      expect([first.status, header(first, "location")]).toEqual([401, undefined]);
+      expect(first.body).toContain("location.replace(u)");
+      const [name = "", value = ""] = header(first, "set-cookie")!.split(";")[0]!.split("=");
+      pairs.set(name, value);
+      // A login that left no session is not repeated.
+      const lost = await send(target, [...NAVIGATION, line()]);
+      expect([lost.status, header(lost, "location")]).toEqual([401, undefined]);
+      expect(current.api.received).toEqual([]);
+      pairs.set("__Host-Http-session", session);
+      expect((await send(target, [...NAVIGATION, line()])).status).toBe(200);
+      expect(last()!.url).toBe(target);
+    });
+
+    it("a long target gets the refresh page as well", async () => {
+      const crossSite = NAVIGATION.map((each) => each.replace("same-origin", "cross-site"));
+      const response = await send(`/api/pages/x?${"&a".repeat(3_500)}`, crossSite);
+      expect(response.status).toBe(401);
+      expect(response.body).toContain("location.replace(u)");
+    });
+
+    it("identity headers are those of the user, empty or absent for an absent claim", async () => {
+      expect((await send("/api/who/x", [...FETCH, cookie()])).status).toBe(200);
+      const { headers } = last()!;
+      expect(headers["x-user-id"]).toBe(current.system.provider.user("alice")!.sub);
+      expect(headers["x-user-email"]).toMatch(/^alice@/);
+      expect(headers["x-absent"] ?? "").toBe("");
+      await send("/api/open/x", [...FETCH, cookie()]);
+      for (const name of ["x-user-id", "x-user-email", "x-absent"]) expect(last()!.headers[name] ?? "").toBe("");
+    });
+
+    const SPELLINGS = ["X-User-Id", "x-user-id", "X-ABSENT", "X_User_Id", "X-User_Email", "x.user.id", "X_Absent"];
+    it.each(
+      SPELLINGS.flatMap(
+        (name) =>
+          [
+            [name, "a user"],
+            [name, "no user"],
+          ] as const,
+      ),
+    )("an identity header %s of the browser never reaches the API with %s", async (name, user) => {
+      const session = user === "a user" ? [cookie()] : [];
+      for (const target of ["/api/who/x", "/api/open/x", "/api/hooks/x"]) {
+        const forged = [`${name}: forged`, `${name}: forged, too`];
+        const response = await send(target, [...FETCH, ...forged, ...session]);
+        expect([200, 400]).toContain(response.status);
+        if (/^[\w-]+$/.test(name) && !name.includes("_")) expect(response.status).toBe(200);
+      }
+      expect(JSON.stringify(current.api.received)).not.toContain("forged");
+    });
+
+    it("the rate limit of a row is a 429 with Retry-After and RateLimit headers", async () => {
+      const responses: RawResponse[] = [];
+      for (let count = 0; count < 3; count++) responses.push(await send("/api/few/x", []));
+      expect(responses.map(({ status }) => status)).toEqual([200, 200, 429]);
+      const limited = responses[2]!;
+      expect(header(limited, "content-type")).toMatch(/^application\/problem\+json/);
+      expect(JSON.parse(limited.body)).toMatchObject({ status: 429, code: "rate_limit_exceeded" });
+      expect(Number(header(limited, "retry-after"))).toBeGreaterThan(500);
+      expect(header(limited, "ratelimit-policy")).toBe('"per-address";q=2;w=600');
+      expect(header(limited, "ratelimit")).toMatch(/^"per-address";r=0;t=\d+$/);
+      // Caddy passes no header of an allow to the browser.
+      if (name === "nginx") expect(header(responses[0]!, "ratelimit")).toMatch(/^"per-address";r=1;t=\d+$/);
+      expect(current.api.received).toHaveLength(2);
     });
 
     it("another protocol is not upgraded", async () => {

@@ -13,6 +13,10 @@ import { AMBIGUOUS_TARGETS, PLAIN_TARGETS } from "./forward-auth-targets.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createLog } from "../../src/logging/log.ts";
+import { createForwardAuthServer } from "../../src/proxy/forward-auth/forward-auth-server.ts";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +32,10 @@ const ROWS = [
   { prefix: "/files", baseUrl: "http://127.0.0.1:1" },
   { prefix: "/api/files", baseUrl: "http://127.0.0.1:1", encodedSlashes: true },
   { prefix: "/who", baseUrl: "http://127.0.0.1:1", identityHeaders: { "X-User": "sub", "X-Groups": "groups" } },
+  {
+    ...{ prefix: "/maybe", baseUrl: "http://127.0.0.1:1", access: "optional", csrf: "same-origin" },
+    identityHeaders: { "x-USER": "sub" },
+  },
   { prefix: "/few", baseUrl: "http://127.0.0.1:1", access: "public", rateLimit: { perAddress: FEW } },
 ];
 
@@ -123,11 +131,31 @@ describe.each(FORWARD_AUTH_PROXIES)("an allow for %s", (proxy) => {
     expect(other.headers).toMatchObject({ "x-user": "", "x-groups": "" });
   });
 
+  it("has every identity header, empty, for an optional row without a session", async () => {
+    const { status, headers } = await call(proxy, { target: "/maybe/x", isUser: false, headers: NAVIGATION });
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ "x-user": "", "x-groups": "", "x-api-key": "" });
+  });
+
+  it("has a header once that rows set in different ways", async () => {
+    const { headers } = await call(proxy, { target: "/maybe/x" });
+    expect(headers["x-user"]).not.toContain(",");
+    expect(headers["x-user"]).not.toBe("");
+  });
+
   it("counts for the rate limit of the row and the address of the described request", async () => {
-    const statuses: number[] = [];
-    for (let n = 0; n < 3; n++)
-      statuses.push(browserStatus(await call(proxy, { target: "/few/x", isUser: false, headers: [] })));
-    expect(statuses).toEqual([200, 200, 429]);
+    const responses: CallResponse[] = [];
+    for (let n = 0; n < 3; n++) responses.push(await call(proxy, { target: "/few/x", isUser: false, headers: [] }));
+    expect(responses.map(browserStatus)).toEqual([200, 200, 429]);
+    expect(responses.map(({ headers }) => headers["ratelimit-policy"])).toEqual(
+      Array(3).fill('"per-address";q=2;w=600'),
+    );
+    expect(responses.map(({ headers }) => /;r=(\d+);/.exec(String(headers["ratelimit"]))?.[1])).toEqual([
+      "1",
+      "0",
+      "0",
+    ]);
+    expect(Number(responses[2]!.headers["retry-after"])).toBeGreaterThan(500);
   });
 
   it("logs the described request", async () => {
@@ -424,6 +452,34 @@ const FAULTS: readonly (readonly [ForwardAuthProxy, string])[] = [
   ),
   ["envoy", "X-Original-For"],
 ];
+
+describe.each(FORWARD_AUTH_PROXIES)("a Host of no application for %s", (proxy) => {
+  it("is a 421 with a problem, not a fault of the configuration", async () => {
+    const lines: string[] = [];
+    const server = createForwardAuthServer({
+      config: { proxy, listen: { kind: "tcp", host: "127.0.0.1", port: 0, isNetwork: false } },
+      trustedProxies: gatewayOf(proxy).config.trustedProxies,
+      applicationOf: () => undefined,
+      log: createLog("info", { write: (line: string) => void lines.push(line) }),
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const response = await callForwardAuth(`http://127.0.0.1:${port}`, proxy, {
+      ...{ target: "/api/x?secret", host: "unknown.test" },
+      headers: [...NAVIGATION, ["Cookie", cookies.get(proxy)!]],
+    });
+    server.closeAllConnections();
+    server.close();
+    expect([browserStatus(response), response.headers.location]).toEqual([421, undefined]);
+    expect(response.status).toBe(proxy === "nginx" ? 403 : 421);
+    expect(JSON.parse(response.body)).toMatchObject({ status: 421, code: "request_malformed" });
+    const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(logged.find(({ msg }) => msg === "request")).toMatchObject({
+      ...{ path: "/api/x", status: 421, clientAddress: "203.0.113.7", reason: "Host is that of no application" },
+    });
+  });
+});
 
 describe("a call that does not describe one request", () => {
   const expectRefusal = async (proxy: ForwardAuthProxy, { status, headers }: CallResponse, reason: string) => {

@@ -11,11 +11,20 @@ import { rawPath } from "../../http/request-state.ts";
 
 /** Longer ones are not passed to the login: the response head must fit into the 4 kB that nginx accepts by default. */
 const MAX_RETURN_PATH_CHARS = 2_000;
+/** The refresh page of nginx is a header as well, in which `&` takes five bytes, twice. */
+const MAX_LINKED_TARGET_CHARS = 2_000;
 
-/** @param headers see allow-headers.ts */
-export function sendAllow(response: ServerResponse, headers: readonly string[]): void {
+/**
+ * @param headers see allow-headers.ts
+ * @param rateLimit RateLimit headers for the browser's response
+ */
+export function sendAllow(
+  response: ServerResponse,
+  headers: readonly string[],
+  rateLimit: readonly string[] = [],
+): void {
   // Envoy accepts no other 2xx than 200.
-  response.writeHead(200, [...headers, "Cache-Control", "no-store", "Content-Length", "0"]);
+  response.writeHead(200, [...headers, ...rateLimit, "Cache-Control", "no-store", "Content-Length", "0"]);
   response.end();
 }
 
@@ -28,6 +37,8 @@ export type Denial = {
   publicOrigin: string;
   /** Headers of every problem response; see http/security-headers.ts. */
   securityHeaders: readonly string[];
+  /** RateLimit headers, as a flat list. */
+  rateLimit: readonly string[] | undefined;
   /** Whether a login may lead back to this path. */
   isPage: (path: string) => boolean;
   /** False right after a login that has not helped. */
@@ -47,6 +58,7 @@ export function sendDenial(response: ServerResponse, denial: Denial): number {
   if (location !== undefined) head.push("Location", location);
   else head.push("Content-Type", "application/problem+json; charset=utf-8");
   for (const challenge of challengesOf(error)) if (status !== 303) head.push("WWW-Authenticate", challenge);
+  if (denial.rateLimit !== undefined) head.push(...denial.rateLimit);
   if (error.retryAfterSeconds !== undefined) head.push("Retry-After", String(error.retryAfterSeconds));
   if (error.allow !== undefined) head.push("Allow", error.allow.join(", "));
   // RFC 6455 §4.4
@@ -90,7 +102,8 @@ export function sendRefresh(
   response: ServerResponse,
   { proxy, target, marker, requestId, pageHeaders }: Refresh,
 ): void {
-  const body = refreshPage(target).replaceAll("\n", "");
+  // The page's script reads the address itself; an empty link leads to the page's own address.
+  const body = refreshPage(target.length > MAX_LINKED_TARGET_CHARS ? "" : target).replaceAll("\n", "");
   const head = [...pageHeaders, "Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"];
   head.push("X-Request-Id", requestId, "Set-Cookie", navigationMarkerLine(target, marker));
   if (proxy === "nginx") head.push("X-Auth-Status", "401", "X-Auth-Body", body);

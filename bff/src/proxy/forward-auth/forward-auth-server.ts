@@ -45,6 +45,7 @@ export function createForwardAuthServer({ config, trustedProxies, applicationOf,
   const isNetwork = listen.kind === "tcp" && listen.isNetwork;
   const read = describedRequestReader(proxy);
   const decideFor = decisions(proxy);
+  const respondUnknownHost = unknownHostResponse(proxy, log);
   const throttle = createThrottledLog(CONFIGURATION_LOG_MS);
   /** No decision is made: the call cannot be understood, or its caller is unknown. */
   const refuse = (response: ServerResponse, status: number, reason: string): void => {
@@ -60,8 +61,8 @@ export function createForwardAuthServer({ config, trustedProxies, applicationOf,
     if (description.kind === "fault") return refuse(response, 500, description.reason);
     const { request } = description;
     const application = applicationOf(request.headers.host ?? "");
-    if (application === undefined) return refuse(response, 421, "no application has the Host of the described request");
-    decideFor(application)(request, response, startedAt);
+    if (application === undefined) respondUnknownHost(request, response, startedAt);
+    else decideFor(application)(request, response, startedAt);
   };
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
@@ -70,6 +71,23 @@ export function createForwardAuthServer({ config, trustedProxies, applicationOf,
   // Node would respond 400 itself: a proxy must not take that for a decision.
   server.on("clientError", (_error, socket) => socket.destroy());
   return server;
+}
+
+/** A Host of no application, which a browser can send through a proxy that serves any name: a 421, as on the public listener. */
+function unknownHostResponse(proxy: ForwardAuthConfig["proxy"], log: Log): Respond {
+  // No HSTS for a name that is not ours.
+  const securityHeaders = securityHeaderList({ transportSecurity: undefined });
+  return (request, response, startedAt) => {
+    const reason = "Host is that of no application";
+    const error = new GatewayError("request_malformed", { status: 421, reason });
+    const state: RequestState = { requestId: randomUUID(), route: { kind: "pages" }, code: error.code, reason };
+    reportError(log, request, state, error);
+    const status = sendDenial(response, {
+      ...{ proxy, request, error, requestId: state.requestId, securityHeaders, rateLimit: undefined },
+      ...{ publicOrigin: "", isPage: () => false, mayLogIn: false },
+    });
+    logDecision(log, request, { state, status, startedAt });
+  };
 }
 
 type Respond = (request: IncomingMessage, response: ServerResponse, startedAt: number) => void;
@@ -94,13 +112,8 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
   const pageHeaders = refreshPageHeaders(config);
 
   const finish = (request: IncomingMessage, state: RequestState, status: number, startedAt: number): void => {
-    const { method = "", url = "" } = request;
-    const { requestId, route, upstream, code, reason } = state;
-    const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
-    const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
-    const clientAddress = peerAddress(request);
-    log.request({ requestId, method, path, status, durationMs, clientAddress, upstream, code, reason });
-    metrics.request({ route: route.kind, method, status, durationMs, code });
+    const durationMs = logDecision(log, request, { state, status, startedAt });
+    metrics.request({ route: state.route.kind, method: request.method ?? "", status, durationMs, code: state.code });
   };
 
   return function respond(request, response, startedAt) {
@@ -119,6 +132,7 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
       const { requestId } = state;
       const status = sendDenial(response, {
         ...{ proxy, request, error, requestId, publicOrigin, securityHeaders },
+        rateLimit: state.rateLimit,
         isPage: routes.isPage,
         mayLogIn: inspectNavigation(request, state.route.row, publicOrigin)?.mayLogIn ?? true,
       });
@@ -135,8 +149,30 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
       deny(error);
     }
     function allow(headers: readonly string[]): void {
-      sendAllow(response, headers);
+      sendAllow(response, headers, state.rateLimit);
       finish(request, state, 200, startedAt);
     }
   };
+}
+
+type Decided = { state: RequestState; status: number; startedAt: number };
+
+/** @returns the duration in milliseconds */
+function logDecision(log: Log, request: IncomingMessage, { state, status, startedAt }: Decided): number {
+  const { method = "", url = "" } = request;
+  const { requestId, upstream, code, reason } = state;
+  const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
+  const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
+  log.request({
+    requestId,
+    method,
+    path,
+    status,
+    durationMs,
+    clientAddress: peerAddress(request),
+    upstream,
+    code,
+    reason,
+  });
+  return durationMs;
 }
