@@ -11,7 +11,7 @@ import { isJwt, verifyBearerJwt } from "./bearer-token.ts";
 import { createIntrospection, tokenKey } from "./introspection.ts";
 import { errors } from "jose";
 import type { ProviderConnection } from "./provider-connection.ts";
-import { createTokenVerifiers, type VerifyToken } from "./provider-keys.ts";
+import { createTokenVerifiers, type TokenVerifiers } from "./provider-keys.ts";
 
 /** RFC 6750 §2.1. */
 const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
@@ -37,7 +37,7 @@ type Dependencies = { config: ProviderConfig; connect: ProviderConnection; now?:
 
 export function createBearerTokens(row: BearerConfig, { config, connect, now = Date.now }: Dependencies): BearerTokens {
   const rules = rulesOf(row, config);
-  const verify = createVerify(row, { config, connect });
+  const { verifyBearer, hasKeyOf } = createVerify(row, { config, connect });
   const keysBreaker = createBreaker(BREAKER);
   const verified = new FifoCache<string, { verdict: TokenVerdict; untilMs: number }>(MAX_CACHED);
   const introspection =
@@ -52,10 +52,12 @@ export function createBearerTokens(row: BearerConfig, { config, connect, now = D
 
   const verifyJwt = singleFlight(
     async (token: string, key: string): Promise<TokenVerdict> => {
-      if (keysBreaker.isOpen()) throw unavailable(`circuit open: ${fault?.reason ?? "the keys cannot be fetched"}`);
+      // Any client can open the circuit in an outage, with invented key ids. Tokens whose keys are known need no request.
+      if (keysBreaker.isOpen() && !hasKeyOf(token))
+        throw unavailable(`circuit open: ${fault?.reason ?? "the keys cannot be fetched"}`);
       try {
         const nowMs = now();
-        const verdict = await verifyBearerJwt(token, verify, { ...rules, ...pick(row), nowMs });
+        const verdict = await verifyBearerJwt(token, verifyBearer, { ...rules, ...pick(row), nowMs });
         keysBreaker.report(true);
         fault = undefined;
         if (verdict.kind === "accepted") {
@@ -111,9 +113,13 @@ const pick = ({ algorithms, typ }: BearerConfig) => ({ algorithms, typ });
 function createVerify(
   { jwksUri }: BearerConfig,
   { config, connect }: Pick<Dependencies, "config" | "connect">,
-): VerifyToken {
-  if (jwksUri === undefined) return async (jwt, options) => (await connect()).verifyBearer(jwt, options);
-  return createTokenVerifiers(jwksUri, { fetch: connect.fetch, timeoutMs: config.timeoutMs }).verifyBearer;
+): Pick<TokenVerifiers, "verifyBearer" | "hasKeyOf"> {
+  if (jwksUri !== undefined)
+    return createTokenVerifiers(jwksUri, { fetch: connect.fetch, timeoutMs: config.timeoutMs });
+  return {
+    verifyBearer: async (jwt, options) => (await connect()).verifyBearer(jwt, options),
+    hasKeyOf: (jwt) => connect.known()?.hasKeyOf(jwt) === true,
+  };
 }
 
 function isUnknownKey(error: unknown): boolean {

@@ -53,7 +53,7 @@ export async function createClientConfiguration(
           ...(config.tenants === undefined ? {} : { isKeyOf: keysOfTenants(config) }),
         });
   const send = repeatWithNewMetadata(fetch, context, renew);
-  const verifyWith = (kind: keyof TokenVerifiers): VerifyToken =>
+  const verifyWith = (kind: "verify" | "verifyBearer"): VerifyToken =>
     async function verifyToken(jwt, rules) {
       try {
         return await keys[kind](jwt, rules);
@@ -69,7 +69,7 @@ export async function createClientConfiguration(
   return Object.assign(context, {
     configuration,
     refreshing: await configured({ [oidc.clockTolerance]: ANY_CLOCK_SECONDS }),
-    ...{ verify: verifyWith("verify"), verifyBearer: verifyWith("verifyBearer"), keys },
+    ...{ verify: verifyWith("verify"), verifyBearer: verifyWith("verifyBearer"), hasKeyOf: keys.hasKeyOf, keys },
     introspecting: memoizeByEndpoint(configuration, (endpoint) =>
       createConfiguration({ config, context: withEndpoint(context, endpoint), send }, {}),
     ),

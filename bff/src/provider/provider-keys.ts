@@ -19,6 +19,8 @@ const MAX_CANDIDATES = 16;
 /** Throws jose's JOSEError for an invalid token, GatewayError provider_unavailable without keys. */
 export type VerifyToken = (jwt: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
 
+export type HasKeyOf = (jwt: string) => boolean;
+
 export type TokenVerifiers = {
   /** For tokens of the provider. */
   verify: VerifyToken;
@@ -27,6 +29,8 @@ export type TokenVerifiers = {
    * ids could fail logins.
    */
   verifyBearer: VerifyToken;
+  /** Whether the key of a token is in memory, so that its verification needs no request. */
+  hasKeyOf: HasKeyOf;
 };
 
 export type KeySetOptions = {
@@ -36,7 +40,7 @@ export type KeySetOptions = {
   isKeyOf?: (keyIssuer: string, iss: unknown) => boolean;
 };
 
-/** One cache of the key set for both functions. */
+/** One cache of the key set for all functions. */
 export function createTokenVerifiers(jwksUri: string, options: KeySetOptions): TokenVerifiers {
   const keys = createRemoteJWKSet(new URL(jwksUri), {
     cooldownDuration: COOLDOWN_MS,
@@ -67,7 +71,12 @@ export function createTokenVerifiers(jwksUri: string, options: KeySetOptions): T
     throw new errors.JWTClaimValidationFailed("the key is of another issuer", payload, "iss", "check_failed");
   };
   const isCoolingDown = () => keys.coolingDown;
-  return { verify: withWaiting(verify, isCoolingDown), verifyBearer: withWaiting(verify, isCoolingDown) };
+  const hasKeyOf = (jwt: string): boolean => {
+    if (!keys.fresh) return false;
+    const { kid } = decodeProtectedHeader(jwt);
+    return kid === undefined || keys.jwks()?.keys.some((key) => key.kid === kid) === true;
+  };
+  return { verify: withWaiting(verify, isCoolingDown), verifyBearer: withWaiting(verify, isCoolingDown), hasKeyOf };
 }
 
 /** Repeats a verification after the cool-down of the key set, for at most MAX_WAITING tokens at a time. */

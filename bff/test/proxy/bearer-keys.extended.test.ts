@@ -74,3 +74,13 @@ it("an outage before the first keys is 503, and ends without a restart", async (
   await expect.poll(async () => (await send(token)).status, { interval: 300 }).toBe(200);
   expect(await system.gateway.readiness("bearer")).toEqual({ status: "ok" });
 });
+
+it("tokens with invented key ids in an outage do not affect tokens whose keys are known", async () => {
+  expect((await send(await tokenOf())).status).toBe(200);
+  const unseen = await Promise.all(Array.from({ length: 8 }, tokenOf));
+  await system.provider.down();
+  const flood = await Promise.all(Array.from({ length: 6 }, async () => send(await invented())));
+  expect(new Set(flood.map(({ status }) => status))).toEqual(new Set([503]));
+  const statuses = await Promise.all(unseen.map(async (token) => (await send(token)).status));
+  expect(statuses).toEqual(unseen.map(() => 200));
+});
