@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { browserLinks } from "./link-header.ts";
 import { appSetCookie } from "./page-cookies.ts";
-import { isPageHeader, pageCacheControl, pageRequestHeaders } from "./page-headers.ts";
+import { isPageHeader, isPageRequestHeader, pageCacheControl, pageRequestHeaders } from "./page-headers.ts";
 import { isResponseHeaderForwarded } from "./response-header-rules.ts";
 import { mapUrlsIn, type RequestContext, type MapUrl } from "./upstream-urls.ts";
 
@@ -63,16 +63,17 @@ export type RequestHeaderInput = {
  */
 export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeaderInput): string[] {
   const list: string[] = [];
-  const { added, isForwarded } = input;
+  const { added, isForwarded, pagesOf } = input;
   const hopByHop = connectionOptions(headers.connection);
   for (const name in headers) {
     if (!PLAIN_REQUEST.has(name) && !isForwarded(name)) continue;
     if (hopByHop?.has(name) === true || added.has(name)) continue;
+    if (pagesOf !== undefined && isPageRequestHeader(name)) continue;
     const value = headers[name];
     // Node returns an array for Set-Cookie only, which browsers do not send.
     if (typeof value === "string") list.push(name, value);
   }
-  if (input.pagesOf !== undefined) list.push(...pageRequestHeaders(headers, input.pagesOf));
+  if (pagesOf !== undefined) pushUnlessAdded(list, pageRequestHeaders(headers, pagesOf), added);
   if (added.size > 0) for (const [name, value] of added) list.push(name, value);
   if (input.identity !== undefined && input.identity.length > 0) list.push(...input.identity);
   if (input.contentLength !== undefined) list.push("content-length", input.contentLength);
@@ -87,12 +88,20 @@ export function requestHeaders(headers: IncomingHttpHeaders, input: RequestHeade
   return list;
 }
 
+/** @param headers flat list of names and values */
+function pushUnlessAdded(list: string[], headers: readonly string[], added: ReadonlyMap<string, string>): void {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = "", value = ""] = [headers[at], headers[at + 1]];
+    if (!added.has(name)) list.push(name, value);
+  }
+}
+
 export type ResponseHeaderInput = RequestContext & {
   status: number;
   requestId: string;
   mapUrl: MapUrl;
   /** Set if the row serves the app's pages. */
-  pages?: { hasSession: boolean } | undefined;
+  pages?: { isAnonymous: boolean } | undefined;
 };
 
 /** Response headers for the browser, without the security headers. */
@@ -115,7 +124,7 @@ export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHea
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
   const isPublic = upstream.config.access === "public";
   if (pages === undefined || isPublic) list.push("cache-control", cacheControlFor(caching, upstream.config.access));
-  else list.push("cache-control", pageCacheControl(headers, pages.hasSession));
+  else list.push("cache-control", pageCacheControl(headers, pages.isAnonymous));
   return list;
 }
 

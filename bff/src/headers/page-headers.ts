@@ -32,6 +32,11 @@ const PAGE_HEADERS: ReadonlySet<string> = new Set([
 
 export const isPageHeader = (name: string): boolean => PAGE_HEADERS.has(name);
 
+/** Names of `pageRequestHeaders`. */
+const PAGE_REQUEST_HEADERS: ReadonlySet<string> = new Set(["cookie", "origin", "referer"]);
+
+export const isPageRequestHeader = (name: string): boolean => PAGE_REQUEST_HEADERS.has(name);
+
 /**
  * Request headers that only the app of the origin receives: its cookies, `Origin` for its own CSRF check, and `Referer`, except
  * of the gateway's own pages, whose URLs contain parameters of logins.
@@ -64,13 +69,13 @@ function isReplaced(name: string, received: IncomingHttpHeaders): boolean {
 
 /**
  * Cache-Control of a page row. Documents and data depend on the user, also where one is anonymous. A file that the app calls
- * `immutable` has a content hash in its name: browsers keep it, shared caches only if it was sent without a session (I3).
+ * `immutable` has a content hash in its name: browsers keep it, shared caches only if the request was anonymous (I3).
  */
-export function pageCacheControl(headers: IncomingHttpHeaders, hasSession: boolean): string {
+export function pageCacheControl(headers: IncomingHttpHeaders, isAnonymous: boolean): string {
   const { "cache-control": value, "content-type": type = "", "set-cookie": cookies } = headers;
   if (value === undefined || /\bno-store\b/i.test(value)) return "no-store";
   const isFile = !/^text\/html|^text\/x-component|json/i.test(type) && cookies === undefined;
   const age = /\bmax-age="?(\d+)/i.exec(value)?.[1];
   if (!isFile || age === undefined || !/\bimmutable\b/i.test(value)) return "private, no-cache";
-  return hasSession ? `private, max-age=${age}, immutable` : value;
+  return isAnonymous ? value : `private, max-age=${age}, immutable`;
 }

@@ -106,7 +106,7 @@ export function forward(dependencies: ForwardingDependencies) {
       const limits = state.rateLimit ?? [];
       const context = { upstream, status, upstreamTarget: target, requestId, mapUrl };
       if (!isPages(upstream)) return securityList.concat(limits, responseHeaders(received, context));
-      const pages = { hasSession: sessionKey !== undefined };
+      const pages = { isAnonymous: sessionKey === undefined && client === undefined };
       return [...pageDefaults(pageList, received), ...limits, ...responseHeaders(received, { ...context, pages })];
     };
     // A client with its own token is addressed by the upstream's challenge, and cannot log in.

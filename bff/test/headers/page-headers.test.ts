@@ -143,7 +143,7 @@ describe("pageCacheControl", () => {
       "private, no-cache",
     ],
     ["immutable without an age", asset("immutable"), "private, no-cache", "private, no-cache"],
-  ])("of %s", (_name, headers, withSession, without) => {
-    expect([pageCacheControl(headers, true), pageCacheControl(headers, false)]).toEqual([withSession, without]);
+  ])("of %s", (_name, headers, withSession, anonymous) => {
+    expect([pageCacheControl(headers, false), pageCacheControl(headers, true)]).toEqual([withSession, anonymous]);
   });
 });

@@ -26,6 +26,9 @@ beforeAll(async () => {
       { prefix: "/account", baseUrl, csrf: "same-origin" },
       { prefix: "/open", baseUrl, access: "public", csrf: "same-origin" },
       { prefix: "/api", baseUrl },
+      { prefix: "/listed", baseUrl, csrf: "same-origin", access: "public", requestHeaders: ["origin", "referer"] },
+      { prefix: "/fixed", baseUrl, csrf: "same-origin", access: "public", headers: { Origin: "https://fixed.test" } },
+      { prefix: "/both", baseUrl, csrf: "same-origin", access: "session-or-bearer", bearer: { audience: "pages" } },
       { prefix: "/down", baseUrl: "http://127.0.0.1:1", access: "optional", csrf: "same-origin" },
     ],
   });
@@ -297,4 +300,33 @@ describe("a page", () => {
     });
     expect(fetched.headers["content-type"]).toBe("application/problem+json; charset=utf-8");
   });
+});
+
+describe("a request header of a page row", () => {
+  const valuesOf = (name: string): string[] =>
+    received.flatMap(({ rawHeaders }) => rawHeaders.filter((_each, at) => at % 2 === 1 && rawHeaders[at - 1] === name));
+
+  it("is forwarded once, also if the row lists it", async () => {
+    const { origin } = new URL(system.gateway.config.publicOrigin);
+    await send("/listed/x", { headers: { "sec-fetch-site": "same-origin", origin, referer: `${origin}/list` } });
+    expect([valuesOf("origin"), valuesOf("referer")]).toEqual([[origin], [`${origin}/list`]]);
+  });
+
+  it("is replaced by that of the row", async () => {
+    const { origin } = new URL(system.gateway.config.publicOrigin);
+    await send("/fixed/x", { headers: { "sec-fetch-site": "same-origin", origin } });
+    expect(valuesOf("origin")).toEqual(["https://fixed.test"]);
+  });
+});
+
+it("a file that was sent to a client with its own token is not stored by shared caches", async () => {
+  respond = (_request, response) =>
+    void response
+      .writeHead(200, { "content-type": "text/javascript", "cache-control": "public, max-age=600, immutable" })
+      .end("x");
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const claims = { iss: system.provider.issuer, sub: "robot", aud: "pages", iat: nowSeconds, exp: nowSeconds + 60 };
+  const token = await system.provider.sign(claims, { typ: "at+jwt" });
+  const { status, headers } = await send("/both/app.js", { headers: { authorization: `Bearer ${token}` } });
+  expect([status, headers["cache-control"]]).toEqual([200, "private, max-age=600, immutable"]);
 });
