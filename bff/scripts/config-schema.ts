@@ -3,7 +3,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { fileForms } from "../src/config/setting-shapes.ts";
+import { fileForms, isSwitch } from "../src/config/setting-shapes.ts";
+import { CSP_DIRECTIVES, UPGRADE } from "../src/config/csp-directives.ts";
+import { FEATURES } from "../src/config/page-policy-shapes.ts";
 import { SETTINGS, type Setting } from "../src/config/settings.ts";
 import { UPSTREAM_ROW } from "../src/config/upstream-row.ts";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
@@ -26,6 +28,25 @@ const DEFINITIONS: Readonly<Record<string, Schema>> = {
     additionalProperties: false,
   },
   fileText: { type: "string", pattern: "^file:", description: "the content of a file" },
+  textOrList: { anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }] },
+  cspDirectives: {
+    ...mappingOf(CSP_DIRECTIVES, definition("textOrList"), { [UPGRADE]: { type: "boolean" } }),
+    description: "sources by directive",
+  },
+  permissions: {
+    ...mappingOf(FEATURES, definition("textOrList")),
+    description: "origins by feature; an empty list turns the feature off",
+  },
+  transportSecurity: {
+    type: "object",
+    additionalProperties: false,
+    properties: {
+      maxAgeSeconds: { type: "integer", minimum: 0 },
+      includeSubDomains: { type: "boolean" },
+      preload: { type: "boolean" },
+    },
+    required: ["maxAgeSeconds"],
+  },
   row: rowSchema(),
 };
 
@@ -81,8 +102,7 @@ function formsOf(schema: z.ZodType): Schema[] {
   const text = textSchema(schema);
   switch (form?.kind) {
     case undefined: {
-      const options = Array.isArray(text["enum"]) ? text["enum"] : [];
-      return options.includes("on") && options.includes("off") ? [text, { type: "boolean" }] : [text];
+      return isSwitch(schema) ? [text, { type: "boolean" }] : [text];
     }
     case "number":
       return [
@@ -95,11 +115,22 @@ function formsOf(schema: z.ZodType): Schema[] {
       return [text, { type: "array", items: { type: "array", minItems: 1, items: { type: "string" } } }];
     case "parameters":
       return [{ type: "object", additionalProperties: { type: "string" } }, { type: "string" }];
+    case "csp-directives":
+      return [definition("cspDirectives"), { type: "string" }];
+    case "permissions":
+      return [definition("permissions"), { type: "string" }];
+    case "transport-security":
+      return [definition("transportSecurity"), { type: "string" }];
     case "path":
       return [{ type: "string", minLength: 1 }];
     case "rows":
       return [{ type: "array", items: definition("row") }, { type: "string" }];
   }
+}
+
+function mappingOf(names: readonly string[], value: Schema, others: Schema = {}): Schema {
+  const properties = { ...Object.fromEntries(names.map((name) => [name, value])), ...others };
+  return { type: "object", additionalProperties: false, properties };
 }
 
 function textSchema(schema: z.ZodType): Schema {

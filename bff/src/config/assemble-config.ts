@@ -34,6 +34,8 @@ export type Assembled = Readonly<{
   warnings: readonly string[];
   /** Faults of `rows`. */
   rowFaults: readonly RowFault[];
+  /** Files that settings name, read with the configuration only. */
+  files: readonly string[];
   /** Undefined if there are faults. */
   config: { server: Omit<ServerConfig, "warnings">; own: ApplicationConfig } | undefined;
 }>;
@@ -42,7 +44,7 @@ export function assembleConfig({ env, rows }: SettingSource): Assembled {
   const faults: string[] = [];
   const profiled = applySecurityProfile(readSettings(env, faults), (name) => isSet(env, name as SettingName));
   const { values } = profiled;
-  const { upstreams, rowFaults } = readUpstreams(values, rows, faults);
+  const { upstreams, rowFaults, files: ofRows } = readUpstreams(values, rows, faults);
   const redisAccess = readRedisAccess(values, faults);
   const pages = readErrorPages(values.ERROR_PAGES);
   faults.push(
@@ -54,9 +56,10 @@ export function assembleConfig({ env, rows }: SettingSource): Assembled {
     ...providerErrors(values, (name) => isSet(env, name)),
   );
   const warnings = pagePolicyWarnings(values);
+  const files = [...ofRows, ...pages.files];
   const required = requiredValues(values);
   if (faults.length > 0 || rowFaults.length > 0 || required === undefined)
-    return { faults, warnings, rowFaults, config: undefined };
+    return { faults, warnings, rowFaults, files, config: undefined };
   const production = env["NODE_ENV"] === "production";
   const adminTokenFile = valueFileOf(env, "ADMIN_TOKEN");
   const server = serverConfig(values, { production, redisAccess, secretKeys: required.SECRET_KEYS, adminTokenFile });
@@ -64,7 +67,7 @@ export function assembleConfig({ env, rows }: SettingSource): Assembled {
     ...{ production, upstreams, errorPages: pages.errorPages },
     fileOf: (name) => valueFileOf(env, name),
   });
-  return { faults, warnings, rowFaults, config: { server, own } };
+  return { faults, warnings, rowFaults, files, config: { server, own } };
 }
 
 function readUpstreams(values: Values, rows: SettingSource["rows"], faults: string[]) {
@@ -74,7 +77,7 @@ function readUpstreams(values: Values, rows: SettingSource["rows"], faults: stri
   faults.push(...(fromText?.faults ?? []));
   const upstreams = fromFile?.upstreams ?? fromText?.upstreams ?? [];
   if (values.OIDC_SENDER_CONSTRAINED === "mtls") faults.push(...certificateBoundErrors(upstreams));
-  return { upstreams, rowFaults: fromFile?.faults ?? [] };
+  return { upstreams, rowFaults: fromFile?.faults ?? [], files: fromText?.files ?? [] };
 }
 
 /** @param files whose content is part of the configuration */
@@ -87,7 +90,8 @@ export function gatewayConfig(
   return deepFreeze({
     server,
     applications: applications.map((own) => ({ ...server, ...own })),
-    hash: fingerprint([effective, applications], server.secretKeys),
+    // The order of the applications has no meaning.
+    hash: fingerprint([effective, new Set(applications)], server.secretKeys),
     files,
   });
 }

@@ -15,8 +15,8 @@ export function fingerprint(value: unknown, secretKeys: readonly Uint8Array[]): 
 }
 
 /**
- * Injective for configuration values, and independent of the order of an object's keys; a key without a value equals an
- * absent one. Maps and sets keep their order.
+ * Injective for configuration values, and independent of the order of an object's keys and of the entries of maps, sets and
+ * block lists; a key without a value equals an absent one.
  * @throws TypeError for a value whose content it cannot see, because such values would look equal
  */
 export function canonicalText(value: unknown): string {
@@ -25,9 +25,9 @@ export function canonicalText(value: unknown): string {
   if (typeof value === "number") return Number.isFinite(value) ? JSON.stringify(value) : `n(${value})`;
   if (typeof value !== "object") throw new TypeError(`a configuration contains no ${typeof value}`);
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
-  if (value instanceof Map) return `map${canonicalText([...value])}`;
-  if (value instanceof Set) return `set${canonicalText([...value])}`;
-  if (value instanceof BlockList) return `blocklist${canonicalText(value.rules)}`;
+  if (value instanceof Map) return `map${inOrder([...value])}`;
+  if (value instanceof Set) return `set${inOrder([...value])}`;
+  if (value instanceof BlockList) return `blocklist${inOrder(value.rules)}`;
   if (value instanceof Uint8Array) return `bytes(${Buffer.from(value).toString("base64")})`;
   if (value instanceof RegExp) return `regexp(${JSON.stringify(String(value))})`;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -38,4 +38,8 @@ export function canonicalText(value: unknown): string {
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, each]) => `${JSON.stringify(key)}:${canonicalText(each)}`)
     .join(",")}}`;
+}
+
+function inOrder(values: readonly unknown[]): string {
+  return `[${values.map(canonicalText).toSorted().join(",")}]`;
 }

@@ -62,7 +62,7 @@ export function readIdentityHeaders(
     else if ("fault" in parsed) fault(key, parsed.fault);
     else headers.push(parsed);
   }
-  return headers;
+  return headers.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function nameProblem(name: string): string | undefined {

@@ -13,15 +13,17 @@ import {
   type Permissions,
   type TrustedTypes,
 } from "./page-policy-shapes.ts";
-import type { Setting } from "./setting-shapes.ts";
+import { fileForms, type Setting } from "./setting-shapes.ts";
 
-const cspAdditions = z.string().transform((value, ctx): readonly CspAddition[] => {
+const cspAdditionsText = z.string().transform((value, ctx): readonly CspAddition[] => {
   const { additions, faults } = parseCspAdditions(value);
   for (const fault of faults) ctx.addIssue(fault.replace(/^: /, "has a fault: "));
-  return additions;
+  return additions.toSorted((a, b) => a.directive.localeCompare(b.directive, "en"));
 });
 
-const cspAllow = z.string().transform((value, ctx): readonly OpeningWord[] => {
+const cspAdditions = cspAdditionsText.register(fileForms, { kind: "csp-directives" });
+
+const cspAllowText = z.string().transform((value, ctx): readonly OpeningWord[] => {
   const words = value.split(/[\s,]+/).filter((word) => word !== "");
   for (const word of words)
     if (!OPENING_WORDS.includes(word as OpeningWord))
@@ -30,6 +32,7 @@ const cspAllow = z.string().transform((value, ctx): readonly OpeningWord[] => {
       );
   return words as OpeningWord[];
 });
+const cspAllow = cspAllowText.register(fileForms, { kind: "list", separator: " " });
 
 const collector = z
   .string()
@@ -131,7 +134,7 @@ export const PAGE_POLICY_SETTINGS = {
   PERMISSIONS_POLICY: {
     path: "headers.permissionsPolicy",
     scope: "application",
-    schema: permissionsPolicy.optional(),
+    schema: permissionsPolicy,
     meaning:
       'Browser features by name: `camera=(self), geolocation=(self "https://maps.example.com")`. Replaces the default of each named feature; by default camera, geolocation, microphone, payment and usb are `()`, which is off',
   },

@@ -1,13 +1,14 @@
 // Schemas of the settings of the pages' policies beside CSP_ADDITIONS: HSTS (RFC 6797), Permissions-Policy, Trusted Types.
 import { z } from "zod";
 import { nearestName } from "./nearest-name.ts";
+import { fileForms } from "./setting-shapes.ts";
 
 /** One year: the minimum of the preload lists of browsers. */
 const PRELOAD_SECONDS = 31_536_000;
 const MAX_SECONDS = 9_999_999_999;
 
 /** @returns the header's value in one spelling, undefined for `off` */
-export const strictTransportSecurity = z.string().transform((value, ctx): string | undefined => {
+const strictTransportSecurityText = z.string().transform((value, ctx): string | undefined => {
   if (value === "off") return undefined;
   const parts = value.split(";").map((part) => part.trim());
   const names = parts.map((part) => part.toLowerCase().split("=")[0]?.trim() ?? "");
@@ -23,9 +24,10 @@ export const strictTransportSecurity = z.string().transform((value, ctx): string
     ctx.addIssue(`may have preload only with includeSubDomains and a max-age of at least ${PRELOAD_SECONDS}`);
   return `max-age=${seconds}${hasSubDomains ? "; includeSubDomains" : ""}${isPreload ? "; preload" : ""}`;
 });
+export const strictTransportSecurity = strictTransportSecurityText.register(fileForms, { kind: "transport-security" });
 
 /** Features of the Permissions-Policy registry. Others are refused as typos: a misspelt feature would stay open. */
-const FEATURES: readonly string[] = [
+export const FEATURES: readonly string[] = [
   ...[
     "accelerometer",
     "all-screens-capture",
@@ -71,7 +73,7 @@ const ALLOWED =
   /^(\*|self|src|"(https|wss):\/\/(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?"|"http:\/\/(localhost|127\.0\.0\.1)(:\d{1,5})?")$/;
 
 /** `camera=(self), fullscreen=*`: a dictionary of structured fields (RFC 9651), of which browsers read this part. */
-export const permissionsPolicy = z.string().transform((value, ctx): Permissions => {
+const permissionsPolicyText = z.string().transform((value, ctx): Permissions => {
   const permissions: Record<string, string> = {};
   for (const part of value.split(",").map((each) => each.trim())) {
     const [, feature = "", list = "", members] = MEMBER.exec(part) ?? [];
@@ -91,6 +93,7 @@ export const permissionsPolicy = z.string().transform((value, ctx): Permissions 
   }
   return permissions;
 });
+export const permissionsPolicy = permissionsPolicyText.register(fileForms, { kind: "permissions" });
 
 /** Undefined: Trusted Types are off. Otherwise the names of the policies that the app may create. */
 export type TrustedTypes = readonly string[] | undefined;
@@ -98,7 +101,7 @@ export type TrustedTypes = readonly string[] | undefined;
 /** Trusted Types §4.1.1 (tt-policy-name). */
 const POLICY_NAME = /^([A-Za-z0-9\-#=_/@.%]+|\*)$/;
 
-export const trustedTypes = z.string().transform((value, ctx): TrustedTypes => {
+const trustedTypesText = z.string().transform((value, ctx): TrustedTypes => {
   if (value === "off") return undefined;
   if (value === "required") return [];
   const names = value.split(/[\s,]+/).filter((name) => name !== "");
@@ -110,3 +113,4 @@ export const trustedTypes = z.string().transform((value, ctx): TrustedTypes => {
   }
   return names;
 });
+export const trustedTypes = trustedTypesText.register(fileForms, { kind: "list", separator: " " });

@@ -30,6 +30,10 @@ export type FileForm =
   | { kind: "claim-paths" }
   /** A mapping of names to texts, form-encoded. */
   | { kind: "parameters" }
+  /** A mapping of CSP directives to sources, of features to origins, or of the parts of HSTS. */
+  | { kind: "csp-directives" }
+  | { kind: "permissions" }
+  | { kind: "transport-security" }
   /** Path of a file or folder, relative to the folder of cloakroom.yaml. `isContent`: read with the configuration only. */
   | { kind: "path"; isContent?: true }
   /** Rows of UPSTREAM_ROW. */
@@ -37,6 +41,12 @@ export type FileForm =
 
 /** Forms by schema; without one a value is text. */
 export const fileForms = z.registry<FileForm>();
+
+/** Whether `on` and `off` are values: YAML 1.1 tools write them as booleans. */
+export function isSwitch(schema: z.core.$ZodType): boolean {
+  if (schema instanceof z.ZodUnion) return schema.def.options.some(isSwitch);
+  return schema instanceof z.ZodEnum && schema.options.includes("on") && schema.options.includes("off");
+}
 
 export const port = z
   .string()

@@ -1,5 +1,6 @@
 // Reads the text of a value from the environment, a file or an upstream row, with the same clean-up and checks.
 import { readFileSync, statSync } from "node:fs";
+import { rememberContent, rememberFailure } from "./loaded-contents.ts";
 
 export type SettingText = { text: string } | { fault: string };
 
@@ -58,8 +59,10 @@ export function readBytesFile(path: string): { bytes: Buffer } | { fault: string
       return { fault: "names a pipe or a device, not a file. Correct the path" };
     if (stats.size > MAX_FILE_BYTES) return { fault: TOO_LARGE };
     const bytes = readFileSync(path);
+    rememberContent(path, bytes);
     return bytes.length <= MAX_FILE_BYTES ? { bytes } : { fault: TOO_LARGE };
   } catch (error) {
+    rememberFailure(path, error);
     const { code = "" } = error as NodeJS.ErrnoException;
     return { fault: CURES[code] ?? `names a file that cannot be read (${code}). Mount it or correct the path` };
   }

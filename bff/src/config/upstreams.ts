@@ -8,6 +8,7 @@ import { nearestName } from "./nearest-name.ts";
 import { readTextFile } from "./setting-text.ts";
 import { acceptsBearer, bearerRowErrors } from "./bearer-row.ts";
 import { readHeaders } from "./upstream-headers.ts";
+import { filesOf } from "./row-files.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
 import { readTls, type UpstreamTls } from "./upstream-tls.ts";
 
@@ -49,11 +50,16 @@ export type UpstreamConfig = Readonly<
 
 export const BOTH_UPSTREAMS = "UPSTREAMS and UPSTREAMS_FILE are both set. Keep one.";
 
-type Parsed = { upstreams: UpstreamConfig[]; faults: string[] };
+type Parsed = {
+  upstreams: UpstreamConfig[];
+  faults: string[];
+  /** UPSTREAMS_FILE and the files that its rows name. */
+  files: string[];
+};
 
 /** @returns the rows, longest prefix first, and one sentence per error */
 export function parseUpstreams(list: string | undefined, file: string | undefined): Parsed {
-  if (list !== undefined && file !== undefined) return { upstreams: [], faults: [BOTH_UPSTREAMS] };
+  if (list !== undefined && file !== undefined) return { upstreams: [], faults: [BOTH_UPSTREAMS], files: [] };
   if (file !== undefined) return parseFile(file);
   const rows = (list ?? "")
     .split(",")
@@ -70,7 +76,10 @@ export function parseUpstreams(list: string | undefined, file: string | undefine
 }
 
 function parseFile(file: string): Parsed {
-  const fault = (message: string): Parsed => ({ upstreams: [], faults: [`UPSTREAMS_FILE ${message}.`] });
+  const fault = (message: string): Parsed => ({
+    ...{ upstreams: [], faults: [`UPSTREAMS_FILE ${message}.`] },
+    files: [file],
+  });
   const content = readTextFile(file);
   if ("fault" in content) return fault(content.fault);
   let rows: unknown;
@@ -80,7 +89,8 @@ function parseFile(file: string): Parsed {
     // The parser's message quotes the file, which may contain secrets.
     return fault("must hold JSON. Look for a missing quote, or a comma too many");
   }
-  return Array.isArray(rows) ? parseUpstreamRows(rows, "UPSTREAMS_FILE") : fault("must hold a JSON list of upstreams");
+  if (!Array.isArray(rows)) return fault("must hold a JSON list of upstreams");
+  return { ...parseUpstreamRows(rows, "UPSTREAMS_FILE"), files: [file, ...filesOf(rows)] };
 }
 
 /** @param setting names the source of the rows in errors */
@@ -90,7 +100,7 @@ export function parseUpstreamRows(candidates: readonly unknown[], setting: strin
     const name = prefix === undefined ? "" : ` (${prefix})`;
     return `${setting} row ${row + 1}${name}: ${key} ${message}.`;
   });
-  return { upstreams, faults: sentences };
+  return { upstreams, faults: sentences, files: [] };
 }
 
 export type RowFault = Readonly<{

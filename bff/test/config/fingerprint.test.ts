@@ -35,6 +35,25 @@ describe("fingerprint of a configuration", () => {
     expect(fingerprint([a], keys)).not.toBe(fingerprint([b], keys));
   });
 
+  it.each([
+    [
+      "maps",
+      new Map([
+        ["a", 1],
+        ["b", 2],
+      ]),
+      new Map([
+        ["b", 2],
+        ["a", 1],
+      ]),
+    ],
+    ["sets", new Set(["a", "b"]), new Set(["b", "a"])],
+    ["sets of objects", new Set([{ a: 1 }, { b: 2 }]), new Set([{ b: 2 }, { a: 1 }])],
+    ["block lists", blocks("10.0.0.1", "10.0.0.2"), blocks("10.0.0.2", "10.0.0.1")],
+  ])("ignores the order of %s", (_what, a, b) => {
+    expect(fingerprint([a], keys)).toBe(fingerprint([b], keys));
+  });
+
   it("ignores the order of keys and keys without a value", () => {
     expect(fingerprint({ a: 1, b: 2 }, keys)).toBe(fingerprint({ b: 2, a: 1, c: undefined }, keys));
   });

@@ -50,6 +50,7 @@ function read(file: string, path: string, context: ReadContext): GatewayConfig |
   const assembled = sources.map((source) =>
     assembleConfig({ env: source.env, rows: source.rows?.map(({ value }) => value) }),
   );
+  for (const each of assembled) for (const path of each.files) context.files.add(resolve(path));
   const found = [...faults, ...ofEnvironment];
   assembled.forEach((each, index) => found.push(...faultsOf(each, sources[index], faults)));
   const configs = assembled.flatMap(({ config }) => (config === undefined ? [] : [config]));

@@ -2,6 +2,7 @@
 // made absolute. Positions are kept for the faults of the schema.
 import { z } from "zod";
 import { UPSTREAM_ROW } from "../upstream-row.ts";
+import { FILE_KEY } from "../row-files.ts";
 import { createValueReader, fileOf, type ReadContext, type ValueReader } from "./value-reader.ts";
 import { joinPath, type Position, type Scalar, type Sequence, type Tree } from "./yaml-tree.ts";
 
@@ -12,8 +13,6 @@ export type FileRow = Readonly<{
   locate: (members: readonly PropertyKey[]) => { path: string; at: Position };
 }>;
 
-/** Read at the start, like everything that a key with this ending names. */
-const FILE_KEY = /^file$|File$/;
 const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
 
 export function readRows(list: Sequence, path: string, context: ReadContext): FileRow[] {

@@ -1,8 +1,8 @@
 // Converts the value of a setting in the configuration file to the text that the environment would hold, so that both pass
 // the same schema. Lists are joined, mappings of parameters form-encoded, `${NAME}` and files replaced.
-import { z } from "zod";
-import { fileForms, type FileForm } from "../setting-shapes.ts";
+import { fileForms, isSwitch, type FileForm } from "../setting-shapes.ts";
 import { SETTINGS, type Setting } from "../settings.ts";
+import { cspDirectives, permissions, transportSecurity } from "./policy-values.ts";
 import { readRows, type FileRow } from "./row-values.ts";
 import type { FoundSetting } from "./setting-tree.ts";
 import { createValueReader, fileOf, type Part, type ReadContext, type ValueReader } from "./value-reader.ts";
@@ -76,6 +76,8 @@ function parameters(reader: ValueReader, tree: Tree, at: string): Part {
     if (part === "fault") isWhole = false;
     else encoded.append(key, part.text);
   }
+  // The order of keys has no meaning.
+  encoded.sort();
   return isWhole ? { text: encoded.toString() } : "fault";
 }
 
@@ -107,6 +109,12 @@ function textOf(reader: ValueReader, tree: Tree, at: string, { form, setting }: 
       return claimPaths(reader, tree, at);
     case "parameters":
       return parameters(reader, tree, at);
+    case "csp-directives":
+      return cspDirectives(reader, tree, at);
+    case "permissions":
+      return permissions(reader, tree, at);
+    case "transport-security":
+      return transportSecurity(reader, tree, at);
     case "path":
       return reader.path(tree, at);
     case "rows":
@@ -116,7 +124,7 @@ function textOf(reader: ValueReader, tree: Tree, at: string, { form, setting }: 
 
 /** YAML 1.1 tools write `on` and `off` as booleans. */
 function plain(reader: ValueReader, tree: Tree, at: string, { schema }: Setting): Part {
-  const isSwitch = schema instanceof z.ZodEnum && schema.options.includes("on") && schema.options.includes("off");
-  if (isSwitch && tree.kind === "scalar" && typeof tree.value === "boolean") return { text: tree.value ? "on" : "off" };
+  if (isSwitch(schema) && tree.kind === "scalar" && typeof tree.value === "boolean")
+    return { text: tree.value ? "on" : "off" };
   return reader.text(tree, at);
 }

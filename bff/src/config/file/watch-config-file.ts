@@ -1,10 +1,11 @@
-// Watches the content of the configuration file and of the files that it references. Polling is the base, because network
-// file systems send no events; events of the folders only shorten the wait. Contents are compared, so that a rename, a
-// swapped symbolic link (Kubernetes ConfigMap) and an edit in place are the same, and a changed time alone is nothing.
-import { createHash } from "node:crypto";
+// Watches the content of the configuration file and of the files and folders that it references. Polling is the base,
+// because network file systems send no events; events of the folders only shorten the wait. Contents are compared, so that
+// a rename, a swapped symbolic link (Kubernetes ConfigMap) and an edit in place are the same, and a changed time alone is
+// nothing.
 import { watch, type FSWatcher } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { contentDigest, digestWhenLoaded, folderContent, unreadable } from "../loaded-contents.ts";
 
 export type ConfigWatch = {
   /** Compares now, in addition to the interval. */
@@ -34,7 +35,8 @@ export function watchConfigFile(
   { pollMs = 3_000, settleMs = 500, events = true }: WatchOptions = {},
 ): ConfigWatch {
   const folders = new Map<string, FSWatcher>();
-  let known: ReadonlyMap<string, string> | undefined;
+  /** Contents of the last comparison. */
+  let known: ReadonlyMap<string, string> = new Map();
   /** A new content, and since when it has been the same. */
   let pending: { digest: string; sinceMs: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -53,11 +55,12 @@ export function watchConfigFile(
     if (events) watchFolders(folders, paths, () => schedule(DEBOUNCE_MS));
     const current = new Map(await Promise.all(paths.map(async (path) => [path, await digestOf(path)] as const)));
     if (isClosed) return;
-    const previous = known;
-    known ??= current;
-    const isChanged = paths.some((path) => previous?.has(path) === true && previous.get(path) !== current.get(path));
-    if (previous === undefined || !isChanged) {
-      // Files that were not referenced before are compared from now on.
+    // A file that was not watched before is compared with what was loaded.
+    const isChanged = paths.some((path) => {
+      const before = known.get(path) ?? digestWhenLoaded(path);
+      return before !== undefined && before !== current.get(path);
+    });
+    if (!isChanged) {
       known = current;
       pending = undefined;
       return schedule(pollMs);
@@ -88,16 +91,16 @@ export function watchConfigFile(
   };
 }
 
-/** A missing file is a content as well: it may be missing for the moment of a replacement only. */
+/** Of a folder: the names in it. A missing file is a content as well: it may be missing for the moment of a replacement only. */
 async function digestOf(path: string): Promise<string> {
   try {
+    const stats = await stat(path);
+    if (stats.isDirectory()) return contentDigest(folderContent(await readdir(path)));
     // To open a pipe would occupy a thread of the pool without end, and end the comparisons.
-    if (!(await stat(path)).isFile()) return "! not a file";
-    return createHash("sha256")
-      .update(await readFile(path))
-      .digest("base64");
+    if (!stats.isFile()) return "! not a file";
+    return contentDigest(await readFile(path));
   } catch (error) {
-    return `! ${(error as NodeJS.ErrnoException).code ?? ""}`;
+    return unreadable(error);
   }
 }
 

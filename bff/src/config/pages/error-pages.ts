@@ -3,6 +3,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { folderContent, rememberContent } from "../loaded-contents.ts";
 import { nearestName } from "../nearest-name.ts";
 import { filePath, type Setting } from "../setting-shapes.ts";
 import { readTextFile } from "../setting-text.ts";
@@ -25,11 +26,19 @@ export const ERROR_PAGES_SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
-/** @returns the pages, and sentences about files that cannot be used */
-export function readErrorPages(folder: string | undefined): { errorPages: ErrorPages; faults: string[] } {
+type Read = {
+  errorPages: ErrorPages;
+  /** Sentences about files that cannot be used. */
+  faults: string[];
+  /** The folder, and the files of it that were read. */
+  files: string[];
+};
+
+export function readErrorPages(folder: string | undefined): Read {
   const templates: Partial<Record<PageKind, string>> = {};
   const languages: Record<string, PageTexts> = { ...BUILT_IN_LANGUAGES };
   const faults: string[] = [];
+  const files = folder === undefined ? [] : [folder];
   const fault = (name: string, end: string) => void faults.push(`ERROR_PAGES: ${name} ${end}.`);
   for (const name of folder === undefined ? [] : filesOf(folder, faults)) {
     const [, base = "", extension] = /^(.+)\.(html|json)$/.exec(name) ?? [];
@@ -41,7 +50,9 @@ export function readErrorPages(folder: string | undefined): { errorPages: ErrorP
       fault(name, `is not the name of a template. Did you mean ${nearest}.html?`.replace(/\?$/, "?"));
       continue;
     }
-    const file = readTextFile(join(folder ?? "", name));
+    const path = join(folder ?? "", name);
+    files.push(path);
+    const file = readTextFile(path);
     if ("fault" in file) {
       fault(name, file.fault.replace(/^names a file/, "is a file"));
     } else if (kind !== undefined && extension === "html") {
@@ -53,12 +64,14 @@ export function readErrorPages(folder: string | undefined): { errorPages: ErrorP
       else for (const end of parsed.faults) fault(name, end);
     }
   }
-  return { errorPages: { templates, languages }, faults };
+  return { errorPages: { templates, languages }, faults, files };
 }
 
 function filesOf(folder: string, faults: string[]): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true })
+    const entries = readdirSync(folder, { withFileTypes: true });
+    rememberContent(folder, folderContent(entries.map(({ name }) => name)));
+    return entries
       .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
       .map(({ name }) => name)
       .toSorted();

@@ -1,8 +1,12 @@
 // Valid configuration files: each value becomes what the environment would hold.
+import { mkdirSync } from "node:fs";
+import { rootCertificates } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { ConfigError, loadGatewayConfig, type Config } from "../../../src/config/config.ts";
 import { SETTINGS, type SettingName } from "../../../src/config/settings.ts";
 import { faultsOf, fileWith, folder, KEY, load, MINIMAL, OTHER_KEY, SECRET } from "./config-files.ts";
+
+const CA_FILE = fileWith(rootCertificates[0] ?? "", "ca.pem");
 
 const ENVIRONMENT = {
   PUBLIC_ORIGIN: "https://shop.example",
@@ -11,6 +15,15 @@ const ENVIRONMENT = {
   OIDC_CLIENT_SECRET: SECRET,
   SECRET_KEYS: KEY,
 };
+
+function errorOf(text: string): ConfigError {
+  try {
+    load(text);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+  }
+  throw new Error("the file is valid");
+}
 
 const single = (more = "", env: Record<string, string> = {}): Config => {
   const [config] = load(MINIMAL + more, env).applications;
@@ -58,6 +71,46 @@ describe("a file and the environment", () => {
     ["UPSTREAMS", "/api=http://orders:8000", "/api=http://orders:8000"],
     ["UPSTREAMS", "/api=http://orders:8000", "[{ prefix: /api, baseUrl: http://orders:8000, webSocket: true }]"],
     ["LOG_LEVEL", "debug", "debug"],
+    ["CSP_ADDITIONS", "img-src https://a.example", "img-src https://a.example"],
+    ["CSP_ADDITIONS", "img-src https://a.example", "{ img-src: https://a.example }"],
+    [
+      "CSP_ADDITIONS",
+      "style-src 'unsafe-inline'; connect-src https://a.example wss://b.example",
+      "{ style-src: ['unsafe-inline'], connect-src: [https://a.example, wss://b.example] }",
+    ],
+    ["CSP_ADDITIONS", "style-src 'unsafe-inline'", `{ style-src: "'unsafe-inline'" }`],
+    ["CSP_ADDITIONS", "img-src https://a.example data:", '{ img-src: "https://a.example data:" }'],
+    ["CSP_ADDITIONS", "img-src https://a.example data:", '{ img-src: [https://a.example, "data:"] }'],
+    ["CSP_ADDITIONS", "upgrade-insecure-requests", "{ upgrade-insecure-requests: true }"],
+    ["CSP_ADDITIONS", "", "{ upgrade-insecure-requests: false }"],
+    ["CSP_ADDITIONS", "", "{}"],
+    ["CSP_ALLOW", "plain-http unsafe-eval", "[plain-http, unsafe-eval]"],
+    ["CSP_ALLOW", "plain-http unsafe-eval", '"plain-http, unsafe-eval"'],
+    ["CSP_REPORT_ONLY", "on", "true"],
+    ["CSP_REPORTS", "on", "true"],
+    ["CSP_REPORTS", "off", "false"],
+    ["CSP_REPORTS", "https://reports.example/csp", "https://reports.example/csp"],
+    ["TRUSTED_TYPES", "react angular", "[react, angular]"],
+    ["TRUSTED_TYPES", "react 'allow-duplicates'", `[react, "'allow-duplicates'"]`],
+    ["TRUSTED_TYPES", "required", "[]"],
+    ["TRUSTED_TYPES", "off", "off"],
+    ["PERMISSIONS_POLICY", "camera=(self), usb=()", '"camera=(self), usb=()"'],
+    [
+      "PERMISSIONS_POLICY",
+      'geolocation=(self "https://maps.example"), camera=()',
+      "{ geolocation: [self, https://maps.example], camera: [] }",
+    ],
+    ["PERMISSIONS_POLICY", 'camera=("https://a.example")', "{ camera: https://a.example }"],
+    ["PERMISSIONS_POLICY", "camera=(self), usb=()", '{ camera: "(self)", usb: "()" }'],
+    ["PERMISSIONS_POLICY", "fullscreen=(*)", '{ fullscreen: "*" }'],
+    ["STRICT_TRANSPORT_SECURITY", "off", "off"],
+    ["STRICT_TRANSPORT_SECURITY", "max-age=600", "{ maxAgeSeconds: 600 }"],
+    [
+      "STRICT_TRANSPORT_SECURITY",
+      "max-age=31536000; includeSubDomains; preload",
+      "{ maxAgeSeconds: 31536000, includeSubDomains: true, preload: true }",
+    ],
+    ["STRICT_TRANSPORT_SECURITY", "max-age=600", "{ maxAgeSeconds: 600, includeSubDomains: false, preload: false }"],
   ])("%s=%s is written as %s", (name, text, written) => {
     const nested = SETTINGS[name].path.split(".").reduceRight((inner, key) => `{ ${key}: ${inner} }`, written);
     const base = Object.entries({ ...ENVIRONMENT, [name]: undefined })
@@ -148,6 +201,48 @@ describe("the text of a file", () => {
     expect(load(reversed).hash).toBe(load(MINIMAL).hash);
   });
 
+  const inner = (rest: string) => MINIMAL.replace("  clientId", `  ${rest}\n  clientId`);
+  it.each<[string, string, string]>([
+    [
+      "directives",
+      `${MINIMAL}contentSecurityPolicy: { additions: { img-src: [https://a.example], font-src: [https://b.example] } }\n`,
+      `${MINIMAL}contentSecurityPolicy: { additions: { font-src: [https://b.example], img-src: [https://a.example] } }\n`,
+    ],
+    [
+      "features",
+      `${MINIMAL}headers: { permissionsPolicy: { camera: [self], usb: [] } }\n`,
+      `${MINIMAL}headers: { permissionsPolicy: { usb: [], camera: [self] } }\n`,
+    ],
+    [
+      "parameters of logins",
+      inner('loginParameters: { audience: a, tenant: "b" }'),
+      inner('loginParameters: { tenant: "b", audience: a }'),
+    ],
+    [
+      "headers of a row",
+      `${MINIMAL}upstreams: [{ prefix: /api, baseUrl: http://a, headers: { x-a: a, x-b: b } }]\n`,
+      `${MINIMAL}upstreams: [{ baseUrl: http://a, headers: { x-b: b, x-a: a }, prefix: /api }]\n`,
+    ],
+    [
+      "identity headers of a row",
+      `${MINIMAL}upstreams: [{ prefix: /api, baseUrl: http://a, identityHeaders: { X-User: sub, X-Email: email } }]\n`,
+      `${MINIMAL}upstreams: [{ prefix: /api, baseUrl: http://a, identityHeaders: { X-Email: email, X-User: sub } }]\n`,
+    ],
+    [
+      "request headers of a row",
+      `${MINIMAL}upstreams: [{ prefix: /api, baseUrl: http://a, requestHeaders: [x-a, x-b] }]\n`,
+      `${MINIMAL}upstreams: [{ prefix: /api, baseUrl: http://a, requestHeaders: [x-b, x-a] }]\n`,
+    ],
+    [
+      "trusted proxies",
+      `${MINIMAL}trustedProxies: [10.0.0.0/8, 192.168.0.0/16]\n`,
+      `${MINIMAL}trustedProxies: [192.168.0.0/16, 10.0.0.0/8]\n`,
+    ],
+  ])("the order of %s does not change the hash", (_what, one, other) => {
+    expect(load(one).hash).toBe(load(other).hash);
+    expect(load(one).hash).not.toBe(load(MINIMAL).hash);
+  });
+
   it.each(["0123", "1e5", "0x1F", "12:30", "yes", "no", "null", "~", "1.0", "2026-01-01", "true"])(
     "a client id %s in quotes stays as it is",
     (id) => {
@@ -222,6 +317,39 @@ describe("references", () => {
     });
     expect(load(`${MINIMAL}upstreamsFile: rows.json\n`).files).toContain(rows);
   });
+
+  it("files that a file of rows names are watched", () => {
+    const token = fileWith("tenant-1\n", "row-tenant.txt");
+    const missing = `${folder}/row-ca.pem`;
+    const rows = (more: object) =>
+      fileWith(
+        JSON.stringify([
+          { prefix: "/api", baseUrl: "https://orders", headers: { "x-tenant": { file: token } }, ...more },
+        ]),
+        "rows-with-files.json",
+      );
+    const text = `${MINIMAL}upstreamsFile: rows-with-files.json\n`;
+    const file = rows({});
+    const before = load(text);
+    expect(before.files.slice(1)).toEqual([file, token]);
+    fileWith("tenant-2\n", "row-tenant.txt");
+    expect(load(text).hash).not.toBe(before.hash);
+    // A certificate that cannot be read yet cures the fault when it is mounted.
+    rows({ caFile: missing });
+    expect(errorOf(text).files.slice(1)).toEqual([file, token, missing]);
+  });
+
+  it("the folder of the error pages and the files in it are watched", () => {
+    mkdirSync(`${folder}/pages`, { recursive: true });
+    const page = fileWith("<p>{{sentence}} {{requestId}}</p>", "pages/error.html");
+    fileWith("not read", "pages/README.md");
+    expect(errorOf(`${MINIMAL}errorPages: pages\n`).files.slice(1)).toEqual([`${folder}/pages`, page]);
+  });
+
+  it("files that are read again for each use are not watched", () => {
+    const { files } = load(`${MINIMAL}redis: { url: "rediss://redis", caFile: ${CA_FILE} }\n`);
+    expect(files).toHaveLength(1);
+  });
 });
 
 describe("several applications", () => {
@@ -257,6 +385,12 @@ applications:
       { id: "admin", scope: "openid email", sessionIdleMs: 60_000, spaRoot: undefined, prefixes: ["/admin"] },
     ]);
     expect(server.secretKeys).toHaveLength(1);
+  });
+
+  it("the order of the applications does not change the hash, their settings do", () => {
+    const [head = "", shop = "", admin = ""] = text.split(/^(?= {2}- id)/m);
+    expect(load(head + admin + shop).hash).toBe(load(text).hash);
+    expect(load(text.replace("idleSeconds: 60 }", "idleSeconds: 61 }")).hash).not.toBe(load(text).hash);
   });
 
   it("rows of an application replace a file of rows of the top level", () => {

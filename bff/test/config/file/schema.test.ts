@@ -43,6 +43,9 @@ describe("the JSON Schema of the configuration file", () => {
     "session:",
     'postLogoutPath: "${PATH_AFTER}"',
     "log: { level: file:level.txt }",
+    "contentSecurityPolicy: { additions: { img-src: https://a.example, style-src: ['unsafe-inline'] } }",
+    "contentSecurityPolicy: { allow: [unsafe-eval], reportOnly: true, reports: false, trustedTypes: [react] }",
+    "headers: { permissionsPolicy: { camera: [self], usb: [] }, strictTransportSecurity: { maxAgeSeconds: 600 } }",
   ])("%s is accepted", (line) => {
     expect(isValid(`${MINIMAL}${line}\n`), JSON.stringify(validate.errors)).toBe(true);
   });
@@ -55,6 +58,9 @@ describe("the JSON Schema of the configuration file", () => {
     "upstreams: [{ prefix: /api }]",
     "applications: []",
     "applications: [{ workers: 2 }]",
+    "contentSecurityPolicy: { additions: { scripts-src: [https://a.example] } }",
+    "headers: { permissionsPolicy: { cammera: [self] } }",
+    "headers: { strictTransportSecurity: { maxAgeSeconds: 600, subDomains: true } }",
   ])("%s is rejected", (line) => {
     expect(isValid(`${MINIMAL}${line}\n`)).toBe(false);
   });

@@ -14,6 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { readErrorPages } from "../../../src/config/pages/error-pages.ts";
+import { readTextFile } from "../../../src/config/setting-text.ts";
 import { watchConfigFile, type ConfigWatch } from "../../../src/config/file/watch-config-file.ts";
 
 const watches: ConfigWatch[] = [];
@@ -27,6 +29,8 @@ async function watched({ events = true, pollMs = 40 } = {}) {
   const secret = join(folder, "secret");
   writeFileSync(file, "one");
   writeFileSync(secret, "one");
+  // As the configuration is loaded before it is watched.
+  for (const path of [file, secret]) readTextFile(path);
   const seen: string[] = [];
   const content = (path: string): string => {
     try {
@@ -141,6 +145,55 @@ describe("a watched configuration file", () => {
     rmSync(file);
     writeFileSync(file, "two");
     await expect.poll(() => seen).toHaveLength(2);
+  });
+
+  it("a change between loading and the first comparison is reported", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cloakroom-watch-"));
+    const file = join(folder, "cloakroom.yaml");
+    writeFileSync(file, "loaded");
+    expect(readTextFile(file)).toEqual({ text: "loaded" });
+    writeFileSync(file, "two");
+    const seen: string[] = [];
+    const onChange = () => void seen.push(readFileSync(file, "utf8"));
+    watches.push(watchConfigFile(() => [file], onChange, { events: false, pollMs: 40, settleMs: SETTLE_MS }));
+    await expect.poll(() => seen).toEqual(["two"]);
+    await sleep(2 * SETTLE_MS);
+    expect(seen).toHaveLength(1);
+  });
+
+  it("a change of a file that is watched only now is reported", async () => {
+    const { folder, file, seen } = await watched();
+    const added = join(folder, "added");
+    writeFileSync(added, "loaded");
+    const paths = [file];
+    const onChange = () => void seen.push(readFileSync(added, "utf8"));
+    watches.push(watchConfigFile(() => paths, onChange, { events: false, pollMs: 40, settleMs: SETTLE_MS }));
+    await sleep(60);
+    expect(readTextFile(added)).toEqual({ text: "loaded" });
+    writeFileSync(added, "two");
+    paths.push(added);
+    await expect.poll(() => seen).toEqual(["two"]);
+  });
+
+  it("a file that was missing while loading and exists at the first comparison is reported", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "cloakroom-watch-")), "ca.pem");
+    expect(readTextFile(file)).toHaveProperty("fault");
+    writeFileSync(file, "mounted");
+    const seen: string[] = [];
+    const onChange = () => void seen.push(readFileSync(file, "utf8"));
+    watches.push(watchConfigFile(() => [file], onChange, { events: false, pollMs: 40, settleMs: SETTLE_MS }));
+    await expect.poll(() => seen).toEqual(["mounted"]);
+  });
+
+  it("a file that is added to a folder is reported", async () => {
+    const pages = mkdtempSync(join(tmpdir(), "cloakroom-pages-"));
+    const seen: string[] = [];
+    readErrorPages(pages);
+    const onChange = () => void seen.push("changed");
+    watches.push(watchConfigFile(() => [pages], onChange, { events: false, pollMs: 40, settleMs: SETTLE_MS }));
+    await sleep(60);
+    writeFileSync(join(pages, "fr.json"), "{}");
+    await expect.poll(() => seen).toEqual(["changed"]);
   });
 
   it("nothing is reported after the end of the watch", async () => {
