@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { isLoopbackUrl, isThisMachine } from "../lib/host.ts";
 import { cspAdditionErrors, parseCspAdditions, unusedWords, type CspAddition } from "./csp-additions.ts";
-import { OPENING_WORDS, type OpeningWord } from "./csp-openings.ts";
+import { neededWords, OPENING_WORDS, type OpeningWord } from "./csp-openings.ts";
 import { parseCspSource } from "./csp-sources.ts";
 import { nearestName } from "./nearest-name.ts";
 import {
@@ -178,14 +178,21 @@ export type PagePolicy = Readonly<{
 
 type Surroundings = { publicOrigin: string; production: boolean };
 
-/** The files of an app that a CDN serves. Its requests still go to this origin only. */
+/**
+ * The files of an app that a CDN serves. Its requests still go to this origin only. Of a host that serves scripts of other
+ * people, such as a storage service, only the folder of the page: CSP_ALLOW guards the whole host.
+ */
 const CDN_DIRECTIVES = ["script-src", "style-src", "img-src", "font-src", "media-src", "manifest-src"] as const;
 
 function cdnAdditions(spaUrl: string | undefined): CspAddition[] {
   if (spaUrl === undefined) return [];
-  const source = parseCspSource(new URL(spaUrl).origin, "script-src");
-  if ("fault" in source) return [];
-  return CDN_DIRECTIVES.map((directive) => ({ directive, sources: [source.source] }));
+  const { origin, pathname } = new URL(spaUrl);
+  const ofHost = parseCspSource(origin, "script-src");
+  if ("fault" in ofHost) return [];
+  const folder = parseCspSource(origin + pathname.slice(0, pathname.lastIndexOf("/") + 1), "script-src");
+  const isShared = neededWords("script-src", ofHost.source).includes("shared-script-hosts");
+  const found = isShared ? folder : ofHost;
+  return "fault" in found ? [] : CDN_DIRECTIVES.map((directive) => ({ directive, sources: [found.source] }));
 }
 
 export function pagePolicy(

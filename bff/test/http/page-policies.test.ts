@@ -26,6 +26,19 @@ const DEFAULTS: Record<string, string> = {
 const WITH_TLS = "https://app.example.com";
 const ABSENT = undefined;
 
+describe("the policy of an app on a CDN", () => {
+  it.each([
+    ["https://cdn.example.com/shop/index.html", "https://cdn.example.com"],
+    ["https://bucket.s3.amazonaws.com/index.html", "https://bucket.s3.amazonaws.com"],
+    ["https://storage.googleapis.com/my-bucket/index.html?v=1", "https://storage.googleapis.com/my-bucket/"],
+    ["https://unpkg.com/@me/app@1.0.0/dist/index.html", "https://unpkg.com/@me/app@1.0.0/dist/"],
+  ])("SPA_URL=%s opens it for %s, never for a host with the scripts of other people", (SPA_URL, source) => {
+    const policy = byName(documentHeaders(pagePolicyConfig({ SPA_URL })))["Content-Security-Policy"];
+    expect(policy).toContain(`script-src 'self' ${source};`);
+    expect(policy).toContain(`manifest-src 'self' ${source};`);
+  });
+});
+
 describe("headers of the app's pages", () => {
   it("the defaults are the safe ones", () => {
     expect(byName(documentHeaders(pagePolicyConfig()))).toEqual(DEFAULTS);

@@ -7,7 +7,7 @@ import {
 } from "../../src/config/page-policy-settings.ts";
 import type { Setting } from "../../src/config/settings.ts";
 
-export type PagePolicyEnv = Partial<Record<keyof typeof PAGE_POLICY_SETTINGS, string>>;
+export type PagePolicyEnv = Partial<Record<keyof typeof PAGE_POLICY_SETTINGS | "SPA_URL", string>>;
 type Values = Parameters<typeof pagePolicy>[0];
 
 /** @returns all faults, as the start reports them */
@@ -30,7 +30,7 @@ export function pagePolicyConfig(
 }
 
 function readPagePolicy(env: PagePolicyEnv): { values: Values; faults: string[] } {
-  const values: Record<string, unknown> = {};
+  const values: Record<string, unknown> = env.SPA_URL === undefined ? {} : { SPA_URL: env.SPA_URL };
   const faults: string[] = [];
   for (const [name, setting] of Object.entries<Setting>(PAGE_POLICY_SETTINGS)) {
     const raw = env[name as keyof PagePolicyEnv] ?? setting.default;
