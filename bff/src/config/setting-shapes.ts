@@ -72,6 +72,8 @@ export const origin = httpUrl.refine(
 
 /** Not over http, which an attacker on the network can replace. */
 export const spaUrl = httpUrl.refine((value) => {
+  // The fault of `httpUrl`.
+  if (!URL.canParse(value)) return true;
   const { protocol, username, password, hash } = new URL(value);
   return (protocol === "https:" || isLoopbackUrl(value)) && username === "" && password === "" && hash === "";
 }, "must be an https URL without credentials and fragment (http on loopback only). For a server in your own network use a row with prefix / and access public");

@@ -53,6 +53,11 @@ describe("the configuration", () => {
 
   it.each<[string, Record<string, string | undefined>, RegExp]>([
     ["a session limit that is not a number", { SESSIONS_PER_USER: "-1" }, /SESSIONS_PER_USER must be a whole number/],
+    [
+      "an SPA_URL without its scheme",
+      { SPA_URL: "cdn.example.com/app" },
+      /SPA_URL must be an http:\/\/ or https:\/\/ URL/,
+    ],
     ["an empty name in a claim path", { OIDC_ROLES_CLAIM: "a..b" }, /OIDC_ROLES_CLAIM must be claim names .* empty\./],
     ["a claim path that is invalid JSON", { OIDC_ROLES_CLAIM: '["a"' }, /OIDC_ROLES_CLAIM .* not valid JSON\./],
     ["audiences without a word", { OIDC_AUDIENCES: " , " }, /OIDC_AUDIENCES must not be empty/],
