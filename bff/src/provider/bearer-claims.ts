@@ -120,7 +120,7 @@ const KEYCLOAK_ACCESS_TYPES: ReadonlySet<unknown> = new Set(["Bearer", "DPoP"]);
  * @param isTyped the header's `typ` is `at+jwt`, or the introspection response describes an access token
  */
 export function kindError(claims: Claims, isTyped: boolean, { ownClientId }: BearerRules): string | undefined {
-  const { typ, token_use: use, aud } = claims;
+  const { typ, token_use: use, aud, azp } = claims;
   // Keycloak: Bearer, DPoP, ID, Refresh, Offline, Logout.
   if (typeof typ === "string")
     return KEYCLOAK_ACCESS_TYPES.has(typ) ? undefined : "its claim typ is not Bearer or DPoP";
@@ -129,10 +129,12 @@ export function kindError(claims: Claims, isTyped: boolean, { ownClientId }: Bea
   if (isTyped) return undefined;
   const foreign = FOREIGN_CLAIMS.find((name) => claims[name] !== undefined);
   if (foreign !== undefined) return `it has ${foreign}, which access tokens do not have`;
-  const isForClient = aud === ownClientId || (Array.isArray(aud) && aud.includes(ownClientId));
+  const audiences: readonly unknown[] = [aud].flat();
+  // The client that asked for an ID token is its audience, and is named by azp at some providers (OIDC Core 1.0 §2).
+  const isForClient = audiences.includes(ownClientId) || (typeof azp === "string" && audiences.includes(azp));
   // A renewed ID token may have neither nonce nor at_hash (OIDC Core 1.0 §12.2).
   if (isForClient && !ACCESS_MARKS.some((name) => claims[name] !== undefined))
-    return "it may be an ID token: its audience is OIDC_CLIENT_ID, and it has no scope";
+    return "it may be an ID token: its audience is a client, OIDC_CLIENT_ID or azp, and it has no scope";
   return undefined;
 }
 

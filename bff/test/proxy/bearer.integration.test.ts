@@ -26,6 +26,7 @@ beforeAll(async () => {
       { prefix: "/lax", baseUrl, access: "bearer", bearer: { ...bearer, typ: "optional" } },
       { prefix: "/both", baseUrl, access: "session-or-bearer", bearer },
       { prefix: "/clients", baseUrl, access: "bearer", bearer: { clientIds: ["robot"] } },
+      { prefix: "/lax-clients", baseUrl, access: "bearer", bearer: { clientIds: ["robot"], typ: "optional" } },
       { prefix: "/own-client", baseUrl, access: "bearer", bearer: { audience: "cloakroom", typ: "optional" } },
       { prefix: "/rs512", baseUrl, access: "bearer", bearer: { ...bearer, algorithms: ["RS512"] } },
       { prefix: "/admin", baseUrl, access: "bearer", bearer, requiredRoles: ["admin", "owner"] },
@@ -268,6 +269,18 @@ const TYPE: Bad[] = [
     changed({ aud: "cloakroom", scope: undefined, client_id: undefined }, { typ: "JWT" }),
     /may be an ID token/,
     "/own-client",
+  ],
+  [
+    "that is a renewed ID token of a client whose id is the audience",
+    changed({ aud: AUDIENCE, azp: AUDIENCE, client_id: undefined, scope: undefined }, { typ: "JWT" }),
+    /may be an ID token/,
+    "/lax",
+  ],
+  [
+    "that is a renewed ID token of a client that the row accepts",
+    changed({ aud: "robot", azp: "robot", client_id: undefined, scope: undefined }, { typ: "JWT" }),
+    /may be an ID token/,
+    "/lax-clients",
   ],
   [
     "that is a renewed ID token with several audiences",
