@@ -1,5 +1,5 @@
-// The order of a request: from the server's socket through every middleware to a route, an upstream or the app's files.
-import type { Server } from "node:http";
+// The order of a request of one application: through every middleware to a route, an upstream or the app's files.
+// gateway.ts selects the application by the Host header.
 import Router from "@koa/router";
 import Koa from "koa";
 import { backchannelLogout } from "./auth/backchannel-logout.ts";
@@ -17,27 +17,17 @@ import { insecureCookies } from "./http/insecure-cookies.ts";
 import { koaHandler } from "./http/koa-handler.ts";
 import { loadShedding } from "./http/load-shedding.ts";
 import { pageNavigation } from "./http/page-navigation.ts";
-import { pipeliningGuard, type Handle } from "./http/pipelining-guard.ts";
+import type { Handle } from "./http/pipelining-guard.ts";
 import { requestLog } from "./http/request-log.ts";
 import { requestValidation } from "./http/request-validation.ts";
 import { securityHeaders } from "./http/security-headers.ts";
-import { attachServerEvents } from "./http/server-events.ts";
 import { spaFiles } from "./http/spa-files.ts";
 import { forward } from "./proxy/forward.ts";
 import type { Services } from "./services.ts";
 import { koaSession, namedSession } from "./session/koa-session.ts";
 
-export type App = {
-  handle: Handle;
-  /** Mounts the gateway in a server: its requests, and what Node reports as other events. */
-  attach: (server: Server) => void;
-};
-
-/** The outer layers: what is not an HTTP request, then one request at a time per connection, then Koa. */
-export function createApp(services: Services): App {
-  const { config, log } = services;
-  const handle = pipeliningGuard(koaHandler(createKoa(services), services.routes), log);
-  return { handle, attach: (server) => attachServerEvents(server, { config, log, handle }) };
+export function createApp(services: Services): Handle {
+  return koaHandler(createKoa(services), services.routes);
 }
 
 function createKoa(services: Services): Koa {
@@ -47,7 +37,7 @@ function createKoa(services: Services): Koa {
   app.on("error", reportLateError({ log }));
 
   app.use(errorResponse({ log, transportSecurity: config.transportSecurity, routes, pages: services.pages }));
-  app.use(requestLog({ config, log, metrics }));
+  app.use(requestLog({ config, log, metrics, inFlight: services.requestsInFlight }));
   app.use(securityHeaders(config));
   app.use(loadShedding(services.quotas));
   if (config.insecureCookies) app.use(insecureCookies({ publicOrigin }));
@@ -68,7 +58,7 @@ function createKoa(services: Services): Koa {
     .post("/bff/logout", session, namedSession, silentLogin.stopAfterLogout, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)
     .get("/bff/logout/return", services.providerLogout.returnRoute)
-    .post("/bff/backchannel-logout", backchannelLogout(services.backchannelLogout))
+    .post("/bff/backchannel-logout", backchannelLogout({ receivers: services.logoutReceivers, log }))
     .post("/bff/csp-reports", cspReports(services))
     .get("/bff/jwks.json", jwks(services.login))
     .get("/bff/user", session, user({ accountUrl: config.accountUrl, silentLogin, now: services.now }))

@@ -3,11 +3,11 @@
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AggregatorRegistry } from "prom-client";
-import type { Config } from "./config/config.ts";
+import type { GatewayConfig, ServerConfig } from "./config/config.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";
 import { createAdminApplication } from "./management/admin/admin-application.ts";
 import { createManagementServer } from "./management/management-server.ts";
-import type { Metrics } from "./metrics/metrics.ts";
+import type { GatewayMetrics } from "./metrics/metrics.ts";
 import { listen, type ListenError } from "./http/listen.ts";
 import type { CheckReport, CheckResult, ReadinessCheck } from "./metrics/dependency-check.ts";
 import { checkAll } from "./management/readiness.ts";
@@ -30,22 +30,22 @@ const RESTART_BACKOFF_MS = { first: 100, longest: 5_000, resetAfter: 10_000 };
 /** Added to a worker's own drain time before the supervisor sends SIGKILL. */
 const KILL_MARGIN_MS = 8_000;
 
-export function isSupervisor({ workers }: Config): boolean {
+export function isSupervisor({ workers }: ServerConfig): boolean {
   return workers > 1 && cluster.isPrimary;
 }
 
 /** Also true under a process manager that uses node:cluster itself: no queries arrive then. */
-export function isSupervised({ workers }: Config): boolean {
+export function isSupervised({ workers }: ServerConfig): boolean {
   return workers > 1 && cluster.isWorker;
 }
 
-type QuerySources = { checks: readonly ReadinessCheck[]; metrics: Pick<Metrics, "snapshot"> };
+type QuerySources = { checks: () => readonly ReadinessCheck[]; metrics: Pick<GatewayMetrics, "snapshot"> };
 
 /** In a worker: sends the supervisor this process's readiness and metrics when it queries them. */
 export function serveSupervisorQueries({ checks, metrics }: QuerySources): void {
   process.on("message", ({ query, id }: Partial<QueryMessage>) => {
     if (query === undefined) return;
-    const result = query === "metrics" ? metrics.snapshot() : checkAll(checks, CHECK_TIMEOUT_MS);
+    const result = query === "metrics" ? metrics.snapshot() : checkAll(checks(), CHECK_TIMEOUT_MS);
     void result.then(
       (value) => process.send?.({ resultOf: id, result: value }),
       () => undefined,
@@ -53,25 +53,27 @@ export function serveSupervisorQueries({ checks, metrics }: QuerySources): void 
   });
 }
 
-type SupervisorDependencies = { config: Config; log: Log };
+type SupervisorDependencies = { config: GatewayConfig; log: Log; identity: () => object };
 
 /** Runs the supervisor. Never resolves: the process exits once its workers have. */
-export async function supervise({ config, log }: SupervisorDependencies): Promise<never> {
-  const workers = superviseWorkers({ config, log });
+export async function supervise(dependencies: SupervisorDependencies): Promise<never> {
+  const { config, log } = dependencies;
+  const { server } = config;
+  const workers = superviseWorkers(dependencies);
   process.once("SIGTERM", () => void workers.drain());
   process.once("SIGINT", () => void workers.drain());
-  const management = createMergedManagement({ config, log }, workers.isDraining);
-  await listen(management, config.management, "MANAGEMENT_").catch((error: ListenError) => {
+  const management = createMergedManagement(dependencies, workers.isDraining);
+  await listen(management, server.management, "MANAGEMENT_").catch((error: ListenError) => {
     log.error("cannot listen", { error, reason: error.message });
     log.flush();
     process.exit(1);
   });
-  for (let count = 0; count < config.workers; count++) workers.start();
+  for (let count = 0; count < server.workers; count++) workers.start();
   return new Promise<never>(() => undefined);
 }
 
 /** Restarts workers that end, until `drain`, which ends them and then this process. */
-function superviseWorkers({ config, log }: SupervisorDependencies) {
+function superviseWorkers({ config, log }: Pick<SupervisorDependencies, "config" | "log">) {
   let isDraining = false;
   let hasServed = false;
   let restartMs = RESTART_BACKOFF_MS.first;
@@ -107,7 +109,7 @@ function superviseWorkers({ config, log }: SupervisorDependencies) {
       if (isDraining) return;
       isDraining = true;
       for (const worker of runningWorkers()) worker.process.kill("SIGTERM");
-      const giveUpMs = performance.now() + config.drainMs + config.provider.timeoutMs + KILL_MARGIN_MS;
+      const giveUpMs = performance.now() + config.server.drainMs + longestProviderTimeoutMs(config) + KILL_MARGIN_MS;
       while (runningWorkers().length > 0 && performance.now() < giveUpMs) await sleep(20);
       for (const worker of runningWorkers()) worker.process.kill("SIGKILL");
       log.info("all workers stopped");
@@ -118,16 +120,17 @@ function superviseWorkers({ config, log }: SupervisorDependencies) {
 }
 
 /** The management server of the supervisor: readiness and metrics of all workers, and the admin API. */
-function createMergedManagement({ config, log }: SupervisorDependencies, isDraining: () => boolean) {
+function createMergedManagement(dependencies: SupervisorDependencies, isDraining: () => boolean) {
+  const { config, log, identity } = dependencies;
   const queryWorkers = createWorkerQueries();
   const { contentType } = new AggregatorRegistry();
   const scrape = async (): Promise<string> =>
     AggregatorRegistry.aggregate((await queryWorkers("metrics")) as WorkerMetrics[]).metrics();
-  const check = async () => mergeReadiness(await queryWorkers("readiness"), config.workers);
+  const check = async () => mergeReadiness(await queryWorkers("readiness"), config.server.workers);
   return createManagementServer({
-    application: config.application.id,
+    identity,
     metrics: { scrape, contentType },
-    checks: [{ name: "workers", check }],
+    checks: () => [{ name: "workers", check }],
     isDraining,
     admin: createSupervisorAdmin({ config, log }),
     checkTimeoutMs: QUERY_TIMEOUT_MS * 2,
@@ -135,13 +138,19 @@ function createMergedManagement({ config, log }: SupervisorDependencies, isDrain
 }
 
 /** With a connection of its own: ends reach the workers by Redis, as they reach other instances. */
-function createSupervisorAdmin({ config, log }: SupervisorDependencies) {
-  const { adminTokens: tokens, management } = config;
+function createSupervisorAdmin({ config, log }: Pick<SupervisorDependencies, "config" | "log">) {
+  const { adminTokens: tokens, management } = config.server;
   if (tokens === undefined) return undefined;
   // The workers report a server that cannot be used.
-  const store = openStores(config, log, () => undefined).of(config.application.id);
-  const applications = [createAdminApplication({ config, store, log })];
+  const stores = openStores(config.server, log, () => undefined);
+  const applications = config.applications.map((own) =>
+    createAdminApplication({ config: own, store: stores.of(own.application.id), log }),
+  );
   return createAdminApi({ tokens, host: management.host, applications: () => applications, log });
+}
+
+export function longestProviderTimeoutMs({ applications }: GatewayConfig): number {
+  return Math.max(...applications.map(({ provider }) => provider.timeoutMs));
 }
 
 function runningWorkers(): Worker[] {

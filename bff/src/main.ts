@@ -1,10 +1,10 @@
 // The gateway's process: reads the configuration, connects, listens, and shuts down gracefully on SIGTERM.
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createApp } from "./app.ts";
-import { isSupervised, isSupervisor, serveSupervisorQueries, supervise } from "./cluster.ts";
-import { ConfigError, loadConfig, type Config } from "./config/config.ts";
+import { isSupervised, isSupervisor, longestProviderTimeoutMs, serveSupervisorQueries, supervise } from "./cluster.ts";
+import { ConfigError, loadGatewayConfig, type GatewayConfig } from "./config/config.ts";
 import { configWarnings } from "./config/warnings.ts";
+import { createGateway, identityOf } from "./gateway.ts";
 import { shutDownServer } from "./http/graceful-shutdown.ts";
 import { listen, ListenError } from "./http/listen.ts";
 import { SERVER_OPTIONS } from "./http/server-options.ts";
@@ -12,12 +12,11 @@ import { checkSpaRoot } from "./http/spa-files.ts";
 import { createLog } from "./logging/log.ts";
 import { createSharedLogDestination } from "./logging/log-destination.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";
-import { createAdminApplication } from "./management/admin/admin-application.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createForwardAuthServer } from "./proxy/forward-auth/forward-auth-server.ts";
 import { listenForwardAuth } from "./proxy/forward-auth/listen-forward-auth.ts";
-import { createServices } from "./services.ts";
+import type { Services } from "./services.ts";
 import { openStores } from "./store/open-store.ts";
 
 /** Exit status for a configuration that cannot work (EX_CONFIG of sysexits.h). */
@@ -30,40 +29,38 @@ const REFRESH_GRACE_MS = 5_000;
 const NO_WEB_SOCKETS = { count: () => 0, closeAll: () => Promise.resolve() };
 
 const config = readConfigOrExit();
-const log = createLog(config.logLevel, config.workers > 1 ? createSharedLogDestination() : undefined);
-if (isSupervisor(config)) await supervise({ config, log });
+const { server: serverConfig } = config;
+const log = createLog(serverConfig.logLevel, serverConfig.workers > 1 ? createSharedLogDestination() : undefined);
+if (isSupervisor(serverConfig)) await supervise({ config, log, identity: () => identityOf(config) });
 const metrics = createMetrics();
-metrics.application(config.application.id);
-const stores = openStores(config, log, (reason) => exitWithConfigError(new ConfigError([reason])));
-const store = stores.of(config.application.id);
-const services = createServices({ config, store, log, metrics });
+const stores = openStores(serverConfig, log, (reason) => exitWithConfigError(new ConfigError([reason])));
+const gateway = createGateway(config, { log, metrics, stores });
 let draining = false;
 
 const server = createServer(SERVER_OPTIONS);
 const forwardAuth =
-  config.forwardAuth &&
+  serverConfig.forwardAuth &&
   createForwardAuthServer({
-    config: config.forwardAuth,
-    trustedProxies: config.trustedProxies,
-    applicationOf: () => services,
+    config: serverConfig.forwardAuth,
+    trustedProxies: serverConfig.trustedProxies,
+    applicationOf: gateway.servicesOf,
     log,
   });
 for (const each of [server, forwardAuth])
   each?.prependListener("request", (_request, response) => {
     if (draining) response.setHeader("Connection", "close");
   });
-createApp(services).attach(server);
-const adminApplications = [createAdminApplication({ config, store: services.store, log })];
+gateway.attach(server);
 const management = createManagementServer({
-  application: config.application.id,
+  identity: gateway.identity,
   metrics,
-  checks: services.readinessChecks,
+  checks: gateway.checks,
   isDraining: () => draining,
   admin:
-    config.adminTokens &&
+    serverConfig.adminTokens &&
     createAdminApi({
-      ...{ tokens: config.adminTokens, host: config.management.host, log },
-      applications: () => adminApplications,
+      ...{ tokens: serverConfig.adminTokens, host: serverConfig.management.host, log },
+      applications: () => gateway.applications().map(({ adminApplication }) => adminApplication),
     }),
 });
 
@@ -78,13 +75,15 @@ process.once("SIGINT", () => void drain());
 
 try {
   await waitForStore();
-  await listen(server, config.listen, "");
-  if (forwardAuth !== undefined && config.forwardAuth !== undefined)
-    await listenForwardAuth(forwardAuth, config.forwardAuth.listen);
-  if (isSupervised(config)) serveSupervisorQueries({ checks: services.readinessChecks, metrics });
-  else await listen(management, config.management, "MANAGEMENT_");
-  log.info("listening", { url: config.publicOrigin, application: config.application.id });
-  for (const warning of [...config.warnings, ...configWarnings(config)]) log.warn(warning);
+  await listen(server, serverConfig.listen, "");
+  if (forwardAuth !== undefined && serverConfig.forwardAuth !== undefined)
+    await listenForwardAuth(forwardAuth, serverConfig.forwardAuth.listen);
+  if (isSupervised(serverConfig)) serveSupervisorQueries({ checks: gateway.checks, metrics });
+  else await listen(management, serverConfig.management, "MANAGEMENT_");
+  for (const { publicOrigin, application } of config.applications)
+    log.info("listening", { url: publicOrigin, application: application.id });
+  for (const warning of serverConfig.warnings) log.warn(warning);
+  for (const each of gateway.applications()) for (const warning of configWarnings(each.config)) each.log.warn(warning);
   void reportFailingChecks();
 } catch (error) {
   if (!(error instanceof ListenError)) throw error;
@@ -93,11 +92,11 @@ try {
   process.exit(1);
 }
 
-function readConfigOrExit(): Config {
+function readConfigOrExit(): GatewayConfig {
   try {
-    const loaded = loadConfig();
-    const spaError = checkSpaRoot(loaded.spaRoot);
-    if (spaError !== undefined) throw new ConfigError([spaError]);
+    const loaded = loadGatewayConfig();
+    const spaErrors = loaded.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
+    if (spaErrors.length > 0) throw new ConfigError(spaErrors);
     return loaded;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -114,7 +113,7 @@ function exitWithConfigError(error: ConfigError): never {
 async function waitForStore(): Promise<void> {
   const deadlineMs = performance.now() + STORE_WAIT_MS;
   const isReachable = () =>
-    store.check().then(
+    stores.check().then(
       () => true,
       () => false,
     );
@@ -123,12 +122,16 @@ async function waitForStore(): Promise<void> {
 
 /** Logged once, at the start; afterwards /readyz and the metrics report failing checks. */
 async function reportFailingChecks(): Promise<void> {
+  await Promise.all(gateway.applications().map(reportFailingChecksOf));
+}
+
+async function reportFailingChecksOf({ readinessChecks, log: own }: Services): Promise<void> {
   for (const [name, consequence] of Object.entries({
     provider: "logins fail until the provider can be used",
     "keycloak-admin": "sessions at Keycloak cannot be ended until its Admin API can be used",
   })) {
-    const result = await services.readinessChecks.find((each) => each.name === name)?.check();
-    if (result !== undefined && result.status !== "ok") log.error(consequence, { reason: result.detail });
+    const result = await readinessChecks.find((each) => each.name === name)?.check();
+    if (result !== undefined && result.status !== "ok") own.error(consequence, { reason: result.detail });
   }
 }
 
@@ -136,18 +139,19 @@ async function reportFailingChecks(): Promise<void> {
 async function drain(): Promise<void> {
   if (draining) return;
   draining = true;
-  log.info("draining", { seconds: config.drainMs / 1000 });
+  log.info("draining", { seconds: serverConfig.drainMs / 1000 });
   // Probes must see it before connections are refused.
-  await sleep(Math.min(1_000, config.drainMs / 10));
-  services.drain();
+  await sleep(Math.min(1_000, serverConfig.drainMs / 10));
+  gateway.drain();
   await Promise.all([
-    shutDownServer(server, services.tunnels, config.drainMs),
-    forwardAuth && shutDownServer(forwardAuth, NO_WEB_SOCKETS, config.drainMs),
+    shutDownServer(server, gateway.webSockets, serverConfig.drainMs),
+    forwardAuth && shutDownServer(forwardAuth, NO_WEB_SOCKETS, serverConfig.drainMs),
   ]);
   // The successor of a refresh token that was spent must be stored.
-  await Promise.race([services.refreshesSettled(), sleep(config.provider.timeoutMs + REFRESH_GRACE_MS)]);
+  await Promise.race([gateway.refreshesSettled(), sleep(longestProviderTimeoutMs(config) + REFRESH_GRACE_MS)]);
   management.close();
-  await Promise.all([services.close(), stores.close()]);
+  await gateway.close();
+  await stores.close();
   log.info("stopped");
   log.flush();
   process.exit(0);

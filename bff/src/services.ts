@@ -1,6 +1,6 @@
 // Wiring of one application: its provider, sessions, tokens and upstreams, from one configuration and one store.
-// No module below reads the configuration for itself, so several applications could live in one process.
-import type { Config } from "./config/config.ts";
+// No module below reads the configuration for itself, so several applications live in one process (gateway.ts).
+import type { Config, ServerConfig } from "./config/config.ts";
 import { createEventStreams } from "./session/live/event-streams.ts";
 import { createClientToken, createExchangedToken } from "./tokens/upstream-tokens.ts";
 import { createDpopProofs } from "./provider/dpop-proof.ts";
@@ -8,16 +8,20 @@ import { createKeycloakSessions } from "./provider/keycloak-sessions.ts";
 import { createLifetimeWarning } from "./auth/lifetime-warning.ts";
 import { createLiveConnections } from "./session/live/live-connections.ts";
 import { createLoginAttempts } from "./auth/login-attempt.ts";
+import type { LogoutReceiver } from "./auth/backchannel-logout.ts";
 import { createBrowserLogout } from "./auth/logout.ts";
 import { createPages } from "./http/pages.ts";
 import { createProvider } from "./provider/provider.ts";
 import { createProviderLogout } from "./auth/provider-logout.ts";
-import { createWaitingQuotas } from "./http/load-shedding.ts";
+import { createSharedWaiting, createWaitingQuotas, type SharedWaiting } from "./http/load-shedding.ts";
 import { createRemoteIndex } from "./http/remote-index.ts";
 import { createRouteTable, type RouteTable } from "./http/route-table.ts";
 import { createSilentLogin } from "./auth/silent-login.ts";
 import { createSealerFactory } from "./lib/encryption.ts";
+import { createInFlight } from "./lib/in-flight.ts";
+import { createSharedQuota, type SharedQuota } from "./lib/shared-quota.ts";
 import type { Log } from "./logging/log.ts";
+import { createAdminApplication } from "./management/admin/admin-application.ts";
 import { checkAll } from "./management/readiness.ts";
 import { createReadinessChecks } from "./management/readiness-checks.ts";
 import type { Metrics } from "./metrics/metrics.ts";
@@ -41,7 +45,18 @@ import { createVault } from "./tokens/vault.ts";
 import { throttledCertificate } from "./upstream/client-certificate.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream } from "./upstream/upstreams.ts";
 
-export type Environment = { config: Config; store: Store; log: Log; metrics: Metrics };
+/** Quotas of the process, which its applications share. */
+export type ProcessQuotas = { waiting: SharedWaiting; eventStreams: SharedQuota };
+
+export type Environment = {
+  config: Config;
+  store: Store;
+  log: Log;
+  metrics: Metrics;
+  processQuotas: ProcessQuotas;
+  /** All applications of the process: a logout token arrives at any of their hosts. */
+  logoutReceivers: () => readonly LogoutReceiver[];
+};
 
 export type Services = ReturnType<typeof createServices>;
 
@@ -49,6 +64,10 @@ export type Services = ReturnType<typeof createServices>;
 const DEPENDENCY_SAMPLE_MS = 500;
 /** An open WebSocket counts as a use of its session at most this often. */
 const MAX_WEBSOCKET_USE_INTERVAL_MS = 30_000;
+
+export function createProcessQuotas({ waitingLimits, maxEventStreams }: ServerConfig): ProcessQuotas {
+  return { waiting: createSharedWaiting(waitingLimits), eventStreams: createSharedQuota(maxEventStreams) };
+}
 
 export function createServices(environment: Environment) {
   const { config, log, metrics } = environment;
@@ -67,9 +86,16 @@ export function createServices(environment: Environment) {
   const { store, cache } = session;
   const { checkBearers } = forwarding;
   const readinessChecks = createReadinessChecks({ store, provider, keycloak, cache, remoteIndex, checkBearers });
-  metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS));
+  const removeMetrics = [
+    metrics.registerDependencies(() => checkAll(readinessChecks, DEPENDENCY_SAMPLE_MS)),
+    metrics.registerEventStreams(session.eventStreams.count),
+    metrics.registerUpstreams(() => forwarding.upstreams.map(snapshotUpstream)),
+  ];
   return {
     ...{ config, log, metrics, readinessChecks, routes, remoteIndex },
+    adminApplication: createAdminApplication({ config, store, log }),
+    /** Requests whose responses have not ended, WebSockets included. */
+    requestsInFlight: createInFlight(),
     ...session,
     ...forwarding,
     ...createRouteServices({ ...environment, ...session, ...tokens, provider, keycloak, routes }),
@@ -81,12 +107,15 @@ export function createServices(environment: Environment) {
       session.eventStreams.drain();
       forwarding.openResponses.close();
       session.liveConnections.close();
+      session.cache.close();
+      forwarding.quotas.leave();
+      for (const remove of removeMetrics) remove();
       await Promise.all([closeUpstreams(forwarding.upstreams), remoteIndex?.close()]);
     },
   };
 }
 
-function createSessionServices({ config, store: sharedStore, log, metrics }: Environment) {
+function createSessionServices({ config, store: sharedStore, log, metrics, processQuotas }: Environment) {
   const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });
   const { store, read, untilAcknowledged } = cache;
   const { sessionIdleMs, sessionMaxMs } = config;
@@ -94,8 +123,7 @@ function createSessionServices({ config, store: sharedStore, log, metrics }: Env
   const liveConnections = createLiveConnections({ store, log });
   // Instances compare times that another one wrote: by the clock that they share.
   const now = store.nowMs;
-  const eventStreams = createEventStreams({ live: liveConnections, maxStreams: config.maxEventStreams, now });
-  metrics.registerEventStreams(eventStreams.count);
+  const eventStreams = createEventStreams({ live: liveConnections, quota: processQuotas.eventStreams, now });
   const userSessions = createUserSessions({ store, end: sessions.end });
   return { store, cache, now, sessions, userSessions, liveConnections, eventStreams };
 }
@@ -133,10 +161,13 @@ function createForwardingServices(
   session: SessionServices,
   { provider, routes, ...tokens }: TokenServices & { provider: Provider; routes: RouteTable },
 ) {
-  const { config, log, metrics } = environment;
+  const { config, log, metrics, processQuotas } = environment;
   const { store, sessions, liveConnections } = session;
-  const quotas = createWaitingQuotas({ ...config.waitingLimits, trustedProxies: config.trustedProxies, routes });
   const { trustedProxies } = config;
+  const quotas = createWaitingQuotas({
+    ...{ ...config.waitingLimits, trustedProxies, routes },
+    shared: processQuotas.waiting,
+  });
   const bearers = createBearerValidation({ rows: config.upstreams, bearerTokens: provider.bearerTokens, store });
   const authorize = withRateLimit(
     authorizeUpstream({
@@ -153,7 +184,6 @@ function createForwardingServices(
   const upstreams = createUpstreams(config.upstreams, log, {
     boundTo: certificate && throttledCertificate(certificate),
   });
-  metrics.registerUpstreams(() => upstreams.map(snapshotUpstream));
   const tunnels = createTunnels();
   const forwardWebSocket = webSocketForwarding({
     ...{ authorize, tunnels, metrics },
@@ -203,7 +233,8 @@ function createRouteServices(dependencies: RouteDependencies) {
       onLogin: metrics.login,
     },
     logout,
-    backchannelLogout: shared,
+    logoutReceiver: shared satisfies LogoutReceiver,
+    logoutReceivers: dependencies.logoutReceivers,
     ownSessions: {
       ...{ sessions, userSessions, now, log },
       end: sessions.end,

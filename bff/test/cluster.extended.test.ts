@@ -116,7 +116,7 @@ it("I2: serves from all workers, merges their metrics, and rejects a logged-out 
   expect(gateway.workers()).toHaveLength(2);
   const session = await cookie();
   for (let n = 0; n < 40; n++) expect(await call(gateway, "/api/x", session)).toBe(200);
-  const counted = /cloakroom_requests_total\{route="upstream",method="GET",status="2xx"\} (\d+)/;
+  const counted = /cloakroom_requests_total\{route="upstream",method="GET",status="2xx",application="[^"]+"\} (\d+)/;
   expect(Number(counted.exec((await gateway.ask("/metrics"))!.body)?.[1])).toBe(40);
   expect(await call(gateway, "/bff/logout", session, "POST")).toBe(200);
   for (let n = 0; n < 10; n++) expect(await call(gateway, "/api/x", session)).toBe(401);
@@ -186,7 +186,7 @@ it("SIGTERM drains all workers: requests in flight finish and no process remains
   const running = Array.from({ length: 4 }, () => call(gateway, "/api/slow", session));
   await expect
     .poll(async () => (await gateway.ask("/metrics"))!.body, { timeout: 10_000 })
-    .toMatch(/cloakroom_session_reads_total\{outcome="\w+"\} [1-9]/);
+    .toMatch(/cloakroom_session_reads_total\{outcome="\w+",application="[^"]+"\} [1-9]/);
   gateway.child.kill("SIGTERM");
   expect(await Promise.all(running)).toEqual([200, 200, 200, 200]);
   expect(await gateway.exited).toBe(0);

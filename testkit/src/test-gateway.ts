@@ -2,15 +2,14 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createApp } from "@cloakroom/gateway/src/app.ts";
-import { createServices, type Services } from "@cloakroom/gateway/src/services.ts";
+import { createGateway, type Gateway } from "@cloakroom/gateway/src/gateway.ts";
 import { createForwardAuthServer } from "@cloakroom/gateway/src/proxy/forward-auth/forward-auth-server.ts";
 import { listenForwardAuth } from "@cloakroom/gateway/src/proxy/forward-auth/listen-forward-auth.ts";
-import { loadConfig, type Config } from "@cloakroom/gateway/src/config/config.ts";
+import { loadGatewayConfig, type Config, type ServerConfig } from "@cloakroom/gateway/src/config/config.ts";
 import { createMetrics } from "@cloakroom/gateway/src/metrics/metrics.ts";
 import type { CheckResult } from "@cloakroom/gateway/src/metrics/dependency-check.ts";
 import { SERVER_OPTIONS } from "@cloakroom/gateway/src/http/server-options.ts";
-import { createLog } from "@cloakroom/gateway/src/logging/log.ts";
+import { createLog, type Log } from "@cloakroom/gateway/src/logging/log.ts";
 import { createMemoryStore } from "@cloakroom/gateway/src/store/memory-store.ts";
 import { createRedisStore } from "@cloakroom/gateway/src/store/redis/redis-store.ts";
 import type { Store } from "@cloakroom/gateway/src/store/store.ts";
@@ -45,7 +44,7 @@ type Options = {
 
 export async function startGateway(options: Options): Promise<TestGateway> {
   const port = await freePort();
-  const config = loadConfig({
+  const gatewayConfig = loadGatewayConfig({
     PUBLIC_ORIGIN: options.publicOrigin ?? `http://localhost:${port}`,
     PORT: String(port),
     APP_ID: testApplication,
@@ -58,16 +57,24 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
     ...options.env,
   });
+  const [config] = gatewayConfig.applications;
+  if (config === undefined) throw new Error("no application");
   const lines: string[] = [];
   const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
   const store = await openStore(config);
   const metrics = createMetrics();
-  const services = createServices({ config, store, log, metrics });
+  const stores = {
+    of: () => store,
+    release: () => store.close(),
+    check: () => store.check(),
+    close: () => store.close(),
+  };
+  const gateway = createGateway(gatewayConfig, { log, metrics, stores });
   const server = createServer(SERVER_OPTIONS);
-  createApp(services).attach(server);
+  gateway.attach(server);
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
-  const forwardAuth = await startForwardAuth(services);
+  const forwardAuth = await startForwardAuth(config, gateway, log);
   return {
     origin: `http://localhost:${(server.address() as AddressInfo).port}`,
     forwardAuthOrigin: forwardAuth === undefined ? "" : originOf(forwardAuth),
@@ -76,25 +83,29 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     log: lines,
     events: (name) =>
       lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line["event"] === name),
-    readiness: async (name) => services.readinessChecks.find((each) => each.name === name)!.check(),
+    readiness: async (name) =>
+      gateway
+        .checks()
+        .find((each) => each.name === name)!
+        .check(),
     async stop() {
-      await services.tunnels.closeAll();
+      await gateway.webSockets.closeAll();
       forwardAuth?.closeAllConnections();
       forwardAuth?.close();
       server.closeAllConnections();
       server.close();
       await once(server, "close");
-      await Promise.all([services.close(), store.close()]);
+      await gateway.close();
+      await store.close();
     },
   };
 }
 
-async function startForwardAuth(services: Services): Promise<Server | undefined> {
-  const { config, log } = services;
+async function startForwardAuth(config: ServerConfig, gateway: Gateway, log: Log): Promise<Server | undefined> {
   if (config.forwardAuth === undefined) return undefined;
   const server = createForwardAuthServer({
     ...{ config: config.forwardAuth, trustedProxies: config.trustedProxies, log },
-    applicationOf: () => services,
+    applicationOf: gateway.servicesOf,
   });
   await listenForwardAuth(server, config.forwardAuth.listen);
   return server;

@@ -117,8 +117,8 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I7: an invalid MANAGEMENT_HOST is reported as HOST when several workers run",
     file: "src/cluster.ts",
-    find: 'await listen(management, config.management, "MANAGEMENT_")',
-    replace: 'await listen(management, config.management, "")',
+    find: 'await listen(management, server.management, "MANAGEMENT_")',
+    replace: 'await listen(management, server.management, "")',
     tests: ["test/http/listen.extended.test.ts"],
   },
 ];

@@ -62,7 +62,7 @@ export const ISOLATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "isolation: the cache of one application is off while another one lacks permissions",
     file: "src/store/redis/redis-invalidations.ts",
-    find: 'if ([...feeds].some(({ state }) => state.kind === "connected"))',
+    find: "if (waiting.length < feeds.size)",
     replace: "if (feeds.size === 0)",
     tests: shared,
   },

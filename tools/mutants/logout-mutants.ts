@@ -118,8 +118,8 @@ export const LOGOUT_MUTANTS: readonly Mutant[] = [
   {
     breaks: "back-channel logout: a late token ends a new login",
     file: "src/auth/backchannel-logout.ts",
-    find: 'return sessions.endAll(target, "provider_logout", beganEarlier);',
-    replace: 'return sessions.endAll(target, "provider_logout");',
+    find: 'return sessions.endAll({ kind, issuer, subject, issuedAtSeconds }, "provider_logout", beganEarlier);',
+    replace: 'return sessions.endAll({ kind, issuer, subject, issuedAtSeconds }, "provider_logout");',
     tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
   {
@@ -132,8 +132,8 @@ export const LOGOUT_MUTANTS: readonly Mutant[] = [
   {
     breaks: "back-channel logout: an unknown sid ends nothing",
     file: "src/auth/backchannel-logout.ts",
-    find: "if (count > 0 || subject === undefined) return count;",
-    replace: "return count;",
+    find: "if (bySid.some((count) => count > 0)) return bySid;",
+    replace: "return bySid;",
     tests: ["test/auth/backchannel-logout.extended.test.ts"],
   },
 ];

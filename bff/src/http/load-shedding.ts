@@ -5,9 +5,10 @@ import type { BlockList } from "node:net";
 import type { Context, Next } from "koa";
 import type { WaitingLimits } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
-import { createInFlight, createInFlightTable, isAtLimit, type InFlight } from "../lib/in-flight.ts";
+import { createInFlightTable, isAtLimit, type InFlight } from "../lib/in-flight.ts";
 import { LinkedList, type ListNode } from "../lib/linked-list.ts";
 import { isBelow } from "../lib/paths.ts";
+import { createSharedQuota, type SharedQuota } from "../lib/shared-quota.ts";
 import { clientAddress } from "./client-address.ts";
 import type { RouteTable } from "./route-table.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
@@ -16,7 +17,18 @@ import { WaitingRequest } from "./waiting-request.ts";
 /** Minimum interval between two scans, per waiting request: a scan of 2,000 takes 1 to 3 ms. */
 const SCAN_INTERVAL_PER_REQUEST_MS = 0.01;
 
-type QuotaOptions = WaitingLimits & { trustedProxies: BlockList; routes: Pick<RouteTable, "find"> };
+/** Shared by the applications of the process. */
+export type SharedWaiting = { total: SharedQuota; addresses: ReturnType<typeof createInFlightTable> };
+
+export function createSharedWaiting({ maxWaiting }: Pick<WaitingLimits, "maxWaiting">): SharedWaiting {
+  return { total: createSharedQuota(maxWaiting), addresses: createInFlightTable() };
+}
+
+type QuotaOptions = WaitingLimits & {
+  trustedProxies: BlockList;
+  routes: Pick<RouteTable, "find">;
+  shared: SharedWaiting;
+};
 
 export type WaitingQuotas = {
   /** @throws GatewayError too_many_requests | overloaded */
@@ -24,6 +36,8 @@ export type WaitingQuotas = {
   release(node: ListNode<WaitingRequest>): void;
   /** Moves the request from its address's quota to that of its verified session. @throws GatewayError too_many_requests */
   countForSession(state: RequestState, session: InFlight): void;
+  /** The application is closed: its part of the process's quota is for the others. */
+  leave(): void;
 };
 
 /**
@@ -33,10 +47,10 @@ export type WaitingQuotas = {
  * (`setSending`), so that no scan is needed.
  */
 export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
-  const { maxWaiting, maxPerSession, maxPerAddress, trustedProxies, routes } = limits;
+  const { maxPerSession, maxPerAddress, trustedProxies, routes, shared } = limits;
+  const { addresses } = shared;
   const waiting = new LinkedList<WaitingRequest>();
-  const total = createInFlight();
-  const addresses = createInFlightTable();
+  const { counter: total, ...share } = shared.total.join(() => scan());
   let scannedMs = -Infinity;
 
   const addressOf = (request: IncomingMessage): InFlight => addresses.of(clientAddress(request, trustedProxies));
@@ -57,17 +71,17 @@ export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
   };
   const isReached = (counter: InFlight, max: number): boolean => {
     if (!isAtLimit(counter, max)) return false;
-    scan();
+    share.tidyAll();
     return isAtLimit(counter, max);
   };
-  /** Client addresses are determined only if one of them could have reached its limit. */
+  const isNearLimit = (): boolean => isAtLimit(total, share.reserved()) || share.usedByAll() >= maxPerAddress;
+  /** Client addresses are determined only if one of them, or the total, could have reached its limit. */
   const admit = (request: IncomingMessage): InFlight | undefined => {
-    if (!isAtLimit(total, Math.min(maxPerAddress, maxWaiting)) || !mayBeShed(request, routes)) return undefined;
-    scan();
+    if (!isNearLimit() || !mayBeShed(request, routes)) return undefined;
+    share.tidyAll();
     const address = addressOf(request);
     if (isReached(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");
-    if (isReached(total, maxWaiting))
-      throw new GatewayError("overloaded", { reason: `${total.count} requests are waiting` });
+    if (share.isFull()) throw new GatewayError("overloaded", { reason: `${total.count} requests are waiting` });
     return address;
   };
   return {
@@ -88,6 +102,7 @@ export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
       if (isReached(session, maxPerSession)) throw tooMany("MAX_WAITING_PER_SESSION");
       member.countFor(session);
     },
+    leave: share.leave,
   };
 }
 

@@ -90,7 +90,15 @@ export type Log = {
   flush(): void;
 };
 
-export function createLog(level: string, destination?: DestinationStream): Log {
+export type ProcessLog = Log & {
+  /**
+   * @param isShown whether lines have the field `application`: while the process serves several
+   * @returns the log of one application
+   */
+  of(application: string, isShown: () => boolean): Log;
+};
+
+export function createLog(level: string, destination?: DestinationStream): ProcessLog {
   // Warnings, errors and security events are flushed immediately; request lines are buffered.
   const output = destination ?? createLogDestination();
   const flush = () => {
@@ -98,28 +106,34 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   };
   const logger = pino({ level, base: { service: "cloakroom" }, timestamp: timeField }, output);
   const writesRequests = logger.isLevelEnabled("info");
-  const line = (fields: LogFields | undefined) => (fields === undefined ? {} : clean(fields));
+  const writer = (application: () => string | undefined): Log => {
+    const line = (fields: LogFields = {}) => ({ application: application(), ...clean(fields) });
+    return {
+      debug: (message, fields) => logger.debug(line(fields), message),
+      info: (message, fields) => logger.info(line(fields), message),
+      warn: (message, fields) => {
+        logger.warn(line(fields), message);
+        flush();
+      },
+      error: (message, fields) => {
+        logger.error(line(fields), message);
+        flush();
+      },
+      security: (event, fields) => {
+        logger.info({ ...line(fields), event }, "security event");
+        flush();
+      },
+      request: (fields) => {
+        if (writesRequests) output.write(requestLine(fields, application()));
+      },
+      flush: () => {
+        if ("flushSync" in output && typeof output.flushSync === "function") output.flushSync();
+      },
+    };
+  };
   return {
-    debug: (message, fields) => logger.debug(line(fields), message),
-    info: (message, fields) => logger.info(line(fields), message),
-    warn: (message, fields) => {
-      logger.warn(line(fields), message);
-      flush();
-    },
-    error: (message, fields) => {
-      logger.error(line(fields), message);
-      flush();
-    },
-    security: (event, fields) => {
-      logger.info({ ...line(fields), event }, "security event");
-      flush();
-    },
-    request: (fields) => {
-      if (writesRequests) output.write(requestLine(fields));
-    },
-    flush: () => {
-      if ("flushSync" in output && typeof output.flushSync === "function") output.flushSync();
-    },
+    ...writer(() => undefined),
+    of: (application, isShown) => writer(() => (isShown() ? application : undefined)),
   };
 }
 
@@ -132,13 +146,14 @@ const INFO = 30;
 const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /** Builds the line that pino would write. Hand-written because every request logs one; pino takes three times as long. */
-function requestLine(line: RequestLine): string {
+function requestLine(line: RequestLine, application: string | undefined): string {
   const { requestId, method, path, status, durationMs, clientAddress, upstream, code, reason, webSocket } = line;
   const holder = field("holder", line.holder);
   const tunnel = webSocket === undefined ? "" : webSocketFields(webSocket);
   const refusal = code === undefined && reason === undefined ? "" : `${field("code", code)}${field("reason", reason)}`;
   return (
-    `{"level":${INFO}${timeField()},"service":"cloakroom","requestId":"${requestId}","method":${text(method)}` +
+    `{"level":${INFO}${timeField()},"service":"cloakroom"${field("application", application)}` +
+    `,"requestId":"${requestId}","method":${text(method)}` +
     `,"path":${text(path)},"status":${status},"durationMs":${durationMs},"clientAddress":${text(clientAddress)}` +
     `${field("upstream", upstream)}${holder}${tunnel}${refusal},"msg":"request"}\n`
   );

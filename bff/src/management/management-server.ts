@@ -1,20 +1,20 @@
 // Management listener: /livez, /readyz, /metrics and the admin API, on a port of its own that is never public.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { CheckResult, ReadinessCheck } from "../metrics/dependency-check.ts";
-import type { Metrics } from "../metrics/metrics.ts";
+import type { GatewayMetrics } from "../metrics/metrics.ts";
 import { createReadiness, type ReadinessOptions, type ReadinessReport } from "./readiness.ts";
 import { rawPath } from "../http/request-state.ts";
 import type { AdminApi } from "./admin/admin-api.ts";
 
 export type ManagementOptions = ReadinessOptions & {
-  /** Application id, shown by /readyz so that instances can be compared. */
-  application: string;
-  metrics: Pick<Metrics, "scrape" | "contentType">;
+  /** Ids of the applications and configuration hash, shown by /readyz so that instances can be compared. */
+  identity: () => object;
+  metrics: Pick<GatewayMetrics, "scrape" | "contentType">;
   /** Undefined: no ADMIN_TOKEN, and its paths are 404. */
   admin?: AdminApi | undefined;
 };
 
-type RouteDependencies = Pick<ManagementOptions, "application" | "metrics"> & {
+type RouteDependencies = Pick<ManagementOptions, "identity" | "metrics"> & {
   reportReadiness: () => Promise<ReadinessReport>;
 };
 
@@ -23,10 +23,10 @@ type ManagementResponse = { status: number; type: string; body: string };
 const JSON_TYPE = "application/json; charset=utf-8";
 
 export function createManagementServer(options: ManagementOptions): Server {
-  const { application, metrics, admin, ...readinessOptions } = options;
-  const checks = [...readinessOptions.checks, ...adminChecks(admin)];
+  const { identity, metrics, admin, ...readinessOptions } = options;
+  const checks = () => [...readinessOptions.checks(), ...adminChecks(admin)];
   const reportReadiness = createReadiness({ ...readinessOptions, checks });
-  const parts = { application, metrics: withAdminMetrics(metrics, admin), reportReadiness };
+  const parts = { identity, metrics: withAdminMetrics(metrics, admin), reportReadiness };
   const server = createServer((request, response) => {
     if (admin !== undefined && isAdminPath(request.url ?? "")) void admin.handle(request, response);
     else void respond(parts, request, response);
@@ -81,7 +81,7 @@ async function route(parts: RouteDependencies, { method, url = "" }: IncomingMes
       // Live means that the event loop runs. Dependencies are not checked: a restart would not fix them.
       return json(200, { status: "ok" });
     case "/readyz":
-      return readinessResponse(parts.application, await parts.reportReadiness());
+      return readinessResponse(parts.identity(), await parts.reportReadiness());
     case "/metrics":
       return { status: 200, type: parts.metrics.contentType, body: await parts.metrics.scrape() };
     default:
@@ -89,8 +89,8 @@ async function route(parts: RouteDependencies, { method, url = "" }: IncomingMes
   }
 }
 
-function readinessResponse(application: string, { takesRequests, ...report }: ReadinessReport): ManagementResponse {
-  return json(takesRequests ? 200 : 503, { application, ...report });
+function readinessResponse(identity: object, { takesRequests, ...report }: ReadinessReport): ManagementResponse {
+  return json(takesRequests ? 200 : 503, { ...identity, ...report });
 }
 
 function json(status: number, value: object): ManagementResponse {

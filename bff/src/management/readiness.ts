@@ -8,7 +8,8 @@ import type { CheckReport, CheckResult, ReadinessCheck } from "../metrics/depend
 export type ReadinessReport = CheckReport & { takesRequests: boolean; detail?: string };
 
 export type ReadinessOptions = {
-  checks: readonly ReadinessCheck[];
+  /** Called for each report: a reload changes the applications. */
+  checks: () => readonly ReadinessCheck[];
   isDraining: () => boolean;
   /** A check that exceeds it counts as failed. Kubernetes probes time out after 1 s by default. */
   checkTimeoutMs?: number;
@@ -20,7 +21,7 @@ export function createReadiness({ checks, isDraining, checkTimeoutMs = 1_000 }: 
   return async function reportReadiness(): Promise<ReadinessReport> {
     if (isDraining())
       return { takesRequests: false, status: "failed", checks: {}, detail: "The gateway is shutting down." };
-    const report = await checkAll(checks, checkTimeoutMs);
+    const report = await checkAll(checks(), checkTimeoutMs);
     if (report.status !== "failed") hasBeenReady = true;
     const hasInstanceFailure = Object.values(report.checks).some(
       ({ status, scope }) => status === "failed" && scope === "instance",

@@ -1,161 +1,81 @@
-// Prometheus metrics of one gateway: a registry and one recording function per event. Label values come from closed
-// lists or from the configuration, never from a browser, a user or the provider (bounded cardinality).
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
-import type { ErrorCode } from "../errors.ts";
-import type { RouteKind } from "../lib/paths.ts";
-import { registerDependencies } from "./dependency-metrics.ts";
-import type { CheckReport } from "./dependency-check.ts";
-import { createRequestStats } from "./request-stats.ts";
-import { countRateLimits, type RateLimitOutcome } from "./rate-limit-metrics.ts";
-import { registerUpstreams, type UpstreamSnapshot } from "./upstream-metrics.ts";
+// Prometheus metrics of the process: its own, and those of its applications with the label `application`.
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { createApplicationMetrics, createRequestMetrics, type Metrics } from "./application-metrics.ts";
 
+export type {
+  BearerOutcome,
+  FinishedRequest,
+  LoginOutcome,
+  Metrics,
+  RefreshOutcome,
+  WebSocketEnd,
+} from "./application-metrics.ts";
 export type { UpstreamSnapshot } from "./upstream-metrics.ts";
 
-export type RefreshOutcome = "renewed" | "rejected" | "unspent" | "unusable" | "unknown" | "fenced";
-export type LoginOutcome = "completed" | "failed" | "unavailable";
-export type BearerOutcome =
-  | "accepted"
-  | "missing"
-  | "malformed"
-  | "invalid_token"
-  | "invalid_proof"
-  | "forbidden"
-  | "unavailable";
-export type WebSocketEnd = "browser" | "upstream" | "session" | "idle" | "lifetime" | "drain";
-export type SessionReadOutcome = "hit" | "miss" | "bypass";
-export type FinishedRequest = {
-  route: RouteKind;
-  method: string;
-  status: number;
-  durationMs: number;
-  code: ErrorCode | undefined;
-};
-
-export type Metrics = {
-  /** Sets the application id of `cloakroom_application_info`. */
-  application(id: string): void;
-  request(finished: FinishedRequest): void;
-  refresh(outcome: RefreshOutcome): void;
-  login(outcome: LoginOutcome): void;
-  /** A request of a client that brought its own access token. */
-  bearer(outcome: BearerOutcome): void;
-  csrfRejected(): void;
-  /** @param directive from the closed list of csp-report-parser.ts */
-  cspViolation(directive: string): void;
-  /** A request of a row with `rateLimit`. @param upstream the prefix of the row */
-  rateLimit(upstream: string, outcome: RateLimitOutcome): void;
-  /** @param report runs on each scrape */
-  registerDependencies(report: () => Promise<CheckReport>): void;
-  /** @param count runs on each scrape */
-  registerEventStreams(count: () => number): void;
-  /** @param snapshot runs on each scrape, so that requests update plain counters only */
-  registerUpstreams(snapshot: () => readonly UpstreamSnapshot[]): void;
-  webSocketOpened(): void;
-  /** @param by the side or limit that ended the WebSocket */
-  webSocketClosed(by: WebSocketEnd): void;
-  sessionRead(outcome: SessionReadOutcome): void;
-  sessionChanged(): void;
-  sessionCacheWorks(works: boolean): void;
+export type GatewayMetrics = {
+  /** @returns the metrics of this application: the same ones until `release` */
+  of(application: string): Metrics;
+  /** Of requests whose Host is that of no application: the label `application` is empty. */
+  unknownHost: Pick<Metrics, "request">;
+  /** Removes the series of an application. */
+  release(application: string): void;
+  /** Sets the label of `cloakroom_configuration_info`. */
+  configuration(hash: string): void;
+  reload(outcome: ReloadOutcome): void;
   contentType: string;
   /** @returns the metrics in the Prometheus text format */
   scrape(): Promise<string>;
-  /** @returns the metrics as JSON, for the supervisor that aggregates the workers */
+  /** @returns the metrics as JSON, for the supervisor that aggregates the workers; an application's follow the process's */
   snapshot(): Promise<object[]>;
 };
 
-export function createMetrics(): Metrics {
+export type ReloadOutcome = "applied" | "rejected";
+
+type Snapshot = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
+
+export function createMetrics(): GatewayMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: "cloakroom_" });
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name: `cloakroom_${name}`, help, labelNames, registers });
-  const requests = createRequestStats(registry);
-  const errors = counter("errors_total", "Error responses by error code, e.g. store_unavailable", ["code"]);
-  const refreshes = counter("refreshes_total", "Token refreshes by outcome", ["outcome"]);
-  const logins = counter("logins_total", "Login attempts by outcome", ["outcome"]);
-  const bearers = counter(
-    "bearer_requests_total",
-    "Requests with an access token of the client, by outcome of its validation",
-    ["outcome"],
-  );
-  const csrfRejections = counter("csrf_rejections_total", "Requests rejected by the CSRF check", []);
-  const cspViolations = counter(
-    "csp_violations_total",
-    "Reported violations of the Content-Security-Policy by directive",
-    ["directive"],
-  );
-  const webSocketsOpen = new Gauge({ name: "cloakroom_websockets_open", help: "Open WebSockets", registers });
-  const webSocketsClosed = counter(
-    "websockets_closed_total",
-    "Closed WebSockets by the side or limit that ended them",
-    ["by"],
-  );
-  const sessionReads = { hit: 0, miss: 0, bypass: 0 };
-  registerSessionReads(registry, sessionReads);
-  const sessionChanges = counter("session_changes_total", "Session cache entries invalidated by Redis", []);
-  const sessionCache = new Gauge({
-    name: "cloakroom_session_cache_works",
-    help: "1 while the session cache is in use",
-    aggregator: "min",
-    registers,
-  });
-  const application = applicationInfo(registers);
-  return {
-    application: (id) => application.set({ application: id }, 1),
-    request({ route, method, status, durationMs, code }) {
-      requests.count(route, method, status);
-      // The duration of a WebSocket is not a response time.
-      if (status !== 101) requests.time(route, durationMs);
-      if (code !== undefined) errors.inc({ code });
-    },
-    refresh: (outcome) => refreshes.inc({ outcome }),
-    login: (outcome) => logins.inc({ outcome }),
-    bearer: (outcome) => bearers.inc({ outcome }),
-    csrfRejected: () => csrfRejections.inc(),
-    cspViolation: (directive) => cspViolations.inc({ directive }),
-    rateLimit: countRateLimits(registry),
-    registerDependencies: (report) => registerDependencies(registry, report),
-    registerEventStreams: (count) =>
-      registerGauge(registry, "event_streams", "Open event streams (/bff/events)", count),
-    registerUpstreams: (snapshot) => registerUpstreams(registry, snapshot),
-    webSocketOpened: () => webSocketsOpen.inc(),
-    webSocketClosed(by) {
-      webSocketsOpen.dec();
-      webSocketsClosed.inc({ by });
-    },
-    sessionRead: (outcome) => void sessionReads[outcome]++,
-    sessionChanged: () => sessionChanges.inc(),
-    sessionCacheWorks: (works) => sessionCache.set(works ? 1 : 0),
-    contentType: registry.contentType,
-    scrape: () => registry.metrics(),
-    snapshot: () => registry.getMetricsAsJSON(),
-  };
-}
-
-function applicationInfo(registers: Registry[]): Gauge<"application"> {
-  return new Gauge({
-    name: "cloakroom_application_info",
-    help: "Always 1; the label is the application id, equal on all instances of one application",
-    labelNames: ["application"],
+  const configuration = new Gauge({
+    name: "cloakroom_configuration_info",
+    help: "Always 1; the label is the hash of the configuration, equal on instances with the same one",
+    labelNames: ["hash"],
     aggregator: "max",
     registers,
   });
-}
-
-function registerGauge(registry: Registry, name: string, help: string, count: () => number): void {
-  const collect = function (this: Gauge): void {
-    this.set(count());
-  };
-  new Gauge({ name: `cloakroom_${name}`, help, registers: [registry], collect });
-}
-
-function registerSessionReads(registry: Registry, reads: Readonly<Record<SessionReadOutcome, number>>): void {
-  const collect = function (this: Counter): void {
-    this.reset();
-    for (const [outcome, count] of Object.entries(reads)) this.inc({ outcome }, count);
-  };
-  const help = "Session reads of API requests by cache outcome";
-  new Counter({
-    ...{ name: "cloakroom_session_reads_total", help, labelNames: ["outcome"], registers: [registry], collect },
+  const reloads = new Counter({
+    name: "cloakroom_configuration_reloads_total",
+    help: "Reloads of the configuration file by outcome",
+    labelNames: ["outcome"],
+    registers,
   });
+  const applications = new Map<string, ReturnType<typeof createApplicationMetrics>>();
+  const unknownHost = new Registry();
+  unknownHost.setDefaultLabels({ application: "" });
+  const snapshots = () =>
+    Promise.all(
+      [unknownHost, ...[...applications.values()].map((each) => each.registry)].map((each) => each.getMetricsAsJSON()),
+    );
+  return {
+    of(application) {
+      const known = applications.get(application) ?? createApplicationMetrics(application);
+      applications.set(application, known);
+      return known.metrics;
+    },
+    unknownHost: createRequestMetrics(unknownHost),
+    release: (application) => void applications.delete(application),
+    configuration(hash) {
+      configuration.reset();
+      configuration.set({ hash }, 1);
+    },
+    reload: (outcome) => reloads.inc({ outcome }),
+    contentType: registry.contentType,
+    async scrape() {
+      // The text format requires all series of one metric in one group, whatever application they belong to.
+      const merged = AggregatorRegistry.aggregate((await snapshots()) as Snapshot[]);
+      return `${await registry.metrics()}\n${await merged.metrics()}`;
+    },
+    snapshot: async () => [...(await registry.getMetricsAsJSON()), ...(await snapshots()).flat()],
+  };
 }

@@ -23,7 +23,7 @@ export function registerUpstreams(registry: Registry, snapshot: () => readonly U
     help: "Requests to an upstream by outcome",
     labelNames: ["upstream", "outcome"],
     registers,
-    // Collected first; fills all metrics of this file.
+    // Collected first; fills all metrics of this file. Two instances of an application have the same upstreams.
     collect: () => fill(),
   });
   const retries = new Counter({
@@ -44,16 +44,15 @@ export function registerUpstreams(registry: Registry, snapshot: () => readonly U
   ]);
 
   const fill = (): void => {
-    requests.reset();
-    retries.reset();
+    for (const metric of [requests, retries, queued, inFlight, connections, failures, circuitOpen]) metric.reset();
     for (const { upstream, outcomes, retries: retried, queued: waiting, addresses } of snapshot()) {
       for (const [outcome, count] of Object.entries(outcomes)) requests.inc({ upstream, outcome }, count);
       retries.inc({ upstream }, retried);
-      queued.set({ upstream }, waiting);
+      queued.inc({ upstream }, waiting);
       for (const { address, ...each } of addresses) {
         const labels = { upstream, address };
-        inFlight.set(labels, each.inFlight);
-        connections.set(labels, each.connections);
+        inFlight.inc(labels, each.inFlight);
+        connections.inc(labels, each.connections);
         failures.set(labels, each.failures);
         circuitOpen.set(labels, each.isCircuitOpen ? 1 : 0);
       }

@@ -1,5 +1,5 @@
 // Validation of back-channel logout tokens (OIDC Back-Channel Logout 1.0 §2.4 to §2.6).
-import { decodeProtectedHeader, errors, type JWTPayload } from "jose";
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload } from "jose";
 import { GatewayError } from "../errors.ts";
 import { issuerError, issuerOption, tenantError, type Issuers } from "./issuers.ts";
 import type { VerifyToken } from "./provider-keys.ts";
@@ -55,6 +55,16 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
   const subject = typeof sub === "string" && sub !== "" ? sub : undefined;
   if (providerSid === undefined && subject === undefined) throw refuse("sid and sub are missing");
   return { issuer: iss as string, jti, issuedAtSeconds: iat, providerSid, subject };
+}
+
+/** Selects an application before the verification: by claims that nothing has verified. */
+export function isDirectedAt(jwt: string, rules: Pick<Rules, "issuer" | "tenants" | "clientId">): boolean {
+  try {
+    const { iss, aud } = decodeJwt(jwt);
+    return issuerError(iss, rules) === undefined && [aud].flat().includes(rules.clientId);
+  } catch {
+    return false;
+  }
 }
 
 function issuerProblem({ iss, tid }: { iss: unknown; tid: unknown }, rules: Rules): string | undefined {

@@ -14,7 +14,7 @@ import { createDpop } from "./dpop.ts";
 import { createDpopNonces } from "./dpop-nonces.ts";
 import { createConfigurationErrors } from "./configuration-errors.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
-import { verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
+import { isDirectedAt, verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createBindingError } from "./token-binding.ts";
 import { createProviderConnection } from "./provider-connection.ts";
 import type { ProviderFailure, Row } from "./provider-errors.ts";
@@ -35,6 +35,8 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
     requiresResponseIss(): Promise<boolean>;
     /** Always sends a request, unlike `outage`, which is cached. */
     isReachable(): Promise<boolean>;
+    /** Whether the unverified token names this registration: its issuer and client id. */
+    mayAccept(jwt: string): boolean;
     /** @throws GatewayError request_malformed | provider_unavailable */
     verifyLogoutToken(jwt: string): Promise<LogoutToken>;
     /**
@@ -117,6 +119,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
       return configuration.serverMetadata().authorization_response_iss_parameter_supported === true;
     },
     isReachable: async () => (await connect.probe()) === undefined,
+    mayAccept: (jwt) => isDirectedAt(jwt, config),
     async verifyLogoutToken(jwt) {
       const { verify } = await connect();
       const { issuer, tenants, clientId, idTokenAlg: alg, logoutTokenTypRequired: typRequired } = config;

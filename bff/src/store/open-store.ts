@@ -14,6 +14,8 @@ export type Stores = {
   of(application: ApplicationId): Store;
   /** Closes the application's store. */
   release(application: ApplicationId): Promise<void>;
+  /** @returns undefined if the server is usable, otherwise one sentence. @throws GatewayError store_unavailable */
+  check(): Promise<string | undefined>;
   close(): Promise<void>;
 };
 
@@ -30,6 +32,7 @@ export function openStores(config: StoreConfig, log: Log, onUnusable: (reason: s
   const stores = storesOf((application) => createApplicationStore(server, application));
   return {
     ...stores,
+    check: server.check,
     async close() {
       await stores.close();
       server.close();
@@ -51,6 +54,7 @@ function storesOf(create: (application: ApplicationId) => Store): Stores {
       return store;
     },
     release,
+    check: () => Promise.resolve(undefined),
     close: async () => void (await Promise.all([...stores.keys()].map(release))),
   };
 }

@@ -20,6 +20,8 @@ export type SessionCache = {
   untilAcknowledged: typeof untilAcknowledged;
   /** State of the invalidations; undefined if the cache never serves reads. */
   state(): FeedState | undefined;
+  /** Ends the subscription to invalidations; the store stays open. */
+  close(): void;
 };
 
 type Dependencies = {
@@ -57,7 +59,13 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     return stored;
   };
   if (maxAgeMs === 0 || store.subscribeInvalidations === undefined)
-    return { store, read: readConditionally, untilAcknowledged: () => Promise.resolve(), state: () => undefined };
+    return {
+      store,
+      read: readConditionally,
+      untilAcknowledged: () => Promise.resolve(),
+      state: () => undefined,
+      close() {},
+    };
 
   const clock = monotonicMs ?? (() => performance.now());
   const inFlight = new Map<SessionKey, ReadInFlight>();
@@ -129,6 +137,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     },
     untilAcknowledged: () => (feed.state().kind === "unsupported" ? Promise.resolve() : untilAcknowledged()),
     state: feed.state,
+    close: feed.close,
   };
 }
 

@@ -12,8 +12,10 @@ type Sampled = { name: string; type: string; values: { labels: Record<string, un
 
 /** Every metric with at least one value, so that its labels are visible. Default metrics of prom-client are left out. */
 async function registered(): Promise<Sampled[]> {
-  const metrics = createMetrics();
-  metrics.application("shop");
+  const gateway = createMetrics();
+  gateway.configuration("0123456789abcdef");
+  gateway.reload("applied");
+  const metrics = gateway.of("shop");
   metrics.request({ route: "upstream", method: "GET", status: 503, durationMs: 1, code: "store_unavailable" });
   metrics.refresh("renewed");
   metrics.login("completed");
@@ -35,8 +37,10 @@ async function registered(): Promise<Sampled[]> {
   admin.request(200);
   admin.rejected("admin_token_rejected");
   admin.ended(1);
-  const sampled = [...(await metrics.snapshot()), ...(await admin.snapshot())] as Sampled[];
-  return sampled.filter(({ name }) => !/^cloakroom_(nodejs|process)_/.test(name));
+  const sampled = [...(await gateway.snapshot()), ...(await admin.snapshot())] as Sampled[];
+  // Requests without an application are counted by metrics of the same names.
+  const byName = new Map(sampled.map((metric) => [metric.name, metric]));
+  return [...byName.values()].filter(({ name }) => !/^cloakroom_(nodejs|process)_/.test(name));
 }
 
 it("the metrics reference lists every metric once, with its type", async () => {
@@ -47,7 +51,7 @@ it("the metrics reference lists every metric once, with its type", async () => {
 it("the metrics reference names every label", async () => {
   const labelsByMetric = new Map(rows.map(([, name, , labels]) => [name, labels ?? ""]));
   for (const { name, values } of await registered()) {
-    const labels = Object.keys(values[0]?.labels ?? {}).filter((label) => label !== "le");
+    const labels = Object.keys(values[0]?.labels ?? {}).filter((label) => label !== "le" && label !== "application");
     for (const label of labels)
       expect([name, labelsByMetric.get(name)]).toEqual([name, expect.stringContaining(`\`${label}\``)]);
   }
@@ -58,4 +62,14 @@ it("the alert rules use only metrics that exist", async () => {
   const used = [...page.matchAll(/^\s+expr: (.+)$/gm)].flatMap(([, expr = ""]) => expr.match(/cloakroom_\w+/g) ?? []);
   expect(used.length).toBeGreaterThan(5);
   expect(used.filter((name) => !names.has(name))).toEqual([]);
+});
+
+it("every series of an application has the label application, and those of the process have none", async () => {
+  expect(page).toContain("Every series of an application has the label `application`");
+  for (const { name, values } of await registered()) {
+    const ids = values.map(({ labels }) => labels["application"]);
+    if (ids.length === 0) continue;
+    const isOfProcess = /^cloakroom_(configuration|admin)_/.test(name);
+    expect([name, new Set(ids)]).toEqual([name, new Set([isOfProcess ? undefined : "shop"])]);
+  }
 });

@@ -130,7 +130,9 @@ test("a forged request gets 403, is counted and logged as a security event, and 
   }
   expect(upstream.arrived).toEqual([]);
   expect(gateway.events("csrf_rejected")).toHaveLength(forged.length);
-  expect(await gateway.metrics.scrape()).toContain(`cloakroom_csrf_rejections_total ${forged.length}`);
+  expect(await gateway.metrics.scrape()).toContain(
+    `cloakroom_csrf_rejections_total{application="shop"} ${forged.length}`,
+  );
   await gateway.stop();
   upstream.stop();
 });

@@ -53,7 +53,7 @@ describe("HTTP/1.0 on the public listener", () => {
 
 test("the management listener accepts HTTP/1.0, which health checks of load balancers use", async () => {
   const metrics = { scrape: async () => "", contentType: "text/plain" };
-  const server = createManagementServer({ application: "shop", metrics, checks: [], isDraining: () => false });
+  const server = createManagementServer({ identity: () => ({}), metrics, checks: () => [], isDraining: () => false });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

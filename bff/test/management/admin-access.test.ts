@@ -148,7 +148,7 @@ describe("the value of ADMIN_TOKEN", () => {
 
 describe("without ADMIN_TOKEN", () => {
   it.each(["/admin", "/admin/", LIST, `${LIST}/test/sessions`])("without ADMIN_TOKEN %s is 404", async (path) => {
-    const options = { application: "test", metrics: createMetrics(), checks: [], isDraining: () => false };
+    const options = { identity: () => ({}), metrics: createMetrics(), checks: () => [], isDraining: () => false };
     const server = createManagementServer(options);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

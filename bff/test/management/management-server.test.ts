@@ -12,7 +12,10 @@ afterEach(() => {
 
 async function start(checks: ReadinessCheck[], isDraining = () => false) {
   const metrics = createMetrics();
-  const server = createManagementServer({ application: "shop", metrics, checks, isDraining, checkTimeoutMs: 50 });
+  const server = createManagementServer({
+    identity: () => ({ application: "shop" }),
+    ...{ metrics, checks: () => checks, isDraining, checkTimeoutMs: 50 },
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   cleanups.push(() => {
@@ -66,15 +69,17 @@ test("/readyz is 503 while the instance drains", async () => {
 
 test("/metrics has no label values chosen by a browser", async () => {
   const { get, metrics } = await start([]);
-  metrics.request({ route: "upstream", method: "BREW", status: 418, durationMs: 5, code: undefined });
-  metrics.request({ route: "upstream", method: "GET", status: 503, durationMs: 5, code: "store_unavailable" });
-  metrics.refresh("rejected");
-  metrics.login("completed");
+  metrics.of("shop").request({ route: "upstream", method: "BREW", status: 418, durationMs: 5, code: undefined });
+  metrics
+    .of("shop")
+    .request({ route: "upstream", method: "GET", status: 503, durationMs: 5, code: "store_unavailable" });
+  metrics.of("shop").refresh("rejected");
+  metrics.of("shop").login("completed");
   const text = await (await get("/metrics")).text();
-  expect(text).toContain('cloakroom_requests_total{route="upstream",method="other",status="4xx"} 1');
-  expect(text).toContain('cloakroom_errors_total{code="store_unavailable"} 1');
-  expect(text).toContain('cloakroom_refreshes_total{outcome="rejected"} 1');
-  expect(text).toContain('cloakroom_logins_total{outcome="completed"} 1');
+  expect(text).toContain('cloakroom_requests_total{route="upstream",method="other",status="4xx",application="shop"} 1');
+  expect(text).toContain('cloakroom_errors_total{code="store_unavailable",application="shop"} 1');
+  expect(text).toContain('cloakroom_refreshes_total{outcome="rejected",application="shop"} 1');
+  expect(text).toContain('cloakroom_logins_total{outcome="completed",application="shop"} 1');
   expect(text).toContain("cloakroom_nodejs_eventloop_lag_seconds");
 });
 
@@ -89,18 +94,18 @@ test("other paths are 404 and other methods 405", async () => {
 test("the duration histogram has cumulative buckets and excludes WebSockets", async () => {
   const { get, metrics } = await start([ok]);
   const finished = { route: "upstream", method: "GET", code: undefined } as const;
-  for (const durationMs of [5, 5.1, 40, 61_000]) metrics.request({ ...finished, status: 200, durationMs });
-  metrics.request({ ...finished, status: 101, durationMs: 3_600_000 });
+  for (const durationMs of [5, 5.1, 40, 61_000]) metrics.of("shop").request({ ...finished, status: 200, durationMs });
+  metrics.of("shop").request({ ...finished, status: 101, durationMs: 3_600_000 });
   const text = await (await get("/metrics")).text();
   const valueOf = (series: string) =>
     text
       .split("\n")
       .find((line) => line.startsWith(`cloakroom_request_duration_seconds_${series} `))
       ?.split(" ")[1];
-  const bucket = (le: string) => valueOf(`bucket{le="${le}",route="upstream"}`);
+  const bucket = (le: string) => valueOf(`bucket{le="${le}",route="upstream",application="shop"}`);
   expect(["0.005", "0.01", "0.05", "60", "+Inf"].map(bucket)).toEqual(["1", "2", "3", "3", "4"]);
-  expect(valueOf('count{route="upstream"}')).toBe("4");
-  expect(Number(valueOf('sum{route="upstream"}'))).toBeCloseTo(61.0501);
-  expect(text).toContain('cloakroom_requests_total{route="upstream",method="GET",status="1xx"} 1');
+  expect(valueOf('count{route="upstream",application="shop"}')).toBe("4");
+  expect(Number(valueOf('sum{route="upstream",application="shop"}'))).toBeCloseTo(61.0501);
+  expect(text).toContain('cloakroom_requests_total{route="upstream",method="GET",status="1xx",application="shop"} 1');
   expect(text).toContain("# TYPE cloakroom_request_duration_seconds histogram");
 });

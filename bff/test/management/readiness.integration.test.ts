@@ -80,7 +80,9 @@ async function start(redis: TestRedis, env: Record<string, string> = {}) {
     becomesReady: () => expect.poll(async () => (await readyz())?.status, { timeout: 45_000 }).toBe(200),
     dependencyUp: async (name: string) => {
       const text = (await ask("/metrics"))?.text ?? "";
-      return new RegExp(`^cloakroom_dependency_up\\{dependency="${name}"\\} (\\d)`, "m").exec(text)?.[1];
+      return new RegExp(`^cloakroom_dependency_up\\{dependency="${name}",application="[^"]+"\\} (\\d)`, "m").exec(
+        text,
+      )?.[1];
     },
     request: () =>
       fetch(`http://localhost:${port}/bff/user`, {
@@ -238,7 +240,7 @@ describe("the readiness report", () => {
   const results: Record<string, CheckResult> = {};
   const checks = ["store", "workers"].map((name) => ({ name, check: async () => results[name]! }));
   const report = (first: CheckResult, then: CheckResult) => {
-    const readiness = createReadiness({ checks, isDraining: () => false });
+    const readiness = createReadiness({ checks: () => checks, isDraining: () => false });
     results["workers"] = { status: "ok" };
     results["store"] = first;
     return readiness().then(() => {

@@ -11,7 +11,7 @@ import { createPages } from "../../src/http/pages.ts";
 import { errorResponse, reportLateError } from "../../src/http/error-response.ts";
 import { createRouteTable } from "../../src/http/route-table.ts";
 import { requestValidation } from "../../src/http/request-validation.ts";
-import { createMetrics, type Metrics } from "../../src/metrics/metrics.ts";
+import { createMetrics, type GatewayMetrics } from "../../src/metrics/metrics.ts";
 import { pipeliningGuard } from "../../src/http/pipelining-guard.ts";
 import { requestLog } from "../../src/http/request-log.ts";
 import { securityHeaders } from "../../src/http/security-headers.ts";
@@ -33,7 +33,7 @@ export type TestGateway = {
   port: number;
   host: string;
   server: Server;
-  metrics: Metrics;
+  metrics: GatewayMetrics;
   upstreams: readonly Upstream[];
   tunnels: Tunnels;
   lines: Record<string, unknown>[];
@@ -65,7 +65,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   if (faults.length > 0) throw new Error(faults.join(" "));
   const lines: Record<string, unknown>[] = [];
   const log = createLog("debug", { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const metrics = createMetrics();
+  const gatewayMetrics = createMetrics();
+  const metrics = gatewayMetrics.of("shop");
   const configs = rows.map((row) => ({ ...row, ...options.override }));
   const upstreams = createUpstreams(configs, log);
   const routes = createRouteTable(configs);
@@ -100,7 +101,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     port,
     host: new URL(publicOrigin).host,
     server,
-    metrics,
+    metrics: gatewayMetrics,
     upstreams,
     tunnels,
     lines,

@@ -388,7 +388,7 @@ describe("closing a WebSocket", () => {
     const lines = () => gateway.lines.filter((line) => line["status"] === 101);
     await until("two lines in the log", () => lines().length === 2);
     expect(lines().map((line) => line["endedBy"])).toEqual(["browser", "upstream"]);
-    expect(await gateway.metrics.scrape()).toMatch(/cloakroom_websockets_open 0\n/);
+    expect(await gateway.metrics.scrape()).toMatch(/cloakroom_websockets_open\{application="shop"\} 0\n/);
   });
 
   test("an aborted upstream connection closes the browser's side without a close code", async () => {

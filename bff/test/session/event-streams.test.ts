@@ -8,6 +8,7 @@ import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { createEventStreams } from "../../src/session/live/event-streams.ts";
 import { createLiveConnections } from "../../src/session/live/live-connections.ts";
 import { STREAMS_PER_SESSION, STREAMS_PER_USER } from "../../src/session/live/event-stream-quota.ts";
+import { createSharedQuota } from "../../src/lib/shared-quota.ts";
 import { silentLog } from "@cloakroom/testkit/stored-session.ts";
 
 const newKey = () => randomBytes(32).toString("base64url");
@@ -16,10 +17,10 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function start(options: { maxStreams?: number; heartbeatMs?: number } = {}) {
+async function start({ maxStreams = 100, ...options }: { maxStreams?: number; heartbeatMs?: number } = {}) {
   const store = createMemoryStore();
   const live = createLiveConnections({ store, log: silentLog });
-  const streams = createEventStreams({ live, maxStreams: 100, now: store.nowMs, ...options });
+  const streams = createEventStreams({ live, quota: createSharedQuota(maxStreams), now: store.nowMs, ...options });
   const server: Server = createServer((request, response) => {
     try {
       const [, key = "", user = key] = request.url!.split("/");

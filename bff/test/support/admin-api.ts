@@ -52,7 +52,7 @@ export async function startAdminApi(options: Options): Promise<TestAdminApi> {
   );
   const admin = createAdminApi({ tokens, host, applications: () => applications, log: adminLog });
   const server = createManagementServer({
-    ...{ application: "test", metrics: createMetrics(), checks: [], isDraining: () => false, admin },
+    ...{ identity: () => ({}), metrics: createMetrics(), checks: () => [], isDraining: () => false, admin },
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -421,17 +421,17 @@ test("upstream metrics count requests by outcome and show the state of each serv
   );
   const text = await gateway.metrics.scrape();
   for (const line of [
-    `cloakroom_upstream_requests_total{upstream="/api",outcome="complete"} 1`,
-    `cloakroom_upstream_requests_total{upstream="/api/down",outcome="unreachable"} 1`,
-    `cloakroom_upstream_requests_total{upstream="/api/down",outcome="unavailable"} 1`,
-    `cloakroom_upstream_retries_total{upstream="/api"} 0`,
-    `cloakroom_upstream_in_flight{upstream="/api",address="${up.origin}"} 0`,
-    `cloakroom_upstream_connections{upstream="/api",address="${up.origin}"} 1`,
-    `cloakroom_upstream_circuit_open{upstream="/api",address="${up.origin}"} 0`,
-    `cloakroom_upstream_circuit_open{upstream="/api/down",address="${down.origin}"} 1`,
+    `cloakroom_upstream_requests_total{upstream="/api",outcome="complete",application="shop"} 1`,
+    `cloakroom_upstream_requests_total{upstream="/api/down",outcome="unreachable",application="shop"} 1`,
+    `cloakroom_upstream_requests_total{upstream="/api/down",outcome="unavailable",application="shop"} 1`,
+    `cloakroom_upstream_retries_total{upstream="/api",application="shop"} 0`,
+    `cloakroom_upstream_in_flight{upstream="/api",address="${up.origin}",application="shop"} 0`,
+    `cloakroom_upstream_connections{upstream="/api",address="${up.origin}",application="shop"} 1`,
+    `cloakroom_upstream_circuit_open{upstream="/api",address="${up.origin}",application="shop"} 0`,
+    `cloakroom_upstream_circuit_open{upstream="/api/down",address="${down.origin}",application="shop"} 1`,
   ])
     expect(text.split("\n")).toContain(line);
   expect(await gateway.metrics.scrape(), "asking again counts nothing twice").toContain(
-    `cloakroom_upstream_requests_total{upstream="/api",outcome="complete"} 1\n`,
+    `cloakroom_upstream_requests_total{upstream="/api",outcome="complete",application="shop"} 1\n`,
   );
 });

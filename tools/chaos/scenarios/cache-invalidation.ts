@@ -95,5 +95,5 @@ async function race(fleet: Fleet, browser: ChaosBrowser, { fault, round, callers
 
 async function hitsAt({ managementOrigin }: Instance): Promise<number> {
   const text = await (await fetch(`${managementOrigin}/metrics`)).text();
-  return Number(/^cloakroom_session_reads_total\{outcome="hit"\} (\d+)/m.exec(text)?.[1] ?? 0);
+  return Number(/^cloakroom_session_reads_total\{outcome="hit",application="[^"]+"\} (\d+)/m.exec(text)?.[1] ?? 0);
 }

@@ -194,7 +194,8 @@ async function assertNothingIsLeft({ instances, history }: Fleet, liveSessions: 
   for (const { managementOrigin, name } of instances) {
     const counts = async () => {
       const text = await (await fetch(`${managementOrigin}/metrics`)).text();
-      const valueOf = (metric: string) => Number(new RegExp(`^${metric} (\\d+)`, "m").exec(text)?.[1]);
+      const valueOf = (metric: string) =>
+        Number(new RegExp(`^${metric}\\{application="[^"]+"\\} (\\d+)`, "m").exec(text)?.[1]);
       return [valueOf("cloakroom_websockets_open"), valueOf("cloakroom_event_streams")];
     };
     await until(

@@ -16,6 +16,9 @@ export type ErrorPages = Readonly<{
   languages: Languages;
 }>;
 
+/** Without ERROR_PAGES. */
+export const BUILT_IN_PAGES_CONFIG: ErrorPages = { templates: {}, languages: BUILT_IN_LANGUAGES };
+
 export const ERROR_PAGES_SETTINGS = {
   ERROR_PAGES: {
     path: "errorPages",

@@ -1,6 +1,7 @@
 // Server-sent events of GET /bff/events: the open streams of this instance and the events that they send.
 import type { ServerResponse } from "node:http";
 import { isoTime } from "../../lib/iso-time.ts";
+import type { SharedQuota } from "../../lib/shared-quota.ts";
 import type { EndReason, SessionLimits } from "../../store/store.ts";
 import { END_REASON_TO_ERROR_CODE } from "../end-reasons.ts";
 import { expiryWarningMs, type LiveConnections } from "./live-connections.ts";
@@ -24,8 +25,8 @@ export type EventStreams = {
 
 type Dependencies = {
   live: Pick<LiveConnections, "add">;
-  /** At most this many streams in the process. */
-  maxStreams: number;
+  /** Streams of all applications of the process. */
+  quota: SharedQuota;
   /** The clock that all instances share, so that a stream that moves to another instance reports the same times. */
   now: () => number;
   /** Interval of heartbeats per stream. Proxies commonly close a connection after a minute without data. */
@@ -52,9 +53,14 @@ const HEAD = {
   "X-Accel-Buffering": "no",
 };
 
-export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTBEAT_MS }: Dependencies): EventStreams {
+export function createEventStreams({
+  live,
+  quota: shared,
+  now,
+  heartbeatMs = HEARTBEAT_MS,
+}: Dependencies): EventStreams {
   const batches = Array.from({ length: HEARTBEAT_BATCHES }, () => new Set<ServerResponse>());
-  const quota = createEventStreamQuota(maxStreams);
+  const quota = createEventStreamQuota(shared);
   let opened = 0;
   let isDraining = false;
 
@@ -84,6 +90,7 @@ export function createEventStreams({ live, maxStreams, now, heartbeatMs = HEARTB
     count: quota.count,
     drain() {
       isDraining = true;
+      quota.leave();
       clearInterval(heartbeats);
       for (const batch of batches) for (const response of batch) response.end();
     },

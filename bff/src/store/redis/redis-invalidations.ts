@@ -24,7 +24,6 @@ type Feed = {
   names: ApplicationNames;
   listener: InvalidationListener;
   state: FeedState;
-  verifyTimer?: NodeJS.Timeout;
 };
 
 const CHANNEL = "__redis__:invalidate";
@@ -74,11 +73,14 @@ export function createRedisInvalidations(options: InvalidationOptions): RedisInv
   };
   const retryLater = (): void => {
     if (retry.timer !== undefined) return;
-    const reopen = (): void => {
+    const tryAgain = (): void => {
       retry.timer = undefined;
-      connection?.disconnect(true);
+      const waiting = [...feeds].filter(({ state }) => state.kind !== "connected");
+      // The permissions of one application may be missing: the caches of the others stay in use.
+      if (waiting.length < feeds.size) for (const feed of waiting) verify(feed);
+      else connection?.disconnect(true);
     };
-    retry = { timer: setTimeout(reopen, retry.nextMs).unref(), nextMs: Math.min(retry.nextMs * 2, RETRY_MS.longest) };
+    retry = { timer: setTimeout(tryAgain, retry.nextMs).unref(), nextMs: Math.min(retry.nextMs * 2, RETRY_MS.longest) };
   };
   const startTracking = (): void => {
     if (connection === undefined || client.status !== "ready" || connection.status !== "ready") return;
@@ -122,10 +124,7 @@ export function createRedisInvalidations(options: InvalidationOptions): RedisInv
       (error: unknown) => {
         if (!isCurrent()) return;
         setState(feed, { kind: "disconnected", reason: reasonOf(error) });
-        // The permissions of one application may be missing: the caches of the others stay in use.
-        if ([...feeds].some(({ state }) => state.kind === "connected"))
-          feed.verifyTimer = setTimeout(() => (isCurrent() ? verify(feed) : undefined), RETRY_MS.longest).unref();
-        else retryLater();
+        retryLater();
       },
     );
   };
@@ -195,7 +194,6 @@ export function createRedisInvalidations(options: InvalidationOptions): RedisInv
         },
         state: () => feed.state,
         close() {
-          clearTimeout(feed.verifyTimer);
           if (feeds.delete(feed) && feeds.size === 0) close();
         },
       };

@@ -1,0 +1,97 @@
+// The running instances of the applications of one process: built from one configuration each, replaced by `replace`, and
+// closed once their requests have finished.
+import { setTimeout as sleep } from "node:timers/promises";
+import { createApp } from "./app.ts";
+import { canonicalText } from "./config/fingerprint.ts";
+import type { Config } from "./config/config.ts";
+import type { Handle } from "./http/pipelining-guard.ts";
+import { createServices, type Environment, type Services } from "./services.ts";
+
+export type Instance = { config: Config; services: Services; handle: Handle };
+
+type Dependencies = {
+  /** Everything that an application needs besides its configuration. */
+  environmentOf: (config: Config) => Environment;
+  /** The last instance of this application is closed, and none has replaced it. */
+  onRemoved: (config: Config) => Promise<void>;
+};
+
+export type Instances = {
+  current(): readonly Instance[];
+  /** Those that still finish their requests, too. */
+  all(): readonly Instance[];
+  /** @returns which applications were added, replaced and removed. @throws if an instance cannot be built; nothing changes then */
+  replace(configs: readonly Config[]): InstanceChanges;
+};
+
+export type InstanceChanges = { added: string[]; changed: string[]; removed: string[] };
+
+/** Longer responses of a replaced instance are cut off, so that a reload does not keep its memory for ever. */
+const MAX_RETIREMENT_MS = 3_600_000;
+const POLL_MS = 100;
+
+export function createInstances({ environmentOf, onRemoved }: Dependencies): Instances {
+  let current: readonly Instance[] = [];
+  const retiring = new Set<Instance>();
+
+  const build = (config: Config): Instance => {
+    const services = createServices(environmentOf(config));
+    return { config, services, handle: createApp(services) };
+  };
+  const buildAll = (configs: readonly Config[]): Instance[] => {
+    const built: Instance[] = [];
+    try {
+      for (const config of configs) built.push(build(config));
+      return built;
+    } catch (error) {
+      for (const { services } of built) void services.close();
+      throw error;
+    }
+  };
+  const retire = async (instance: Instance): Promise<void> => {
+    retiring.add(instance);
+    await finish(instance);
+    await instance.services.close();
+    retiring.delete(instance);
+    const { id } = instance.config.application;
+    if ([...current, ...retiring].every(({ config }) => config.application.id !== id)) await onRemoved(instance.config);
+  };
+
+  return {
+    current: () => current,
+    all: () => [...current, ...retiring],
+    replace(configs) {
+      const before = new Map(current.map((instance) => [instance.config.application.id, instance]));
+      const keep = (config: Config): Instance | undefined => {
+        const known = before.get(config.application.id);
+        return known !== undefined && canonicalText(known.config) === canonicalText(config) ? known : undefined;
+      };
+      const fresh = buildAll(configs.filter((config) => keep(config) === undefined));
+      const next = configs.map((config) => keep(config) ?? fresh.find((instance) => instance.config === config));
+      current = next.filter((instance) => instance !== undefined);
+      const gone = [...before.values()].filter((instance) => !current.includes(instance));
+      for (const instance of gone) void retire(instance);
+      const ids = current.map(({ config }) => config.application.id);
+      return {
+        added: fresh.map(({ config }) => config.application.id).filter((id) => !before.has(id)),
+        changed: gone.map(({ config }) => config.application.id).filter((id) => ids.includes(id)),
+        removed: gone.map(({ config }) => config.application.id).filter((id) => !ids.includes(id)),
+      };
+    },
+  };
+}
+
+/**
+ * Ends the event streams at once, so that browsers reconnect, and WebSockets after DRAIN_SECONDS.
+ * Resolves when all requests have ended and no refresh is in flight.
+ */
+async function finish({ config, services }: Instance): Promise<void> {
+  const { tunnels, requestsInFlight } = services;
+  services.drain();
+  const startedMs = performance.now();
+  while (requestsInFlight.count > 0 && performance.now() - startedMs < MAX_RETIREMENT_MS) {
+    if (tunnels.count() > 0 && performance.now() - startedMs >= config.drainMs) void tunnels.closeAll();
+    await sleep(POLL_MS, undefined, { ref: false });
+  }
+  await services.refreshesSettled();
+}

@@ -1,0 +1,135 @@
+// One gateway process: the applications on one listener, each with its own services and middleware, selected by the Host
+// header; and the replacement of their configuration while they run.
+import type { Server } from "node:http";
+import { createInstances, type InstanceChanges } from "./application-instances.ts";
+import { restartReasons } from "./config/restart-reasons.ts";
+import type { Config, GatewayConfig } from "./config/config.ts";
+import { createHostTable } from "./http/host-table.ts";
+import { pipeliningGuard, type Handle } from "./http/pipelining-guard.ts";
+import { attachServerEvents } from "./http/server-events.ts";
+import type { ProcessLog } from "./logging/log.ts";
+import { gatewayChecks } from "./management/gateway-checks.ts";
+import type { ReadinessCheck } from "./metrics/dependency-check.ts";
+import type { GatewayMetrics } from "./metrics/metrics.ts";
+import { createProcessQuotas, type Services } from "./services.ts";
+import type { Stores } from "./store/open-store.ts";
+import { createUnknownHostApp } from "./unknown-host.ts";
+
+export type ApplyResult =
+  | ({ kind: "applied" } & InstanceChanges)
+  /** The running configuration stays. One sentence per reason. */
+  | { kind: "rejected"; reasons: readonly string[] };
+
+export type Gateway = {
+  handle: Handle;
+  /** Mounts the gateway in a server: its requests, and what Node reports as other events. */
+  attach(server: Server): void;
+  /** @returns the services of the application with this Host */
+  servicesOf(host: string): Services | undefined;
+  applications(): readonly Services[];
+  /** Checks of /readyz for the current applications. */
+  checks(): readonly ReadinessCheck[];
+  /** What /readyz shows of the instance. */
+  identity(): InstanceIdentity;
+  /**
+   * Replaces the configuration at once, or leaves it: applications with an equal one keep their services and connections, the
+   * others get new ones, while the requests in flight finish on the old ones.
+   */
+  apply(next: GatewayConfig): ApplyResult;
+  /** Ends the event streams, so that browsers reconnect to another instance. */
+  drain(): void;
+  webSockets: { count(): number; closeAll(): Promise<unknown> };
+  /** Resolves when no refresh is in flight: its result would be lost with the process. */
+  refreshesSettled(): Promise<unknown>;
+  /** Closes the applications; the stores stay open. */
+  close(): Promise<void>;
+};
+
+export type InstanceIdentity = Readonly<{
+  /** Id of the only application. */
+  application?: string;
+  /** Ids of several applications. */
+  applications?: readonly string[];
+  /** See fingerprint.ts. */
+  configuration: string;
+}>;
+
+export function identityOf({ applications, hash }: GatewayConfig): InstanceIdentity {
+  const ids = applications.map(({ application }) => application.id);
+  const [application = ""] = ids;
+  return { ...(ids.length === 1 ? { application } : { applications: ids }), configuration: hash };
+}
+
+export type GatewayDependencies = { log: ProcessLog; metrics: GatewayMetrics; stores: Stores };
+
+export function createGateway(initial: GatewayConfig, { log, metrics, stores }: GatewayDependencies): Gateway {
+  const { server } = initial;
+  let config = initial;
+  const processQuotas = createProcessQuotas(server);
+  const logoutReceivers = () => instances.current().map(({ services }) => services.logoutReceiver);
+  const hasSeveral = () => config.applications.length > 1;
+  const environmentOf = (own: Config) => {
+    const { id } = own.application;
+    const shared = { processQuotas, logoutReceivers };
+    return { ...shared, config: own, store: stores.of(id), log: log.of(id, hasSeveral), metrics: metrics.of(id) };
+  };
+  const instances = createInstances({
+    environmentOf,
+    async onRemoved({ application: { id } }) {
+      metrics.release(id);
+      await stores.release(id);
+    },
+  });
+  const unknownHost = createUnknownHostApp({ config: server, log, metrics: metrics.unknownHost, logoutReceivers });
+  let findByHost = (_host: string): Handle | undefined => undefined;
+  let only: Handle | undefined;
+
+  const replace = (next: GatewayConfig): InstanceChanges => {
+    const changes = instances.replace(next.applications);
+    config = next;
+    const current = instances.current();
+    // A single application rejects other hosts itself, and redirects navigations by another name of the same host.
+    only = current.length === 1 ? current[0]?.handle : undefined;
+    findByHost = createHostTable(current.map(({ config: { publicOrigin }, handle }) => [publicOrigin, handle]));
+    metrics.configuration(next.hash);
+    return changes;
+  };
+  replace(initial);
+
+  const handle = pipeliningGuard((request, response) => {
+    const select = only ?? findByHost(request.headers.host ?? "") ?? unknownHost;
+    return select(request, response);
+  }, log);
+  const ofAll = () => instances.all().map(({ services }) => services);
+  return {
+    handle,
+    attach(httpServer) {
+      // Responses to what is not an HTTP request have no application: HSTS as all of them have it, otherwise none.
+      const [first, ...others] = initial.applications.map(({ transportSecurity }) => transportSecurity);
+      const transportSecurity = others.every((other) => other === first) ? first : undefined;
+      attachServerEvents(httpServer, { config: { ...server, transportSecurity }, log, handle });
+    },
+    servicesOf(host) {
+      const found = only ?? findByHost(host);
+      return instances.current().find((instance) => instance.handle === found)?.services;
+    },
+    applications: () => instances.current().map(({ services }) => services),
+    checks: () =>
+      gatewayChecks(
+        instances.current().map((each) => ({ id: each.config.application.id, checks: each.services.readinessChecks })),
+      ),
+    identity: () => identityOf(config),
+    apply(next) {
+      const reasons = restartReasons(config, next);
+      if (reasons.length > 0) return { kind: "rejected", reasons };
+      return { kind: "applied", ...replace(next) };
+    },
+    drain: () => ofAll().forEach(({ drain }) => drain()),
+    webSockets: {
+      count: () => ofAll().reduce((sum, { tunnels }) => sum + tunnels.count(), 0),
+      closeAll: () => Promise.all(ofAll().map(({ tunnels }) => tunnels.closeAll())),
+    },
+    refreshesSettled: () => Promise.all(ofAll().map((services) => services.refreshesSettled())),
+    close: async () => void (await Promise.all(ofAll().map((services) => services.close()))),
+  };
+}
