@@ -3,7 +3,7 @@ import type { Mutant } from "./mutants.ts";
 
 const ACCESS = ["test/management/admin-access.test.ts"];
 const API = ["test/management/admin-api.integration.test.ts"];
-const PAGES = ["test/http/pages.test.ts"];
+const PAGES = ["test/http/pages.integration.test.ts"];
 const UNIT = ["test/session/administration.test.ts"];
 
 export const ADMIN_MUTANTS: readonly Mutant[] = [

@@ -100,8 +100,8 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I1: a violation report writes the blocked URL to the log",
     file: "src/http/csp-report-parser.ts",
-    find: 'return host === "" ? protocol.slice(0, -1) : `${protocol}//${host}`;',
-    replace: "return blocked;",
+    find: 'const word = host === "" ? protocol.slice(0, -1) : `${protocol}//${host}`;',
+    replace: "const word = blocked;",
     tests: REPORTS,
   },
   {
@@ -135,8 +135,8 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "violation reports: every repetition is logged",
     file: "src/http/csp-reports.ts",
-    find: "if (logged.has(kind)) return;",
-    replace: "",
+    find: "if (logged.has(kind) || !acquireLine()) return;",
+    replace: "if (!acquireLine()) return;",
     tests: REPORTS,
   },
 ];
