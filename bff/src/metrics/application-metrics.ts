@@ -112,13 +112,7 @@ export function createApplicationMetrics(application: string) {
     aggregator: "min",
     registers,
   });
-  const info = new Gauge({
-    name: "cloakroom_application_info",
-    help: "Always 1; the label is the application id, equal on all instances of one application",
-    aggregator: "max",
-    registers,
-  });
-  info.set(1);
+  registerInfo(registry);
   const dependencies = createSources<() => Promise<CheckReport>>();
   registerDependencies(registry, async () => (await dependencies.all().at(-1)?.()) ?? { status: "ok", checks: {} });
   const streams = createSources<() => number>();
@@ -148,6 +142,16 @@ export function createApplicationMetrics(application: string) {
     sessionCacheWorks: (works) => sessionCache.set(works ? 1 : 0),
   };
   return { metrics, registry };
+}
+
+function registerInfo(registry: Registry): void {
+  const info = new Gauge({
+    name: "cloakroom_application_info",
+    help: "Always 1; the label is the application id, equal on all instances of one application",
+    aggregator: "max",
+    registers: [registry],
+  });
+  info.set(1);
 }
 
 /** During a reload an application has two instances for a while. */

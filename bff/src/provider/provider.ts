@@ -16,7 +16,7 @@ import { createConfigurationErrors } from "./configuration-errors.ts";
 import { createEndSession, type EndSession } from "./end-session.ts";
 import { isDirectedAt, verifyLogoutToken, type LogoutToken } from "./logout-token.ts";
 import { createBindingError } from "./token-binding.ts";
-import { createProviderConnection } from "./provider-connection.ts";
+import { createProviderConnection, type ProviderConnection } from "./provider-connection.ts";
 import type { ProviderFailure, Row } from "./provider-errors.ts";
 import { createProviderTokens, type ProviderTokens } from "./provider-tokens.ts";
 import { createUserinfo } from "./userinfo.ts";
@@ -137,14 +137,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
     bearerTokens: (row) => createBearerTokens(row, { config, connect }),
     outage: connect.outage,
     boundCertificate: config.senderConstrained === "mtls" ? certificate?.current : undefined,
-    async publicKeys() {
-      // The metadata selects the algorithm of RSA keys; without it the usual one is published.
-      const metadata = (await connect().catch(() => undefined))?.configuration.serverMetadata();
-      return connect.client.publicKeys({
-        assertion: metadata?.token_endpoint_auth_signing_alg_values_supported,
-        request: metadata?.request_object_signing_alg_values_supported,
-      });
-    },
+    publicKeys: () => publicKeysOf(connect),
     fileAlarm: connect.alarm,
     clockAlarm: clock.alarm,
   };
@@ -154,4 +147,13 @@ function warnIgnoredUserinfo(log: Pick<Log, "warn">): (reason: string) => void {
   const throttled = createThrottledLog(USERINFO_LOG_EVERY_MS);
   return (reason) =>
     throttled(() => log.warn("userinfo ignored, logins continue with the claims of the ID token", { reason }));
+}
+
+async function publicKeysOf(connect: ProviderConnection) {
+  // The metadata selects the algorithm of RSA keys; without it the usual one is published.
+  const metadata = (await connect().catch(() => undefined))?.configuration.serverMetadata();
+  return connect.client.publicKeys({
+    assertion: metadata?.token_endpoint_auth_signing_alg_values_supported,
+    request: metadata?.request_object_signing_alg_values_supported,
+  });
 }
