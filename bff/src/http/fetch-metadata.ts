@@ -26,7 +26,9 @@ export function isNavigation(request: IncomingMessage): boolean {
 /** Whether an error should be an HTML page. Applies to all methods, since the response to a form post is a page too. */
 export function wantsPage(request: IncomingMessage): boolean {
   const destination = headerOf(request, "sec-fetch-dest");
-  return destination === undefined ? prefersHtml(request) : destination === "document";
+  const isForwarded = destination === "empty" && headerOf(request, "sec-fetch-mode") === "navigate";
+  // Of a service worker that forwards a navigation, also one of a frame, only `Accept` says what it wants.
+  return destination === undefined || isForwarded ? prefersHtml(request) : destination === "document";
 }
 
 /** Values of Sec-Fetch-Site with which browsers send SameSite=Strict cookies. */

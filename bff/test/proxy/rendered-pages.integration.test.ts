@@ -290,6 +290,12 @@ describe("a page", () => {
     expect(parts).toEqual(["<!doctype html>first", "second"]);
   });
 
+  it("that cannot be fetched is an error page for a navigation that a service worker forwards", async () => {
+    const forwarded = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin" };
+    const { status, headers } = await send("/down/x", { headers: { ...forwarded, accept: "text/html,*/*" } });
+    expect([status, headers["content-type"]]).toEqual([502, "text/html; charset=utf-8"]);
+  });
+
   it("that cannot be fetched is an error page for a navigation, with a link to itself", async () => {
     const { status, headers, body } = await send("/down/x?y", { headers: FROM("none") });
     expect([status, headers["content-type"]]).toEqual([502, "text/html; charset=utf-8"]);
