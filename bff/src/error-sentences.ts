@@ -1,6 +1,6 @@
 // Texts of the error page that several error codes share.
 
-/** Texts of the HTML error page, shown when a login or logout navigation fails. */
+/** Texts of the HTML error page, shown when a navigation fails. */
 export type PageText = { title: string; sentence: string };
 
 export const NOT_LOGGED_IN: PageText = { title: "You are not logged in", sentence: "Please log in to continue." };

@@ -80,7 +80,7 @@ export const ERRORS = {
   store_unavailable: {
     status: 503,
     detail: "Sessions cannot be read right now. This does not log you out.",
-    page: UNAVAILABLE,
+    page: PAGE_UNAVAILABLE,
   },
   provider_unavailable: {
     status: 503,
@@ -90,7 +90,10 @@ export const ERRORS = {
   overloaded: {
     status: 503,
     detail: "The service is overloaded. Please try again in a moment.",
-    page: UNAVAILABLE,
+    page: {
+      title: "This application is overloaded right now",
+      sentence: "This does not log you out. Please try again in a moment.",
+    },
   },
   upstream_unreachable: {
     status: 502,
@@ -132,7 +135,11 @@ export const ERRORS = {
   too_many_requests: {
     status: 429,
     detail: "Too many of your requests are waiting. Please try again in a moment.",
-    page: UNAVAILABLE,
+    page: {
+      title: "Too many requests at once",
+      sentence:
+        "Several of your requests still wait for a response. This does not log you out. Please try again in a moment.",
+    },
   },
   rate_limit_exceeded: {
     status: 429,

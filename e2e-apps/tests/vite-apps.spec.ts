@@ -11,7 +11,7 @@ type App = {
   name: string;
   /** `directive blocked` with the default policies, in alphabetical order. */
   violations: (standIn: StandIn) => string[];
-  /** Also allows what is blocked only after the first openings. */
+  /** Also allows what is blocked only after the first settings. */
   settings: (standIn: StandIn) => Record<string, string>;
   /** Passes only if the app works. */
   expectWorking: (page: Page, standIn: StandIn) => Promise<unknown>;

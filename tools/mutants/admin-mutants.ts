@@ -114,14 +114,14 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
     tests: API,
   },
   {
-    breaks: "pages: an own template may have unescaped values",
+    breaks: "pages: a custom template may have unescaped values",
     file: "src/config/pages/page-template.ts",
     find: 'if (type === "&" || type === ">" || type === "=")',
     replace: 'if (type === ">" || type === "=")',
     tests: PAGES,
   },
   {
-    breaks: "pages: an own template that fails breaks the response",
+    breaks: "pages: a custom template that fails breaks the response",
     file: "src/http/pages.ts",
     find: "html: renderOwn(kind, view) ?? render(BUILT_IN_PAGES[kind], view),",
     replace: "html: render(templates[kind] ?? BUILT_IN_PAGES[kind], view),",
@@ -135,7 +135,7 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
     tests: PAGES,
   },
   {
-    breaks: "pages: the style of an own template is blocked by its policy",
+    breaks: "pages: the style of a custom template is blocked by its policy",
     file: "src/http/pages.ts",
     find: '[BUILT_IN_PAGES[kind], own ?? ""].flatMap(styleHashes)',
     replace: "[BUILT_IN_PAGES[kind]].flatMap(styleHashes)",

@@ -101,7 +101,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     tests: ["test/config/file"],
   },
   {
-    breaks: "I7: Kubernetes service links stop the start",
+    breaks: "I7: Kubernetes service links prevent startup",
     file: "src/config/unknown-settings.ts",
     find: "if (isServiceLink(name, value)) continue;",
     replace: "",

@@ -117,7 +117,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "admin: end-all reports that no session was ended after a partial failure",
     file: "src/cli/sessions.ts",
-    find: 'return isConnected ? "Not done, or not all of it:" : "Nothing was ended:";',
+    find: 'return isConnected ? "Not completed:" : "Nothing was ended:";',
     replace: 'return "Nothing was ended:";',
     tests: ["test/cli/sessions.extended.test.ts"],
   },

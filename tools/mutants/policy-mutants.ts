@@ -14,7 +14,7 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
     tests: ADDITIONS,
   },
   {
-    breaks: "I7: one word of CSP_ALLOW allows every opening",
+    breaks: "I7: one word of CSP_ALLOW allows every dangerous source",
     file: "src/config/csp-additions.ts",
     find: ".filter((word) => !allowed.includes(word))",
     replace: ".filter(() => allowed.length === 0)",

@@ -1,4 +1,4 @@
-// `cloakroom check`: validates the configuration offline, with all faults at once, and summarizes what it configures.
+// `cloakroom check`: validates the configuration offline, reports all errors at once, and prints the applications with their rows.
 import { parseArgs } from "node:util";
 import { ConfigError, CONFIG_VARIABLE, loadGatewayConfig, type Config, type GatewayConfig } from "../config/config.ts";
 import { configWarnings } from "../config/warnings.ts";

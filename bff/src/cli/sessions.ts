@@ -63,7 +63,7 @@ function nameApplication({ application, isDerived }: Pick<SessionsTarget, "appli
 
 function progressInWords({ ended }: Progress, { isConnected }: TargetError): string {
   if (ended > 0) return `${sessionsInWords(ended)} ended, not all of them:`;
-  return isConnected ? "Not done, or not all of it:" : "Nothing was ended:";
+  return isConnected ? "Not completed:" : "Nothing was ended:";
 }
 
 type Command = Exclude<AdminCommand, { kind: "help" }>;

@@ -9,7 +9,7 @@ export const BEARER_ALGORITHMS = [
 ] as const;
 
 const name = z
-  .string("must be a text")
+  .string("must be a string")
   .min(1, "must not be empty")
   .max(2_048, "must have at most 2048 characters")
   .refine((value) => value.trim() === value, "must not begin or end with a blank");
@@ -17,7 +17,7 @@ const name = z
 /** A text is a list of one. */
 const oneOrSeveral = z.preprocess(
   (value) => (typeof value === "string" ? [value] : value),
-  z.array(name, { error: "must be a text or a list of texts" }).min(1, "must not be an empty list"),
+  z.array(name, { error: "must be a string or a list of strings" }).min(1, "must not be an empty list"),
 );
 
 /** Keys and introspection responses decide who is let in, so they are not read in clear text. */
@@ -71,7 +71,7 @@ export type BearerConfig = Readonly<z.output<typeof BEARER_ROW>>;
 
 /** Shown in docs/reference/upstreams.md. */
 export const BEARER_DESCRIPTION =
-  "rows with `access: bearer` or `session-or-bearer`: how access tokens of clients are validated, an object. `audience`: a text or a list, of which the token must name one; required unless `clientIds` (allowed `client_id` or `azp`) is set · `issuer` and `jwksUri`: another provider than that of OIDC_ISSUER · `algorithms`: accepted signature algorithms · `typ`: `required` (`at+jwt`), or `optional` for providers whose access tokens have `JWT` · `clockSkewSeconds` · `introspection` (RFC 7662): `{ tokens: opaque or all, endpoint, cacheSeconds }` · `dpop`: `required` refuses tokens without a key · `forwardProof`: also send the client's DPoP proof to the upstream. See [machine clients](../guides/machine-clients.md)";
+  "rows with `access: bearer` or `session-or-bearer`: how access tokens of clients are validated, an object. `audience`: a string or a list, of which the token must name one; required unless `clientIds` (allowed `client_id` or `azp`) is set · `issuer` and `jwksUri`: another provider than that of OIDC_ISSUER · `algorithms`: accepted signature algorithms · `typ`: `required` (`at+jwt`), or `optional` for providers whose access tokens have `JWT` · `clockSkewSeconds` · `introspection` (RFC 7662): `{ tokens: opaque or all, endpoint, cacheSeconds }` · `dpop`: `required` refuses tokens without a key · `forwardProof`: also send the client's DPoP proof to the upstream. See [machine clients](../guides/machine-clients.md)";
 
 export function acceptsBearer(access: string): boolean {
   return access === "bearer" || access === "session-or-bearer";

@@ -65,7 +65,7 @@ export type ApplicationConfig = Readonly<{
   /** 0: the session cache is off. */
   sessionCacheMs: number;
   upstreams: readonly UpstreamConfig[];
-  /** Own templates and the texts of the gateway's pages. */
+  /** Custom templates, and the texts of the gateway's pages. */
   errorPages: ErrorPages;
   spaRoot: string | undefined;
   /** URL of the page of an SPA on a CDN. */

@@ -1,5 +1,5 @@
-// Dangerous openings of a Content-Security-Policy: each needs its word in CSP_ALLOW. An opening is dangerous if injected
-// markup could then run code, send forms or frame the app without a further fault of the app.
+// Dangerous sources of a Content-Security-Policy: each needs its word in CSP_ALLOW. A source is dangerous if it lets injected
+// markup run code or send forms, or other sites frame the app, without a further vulnerability of the app.
 import { URLS as ANGULAR_URLS } from "csp_evaluator/dist/allowlist_bypasses/angular.js";
 import { URLS as JSONP_URLS } from "csp_evaluator/dist/allowlist_bypasses/jsonp.js";
 import { isThisMachine } from "../lib/host.ts";

@@ -1,5 +1,5 @@
-// Parses one source expression of a Content-Security-Policy (CSP Level 3 §2.3.1). What the grammar has no word for is
-// refused: a `;` would begin another directive, a `,` another policy (header injection).
+// Parses one source expression of a Content-Security-Policy (CSP Level 3 §2.3.1). Text outside the grammar is
+// rejected: a `;` would begin another directive, a `,` another policy (header injection).
 import { nearestName } from "./nearest-name.ts";
 import { HASH_DIRECTIVES, isAboutAttributes, KEYWORDS, NONCE_DIRECTIVES, type CspDirective } from "./csp-directives.ts";
 
@@ -38,7 +38,7 @@ export function parseCspSource(text: string, directive: CspDirective): Parsed {
 
 function parseQuoted(text: string, directive: CspDirective): Parsed {
   const keyword = text.toLowerCase();
-  if (keyword === "'none'") return { fault: "opens nothing: an addition can only add. Remove it" };
+  if (keyword === "'none'") return { fault: "has no effect: CSP_ADDITIONS can only add sources. Remove it" };
   const known = KEYWORDS[keyword];
   if (known !== undefined)
     return known.includes(directive)

@@ -57,7 +57,7 @@ export const FORWARD_AUTH_SETTINGS = {
     scope: "server",
     schema: address,
     meaning:
-      "Address of the forward-auth listener, for a proxy that carries the requests itself: `127.0.0.1:9001` or `unix:/run/cloakroom/forward-auth.sock`. An address that other machines reach needs the prefix `network:`, and its callers must be in TRUSTED_PROXIES. Unset: off",
+      "Address of the forward-auth listener, for a proxy that forwards the requests itself: `127.0.0.1:9001` or `unix:/run/cloakroom/forward-auth.sock`. An address that other machines reach needs the prefix `network:`, and its callers must be in TRUSTED_PROXIES. Unset: off",
   },
   FORWARD_AUTH_PROXY: {
     path: "forwardAuth.proxy",

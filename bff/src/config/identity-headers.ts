@@ -1,4 +1,4 @@
-// The keys `identityHeaders` of upstream rows: names and claims are checked, and rows are checked against each other.
+// Validates `identityHeaders` of upstream rows: names, claims, and conflicts between rows.
 import { z } from "zod";
 import { comparableName } from "../headers/header-names.ts";
 import type { IdentityHeader } from "../headers/identity-headers.ts";
@@ -41,7 +41,7 @@ const TOKEN_CLAIMS: ReadonlySet<string> = new Set([
   ...["exp", "iat", "nbf", "jti", "nonce", "typ", "at_hash", "c_hash", "s_hash", "session_state", "events", "cnf"],
   ...["_claim_names", "_claim_sources", "__proto__"],
 ]);
-/** Of the ID token only, or set by the gateway: a missing one is no reason to ask the userinfo endpoint. */
+/** Of the ID token only, or set by the gateway: a missing one does not trigger a userinfo request. */
 const NOT_AT_USERINFO: ReadonlySet<string> = new Set([
   ...["iss", "sub", "sid", "azp", "aud", "acr", "amr", "auth_time"],
   "roles",
@@ -120,14 +120,14 @@ function outermost({ names }: ClaimPath): string {
 
 type Row = { identityHeaders: readonly IdentityHeader[] };
 
-/** @returns the claims for which userinfo is asked where the ID token lacks them */
+/** @returns the claims that are requested from userinfo if the ID token lacks them */
 export function identityPaths(rows: readonly Row[]): readonly ClaimPath[] {
   return rows
     .flatMap(({ identityHeaders }) => identityHeaders.map(({ path }) => path))
     .filter((path) => !NOT_AT_USERINFO.has(outermost(path)));
 }
 
-/** What a row would forward or add under a name that a row sets from a claim. @returns a message for each key */
+/** Finds names in `requestHeaders` and `headers` that are identity headers as well. @returns a message for each key */
 export function identityCollisions(
   row: Row & { prefix: string; headers: ReadonlyMap<string, string>; requestHeaders?: ReadonlySet<string> | undefined },
   rows: readonly (Row & { prefix: string })[],

@@ -73,7 +73,7 @@ export const PAGE_POLICY_SETTINGS = {
     scope: "application",
     schema: cspAllow,
     default: "",
-    meaning: `Dangerous openings that CSP_ADDITIONS may contain, separated by blanks: ${OPENING_WORDS.map((word) => `\`${word}\``).join(", ")}. Each makes an injection into the page worse; the error message says how`,
+    meaning: `Dangerous sources that CSP_ADDITIONS may contain, separated by blanks: ${OPENING_WORDS.map((word) => `\`${word}\``).join(", ")}. Each makes an injection into the page worse; the error message says how`,
   },
   CSP_REPORT_ONLY: {
     path: "contentSecurityPolicy.reportOnly",
@@ -81,7 +81,7 @@ export const PAGE_POLICY_SETTINGS = {
     schema: z.enum(["off", "on"], { error: "must be off or on" }),
     default: "off",
     meaning:
-      "`on`: browsers report violations of the policy and block nothing, except framing. For the time in which an app moves behind the gateway: injected scripts run",
+      "`on`: browsers report violations of the policy and block nothing, except framing. For the migration of an app only: injected scripts run",
   },
   CSP_REPORTS: {
     path: "contentSecurityPolicy.reports",
@@ -99,7 +99,7 @@ export const PAGE_POLICY_SETTINGS = {
     schema: trustedTypes,
     default: "required",
     meaning:
-      "`required`: no text becomes markup or code (`innerHTML`, `eval`, URLs of workers and service workers) in Chromium; names, separated by blanks: the app may create Trusted Types policies of these names; `off`: scripts may do all of it, and injection through `innerHTML` is the app's to prevent",
+      "`required`: no text becomes markup or code (`innerHTML`, `eval`, URLs of workers and service workers) in Chromium; names, separated by blanks: the app may create Trusted Types policies of these names; `off`: no restriction; the app itself must prevent injection through `innerHTML`",
   },
   CROSS_ORIGIN_OPENER_POLICY: {
     path: "headers.crossOriginOpenerPolicy",
@@ -109,7 +109,7 @@ export const PAGE_POLICY_SETTINGS = {
     }),
     default: "same-origin",
     meaning:
-      "`same-origin-allow-popups`: the app keeps a reference to pop-ups of other sites, for payment or sign-in windows; `unsafe-none`: sites that open the app keep one to it, too",
+      "`same-origin-allow-popups`: the app keeps a reference to pop-ups of other sites, for payment or sign-in windows; `unsafe-none`: sites that open the app also keep a reference to it",
   },
   CROSS_ORIGIN_EMBEDDER_POLICY: {
     path: "headers.crossOriginEmbedderPolicy",
@@ -119,7 +119,7 @@ export const PAGE_POLICY_SETTINGS = {
     }),
     default: "unsafe-none",
     meaning:
-      "`require-corp` or `credentialless` with CROSS_ORIGIN_OPENER_POLICY=same-origin isolates the pages, which `SharedArrayBuffer` and WebAssembly threads need. Resources of other origins must then permit it",
+      "`require-corp` or `credentialless` with CROSS_ORIGIN_OPENER_POLICY=same-origin isolates the pages, which `SharedArrayBuffer` and WebAssembly threads need. Resources of other origins must then opt in (CORP or CORS)",
   },
   CROSS_ORIGIN_RESOURCE_POLICY: {
     path: "headers.crossOriginResourcePolicy",
@@ -152,7 +152,7 @@ export const PAGE_POLICY_SETTINGS = {
     schema: strictTransportSecurity,
     default: "max-age=63072000; includeSubDomains",
     meaning:
-      "HSTS of all responses: browsers use https for this host, with `includeSubDomains` for all hosts below it, for so many seconds. `off`: the first request of a visit may go over http, where it can be intercepted. Never sent for http and loopback origins",
+      "HSTS of all responses: browsers use https for this host for `max-age` seconds, with `includeSubDomains` also for its sub-domains. `off`: the first request of a visit may go over http, where it can be intercepted. Never sent for http and loopback origins",
   },
 } as const satisfies Record<string, Setting>;
 
@@ -246,9 +246,7 @@ export function pagePolicyWarnings(values: Values): string[] {
   return [
     ...unused.map((word) => `CSP_ALLOW contains ${word}, which no source of CSP_ADDITIONS needs. Remove it`),
     ...(values.CSP_REPORT_ONLY === "on"
-      ? [
-          "CSP_REPORT_ONLY=on: the Content-Security-Policy blocks nothing. Set it to off when no violation is reported any more",
-        ]
+      ? ["CSP_REPORT_ONLY=on: the Content-Security-Policy blocks nothing. Set it to off once no violation is reported"]
       : []),
   ];
 }

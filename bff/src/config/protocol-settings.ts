@@ -1,4 +1,4 @@
-// Settings of what the gateway demands of the provider's tokens and responses, and of how it protects its requests.
+// Settings for the validation of the provider's tokens and responses, and for the protection of requests to it (PAR, JAR, DPoP).
 import { z } from "zod";
 import { SECURITY_PROFILES } from "./security-profile.ts";
 import type { Setting } from "./setting-shapes.ts";

@@ -165,7 +165,7 @@ export type ProviderConfig = Readonly<{
   par: "auto" | "required" | "off";
   /** Claims with roles. */
   rolePaths: readonly ClaimPath[];
-  /** Claims of `identityHeaders`: userinfo is asked for them. */
+  /** Claims of `identityHeaders`, requested from userinfo if the ID token lacks them. */
   identityPaths: readonly ClaimPath[];
   userinfo: "auto" | "always" | "off";
   /** Trusted audiences of ID tokens beside the client id. */

@@ -54,7 +54,7 @@ const milliseconds = whole(1, 3_600_000);
 const DAY_MS = 86_400_000;
 const positive = (max: number) => whole(1, max);
 const count = (max: number) => whole(0, max);
-const names = z.array(z.string("must be a text").min(1, "must not be empty"), { error: "must be a list" });
+const names = z.array(z.string("must be a string").min(1, "must not be empty"), { error: "must be a list" });
 const path = z.string("must be the path of a file").min(1, "must be the path of a file");
 const parameter = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 

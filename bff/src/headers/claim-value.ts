@@ -1,5 +1,5 @@
-// The text of one claim as the value of a request header (RFC 9110 §5.5): exact, or refused. A value that is shortened, or that
-// the upstream could read as another one, would state the identity of another user.
+// Converts one claim to a request header value (RFC 9110 §5.5), exactly, or rejects it. A value that is shortened, or that the
+// upstream could read as another one, would identify another user.
 import { isWithin } from "../lib/is-within.ts";
 
 /** `text`: a list is joined, any other value is sent as it is. `list`: the upstream splits the header. */
@@ -38,7 +38,7 @@ export function claimValue(claim: unknown, rules: ClaimRules): ClaimValue {
 function listValue(list: readonly unknown[], rules: ClaimRules): ClaimValue {
   const parts: string[] = [];
   for (const element of list) {
-    // Says nothing, and upstreams that split the header ignore it.
+    // An empty element carries no value, and upstreams that split the header ignore it.
     if (element === null || element === "") continue;
     const part = scalarValue(element, rules, rules.separator);
     if ("problem" in part) return part;
@@ -60,7 +60,7 @@ function scalarValue(claim: unknown, { encoding }: ClaimRules, separator: string
   return { value: bytesOf(text) };
 }
 
-/** Readers that split at `,` remove the blank of `, `. */
+/** Parsers that split at `,` trim the blank of `, `. */
 function markOf(separator: string): string {
   const mark = separator.trim();
   return mark === "" ? separator : mark;
@@ -78,7 +78,7 @@ function isExact(number: number): boolean {
   return !Number.isInteger(number) || Number.isSafeInteger(number);
 }
 
-const INEXACT = { problem: "is a number above 2^53, which is not exact. Let the provider send it as a text" };
+const INEXACT = { problem: "is a number above 2^53, which is not exact. Let the provider send it as a string" };
 
 /** ASCII only: other characters as \uXXXX (RFC 8259 §7). */
 function jsonValue(claim: unknown): ClaimValue {

@@ -1,4 +1,4 @@
-// The built-in templates of the gateway's pages, in the syntax of mustache. Own ones: ERROR_PAGES, config/pages/.
+// The built-in templates of the gateway's pages, in the syntax of mustache. Custom ones: ERROR_PAGES, config/pages/.
 import type { PageKind } from "../config/pages/page-template.ts";
 
 const STYLE = `

@@ -1,5 +1,5 @@
 // Reads violation reports of browsers: `application/csp-report` (CSP Level 2 §4.4) and `application/reports+json` (Reporting
-// API). A report is text of a browser, or of anyone who can send a request: only short, known parts of it are kept.
+// API). Reports are untrusted input, since any HTTP client can send one: only short, known parts are kept.
 import { CSP_DIRECTIVES } from "../config/csp-directives.ts";
 
 export const CSP_REPORTS_PATH = "/bff/csp-reports";

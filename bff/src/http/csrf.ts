@@ -29,7 +29,7 @@ const RULES: ReadonlyMap<string, CsrfRule> = new Map([
   // Public keys.
   ["/bff/jwks.json", "none"],
   ["/bff/logout", "form"],
-  // Sent by the browser itself, which adds no header of ours.
+  // Sent by the browser itself, which adds no custom header.
   ["/bff/csp-reports", "form"],
   // Changes no state. Without the Strict cookie that a logout sets, it redirects to the post-logout page.
   ["/bff/logout/provider", "none"],

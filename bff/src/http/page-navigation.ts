@@ -32,8 +32,8 @@ export type NavigationState = {
 };
 
 /**
- * `refresh`: send the refresh page. `forward`: the row's access decides. A session that is missing right after a login is not
- * repaired by another login: the user decides (no login loop).
+ * `refresh`: send the refresh page. `forward`: the row's access decides. If the session is missing right after a login, the user
+ * gets an error page instead of another login (no login loop).
  */
 export function decideNavigation({ hasSessionCookie, marker, isForeign }: NavigationState): {
   action: "refresh" | "forward";
@@ -75,7 +75,7 @@ export function navigationMarkerLine(target: string, marker: Marker): string {
 
 /** Sets the marker for the next request of this target. @param target path, query and fragment */
 export function setNavigationMarker(ctx: Context, target: string, marker: Marker): void {
-  // Otherwise the library rejects Secure cookies over http, which is how a proxy with TLS and http://localhost arrive.
+  // Without it the library rejects Secure cookies on plain HTTP, as behind a TLS-terminating proxy and on http://localhost.
   ctx.cookies.secure = true;
   ctx.cookies.set(NAVIGATION_COOKIE, `${marker}.${fingerprint(target)}`, {
     ...navigationCookieAttributes,

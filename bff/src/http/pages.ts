@@ -1,5 +1,4 @@
-// The gateway's HTML pages: chooses language and template, and renders them. An own template that fails is replaced by the
-// built-in one.
+// Renders the gateway's HTML pages in the language of the browser. If a custom template fails, the built-in one is used.
 import mustache from "mustache";
 import type { ErrorPages } from "../config/pages/error-pages.ts";
 import { styleHashes, type PageKind } from "../config/pages/page-template.ts";
@@ -48,9 +47,7 @@ export function createPages({ errorPages, log }: Dependencies): Pages {
     try {
       return render(own, view);
     } catch (error) {
-      throttled(() =>
-        log.error("own page template failed, the built-in page is sent", { reason: `${kind}.html`, error }),
-      );
+      throttled(() => log.error("custom page template failed, built-in page sent", { reason: `${kind}.html`, error }));
       return undefined;
     }
   };
@@ -107,7 +104,7 @@ function render(template: string, view: object): string {
   return mustache.render(template, view, {}, { escape: (value: unknown) => escapeHtml(String(value)) });
 }
 
-/** @returns what stands before and behind the placeholder; all of it before where there is none */
+/** @returns the text before and after the placeholder; without one, the whole text and "" */
 function around(text: string, placeholder: string): [string, string] {
   const [before = "", ...after] = text.split(placeholder);
   return [before, after.join(placeholder)];

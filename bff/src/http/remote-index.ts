@@ -6,7 +6,7 @@ import type { Log } from "../logging/log.ts";
 import { causesOf, codeOf, kindOfCode, type NetworkErrorKind } from "../lib/network-errors.ts";
 import { staticFile, type StaticFile } from "./static-file.ts";
 
-/** A page that loads an app has a few kilobytes. */
+/** The `index.html` of an app has a few kilobytes. */
 const MAX_BYTES = 1_048_576;
 const MAX_HEADER_BYTES = 16_384;
 /** For the whole response, redirects included. */
@@ -47,7 +47,7 @@ class UnusableError extends Error {
   override readonly name = "UnusableError";
 }
 
-/** Begins to fetch the page at once. */
+/** Starts fetching the page immediately. */
 export function createRemoteIndex(options: RemoteIndexOptions): RemoteIndex {
   const { url, log, revalidateMs = REVALIDATE_MS, timeoutMs = TIMEOUT_MS } = options;
   const dispatcher = createDispatcher(options, timeoutMs);
@@ -180,7 +180,7 @@ function inspectResponse(status: number, type: string, encoding: string | undefi
   if (!/^text\/html(?:\s*;|\s*$)/i.test(type)) return "its content type is not text/html";
   return encoding === undefined || encoding === "identity"
     ? undefined
-    : "it is compressed although identity was asked for";
+    : "it is compressed, although the request accepts identity only";
 }
 
 async function readBody(body: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -1,8 +1,8 @@
 // Counter of the requests of rows with a rate limit.
 import { Counter, type Registry } from "prom-client";
 
-/** `admitted_alone`: counted by this process only, during an outage of the store. */
-export type RateLimitOutcome = "admitted" | "admitted_alone" | "limited";
+/** `admitted_locally`: counted by this process only, during an outage of the store. */
+export type RateLimitOutcome = "admitted" | "admitted_locally" | "limited";
 
 export function countRateLimits(registry: Registry) {
   const requests = new Counter({

@@ -49,7 +49,7 @@ export async function verifyBearerJwt(
     header = decodeProtectedHeader(jwt);
     claims = decodeJwt(jwt);
   } catch {
-    return rejected("it is no JWT");
+    return rejected("it is not a JWT");
   }
   const problem = headerError(header, rules) ?? claimError(header, claims, rules) ?? timeError(claims, rules, nowMs);
   if (problem !== undefined) return rejected(problem);

@@ -88,7 +88,7 @@ export function createBearerTokens(row: BearerConfig, { config, connect, now = D
       const isSigned = isJwt(token);
       if (introspection !== undefined && (!isSigned || row.introspection?.tokens === "all"))
         return introspection.cached(key) ?? introspection.introspect(token, key);
-      if (!isSigned) return rejected("it is no JWT, and the row has no bearer.introspection");
+      if (!isSigned) return rejected("it is not a JWT, and the row has no bearer.introspection");
       return verifyJwt(token, key);
     },
     async check() {

@@ -111,7 +111,7 @@ export function createRateLimiter(dependencies: Dependencies): RateLimiter {
       if (shared !== undefined)
         for (const { key, retryAfterMs } of reached) rejectedUntilMs.set(key, monotonicMs() + retryAfterMs);
       if (reached.length > 0) throw reject(limited, policies, reached);
-      onOutcome(upstream.prefix, shared === undefined ? "admitted_alone" : "admitted");
+      onOutcome(upstream.prefix, shared === undefined ? "admitted_locally" : "admitted");
       state.rateLimit = [...policyHeader(policies), ...limitHeader(counted)];
     },
   };

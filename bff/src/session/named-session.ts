@@ -14,6 +14,6 @@ export function requireNamedSession({ headers }: Pick<IncomingMessage, "headers"
   const named = headers[NAMED_SESSION_HEADER];
   if (named === undefined || named === handle) return;
   if (handle === undefined)
-    throw new GatewayError("session_missing", { reason: "the session that the request names is over" });
+    throw new GatewayError("session_missing", { reason: "the session that the request names has ended" });
   throw new GatewayError("session_changed", { reason: "the request names another session of this browser" });
 }

@@ -1,4 +1,4 @@
-// The gateway's pages through a running gateway: language, headers, own templates.
+// The gateway's pages through a running gateway: language, headers, custom templates.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,7 +77,7 @@ describe("pages of the gateway", () => {
     expect(response.headers.get("content-language")).toBeNull();
   });
 
-  it("an own template is sent with a policy that allows its style", async () => {
+  it("a custom template is sent with a policy that allows its style", async () => {
     const response = await own.browser().navigate("/bff/callback?state=x&code=y", { "accept-language": "de" });
     expect(await response.text()).toContain("<h1>Laden: Die Anmeldung wurde nicht abgeschlossen</h1>");
     expect(response.headers.get("content-security-policy")).toMatch(

@@ -8,7 +8,7 @@ const parse = (change: object) => parseUpstreams(undefined, writeRows([{ ...row,
 const faultsOf = (change: object) => parse(change).faults.join("\n");
 
 describe("a bearer row", () => {
-  it("needs an audience; all other keys have defaults", () => {
+  it("a bearer row needs an audience; all other keys have defaults", () => {
     const { upstreams, faults } = parse({});
     expect(faults).toEqual([]);
     expect(upstreams[0]).toMatchObject({ access: "bearer", token: "user", csrf: "none" });
@@ -55,7 +55,7 @@ describe("a bearer row", () => {
       /bearer\.audience.* must not begin or end with a blank/,
     ],
     ["rules with no audience in the list", { bearer: { audience: [] } }, /bearer\.audience must not be an empty list/],
-    ["rules with a number as audience", { bearer: { audience: 1 } }, /bearer\.audience must be a text or a list/],
+    ["rules with a number as audience", { bearer: { audience: 1 } }, /bearer\.audience must be a string or a list/],
     ["rules on a session row", { access: "session" }, /bearer has no effect with access session\. Set access/],
     ["rules on a public row", { access: "public", token: undefined }, /bearer has no effect with access public/],
     ["rules that are a text", { bearer: "orders" }, /bearer must be an object/],
@@ -123,7 +123,7 @@ describe("a bearer row", () => {
       { access: "session-or-bearer", csrf: "none" },
       /csrf may be none only with access public or bearer/,
     ],
-  ])("with %s stops the start", (_name, change, sentence) => {
+  ])("a bearer row with %s prevents startup", (_name, change, sentence) => {
     expect(faultsOf(change)).toMatch(sentence);
     expect(faultsOf(change).split("\n")).toHaveLength(1);
   });

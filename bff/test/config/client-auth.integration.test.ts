@@ -1,4 +1,4 @@
-// Settings of the client authentication: missing and wrong files, keys and certificates stop the start with one sentence.
+// Settings of the client authentication: missing and wrong files, keys and certificates prevent startup with one sentence.
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync } from "node:fs";
@@ -178,7 +178,7 @@ describe("client authentication", () => {
     expect(faults[0]).not.toMatch(/secret-of|MII|e30\./);
   });
 
-  it("an expired certificate and one that is not yet valid stop the start with one sentence", () => {
+  it("an expired certificate and one that is not yet valid prevent startup with one sentence", () => {
     const certificate = new X509Certificate(cert);
     expect(validityError(certificate, Date.now())).toBeUndefined();
     expect(validityError(certificate, Date.now() + 40 * 86_400_000)).toMatch(/^holds a certificate that expired on 20/);

@@ -188,7 +188,7 @@ describe("a dangerous source needs its word in CSP_ALLOW", () => {
   });
 });
 
-describe("what is not a source, or has no effect, stops the start", () => {
+describe("what is not a source, or has no effect, prevents startup", () => {
   it.each<[additions: string, fault: RegExp]>([
     // Unknown and reserved directives.
     ["scripts-src https://a.example", /scripts-src is not a directive of CSP\. Did you mean script-src\?/],
@@ -217,7 +217,7 @@ describe("what is not a source, or has no effect, stops the start", () => {
     ["style-src unsafe-inline", /needs quotes: 'unsafe-inline'/],
     ["script-src nonce-abc", /needs quotes/],
     ["script-src sha256-abc", /needs quotes/],
-    ["script-src 'none'", /'none' opens nothing/],
+    ["script-src 'none'", /'none' has no effect/],
     ["script-src none", /needs quotes/],
     ["script-src 'unsafe-evil'", /Did you mean 'unsafe-eval'\?/],
     ["script-src 'self", /is not a keyword/],
@@ -283,11 +283,11 @@ describe("CSP_ALLOW", () => {
     ["'unsafe-eval'", /unknown word/],
     ["*", /unknown word/],
     ["all", /unknown word/],
-  ])("CSP_ALLOW=%s stops the start", (allow, fault) => {
+  ])("CSP_ALLOW=%s prevents startup", (allow, fault) => {
     expect(pagePolicyFaults({ CSP_ALLOW: allow }).join()).toMatch(fault);
   });
 
-  it("a word opens nothing by itself", () => {
+  it("a word of CSP_ALLOW without a source changes nothing", () => {
     expect(changes("img-src data:", OPENING_WORDS.join(" "))).toEqual(["img-src 'self' data:"]);
   });
 

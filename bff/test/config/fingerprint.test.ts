@@ -58,7 +58,7 @@ describe("fingerprint of a configuration", () => {
     expect(fingerprint({ a: 1, b: 2 }, keys)).toBe(fingerprint({ b: 2, a: 1, c: undefined }, keys));
   });
 
-  it("depends on the master key, so that a secret cannot be guessed from it", () => {
+  it("the fingerprint of a configuration depends on the master key, so that a secret cannot be guessed from it", () => {
     expect(fingerprint({ a: 1 }, keys)).not.toBe(fingerprint({ a: 1 }, [randomBytes(32)]));
   });
 

@@ -52,7 +52,7 @@ describe("identityHeaders", () => {
     X-Forwarded-User X-Forwarded-Email X-Request-Id Proxy Proxy-Authorization Sec-Fetch-Site Sec-WebSocket-Key traceparent
     HTTP2-Settings X-CSRF Origin Referer Via X_User X.User X--User X-User- -X-User X!User X~User`;
   it.each([...NAMES.trim().split(/\s+/), "", "X User", "X-Üser", "X-User:", "X-User\r\n"])(
-    "the name %j stops the start",
+    "the name %j prevents startup",
     (name) => {
       expect(faultsOf({ identityHeaders: { [name]: "email" } })).toEqual([
         expect.stringMatching(/^UPSTREAMS_FILE row 1 \(\/api\): identityHeaders\./),
@@ -81,14 +81,14 @@ describe("identityHeaders", () => {
     ["a separator with JSON", { claim: "a", format: "json", separator: "," }, /format json/],
     ["an encoding with JSON", { claim: "a", format: "json", encoding: "percent" }, /format json/],
     ["no bytes", { claim: "a", maxBytes: 0 }, /X-User\.maxBytes must be a whole number/],
-  ])("an entry stops the start: %s", (_title, entry, message) => {
+  ])("an entry prevents startup: %s", (_title, entry, message) => {
     expect(faultsOf({ identityHeaders: { "X-User": entry } })).toEqual([expect.stringMatching(message)]);
   });
 
   it.each([
     ["another case", { "X-User": "sub", "x-user": "email" }],
     ["another place of the hyphens", { "X-User-Id": "sub", "X-Userid": "email" }],
-  ])("two names that some upstream reads alike stop the start: %s", (_title, identityHeaders) => {
+  ])("two names that some upstream reads alike prevent startup: %s", (_title, identityHeaders) => {
     expect(faultsOf({ identityHeaders })).toEqual([expect.stringMatching(/is the same header as X-User/)]);
   });
 
@@ -97,11 +97,11 @@ describe("identityHeaders", () => {
     ["headers of the row in another spelling", { headers: { "X.User": "fixed" } }, /headers sets x\.user/],
     ["requestHeaders of the row", { requestHeaders: ["X-User"] }, /requestHeaders lists x-user/],
     ["requestHeaders in another spelling", { requestHeaders: ["x_user"] }, /requestHeaders lists x_user/],
-  ])("an identity header that is also in %s stops the start", (_title, change, message) => {
+  ])("an identity header that is also in %s prevents startup", (_title, change, message) => {
     expect(faultsOf({ identityHeaders: { "X-User": "sub" }, ...change })).toEqual([expect.stringMatching(message)]);
   });
 
-  it("an identity header that another row lists in requestHeaders stops the start", () => {
+  it("an identity header that another row lists in requestHeaders prevents startup", () => {
     const other = { prefix: "/other", baseUrl: "https://o.test", requestHeaders: ["x_user"] };
     expect(faultsOf({ identityHeaders: { "X-User": "sub" } }, other)).toEqual([
       expect.stringMatching(
@@ -116,7 +116,7 @@ describe("identityHeaders", () => {
     expect(faultsOf({ identityHeaders: { "X-User": "sub" } }, other)).toEqual([]);
   });
 
-  it("userinfo is asked for the claims that it can have", () => {
+  it("claims that userinfo can have are requested from it", () => {
     const rows = [{ identityHeaders: headersOf({ A: "email", B: "sub", C: "roles", D: "amr", E: "address.country" }) }];
     expect(identityPaths(rows).map(({ names }) => names.join("."))).toEqual(["email", "address.country"]);
   });
@@ -138,11 +138,11 @@ describe("rateLimit", () => {
     ["with a text", { perUser: { requests: "10", seconds: 1 } }, /whole number from 1/],
     ["longer than a day", { perUser: { requests: 1, seconds: 86_401 } }, /whole number from 1/],
     ["with an unknown key", { perIp: { requests: 1, seconds: 1 } }, /rateLimit\.perIp is not known/],
-  ])("a rate limit stops the start: %s", (_title, rateLimit, message) => {
+  ])("a rate limit prevents startup: %s", (_title, rateLimit, message) => {
     expect(faultsOf({ rateLimit }).join("\n")).toMatch(message);
   });
 
-  it("a limit per user stops the start on a public row", () => {
+  it("a limit per user prevents startup on a public row", () => {
     const rateLimit = { perUser: { requests: 1, seconds: 1 } };
     expect(faultsOf({ access: "public", rateLimit })).toEqual([expect.stringMatching(/needs a user/)]);
     expect(faultsOf({ access: "optional", rateLimit })).toEqual([]);

@@ -76,7 +76,7 @@ describe("the environment", () => {
   );
 
   it.each(["socks5://user:canary-pw@proxy.example:1080", "http://", "ftp://proxy.example", "http://a b"])(
-    "an invalid proxy URL stops the start with one sentence without the value: %s",
+    "an invalid proxy URL prevents startup with one sentence without the value: %s",
     (value) => {
       try {
         loadConfig({ ...good, HTTPS_PROXY: value });

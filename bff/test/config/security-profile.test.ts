@@ -1,4 +1,4 @@
-// OIDC_PROFILE: the values that a profile gives to unset settings, and the contradictions that stop the start.
+// OIDC_PROFILE: the values that a profile gives to unset settings, and the contradictions that prevent startup.
 import { describe, expect, it } from "vitest";
 import { ConfigError, loadConfig } from "../../src/config/config.ts";
 import { testKeys } from "@cloakroom/testkit/stored-session.ts";
@@ -68,7 +68,7 @@ describe("a profile gives values to settings that are not set", () => {
   });
 });
 
-describe("a setting that contradicts the profile stops the start with one sentence", () => {
+describe("a setting that contradicts the profile prevents startup with one sentence", () => {
   it.each<[string, Record<string, string>]>([
     ["OIDC_PAR", { OIDC_PAR: "auto" }],
     ["OIDC_PAR", { OIDC_PAR: "off" }],
@@ -90,7 +90,7 @@ describe("a setting that contradicts the profile stops the start with one senten
     ["OIDC_INTERNAL_URL", { OIDC_INTERNAL_URL: "http://keycloak:8080" }],
     ["OIDC_SIGNED_REQUEST", { OIDC_PROFILE: "fapi2-message-signing", OIDC_SIGNED_REQUEST: "off" }],
     ["OIDC_SIGNED_RESPONSE", { OIDC_PROFILE: "fapi2-message-signing", OIDC_SIGNED_RESPONSE: "off" }],
-  ])("a value that contradicts the profile stops the start with one sentence: %s: %o", (name, env) => {
+  ])("a value that contradicts the profile prevents startup with one sentence: %s: %o", (name, env) => {
     const faults = faultsOf(env);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${name}\\b.*OIDC_PROFILE=fapi2`));
@@ -100,13 +100,13 @@ describe("a setting that contradicts the profile stops the start with one senten
     expect(faultsOf({ OIDC_ISSUER: "http://127.0.0.1:4000", PUBLIC_ORIGIN: "http://localhost:3000" })).toEqual([]);
   });
 
-  it("an unknown profile stops the start with one sentence", () => {
+  it("an unknown profile prevents startup with one sentence", () => {
     expect(faultsOf({ OIDC_PROFILE: "fapi1", OIDC_CLIENT_SECRET: "a-secret-of-16-chars" })).toEqual([
       expect.stringMatching(/^OIDC_PROFILE must be fapi2 or fapi2-message-signing/),
     ]);
   });
 
-  it("private_key_jwt without a key stops the start and names OIDC_CLIENT_KEY_FILE", () => {
+  it("private_key_jwt without a key prevents startup and names OIDC_CLIENT_KEY_FILE", () => {
     const { OIDC_CLIENT_KEY_FILE: _file, ...env } = BASE;
     const load2 = () => loadConfig(env);
     expect(load2).toThrow(/OIDC_CLIENT_KEY_FILE is required by OIDC_CLIENT_AUTH=private_key_jwt/);

@@ -55,7 +55,7 @@ const readiness = async (port: number) => {
   return response === undefined ? undefined : { status: response.status, body: await response.text() };
 };
 
-it("an invalid configuration stops the start with all errors in one message and no secret", async () => {
+it("an invalid configuration prevents startup with all errors in one message and no secret", async () => {
   const { exited, output } = await start({
     PORT: "x",
     OIDC_CLIENT_SECRET: "hunter2",
@@ -66,7 +66,7 @@ it("an invalid configuration stops the start with all errors in one message and 
   expect(output()).not.toContain("hunter2");
 });
 
-it("I7: a Redis that evicts keys stops the start", async () => {
+it("I7: a Redis that evicts keys prevents startup", async () => {
   const redis = await openRedis(["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
   const { exited, output } = await start({ REDIS_URL: redis.url });
   expect(await exited).toBe(78);
@@ -84,7 +84,7 @@ it("a successful start logs no error", async () => {
   expect(gateway.output()).not.toMatch(/"level":[456]0|has a fault/);
 });
 
-it("an SPA_ROOT without an app stops the start", async () => {
+it("an SPA_ROOT without an app prevents startup", async () => {
   const { exited, output } = await start({ SPA_ROOT: import.meta.dirname });
   expect(await exited).toBe(78);
   expect(output()).toContain("SPA_ROOT");

@@ -1,4 +1,4 @@
-// Unknown settings and upstream keys: misspelt names stop the start, variables of other programs do not.
+// Unknown settings and upstream keys: misspelt names prevent startup, variables of other programs do not.
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ function start(env: Record<string, string>): { faults: readonly string[]; warnin
   }
 }
 
-describe("a misspelt setting stops the start with the closest name", () => {
+describe("a misspelt setting prevents startup with the closest name", () => {
   test.each([
     ["SESSION_IDLE_SECOND", "SESSION_IDLE_SECONDS"],
     ["SESSIONS_IDLE_SECONDS", "SESSION_IDLE_SECONDS"],
@@ -84,7 +84,7 @@ describe("a misspelt setting stops the start with the closest name", () => {
     ],
     ["PUBLIC_ORIGIN_FILE", /Set PUBLIC_ORIGIN itself\.$/],
     ["UPSTREAMS_FILE_FILE", /Set UPSTREAMS_FILE itself\.$/],
-  ])("%s, of a family of the gateway's own, stops the start", (name, sentence) => {
+  ])("%s, of a family of the gateway's own, prevents startup", (name, sentence) => {
     const { faults } = start({ [name]: "a-canary-value" });
     expect(faults).toEqual([expect.stringMatching(sentence)]);
     expect(faults.join()).not.toContain("a-canary-value");
@@ -102,7 +102,7 @@ describe("a misspelt setting stops the start with the closest name", () => {
   });
 });
 
-describe("a variable of another program does not stop the start", () => {
+describe("a variable of another program does not prevent startup", () => {
   test.each<[name: string, value: string]>([
     // Kubernetes Services named redis, api, upstreams, oidc, session.
     ["REDIS_PORT", "tcp://10.96.0.12:6379"],
@@ -178,7 +178,7 @@ describe("a variable of another program does not stop the start", () => {
     "SESSION_SECRET",
     "SESSION_DRIVER",
     "SESSION_ID",
-  ])("an unknown variable %s is a warning and does not stop the start", (name) => {
+  ])("an unknown variable %s is a warning and does not prevent startup", (name) => {
     const { faults, warnings } = start({ [name]: "a-canary-value" });
     expect(faults).toEqual([]);
     expect(warnings).toEqual([expect.stringMatching(`^${name} is not a setting and has no effect; the nearest is `)]);

@@ -193,7 +193,7 @@ describe("hidden files get 404, never index.html", () => {
   );
 });
 
-test("broken symbolic links and links to a parent folder do not stop the start", async () => {
+test("broken symbolic links and links to a parent folder do not prevent startup", async () => {
   const root = mkdtempSync(join(tmpdir(), "cloakroom-links-"));
   mkdirSync(join(root, "a/b"), { recursive: true });
   writeFileSync(join(root, "index.html"), PAGE);

@@ -1,4 +1,4 @@
-// The gateway's pages: languages (RFC 4647 lookup), texts, own templates (ERROR_PAGES).
+// The gateway's pages: languages (RFC 4647 lookup), texts, custom templates (ERROR_PAGES).
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
@@ -36,6 +36,18 @@ describe("the texts of the pages", () => {
       expect(GERMAN[key], `${key} is translated`).not.toBe(text);
     }
   });
+
+  it("no German text is without an English one", () => {
+    expect(Object.keys(GERMAN).filter((key) => !(key in english))).toEqual([]);
+  });
+
+  it.each(["store_unavailable", "overloaded", "too_many_requests", "upstream_timeout"] as const)(
+    "the page of %s is not about a login: a page of a server-rendered app gets it too",
+    (code) => {
+      expect(english[`${code}.title`]).not.toMatch(/log/i);
+      expect(GERMAN[`${code}.title`]).not.toMatch(/anmeld/i);
+    },
+  );
 
   it("German texts address the reader formally, and sentences end like the English ones", () => {
     for (const [key, text] of Object.entries(GERMAN)) {
@@ -114,7 +126,7 @@ describe("the language of a page", () => {
 });
 
 describe("a built-in page", () => {
-  it("the built-in templates obey the rules of own ones", () => {
+  it("the built-in templates obey the rules of custom ones", () => {
     for (const [kind, template] of Object.entries(BUILT_IN_PAGES))
       expect(templateFaults(kind as keyof typeof BUILT_IN_PAGES, template), kind).toEqual([]);
   });
@@ -137,7 +149,7 @@ describe("a built-in page", () => {
 });
 
 describe("ERROR_PAGES", () => {
-  it("an own template replaces the built-in one, with escaped values and a policy for its style", () => {
+  it("a custom template replaces the built-in one, with escaped values and a policy for its style", () => {
     const { errorPages, faults } = readErrorPages(
       folderWith({ "error.html": TEMPLATE.replaceAll("\n", "\r\n"), "logo.svg": "<svg/>" }),
     );
@@ -153,7 +165,7 @@ describe("ERROR_PAGES", () => {
     expect(pages.sources("confirm")).not.toContain("'self'");
   });
 
-  it("an own template that fails while rendering is replaced by the built-in page, and logged once a minute", () => {
+  it("a custom template that fails while rendering is replaced by the built-in page, and logged once a minute", () => {
     const error = vi.fn<(message: string) => void>();
     const languages = BUILT_IN_LANGUAGES;
     const broken = createPages({ errorPages: { templates: { error: "{{#links}}" }, languages }, log: { error } });
@@ -179,7 +191,7 @@ describe("ERROR_PAGES", () => {
     expect(templateFaults("error", template)).toEqual([]);
   });
 
-  it("a pipe in the folder is a sentence and does not stop the start", () => {
+  it("a pipe in the folder is reported and does not block the start", () => {
     const folder = folderWith({});
     execFileSync("mkfifo", [join(folder, "error.html")]);
     expect(readErrorPages(folder).faults.join()).toMatch(/^ERROR_PAGES: error\.html .*a pipe or a device/);
@@ -220,8 +232,8 @@ describe("ERROR_PAGES", () => {
     ["an unknown text", { "de.json": '{"hom":"x"}' }, /unknown text "hom"\. Did you mean "home"\?/],
     ["a lost placeholder", { "de.json": '{"help":"Hilfe"}' }, /must have the placeholders \{requestId\} in "help"/],
     ["an added placeholder", { "de.json": '{"home":"{name}"}' }, /in "home"/],
-    ["no JSON", { "de.json": "{" }, /de\.json is not a JSON object of texts/],
-    ["a nested text", { "de.json": '{"home":{"x":"y"}}' }, /is not a JSON object of texts/],
+    ["no JSON", { "de.json": "{" }, /de\.json is not a JSON object of strings/],
+    ["a nested text", { "de.json": '{"home":{"x":"y"}}' }, /is not a JSON object of strings/],
     ["no language", { "deutsch_1.json": "{}" }, /not named after a language tag/],
   ])("%s in ERROR_PAGES is one sentence", (_what, files, sentence) => {
     const { faults } = readErrorPages(folderWith(files));

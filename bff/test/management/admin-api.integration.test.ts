@@ -314,7 +314,7 @@ describe("an outage of Redis", () => {
     failing.stop();
   });
 
-  it("with progress, an outage is the last line", async () => {
+  it("an outage of Redis is the last line of a response with progress", async () => {
     await Promise.all(Array.from({ length: 100 }, () => begin()));
     const { store } = system.gateway;
     let ends = 0;

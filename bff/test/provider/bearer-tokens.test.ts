@@ -35,7 +35,7 @@ const tokenFor = (seconds: number, claims = {}) =>
     .sign(pair.privateKey);
 
 describe("the cache of access tokens", () => {
-  it("verifies a token once, and returns the result synchronously from then on", async () => {
+  it("the cache of access tokens verifies a token once, and returns the result synchronously from then on", async () => {
     const { tokens, calls } = start();
     const token = await tokenFor(60);
     await Promise.all([tokens.validate(token), tokens.validate(token)]);
@@ -43,7 +43,7 @@ describe("the cache of access tokens", () => {
     expect(calls.verify).toBe(1);
   });
 
-  it("does not keep a token longer than its exp and the clock skew", async () => {
+  it("the cache of access tokens does not keep a token longer than its exp and the clock skew", async () => {
     const { tokens, clock } = start();
     const token = await tokenFor(60);
     await tokens.validate(token);
@@ -53,7 +53,7 @@ describe("the cache of access tokens", () => {
     expect(await tokens.validate(token)).toEqual({ kind: "rejected", reason: "it has expired" });
   });
 
-  it("verifies a signature again after five minutes, so that a withdrawn key counts no longer", async () => {
+  it("the cache of access tokens verifies a signature again after five minutes, so that a withdrawn key counts no longer", async () => {
     const { tokens, clock, calls } = start();
     const token = await tokenFor(3_600);
     await tokens.validate(token);
@@ -65,7 +65,7 @@ describe("the cache of access tokens", () => {
     expect(calls.verify).toBe(2);
   });
 
-  it("does not keep refused tokens", async () => {
+  it("the cache of access tokens does not keep refused tokens", async () => {
     const { tokens, calls } = start();
     const token = `${(await tokenFor(60)).slice(0, -6)}AAAAAA`;
     await tokens.validate(token);
@@ -73,7 +73,7 @@ describe("the cache of access tokens", () => {
     expect(calls.verify).toBe(2);
   });
 
-  it("keeps tokens of two rows with different audiences apart", async () => {
+  it("the cache of access tokens keeps tokens of two rows with different audiences apart", async () => {
     const [first, second] = [start(), start()];
     const token = await tokenFor(60, { aud: "other" });
     await first.tokens.validate(token);

@@ -229,7 +229,7 @@ describe("the start with OIDC_SENDER_CONSTRAINED=mtls", () => {
       { ...CERT, UPSTREAMS_FILE: rowsFile({ baseUrl: "https://api", ...own }) },
       /\/api may not have certFile and keyFile/,
     ],
-  ])("OIDC_SENDER_CONSTRAINED=mtls with %s stops the start with one sentence", (_title, more, sentence) => {
+  ])("OIDC_SENDER_CONSTRAINED=mtls with %s prevents startup with one sentence", (_title, more, sentence) => {
     expect(() => loadConfig({ ...BASE, ...more })).toThrow(sentence);
   });
 

@@ -139,25 +139,25 @@ describe("a DPoP proof", () => {
     ["no JWT", "proof", /invalid/],
     ["two proofs, which Node joins", "a.b.c, a.b.c", /invalid/],
     ["unsigned", `${btoa(JSON.stringify({ alg: "none", typ: "dpop+jwt", jwk }))}.e30.`, /invalid/],
-  ])("that is %s is refused", async (_name, proof, reason) => {
+  ])("a DPoP proof that is %s is refused", async (_name, proof, reason) => {
     expect(await reasonOf(presented(proof))).toMatch(reason);
   });
 
-  it("is refused as a replay by every instance, as long as its time is accepted", async () => {
+  it("a DPoP proof is refused as a replay by every instance, as long as its time is accepted", async () => {
     const proof = await proofOf();
     expect(await reasonOf(presented(proof), NOW - 30)).toBe("accepted");
     expect(await reasonOf(presented(proof), NOW + 89)).toMatch(/already used/);
     expect(used.get([...used.keys()].at(-1) ?? "")).toBeGreaterThanOrEqual(120_000);
   });
 
-  it("does not mark its jti as used while it is invalid", async () => {
+  it("a DPoP proof does not mark its jti as used while it is invalid", async () => {
     const before = used.size;
     await reasonOf(presented(await proofOf({ signer: other.privateKey })));
     await reasonOf(presented(await proofOf(), { method: "GET" }));
     expect(used.size).toBe(before);
   });
 
-  it("may use a jti that a proof of another key has used", async () => {
+  it("a DPoP proof may use a jti that a proof of another key has used", async () => {
     const claims = { jti: "shared" };
     const ofOther = { header: { jwk: otherJwk }, signer: other.privateKey };
     expect(await reasonOf(presented(await proofOf({ claims })))).toBe("accepted");

@@ -188,7 +188,7 @@ describe("/readyz with KEYCLOAK_ADMIN_CLIENT_ID, while logins work", () => {
   });
 });
 
-describe("an invalid setting stops the start", () => {
+describe("an invalid setting prevents startup", () => {
   const start = (env: Record<string, string>, issuer = keycloak.issuer) => startGateway({ ...keycloak, issuer, env });
 
   it.each([
@@ -198,11 +198,11 @@ describe("an invalid setting stops the start", () => {
       { ...ADMIN, KEYCLOAK_ADMIN_CLIENT_ID: "cloakroom-test" },
       /Register a separate client/,
     ],
-  ])("an invalid Keycloak setting stops the start: %s", async (_what, env, fault) => {
+  ])("an invalid Keycloak setting prevents startup: %s", async (_what, env, fault) => {
     await expect(start(env)).rejects.toThrow(fault);
   });
 
-  it("an issuer that is not a realm stops the start if KEYCLOAK_ADMIN_CLIENT_ID is set", async () => {
+  it("an issuer that is not a realm prevents startup if KEYCLOAK_ADMIN_CLIENT_ID is set", async () => {
     await expect(start(ADMIN, "http://127.0.0.1:9/other")).rejects.toThrow(/realm of Keycloak/);
   });
 });

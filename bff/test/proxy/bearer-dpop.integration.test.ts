@@ -75,27 +75,27 @@ async function send(path: string, token: string, { scheme = "DPoP", proof, insta
 }
 
 describe("a DPoP-bound token", () => {
-  it("with a proof is accepted, and forwarded with its scheme and without the proof", async () => {
+  it("a DPoP-bound token with a proof is accepted, and forwarded with its scheme and without the proof", async () => {
     const token = await tokenOf();
     const { status } = await send("/bound/x?query=1", token, { proof: await proofFor("/bound/x", token) });
     expect(status).toBe(200);
     expect(system.received).toMatchObject([{ authorization: `DPoP ${token}`, dpop: "" }]);
   });
 
-  it("is forwarded with its proof where the row says so", async () => {
+  it("a DPoP-bound token is forwarded with its proof where the row says so", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/proof/x", token);
     expect((await send("/bound/proof/x", token, { proof })).status).toBe(200);
     expect(system.received).toMatchObject([{ authorization: `DPoP ${token}`, dpop: proof }]);
   });
 
-  it("is accepted on a row that accepts sessions too, and on one that requires it", async () => {
+  it("a DPoP-bound token is accepted on a row that accepts sessions too, and on one that requires it", async () => {
     const token = await tokenOf();
     for (const path of ["/both/x", "/bound/only/x"])
       expect((await send(path, token, { proof: await proofFor(path, token) })).status).toBe(200);
   });
 
-  it("of the provider's client credentials grant is accepted", async () => {
+  it("a DPoP-bound token of the provider's client credentials grant is accepted", async () => {
     const endpoint = `${system.provider.issuer}/token`;
     const proof = await new SignJWT({ jti: crypto.randomUUID(), htm: "POST", htu: endpoint, iat: now() })
       .setProtectedHeader({ alg: "ES256", typ: "dpop+jwt", jwk })
@@ -111,7 +111,7 @@ describe("a DPoP-bound token", () => {
     expect(sent.status).toBe(200);
   });
 
-  it("is refused as a bearer token", async () => {
+  it("a DPoP-bound token is refused as a bearer token", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/x", token);
     expect(await send("/bound/x", token, { scheme: "Bearer", proof })).toMatchObject({
@@ -120,7 +120,7 @@ describe("a DPoP-bound token", () => {
     });
   });
 
-  it("that was accepted with a proof is not accepted from the cache without one", async () => {
+  it("a DPoP-bound token that was accepted with a proof is not accepted from the cache without one", async () => {
     const token = await tokenOf();
     expect((await send("/bound/x", token, { proof: await proofFor("/bound/x", token) })).status).toBe(200);
     expect((await send("/bound/x", token)).status).toBe(401);
@@ -128,7 +128,7 @@ describe("a DPoP-bound token", () => {
     expect(system.received).toHaveLength(1);
   });
 
-  it("with a replayed proof is refused, on every instance", async () => {
+  it("a DPoP-bound token with a replayed proof is refused, on every instance", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/x", token);
     expect((await send("/bound/x", token, { proof, instance: 1 })).status).toBe(200);
@@ -137,7 +137,7 @@ describe("a DPoP-bound token", () => {
     expect(system.received).toHaveLength(1);
   });
 
-  it("is refused for all but one of several requests with one proof at the same time", async () => {
+  it("a DPoP-bound token is refused for all but one of several requests with one proof at the same time", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/x", token);
     const sent = await Promise.all(
@@ -166,7 +166,7 @@ describe("a DPoP-bound token", () => {
     if (proof !== undefined) expect(system.gateway.log.join("")).not.toContain(proof);
   });
 
-  it("with two headers DPoP is refused", async () => {
+  it("a DPoP-bound token with two headers DPoP is refused", async () => {
     const token = await tokenOf();
     const proofs = [await proofFor("/bound/x", token), await proofFor("/bound/x", token)];
     expect((await send("/bound/x", token, { proof: proofs.join(", ") })).body["code"]).toBe("invalid_dpop_proof");
@@ -174,20 +174,20 @@ describe("a DPoP-bound token", () => {
 });
 
 describe("a token that is bound to no key", () => {
-  it("is refused with the scheme DPoP", async () => {
+  it("a token that is bound to no key is refused with the scheme DPoP", async () => {
     const token = await tokenOf({ cnf: undefined });
     const sent = await send("/bound/x", token, { proof: await proofFor("/bound/x", token) });
     expect(sent).toMatchObject({ status: 401, body: { code: "invalid_token" } });
   });
 
-  it("is refused on a row that requires bound tokens, with a challenge for DPoP only", async () => {
+  it("a token that is bound to no key is refused on a row that requires bound tokens, with a challenge for DPoP only", async () => {
     const sent = await send("/bound/only/x", await tokenOf({ cnf: undefined }), { scheme: "Bearer" });
     expect(sent).toMatchObject({ status: 401, body: { code: "invalid_token" } });
     expect(sent.challenge).toMatch(/^DPoP realm="\/bound\/only"/);
     expect(sent.challenge).not.toContain("Bearer");
   });
 
-  it("does not forward a proof that was sent with it", async () => {
+  it("a proof sent with a token that is bound to no key is not forwarded", async () => {
     const token = await tokenOf({ cnf: undefined });
     const proof = await proofFor("/bound/proof/x", token);
     expect((await send("/bound/proof/x", token, { scheme: "Bearer", proof })).status).toBe(200);
@@ -196,7 +196,7 @@ describe("a token that is bound to no key", () => {
 });
 
 describe("an outage of Redis", () => {
-  it("makes requests with proofs 503, and does not affect bearer tokens", async () => {
+  it("an outage of Redis makes requests with proofs 503, and does not affect bearer tokens", async () => {
     const bound = await tokenOf();
     const bearer = await tokenOf({ cnf: undefined });
     system.redis.pause();

@@ -102,7 +102,7 @@ async function send(token: string, { path = "/opaque/x", at = gateway }: { path?
 const lastReason = (at = gateway) => String(at.events("access_token_rejected").at(-1)?.["reason"]);
 
 describe("an opaque token", () => {
-  it("is introspected with the client's authentication, and forwarded", async () => {
+  it("an opaque token is introspected with the client's authentication, and forwarded", async () => {
     expect((await send("opaque-token")).status).toBe(200);
     expect(received).toEqual(["Bearer opaque-token"]);
     expect(asked).toMatchObject([{ token: "opaque-token", hint: "access_token" }]);
@@ -150,7 +150,7 @@ describe("an opaque token", () => {
     ["is bound to a key, and sent as Bearer", { cnf: { jkt: hash("sha256", "k", "base64url") } }, /DPoP key/],
     ["is of type DPoP, without a key", { token_type: "DPoP" }, /no cnf\.jkt/],
     ["is bound by an unknown method", { cnf: { kid: "1" } }, /not supported/],
-  ])("that %s is refused", async (_name, change, reason, path) => {
+  ])("an opaque token that %s is refused", async (_name, change, reason, path) => {
     respond = () => ({ ...honest(), ...change });
     const { status, body } = await send("token", path === undefined ? {} : { path });
     expect([status, body["code"]]).toEqual([401, "invalid_token"]);
@@ -158,12 +158,12 @@ describe("an opaque token", () => {
     expect(received).toEqual([]);
   });
 
-  it("needs the scopes of the row", async () => {
+  it("an opaque token needs the scopes of the row", async () => {
     const { status, body } = await send("token", { path: "/opaque/write/x" });
     expect([status, body["code"]]).toEqual([403, "insufficient_scope"]);
   });
 
-  it("is introspected at the endpoint of the row, also if the metadata names another", async () => {
+  it("an opaque token is introspected at the endpoint of the row, also if the metadata names another", async () => {
     provider.overrides = {};
     const at = await start({ endpoint: `${provider.issuer}/introspect` });
     expect((await send("token", { at })).status).toBe(200);
@@ -173,17 +173,17 @@ describe("an opaque token", () => {
 describe("a JWT on a row with introspection", () => {
   const jwt = () => provider.sign({ ...honest(), active: undefined, token_type: undefined }, { typ: "at+jwt" });
 
-  it("is validated without the endpoint", async () => {
+  it("a JWT on a row with introspection is validated without the endpoint", async () => {
     expect((await send(await jwt())).status).toBe(200);
     expect(asked).toEqual([]);
   });
 
-  it("with a wrong signature is not introspected", async () => {
+  it("a JWT with a wrong signature is not introspected", async () => {
     expect((await send(`${(await jwt()).slice(0, -6)}AAAAAA`)).status).toBe(401);
     expect(asked).toEqual([]);
   });
 
-  it("is introspected with tokens: all", async () => {
+  it("a JWT on a row with introspection is introspected with tokens: all", async () => {
     const at = await start({ tokens: "all" });
     respond = () => ({ active: false });
     expect((await send(await jwt(), { at })).status).toBe(401);
@@ -192,14 +192,14 @@ describe("a JWT on a row with introspection", () => {
 });
 
 describe("the cache of introspections", () => {
-  it("asks once for several requests with one token, also at the same time", async () => {
+  it("the cache of introspections sends one request for several with one token, also at the same time", async () => {
     const statuses = await Promise.all(Array.from({ length: 8 }, () => send("token")));
     await send("token");
     expect(statuses.map(({ status }) => status)).toEqual(Array(8).fill(200));
     expect(asked).toHaveLength(1);
   });
 
-  it("asks again with cacheSeconds: 0", async () => {
+  it("the cache of introspections is off with cacheSeconds: 0", async () => {
     const at = await start({ cacheSeconds: 0 });
     await send("token", { at });
     respond = () => ({ active: false });
@@ -207,14 +207,14 @@ describe("the cache of introspections", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("does not keep a token longer than its exp", async () => {
+  it("the cache of introspections does not keep a token longer than its exp", async () => {
     respond = () => ({ ...honest(), exp: now() - 10 });
     expect((await send("token")).status).toBe(200);
     await send("token");
     expect(asked).toHaveLength(2);
   });
 
-  it("remembers refused tokens", async () => {
+  it("the cache of introspections remembers refused tokens", async () => {
     respond = () => ({ active: false });
     await send("token");
     await send("token");
@@ -249,24 +249,27 @@ describe("an introspection endpoint", () => {
           .end(`{"active":true,"x":"${"x".repeat(2_000_000)}"}`),
     ],
   ];
-  it.each(FAULTS)("that %s makes requests with unknown tokens 503, and no others", async (_name, fault) => {
-    await send("known");
-    raw = fault;
-    for (const token of "abcdefghijkl") {
-      const { status, body, response } = await send(token);
-      expect([status, body["code"]]).toEqual([503, "provider_unavailable"]);
-      expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-      expect(response.headers.get("set-cookie")).toBeNull();
-    }
-    // The circuit is open after three failures; one probe per second passes.
-    expect(asked.length).toBeLessThan(9);
-    expect((await send("known")).status).toBe(200);
-    const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
-    expect((await fetch(`${gateway.origin}/api/x`, { headers })).status).toBe(200);
-    expect(await gateway.readiness("bearer")).toMatchObject({ status: "degraded" });
-  });
+  it.each(FAULTS)(
+    "an introspection endpoint that %s makes requests with unknown tokens 503, and no others",
+    async (_name, fault) => {
+      await send("known");
+      raw = fault;
+      for (const token of "abcdefghijkl") {
+        const { status, body, response } = await send(token);
+        expect([status, body["code"]]).toEqual([503, "provider_unavailable"]);
+        expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+        expect(response.headers.get("set-cookie")).toBeNull();
+      }
+      // The circuit is open after three failures; one probe per second passes.
+      expect(asked.length).toBeLessThan(9);
+      expect((await send("known")).status).toBe(200);
+      const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
+      expect((await fetch(`${gateway.origin}/api/x`, { headers })).status).toBe(200);
+      expect(await gateway.readiness("bearer")).toMatchObject({ status: "degraded" });
+    },
+  );
 
-  it("that responds again is used within a second or two, and readiness is ok", async () => {
+  it("an introspection endpoint that responds again is used within a second or two, and readiness is ok", async () => {
     raw = (response) => void response.writeHead(500).end();
     for (const token of ["a", "b", "c"]) await send(token);
     raw = undefined;
@@ -274,7 +277,7 @@ describe("an introspection endpoint", () => {
     await expect.poll(async () => (await gateway.readiness("bearer")).status).toBe("ok");
   });
 
-  it("that cannot read one token does not fail others", async () => {
+  it("an introspection endpoint that cannot read one token does not fail others", async () => {
     raw = (response) =>
       void response.writeHead(400, { "content-type": "application/json" }).end('{"error":"invalid_request"}');
     for (const token of ["a", "b", "c", "d", "e"]) expect((await send(token)).status).toBe(401);
@@ -282,7 +285,7 @@ describe("an introspection endpoint", () => {
     expect((await send("good")).status).toBe(200);
   });
 
-  it("that the metadata does not name is reported before the first request, with the cure", async () => {
+  it("an introspection endpoint that the metadata does not name is reported before the first request, with the cure", async () => {
     provider.overrides = {};
     const at = await start({});
     const { status, detail } = await at.readiness("bearer");

@@ -92,7 +92,7 @@ describe("an access token", () => {
     expect(headers["set-cookie"]).toBeUndefined();
   });
 
-  it("needs no X-CSRF, Origin or Fetch Metadata", async () => {
+  it("an access token needs no X-CSRF, Origin or Fetch Metadata", async () => {
     const token = await tokenOf();
     const crossSite: [string, string][] = [
       ["sec-fetch-site", "cross-site"],
@@ -102,7 +102,7 @@ describe("an access token", () => {
     expect((await send("/both/x", `Bearer ${token}`, crossSite)).status).toBe(200);
   });
 
-  it("is accepted with the scheme in any case and several blanks", async () => {
+  it("an access token is accepted with the scheme in any case and several blanks", async () => {
     const token = await tokenOf();
     expect((await send("/strict/x", `bearer   ${token}`)).status).toBe(200);
     expect((await send("/strict/x", `BEARER ${token}`)).status).toBe(200);
@@ -149,9 +149,9 @@ const ALGORITHM: Bad[] = [
   [
     "alg is a list",
     broken(([, body, signature]) => [encode({ alg: ["RS256"], typ: "at+jwt" }), body, signature]),
-    /no JWT/,
+    /not a JWT/,
   ],
-  ["no alg", broken(([, body, signature]) => [encode({ typ: "at+jwt" }), body, signature]), /no JWT/],
+  ["no alg", broken(([, body, signature]) => [encode({ typ: "at+jwt" }), body, signature]), /not a JWT/],
 ];
 const KEYS: Bad[] = [
   [
@@ -212,9 +212,9 @@ const SIGNATURE: Bad[] = [
     ]),
     /signature/,
   ],
-  ["with two signatures", broken(([head, body, signature]) => [head, body, signature, signature]), /no JWT/],
-  ["with two parts", broken(([head, body]) => [head, body]), /no JWT/],
-  ["with five parts (JWE)", broken((parts) => [...parts, "x", "y"]), /no JWT/],
+  ["with two signatures", broken(([head, body, signature]) => [head, body, signature, signature]), /not a JWT/],
+  ["with two parts", broken(([head, body]) => [head, body]), /not a JWT/],
+  ["with five parts (JWE)", broken((parts) => [...parts, "x", "y"]), /not a JWT/],
   [
     "with crit",
     broken(([, body, signature]) => [
@@ -340,18 +340,18 @@ const BINDING: Bad[] = [
   ["whose jkt is too short", changed({ cnf: { jkt: "x" } }), /cnf\.jkt is missing/],
 ];
 const FORM: Bad[] = [
-  ["that is a word", () => "token", /no JWT/],
-  ["of dots", () => "a..b", /no JWT/],
-  ["whose header is no JSON", broken(([, body, signature]) => ["e30x", body, signature]), /no JWT/],
-  ["whose claims are no JSON", broken(([head, , signature]) => [head, "e30x", signature]), /no JWT/],
-  ["whose claims are a list", broken(([head, , signature]) => [head, encode([]), signature]), /no JWT/],
+  ["that is a word", () => "token", /not a JWT/],
+  ["of dots", () => "a..b", /not a JWT/],
+  ["whose header is no JSON", broken(([, body, signature]) => ["e30x", body, signature]), /not a JWT/],
+  ["whose claims are no JSON", broken(([head, , signature]) => [head, "e30x", signature]), /not a JWT/],
+  ["whose claims are a list", broken(([head, , signature]) => [head, encode([]), signature]), /not a JWT/],
   ["with quotes", async () => `"${await tokenOf()}"`, /characters/],
   ["with a comma", async () => `${await tokenOf()},x`, /characters/],
   ["followed by another one", async () => `${await tokenOf()} ${await tokenOf()}`, /characters/],
-  ["with a parameter", async () => `token=${await tokenOf()}`, /characters|no JWT/],
+  ["with a parameter", async () => `token=${await tokenOf()}`, /characters|not a JWT/],
   ["with umlauts", () => "t\u00f6ken", /characters/],
   ["longer than 8192 characters", () => tokenOf({ padding: "x".repeat(8_192) }), /longer than the limit/],
-  ["padded with =", async () => `${await tokenOf()}=`, /no JWT|characters/],
+  ["padded with =", async () => `${await tokenOf()}=`, /not a JWT|characters/],
 ];
 
 describe.each([
@@ -384,7 +384,7 @@ describe.each([
 });
 
 describe("a refused token", () => {
-  it("causes no request for keys unless only its signature is open", async () => {
+  it("a refused token causes a request for keys only if all other rules accept it", async () => {
     system.provider.resetCounts();
     for (const [, make, , path = "/strict"] of [...ALGORITHM, ...TYPE, ...CLAIMS, ...BINDING, ...FORM])
       await send(`${path}/x`, `Bearer ${await make()}`);
@@ -447,7 +447,7 @@ describe("the header Authorization", () => {
     expect(system.received).toEqual([]);
   });
 
-  it("of a browser does not reach the upstream of a session row", async () => {
+  it("the header Authorization of a browser does not reach the upstream of a session row", async () => {
     const browser = system.browser();
     await browser.login();
     const token = await tokenOf();
@@ -459,7 +459,7 @@ describe("the header Authorization", () => {
 });
 
 describe("a row with session-or-bearer", () => {
-  it("uses the session without the header Authorization, with its CSRF check", async () => {
+  it("a row with session-or-bearer uses the session without the header Authorization, with its CSRF check", async () => {
     const browser = system.browser();
     await browser.login();
     expect((await browser.fetch("/both/x")).status).toBe(200);
@@ -471,7 +471,7 @@ describe("a row with session-or-bearer", () => {
     ["an expired token", async () => `Bearer ${await tokenOf({ exp: now() - 60 })}`],
     ["Basic", async () => "Basic dXNlcjpwYXNz"],
     ["an empty header", async () => ""],
-  ])("does not fall back to the session with %s", async (_name, authorization) => {
+  ])("a row with session-or-bearer does not fall back to the session with %s", async (_name, authorization) => {
     const browser = system.browser();
     await browser.login();
     const response = await browser.fetch("/both/x", { headers: { authorization: await authorization() } });
@@ -481,7 +481,7 @@ describe("a row with session-or-bearer", () => {
     expect((await browser.fetch("/both/x")).status).toBe(200);
   });
 
-  it("ignores the session of a request with a valid token", async () => {
+  it("a row with session-or-bearer ignores the session of a request with a valid token", async () => {
     const browser = system.browser();
     await browser.login();
     const token = await tokenOf();
@@ -489,7 +489,7 @@ describe("a row with session-or-bearer", () => {
     expect(system.received).toMatchObject([{ authorization: `Bearer ${token}`, cookie: undefined }]);
   });
 
-  it("asks for a login without header and session", async () => {
+  it("a row with session-or-bearer responds with the login URL to a request without header and session", async () => {
     const response = await fetch(`${system.gateway.origin}/both/x`, {
       headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
     });
@@ -523,12 +523,12 @@ describe("permissions of an access token", () => {
 });
 
 describe("the upstream of a bearer row", () => {
-  it("receives no token with token: none", async () => {
+  it("the upstream of a bearer row receives no token with token: none", async () => {
     expect((await send("/hidden/x", `Bearer ${await tokenOf()}`)).status).toBe(200);
     expect(system.received).toMatchObject([{ authorization: undefined }]);
   });
 
-  it("receives the gateway's own token with token: client", async () => {
+  it("the upstream of a bearer row receives the gateway's own token with token: client", async () => {
     const token = await tokenOf();
     expect((await send("/own/x", `Bearer ${token}`)).status).toBe(200);
     expect(system.received[0]?.authorization).toMatch(/^Bearer /);
@@ -537,7 +537,7 @@ describe("the upstream of a bearer row", () => {
 });
 
 describe("a token of the provider itself", () => {
-  it("from the client credentials grant is accepted for its audience", async () => {
+  it("a token of the provider itself from the client credentials grant is accepted for its audience", async () => {
     const response = await fetch(`${system.provider.issuer}/token`, {
       method: "POST",
       headers: { authorization: `Basic ${btoa("cloakroom:a-client-secret-of-the-tests")}` },
@@ -547,7 +547,7 @@ describe("a token of the provider itself", () => {
     expect((await send("/strict/x", `Bearer ${token}`)).status).toBe(200);
   });
 
-  it("is logged by a hash of its holder, and counted", async () => {
+  it("a token of the provider itself is logged by a hash of its holder, and counted", async () => {
     const { status } = await send("/strict/x", `Bearer ${await tokenOf({ sub: "a-subject-in-no-log" })}`);
     expect(status).toBe(200);
     const line = JSON.parse(system.gateway.log.at(-1) ?? "") as Members;

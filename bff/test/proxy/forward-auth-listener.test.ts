@@ -81,7 +81,7 @@ describe("FORWARD_AUTH_LISTEN", () => {
     ["insecure cookies", { INSECURE_COOKIES: "loopback" }, "cannot be used with INSECURE_COOKIES"],
     ["the public port", { FORWARD_AUTH_LISTEN: "127.0.0.1:3000" }, "must differ from PORT"],
     ["the management port", { FORWARD_AUTH_LISTEN: "127.0.0.1:9000" }, "must differ from PORT"],
-  ])("the start is refused with %s", (_title, env, sentence) => {
+  ])("%s prevents startup", (_title, env, sentence) => {
     expect(faultsOf({ FORWARD_AUTH_LISTEN: "127.0.0.1:9001", ...env })).toContain(sentence);
   });
 
@@ -118,7 +118,7 @@ describe("the callers of the listener", () => {
 describe("a Unix socket", () => {
   const newPath = () => join(mkdtempSync(join(tmpdir(), "cloakroom-")), "auth.sock");
 
-  it("is open to its user and group only", async () => {
+  it("a Unix socket is open to its user and group only", async () => {
     const path = newPath();
     const server = listener([], false);
     onTestFinished(() => void server.close());
@@ -126,7 +126,7 @@ describe("a Unix socket", () => {
     expect(statSync(path).mode & 0o777).toBe(0o660);
   });
 
-  it("that a killed process has left is replaced", async () => {
+  it("a Unix socket that a killed process has left is replaced", async () => {
     const path = newPath();
     const killed = createServer();
     await listenForwardAuth(killed, { kind: "unix", path });
@@ -140,7 +140,7 @@ describe("a Unix socket", () => {
     expect(server.listening).toBe(true);
   });
 
-  it("of another process stays, and the error names the setting", async () => {
+  it("a Unix socket of another process stays, and the error names the setting", async () => {
     const path = newPath();
     const other = createServer();
     onTestFinished(() => void other.close());
@@ -149,7 +149,7 @@ describe("a Unix socket", () => {
     await expect(refused).rejects.toThrow(`FORWARD_AUTH_LISTEN ${path} is used by another process.`);
   });
 
-  it("in a folder that does not exist is an error with the cure", async () => {
+  it("a Unix socket in a folder that does not exist is an error with the cure", async () => {
     const refused = listenForwardAuth(listener([], false), { kind: "unix", path: "/nowhere/auth.sock" });
     await expect(refused).rejects.toThrow(
       /FORWARD_AUTH_LISTEN \/nowhere\/auth\.sock cannot be created \(.*\)\. Create/,

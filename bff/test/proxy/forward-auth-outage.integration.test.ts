@@ -29,7 +29,7 @@ async function loggedIn(): Promise<TestBrowser> {
   return browser;
 }
 
-describe("while Redis is away", () => {
+describe("while Redis is unavailable", () => {
   it.each(["cors", "navigate"])(
     "a request with mode %s gets a 503 with Retry-After, and the session stays",
     async (mode) => {
@@ -48,7 +48,7 @@ describe("while Redis is away", () => {
   );
 });
 
-describe("while the provider is away", () => {
+describe("while the provider is unavailable", () => {
   it("a request with an expired access token gets a 503, and the session stays", async () => {
     const { provider } = system;
     const { accessTokenSeconds } = provider.lifetimes;

@@ -418,7 +418,7 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
       expect((await browser.fetch("/api/x")).status).toBe(401);
     });
 
-    it("I5: while Redis is away a request gets a 503 with Retry-After, and the session stays", async () => {
+    it("I5: while Redis is unavailable a request gets a 503 with Retry-After, and the session stays", async () => {
       await current.system.redis.kill();
       try {
         await expect.poll(async () => (await send("/api/x", [...FETCH, cookie()])).status).toBe(503);

@@ -95,7 +95,7 @@ function browserStatus({ status, headers }: CallResponse): number {
 }
 
 describe.each(FORWARD_AUTH_PROXIES)("an allow for %s", (proxy) => {
-  it("has the bearer, the request id and every configured header", async () => {
+  it("an allow has the bearer, the request id and every configured header", async () => {
     const { status, headers, body } = await call(proxy, {});
     expect(status).toBe(200);
     expect(headers.authorization).toMatch(/^Bearer \S+$/);
@@ -119,7 +119,7 @@ describe.each(FORWARD_AUTH_PROXIES)("an allow for %s", (proxy) => {
     expect(response.headers).toMatchObject({ authorization: "", "x-api-key": "" });
   });
 
-  it("has the identity headers of the row, empty for an absent claim and on other rows", async () => {
+  it("an allow has the identity headers of the row, empty for an absent claim and on other rows", async () => {
     const spoofed: Pair[] = [
       ["X-User", "admin"],
       ["X-Groups", "admins"],
@@ -158,7 +158,7 @@ describe.each(FORWARD_AUTH_PROXIES)("an allow for %s", (proxy) => {
     expect(Number(responses[2]!.headers["retry-after"])).toBeGreaterThan(500);
   });
 
-  it("logs the described request", async () => {
+  it("a decision is logged as the described request", async () => {
     await call(proxy, { target: "/api/logged?secret=1", method: "POST" });
     const lines = gatewayOf(proxy).log.map((line) => JSON.parse(line) as Record<string, unknown>);
     const line = lines.findLast(({ msg }) => msg === "request");
@@ -357,7 +357,7 @@ describe.each(FORWARD_AUTH_PROXIES)("a denial for %s", (proxy) => {
 const OTHER_CASE = ["/API/x", "/Api/x", "/api/Admin/x", "/HOOKS/x"];
 
 describe.each(FORWARD_AUTH_PROXIES)("a target for %s", (proxy) => {
-  it.each(AMBIGUOUS_TARGETS)("with %s is rejected", async (_title, target) => {
+  it.each(AMBIGUOUS_TARGETS)("a target with %s is rejected", async (_title, target) => {
     const response = await call(proxy, { target });
     expect(browserStatus(response)).toBe(400);
     expect(response.headers.authorization).toBeUndefined();
@@ -534,7 +534,7 @@ describe("what the listener does not take from a browser", () => {
 });
 
 describe("an allow for envoy", () => {
-  it("removes the browser's headers that the gateway would not forward, and keeps the handshake", async () => {
+  it("an allow for envoy removes the browser's headers that the gateway would not forward, and keeps the handshake", async () => {
     const browser: Pair[] = [
       ...handshake(gatewayOf("envoy").config.publicOrigin),
       ["Remote-User", "root"],
@@ -555,7 +555,7 @@ describe("an allow for envoy", () => {
 });
 
 describe("the public listener", () => {
-  it("serves no decisions and ignores describing headers", async () => {
+  it("the public listener serves no decisions and ignores describing headers", async () => {
     for (const proxy of FORWARD_AUTH_PROXIES) {
       const { headers, path, method } = describedCall(proxy, {
         target: "/hooks/x",

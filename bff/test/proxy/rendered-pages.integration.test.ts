@@ -89,7 +89,7 @@ describe("a navigation without the session cookie", () => {
     ["a typed address, without Fetch Metadata", { accept: "text/html" }, false],
     ["a crawler", { accept: "text/html,application/xhtml+xml", "user-agent": "bot" }, false],
     ["curl", { accept: "*/*" }, false],
-  ])("of %s gets the refresh page: %s", async (_name, sent, expected) => {
+  ])("a navigation of %s gets the refresh page: %s", async (_name, sent, expected) => {
     const headers = Object.fromEntries(
       Object.entries(sent).map(([name, value]) => [name, value === "REFERER" ? `${system.gateway.origin}/x` : value]),
     );
@@ -114,12 +114,12 @@ describe("a navigation without the session cookie", () => {
     expect(response.marker).toBeUndefined();
   });
 
-  it("of an iframe gets no refresh page", async () => {
+  it("a navigation of an iframe gets no refresh page", async () => {
     const headers = { ...FROM("cross-site"), "sec-fetch-dest": "iframe" };
     expect((await send("/list", { headers })).marker).toBeUndefined();
   });
 
-  it("is anonymous after the refresh page, once, also where the engine repeats it as cross-site", async () => {
+  it("a navigation without the session cookie is anonymous after the refresh page, once, also where the engine repeats it as cross-site", async () => {
     const first = await send("/list?a=1", { headers: FROM("cross-site") });
     const cookies = new Map([["__Host-Http-navigation", first.marker ?? ""]]);
     for (const site of ["same-origin", "cross-site"]) {
@@ -130,7 +130,7 @@ describe("a navigation without the session cookie", () => {
     expect(isRefreshPage(other)).toBe(true);
   });
 
-  it("is sent to the login with its path where the row needs a session", async () => {
+  it("a navigation without the session cookie is sent to the login with its path where the row needs a session", async () => {
     const first = await send("/account/a?b=c&d", { headers: FROM("cross-site") });
     expect(isRefreshPage(first)).toBe(true);
     const cookies = new Map([["__Host-Http-navigation", first.marker ?? ""]]);
@@ -147,7 +147,7 @@ describe("a navigation without the session cookie", () => {
     expect(received).toEqual([]);
   });
 
-  it("that is a form post gets a 401 page, and a fetch a 401 problem", async () => {
+  it("a form post without the session cookie gets a 401 page, and a fetch a 401 problem", async () => {
     const post = await send("/account", { method: "POST", headers: FROM("same-origin") });
     expect([post.status, post.headers["content-type"]]).toEqual([401, "text/html; charset=utf-8"]);
     expect(post.body).toContain('href="/bff/login?returnTo=%2Faccount"');
@@ -157,7 +157,7 @@ describe("a navigation without the session cookie", () => {
     expect([fetched.status, fetched.headers["content-type"]]).toEqual([401, "application/problem+json; charset=utf-8"]);
   });
 
-  it("with a session that has ended is sent to the login, and to an optional row it is anonymous", async () => {
+  it("a navigation with a session that has ended is sent to the login, and to an optional row it is anonymous", async () => {
     const cookies = new Map([["__Host-Http-session", "A".repeat(43)]]);
     expect((await send("/account", { headers: FROM("same-origin"), cookies })).status).toBe(303);
     expect((await send("/list", { headers: FROM("cross-site"), cookies })).body).toBe("<!doctype html>page");
@@ -190,7 +190,7 @@ describe("after a login", () => {
     expect(second.body).toContain("Log in");
   });
 
-  it("to a page of the app's own files no marker is set", async () => {
+  it("a login that returns to a page of SPA_ROOT sets no marker", async () => {
     const browser = system.browser();
     await browser.login("?returnTo=/");
     expect(browser.cookies.get("__Host-Http-navigation")).toMatch(/^logged-in\./);
@@ -200,7 +200,7 @@ describe("after a login", () => {
 const browser_origin = (): string => system.gateway.config.publicOrigin;
 
 describe("a page", () => {
-  it("receives the bearer, its cookies, Origin and Referer, and never a cookie of the gateway", async () => {
+  it("a page receives the bearer, its cookies, Origin and Referer, and never a cookie of the gateway", async () => {
     const cookies = await loggedIn();
     cookies.set("theme", "dark");
     const referer = `${browser_origin()}/form`;
@@ -221,7 +221,7 @@ describe("a page", () => {
     expect(received.at(-1)?.headers).not.toHaveProperty("cookie");
   });
 
-  it("keeps its own policy, cookies and redirects, and gets the defaults without them", async () => {
+  it("a page keeps its own policy, cookies and redirects, and gets the defaults without them", async () => {
     respond = (_req, res) =>
       void res
         .writeHead(302, {
@@ -254,7 +254,7 @@ describe("a page", () => {
     });
   });
 
-  it("keeps the sandboxing policy on a row for an API, whatever the upstream sends", async () => {
+  it("a response of an API row keeps the sandboxing policy, whatever the upstream sends", async () => {
     respond = (_req, res) =>
       void res
         .writeHead(200, { "content-type": "text/html", "content-security-policy": "script-src *", "set-cookie": "a=1" })
@@ -267,14 +267,14 @@ describe("a page", () => {
     expect(headers).not.toHaveProperty("set-cookie");
   });
 
-  it.each([404, 500, 503])("with status %i passes through", async (status) => {
+  it.each([404, 500, 503])("a page with status %i passes through", async (status) => {
     respond = (_req, res) =>
       void res.writeHead(status, { "content-type": "text/html" }).end("<!doctype html>own error");
     const response = await send("/list", { headers: FROM("none") });
     expect([response.status, response.body]).toEqual([status, "<!doctype html>own error"]);
   });
 
-  it("is streamed as it is rendered", async () => {
+  it("a page is streamed as it is rendered", async () => {
     let finish = (): void => {};
     respond = (_req, res) => {
       res.writeHead(200, { "content-type": "text/html" });

@@ -1,4 +1,4 @@
-// ERROR_PAGES: a folder with own templates (error.html, continue.html, confirm.html) and texts (fr.json) of the gateway's
+// ERROR_PAGES: a folder with custom templates (error.html, continue.html, confirm.html) and texts (fr.json) of the gateway's
 // pages. Read with the configuration, so that a reload applies changes.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { normalizeLines, PAGE_KINDS, templateFaults, type PageKind } from "./pag
 import { BUILT_IN_LANGUAGES, placeholdersOf, type Languages, type PageTextKey, type PageTexts } from "./page-texts.ts";
 
 export type ErrorPages = Readonly<{
-  /** Own templates. */
+  /** Custom templates. */
   templates: Readonly<Partial<Record<PageKind, string>>>;
   languages: Languages;
 }>;
@@ -25,7 +25,7 @@ export const ERROR_PAGES_SETTINGS = {
     scope: "application",
     schema: filePath,
     meaning:
-      "Folder with own templates of the gateway's pages (`error.html`, `continue.html`, `confirm.html`) and texts in further languages (`fr.json`). Unset: the built-in pages, in English and German",
+      "Folder with custom templates of the gateway's pages (`error.html`, `continue.html`, `confirm.html`) and texts in further languages (`fr.json`). Unset: the built-in pages, in English and German",
   },
 } as const satisfies Record<string, Setting>;
 
@@ -50,7 +50,7 @@ export function readErrorPages(folder: string | undefined): Read {
     const kind = PAGE_KINDS.find((each) => each === base);
     if (extension === "html" && kind === undefined) {
       const nearest = nearestName(base, PAGE_KINDS).name;
-      fault(name, `is not the name of a template. Did you mean ${nearest}.html?`.replace(/\?$/, "?"));
+      fault(name, `is not the name of a template. Did you mean ${nearest}.html?`);
       continue;
     }
     const path = join(folder ?? "", name);
@@ -91,7 +91,7 @@ const TEXTS = z.record(z.string(), z.string().min(1));
 function parseTexts(language: string, json: string): { texts: PageTexts } | { faults: string[] } {
   if (!isLanguageTag(language)) return { faults: ["is not named after a language tag (BCP 47), such as fr.json"] };
   const parsed = TEXTS.safeParse(tryParse(json));
-  if (!parsed.success) return { faults: ["is not a JSON object of texts"] };
+  if (!parsed.success) return { faults: ["is not a JSON object of strings"] };
   const known = BUILT_IN_LANGUAGES["en"] as PageTexts;
   const given = parsed.data;
   const base: Partial<PageTexts> = BUILT_IN_LANGUAGES[language.toLowerCase()] ?? {};

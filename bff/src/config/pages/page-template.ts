@@ -1,5 +1,5 @@
 // Templates of the gateway's pages in the syntax of mustache (logic-less): which kinds there are, their placeholders, and the
-// rules of own templates.
+// rules of custom templates.
 import { createHash } from "node:crypto";
 import mustache from "mustache";
 import { nearestName } from "../nearest-name.ts";
@@ -31,7 +31,7 @@ const MAX_CHARS = 256 * 1024;
 /** `{{{name}}}` has the type `&`. */
 type Token = ReturnType<typeof mustache.parse>[number];
 
-/** @returns what is wrong with an own template, as ends of a sentence */
+/** @returns the errors of a custom template, each as the end of a sentence */
 export function templateFaults(kind: PageKind, text: string): string[] {
   if (text.length > MAX_CHARS) return ["is larger than 256 kB. Shorten it; images can be files of the app"];
   let tokens: readonly Token[];

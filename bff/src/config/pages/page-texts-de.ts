@@ -32,7 +32,7 @@ const ERROR_TEXTS: Readonly<Record<string, { title: string; sentence: string }>>
     sentence: "Eine andere Anmeldung hat Ihre ersetzt. Bitte laden Sie die Seite neu.",
   },
   csrf_rejected: {
-    title: "Wir haben diese Anfrage angehalten",
+    title: "Diese Anfrage wurde abgelehnt",
     sentence:
       "Sie kam nicht aus dieser Anwendung. Falls Sie einem Link gefolgt sind, öffnen Sie bitte stattdessen die Anwendung selbst.",
   },
@@ -48,11 +48,11 @@ const ERROR_TEXTS: Readonly<Record<string, { title: string; sentence: string }>>
     sentence: "Ihrem Konto fehlt die nötige Berechtigung.",
   },
   step_up_required: {
-    title: "Bitte bestätigen Sie, dass Sie es sind",
+    title: "Bitte bestätigen Sie Ihre Identität",
     sentence: "Dafür ist eine stärkere Anmeldung nötig.",
   },
   step_up_failed: {
-    title: "Die Bestätigung hat nicht stattgefunden",
+    title: "Ihre Identität wurde nicht bestätigt",
     sentence:
       "Der Anmeldedienst hat den zweiten Schritt ausgelassen, der hierfür nötig ist. Es hat sich nichts geändert: Sie sind angemeldet wie zuvor.",
   },
@@ -61,11 +61,12 @@ const ERROR_TEXTS: Readonly<Record<string, { title: string; sentence: string }>>
     sentence:
       "Vielleicht hat sie zu lange gedauert oder wurde in einem anderen Fenster begonnen. Bitte versuchen Sie es noch einmal.",
   },
-  store_unavailable: UNAVAILABLE,
+  store_unavailable: PAGE_UNAVAILABLE,
   provider_unavailable: UNAVAILABLE,
-  overloaded: UNAVAILABLE,
-  introspection_unavailable: UNAVAILABLE,
-  token_validation_unavailable: UNAVAILABLE,
+  overloaded: {
+    title: "Diese Anwendung ist gerade überlastet",
+    sentence: "Sie werden dadurch nicht abgemeldet. Bitte versuchen Sie es gleich noch einmal.",
+  },
   upstream_unreachable: PAGE_UNAVAILABLE,
   upstream_unavailable: PAGE_UNAVAILABLE,
   upstream_timeout: PAGE_UNAVAILABLE,
@@ -84,7 +85,11 @@ const ERROR_TEXTS: Readonly<Record<string, { title: string; sentence: string }>>
     title: "Ein Proxy vor dieser Anwendung ist falsch eingestellt",
     sentence: "Er muss mit HTTP/1.1 weiterleiten (nginx: proxy_http_version 1.1;).",
   },
-  too_many_requests: UNAVAILABLE,
+  too_many_requests: {
+    title: "Zu viele gleichzeitige Anfragen",
+    sentence:
+      "Mehrere Ihrer Anfragen warten noch auf eine Antwort. Sie werden dadurch nicht abgemeldet. Bitte versuchen Sie es gleich noch einmal.",
+  },
   rate_limit_exceeded: {
     title: "Zu viele Anfragen",
     sentence: "Sie haben zu viele Anfragen gesendet. Bitte versuchen Sie es später noch einmal.",

@@ -1,5 +1,5 @@
 // Forward-auth listener: decides requests for nginx (auth_request), Traefik (forwardAuth), Caddy (forward_auth) and Envoy
-// (ext_authz), which carry them to the upstream themselves. Never the public listener: a response contains the bearer (I1).
+// (ext_authz), which forward them to the upstream themselves. Never the public listener: a response contains the bearer (I1).
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { BlockList } from "node:net";

@@ -120,7 +120,7 @@ describe("a watched configuration file", () => {
     expect(seen).toEqual([]);
   });
 
-  it("a file that stays away is reported once, and again when it returns", async () => {
+  it("a file that stays missing is reported once, and again when it returns", async () => {
     const { file, seen } = await watched();
     rmSync(file);
     await expect.poll(() => seen).toEqual(["missing one"]);
