@@ -44,7 +44,7 @@ function createKoa(services: Services): Koa {
   app.use(requestValidation({ publicOrigin, routes }));
   app.use(csrf({ publicOrigin, metrics }));
 
-  app.use(pageNavigation(config));
+  app.use(pageNavigation(config, services.pages));
   app.use(forward(services));
   const session = koaSession(app, { ...services, sessionMaxMs: config.sessionMaxMs });
   const { silentLogin } = services;

@@ -1,8 +1,9 @@
 // `cloakroom check`: validates the configuration offline, reports all errors at once, and prints the applications with their rows.
 import { parseArgs } from "node:util";
-import { ConfigError, CONFIG_VARIABLE, loadGatewayConfig, type Config, type GatewayConfig } from "../config/config.ts";
+import { ConfigError, CONFIG_VARIABLE, loadGatewayConfig, type GatewayConfig } from "../config/config.ts";
 import { configWarnings } from "../config/warnings.ts";
 import { checkSpaRoot } from "../http/spa-files.ts";
+import { summary, summaryInWords, type Summary } from "./check-summary.ts";
 
 const HELP = `Validates the configuration of the gateway without starting it or connecting to anything.
 
@@ -69,47 +70,10 @@ function warningsOf({ server, applications }: GatewayConfig): string[] {
   return [...new Set([...server.warnings, ...applications.flatMap((each) => configWarnings(each))])];
 }
 
-type Summary = ReturnType<typeof summary>;
-
-function summary({ application, publicOrigin, provider, spaRoot, spaUrl, upstreams }: Config) {
-  return {
-    id: application.id,
-    idIsDerived: application.isDerived,
-    origin: publicOrigin,
-    issuer: provider.issuer,
-    clientId: provider.clientId,
-    pages: spaRoot ?? spaUrl ?? null,
-    rows: upstreams.map((row) => ({
-      prefix: row.prefix,
-      baseUrls: row.baseUrls,
-      access: row.access,
-      token: row.token,
-      csrf: row.csrf,
-      methods: row.methods,
-      requiredRoles: row.requiredRoles,
-      requiredScopes: row.requiredScopes,
-      webSocket: row.webSocket,
-    })),
-  };
-}
-
 function inWords({ hash, warnings, applications }: Extract<Checked, { valid: true }>): string {
-  const lines = applications.flatMap((each) => [
-    `${each.id}${each.idIsDerived ? " (derived id)" : ""}  ${each.origin}  provider ${each.issuer}  pages ${each.pages ?? "none"}`,
-    ...each.rows.map(rowInWords),
-  ]);
+  const lines = applications.flatMap(summaryInWords);
   const notes = warnings.map((warning) => `warning: ${warning}`);
   return [...lines, ...notes, `The configuration is valid. Hash ${hash}.`, ""].join("\n");
-}
-
-function rowInWords(row: Summary["rows"][number]): string {
-  const rules = [
-    ...(row.requiredRoles.length > 0 ? [`roles ${row.requiredRoles.join(" or ")}`] : []),
-    ...(row.requiredScopes.length > 0 ? [`scopes ${row.requiredScopes.join(" and ")}`] : []),
-    ...(row.webSocket ? ["WebSockets"] : []),
-  ];
-  const words = [`access ${row.access}`, `token ${row.token}`, `csrf ${row.csrf}`, ...rules];
-  return `  ${row.prefix} -> ${row.baseUrls.join(", ")}  ${words.join(", ")}`;
 }
 
 function countInWords(faults: readonly string[]): string {

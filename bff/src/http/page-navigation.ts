@@ -8,8 +8,9 @@ import type { UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { cookieValue, NAVIGATION_COOKIE, navigationCookieAttributes, sessionIdFrom } from "../session/cookies.ts";
 import { isCrossSite, isNavigation, isSibling } from "./fetch-metadata.ts";
-import { refreshPage, refreshPageHeaders } from "./refresh-page.ts";
-import { requestState } from "./request-state.ts";
+import type { Pages } from "./pages.ts";
+import { refreshPageHeaders } from "./refresh-page.ts";
+import { languagesOf, requestState } from "./request-state.ts";
 import { securityHeaderList, setHeaders, type HostPolicy } from "./security-headers.ts";
 
 /**
@@ -89,7 +90,7 @@ function clearNavigationMarker(ctx: Context): void {
 }
 
 /** @throws GatewayError as the following middlewares */
-export function pageNavigation(config: HostPolicy & { publicOrigin: string }) {
+export function pageNavigation(config: HostPolicy & { publicOrigin: string }, pages: Pick<Pages, "refresh">) {
   const { publicOrigin } = config;
   const headersOfPage = refreshPageHeaders(config);
   const headersOfRedirect = securityHeaderList(config);
@@ -110,8 +111,9 @@ export function pageNavigation(config: HostPolicy & { publicOrigin: string }) {
     if (action === "refresh") {
       setNavigationMarker(ctx, target, markerOfRefresh(marker));
       respond(ctx, 200, headersOfPage);
-      ctx.type = "html";
-      ctx.body = refreshPage(target);
+      const { html, headers } = pages.refresh(languagesOf(ctx), target);
+      setHeaders(ctx.res, headers);
+      ctx.body = html;
       return;
     }
     if (marker !== undefined) clearNavigationMarker(ctx);

@@ -9,6 +9,7 @@ import { BUILT_IN_PAGES } from "./built-in-pages.ts";
 import { linksOf, type ErrorPage } from "./error-page.ts";
 import { escapeHtml } from "./escape-html.ts";
 import { chooseLanguage, directionOf, type PageLanguages } from "./languages.ts";
+import { refreshPage } from "./refresh-page.ts";
 
 export type Page = {
   html: string;
@@ -29,6 +30,8 @@ export type Pages = {
   /** Continues to `url` at once. Its link is for browsers that do not follow a refresh. */
   continueTo(wanted: PageLanguages, notice: "continueLogin" | "continueLogout", url: string): Page;
   confirm(wanted: PageLanguages, confirmation: Confirmation): Page;
+  /** Repeats the navigation to `target`; has a policy and a template of its own. */
+  refresh(wanted: PageLanguages, target: string): Page;
   /** Directives of the Content-Security-Policy that the template of a page needs. */
   sources(kind: PageKind): string;
 };
@@ -51,19 +54,17 @@ export function createPages({ errorPages, log }: Dependencies): Pages {
       return undefined;
     }
   };
-  const page = (
-    kind: PageKind,
-    { acceptLanguage, uiLocales }: PageLanguages,
-    viewOf: (texts: PageTexts) => object,
-  ): Page => {
+  const inLanguage = ({ acceptLanguage, uiLocales }: PageLanguages) => {
     const tag = chooseLanguage(tags, { acceptLanguage, first: uiLocales });
     const texts = languages[tag] as PageTexts;
     const [lang = tag] = Intl.getCanonicalLocales(tag);
-    const view = { ...viewOf(texts), lang, dir: directionOf(lang) };
-    return {
-      html: renderOwn(kind, view) ?? render(BUILT_IN_PAGES[kind], view),
-      headers: ["Content-Type", "text/html; charset=utf-8", "Content-Language", lang, "Vary", "Accept-Language"],
-    };
+    const headers = ["Content-Type", "text/html; charset=utf-8", "Content-Language", lang, "Vary", "Accept-Language"];
+    return { texts, lang, dir: directionOf(lang), headers };
+  };
+  const page = (kind: PageKind, wanted: PageLanguages, viewOf: (texts: PageTexts) => object): Page => {
+    const { texts, lang, dir, headers } = inLanguage(wanted);
+    const view = { ...viewOf(texts), lang, dir };
+    return { html: renderOwn(kind, view) ?? render(BUILT_IN_PAGES[kind], view), headers };
   };
 
   return {
@@ -90,6 +91,11 @@ export function createPages({ errorPages, log }: Dependencies): Pages {
           ...{ keepText: texts[`${kind}.keep`], submitText: texts[`${kind}.submit`] },
         };
       }),
+    refresh(wanted, target) {
+      const { texts, lang, dir, headers } = inLanguage(wanted);
+      const words = { title: texts["refresh.title"], sentence: texts["refresh.sentence"], link: texts.continue };
+      return { html: refreshPage(target, { ...words, lang, dir }), headers };
+    },
     sources(kind) {
       const own = templates[kind];
       const hashes = [...new Set([BUILT_IN_PAGES[kind], own ?? ""].flatMap(styleHashes))].join(" ");

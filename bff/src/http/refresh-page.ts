@@ -23,24 +23,27 @@ export function refreshPageHeaders(host: HostPolicy): HeaderList {
   return [...passingDocumentHeaders(host, POLICY), "Referrer-Policy", "no-referrer", "X-Robots-Tag", "noindex"];
 }
 
+type Words = { lang: string; dir: string; title: string; sentence: string; link: string };
+
 /**
  * Without scripts the fragment is lost.
  * @param target path and query of the request
  */
-export function refreshPage(target: string): string {
+export function refreshPage(target: string, words: Words): string {
   const url = escapeHtml(target);
+  const { title, sentence, link, ...language } = words;
   return `<!doctype html>
-<html lang="en">
+<html lang="${language.lang}" dir="${language.dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>One moment</title>
+<title>${escapeHtml(title)}</title>
 <script>${SCRIPT}</script>
 <noscript><meta http-equiv="refresh" content="0;url=${url}"></noscript>
 <style>${STYLE}</style>
 </head>
 <body>
-<p>This page is being opened. <a href="${url}">Continue</a></p>
+<p>${escapeHtml(sentence)} <a href="${url}">${escapeHtml(link)}</a></p>
 </body>
 </html>
 `;

@@ -24,6 +24,73 @@ it("a valid file is summarized with its applications and rows", () => {
   expect(stdout).not.toContain(SECRET);
 });
 
+const PROTECTED = `${MINIMAL}id: shop
+contentSecurityPolicy:
+  additions: { script-src: [https://cdn.example.com], style-src: [unsafe-inline], connect-src: ["*"] }
+  allow: [wildcard-connections]
+  reportOnly: true
+  trustedTypes: off
+headers: { permissionsPolicy: { camera: [self] }, strictTransportSecurity: off, crossOriginOpenerPolicy: unsafe-none }
+upstreams:
+  - prefix: /api
+    baseUrl: http://orders
+    methods: [GET, POST]
+    requiredScopes: [orders]
+    encodedSlashes: true
+    maxBodyBytes: 1000
+    headers: { X-Api-Key: ${SECRET} }
+    identityHeaders: { X-User-Email: email }
+    rateLimit: { perUser: { requests: 600, seconds: 60 }, perAddress: { requests: 10, seconds: 1 } }
+  - prefix: /machines
+    baseUrl: http://machines
+    access: bearer
+    bearer: { audience: [https://api.example.com], dpop: required }
+`;
+
+it("the summary lists the protections of applications and rows", () => {
+  const { stdout } = check("--config", fileWith(PROTECTED));
+  for (const words of [
+    /Content-Security-Policy adds: .*script-src https:\/\/cdn\.example\.com/,
+    /Permissions-Policy: camera=\(self\)/,
+    /weakened: Content-Security-Policy allows wildcard-connections; Content-Security-Policy only reports; Trusted Types off; Cross-Origin-Opener-Policy unsafe-none; no Strict-Transport-Security$/m,
+    /\/api .*scopes orders, methods GET POST, identity headers x-user-email \(email\), per user 600 requests in 60 s, per address 10 requests in 1 s/,
+    /\/api .*encodedSlashes true, maxBodyBytes 1000/,
+    /\/machines .*access bearer, token user, csrf none, audience https:\/\/api\.example\.com, DPoP required/,
+  ])
+    expect(stdout).toMatch(words);
+  expect(stdout).not.toContain(SECRET);
+});
+
+it("--json lists the protections of applications and rows", () => {
+  const { stdout } = check("--json", "--config", fileWith(PROTECTED));
+  expect(stdout).not.toContain(SECRET);
+  expect(JSON.parse(stdout)).toMatchObject({
+    applications: [
+      {
+        contentSecurityPolicy: {
+          additions: { "connect-src": ["*"], "style-src": ["'unsafe-inline'"] },
+          ...{ allow: ["wildcard-connections"], reportOnly: true, reports: "gateway", trustedTypes: "off" },
+        },
+        headers: { strictTransportSecurity: null, permissionsPolicy: { camera: "(self)" } },
+        weakened: expect.arrayContaining(["Trusted Types off"]),
+        rows: [
+          { prefix: "/machines", bearer: { audience: ["https://api.example.com"], dpop: "required" } },
+          {
+            ...{ prefix: "/api", methods: ["GET", "POST"], headers: ["x-api-key"], requiredScopes: ["orders"] },
+            ...{ identityHeaders: { "x-user-email": "email" }, rateLimit: { perUser: { requests: 600, seconds: 60 } } },
+            others: { encodedSlashes: true, maxBodyBytes: 1000 },
+          },
+        ],
+      },
+    ],
+  });
+});
+
+it("the summary of the defaults is not weakened", () => {
+  const { stdout } = check("--json", "--config", fileWith(MINIMAL + rows));
+  expect(JSON.parse(stdout)).toMatchObject({ applications: [{ weakened: [], rows: [{ others: {} }] }] });
+});
+
 it("an invalid file exits with 78 and all faults, each with its line", () => {
   const file = fileWith(`${MINIMAL}wrkers: 2\nsession: { idleSeconds: 1 }\n`);
   const { status, stderr } = check("--config", file);

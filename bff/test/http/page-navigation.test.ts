@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decideNavigation, type Marker } from "../../src/http/page-navigation.ts";
-import { refreshPage } from "../../src/http/refresh-page.ts";
+import { readErrorPages } from "../../src/config/pages/error-pages.ts";
+import { createPages } from "../../src/http/pages.ts";
 
 const MARKERS: readonly (Marker | undefined)[] = [undefined, "refreshed", "logged-in", "logged-in-refreshed"];
 const ALL = [true, false].flatMap((hasSessionCookie) =>
@@ -47,8 +48,23 @@ describe("decideNavigation", () => {
   });
 });
 
+const pages = createPages({ ...readErrorPages(undefined), log: { error: () => undefined } });
+
+it.each([
+  ["de-AT, en;q=0.5", "de", "Die Seite wird geöffnet.", "Weiter"],
+  ["fr, en;q=0.5", "en", "This page is being opened.", "Continue"],
+  [undefined, "en", "This page is being opened.", "Continue"],
+])("the refresh page follows Accept-Language: %s", (acceptLanguage, language, sentence, link) => {
+  const { html, headers } = pages.refresh({ acceptLanguage }, "/orders?a=<b>&c");
+  expect(html).toContain(`<html lang="${language}" dir="ltr">`);
+  expect(html).toContain(`<p>${sentence} <a href="/orders?a=&lt;b&gt;&amp;c">${link}</a></p>`);
+  expect(headers).toEqual(expect.arrayContaining(["Content-Language", language, "Vary", "Accept-Language"]));
+});
+
 it("the address of the refresh page is a page, for users who reload it while the page behind it is slow", () => {
-  const [, address = ""] = /history\.replaceState\(null,"","([^"]+)"\)/.exec(refreshPage("/orders")) ?? [];
+  const [, address = ""] =
+    /history\.replaceState\(null,"","([^"]+)"\)/.exec(pages.refresh({ acceptLanguage: undefined }, "/orders").html) ??
+    [];
   // Below /bff it would be a 403 problem. Without a query it would be the same URL for the target `/`.
   expect(address).toMatch(/^\/\?/);
 });

@@ -311,6 +311,12 @@ describe.each(FORWARD_AUTH_PROXIES)("a denial for %s", (proxy) => {
     expect(first.headers["cache-control"]).toBe("no-store");
     expect(first.body).toContain("location.replace");
     if (proxy === "nginx") expect(first.headers["x-auth-body"]).toBe(first.body);
+    const german: Pair[] = [...foreign, ["Accept-Language", "de"]];
+    const inGerman = await call(proxy, { target: "/pages/x?a=1", isUser: false, headers: german });
+    // In ASCII, because nginx receives the page in a header.
+    expect(inGerman.body).toContain("Die Seite wird ge&#246;ffnet.");
+    expect(inGerman.headers["content-language"]).toBe("de");
+    if (proxy === "nginx") expect(inGerman.headers["x-auth-body"]).toBe(inGerman.body);
     const [marker = ""] = first.headers["set-cookie"]?.[0]?.split(";") ?? [];
     const again: Pair[] = [...foreign, ["Cookie", marker]];
     const second = await call(proxy, { target: "/pages/x?a=1", isUser: false, headers: again });

@@ -166,6 +166,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "continueLogout.title": "Sie werden abgemeldet",
   "continueLogout.sentence":
     "Ihre Sitzung hier ist beendet. Als Nächstes beendet der Anmeldedienst seine eigene Sitzung.",
+  "refresh.title": "Einen Moment",
+  "refresh.sentence": "Die Seite wird geöffnet.",
   "confirmLogin.title": "Möchten Sie sich anmelden?",
   "confirmLogin.sentence":
     "Eine andere Website bittet Sie, sich bei dieser Anwendung anzumelden. Falls Sie hier angemeldet sind, endet diese Sitzung.",

@@ -16,6 +16,8 @@ const NOTICES = {
   "continueLogin.sentence": "You are being taken to the login.",
   "continueLogout.title": "Logging out",
   "continueLogout.sentence": "Your session here has ended. The login service ends its own session next.",
+  "refresh.title": "One moment",
+  "refresh.sentence": "This page is being opened.",
   "confirmLogin.title": "Do you want to log in?",
   "confirmLogin.sentence":
     "Another site asks you to log in to this application. If you are logged in here, that session ends.",

@@ -5,7 +5,8 @@ import type { ForwardAuthProxy } from "../../config/forward-auth-settings.ts";
 import type { GatewayError } from "../../errors.ts";
 import { challengesOf, problemOf } from "../../http/error-response.ts";
 import { navigationMarkerLine, type Marker } from "../../http/page-navigation.ts";
-import { refreshPage } from "../../http/refresh-page.ts";
+import type { PageLanguages } from "../../http/languages.ts";
+import type { Pages } from "../../http/pages.ts";
 import { isNavigation } from "../../http/fetch-metadata.ts";
 import { rawPath } from "../../http/request-state.ts";
 
@@ -95,18 +96,26 @@ export type Refresh = {
   requestId: string;
   /** See http/refresh-page.ts. */
   pageHeaders: readonly string[];
+  pages: Pick<Pages, "refresh">;
+  wanted: PageLanguages;
 };
 
 /** Sends the refresh page with a status that no proxy takes for an allow; browsers show it all the same. */
 export function sendRefresh(
   response: ServerResponse,
-  { proxy, target, marker, requestId, pageHeaders }: Refresh,
+  { proxy, target, marker, requestId, pageHeaders, pages, wanted }: Refresh,
 ): void {
   // The page's script reads the address itself; an empty link leads to the page's own address.
-  const body = refreshPage(target.length > MAX_LINKED_TARGET_CHARS ? "" : target).replaceAll("\n", "");
-  const head = [...pageHeaders, "Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"];
+  const { html, headers } = pages.refresh(wanted, target.length > MAX_LINKED_TARGET_CHARS ? "" : target);
+  const body = inAscii(html.replaceAll("\n", ""));
+  const head = [...pageHeaders, ...headers, "Cache-Control", "no-store"];
   head.push("X-Request-Id", requestId, "Set-Cookie", navigationMarkerLine(target, marker));
   if (proxy === "nginx") head.push("X-Auth-Status", "401", "X-Auth-Body", body);
   response.writeHead(401, [...head, "Content-Length", String(Buffer.byteLength(body))]);
   response.end(body);
+}
+
+/** HTML without characters that a header cannot hold. */
+function inAscii(html: string): string {
+  return html.replaceAll(/[^ -~]/gu, (character) => `&#${character.codePointAt(0)};`);
 }

@@ -1,4 +1,5 @@
 // The decision about a described request: the rules of forwarding, from the same functions, without forwarding.
+import type { Pages } from "../../http/pages.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "koa";
 import type { Config } from "../../config/config.ts";
@@ -26,6 +27,8 @@ export type DecisionDependencies = {
   authorize: Authorize;
   quotas: Pick<WaitingQuotas, "acquire" | "release">;
   metrics: Pick<Metrics, "csrfRejected">;
+  /** For the refresh page. */
+  pages: Pick<Pages, "refresh">;
 };
 
 /** The browser withholds the session cookie from this navigation: it receives the refresh page; see http/page-navigation.ts. */

@@ -121,7 +121,11 @@ function createRespond(proxy: ForwardAuthConfig["proxy"], application: DecidingA
     const deny = (thrown: unknown): void => {
       if (thrown instanceof RefreshNeeded) {
         const { requestId } = state;
-        sendRefresh(response, { proxy, target: request.url ?? "", marker: thrown.marker, requestId, pageHeaders });
+        const wanted = { acceptLanguage: request.headers["accept-language"] };
+        sendRefresh(response, {
+          ...{ proxy, target: request.url ?? "", marker: thrown.marker, requestId, pageHeaders },
+          ...{ pages: application.pages, wanted },
+        });
         finish(request, state, 401, startedAt);
         return;
       }
