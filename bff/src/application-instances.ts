@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app.ts";
 import { canonicalText } from "./config/fingerprint.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, GatewayConfig, ServerConfig } from "./config/config.ts";
 import type { Handle } from "./http/pipelining-guard.ts";
 import { createServices, type Environment, type Services } from "./services.ts";
 
@@ -21,7 +21,7 @@ export type Instances = {
   /** Those that still finish their requests, too. */
   all(): readonly Instance[];
   /** @returns which applications were added, replaced and removed. @throws if an instance cannot be built; nothing changes then */
-  replace(configs: readonly Config[]): InstanceChanges;
+  replace(next: GatewayConfig): InstanceChanges;
 };
 
 export type InstanceChanges = { added: string[]; changed: string[]; removed: string[] };
@@ -60,17 +60,20 @@ export function createInstances({ environmentOf, onRemoved }: Dependencies): Ins
   return {
     current: () => current,
     all: () => [...current, ...retiring],
-    replace(configs) {
+    replace({ server, applications: configs }) {
       const before = new Map(current.map((instance) => [instance.config.application.id, instance]));
       const keep = (config: Config): Instance | undefined => {
         const known = before.get(config.application.id);
-        return known !== undefined && canonicalText(known.config) === canonicalText(config) ? known : undefined;
+        return known !== undefined && ownText(known.config, server) === ownText(config, server) ? known : undefined;
       };
       const fresh = buildAll(configs.filter((config) => keep(config) === undefined));
       const next = configs.map((config) => keep(config) ?? fresh.find((instance) => instance.config === config));
       current = next.filter((instance) => instance !== undefined);
       const gone = [...before.values()].filter((instance) => !current.includes(instance));
-      for (const instance of gone) void retire(instance);
+      for (const instance of gone)
+        retire(instance).catch((error: unknown) =>
+          instance.services.log.error("closing a replaced application failed", { error }),
+        );
       const ids = current.map(({ config }) => config.application.id);
       return {
         added: fresh.map(({ config }) => config.application.id).filter((id) => !before.has(id)),
@@ -79,6 +82,11 @@ export function createInstances({ environmentOf, onRemoved }: Dependencies): Ins
       };
     },
   };
+}
+
+/** Settings of the process are compared by restart-reasons.ts. */
+function ownText(config: Config, server: ServerConfig): string {
+  return canonicalText(Object.fromEntries(Object.entries(config).filter(([name]) => !(name in server))));
 }
 
 /**

@@ -3,26 +3,34 @@
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AggregatorRegistry } from "prom-client";
-import type { GatewayConfig, ServerConfig } from "./config/config.ts";
+import {
+  createWorkerQueries,
+  QUERY_TIMEOUT_MS,
+  runningWorkers,
+  serveQueries,
+  type Query,
+  type QueryWorkers,
+} from "./cluster-messages.ts";
+import { createClusterReload, createWorkerReload, type ClusterReload } from "./cluster-reload.ts";
+import type { Config, GatewayConfig, ServerConfig } from "./config/config.ts";
+import { identityOf, type Gateway } from "./gateway.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";
 import { createAdminApplication } from "./management/admin/admin-application.ts";
+import type { AdminApplication } from "./management/admin/admin-routes.ts";
 import { createManagementServer } from "./management/management-server.ts";
 import type { GatewayMetrics } from "./metrics/metrics.ts";
 import { listen, type ListenError } from "./http/listen.ts";
 import type { CheckReport, CheckResult, ReadinessCheck } from "./metrics/dependency-check.ts";
 import { checkAll } from "./management/readiness.ts";
+import { createReloadMetrics } from "./metrics/reload-metrics.ts";
+import { reloadOnChange } from "./reload.ts";
 import type { Log } from "./logging/log.ts";
 import { openStores } from "./store/open-store.ts";
 
-type Query = "readiness" | "metrics";
-/** IPC messages, matched by `id`. */
-type QueryMessage = { query: Query; id: number };
-type ResultMessage = { resultOf: number; result: unknown };
 type WorkerMetrics = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
 
 /** Exit code of a worker with an invalid configuration (EX_CONFIG of sysexits.h): it is not restarted. */
 const CONFIG_ERROR_EXIT_CODE = 78;
-const QUERY_TIMEOUT_MS = 900;
 /** Below QUERY_TIMEOUT_MS, so that a worker whose check hangs still reports which one. */
 const CHECK_TIMEOUT_MS = 700;
 /** Exponential backoff; a worker that ran longer than `resetAfter` starts it anew. */
@@ -39,30 +47,41 @@ export function isSupervised({ workers }: ServerConfig): boolean {
   return workers > 1 && cluster.isWorker;
 }
 
-type QuerySources = { checks: () => readonly ReadinessCheck[]; metrics: Pick<GatewayMetrics, "snapshot"> };
+type QuerySources = {
+  checks: () => readonly ReadinessCheck[];
+  metrics: Pick<GatewayMetrics, "snapshot">;
+  gateway: Pick<Gateway, "plan" | "apply">;
+};
 
-/** In a worker: sends the supervisor this process's readiness and metrics when it queries them. */
-export function serveSupervisorQueries({ checks, metrics }: QuerySources): void {
-  process.on("message", ({ query, id }: Partial<QueryMessage>) => {
-    if (query === undefined) return;
-    const result = query === "metrics" ? metrics.snapshot() : checkAll(checks(), CHECK_TIMEOUT_MS);
-    void result.then(
-      (value) => process.send?.({ resultOf: id, result: value }),
-      () => undefined,
-    );
+/** In a worker: sends the supervisor this process's readiness and metrics, and applies a configuration, when it asks. */
+export function serveSupervisorQueries({ checks, metrics, gateway }: QuerySources): void {
+  const reload = createWorkerReload(gateway);
+  serveQueries((query, config) => {
+    switch (query) {
+      case "readiness":
+        return checkAll(checks(), CHECK_TIMEOUT_MS);
+      case "metrics":
+        return metrics.snapshot();
+      case "prepare":
+        return reload.prepare(config);
+      case "commit":
+        return reload.commit(config);
+    }
   });
 }
 
-type SupervisorDependencies = { config: GatewayConfig; log: Log; identity: () => object };
+type SupervisorDependencies = { config: GatewayConfig; log: Log };
+type Supervision = { reload: ClusterReload; queryWorkers: QueryWorkers; log: Log; isDraining: () => boolean };
 
 /** Runs the supervisor. Never resolves: the process exits once its workers have. */
-export async function supervise(dependencies: SupervisorDependencies): Promise<never> {
-  const { config, log } = dependencies;
+export async function supervise({ config, log }: SupervisorDependencies): Promise<never> {
   const { server } = config;
-  const workers = superviseWorkers(dependencies);
+  const queryWorkers = createWorkerQueries();
+  const reload = createClusterReload(config, queryWorkers);
+  const workers = superviseWorkers(reload.current, log);
   process.once("SIGTERM", () => void workers.drain());
   process.once("SIGINT", () => void workers.drain());
-  const management = createMergedManagement(dependencies, workers.isDraining);
+  const management = createMergedManagement({ reload, queryWorkers, log, isDraining: workers.isDraining }, config);
   await listen(management, server.management, "MANAGEMENT_").catch((error: ListenError) => {
     log.error("cannot listen", { error, reason: error.message });
     log.flush();
@@ -73,7 +92,7 @@ export async function supervise(dependencies: SupervisorDependencies): Promise<n
 }
 
 /** Restarts workers that end, until `drain`, which ends them and then this process. */
-function superviseWorkers({ config, log }: Pick<SupervisorDependencies, "config" | "log">) {
+function superviseWorkers(current: () => GatewayConfig, log: Log) {
   let isDraining = false;
   let hasServed = false;
   let restartMs = RESTART_BACKOFF_MS.first;
@@ -109,7 +128,7 @@ function superviseWorkers({ config, log }: Pick<SupervisorDependencies, "config"
       if (isDraining) return;
       isDraining = true;
       for (const worker of runningWorkers()) worker.process.kill("SIGTERM");
-      const giveUpMs = performance.now() + config.server.drainMs + longestProviderTimeoutMs(config) + KILL_MARGIN_MS;
+      const giveUpMs = performance.now() + longestDrainMs(current()) + KILL_MARGIN_MS;
       while (runningWorkers().length > 0 && performance.now() < giveUpMs) await sleep(20);
       for (const worker of runningWorkers()) worker.process.kill("SIGKILL");
       log.info("all workers stopped");
@@ -120,64 +139,47 @@ function superviseWorkers({ config, log }: Pick<SupervisorDependencies, "config"
 }
 
 /** The management server of the supervisor: readiness and metrics of all workers, and the admin API. */
-function createMergedManagement(dependencies: SupervisorDependencies, isDraining: () => boolean) {
-  const { config, log, identity } = dependencies;
-  const queryWorkers = createWorkerQueries();
+function createMergedManagement({ reload, queryWorkers, log, isDraining }: Supervision, initial: GatewayConfig) {
+  const reloadMetrics = createReloadMetrics();
+  const reloadChecks = reloadOnChange({ initial, apply: reload.apply, log, onOutcome: reloadMetrics.reload });
   const { contentType } = new AggregatorRegistry();
-  const scrape = async (): Promise<string> =>
-    AggregatorRegistry.aggregate((await queryWorkers("metrics")) as WorkerMetrics[]).metrics();
-  const check = async () => mergeReadiness(await queryWorkers("readiness"), config.server.workers);
+  const resultsOf = async (query: Query) =>
+    (await queryWorkers(query)).flatMap(({ result }) => (result === undefined ? [] : [result]));
+  const scrape = async (): Promise<string> => {
+    const snapshots = [...(await resultsOf("metrics")), await reloadMetrics.snapshot()];
+    return AggregatorRegistry.aggregate(snapshots as WorkerMetrics[]).metrics();
+  };
+  const check = async () => mergeReadiness(await resultsOf("readiness"), initial.server.workers);
   return createManagementServer({
-    identity,
+    identity: () => identityOf(reload.current()),
     metrics: { scrape, contentType },
-    checks: () => [{ name: "workers", check }],
+    checks: () => [{ name: "workers", check }, ...reloadChecks],
     isDraining,
-    admin: createSupervisorAdmin({ config, log }),
+    admin: createSupervisorAdmin(reload.current, log),
     checkTimeoutMs: QUERY_TIMEOUT_MS * 2,
   });
 }
 
 /** With a connection of its own: ends reach the workers by Redis, as they reach other instances. */
-function createSupervisorAdmin({ config, log }: Pick<SupervisorDependencies, "config" | "log">) {
-  const { adminTokens: tokens, management } = config.server;
-  if (tokens === undefined) return undefined;
+function createSupervisorAdmin(current: () => GatewayConfig, log: Log) {
+  const { server } = current();
+  if (server.adminTokens === undefined) return undefined;
   // The workers report a server that cannot be used.
-  const stores = openStores(config.server, log, () => undefined);
-  const applications = config.applications.map((own) =>
-    createAdminApplication({ config: own, store: stores.of(own.application.id), log }),
-  );
-  return createAdminApi({ tokens, host: management.host, applications: () => applications, log });
-}
-
-export function longestProviderTimeoutMs({ applications }: GatewayConfig): number {
-  return Math.max(...applications.map(({ provider }) => provider.timeoutMs));
-}
-
-function runningWorkers(): Worker[] {
-  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-}
-
-/** @returns a function that queries all workers; the results omit workers that exceed QUERY_TIMEOUT_MS */
-function createWorkerQueries() {
-  const pending = new Map<number, (result: unknown) => void>();
-  let lastId = 0;
-  cluster.on("message", (_worker, { resultOf, result }: Partial<ResultMessage>) => {
-    if (resultOf !== undefined) pending.get(resultOf)?.(result);
-  });
-  const queryWorker = (worker: Worker, query: Query): Promise<unknown> => {
-    const id = (lastId += 1);
-    const result = new Promise<unknown>((resolve) => {
-      pending.set(id, resolve);
-      setTimeout(resolve, QUERY_TIMEOUT_MS, undefined).unref();
-      worker.send({ query, id } satisfies QueryMessage);
-    });
-    return result.finally(() => pending.delete(id));
+  const stores = openStores(server, log, () => undefined);
+  const known = new WeakMap<Config, AdminApplication>();
+  const applicationOf = (config: Config): AdminApplication => {
+    const application =
+      known.get(config) ?? createAdminApplication({ config, store: stores.of(config.application.id), log });
+    known.set(config, application);
+    return application;
   };
-  return async (query: Query): Promise<unknown[]> => {
-    const connected = runningWorkers().filter((worker) => worker.isConnected());
-    const results = await Promise.all(connected.map((worker) => queryWorker(worker, query)));
-    return results.filter((result) => result !== undefined);
-  };
+  const applications = () => current().applications.map(applicationOf);
+  return createAdminApi({ tokens: server.adminTokens, host: server.management.host, applications, log });
+}
+
+/** A refresh in flight may take the provider's time-out after the requests have ended. */
+function longestDrainMs({ server, applications }: GatewayConfig): number {
+  return server.drainMs + Math.max(...applications.map(({ provider }) => provider.timeoutMs));
 }
 
 /** Ready while at least one worker is; the detail lists the failing checks of the others. */

@@ -4,6 +4,7 @@ import type { Server } from "node:http";
 import { createInstances, type InstanceChanges } from "./application-instances.ts";
 import { restartReasons } from "./config/restart-reasons.ts";
 import type { Config, GatewayConfig } from "./config/config.ts";
+import { identityNames } from "./headers/identity-headers.ts";
 import { createHostTable } from "./http/host-table.ts";
 import { pipeliningGuard, type Handle } from "./http/pipelining-guard.ts";
 import { attachServerEvents } from "./http/server-events.ts";
@@ -17,8 +18,8 @@ import { createUnknownHostApp } from "./unknown-host.ts";
 
 export type ApplyResult =
   | ({ kind: "applied" } & InstanceChanges)
-  /** The running configuration stays. One sentence per reason. */
-  | { kind: "rejected"; reasons: readonly string[] };
+  /** The running configuration stays. One sentence per reason. `isTransient`: the same file may be accepted later. */
+  | { kind: "rejected"; reasons: readonly string[]; isTransient?: boolean };
 
 export type Gateway = {
   handle: Handle;
@@ -31,6 +32,8 @@ export type Gateway = {
   checks(): readonly ReadinessCheck[];
   /** What /readyz shows of the instance. */
   identity(): InstanceIdentity;
+  /** @returns one sentence per change that needs a restart; empty if `apply` can apply it */
+  plan(next: GatewayConfig): string[];
   /**
    * Replaces the configuration at once, or leaves it: applications with an equal one keep their services and connections, the
    * others get new ones, while the requests in flight finish on the old ones.
@@ -62,15 +65,17 @@ export function identityOf({ applications, hash }: GatewayConfig): InstanceIdent
 
 export type GatewayDependencies = { log: ProcessLog; metrics: GatewayMetrics; stores: Stores };
 
+// oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createGateway(initial: GatewayConfig, { log, metrics, stores }: GatewayDependencies): Gateway {
   const { server } = initial;
   let config = initial;
   const processQuotas = createProcessQuotas(server);
   const logoutReceivers = () => instances.current().map(({ services }) => services.logoutReceiver);
   const hasSeveral = () => config.applications.length > 1;
+  let identity: ReadonlySet<string> = new Set();
   const environmentOf = (own: Config) => {
     const { id } = own.application;
-    const shared = { processQuotas, logoutReceivers };
+    const shared = { identity, processQuotas, logoutReceivers };
     return { ...shared, config: own, store: stores.of(id), log: log.of(id, hasSeveral), metrics: metrics.of(id) };
   };
   const instances = createInstances({
@@ -85,7 +90,8 @@ export function createGateway(initial: GatewayConfig, { log, metrics, stores }: 
   let only: Handle | undefined;
 
   const replace = (next: GatewayConfig): InstanceChanges => {
-    const changes = instances.replace(next.applications);
+    identity = identityNames(next.applications.flatMap(({ upstreams }) => upstreams));
+    const changes = instances.replace(next);
     config = next;
     const current = instances.current();
     // A single application rejects other hosts itself, and redirects navigations by another name of the same host.
@@ -119,10 +125,16 @@ export function createGateway(initial: GatewayConfig, { log, metrics, stores }: 
         instances.current().map((each) => ({ id: each.config.application.id, checks: each.services.readinessChecks })),
       ),
     identity: () => identityOf(config),
+    plan: (next) => restartReasons(config, next),
     apply(next) {
       const reasons = restartReasons(config, next);
       if (reasons.length > 0) return { kind: "rejected", reasons };
-      return { kind: "applied", ...replace(next) };
+      try {
+        return { kind: "applied", ...replace(next) };
+      } catch (error) {
+        log.error("configuration cannot be applied", { error });
+        return { kind: "rejected", reasons: ["An application could not be built from the file; see the log"] };
+      }
     },
     drain: () => ofAll().forEach(({ drain }) => drain()),
     webSockets: {

@@ -1,14 +1,15 @@
 // The gateway's process: reads the configuration, connects, listens, and shuts down gracefully on SIGTERM.
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isSupervised, isSupervisor, longestProviderTimeoutMs, serveSupervisorQueries, supervise } from "./cluster.ts";
-import { ConfigError, loadGatewayConfig, type GatewayConfig } from "./config/config.ts";
+import { isSupervised, isSupervisor, serveSupervisorQueries, supervise } from "./cluster.ts";
+import { startConfig } from "./cluster-messages.ts";
+import { restored } from "./cluster-reload.ts";
+import { ConfigError, configFile, type GatewayConfig } from "./config/config.ts";
 import { configWarnings } from "./config/warnings.ts";
-import { createGateway, identityOf } from "./gateway.ts";
+import { createGateway, type ApplyResult } from "./gateway.ts";
 import { shutDownServer } from "./http/graceful-shutdown.ts";
 import { listen, ListenError } from "./http/listen.ts";
 import { SERVER_OPTIONS } from "./http/server-options.ts";
-import { checkSpaRoot } from "./http/spa-files.ts";
 import { createLog } from "./logging/log.ts";
 import { createSharedLogDestination } from "./logging/log-destination.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";
@@ -16,6 +17,7 @@ import { createManagementServer } from "./management/management-server.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createForwardAuthServer } from "./proxy/forward-auth/forward-auth-server.ts";
 import { listenForwardAuth } from "./proxy/forward-auth/listen-forward-auth.ts";
+import { loadCheckedConfig, reloadOnChange } from "./reload.ts";
 import type { Services } from "./services.ts";
 import { openStores } from "./store/open-store.ts";
 
@@ -28,13 +30,14 @@ const REFRESH_GRACE_MS = 5_000;
 /** A forward-auth call is never a WebSocket. */
 const NO_WEB_SOCKETS = { count: () => 0, closeAll: () => Promise.resolve() };
 
-const config = readConfigOrExit();
+const config = await readConfigOrExit();
 const { server: serverConfig } = config;
 const log = createLog(serverConfig.logLevel, serverConfig.workers > 1 ? createSharedLogDestination() : undefined);
-if (isSupervisor(serverConfig)) await supervise({ config, log, identity: () => identityOf(config) });
+if (isSupervisor(serverConfig)) await supervise({ config, log });
 const metrics = createMetrics();
 const stores = openStores(serverConfig, log, (reason) => exitWithConfigError(new ConfigError([reason])));
 const gateway = createGateway(config, { log, metrics, stores });
+const reloadChecks = isSupervised(serverConfig) ? [] : reloadGateway();
 let draining = false;
 
 const server = createServer(SERVER_OPTIONS);
@@ -54,7 +57,7 @@ gateway.attach(server);
 const management = createManagementServer({
   identity: gateway.identity,
   metrics,
-  checks: gateway.checks,
+  checks: () => [...gateway.checks(), ...reloadChecks],
   isDraining: () => draining,
   admin:
     serverConfig.adminTokens &&
@@ -72,13 +75,15 @@ process.on("uncaughtException", (error) => {
 });
 process.once("SIGTERM", () => void drain());
 process.once("SIGINT", () => void drain());
+// A terminal sends it to the workers as well; the supervisor reloads for all of them.
+if (isSupervised(serverConfig) && configFile() !== undefined) process.on("SIGHUP", () => undefined);
 
 try {
   await waitForStore();
   await listen(server, serverConfig.listen, "");
   if (forwardAuth !== undefined && serverConfig.forwardAuth !== undefined)
     await listenForwardAuth(forwardAuth, serverConfig.forwardAuth.listen);
-  if (isSupervised(serverConfig)) serveSupervisorQueries({ checks: gateway.checks, metrics });
+  if (isSupervised(serverConfig)) serveSupervisorQueries({ checks: gateway.checks, metrics, gateway });
   else await listen(management, serverConfig.management, "MANAGEMENT_");
   for (const { publicOrigin, application } of config.applications)
     log.info("listening", { url: publicOrigin, application: application.id });
@@ -92,16 +97,26 @@ try {
   process.exit(1);
 }
 
-function readConfigOrExit(): GatewayConfig {
+/** A worker uses the configuration of the other workers: the file may have changed since, or be invalid now. */
+async function readConfigOrExit(): Promise<GatewayConfig> {
   try {
-    const loaded = loadGatewayConfig();
-    const spaErrors = loaded.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
-    if (spaErrors.length > 0) throw new ConfigError(spaErrors);
-    return loaded;
+    const sent = configFile() === undefined ? undefined : await startConfig();
+    if (sent === undefined) return loadCheckedConfig();
+    const config = restored(sent);
+    if (!Array.isArray(config)) return config;
+    process.stderr.write(`${new ConfigError(config).message}\n`);
+    // Not EXIT_CONFIG: the supervisor starts this worker again, until the file that has changed is repaired or reloaded.
+    return process.exit(1);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return exitWithConfigError(error);
   }
+}
+
+function reloadGateway() {
+  const apply = async (next: GatewayConfig): Promise<ApplyResult> =>
+    draining ? { kind: "rejected", reasons: ["The gateway is shutting down"] } : gateway.apply(next);
+  return reloadOnChange({ initial: config, apply, log, onOutcome: metrics.reload });
 }
 
 function exitWithConfigError(error: ConfigError): never {
@@ -135,6 +150,10 @@ async function reportFailingChecksOf({ readinessChecks, log: own }: Services): P
   }
 }
 
+function longestRefreshMs(): number {
+  return Math.max(...gateway.applications().map((each) => each.config.provider.timeoutMs));
+}
+
 /** Not ready, then no new connections, then the rest of the requests and refreshes in flight, then the end. */
 async function drain(): Promise<void> {
   if (draining) return;
@@ -148,7 +167,7 @@ async function drain(): Promise<void> {
     forwardAuth && shutDownServer(forwardAuth, NO_WEB_SOCKETS, serverConfig.drainMs),
   ]);
   // The successor of a refresh token that was spent must be stored.
-  await Promise.race([gateway.refreshesSettled(), sleep(longestProviderTimeoutMs(config) + REFRESH_GRACE_MS)]);
+  await Promise.race([gateway.refreshesSettled(), sleep(longestRefreshMs() + REFRESH_GRACE_MS)]);
   management.close();
   await gateway.close();
   await stores.close();

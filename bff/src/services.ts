@@ -36,6 +36,7 @@ import { renewedSession } from "./auth/session-from-claims.ts";
 import { parseSession } from "./session/session.ts";
 import { createSessions } from "./session/sessions.ts";
 import { createUserSessions } from "./session/user-sessions.ts";
+import { createCacheBudget, type CacheBudget } from "./store/cache-budget.ts";
 import { createSessionCache } from "./store/session-cache.ts";
 import type { Store } from "./store/store.ts";
 import { createAccessTokenFor } from "./tokens/access-token.ts";
@@ -46,7 +47,7 @@ import { throttledCertificate } from "./upstream/client-certificate.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream } from "./upstream/upstreams.ts";
 
 /** Quotas of the process, which its applications share. */
-export type ProcessQuotas = { waiting: SharedWaiting; eventStreams: SharedQuota };
+export type ProcessQuotas = { waiting: SharedWaiting; eventStreams: SharedQuota; sessionCaches: CacheBudget };
 
 export type Environment = {
   config: Config;
@@ -56,6 +57,8 @@ export type Environment = {
   processQuotas: ProcessQuotas;
   /** All applications of the process: a logout token arrives at any of their hosts. */
   logoutReceivers: () => readonly LogoutReceiver[];
+  /** Names of the identity headers of all applications: two of them may share an upstream. */
+  identity: ReadonlySet<string>;
 };
 
 export type Services = ReturnType<typeof createServices>;
@@ -66,7 +69,11 @@ const DEPENDENCY_SAMPLE_MS = 500;
 const MAX_WEBSOCKET_USE_INTERVAL_MS = 30_000;
 
 export function createProcessQuotas({ waitingLimits, maxEventStreams }: ServerConfig): ProcessQuotas {
-  return { waiting: createSharedWaiting(waitingLimits), eventStreams: createSharedQuota(maxEventStreams) };
+  return {
+    waiting: createSharedWaiting(waitingLimits),
+    eventStreams: createSharedQuota(maxEventStreams),
+    sessionCaches: createCacheBudget(),
+  };
 }
 
 export function createServices(environment: Environment) {
@@ -116,7 +123,10 @@ export function createServices(environment: Environment) {
 }
 
 function createSessionServices({ config, store: sharedStore, log, metrics, processQuotas }: Environment) {
-  const cache = createSessionCache({ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs });
+  const cache = createSessionCache({
+    ...{ store: sharedStore, log, metrics, maxAgeMs: config.sessionCacheMs },
+    budget: processQuotas.sessionCaches,
+  });
   const { store, read, untilAcknowledged } = cache;
   const { sessionIdleMs, sessionMaxMs } = config;
   const sessions = createSessions({ store, read, untilAcknowledged, log, sessionIdleMs, sessionMaxMs });
@@ -183,6 +193,7 @@ function createForwardingServices(
   const certificate = provider.boundCertificate;
   const upstreams = createUpstreams(config.upstreams, log, {
     boundTo: certificate && throttledCertificate(certificate),
+    identity: environment.identity,
   });
   const tunnels = createTunnels();
   const forwardWebSocket = webSocketForwarding({

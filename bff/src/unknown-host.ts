@@ -12,6 +12,7 @@ import type { Handle } from "./http/pipelining-guard.ts";
 import { requestLog } from "./http/request-log.ts";
 import { requestValidation } from "./http/request-validation.ts";
 import { createRouteTable } from "./http/route-table.ts";
+import { securityHeaderList, setHeaders } from "./http/security-headers.ts";
 import type { Log } from "./logging/log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 
@@ -34,6 +35,10 @@ export function createUnknownHostApp({ config, log, metrics, logoutReceivers }: 
   app.use(errorResponse({ log, transportSecurity: undefined, routes, pages }));
   app.use(requestLog({ config, log, metrics }));
   app.use(requestValidation({ publicOrigin: NO_ORIGIN, routes }));
+  app.use((ctx, next) => {
+    setHeaders(ctx.res, securityHeaderList({ transportSecurity: undefined }));
+    return next();
+  });
   const router = new Router({ sensitive: true, strict: true });
   router.post("/bff/backchannel-logout", backchannelLogout({ receivers: logoutReceivers, log }));
   app.use(router.routes());

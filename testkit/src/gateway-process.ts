@@ -22,19 +22,34 @@ const ENTRY = fileURLToPath(import.meta.resolve("@cloakroom/gateway/src/main.ts"
 /** @param env in addition to free ports, test keys and a provider address that is not reachable */
 export async function startGatewayProcess(env: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
   const [port, managementPort] = [await freePort(), await freePort()];
+  return spawnGateway(port, managementPort, {
+    PORT: String(port),
+    MANAGEMENT_PORT: String(managementPort),
+    PUBLIC_ORIGIN: `http://localhost:${port}`,
+    APP_ID: testApplication,
+    OIDC_ISSUER: "http://127.0.0.1:1",
+    OIDC_CLIENT_ID: "cloakroom-test",
+    OIDC_CLIENT_SECRET: "a-client-secret-for-tests",
+    SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+    ...env,
+  });
+}
+
+/** @param file path of a cloakroom.yaml without ports and keys */
+export async function startConfiguredProcess(file: string, env: Readonly<Record<string, string>> = {}) {
+  const [port, managementPort] = [await freePort(), await freePort()];
+  return spawnGateway(port, managementPort, {
+    CLOAKROOM_CONFIG: file,
+    PORT: String(port),
+    MANAGEMENT_PORT: String(managementPort),
+    SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
+    ...env,
+  });
+}
+
+function spawnGateway(port: number, managementPort: number, env: Readonly<Record<string, string>>): GatewayProcess {
   const child = spawn(process.execPath, [ENTRY], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      PORT: String(port),
-      MANAGEMENT_PORT: String(managementPort),
-      PUBLIC_ORIGIN: `http://localhost:${port}`,
-      APP_ID: testApplication,
-      OIDC_ISSUER: "http://127.0.0.1:1",
-      OIDC_CLIENT_ID: "cloakroom-test",
-      OIDC_CLIENT_SECRET: "a-client-secret-for-tests",
-      SECRET_KEYS: testKeys.map((key) => key.toString("base64url")).join(","),
-      ...env,
-    },
+    env: { PATH: process.env["PATH"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

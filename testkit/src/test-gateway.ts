@@ -42,9 +42,9 @@ type Options = {
   env?: Record<string, string>;
 };
 
-export async function startGateway(options: Options): Promise<TestGateway> {
-  const port = await freePort();
-  const gatewayConfig = loadGatewayConfig({
+/** Settings of a gateway that listens on `port`. */
+export function testEnvironment(options: Options, port: number): Record<string, string> {
+  return {
     PUBLIC_ORIGIN: options.publicOrigin ?? `http://localhost:${port}`,
     PORT: String(port),
     APP_ID: testApplication,
@@ -56,7 +56,12 @@ export async function startGateway(options: Options): Promise<TestGateway> {
     LOG_LEVEL: "debug",
     ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
     ...options.env,
-  });
+  };
+}
+
+export async function startGateway(options: Options): Promise<TestGateway> {
+  const port = await freePort();
+  const gatewayConfig = loadGatewayConfig(testEnvironment(options, port));
   const [config] = gatewayConfig.applications;
   if (config === undefined) throw new Error("no application");
   const lines: string[] = [];

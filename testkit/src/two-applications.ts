@@ -6,7 +6,9 @@ import type { AddressInfo } from "node:net";
 import { startProvider } from "@cloakroom/testing/provider/start-provider.ts";
 import type { ProviderHandle } from "@cloakroom/testing/provider/types.ts";
 import { testBrowser, type TestBrowser } from "./browser.ts";
-import { startGateway, type TestGateway } from "./test-gateway.ts";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { startApplications, testHost } from "./test-applications.ts";
+import { startGateway, testEnvironment, type TestGateway } from "./test-gateway.ts";
 import { startRedis } from "./test-redis.ts";
 import { loginAtProvider } from "./system.ts";
 
@@ -17,6 +19,7 @@ export type TwoApplications = {
   other: TestGateway;
   provider: ProviderHandle;
   redisUrl: string;
+  isOneProcess: boolean;
   clientIds: { shop: string; other: string };
   /** Environment of the sessions command for one application. */
   settingsOf(gateway: TestGateway): Record<string, string>;
@@ -29,6 +32,8 @@ export type TwoApplications = {
 
 type Options = {
   keys: "equal" | "different";
+  /** `one`: both in one gateway. Needs equal keys. */
+  processes?: "one" | "two";
   /** Default: derived from the settings. */
   ids?: { shop: string; other: string };
 };
@@ -36,7 +41,7 @@ type Options = {
 const SECRET = "a-client-secret-of-the-tests";
 const newKey = () => randomBytes(32).toString("base64url");
 
-export async function startTwoApplications({ keys, ids }: Options): Promise<TwoApplications> {
+export async function startTwoApplications({ keys, ids, processes = "two" }: Options): Promise<TwoApplications> {
   let forwarded = 0;
   const api = createServer((_request, response) => {
     forwarded += 1;
@@ -48,16 +53,27 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
   const clientIds = { shop: "shop", other: "shop-2" };
   const key = newKey();
   const settings = new Map<TestGateway, Record<string, string>>();
-  const start = async (name: "shop" | "other"): Promise<TestGateway> => {
-    const env = {
+  const optionsOf = (name: "shop" | "other") => ({
+    ...{ issuer: provider.issuer, redisUrl: redis.url, clientId: clientIds[name], clientSecret: SECRET },
+    env: {
       APP_ID: ids?.[name] ?? "",
       SECRET_KEYS: keys === "equal" ? key : newKey(),
       SESSIONS_PER_USER: "2",
       UPSTREAMS: `/api=http://127.0.0.1:${(api.address() as AddressInfo).port}`,
-    };
-    const client = { clientId: clientIds[name], clientSecret: SECRET };
-    const gateway = await startGateway({ issuer: provider.issuer, ...client, redisUrl: redis.url, env });
+    },
+  });
+  const startInOneProcess = async (): Promise<TestGateway[]> => {
+    const port = await freePort();
+    const environments = (["shop", "other"] as const).map((name, index) =>
+      testEnvironment({ ...optionsOf(name), publicOrigin: `http://${testHost(index)}:${port}` }, port),
+    );
+    const process = await startApplications(...environments);
+    return process.gateway.applications().map(({ config }) => process.application(config.application.id));
+  };
+  const register = async (gateway: TestGateway, name: "shop" | "other"): Promise<TestGateway> => {
     const { publicOrigin } = gateway.config;
+    const { clientId, clientSecret, env } = optionsOf(name);
+    const client = { clientId, clientSecret };
     await provider.addClient({
       ...client,
       redirectUris: [`${publicOrigin}/bff/callback`],
@@ -65,14 +81,25 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
       // No back-channel logout URI: the tests send the logout tokens.
     });
     settings.set(gateway, {
-      ...{ ...env, PUBLIC_ORIGIN: publicOrigin, OIDC_ISSUER: provider.issuer, OIDC_CLIENT_ID: clientIds[name] },
+      ...{
+        ...env,
+        SECRET_KEYS: keysOf(gateway),
+        PUBLIC_ORIGIN: publicOrigin,
+        OIDC_ISSUER: provider.issuer,
+        OIDC_CLIENT_ID: clientIds[name],
+      },
       ...{ OIDC_CLIENT_SECRET: SECRET, REDIS_URL: redis.url },
     });
     return gateway;
   };
-  const [shop, other] = [await start("shop"), await start("other")];
+  const [first, second] =
+    processes === "one"
+      ? await startInOneProcess()
+      : [await startGateway(optionsOf("shop")), await startGateway(optionsOf("other"))];
+  if (first === undefined || second === undefined) throw new Error("two applications were configured");
+  const [shop, other] = [await register(first, "shop"), await register(second, "other")];
   return {
-    ...{ shop, other, provider, clientIds, redisUrl: redis.url },
+    ...{ shop, other, provider, clientIds, redisUrl: redis.url, isOneProcess: processes === "one" },
     settingsOf: (gateway) => settings.get(gateway)!,
     async newUser() {
       const username = `user-${randomUUID()}`;
@@ -95,6 +122,9 @@ export async function startTwoApplications({ keys, ids }: Options): Promise<TwoA
     },
   };
 }
+
+const keysOf = ({ config }: TestGateway) =>
+  config.secretKeys.map((bytes) => Buffer.from(bytes).toString("base64url")).join(",");
 
 /** @returns a browser of another application with a copy of the cookies of `browser` */
 export function withCookiesOf(browser: TestBrowser, at: TestGateway): TestBrowser {

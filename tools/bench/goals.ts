@@ -46,6 +46,7 @@ function all(results: Results): Goal[] {
       1.3,
       of(cached, "bare", (row) => row.p99Ms),
     ),
+    atMost("CPU per request with fifty applications, one = 1", 1.05, of("cloakroom-50-apps", cached, cpu)),
     atMost("nginx + forward-auth: CPU per request, bare = 1", 1.45, of(FORWARD_AUTH, "bare", cpu)),
     atMost("nginx + forward-auth: CPU per request, Cloakroom alone = 1", 1, of(FORWARD_AUTH, cached, cpu)),
     atMost(

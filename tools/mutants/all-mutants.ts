@@ -24,6 +24,7 @@ import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
 import { READINESS_MUTANTS } from "./readiness-mutants.ts";
+import { RELOAD_MUTANTS } from "./reload-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { POLICY_MUTANTS } from "./policy-mutants.ts";
 import { REFUSED_TOKEN_MUTANTS } from "./refused-token-mutants.ts";
@@ -48,6 +49,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...HEADER_MUTANTS,
   ...IDENTITY_MUTANTS,
   ...REFRESH_MUTANTS,
+  ...RELOAD_MUTANTS,
   ...REFUSED_TOKEN_MUTANTS,
   ...SESSION_MUTANTS,
   ...SHEDDING_MUTANTS,

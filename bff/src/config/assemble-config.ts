@@ -2,7 +2,8 @@
 import type { BlockList } from "node:net";
 import { deriveApplicationId, type Application } from "../lib/application-id.ts";
 import { certificateBoundErrors } from "./certificate-bound-upstreams.ts";
-import type { ApplicationConfig, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
+import { ConfigError } from "./config-error.ts";
+import type { ApplicationConfig, ConfigTexts, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
 import { forwardAuthConfig, forwardAuthErrors } from "./forward-auth-settings.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { identityPaths } from "./identity-headers.ts";
@@ -84,7 +85,7 @@ function readUpstreams(values: Values, rows: SettingSource["rows"], faults: stri
 export function gatewayConfig(
   server: ServerConfig,
   applications: readonly ApplicationConfig[],
-  files: readonly string[] = [],
+  { files = [], texts }: { files?: readonly string[]; texts?: ConfigTexts } = {},
 ): GatewayConfig {
   const { warnings: _, ...effective } = server;
   return deepFreeze({
@@ -93,7 +94,22 @@ export function gatewayConfig(
     // The order of the applications has no meaning.
     hash: fingerprint([effective, new Set(applications)], server.secretKeys),
     files,
+    texts,
   });
+}
+
+/**
+ * Makes the configuration of another process from its texts.
+ * @throws ConfigError if a file that it names, such as a CA, has become invalid
+ */
+export function restoreGatewayConfig(texts: ConfigTexts, files: readonly string[]): GatewayConfig {
+  const assembled = texts.applications.map(assembleConfig);
+  const faults = assembled.flatMap((each) => [...each.faults, ...each.rowFaults.map(({ message }) => message)]);
+  const configs = assembled.flatMap(({ config }) => (config === undefined ? [] : [config]));
+  const [first] = configs;
+  if (faults.length > 0 || first === undefined) throw new ConfigError(faults, files);
+  const owns = configs.map(({ own }) => own);
+  return gatewayConfig({ ...first.server, warnings: texts.warnings }, owns, { files, texts });
 }
 
 type RequiredName = "PUBLIC_ORIGIN" | "OIDC_ISSUER" | "OIDC_CLIENT_ID" | "SECRET_KEYS";

@@ -83,6 +83,17 @@ export type GatewayConfig = Readonly<{
   hash: string;
   /** Files whose content is part of the configuration, cloakroom.yaml first. Empty if it comes from the environment. */
   files: readonly string[];
+  /** The texts of cloakroom.yaml; undefined if the configuration comes from the environment. */
+  texts: ConfigTexts | undefined;
+}>;
+
+/** A configuration as texts, from which another process makes the same one. Contains secrets. */
+export type ConfigTexts = Readonly<{
+  applications: readonly Readonly<{
+    env: Readonly<Record<string, string | undefined>>;
+    rows?: readonly unknown[] | undefined;
+  }>[];
+  warnings: readonly string[];
 }>;
 
 export type WaitingLimits = Readonly<{ maxWaiting: number; maxPerSession: number; maxPerAddress: number }>;

@@ -8,14 +8,28 @@ import type { Environment } from "./read-settings.ts";
 import { environmentErrors } from "./setting-rules.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
 
+export { restoreGatewayConfig } from "./assemble-config.ts";
 export { ConfigError } from "./config-error.ts";
-export type { ApplicationConfig, Config, GatewayConfig, ServerConfig, WaitingLimits } from "./config-types.ts";
+export type {
+  ApplicationConfig,
+  Config,
+  ConfigTexts,
+  GatewayConfig,
+  ServerConfig,
+  WaitingLimits,
+} from "./config-types.ts";
 export type { KeycloakAdminConfig } from "./keycloak-admin.ts";
 export type { ProviderConfig } from "./provider-settings.ts";
 export type { TokenTarget, UpstreamConfig } from "./upstreams.ts";
 
 /** Path of the configuration file; the option --config takes precedence. */
 export const CONFIG_VARIABLE = "CLOAKROOM_CONFIG";
+
+/** @returns the path of cloakroom.yaml; undefined: the environment describes the only application */
+export function configFile(env: Environment = process.env): string | undefined {
+  const file = env[CONFIG_VARIABLE];
+  return file === "" ? undefined : file;
+}
 
 /** @returns the view of the single application. @throws ConfigError with all errors; contains no secret values. */
 export function loadConfig(env: Environment = process.env): Config {
@@ -32,8 +46,8 @@ export function loadConfig(env: Environment = process.env): Config {
  * @param file cloakroom.yaml; undefined: the environment describes the only application
  * @throws ConfigError with all errors; contains no secret values.
  */
-export function loadGatewayConfig(env: Environment = process.env, file = env[CONFIG_VARIABLE]): GatewayConfig {
-  if (file !== undefined && file !== "") return loadConfigFile(file, env);
+export function loadGatewayConfig(env: Environment = process.env, file = configFile(env)): GatewayConfig {
+  if (file !== undefined) return loadConfigFile(file, env);
   const unknown = findUnknownSettings(env);
   const { faults, warnings, config } = assembleConfig({ env });
   const all = [...faults, ...unknown.faults, ...environmentErrors(env)];

@@ -40,7 +40,7 @@ export const LIMIT_SETTINGS = {
     schema: wholeNumber(1, 1_000_000),
     default: "2000",
     meaning:
-      "Load shedding: at most this many requests per process that wait for their response to begin, not counting uploads in progress; beyond that 503, except for logouts",
+      "Load shedding: at most this many requests per process that wait for their response to begin, not counting uploads in progress; beyond that 503, except for logouts. Of several applications, each has a reserved part",
   },
   MAX_WAITING_PER_SESSION: {
     path: "limits.waitingPerSession",
@@ -69,6 +69,6 @@ export const LIMIT_SETTINGS = {
     schema: wholeNumber(0, 1_000_000),
     default: "10000",
     meaning:
-      "At most this many open event streams (/bff/events) per instance, 32 per session and 128 per user; beyond that 429",
+      "At most this many open event streams (/bff/events) per process, 32 per session and 128 per user; beyond that 429. Of several applications, each has a reserved part",
   },
 } as const satisfies Record<string, Setting>;

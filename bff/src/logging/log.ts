@@ -27,6 +27,8 @@ export type LogFields = {
   application?: string | undefined;
   /** Name of the admin token that the request had. */
   admin?: string | undefined;
+  /** Configuration hash. */
+  configuration?: string | undefined;
   url?: string | undefined;
   /** Violations of the Content-Security-Policy: directive, what was blocked (no URL of another origin), and the setting that allows it. */
   directive?: string | undefined;

@@ -7,8 +7,9 @@ export type ApplicationChecks = { id: string; checks: readonly ReadinessCheck[] 
 
 /** Checks of the connections that the applications share. */
 const SHARED: ReadonlySet<string> = new Set(["store"]);
-/** Below the time-outs of the reports that contain these checks. */
-const PROVIDER_WAIT_MS = 400;
+/** Below the time-outs of the reports that contain these checks, which would count as failures of the instance. */
+const CHECK_WAIT_MS = 400;
+const LATE: CheckResult = { status: "failed", detail: `No result within ${CHECK_WAIT_MS} ms.` };
 
 /** @returns the checks of a single application as they are; otherwise each named by its application */
 export function gatewayChecks(applications: readonly ApplicationChecks[]): ReadinessCheck[] {
@@ -32,21 +33,13 @@ export function gatewayChecks(applications: readonly ApplicationChecks[]): Readi
 
 function runOnce({ name, check }: ReadinessCheck): ReadinessCheck {
   let result: Promise<CheckResult> | undefined;
-  return { name, check: () => (result ??= check()) };
+  return { name, check: () => (result ??= withDeadline(check(), CHECK_WAIT_MS, LATE)) };
 }
 
 /** Fails only while no application can be used: then the configuration, not a provider, is likely to be wrong. */
 async function anyCanLogIn(providers: readonly ReadinessCheck[]): Promise<CheckResult> {
   const failed: CheckResult = { status: "failed", detail: "No application can use its provider." };
-  const results = await Promise.all(
-    providers.map(({ check }) =>
-      withDeadline(
-        check().catch(() => failed),
-        PROVIDER_WAIT_MS,
-        failed,
-      ),
-    ),
-  );
+  const results = await Promise.all(providers.map(({ check }) => check().catch(() => failed)));
   return results.some(({ status }) => status !== "failed") ? { status: "ok" } : failed;
 }
 

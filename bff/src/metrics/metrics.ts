@@ -1,6 +1,7 @@
 // Prometheus metrics of the process: its own, and those of its applications with the label `application`.
-import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { createApplicationMetrics, createRequestMetrics, type Metrics } from "./application-metrics.ts";
+import { createReloadMetrics, type ReloadOutcome } from "./reload-metrics.ts";
 
 export type {
   BearerOutcome,
@@ -29,8 +30,6 @@ export type GatewayMetrics = {
   snapshot(): Promise<object[]>;
 };
 
-export type ReloadOutcome = "applied" | "rejected";
-
 type Snapshot = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
 
 export function createMetrics(): GatewayMetrics {
@@ -44,12 +43,7 @@ export function createMetrics(): GatewayMetrics {
     aggregator: "max",
     registers,
   });
-  const reloads = new Counter({
-    name: "cloakroom_configuration_reloads_total",
-    help: "Reloads of the configuration file by outcome",
-    labelNames: ["outcome"],
-    registers,
-  });
+  const { reload } = createReloadMetrics(registry);
   const applications = new Map<string, ReturnType<typeof createApplicationMetrics>>();
   const unknownHost = new Registry();
   unknownHost.setDefaultLabels({ application: "" });
@@ -69,7 +63,7 @@ export function createMetrics(): GatewayMetrics {
       configuration.reset();
       configuration.set({ hash }, 1);
     },
-    reload: (outcome) => reloads.inc({ outcome }),
+    reload,
     contentType: registry.contentType,
     async scrape() {
       // The text format requires all series of one metric in one group, whatever application they belong to.

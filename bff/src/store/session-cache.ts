@@ -3,6 +3,7 @@
 // them every read goes to the store, and the entry only saves the transfer of a record that has not changed.
 // An unchanged record is always the same object, so what is derived from it (the parsed session, the decrypted tokens)
 // is kept in a WeakMap by that object and disappears with the entry.
+import { createCacheBudget, type CacheBudget } from "./cache-budget.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import type { Log } from "../logging/log.ts";
 import { MAX_STALENESS_MS, type InvalidationFeed, type FeedState, type SessionKey, type Store } from "./store.ts";
@@ -34,6 +35,8 @@ type Dependencies = {
   };
   /** How long an entry may serve reads; 0: never. */
   maxAgeMs: number;
+  /** The bound of all caches of the process. */
+  budget?: CacheBudget;
   /** Milliseconds of a monotonic clock. */
   monotonicMs?: () => number;
 };
@@ -43,14 +46,13 @@ type Entry = { stored: StoredSession; usableUntilMs: number; size: number };
 /** A read in flight. `isOvertaken`: its record changed meanwhile, so its result may be the previous record. */
 type ReadInFlight = { readers: number; isOvertaken: boolean };
 
-/** The bound of the cache: entries, and characters of all their records (one or two bytes each). */
-const MAX = { entries: 20_000, characters: 64 * 1024 * 1024 };
 /** Timers may fire early by their resolution. */
 const MARGIN_MS = 5;
 
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
-export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs }: Dependencies): SessionCache {
-  const entries = createEntries();
+export function createSessionCache(dependencies: Dependencies): SessionCache {
+  const { store, log, metrics, maxAgeMs, budget = createCacheBudget(), monotonicMs } = dependencies;
+  const entries = createEntries(budget);
   const readConditionally = async (key: SessionKey): Promise<StoredSession | undefined> => {
     const known = entries.get(key)?.stored;
     const stored = await store.read(key, known);
@@ -64,7 +66,7 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
       read: readConditionally,
       untilAcknowledged: () => Promise.resolve(),
       state: () => undefined,
-      close() {},
+      close: entries.close,
     };
 
   const clock = monotonicMs ?? (() => performance.now());
@@ -137,7 +139,10 @@ export function createSessionCache({ store, log, metrics, maxAgeMs, monotonicMs 
     },
     untilAcknowledged: () => (feed.state().kind === "unsupported" ? Promise.resolve() : untilAcknowledged()),
     state: feed.state,
-    close: feed.close,
+    close() {
+      feed.close();
+      entries.close();
+    },
   };
 }
 
@@ -149,28 +154,34 @@ export function untilAcknowledged(): Promise<void> {
 const sizeOf = ({ session, tokens }: StoredSession): number => session.length + tokens.length;
 
 /** FIFO cache, bounded by number and by size. */
-function createEntries() {
+function createEntries(budget: CacheBudget) {
   const entries = new Map<SessionKey, Entry>();
-  let characters = 0;
   const remove = (key: SessionKey): void => {
-    characters -= entries.get(key)?.size ?? 0;
+    const entry = entries.get(key);
+    if (entry === undefined) return;
     entries.delete(key);
+    share.remove(entry.size);
   };
+  const share = budget.join(() => {
+    const [oldest] = entries.keys();
+    if (oldest === undefined) return false;
+    remove(oldest);
+    return true;
+  });
   return {
     get: (key: SessionKey) => entries.get(key),
     set(key: SessionKey, entry: Entry): void {
       remove(key);
       entries.set(key, entry);
-      characters += entry.size;
-      for (const oldest of entries.keys()) {
-        if (entries.size <= MAX.entries && characters <= MAX.characters) break;
-        remove(oldest);
-      }
+      share.add(entry.size);
     },
     delete: remove,
     clear(): void {
+      for (const key of entries.keys()) remove(key);
+    },
+    close(): void {
       entries.clear();
-      characters = 0;
+      share.leave();
     },
   };
 }

@@ -1,6 +1,7 @@
 // All contestants in the order of the table. The first one is the baseline of the ratios.
 import type { Contestant } from "../contestant.ts";
 import { apacheRedis, apacheSharedMemory } from "./apache.ts";
+import { cloakroomApplications } from "./applications.ts";
 import { bare } from "./bare.ts";
 import { cloakroomCached, cloakroomDpop, cloakroomOther, cloakroomReading, cloakroomWorkers } from "./cloakroom.ts";
 import { express } from "./express.ts";
@@ -15,6 +16,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   cloakroomReading,
   cloakroomWorkers,
   cloakroomDpop,
+  cloakroomApplications,
   ...cloakroomOther,
   nginx,
   nginxWithForwardAuth,

@@ -64,7 +64,11 @@ function read(file: string, path: string, context: ReadContext): GatewayConfig |
   const owns = configs.map(({ own }) => own);
   const ofSettings = assembled.flatMap((each, index) => warningsOf(each, sources[index]));
   const inFile = inWords(file, ofSettings);
-  return gatewayConfig({ ...first.server, warnings: [...warnings, ...inFile] }, owns, [...context.files]);
+  const texts = {
+    applications: sources.map(({ env: own, rows }) => ({ env: own, rows: rows?.map(({ value }) => value) })),
+    warnings: [...warnings, ...inFile],
+  };
+  return gatewayConfig({ ...first.server, warnings: texts.warnings }, owns, { files: [...context.files], texts });
 }
 
 function readTree(path: string, faults: Fault[]): Tree | undefined {
