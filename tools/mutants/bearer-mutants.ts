@@ -154,7 +154,7 @@ const OF_REQUESTS: readonly Mutant[] = [
   bearerRule(
     "roles and scopes are not checked",
     "src/proxy/bearer.ts",
-    ['if (forbidden !== undefined) refuse("forbidden"', 'if (forbidden === "") refuse("forbidden"'],
+    ['if (problem !== undefined) refuse("forbidden"', 'if (problem?.reason === "") refuse("forbidden"'],
     TOKENS,
   ),
   bearerRule(

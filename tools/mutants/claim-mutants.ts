@@ -184,4 +184,41 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     replace: "if (isSet && /",
     tests: ["test/config/config.test.ts"],
   },
+  ...(
+    [
+      ["an absent claim satisfies a rule", "if (unmet !== -1)", "if (unmet > 0)"],
+      ["values of several types are equal", "has(each))", "has(String(each)))"],
+      ["elements of a list satisfy no rule", "Array.isArray(found) ? found : [found]", "[found]"],
+      ["requiredAcr is not checked", "acrProblem(claims, requiredAcr) ?? ", ""],
+      ["an old login is accepted", "age > maxSeconds ?", "age > maxSeconds * 9 ?"],
+      ["auth_time in the future is never too old", "if (age < -MAX_SECONDS_AHEAD)", "if (age < -Infinity)"],
+      ["a login without auth_time counts as recent", 'return "auth_time is missing";', "return undefined;"],
+    ] as const
+  ).map(([breaks, find, replace]) => ({
+    breaks: `row rule: ${breaks}`,
+    ...{ find, replace },
+    file: "src/proxy/permission.ts",
+    tests: ["test/proxy/permission.integration.test.ts"],
+  })),
+  {
+    breaks: "row rule: userinfo is not asked for its claims",
+    file: "src/config/identity-headers.ts",
+    find: "[...identityHeaders, ...requiredClaims].map",
+    replace: "[...identityHeaders].map",
+    tests: ["test/proxy/permission.integration.test.ts"],
+  },
+  {
+    breaks: "row rule: a challenge does not say which login is required",
+    file: "src/proxy/bearer-challenge.ts",
+    find: '...(code === "step_up_required" ?',
+    replace: '...(code === "token_missing" ?',
+    tests: ["test/proxy/permission.integration.test.ts"],
+  },
+  {
+    breaks: "row rule: a row without a session may have it",
+    file: "src/config/upstreams.ts",
+    find: '(typeof rule === "number" || rule.length > 0) &&',
+    replace: "(rule === requiredRoles || rule === requiredScopes) && rule.length > 0 &&",
+    tests: ["test/config/upstreams.test.ts"],
+  },
 ];

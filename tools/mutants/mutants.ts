@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: "authorization: a required role is not checked",
     file: "src/proxy/permission.ts",
-    find: "!requiredRoles.some((role) => roles.includes(role))",
+    find: "!requiredRoles.some((role) => holder.roles.includes(role))",
     replace: "requiredRoles.length > 99",
     tests: ["test/proxy/authorize.integration.test.ts"],
   },

@@ -64,6 +64,7 @@ function weakened({ pagePolicy, transportSecurity, insecureCookies, publicOrigin
 /** Keys that protect nothing, or that the summary shows in words of its own. Any other key is shown as it is. */
 const SHOWN_OTHERWISE: ReadonlySet<string> = new Set([
   ...["prefix", "baseUrls", "access", "token", "csrf", "methods", "requiredRoles", "requiredScopes", "webSocket"],
+  "requiredClaims",
   ...["bearer", "identityHeaders", "rateLimit", "headers", "requestHeaders", "tls", "tokenTarget"],
   ...["refreshOn401", "connectTimeoutMs", "headersTimeoutMs", "bodyIdleTimeoutMs", "maxConnections", "maxQueued"],
   ...["queueTimeoutMs", "breakerFailures", "breakerOpenMs", "breakerStatuses"],
@@ -85,6 +86,10 @@ function rowSummary(row: UpstreamConfig) {
     methods: row.methods,
     requiredRoles: row.requiredRoles,
     requiredScopes: row.requiredScopes,
+    requiredClaims: row.requiredClaims.map(({ path, values }) => ({
+      claim: path.claim ?? path.names.join("."),
+      values: [...values],
+    })),
     bearer: row.bearer ?? null,
     identityHeaders: Object.fromEntries(
       row.identityHeaders.map(({ name, path }) => [name, path.claim ?? path.names.join(".")]),
@@ -124,6 +129,7 @@ function rowInWords(row: RowSummary): string {
     ...[`access ${row.access}`, `token ${row.token}`, `csrf ${row.csrf}`],
     ...list("roles", row.requiredRoles, " or "),
     ...list("scopes", row.requiredScopes, " and "),
+    ...row.requiredClaims.flatMap(({ claim, values }) => list(`claim ${claim}`, values.map(String), " or ")),
     ...list("methods", areAllMethods ? [] : row.methods, " "),
     ...(row.bearer === null ? [] : bearerInWords(row.bearer)),
     ...list(

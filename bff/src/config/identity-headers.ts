@@ -13,9 +13,10 @@ const DEFAULT_MAX_BYTES = 8_000;
 const MAX_BYTES = 65_536;
 const MAX_BYTES_RULE = `must be a whole number from 1 to ${MAX_BYTES}, without quotes`;
 
-const claim = z.union([z.string(), z.array(z.string())], { error: "must be a claim such as email" });
+/** A path as text, or its names. */
+export const claimName = z.union([z.string(), z.array(z.string())], { error: "must be a claim such as email" });
 const rules = z.strictObject({
-  claim,
+  claim: claimName,
   format: z.enum(["text", "list", "json"], { error: "must be text, list or json" }).optional(),
   separator: z
     .string()
@@ -29,7 +30,7 @@ const rules = z.strictObject({
     .optional(),
 });
 
-export const IDENTITY_HEADERS = z.record(z.string(), z.union([claim, rules], { error: SHAPE }), {
+export const IDENTITY_HEADERS = z.record(z.string(), z.union([claimName, rules], { error: SHAPE }), {
   error: "must map header names to claims",
 });
 
@@ -88,7 +89,7 @@ function repeatedProblem(name: string, names: ReadonlyMap<string, string>): stri
 
 function headerOf(name: string, entry: Entry): IdentityHeader | { fault: string } {
   const given = typeof entry === "string" || Array.isArray(entry) ? { claim: entry } : entry;
-  const path = pathOf(given.claim);
+  const path = pathOf(given.claim, "Use one header for each claim");
   if ("fault" in path) return path;
   const { separator, encoding, maxBytes = DEFAULT_MAX_BYTES } = given;
   const { format = separator === undefined ? "text" : "list" } = given;
@@ -104,11 +105,12 @@ function headerOf(name: string, entry: Entry): IdentityHeader | { fault: string 
   };
 }
 
-function pathOf(text: string | readonly string[]): ClaimPath | { fault: string } {
+/** @param cure what to do instead of naming several claims */
+export function pathOf(text: string | readonly string[], cure: string): ClaimPath | { fault: string } {
   const parsed = parseClaimPaths(typeof text === "string" ? text : JSON.stringify(text));
   if ("fault" in parsed) return { fault: `names no claim: the path ${parsed.fault}` };
   const [path, ...others] = parsed.paths;
-  if (path === undefined || others.length > 0) return { fault: "must name one claim. Use one header for each claim" };
+  if (path === undefined || others.length > 0) return { fault: `must name one claim. ${cure}` };
   return TOKEN_CLAIMS.has(outermost(path))
     ? { fault: `names ${outermost(path)}, which describes the token and not the user` }
     : path;
@@ -121,9 +123,11 @@ function outermost({ names }: ClaimPath): string {
 type Row = { identityHeaders: readonly IdentityHeader[] };
 
 /** @returns the claims that are requested from userinfo if the ID token lacks them */
-export function identityPaths(rows: readonly Row[]): readonly ClaimPath[] {
+export function identityPaths(
+  rows: readonly (Row & { requiredClaims: readonly { path: ClaimPath }[] })[],
+): readonly ClaimPath[] {
   return rows
-    .flatMap(({ identityHeaders }) => identityHeaders.map(({ path }) => path))
+    .flatMap(({ identityHeaders, requiredClaims }) => [...identityHeaders, ...requiredClaims].map(({ path }) => path))
     .filter((path) => !NOT_AT_USERINFO.has(outermost(path)));
 }
 

@@ -90,7 +90,7 @@ export const PROVIDER_SETTINGS = {
     schema: z.enum(["auto", "always", "off"], { error: "must be auto, always or off" }),
     default: "auto",
     meaning:
-      "Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), lacks `name` or `email` although the scope `profile` or `email` was granted, or lacks a claim of `identityHeaders`; `always`: at every login and refresh; `off`: never",
+      "Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), lacks `name` or `email` although the scope `profile` or `email` was granted, or lacks a claim of `identityHeaders` or `requiredClaims`; `always`: at every login and refresh; `off`: never",
   },
   OIDC_AUDIENCES: {
     path: "provider.audiences",
@@ -165,7 +165,7 @@ export type ProviderConfig = Readonly<{
   par: "auto" | "required" | "off";
   /** Claims with roles. */
   rolePaths: readonly ClaimPath[];
-  /** Claims of `identityHeaders`, requested from userinfo if the ID token lacks them. */
+  /** Claims of `identityHeaders` and `requiredClaims`, requested from userinfo if the ID token lacks them. */
   identityPaths: readonly ClaimPath[];
   userinfo: "auto" | "always" | "off";
   /** Trusted audiences of ID tokens beside the client id. */

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { BEARER_DESCRIPTION, BEARER_ROW } from "./bearer-row.ts";
 import { IDENTITY_HEADERS } from "./identity-headers.ts";
+import { MAX_AUTHENTICATION_AGE, REQUIRED_ACR, REQUIRED_CLAIMS } from "./permission-rules.ts";
 import { RATE_LIMIT } from "./rate-limit.ts";
 import { isBelow } from "../lib/paths.ts";
 
@@ -127,6 +128,18 @@ export const UPSTREAM_ROW = z.strictObject({
   requiredScopes: names
     .default([])
     .meta({ description: "all of these scopes must have been granted at login; otherwise 403" }),
+  requiredClaims: REQUIRED_CLAIMS.default([]).meta({
+    description:
+      'rules about claims of the user, all of which must hold; otherwise 403: `[{ "claim": "tier", "values": ["gold", "silver"] }]`. The claim, or an element of it if it is a list, must equal one of the values ([guide](../guides/roles-and-claims.md#rules-about-claims-and-logins))',
+  }),
+  requiredAcr: REQUIRED_ACR.default([]).meta({
+    description:
+      "accepted values of the claim `acr` (strength of the login); otherwise 401 `step_up_required` with the URL of a login that asks for them (RFC 9470). On rows for pages, navigations go to that login",
+  }),
+  maxAuthenticationAgeSeconds: MAX_AUTHENTICATION_AGE.optional().meta({
+    description:
+      "maximum time since the user authenticated (`auth_time`), in seconds; otherwise 401 `step_up_required` as for `requiredAcr`. A session or token without `auth_time` counts as too old",
+  }),
   headers: headers.default({}).meta({
     description:
       'headers added to every request, replacing the browser\'s; a value is a string or `{ "file": "path" }`',

@@ -5,8 +5,10 @@ import type { IdentityHeader } from "../headers/identity-headers.ts";
 import { isReserved } from "../headers/request-header-rules.ts";
 import { identityCollisions, readIdentityHeaders } from "./identity-headers.ts";
 import { nearestName } from "./nearest-name.ts";
+import { readClaimRules, type ClaimRule } from "./permission-rules.ts";
 import { readTextFile } from "./setting-text.ts";
 import { acceptsBearer, bearerRowErrors } from "./bearer-row.ts";
+import { addressErrors, transportErrors } from "./upstream-addresses.ts";
 import { readHeaders } from "./upstream-headers.ts";
 import { filesOf } from "./row-files.ts";
 import { UPSTREAM_ROW, type UpstreamRow } from "./upstream-row.ts";
@@ -30,6 +32,7 @@ type ResolvedKey =
   | "scope"
   | "headers"
   | "identityHeaders"
+  | "requiredClaims"
   | "caFile"
   | "certFile"
   | "keyFile"
@@ -44,6 +47,7 @@ export type UpstreamConfig = Readonly<
       /** Sent with every request, by lower-case name. */
       headers: ReadonlyMap<string, string>;
       identityHeaders: readonly IdentityHeader[];
+      requiredClaims: readonly ClaimRule[];
       tls: UpstreamTls | undefined;
     }
 >;
@@ -162,8 +166,11 @@ function membersOf(key: string): string[] {
   return dot === -1 ? [key] : [key.slice(0, dot), key.slice(dot + 1)];
 }
 
-function configOf(row: ResolvedRow, fault: (key: string, message: string) => void): UpstreamConfig {
-  const { baseUrl, audience, resource, scope, headers, identityHeaders, ...others } = row;
+function configOf(
+  row: ResolvedRow,
+  fault: (key: string, message: string, members?: readonly PropertyKey[]) => void,
+): UpstreamConfig {
+  const { baseUrl, audience, resource, scope, headers, identityHeaders, requiredClaims, ...others } = row;
   const { caFile, certFile, keyFile, serverName, ...rest } = others;
   const target = { audience, resource, scope };
   return {
@@ -172,6 +179,7 @@ function configOf(row: ResolvedRow, fault: (key: string, message: string) => voi
     tokenTarget: Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined)),
     headers: readHeaders(headers, fault),
     identityHeaders: readIdentityHeaders(identityHeaders, fault),
+    requiredClaims: readClaimRules(requiredClaims, fault),
     tls: readTls({ caFile, certFile, keyFile, serverName }, fault),
   };
 }
@@ -247,9 +255,11 @@ function accessErrors({ access, token, csrf }: Pick<UpstreamRow, keyof RowAccess
 /** Rules that involve several keys of a row. */
 function crossErrors(row: ResolvedRow): KeyError[] {
   const faults: KeyError[] = [];
-  const { access, token, requiredRoles, requiredScopes } = row;
-  for (const [key, list] of Object.entries({ requiredRoles, requiredScopes }))
-    if (list.length > 0 && !AUTHENTICATED.has(access))
+  const { access, token, requiredRoles, requiredScopes, requiredClaims, requiredAcr } = row;
+  const { maxAuthenticationAgeSeconds = [] } = row;
+  const permission = { requiredRoles, requiredScopes, requiredClaims, requiredAcr, maxAuthenticationAgeSeconds };
+  for (const [key, rule] of Object.entries(permission))
+    if ((typeof rule === "number" || rule.length > 0) && !AUTHENTICATED.has(access))
       faults.push([key, "needs a session or an access token. Set access to session or bearer, or remove it"]);
   faults.push(...bearerRowErrors(row));
   if (token === "user" && acceptsBearer(access))
@@ -271,26 +281,4 @@ function crossErrors(row: ResolvedRow): KeyError[] {
       faults.push(["requestHeaders", `lists ${name}, which headers sets. Remove one of the two`]);
   }
   return [...faults, ...addressErrors(row.baseUrl), ...transportErrors(row)];
-}
-
-function addressErrors(baseUrls: readonly string[]): KeyError[] {
-  const faults: KeyError[] = [];
-  const first = baseUrls[0] === undefined ? undefined : new URL(baseUrls[0]);
-  const seen = new Set<string>();
-  for (const baseUrl of baseUrls) {
-    const { origin, pathname, protocol } = new URL(baseUrl);
-    if (seen.has(origin)) faults.push(["baseUrl", `has ${origin} twice. Keep it once`]);
-    seen.add(origin);
-    if (first !== undefined && (protocol !== first.protocol || pathname !== first.pathname))
-      faults.push(["baseUrl", "lists addresses with different schemes or paths. Only host and port may differ"]);
-  }
-  return faults;
-}
-
-function transportErrors(row: UpstreamRow): KeyError[] {
-  const isPlain = row.baseUrl.some((baseUrl) => baseUrl.startsWith("http:"));
-  if (!isPlain) return [];
-  return (["caFile", "certFile", "keyFile", "serverName"] as const)
-    .filter((key) => row[key] !== undefined)
-    .map((key) => [key, "is for https, but baseUrl begins with http. Correct baseUrl, or remove it"]);
 }

@@ -58,9 +58,9 @@ type AuthorizeDependencies = {
   clock: SharedClock;
 };
 
-/** @throws GatewayError session_* | forbidden | too_many_requests | store_unavailable | provider_unavailable */
+/** @throws GatewayError session_* | forbidden | step_up_required | too_many_requests | store_unavailable | provider_unavailable */
 export function authorizeUpstream(dependencies: AuthorizeDependencies): Authorize {
-  const { sessions, vault, authorizeBearer, countForSession } = dependencies;
+  const { sessions, vault, authorizeBearer, countForSession, clock } = dependencies;
   const selectToken = tokenSelection(dependencies);
 
   const admit = (
@@ -73,7 +73,13 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     const tokens = found === undefined ? undefined : vault.openStored(found.stored, found.sessionId);
     if (found !== undefined && tokens !== undefined) {
       if (state !== undefined) countForSession(state, sessions.inFlightOf(found.key));
-      requirePermission({ roles: found.session.roles, scopes: tokens.scope.split(" ") }, upstream);
+      const { session } = found;
+      const holder = {
+        roles: session.roles,
+        scopes: tokens.scope.split(" "),
+        claims: () => identityOf(session).claims,
+      };
+      requirePermission(holder, upstream, clock.nowMs);
       return selectToken(found, tokens, context);
     }
     if (found !== undefined && !vault.hasKeyOf(found.stored.tokens))

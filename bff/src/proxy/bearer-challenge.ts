@@ -2,6 +2,7 @@
 import type { UpstreamConfig } from "../config/config.ts";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { BEARER_ALGORITHMS } from "../config/bearer-row.ts";
+import { stepUpParameters } from "./step-up.ts";
 
 export type BearerError = {
   code: Extract<
@@ -36,13 +37,15 @@ export function bearerError({ code, reason, upstream }: BearerError): GatewayErr
   return new GatewayError(code, { reason, challenges: challengesOf(code, upstream) });
 }
 
-function challengesOf(code: BearerError["code"], { prefix, bearer, requiredScopes }: UpstreamConfig): string[] {
+function challengesOf(code: BearerError["code"], row: UpstreamConfig): string[] {
+  const { prefix, bearer, requiredScopes } = row;
   const parameter = PARAMETER[code];
   const scopes = requiredScopes.filter((scope) => SCOPE_TOKEN.test(scope));
   const parameters = [
     `realm="${prefix}"`,
     ...(parameter === undefined ? [] : [`error="${parameter}"`]),
     ...(code === "insufficient_scope" && scopes.length > 0 ? [`scope="${scopes.join(" ")}"`] : []),
+    ...(code === "step_up_required" ? [...stepUpParameters(row)].map(([name, value]) => `${name}="${value}"`) : []),
   ];
   const isBearer = bearer?.dpop !== "required" && code !== "invalid_dpop_proof";
   return [...(isBearer ? [`Bearer ${parameters.join(", ")}`] : []), `DPoP ${[...parameters, ALGS].join(", ")}`];

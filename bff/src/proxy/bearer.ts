@@ -12,7 +12,7 @@ import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import type { BearerOutcome } from "../metrics/metrics.ts";
 import type { AcceptedToken, TokenVerdict } from "../provider/bearer-claims.ts";
 import type { DpopValidation, PresentedProof } from "../provider/dpop-validation.ts";
-import type { AccessToken } from "../tokens/token-set.ts";
+import type { AccessToken, SharedClock } from "../tokens/token-set.ts";
 import { identityOfToken, type Identity } from "../session/identity.ts";
 import type { Authorized } from "./authorized.ts";
 import { bearerError, type BearerError } from "./bearer-challenge.ts";
@@ -36,6 +36,7 @@ type Dependencies = {
   clientToken: (target: TokenTarget) => Promise<AccessToken>;
   /** Claims with roles. */
   rolePaths: readonly ClaimPath[];
+  clock: Pick<SharedClock, "nowMs">;
   onOutcome: (outcome: BearerOutcome) => void;
 };
 
@@ -43,7 +44,7 @@ type Presented = { request: IncomingMessage; upstream: UpstreamConfig; scheme: T
 
 /** @throws GatewayError token_missing | invalid_token | invalid_dpop_proof | request_malformed | provider_unavailable | store_unavailable | too_many_requests */
 export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
-  const { validationOf, publicOrigin, countForSession, clientToken, rolePaths, onOutcome } = dependencies;
+  const { validationOf, publicOrigin, countForSession, clientToken, rolePaths, clock, onOutcome } = dependencies;
   const subjects = createInFlightTable();
   const refuse = (outcome: BearerOutcome, error: BearerError): never => {
     onOutcome(outcome);
@@ -55,7 +56,7 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
     throw error;
   };
 
-  /** @throws GatewayError too_many_requests | insufficient_scope */
+  /** @throws GatewayError too_many_requests | insufficient_scope | step_up_required */
   const accept = (
     presented: Presented,
     token: AcceptedToken,
@@ -67,8 +68,10 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
       countForSession(state, subjects.of(holder));
     }
     const { upstream } = presented;
-    const forbidden = permissionProblem({ roles: rolesFor(upstream, claims, rolePaths), scopes }, upstream);
-    if (forbidden !== undefined) refuse("forbidden", { code: "insufficient_scope", reason: forbidden, upstream });
+    const claimsOf = () => identityOfToken(token, rolePaths).claims;
+    const permissions = { roles: rolesFor(upstream, claims, rolePaths), scopes, claims: claimsOf };
+    const problem = permissionProblem(permissions, upstream, clock.nowMs);
+    if (problem !== undefined) refuse("forbidden", { ...problem, upstream });
     onOutcome("accepted");
     return forwarded(presented, { holder, identity: identityOfToken(token, rolePaths) }, clientToken);
   };
@@ -154,13 +157,19 @@ function rolesFor({ requiredRoles }: UpstreamConfig, claims: object, paths: read
   return requiredRoles.length === 0 ? [] : stringsAt(claims, paths);
 }
 
-/** @returns the reason of a refusal */
-function permissionProblem(holder: Holder, upstream: UpstreamConfig): string | undefined {
+function permissionProblem(
+  holder: Holder,
+  upstream: UpstreamConfig,
+  nowMs: () => number,
+): Pick<BearerError, "code" | "reason"> | undefined {
   try {
-    requirePermission(holder, upstream);
+    requirePermission(holder, upstream, nowMs);
     return undefined;
   } catch (error) {
-    if (error instanceof GatewayError && error.code === "forbidden") return error.reason ?? error.code;
+    if (!(error instanceof GatewayError)) throw error;
+    const { code, reason = code } = error;
+    if (code === "forbidden") return { code: "insufficient_scope", reason };
+    if (code === "step_up_required") return { code, reason };
     throw error;
   }
 }

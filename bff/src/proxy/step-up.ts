@@ -22,17 +22,28 @@ export function stepUpDemand(
   if (parameters?.get("error") !== STEP_UP_ERROR) return undefined;
   return new GatewayError("step_up_required", {
     reason: `the upstream ${prefix} requires a stronger login`,
-    loginUrl: `/bff/login?${loginQuery(parameters).toString()}`,
+    loginUrl: stepUpUrl(parameters),
   });
 }
 
+/** @returns the parameters `acr_values` and `max_age` that a row requires (RFC 9470 §3) */
+export function stepUpParameters({
+  requiredAcr,
+  maxAuthenticationAgeSeconds,
+}: Pick<UpstreamConfig, "requiredAcr" | "maxAuthenticationAgeSeconds">): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  if (requiredAcr.length > 0) parameters.set("acr_values", requiredAcr.join(" "));
+  if (maxAuthenticationAgeSeconds !== undefined) parameters.set("max_age", String(maxAuthenticationAgeSeconds));
+  return parameters;
+}
+
 /** Keeps the parameters that /bff/login accepts; a challenge without acr_values and max_age requests any new login. */
-function loginQuery(parameters: ReadonlyMap<string, string>): URLSearchParams {
+export function stepUpUrl(parameters: ReadonlyMap<string, string>): string {
   const query = new URLSearchParams();
   for (const name of ["acr_values", "max_age"] as const) {
     const value = parameters.get(name);
     if (value !== undefined && LOGIN_SHAPES[name].test(value)) query.set(name, value);
   }
   if (query.size === 0) query.set("prompt", "login");
-  return query;
+  return `/bff/login?${query.toString()}`;
 }

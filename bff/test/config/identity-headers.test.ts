@@ -117,8 +117,10 @@ describe("identityHeaders", () => {
   });
 
   it("claims that userinfo can have are requested from it", () => {
-    const rows = [{ identityHeaders: headersOf({ A: "email", B: "sub", C: "roles", D: "amr", E: "address.country" }) }];
-    expect(identityPaths(rows).map(({ names }) => names.join("."))).toEqual(["email", "address.country"]);
+    const headers = headersOf({ A: "email", B: "sub", C: "roles", D: "amr", E: "address.country" });
+    const requiredClaims = ["tier", "acr"].map((name) => ({ path: { claim: name, names: [name] } }));
+    const names = identityPaths([{ identityHeaders: headers, requiredClaims }]).map((path) => path.names.join("."));
+    expect(names).toEqual(["email", "address.country", "tier"]);
   });
 });
 
