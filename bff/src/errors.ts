@@ -225,8 +225,8 @@ export type GatewayErrorOptions = {
   allow?: readonly string[];
   /** Why the session ended: sent with status 401 (session/end-reasons.ts). */
   endReason?: string;
-  /** Path of the login that satisfies step_up_required; default /bff/login for status 401 without `challenges`. */
-  loginUrl?: string;
+  /** Path of a login that satisfies the request; default /bff/login for status 401 without `challenges`. */
+  loginUrl?: string | undefined;
   /** Values of `WWW-Authenticate` for a client with an access token, which cannot log in. */
   challenges?: readonly string[];
 };

@@ -221,4 +221,11 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     replace: "(rule === requiredRoles || rule === requiredScopes) && rule.length > 0 &&",
     tests: ["test/config/upstreams.test.ts"],
   },
+  {
+    breaks: "row rule: a user without a session is sent to a login that does not satisfy it",
+    file: "src/proxy/step-up.ts",
+    find: "parameters.size === 0 ? undefined :",
+    replace: "parameters.size < 9 ? undefined :",
+    tests: ["test/proxy/permission.integration.test.ts"],
+  },
 ];

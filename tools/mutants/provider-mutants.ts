@@ -111,8 +111,8 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a 401 does not say why the session ended",
     file: "src/session/end-reasons.ts",
-    find: "{ reason, endReason }",
-    replace: "{ reason }",
+    find: "{ reason, endReason, loginUrl }",
+    replace: "{ reason, loginUrl }",
     tests: ["test/provider/error-codes.extended.test.ts"],
   },
   {

@@ -9,6 +9,7 @@ import { bringsToken } from "../http/credentials.ts";
 import type { AuthorizeBearer } from "./bearer.ts";
 import { usesIdentity, type Authorized } from "./authorized.ts";
 import { requirePermission } from "./permission.ts";
+import { requiredLoginUrl } from "./step-up.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 import { requireNamedSession } from "../session/named-session.ts";
 import { sessionEnded } from "../session/end-reasons.ts";
@@ -90,11 +91,14 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
       requireNamedSession(context.request, undefined);
       return { accessToken: undefined };
     }
-    if (sessionId === undefined) throw new GatewayError("session_missing");
-    return reject(sessionId, found === undefined ? undefined : "the token set cannot be decrypted");
+    // The login that the row requires: after any other one, the user would have to log in once more.
+    const loginUrl = requiredLoginUrl(upstream);
+    if (sessionId === undefined) throw new GatewayError("session_missing", { loginUrl });
+    const reason = found === undefined ? undefined : "the token set cannot be decrypted";
+    return reject(sessionId, { reason, loginUrl });
   };
-  const reject = async (sessionId: string, problem: string | undefined): Promise<never> => {
-    throw sessionEnded(await sessions.endReason(sessionId), problem);
+  const reject = async (sessionId: string, options: Parameters<typeof sessionEnded>[1]): Promise<never> => {
+    throw sessionEnded(await sessions.endReason(sessionId), options);
   };
 
   return function authorize(request, upstream, state, refused): MaybePromise<Authorized> {
@@ -117,7 +121,7 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
     const target = upstream.tokenTarget;
     const selected = accessTokenFor(refreshableSession(found, tokens), refused);
     return mapMaybePromise(selected, (result) => {
-      if (result.kind !== "ready") return rejectWithoutToken(found, result);
+      if (result.kind !== "ready") return rejectWithoutToken(found, result, requiredLoginUrl(upstream));
       sessions.keepAlive(found);
       const { accessToken, proofKey } = result;
       const isRenewed = selected instanceof Promise && usesIdentity(upstream);
@@ -138,11 +142,15 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
     return usedBy(renewed ?? found, upstream);
   };
 
-  const rejectWithoutToken = async ({ sessionId, key }: FoundSession, result: NoAccessToken): Promise<never> => {
+  const rejectWithoutToken = async (
+    { sessionId, key }: FoundSession,
+    result: NoAccessToken,
+    loginUrl: string | undefined,
+  ): Promise<never> => {
     // The provider does not renew the token: the session ends, so that /bff/user does not show it as logged in.
     if (result.kind === "signed-out") await sessions.end(key, "expired");
     const reason = result.kind === "signed-out" ? await sessions.endReason(sessionId) : undefined;
-    throw reason === undefined ? tokenError(result) : sessionEnded(reason);
+    throw reason === undefined ? tokenError(result) : sessionEnded(reason, { loginUrl });
   };
 
   const useSessionOnly = (found: FoundSession, tokens: TokenSet, upstream: UpstreamConfig) => {

@@ -37,6 +37,12 @@ export function stepUpParameters({
   return parameters;
 }
 
+/** @returns the URL of a login that satisfies the row; undefined: any login does */
+export function requiredLoginUrl(row: Parameters<typeof stepUpParameters>[0]): string | undefined {
+  const parameters = stepUpParameters(row);
+  return parameters.size === 0 ? undefined : stepUpUrl(parameters);
+}
+
 /** Keeps the parameters that /bff/login accepts; a challenge without acr_values and max_age requests any new login. */
 export function stepUpUrl(parameters: ReadonlyMap<string, string>): string {
   const query = new URLSearchParams();

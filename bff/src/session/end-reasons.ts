@@ -20,8 +20,17 @@ export const END_REASON_TO_ERROR_CODE: Readonly<Record<EndReason, ErrorCode>> = 
   expired: "session_expired",
 };
 
-/** @param endReason undefined: no session of this id is known */
-export function sessionEnded(endReason: EndReason | undefined, reason: string = endReason ?? "no such session") {
-  if (endReason === undefined) return new GatewayError("session_expired", { reason });
-  return new GatewayError(END_REASON_TO_ERROR_CODE[endReason], { reason, endReason });
+/**
+ * @param endReason undefined: no session of this id is known
+ * @param options `loginUrl`: of the login that the request needs; undefined: any login
+ */
+export function sessionEnded(
+  endReason: EndReason | undefined,
+  {
+    reason = endReason ?? "no such session",
+    loginUrl,
+  }: { reason?: string | undefined; loginUrl?: string | undefined } = {},
+) {
+  if (endReason === undefined) return new GatewayError("session_expired", { reason, loginUrl });
+  return new GatewayError(END_REASON_TO_ERROR_CODE[endReason], { reason, endReason, loginUrl });
 }

@@ -212,8 +212,29 @@ describe("a session", () => {
     expect(upstream.heads).toHaveLength(1);
   });
 
+  it.each([
+    ["without a session", "session_missing", []],
+    ["with an unknown session", "session_expired", [["__Host-Http-session", "A".repeat(43)]]],
+  ] as [string, string, [string, string][]][])(
+    "a request %s gets the login that the row requires",
+    async (_name, code, cookies) => {
+      const browser = testBrowser(gateway.origin);
+      const addCookies = () => cookies.forEach(([name, value]) => browser.cookies.set(name, value));
+      addCookies();
+      const loginUrl = "/bff/login?acr_values=2&max_age=60";
+      expect(await asUser("/fresh", browser)).toEqual({ status: 401, code, loginUrl });
+      expect((await asUser("/tier", browser)).loginUrl).toBe("/bff/login");
+      addCookies();
+      const { status, headers } = await browser.navigate("/pages/a");
+      const { pathname, search } = new URL(headers.get("location") ?? "");
+      expect([status, pathname + search]).toEqual([303, `${loginUrl}&returnTo=%2Fpages%2Fa`]);
+      await loggedIn({ acr: "2", auth_time: now() }, search, browser);
+      expect((await browser.navigate("/pages/a")).status).toBe(200);
+    },
+  );
+
   it("an open WebSocket is closed when its login has become too old", { timeout: 15_000 }, async () => {
-    const browser = await loggedIn({ auth_time: now() });
+    const browser = await loggedIn({ auth_time: now() + 1 });
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const { port, host } = new URL(gateway.origin);
     const { socket, closed } = await openSocket({ port: Number(port), host }, "/socket/x", {
