@@ -34,7 +34,7 @@ export function loadCheckedConfig(): GatewayConfig {
 export function reloadOnChange(dependencies: Dependencies): ReadinessCheck[] {
   if (configFile() === undefined) return [];
   const reload = createReload(dependencies);
-  const request = oneAtATime(reload.run);
+  const request = serialize(reload.run);
   process.on("SIGHUP", request);
   watchConfigFile(reload.files, request);
   return [{ name: "configuration", check: async () => reload.result() }];
@@ -99,7 +99,7 @@ function createReload({ initial, apply, log, onOutcome }: Dependencies) {
 }
 
 /** Requests that arrive during a reload cause one more. */
-function oneAtATime(run: () => Promise<boolean>): () => void {
+function serialize(run: () => Promise<boolean>): () => void {
   let isRunning = false;
   let isRequested = false;
   const start = async (): Promise<void> => {
