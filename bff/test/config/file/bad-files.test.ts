@@ -424,7 +424,7 @@ const POLICIES: readonly Row[] = [
   [
     "the keyword none",
     policy("additions: { img-src: ['none'] }"),
-    /^8: contentSecurityPolicy\.additions.* 'none' opens nothing/,
+    /^8: contentSecurityPolicy\.additions.* 'none' has no effect/,
   ],
   [
     "a directive of another setting",
