@@ -175,16 +175,20 @@ describe("an application that changed", () => {
       system = await startApplicationSystem(
         ["shop", "desk"].map((id) => ({ id, env: { UPSTREAMS: rows(apis[0]) } })),
         {
-          lifetimes: { accessTokenSeconds: 1 },
+          lifetimes: { accessTokenSeconds: 2 },
         },
       );
       const user = await system.newUser();
       const shop = await system.login("shop", user);
-      await sleep(1_200);
+      await sleep(2_200);
       const before = system.provider.count("token:refresh_token");
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      system.provider.faults.set({ endpoint: "token", respondAfter: released, times: 1 });
       const requests = Array.from({ length: 5 }, () => ask(shop));
-      await expect.poll(() => system.provider.count("token:refresh_token"), { interval: 1 }).toBe(before + 1);
+      await expect.poll(() => system.provider.count("token:refresh_token")).toBe(before + 1);
       applyToShop();
+      // The requests at the new configuration wait for the refresh of the old one.
+      setTimeout(release, 200);
       const after = Array.from({ length: 5 }, () => ask(shop));
       expect(new Set(await Promise.all([...requests, ...after]))).toEqual(new Set(["before", "after"]));
       expect(system.provider.count("token:refresh_token")).toBe(before + 1);
@@ -243,6 +247,9 @@ describe("a removed application", () => {
     // The end of the old instance closed nothing that the new one uses.
     expect(await ask(shop)).toBe("after");
     expect(system.application("shop").store.subscriptionError()).toBeUndefined();
+    const stream = await openStream(shop, system.application("shop"), "/bff/events");
+    await shop.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
+    await expect.poll(() => stream.text()).toContain("session-ended");
   });
 });
 

@@ -99,6 +99,7 @@ export function createRedisSubscriber(options: SubscriberOptions): RedisSubscrib
         close() {
           if (channels.get(name) !== channel) return;
           channels.delete(name);
+          channel.isSubscribed = false;
           // A failed UNSUBSCRIBE is harmless: its messages have no listener.
           if (current?.status === "ready") current.unsubscribe(name).catch(() => undefined);
         },
