@@ -124,6 +124,13 @@ const OF_TOKENS: readonly Mutant[] = [
 ];
 
 const OF_REQUESTS: readonly Mutant[] = [
+  {
+    breaks: "bearer: a WebSocket on which a client only listens outlives its token",
+    file: "src/proxy/websocket/upgrade.ts",
+    find: "setInterval(onUse, useEveryMs).unref()",
+    replace: "setInterval(() => undefined, useEveryMs).unref()",
+    tests: ["test/proxy/websocket.test.ts"],
+  },
   bearerRule(
     "a refused token falls back to the session",
     "src/http/credentials.ts",

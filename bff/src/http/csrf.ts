@@ -70,7 +70,9 @@ export function inspectOrigin(request: IncomingMessage, rule: CsrfRule, publicOr
   const origin = headerOf(request, "origin");
   // `none` (address bar) and `same-site` (sibling host) are rejected too.
   if (site !== undefined && site !== "same-origin") return "the browser says it is not same-origin";
-  if (origin !== undefined && origin !== publicOrigin) return "Origin is not the public origin";
+  // A page with `Referrer-Policy: no-referrer` (the default of Helmet) sends `Origin: null` with its own forms.
+  const isOpaque = origin === "null" && site === "same-origin" && (rule === "form" || rule === "pages");
+  if (origin !== undefined && origin !== publicOrigin && !isOpaque) return "Origin is not the public origin";
   // Any page can open a WebSocket; every browser sends Origin with it (ASVS 4.4.2, cross-site WebSocket hijacking).
   if (rule === "handshake") return origin === undefined ? "a WebSocket without Origin" : "ok";
   const isSafe = SAFE_METHODS.has(request.method ?? "");

@@ -582,6 +582,19 @@ describe("a session's WebSockets", () => {
     expect(await closed).toEqual({ code: 4401, reason: "session_expired" });
   });
 
+  test("a WebSocket on which a client only listens is closed after its access token has expired", async () => {
+    const client = { scheme: "Bearer" as const, proof: undefined, holder: "client-1" };
+    let fault: GatewayError | undefined;
+    const authorize = async () => {
+      if (fault !== undefined) throw fault;
+      return { accessToken: BEARER, client };
+    };
+    const gateway = await startGateway(await startUpstream(), { authorize, useEveryMs: 20 });
+    const { closed } = await openSocket(gateway, "/api/ws");
+    fault = new GatewayError("invalid_token");
+    expect(await closed).toEqual({ code: 4401, reason: "invalid_token" });
+  });
+
   test("WebSockets are limited per session and per upstream", async () => {
     const override = { maxWebSockets: 3, maxWebSocketsPerSession: 2 };
     let sessionKey = "session-1";

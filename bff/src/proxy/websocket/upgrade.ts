@@ -42,7 +42,7 @@ const CLOSE_CODE_BASE = 4000;
 
 /** @throws GatewayError too_many_connections | upstream_* | session_* */
 export function webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs }: WebSocketDependencies) {
-  /** Authorizes the connection again when the browser sends data, which slides the session and refreshes tokens. */
+  /** Authorizes the connection again when the browser sends data (a client with its own token: also without data). */
   const createUse = (request: IncomingMessage, upstream: UpstreamConfig, close: (code: ErrorCode) => void) => {
     let usedAtMs = performance.now();
     return function use(): void {
@@ -91,6 +91,8 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       throw error;
     }
     const onUse = createUse(request, upstream.config, close);
+    // The end of a session is pushed; the token of a client expires without a message.
+    const recheck = holder === undefined ? undefined : setInterval(onUse, useEveryMs).unref();
     const browser = handshake.takeSocket();
     const tunnel = openTunnel({ browser, upstream: accepted.socket, limits: upstream.config, onUse });
     opened.tunnel = tunnel;
@@ -98,6 +100,7 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
     state.webSocket = tunnel.use;
     metrics.webSocketOpened();
     metrics.webSocketClosed(await tunnel.ended);
+    clearInterval(recheck);
   };
 }
 
