@@ -45,9 +45,14 @@ test("a tour of the whole app leaks no token, code, key or session id to browser
   await system.api.down();
   expect(await call(page, "/api/protected?message=x")).toMatchObject({ status: 502 });
   await system.api.up();
+  const status = async () => (await call(page, "/api/protected?message=x")).status;
+  // A refresh that the outage cuts may have spent its token: the provider would end the session (decision 0004).
+  const refreshes = () => system.provider.count("token:refresh_token");
+  const before = refreshes();
+  await expect.poll(async () => ((await status()), refreshes()), { timeout: 20_000 }).toBeGreaterThan(before);
+  await status();
   // Refreshes fail while the provider is down: the gateway logs errors.
   await system.provider.down();
-  const status = async () => (await call(page, "/api/protected?message=x")).status;
   await expect.poll(status, { timeout: 20_000 }).toBe(503);
   await system.provider.up();
   await expect.poll(status, { timeout: 30_000 }).toBe(200);

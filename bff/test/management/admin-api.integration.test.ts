@@ -26,7 +26,7 @@ afterAll(async () => {
 type Listed = { sessions: { id: string; subject: string; device: string | null }[]; cursor: string | null };
 const list = async (query = ""): Promise<Listed> => (await api.call("GET", `${base}${query}`)).body as Listed;
 
-type NewSession = { subject?: string; providerSid?: string; device?: string; issuedAtSeconds?: number };
+type NewSession = { createdAtMs?: number; subject?: string; providerSid?: string; device?: string; issuedAtSeconds?: number };
 /** Stores a session as a login does. @returns its handle, or undefined if the login was rejected */
 async function tryToBegin({ subject = "carol", ...rest }: NewSession = {}) {
   const { store } = system.gateway;
@@ -149,7 +149,9 @@ describe("an end of the admin API", () => {
     const subject = `user/${newSessionId()}?#%`;
     for (let at = 0; at < 3; at++) await begin({ subject });
     const path = base.replace(/sessions$/, `users/${encodeURIComponent(subject)}/sessions`);
-    const inProgress = { subject, issuedAtSeconds: Math.floor(system.gateway.store.nowMs() / 1000) + 20 };
+    // Created before the end, which may take until the next second.
+    const createdAtMs = system.gateway.store.nowMs();
+    const inProgress = { subject, createdAtMs, issuedAtSeconds: Math.floor(createdAtMs / 1000) + 20 };
     const response = await api.call("DELETE", path);
     expect([response.status, response.body]).toEqual([200, { ended: 3 }]);
     expect(await tryToBegin(inProgress)).toBeUndefined();
