@@ -49,7 +49,7 @@ test("a tour of the whole app leaks no token, code, key or session id to browser
   // A refresh that the outage cuts may have spent its token: the provider would end the session (decision 0004).
   const refreshes = () => system.provider.count("token:refresh_token");
   const before = refreshes();
-  await expect.poll(async () => ((await status()), refreshes()), { timeout: 20_000 }).toBeGreaterThan(before);
+  await expect.poll(async () => (await status(), refreshes()), { timeout: 20_000 }).toBeGreaterThan(before);
   await status();
   // Refreshes fail while the provider is down: the gateway logs errors.
   await system.provider.down();

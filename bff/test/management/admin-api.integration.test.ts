@@ -26,7 +26,13 @@ afterAll(async () => {
 type Listed = { sessions: { id: string; subject: string; device: string | null }[]; cursor: string | null };
 const list = async (query = ""): Promise<Listed> => (await api.call("GET", `${base}${query}`)).body as Listed;
 
-type NewSession = { createdAtMs?: number; subject?: string; providerSid?: string; device?: string; issuedAtSeconds?: number };
+type NewSession = {
+  createdAtMs?: number;
+  subject?: string;
+  providerSid?: string;
+  device?: string;
+  issuedAtSeconds?: number;
+};
 /** Stores a session as a login does. @returns its handle, or undefined if the login was rejected */
 async function tryToBegin({ subject = "carol", ...rest }: NewSession = {}) {
   const { store } = system.gateway;
