@@ -8,8 +8,8 @@ export const WEBSOCKET_MUTANTS: readonly Mutant[] = [
   {
     breaks: "WebSocket: a foreign Origin is accepted (cross-site WebSocket hijacking)",
     file: "src/http/csrf.ts",
-    find: "if (origin !== undefined && origin !== publicOrigin) return",
-    replace: 'if (rule !== "handshake" && origin !== undefined && origin !== publicOrigin) return',
+    find: "if (origin !== undefined && origin !== publicOrigin && !isOpaque) return",
+    replace: 'if (rule !== "handshake" && origin !== undefined && origin !== publicOrigin && !isOpaque) return',
     tests: WIRE,
   },
   {

@@ -584,14 +584,14 @@ describe("a session's WebSockets", () => {
 
   test("a WebSocket on which a client only listens is closed after its access token has expired", async () => {
     const client = { scheme: "Bearer" as const, proof: undefined, holder: "client-1" };
-    let fault: GatewayError | undefined;
+    let hasExpired = false;
     const authorize = async () => {
-      if (fault !== undefined) throw fault;
+      if (hasExpired) throw new GatewayError("invalid_token");
       return { accessToken: BEARER, client };
     };
     const gateway = await startGateway(await startUpstream(), { authorize, useEveryMs: 20 });
     const { closed } = await openSocket(gateway, "/api/ws");
-    fault = new GatewayError("invalid_token");
+    hasExpired = true;
     expect(await closed).toEqual({ code: 4401, reason: "invalid_token" });
   });
 
