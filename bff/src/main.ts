@@ -30,6 +30,8 @@ const REFRESH_GRACE_MS = 5_000;
 /** A forward-auth call is never a WebSocket. */
 const NO_WEB_SOCKETS = { count: () => 0, closeAll: () => Promise.resolve() };
 
+// Not during the start, which reads the file anyway; and not in workers, for which the supervisor reloads.
+if (configFile() !== undefined) process.on("SIGHUP", () => undefined);
 const config = await readConfigOrExit();
 const { server: serverConfig } = config;
 const log = createLog(serverConfig.logLevel, serverConfig.workers > 1 ? createSharedLogDestination() : undefined);
@@ -75,8 +77,6 @@ process.on("uncaughtException", (error) => {
 });
 process.once("SIGTERM", () => void drain());
 process.once("SIGINT", () => void drain());
-// A terminal sends it to the workers as well; the supervisor reloads for all of them.
-if (isSupervised(serverConfig) && configFile() !== undefined) process.on("SIGHUP", () => undefined);
 
 try {
   await waitForStore();
