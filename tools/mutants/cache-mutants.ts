@@ -77,8 +77,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "load shedding: overload also rejects logouts",
     file: "src/http/load-shedding.ts",
-    find: "if (!isNearLimit() || !mayBeShed(request, routes)) return undefined;",
-    replace: "if (!isNearLimit()) return undefined;",
+    find: "if (!share.isNear(maxPerAddress) || !mayBeShed(request, routes)) return undefined;",
+    replace: "if (!share.isNear(maxPerAddress)) return undefined;",
     tests: ["test/http/load-shedding.integration.test.ts"],
   },
   {

@@ -97,14 +97,14 @@ export const RELOAD_MUTANTS: readonly Mutant[] = [
   {
     breaks: "applications: one application uses up the quota of the process",
     file: "src/lib/shared-quota.ts",
-    find: "Math.floor(limit / 2 / members.size)",
+    find: "Math.floor(limit / 2 / members.length)",
     replace: "0",
     tests: quota,
   },
   {
     breaks: "applications: the parts of the quota exceed it",
     file: "src/lib/shared-quota.ts",
-    find: "return beyondReserved >= limit - own * members.size;",
+    find: "return beyondReserved >= limit - own * members.length;",
     replace: "return beyondReserved >= limit;",
     tests: quota,
   },

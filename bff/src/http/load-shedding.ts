@@ -74,10 +74,9 @@ export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
     share.tidyAll();
     return isAtLimit(counter, max);
   };
-  const isNearLimit = (): boolean => isAtLimit(total, share.reserved()) || share.usedByAll() >= maxPerAddress;
   /** Client addresses are determined only if one of them, or the total, could have reached its limit. */
   const admit = (request: IncomingMessage): InFlight | undefined => {
-    if (!isNearLimit() || !mayBeShed(request, routes)) return undefined;
+    if (!share.isNear(maxPerAddress) || !mayBeShed(request, routes)) return undefined;
     share.tidyAll();
     const address = addressOf(request);
     if (isReached(address, maxPerAddress)) throw tooMany("MAX_WAITING_PER_ADDRESS");

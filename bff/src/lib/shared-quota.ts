@@ -5,12 +5,10 @@ import { createInFlight, type InFlight } from "./in-flight.ts";
 export type QuotaShare = {
   /** Requests or connections of this application. */
   counter: InFlight;
-  /** Below this number the application is always admitted. */
-  reserved(): number;
   /** Whether neither the reserved part nor the common part has room for one more. */
   isFull(): boolean;
-  /** Number of units of all applications. */
-  usedByAll(): number;
+  /** Whether all applications together use at least `count` units, or so many that one of them could be full. Cheap. */
+  isNear(count: number): boolean;
   /** Runs the `tidy` functions of all applications. */
   tidyAll(): void;
   /** Returns the share, once the application is closed. */
@@ -23,14 +21,15 @@ export type SharedQuota = {
 };
 
 export function createSharedQuota(limit: number): SharedQuota {
-  const members = new Set<{ counter: InFlight; tidy: () => void }>();
-  const reserved = (): number => (members.size <= 1 ? limit : Math.floor(limit / 2 / members.size));
+  /** An array, because every request walks through it. */
+  let members: readonly { counter: InFlight; tidy: () => void }[] = [];
+  const reserved = (): number => (members.length <= 1 ? limit : Math.floor(limit / 2 / members.length));
   const isFull = (counter: InFlight): boolean => {
     const own = reserved();
     if (usedBy(counter) < own) return false;
     let beyondReserved = 0;
     for (const member of members) beyondReserved += Math.max(0, usedBy(member.counter) - own);
-    return beyondReserved >= limit - own * members.size;
+    return beyondReserved >= limit - own * members.length;
   };
   const tidyAll = (): void => {
     for (const { tidy } of members) tidy();
@@ -39,22 +38,22 @@ export function createSharedQuota(limit: number): SharedQuota {
     join(tidy = () => undefined) {
       const counter = createInFlight();
       const member = { counter, tidy };
-      members.add(member);
+      members = [...members, member];
       return {
         counter,
-        reserved,
         isFull() {
           if (!isFull(counter)) return false;
           tidyAll();
           return isFull(counter);
         },
-        usedByAll() {
+        isNear(count) {
           let used = 0;
-          for (const member of members) used += usedBy(member.counter);
-          return used;
+          for (const each of members) used += usedBy(each.counter);
+          // Full only if the common part is used up, to which no more units belong than are in use.
+          return used >= Math.min(count, members.length <= 1 ? limit : limit - reserved() * members.length);
         },
         tidyAll,
-        leave: () => void members.delete(member),
+        leave: () => void (members = members.filter((each) => each !== member)),
       };
     },
   };

@@ -42,6 +42,23 @@ describe("a shared quota", () => {
     expect(second.isFull()).toBe(false);
   });
 
+  it.each([
+    [1, 20],
+    [2, 20],
+    [7, 20],
+    [50, 20],
+  ])("of %i applications is near before one of them is full", (n, limit) => {
+    const quota = createSharedQuota(limit);
+    const shares = Array.from({ length: n }, () => quota.join());
+    expect(shares[0]?.isNear(Infinity)).toBe(false);
+    for (let step = 0; step < 3 * limit; step++) {
+      const share = shares[(step * step) % n]!;
+      if (!share.isFull()) share.counter.count++;
+      for (const each of shares) if (each.isFull()) expect(each.isNear(Infinity)).toBe(true);
+    }
+    expect(shares[0]?.isNear(0)).toBe(true);
+  });
+
   it("does not count uploads in progress", () => {
     const share = createSharedQuota(2).join();
     fill(share);
