@@ -111,10 +111,11 @@ describe.each([{ workers: "1" }, { workers: "2" }])(
       await expect.poll(() => gateway.askAll(2), { timeout: 30_000 }).toEqual(["after"]);
       expect(await gateway.askAll(1)).toEqual(["after"]);
       expect(await gateway.askAll(0)).toEqual(["before"]);
+      // The supervisor reports it after its workers have applied it.
+      await expect
+        .poll(() => gateway.messages().find(({ msg }) => msg === "configuration applied"))
+        .toMatchObject({ reason: "added: app-2; changed: app-1" });
       expect((await gateway.readyz())?.configuration).not.toBe(hash);
-      expect(gateway.messages().find(({ msg }) => msg === "configuration applied")).toMatchObject({
-        reason: "added: app-2; changed: app-1",
-      });
       const metrics = await (await fetch(`http://127.0.0.1:${gateway.managementPort}/metrics`)).text();
       expect(metrics).toMatch(/^cloakroom_configuration_reloads_total\{outcome="applied"\} 1$/m);
       expect(metrics.match(/^cloakroom_configuration_info\{/gm)).toHaveLength(1);
