@@ -1,6 +1,6 @@
 // `cloakroom check`: validates the configuration offline, reports all errors at once, and prints the applications with their rows.
 import { parseArgs } from "node:util";
-import { ConfigError, CONFIG_VARIABLE, loadGatewayConfig, type GatewayConfig } from "../config/config.ts";
+import { ConfigError, CONFIG_VARIABLE, configFile, loadGatewayConfig, type GatewayConfig } from "../config/config.ts";
 import { configWarnings } from "../config/warnings.ts";
 import { checkSpaRoot } from "../http/spa-files.ts";
 import { summary, summaryInWords, type Summary } from "./check-summary.ts";
@@ -20,7 +20,7 @@ function main(args: readonly string[]): number {
   const options = parse(args);
   if (typeof options === "string") return print(process.stderr, `${options}\n\n${HELP}`, 2);
   if (options.help === true) return print(process.stdout, HELP, 0);
-  const file = options.config ?? process.env[CONFIG_VARIABLE];
+  const file = options.config ?? configFile();
   const checked = check(file);
   if (options.json === true) return print(process.stdout, `${JSON.stringify(checked)}\n`, checked.valid ? 0 : 78);
   if (!checked.valid)
@@ -51,7 +51,7 @@ type Checked =
 
 function check(file: string | undefined): Checked {
   try {
-    const config = loadGatewayConfig(process.env, file);
+    const config = loadGatewayConfig(undefined, file);
     const faults = config.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
     if (faults.length > 0) return { valid: false, faults };
     return {

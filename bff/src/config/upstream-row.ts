@@ -154,7 +154,7 @@ export const UPSTREAM_ROW = z.strictObject({
   }),
   rateLimit: RATE_LIMIT.optional().meta({
     description:
-      'at most so many requests in any such time: `{ "perUser": { "requests": 600, "seconds": 60 }, "perAddress": … }`, counted over all instances; beyond that 429',
+      'maximum number of requests in any time span of `seconds`: `{ "perUser": { "requests": 600, "seconds": 60 }, "perAddress": … }`, counted over all instances; beyond that 429',
   }),
   connectTimeoutMs: milliseconds.default(5_000).meta({ description: "time-out of connecting; 504" }),
   headersTimeoutMs: milliseconds.default(60_000).meta({ description: "time-out of the response headers; 504" }),

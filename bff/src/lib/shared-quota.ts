@@ -7,7 +7,7 @@ export type QuotaShare = {
   counter: InFlight;
   /** Whether neither the reserved part nor the common part has room for one more. */
   isFull(): boolean;
-  /** Whether all applications together use at least `count` units, or so many that one of them could be full. Cheap. */
+  /** Whether the use of all applications has reached `count` units, or an amount at which one application may be full. */
   isNear(count: number): boolean;
   /** Runs the `tidy` functions of all applications. */
   tidyAll(): void;
