@@ -49,7 +49,11 @@ export default defineConfig({
       }),
       project("integration", { include: ["bff/test/**/*.integration.test.ts"] }),
       project("spa", { include: ["spa/test/**/*.test.ts"] }),
-      project("demo", { include: ["demo/test/**/*.test.ts", "packages/*/test/**/*.test.ts"] }),
+      project("packages", {
+        include: ["packages/{client,react,vite,create-cloakroom}/test/**/*.test.ts?(x)"],
+        exclude: NOT_UNIT,
+      }),
+      project("demo", { include: ["demo/test/**/*.test.ts", "packages/testing/test/**/*.test.ts"] }),
       project("deploy", { include: ["deploy/test/**/*.test.ts"] }),
       project("extended", { include: ["**/*.extended.test.ts"] }),
       project("chaos", { include: ["tools/chaos/test/**/*.test.ts"], exclude: ["**/checker.test.ts"] }),

@@ -28,7 +28,7 @@ const scriptTimeoutMs = 30 * 60_000;
 /** Browser tests that only `test:all` runs: by tag, and whole files by name. */
 const EXTENDED = "@extended|\\.extended\\.spec\\.ts";
 
-const UNIT: readonly Step[] = [{ name: "unit tests", run: (env) => runVitest(env, ["unit", "spa"]) }];
+const UNIT: readonly Step[] = [{ name: "unit tests", run: (env) => runVitest(env, ["unit", "spa", "packages"]) }];
 
 const INTEGRATION: readonly Step[] = [
   { name: "integration tests", run: (env) => runVitest(env, ["integration", "demo", "deploy"]) },

@@ -1,0 +1,2 @@
+// The react-router interface of the package.
+export {};
