@@ -65,7 +65,7 @@ function publishedPorts(variables: Readonly<Record<string, string>>): Record<str
 describe("docker-compose.yml", () => {
   it("docker-compose.yml uses the Keycloak version of the tests", () => {
     const { image } = compose.services["keycloak"]!;
-    expect(image).toBe(`cloakroom/keycloak:${KEYCLOAK_VERSION}`);
+    expect(image).toBe(`localhost/cloakroom/keycloak:${KEYCLOAK_VERSION}`);
     const froms = dockerfileOf(compose.services["keycloak"]!)!.match(/^FROM \S+/gm);
     expect(new Set(froms)).toEqual(new Set([`FROM quay.io/keycloak/keycloak:${KEYCLOAK_VERSION}`]));
   });
@@ -74,6 +74,11 @@ describe("docker-compose.yml", () => {
     for (const [, { image, build }] of services) if (build === undefined) expect(image).toMatch(/:\d+[\w.-]*$/);
     for (const [, service] of services)
       for (const from of dockerfileOf(service)?.match(/^FROM \S+/gm) ?? []) expect(from).toMatch(/:\d+[\w.-]*$/);
+  });
+
+  it("docker-compose.yml names its own images so that no registry's image can replace them", () => {
+    for (const [name, { image, build }] of services)
+      if (build !== undefined) expect([name, image]).toEqual([name, expect.stringMatching(/^localhost\//)]);
   });
 
   it("docker-compose.yml contains no secrets and no default values for secrets", () => {
@@ -291,6 +296,22 @@ describe("Dockerfiles", () => {
     for (const file of ["bff/Dockerfile", "demo/Dockerfile"])
       for (const workspace of workspaces.flatMap(foldersOf))
         expect(readFileSync(join(root, file), "utf8")).toContain(`COPY ${workspace}/package.json ${workspace}/`);
+  });
+
+  it("bff/Dockerfile copies the sources of the packages that the demo app imports", () => {
+    const dependenciesOf = (folder: string): string[] => {
+      const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as {
+        dependencies?: Record<string, string>;
+      };
+      const own = Object.keys(dependencies).filter((name) => name.startsWith("@cloakroom/"));
+      return own
+        .map((name) => name.replace("@cloakroom/", "packages/"))
+        .flatMap((each) => [each, ...dependenciesOf(each)]);
+    };
+    const dockerfile = readFileSync(join(root, "bff/Dockerfile"), "utf8");
+    const packages = dependenciesOf("spa");
+    expect(packages).toContain("packages/client");
+    for (const each of packages) expect(dockerfile).toContain(`COPY ${each}/src ${each}/src`);
   });
 
   it.each(["bff/Dockerfile", "demo/Dockerfile", "deploy/keycloak/Dockerfile"])(
