@@ -54,6 +54,9 @@ export type UpstreamConfig = Readonly<
 
 export const BOTH_UPSTREAMS = "UPSTREAMS and UPSTREAMS_FILE are both set. Keep one.";
 
+const JSON_IN_LIST =
+  "UPSTREAMS must be a list such as /api=http://orders:8000, and holds JSON. Write the JSON to a file and set UPSTREAMS_FILE.";
+
 type Parsed = {
   upstreams: UpstreamConfig[];
   faults: string[];
@@ -65,6 +68,7 @@ type Parsed = {
 export function parseUpstreams(list: string | undefined, file: string | undefined): Parsed {
   if (list !== undefined && file !== undefined) return { upstreams: [], faults: [BOTH_UPSTREAMS], files: [] };
   if (file !== undefined) return parseFile(file);
+  if (/^\s*[[{]/.test(list ?? "")) return { upstreams: [], faults: [JSON_IN_LIST], files: [] };
   const rows = (list ?? "")
     .split(",")
     .map((part) => part.trim())

@@ -133,6 +133,11 @@ describe("the configuration", () => {
     ["certificate checks turned off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }, /NODE_TLS_REJECT_UNAUTHORIZED/],
     ["NODE_DEBUG, which prints sessions and tokens", { NODE_DEBUG: "koa-session:context" }, /NODE_DEBUG/],
     ["an invalid proxy range", { TRUSTED_PROXIES: "10.0.0.0/8,banana" }, /"banana" is not an address/],
+    [
+      "JSON rows in UPSTREAMS",
+      { UPSTREAMS: '[{ "prefix": "/api", "baseUrl": "http://localhost:8000" }]' },
+      /UPSTREAMS must be a list such as \S+, and holds JSON\. Write the JSON to a file and set UPSTREAMS_FILE\.$/m,
+    ],
     ["an upstream without a prefix", { UPSTREAMS: "http://localhost:8000" }, /UPSTREAMS row 1/],
     [
       "an upstream below /bff",
