@@ -33,6 +33,8 @@ export type Contestant = {
   login?: { path: string; callbackPath: string };
   /** Request headers beside the cookie. */
   headers?: Record<string, string>;
+  /** Request headers of a client without a session; the login is not used then. */
+  credentials?: (environment: BenchEnvironment) => Promise<Record<string, string>>;
   /** Maximum number of event streams. Default: no limit. */
   maxStreams?: number;
   /** @throws Missing if it cannot run on this machine */

@@ -37,7 +37,9 @@ export async function startBenchEnvironment(contestants: readonly Contestant[]):
     file: "tools/bench/servers/provider.ts",
     port: providerPort,
     env: {
-      CLIENTS: JSON.stringify(redirectUris.length === 0 ? [] : [{ ...client, redirectUris }]),
+      CLIENTS: JSON.stringify(
+        redirectUris.length === 0 ? [] : [{ ...client, redirectUris, allowClientCredentials: true }],
+      ),
       USERS: JSON.stringify(USERS),
     },
   });

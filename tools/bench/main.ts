@@ -71,7 +71,8 @@ async function start(
   try {
     await waitForLogin(contestant, running);
     const heads: Record<string, string>[] = [];
-    for (const user of USERS.slice(0, sessions)) heads.push(await logIn(contestant, running, user));
+    for (const user of USERS.slice(0, sessions))
+      heads.push((await contestant.credentials?.(at)) ?? (await logIn(contestant, running, user)));
     for (const head of heads) await checkForwarding(contestant, running, head);
     return { running, heads };
   } catch (error) {

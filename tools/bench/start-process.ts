@@ -14,7 +14,8 @@ type NodeServer = {
   /** Path relative to the repository, or an absolute path. */
   file: string;
   port: number;
-  env: Record<string, string>;
+  /** A name without a value is not set. */
+  env: Record<string, string | undefined>;
 };
 
 /**

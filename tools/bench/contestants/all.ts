@@ -3,7 +3,15 @@ import type { Contestant } from "../contestant.ts";
 import { apacheRedis, apacheSharedMemory } from "./apache.ts";
 import { cloakroomApplications } from "./applications.ts";
 import { bare } from "./bare.ts";
-import { cloakroomCached, cloakroomDpop, cloakroomOther, cloakroomReading, cloakroomWorkers } from "./cloakroom.ts";
+import {
+  cloakroomBearer,
+  cloakroomCached,
+  cloakroomDpop,
+  cloakroomIdentity,
+  cloakroomOther,
+  cloakroomReading,
+  cloakroomWorkers,
+} from "./cloakroom.ts";
 import { express } from "./express.ts";
 import { nginxWithForwardAuth, nginxWithOauth2Proxy } from "./forward-auth.ts";
 import { nginx } from "./nginx.ts";
@@ -16,6 +24,8 @@ export const CONTESTANTS: readonly Contestant[] = [
   cloakroomReading,
   cloakroomWorkers,
   cloakroomDpop,
+  cloakroomIdentity,
+  cloakroomBearer,
   cloakroomApplications,
   ...cloakroomOther,
   nginx,

@@ -1,10 +1,15 @@
 // The gateway with default settings: with the session cache, with a Redis read per request, with two workers.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { SETTINGS } from "@cloakroom/gateway/src/config/settings.ts";
 import { Missing, type BenchEnvironment, type Contestant, type Running } from "../contestant.ts";
 import { startNode } from "../start-process.ts";
 
-type GatewayOptions = { name: string; env: Record<string, string>; file?: string };
+/** Audience of the provider's access tokens. */
+const RESOURCE = "http://localhost:8000";
+
+type GatewayOptions = { name: string; env: Record<string, string | undefined>; file?: string };
 
 /** Starts the gateway with default settings and those of `env`. */
 export async function startGatewayOf(
@@ -31,28 +36,35 @@ export async function startGatewayOf(
   });
 }
 
-type Variant = {
+type Variant = Pick<Contestant, "credentials"> & {
   id: string;
   name: string;
   about: string;
   /** The setting that distinguishes this variant. */
   needs?: string;
   env: Record<string, string>;
+  /** Keys of the upstream row beside prefix and baseUrl. */
+  row?: Record<string, unknown>;
   file?: string;
 };
 
-function variant({ id, name, about, needs, env, file = "bff/src/main.ts" }: Variant): Contestant {
+function variant({ id, name, about, needs, env, row, file = "bff/src/main.ts", ...rest }: Variant): Contestant {
   return {
-    id,
-    name,
-    about,
+    ...{ id, name, about, ...rest },
     login: { path: "/bff/login", callbackPath: "/bff/callback" },
     headers: { "x-csrf": "1", "sec-fetch-site": "same-origin" },
     start: async (environment, port) => {
       if (needs !== undefined && !(needs in SETTINGS)) throw new Missing(`this build has no setting ${needs}`);
-      return startGatewayOf(environment, port, { name: id, env, file });
+      const upstreams = row === undefined ? {} : rowsFile(environment, id, row);
+      return startGatewayOf(environment, port, { name: id, env: { ...upstreams, ...env }, file });
     },
   };
+}
+
+function rowsFile({ folder, upstream }: BenchEnvironment, id: string, row: Record<string, unknown>) {
+  const file = join(folder, `${id}-rows.json`);
+  writeFileSync(file, JSON.stringify([{ prefix: "/api", baseUrl: upstream, ...row }]));
+  return { UPSTREAMS: undefined, UPSTREAMS_FILE: file };
 }
 
 export const cloakroomCached = variant({
@@ -84,6 +96,32 @@ export const cloakroomDpop = variant({
   about: "as it ships, with DPoP-bound access tokens: one signature per request",
   needs: "OIDC_SENDER_CONSTRAINED",
   env: { OIDC_SENDER_CONSTRAINED: "dpop" },
+});
+
+export const cloakroomIdentity = variant({
+  id: "cloakroom-identity",
+  name: "Cloakroom, identity headers",
+  about: "as it ships, with three identity headers",
+  env: {},
+  row: { identityHeaders: { "X-User": "sub", "X-User-Email": "email", "X-User-Roles": "roles" } },
+});
+
+export const cloakroomBearer = variant({
+  id: "cloakroom-bearer",
+  name: "Cloakroom, machine clients",
+  about: "a row with `access: bearer`: clients with JWTs instead of sessions, as many as the others have sessions",
+  env: {},
+  row: { access: "bearer", bearer: { audience: RESOURCE } },
+  credentials: async ({ issuer, client }) => {
+    const basic = Buffer.from(`${client.clientId}:${client.clientSecret}`).toString("base64");
+    const response = await fetch(`${issuer}/token`, {
+      method: "POST",
+      headers: { authorization: `Basic ${basic}` },
+      body: new URLSearchParams({ grant_type: "client_credentials" }),
+    });
+    const { access_token: token } = (await response.json()) as { access_token: string };
+    return { authorization: `Bearer ${token}` };
+  },
 });
 
 /** BENCH_OTHER: main.ts of another checkout, to compare two versions in one run. */
