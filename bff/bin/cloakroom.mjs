@@ -12,22 +12,24 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 22))
   fail(1, `cloakroom needs Node 22.22 or later and found ${process.versions.node}.`);
 
-const [name = "--help"] = process.argv.splice(2, 1);
+const name = process.argv[2] ?? "--help";
 if (name === "--help" || name === "help") process.stdout.write(usage());
 else if (name === "start") {
   takeConfigOption();
   await import(COMMANDS.start.file);
-} else if (Object.hasOwn(COMMANDS, name)) await import(COMMANDS[name].file);
-else fail(2, `Unknown command: ${name}\n\n${usage()}`);
+} else if (Object.hasOwn(COMMANDS, name)) {
+  process.argv.splice(2, 1);
+  await import(COMMANDS[name].file);
+} else fail(2, `Unknown command: ${name}\n\n${usage()}`);
 
 function usage() {
   const lines = Object.entries(COMMANDS).map(([command, { about }]) => `  ${command.padEnd(10)}${about}`);
   return ["Usage: cloakroom <command>", "", ...lines, ""].join("\n");
 }
 
-/** Workers inherit the environment. */
+/** Workers are started with the remaining arguments, and inherit the environment. */
 function takeConfigOption() {
-  const [option, file, ...rest] = process.argv.splice(2);
+  const [option, file, ...rest] = process.argv.splice(3);
   if (option === undefined) return;
   const [, inline] = /^--config=(.+)$/.exec(option) ?? [];
   const further = inline === undefined ? rest : [file, ...rest].filter((each) => each !== undefined);
