@@ -12,19 +12,28 @@ const COPIED = [
   "docs",
   "packages",
   "scripts",
+  "spa/tsconfig.json",
   "testkit",
   "tools",
   "README.md",
   "package.json",
   "vitest.config.ts",
 ];
-const PACKAGES = { gateway: "bff", demo: "demo", testing: "packages/testing", testkit: "testkit", tools: "tools" };
+const PACKAGES = {
+  gateway: "bff",
+  client: "packages/client",
+  demo: "demo",
+  react: "packages/react",
+  testing: "packages/testing",
+  testkit: "testkit",
+  tools: "tools",
+};
 
-/** A deliberate defect of the gateway. */
+/** A deliberate defect of the gateway or of another package. */
 export type SourceChange = {
   /** The defect, used as a title. */
   breaks: string;
-  /** Path below bff/. */
+  /** Path from bff/: `src/app.ts`, `../packages/client/src/client.ts`. */
   file: string;
   /** Text that the file contains exactly once. */
   find: string;

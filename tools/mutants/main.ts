@@ -59,7 +59,7 @@ function passes(
   stdio: "ignore" | "inherit" = "ignore",
 ): Promise<boolean> {
   const vitest = join(copy.folder, "node_modules/vitest/vitest.mjs");
-  const args = [vitest, "run", "--bail=1", ...tests.map((test) => `bff/${test}`)];
+  const args = [vitest, "run", "--bail=1", ...tests.map((test) => join("bff", test))];
   const child = spawn(process.execPath, args, { cwd: copy.folder, stdio, timeout: TEST_TIMEOUT_MS });
   return new Promise((resolve) => child.once("close", (status) => resolve(status === 0)));
 }

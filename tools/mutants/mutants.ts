@@ -3,7 +3,7 @@
 import type { SourceChange } from "../breakable-copy.ts";
 
 export type Mutant = SourceChange & {
-  /** Test files below bff/, of which at least one must fail. */
+  /** Test files by their path from bff/, of which at least one must fail. */
   tests: readonly string[];
 };
 
