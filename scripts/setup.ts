@@ -23,7 +23,7 @@ function main(): void {
   const required = missing.filter((name) => !isOptional(name));
   if (missing.length === 0) return console.log("All programs are installed.");
   const packages = debianPackages(missing);
-  const cure = packages.length === 0 ? "Install Go to build them." : `Debian packages: ${packages.join(" ")}.`;
+  const cure = packages.length === 0 ? "Install Go and Python's pip." : `Debian packages: ${packages.join(" ")}.`;
   console.error(`Not installed: ${missing.join(", ")}. ${cure}`);
   if (required.length > 0) process.exitCode = 1;
 }

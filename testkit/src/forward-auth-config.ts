@@ -66,3 +66,18 @@ export function caddyForwardAuth(ports: ProxyPorts): string {
     ["app.example.com {", `http://localhost:${ports.own} {\n\tbind 127.0.0.1`],
   ]);
 }
+
+/** @returns the whole configuration, for plain http on `localhost` */
+export function envoyForwardAuth(ports: ProxyPorts): string {
+  const header = "- { exact: x-user-email, ignore_case: true }";
+  const headers = (ports.headers ?? []).map((name) => `- { exact: ${name.toLowerCase()}, ignore_case: true }`);
+  return replaced(read("envoy.yaml"), [
+    ["address: 127.0.0.1, port_value: 3000", `address: 127.0.0.1, port_value: ${ports.gateway}`],
+    ["address: 127.0.0.1, port_value: 9001", `address: 127.0.0.1, port_value: ${ports.forwardAuth}`],
+    ["http://127.0.0.1:9001", `http://127.0.0.1:${ports.forwardAuth}`],
+    ["address: 127.0.0.1, port_value: 8000", `address: 127.0.0.1, port_value: ${ports.api}`],
+    ["address: 0.0.0.0, port_value: 443", `address: 127.0.0.1, port_value: ${ports.own}`],
+    ["domains: [app.example.com]", `domains: ["localhost:${ports.own}"]`],
+    [header, [header, ...headers].join(`\n${" ".repeat(30)}`)],
+  ]);
+}

