@@ -5,6 +5,7 @@ const COMMANDS = {
     file: "../src/main.ts",
     about: "start the gateway; `cloakroom start --config FILE`, or settings in the environment",
   },
+  init: { file: "../src/cli/init.ts", about: "write a starter cloakroom.yaml; `cloakroom init --help`" },
   check: { file: "../src/cli/check.ts", about: "validate the configuration; `cloakroom check --help`" },
   sessions: { file: "../src/cli/sessions.ts", about: "list and end sessions; `cloakroom sessions --help`" },
 };

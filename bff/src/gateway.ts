@@ -7,6 +7,7 @@ import type { Config, GatewayConfig } from "./config/config.ts";
 import { identityNames } from "./headers/identity-headers.ts";
 import { createHostTable } from "./http/host-table.ts";
 import { pipeliningGuard, type Handle } from "./http/pipelining-guard.ts";
+import { commonHostPolicy } from "./http/security-headers.ts";
 import { attachServerEvents } from "./http/server-events.ts";
 import type { ProcessLog } from "./logging/log.ts";
 import { gatewayChecks } from "./management/gateway-checks.ts";
@@ -63,10 +64,17 @@ export function identityOf({ applications, hash }: GatewayConfig): InstanceIdent
   return { ...(ids.length === 1 ? { application } : { applications: ids }), configuration: hash };
 }
 
-export type GatewayDependencies = { log: ProcessLog; metrics: GatewayMetrics; stores: Stores };
+export type GatewayDependencies = {
+  log: ProcessLog;
+  metrics: GatewayMetrics;
+  stores: Stores;
+  /** The gateway is part of another server, which has pages and routes of its own. */
+  isMounted?: boolean;
+};
 
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
-export function createGateway(initial: GatewayConfig, { log, metrics, stores }: GatewayDependencies): Gateway {
+export function createGateway(initial: GatewayConfig, dependencies: GatewayDependencies): Gateway {
+  const { log, metrics, stores, isMounted = false } = dependencies;
   const { server } = initial;
   let config = initial;
   const processQuotas = createProcessQuotas(server);
@@ -75,7 +83,7 @@ export function createGateway(initial: GatewayConfig, { log, metrics, stores }: 
   let identity: ReadonlySet<string> = new Set();
   const environmentOf = (own: Config) => {
     const { id } = own.application;
-    const shared = { identity, processQuotas, logoutReceivers };
+    const shared = { identity, processQuotas, logoutReceivers, isMounted };
     return { ...shared, config: own, store: stores.of(id), log: log.of(id, hasSeveral), metrics: metrics.of(id) };
   };
   const instances = createInstances({
@@ -110,10 +118,8 @@ export function createGateway(initial: GatewayConfig, { log, metrics, stores }: 
   return {
     handle,
     attach(httpServer) {
-      // Responses to what is not an HTTP request have no application: HSTS as all of them have it, otherwise none.
-      const [first, ...others] = initial.applications.map(({ transportSecurity }) => transportSecurity);
-      const transportSecurity = others.every((other) => other === first) ? first : undefined;
-      attachServerEvents(httpServer, { config: { ...server, transportSecurity }, log, handle });
+      const policy = commonHostPolicy(initial.applications);
+      attachServerEvents(httpServer, { config: { ...server, ...policy }, log, handle });
     },
     servicesOf(host) {
       const found = only ?? findByHost(host);

@@ -15,17 +15,15 @@ import { createLog } from "./logging/log.ts";
 import { createSharedLogDestination } from "./logging/log-destination.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";
 import { createManagementServer } from "./management/management-server.ts";
+import { reportFailingChecks } from "./management/failing-checks.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createForwardAuthServer } from "./proxy/forward-auth/forward-auth-server.ts";
 import { listenForwardAuth } from "./proxy/forward-auth/listen-forward-auth.ts";
 import { loadCheckedConfig, reloadOnChange } from "./reload.ts";
-import type { Services } from "./services.ts";
-import { openStores } from "./store/open-store.ts";
+import { openStores, waitForStore } from "./store/open-store.ts";
 
 /** Exit status for a configuration that cannot work (EX_CONFIG of sysexits.h). */
 const EXIT_CONFIG = 78;
-/** How long a start waits for the store, so that the first requests find it connected. */
-const STORE_WAIT_MS = 1_000;
 /** A refresh in flight at shutdown gets the provider's timeout and so much more to store its result. */
 const REFRESH_GRACE_MS = 5_000;
 /** A forward-auth call is never a WebSocket. */
@@ -83,7 +81,7 @@ process.once("SIGTERM", () => void drain());
 process.once("SIGINT", () => void drain());
 
 try {
-  await waitForStore();
+  await waitForStore(stores);
   await listen(server, serverConfig.listen, "");
   if (forwardAuth !== undefined && serverConfig.forwardAuth !== undefined)
     await listenForwardAuth(forwardAuth, serverConfig.forwardAuth.listen);
@@ -93,7 +91,7 @@ try {
     log.info("listening", { url: publicOrigin, application: application.id });
   for (const warning of serverConfig.warnings) log.warn(warning);
   for (const each of gateway.applications()) for (const warning of configWarnings(each.config)) each.log.warn(warning);
-  void reportFailingChecks();
+  void reportFailingChecks(gateway.applications());
 } catch (error) {
   if (!(error instanceof ListenError)) throw error;
   log.error("cannot listen", { error, reason: error.message });
@@ -126,32 +124,6 @@ function reloadGateway() {
 function exitWithConfigError(error: ConfigError): never {
   process.stderr.write(`${error.message}\n`);
   return process.exit(EXIT_CONFIG);
-}
-
-/** Without a store the gateway starts as well: requests that need it get 503. */
-async function waitForStore(): Promise<void> {
-  const deadlineMs = performance.now() + STORE_WAIT_MS;
-  const isReachable = () =>
-    stores.check().then(
-      () => true,
-      () => false,
-    );
-  while (performance.now() < deadlineMs && !(await isReachable())) await sleep(20);
-}
-
-/** Logged once, at the start; afterwards /readyz and the metrics report failing checks. */
-async function reportFailingChecks(): Promise<void> {
-  await Promise.all(gateway.applications().map(reportFailingChecksOf));
-}
-
-async function reportFailingChecksOf({ readinessChecks, log: own }: Services): Promise<void> {
-  for (const [name, consequence] of Object.entries({
-    provider: "logins fail until the provider can be used",
-    "keycloak-admin": "sessions at Keycloak cannot be ended until its Admin API can be used",
-  })) {
-    const result = await readinessChecks.find((each) => each.name === name)?.check();
-    if (result !== undefined && result.status !== "ok") own.error(consequence, { reason: result.detail });
-  }
 }
 
 function longestRefreshMs(): number {

@@ -21,7 +21,11 @@ const RETRY_MS = 2_000;
 
 /** @throws ConfigError, also for an application whose pages cannot be served */
 export function loadCheckedConfig(): GatewayConfig {
-  const loaded = loadGatewayConfig();
+  return checkPages(loadGatewayConfig());
+}
+
+/** @throws ConfigError for an application whose pages cannot be served */
+export function checkPages(loaded: GatewayConfig): GatewayConfig {
   const spaErrors = loaded.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
   if (spaErrors.length > 0) throw new ConfigError([...new Set(spaErrors)], loaded.files);
   return loaded;

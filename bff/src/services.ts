@@ -59,6 +59,8 @@ export type Environment = {
   logoutReceivers: () => readonly LogoutReceiver[];
   /** Names of the identity headers of all applications: two of them may share an upstream. */
   identity: ReadonlySet<string>;
+  /** Another server renders the pages: each of them may depend on the session cookie. */
+  isMounted: boolean;
 };
 
 export type Services = ReturnType<typeof createServices>;
@@ -78,7 +80,7 @@ export function createProcessQuotas({ waitingLimits, maxEventStreams }: ServerCo
 
 export function createServices(environment: Environment) {
   const { config, log, metrics } = environment;
-  const routes = createRouteTable(config.upstreams);
+  const routes = createRouteTable(config.upstreams, { isReserved: !environment.isMounted });
   const provider = createProvider({
     config: config.provider,
     publicOrigin: config.publicOrigin,
@@ -224,7 +226,7 @@ type RouteDependencies = Environment &
 
 /** What the routes of /bff need, one object for each group of routes. */
 function createRouteServices(dependencies: RouteDependencies) {
-  const { config, store, log, metrics, now, provider, keycloak, routes } = dependencies;
+  const { config, store, log, metrics, now, provider, keycloak, routes, isMounted } = dependencies;
   const { sessions, userSessions, vault, sealerFor } = dependencies;
   const { publicOrigin, transportSecurity, postLogoutPath, sessionsPerUser, sessionIdleMs } = config;
   const pages = createPages({ errorPages: config.errorPages, log });
@@ -237,7 +239,7 @@ function createRouteServices(dependencies: RouteDependencies) {
     ...{ pages, providerLogout, silentLogin },
     login: {
       ...{ ...shared, userSessions, sessionsPerUser, silentLogin, isPage: routes.isPage },
-      isForwarded: (path: string) => routes.find(path.split("#", 1)[0] ?? "").kind === "upstream",
+      isForwarded: (path: string) => isMounted || routes.find(path.split("#", 1)[0] ?? "").kind === "upstream",
       config: config.provider,
       needsSecureCookies: !config.insecureCookies,
       attempts: createLoginAttempts(sealerFor, now),

@@ -15,6 +15,7 @@ import { ISOLATION_MUTANTS } from "./isolation-mutants.ts";
 import { FORWARD_AUTH_MUTANTS } from "./forward-auth-mutants.ts";
 import { IDENTITY_MUTANTS } from "./identity-mutants.ts";
 import { HEADER_MUTANTS } from "./header-mutants.ts";
+import { LIBRARY_MUTANTS } from "./library-mutants.ts";
 import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
 import { LOGOUT_MUTANTS } from "./logout-mutants.ts";
@@ -54,6 +55,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...SESSION_MUTANTS,
   ...SHEDDING_MUTANTS,
   ...STORE_MUTANTS,
+  ...LIBRARY_MUTANTS,
   ...LIVE_MUTANTS,
   ...LOGOUT_MUTANTS,
   ...WEBSOCKET_MUTANTS,

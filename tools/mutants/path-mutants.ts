@@ -19,7 +19,7 @@ export const PATH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I6: a path that differs from a row's prefix in case uses another row",
     file: "src/http/route-table.ts",
-    find: "return hasRootRow || isBelow(target, RESERVED) ? UNMATCHED : PAGES;",
+    find: "return hasRootRow || isReservedPath(target) ? UNMATCHED : PAGES;",
     replace: "continue;",
     tests: ["test/http/route-table.test.ts"],
   },

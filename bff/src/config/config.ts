@@ -3,7 +3,7 @@
 import { assembleConfig, gatewayConfig } from "./assemble-config.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Config, GatewayConfig } from "./config-types.ts";
-import { loadConfigFile } from "./file/load-config-file.ts";
+import { loadConfigFile, loadConfigObject } from "./file/load-config-file.ts";
 import type { Environment } from "./read-settings.ts";
 import { environmentErrors } from "./setting-rules.ts";
 import { findUnknownSettings } from "./unknown-settings.ts";
@@ -53,4 +53,44 @@ export function loadGatewayConfig(env: Environment = process.env, file = configF
   const all = [...faults, ...unknown.faults, ...environmentErrors(env)];
   if (all.length > 0 || config === undefined) throw new ConfigError(all);
   return gatewayConfig({ ...config.server, warnings: [...unknown.warnings, ...warnings] }, [config.own]);
+}
+
+/** Where a gateway that is mounted in another server gets its configuration from. */
+export type MountedSource =
+  | { kind: "object"; value: unknown; folder: string; env?: Environment | undefined }
+  | { kind: "file"; file: string; env?: Environment | undefined }
+  | { kind: "environment"; env: Environment };
+
+/** The host listens: these variables are its own. */
+const VARIABLES_OF_HOST = ["HOST", "PORT", "MANAGEMENT_HOST", "MANAGEMENT_PORT"];
+
+/** Always those of the process: no source may hide that it runs in production, or that certificates are not checked. */
+const VARIABLES_OF_PROCESS = ["NODE_ENV", "NODE_TLS_REJECT_UNAUTHORIZED", "NODE_DEBUG", "DEBUG"];
+
+/** Options of Node, from its command line and NODE_OPTIONS. */
+export function nodeOptions(): string[] {
+  return [...process.execArgv, ...(process.env["NODE_OPTIONS"] ?? "").split(/\s+/)];
+}
+
+/**
+ * The environment of the host overrides nothing in an object or a file, which may refer to its variables. `NODE_ENV` and
+ * variables that weaken Node count always.
+ * @throws ConfigError with all errors; contains no secret values.
+ */
+export function loadMountedConfig(source: MountedSource): GatewayConfig {
+  const ofProcess = VARIABLES_OF_PROCESS.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const env = { ...(source.env ?? process.env), ...Object.fromEntries(ofProcess) };
+  switch (source.kind) {
+    case "object":
+      return loadConfigObject(source.value, source.folder, env);
+    case "file":
+      return loadConfigFile(source.file, env, "host");
+    case "environment":
+      return loadGatewayConfig(
+        Object.fromEntries(Object.entries(env).filter(([name]) => !VARIABLES_OF_HOST.includes(name))),
+      );
+  }
 }

@@ -29,12 +29,21 @@ const RESERVED = "/api";
 /**
  * The row with the longest prefix that ends at a segment boundary. The search ignores case because some upstreams do
  * (Express, IIS): `/api/Admin` must not bypass the row for `/api/admin` and use the one for `/api`.
+ * @param isReserved false: paths below `/api` without a row are those of the server that the gateway is mounted in
  */
-export function createRouteTable(rows: readonly UpstreamConfig[]): RouteTable {
+export function createRouteTable(
+  rows: readonly UpstreamConfig[],
+  { isReserved = true }: { isReserved?: boolean } = {},
+): RouteTable {
   const byLength = rows.toSorted((a, b) => b.prefix.length - a.prefix.length);
   const routes = byLength.map((row): Route & { row: UpstreamConfig } => ({ kind: "upstream", row }));
   const hasRootRow = rows.some(({ prefix }) => prefix === "/");
-  const firstSegments = new Set(["api", "bff", ...rows.map(({ prefix }) => firstSegment(prefix))]);
+  const firstSegments = new Set([
+    ...(isReserved ? ["api"] : []),
+    "bff",
+    ...rows.map(({ prefix }) => firstSegment(prefix)),
+  ]);
+  const isReservedPath = (target: string): boolean => isReserved && isBelow(target, RESERVED);
   const find = (target: string): Route => {
     if (isBelow(target, "/bff")) return BFF;
     if (routes.length > 0) {
@@ -44,10 +53,10 @@ export function createRouteTable(rows: readonly UpstreamConfig[]): RouteTable {
         if (!isBelow(lower, prefix)) continue;
         if (isBelow(target, prefix)) return route;
         // Without a row for `/` the app's own pages may differ from a prefix in case only.
-        return hasRootRow || isBelow(target, RESERVED) ? UNMATCHED : PAGES;
+        return hasRootRow || isReservedPath(target) ? UNMATCHED : PAGES;
       }
     }
-    return isBelow(target, RESERVED) ? UNMATCHED : PAGES;
+    return isReservedPath(target) ? UNMATCHED : PAGES;
   };
   return {
     find,

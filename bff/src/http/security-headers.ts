@@ -30,6 +30,12 @@ function commonHeaders({ transportSecurity }: HostPolicy): string[] {
   ];
 }
 
+/** Of responses to what is not an HTTP request, which have no application: HSTS as all of them have it, otherwise none. */
+export function commonHostPolicy([first, ...others]: readonly HostPolicy[]): HostPolicy {
+  const isCommon = others.every(({ transportSecurity }) => transportSecurity === first?.transportSecurity);
+  return { transportSecurity: isCommon ? first?.transportSecurity : undefined };
+}
+
 const OWN_RESOURCES = ["Cross-Origin-Resource-Policy", "same-origin", "X-Frame-Options", "DENY"];
 
 /**

@@ -10,7 +10,7 @@ import { problemOf } from "./error-response.ts";
 import { handleHandshakes } from "./websocket-handshake.ts";
 import { securityHeaderList, type HostPolicy } from "./security-headers.ts";
 
-type SocketDependencies = { config: HostPolicy; log: Log };
+export type SocketDependencies = { config: HostPolicy; log: Log };
 
 const LOG_REFUSED_CONNECTIONS_EVERY_MS = 10_000;
 
@@ -31,14 +31,16 @@ type ServerDependencies = SocketDependencies & {
 export function attachServerEvents(server: Server, dependencies: ServerDependencies): void {
   server.on("request", (request, response) => void dependencies.handle(request, response));
   limitConnections(server, dependencies);
-  handleClientError(server, dependencies);
-  rejectConnect(server, dependencies);
+  // Request validation rejects a missing Host, with security headers and a log line; Node's own response has neither.
+  Object.assign(server, { requireHostHeader: false });
+  server.on("clientError", clientErrorListener(dependencies));
+  server.on("connect", connectListener(dependencies));
   handleHandshakes(server, dependencies.handle, dependencies.log);
   handleExpect(server);
 }
 
 /** MAX_CONNECTIONS: idle connections take memory too. */
-function limitConnections(server: Server, { config, log }: ServerDependencies): void {
+export function limitConnections(server: Server, { config, log }: Omit<ServerDependencies, "handle">): void {
   server.maxConnections = config.maxConnections;
   const throttled = createThrottledLog(LOG_REFUSED_CONNECTIONS_EVERY_MS);
   server.on("drop", () =>
@@ -47,20 +49,20 @@ function limitConnections(server: Server, { config, log }: ServerDependencies): 
 }
 
 /** Responds to parser errors with a problem and the security headers, then closes the socket. */
-function handleClientError(server: Server, { config, log }: SocketDependencies): void {
+export function clientErrorListener({ config, log }: SocketDependencies) {
   const reject = createSocketResponder(config, log);
-  // Request validation rejects a missing Host, with security headers and a log line; Node's own response has neither.
-  Object.assign(server, { requireHostHeader: false });
-  server.on("clientError", (error: NodeJS.ErrnoException & { bytesParsed?: number }, socket) => {
+  return function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     // After a reset there is no reader, and a second head must not be written into a response in progress.
     if (networkErrorKind(error) === "reset" || !socket.writable || hasResponseInProgress(socket)) socket.destroy();
     else reject(socket, { status: STATUS_OF[error.code ?? ""] ?? 400, reason: error.code ?? "not HTTP" });
-  });
+  };
 }
 
-function rejectConnect(server: Server, { config, log }: SocketDependencies): void {
+export function connectListener({ config, log }: SocketDependencies) {
   const reject = createSocketResponder(config, log);
-  server.on("connect", (_request, socket) => reject(socket, { status: 405, reason: "CONNECT" }));
+  return function onConnect(_request: IncomingMessage, socket: Duplex): void {
+    reject(socket, { status: 405, reason: "CONNECT" });
+  };
 }
 
 /**
@@ -80,7 +82,7 @@ function hasResponseInProgress(socket: Duplex): boolean {
   );
 }
 
-function createSocketResponder(config: HostPolicy, log: Log) {
+export function createSocketResponder(config: HostPolicy, log: Log) {
   const list = securityHeaderList(config);
   let fixed =
     "Content-Type: application/problem+json; charset=utf-8\r\nCache-Control: no-store\r\nConnection: close\r\n";

@@ -2,6 +2,7 @@
 // validation, CSRF, session, errors and log apply to them without special cases.
 import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { RouteKind } from "../lib/paths.ts";
 import type { Log } from "../logging/log.ts";
 
@@ -43,7 +44,12 @@ export function handleHandshakes(server: Server, handle: Handle, log: Pick<Log, 
   // Read by Node since 22.21, not yet in its types. Requests with another Upgrade (h2c from Java's HttpClient) stay ordinary
   // requests, which request validation rejects.
   Object.assign(server, { shouldUpgradeCallback: isWebSocket });
-  server.on("upgrade", (request, socket, head) => {
+  server.on("upgrade", handshakeListener(handle, log));
+}
+
+/** @returns a listener for "upgrade" events of requests with `Upgrade: websocket` */
+export function handshakeListener(handle: Handle, log: Pick<Log, "security">) {
+  return function onHandshake(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (!(socket instanceof Socket) || hasOpenResponse(socket)) {
       socket.destroy();
       log.security("request_rejected", { reason: "a WebSocket handshake pipelined behind an open response" });
@@ -58,10 +64,10 @@ export function handleHandshakes(server: Server, handle: Handle, log: Pick<Log, 
     const onEarlyBytes = () => log.security("request_rejected", { reason: EARLY_BYTES });
     handshakes.set(request, createHandshake(socket, head.length > 0, onEarlyBytes));
     void handle(request, response);
-  });
+  };
 }
 
-function isWebSocket({ headers }: IncomingMessage): boolean {
+export function isWebSocket({ headers }: Pick<IncomingMessage, "headers">): boolean {
   return headers.upgrade?.toLowerCase() === "websocket";
 }
 

@@ -32,10 +32,11 @@ export type GatewayMetrics = {
 
 type Snapshot = Parameters<typeof AggregatorRegistry.aggregate>[0][number];
 
-export function createMetrics(): GatewayMetrics {
+/** @param ofProcess whether to observe the process: only its owner, because the observers last as long as the process */
+export function createMetrics({ ofProcess = true }: { ofProcess?: boolean } = {}): GatewayMetrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry, prefix: "cloakroom_" });
+  if (ofProcess) collectDefaultMetrics({ register: registry, prefix: "cloakroom_" });
   const configuration = new Gauge({
     name: "cloakroom_configuration_info",
     help: "Always 1; the label is the hash of the configuration, equal on instances with the same one",

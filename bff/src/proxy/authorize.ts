@@ -182,10 +182,11 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
   };
 }
 
-type SessionUse = Pick<Authorized, "sessionKey" | "identity">;
+type SessionUse = Pick<Authorized, "sessionKey" | "session" | "identity">;
 
 function usedBy({ key, session }: FoundSession, upstream: UpstreamConfig): SessionUse {
-  return usesIdentity(upstream) ? { sessionKey: key, identity: identityOf(session) } : { sessionKey: key };
+  if (!usesIdentity(upstream)) return { sessionKey: key, session };
+  return { sessionKey: key, session, identity: identityOf(session) };
 }
 
 function refreshableSession({ sessionId, key, session, stored }: FoundSession, tokens: TokenSet): RefreshableSession {

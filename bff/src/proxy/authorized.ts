@@ -3,6 +3,7 @@ import type { UpstreamConfig } from "../config/config.ts";
 import type { TokenScheme } from "../http/credentials.ts";
 import type { ProofKey } from "../lib/proof-key.ts";
 import type { Identity } from "../session/identity.ts";
+import type { Session } from "../session/session.ts";
 import type { SessionKey } from "../store/store.ts";
 
 export type Authorized = {
@@ -11,6 +12,8 @@ export type Authorized = {
   proofKey?: ProofKey | undefined;
   /** The session that the response belongs to; undefined if no session was used. */
   sessionKey?: SessionKey;
+  /** The record of that session. */
+  session?: Session;
   /** Set if the client brought its own access token. */
   client?: ClientToken | undefined;
   /** The user, or the client with its own token; undefined: anonymous, or a row that needs neither. */

@@ -1,5 +1,6 @@
 // The session stores that the configuration asks for, one per application, on the connections of the process; and what is
 // logged about them.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerConfig } from "../config/config.ts";
 import type { ApplicationId } from "../lib/application-id.ts";
 import type { Log } from "../logging/log.ts";
@@ -18,6 +19,25 @@ export type Stores = {
   check(): Promise<string | undefined>;
   close(): Promise<void>;
 };
+
+/** How long a start waits for the store, so that the first requests find it connected. */
+const STORE_WAIT_MS = 1_000;
+
+/**
+ * Without a store a gateway starts as well: requests that need it get 503.
+ * @returns one sentence if the store responds and would lose sessions
+ */
+export async function waitForStore(stores: Pick<Stores, "check">): Promise<string | undefined> {
+  const deadlineMs = performance.now() + STORE_WAIT_MS;
+  while (performance.now() < deadlineMs) {
+    try {
+      return await stores.check();
+    } catch {
+      await sleep(20);
+    }
+  }
+  return undefined;
+}
 
 type StoreConfig = Pick<ServerConfig, "redisUrl" | "redisTimeoutMs" | "redisConfirmReplicas" | "redisAccess">;
 

@@ -19,7 +19,7 @@ function cloakroom(...args: string[]) {
 it.each([[], ["--help"], ["help"]])("cloakroom %s lists its commands", (...args: string[]) => {
   const { status, stdout } = cloakroom(...args.filter((argument) => typeof argument === "string"));
   expect(status).toBe(0);
-  expect(stdout).toMatch(/start .*\n.*check .*\n.*sessions /);
+  expect(stdout).toMatch(/start .*\n.*init .*\n.*check .*\n.*sessions /);
 });
 
 it("an unknown command exits with 2 and the list of commands", () => {

@@ -1,4 +1,5 @@
-// Loads cloakroom.yaml: one application or several. All faults at once, each with its line, path and cure.
+// Loads cloakroom.yaml, or an object of the same shape: one application or several. All faults at once, each with its line,
+// path and cure.
 import { dirname, resolve } from "node:path";
 import { assembleConfig, gatewayConfig, type Assembled } from "../assemble-config.ts";
 import { ConfigError } from "../config-error.ts";
@@ -11,6 +12,7 @@ import { applicationErrors } from "./application-rules.ts";
 import { applicationSource, createSettingReader, type ApplicationSource } from "./application-source.ts";
 import { misplacedVariables, serverVariables } from "./environment-beside-file.ts";
 import { faultOfSentence, wordFault } from "./fault-sentences.ts";
+import { readObjectTree } from "./object-tree.ts";
 import { findSettings } from "./setting-tree.ts";
 import type { ReadContext } from "./value-reader.ts";
 import { readYamlTree, type Fault, type Tree } from "./yaml-tree.ts";
@@ -22,31 +24,58 @@ const MAX_FILE_CHARS = 1024 * 1024;
 const NO_LINE = { line: 0, column: 0 };
 
 /**
+ * Whose environment it is. `gateway`: settings of the process in it override the file, and names that look like settings are
+ * checked. `host`: of the server that the gateway is mounted in; it serves for references only.
+ */
+type EnvironmentOwner = "gateway" | "host";
+
+/**
  * @param file relative to the working directory; named like this in faults
  * @throws ConfigError with all faults; contains no values
  */
-export function loadConfigFile(file: string, env: Environment): GatewayConfig {
+export function loadConfigFile(file: string, env: Environment, owner: EnvironmentOwner = "gateway"): GatewayConfig {
   const path = resolve(file);
-  const context: ReadContext = {
-    ...{ env, folder: dirname(path), faults: [], references: new Set(), files: new Set([path]) },
-  };
-  const result = read(file, path, context);
-  if (Array.isArray(result)) throw new ConfigError(inWords(file, result), [...context.files]);
+  const context = createContext(env, dirname(path), [path]);
+  const tree = readTree(path, context.faults);
+  return resultOf(file, tree === undefined ? context.faults : read(file, tree, { ...context, owner }), context);
+}
+
+/**
+ * @param value of the shape of cloakroom.yaml
+ * @param folder where relative paths begin
+ * @throws ConfigError with all faults, each with its path; contains no values
+ */
+export function loadConfigObject(value: unknown, folder: string, env: Environment): GatewayConfig {
+  const context = createContext(env, resolve(folder), []);
+  const { tree, faults } = readObjectTree(value);
+  context.faults.push(...faults);
+  return resultOf(OBJECT, read(OBJECT, tree, { ...context, owner: "host" }), context);
+}
+
+/** Name of the source in messages. */
+const OBJECT = "the configuration";
+
+function createContext(env: Environment, folder: string, files: readonly string[]): ReadContext {
+  return { env, folder, faults: [], references: new Set(), files: new Set(files) };
+}
+
+function resultOf(name: string, result: GatewayConfig | Fault[], { files }: ReadContext): GatewayConfig {
+  if (Array.isArray(result)) throw new ConfigError(inWords(name, result), [...files]);
   return result;
 }
 
-function read(file: string, path: string, context: ReadContext): GatewayConfig | Fault[] {
-  const { env, faults } = context;
-  const tree = readTree(path, faults);
-  if (tree === undefined) return faults;
+function read(file: string, tree: Tree, context: ReadContext & { owner: EnvironmentOwner }): GatewayConfig | Fault[] {
+  const { env, faults, owner } = context;
   const settings = findSettings(tree);
   faults.push(...settings.faults);
   const options = {
-    ...{ file: settings, read: createSettingReader(context), overrides: serverVariables(env) },
+    ...{ file: settings, read: createSettingReader(context) },
+    overrides: owner === "gateway" ? serverVariables(env) : NO_VARIABLES,
     production: { NODE_ENV: env["NODE_ENV"] },
   };
   const sources = settings.applications.map((application) => applicationSource(application, options));
-  const { warnings, faults: ofEnvironment } = checkEnvironment(file, context);
+  const { warnings, faults: ofEnvironment } =
+    owner === "gateway" ? checkEnvironment(file, context) : checkHostEnvironment(env);
   const assembled = sources.map((source) =>
     assembleConfig({ env: source.env, rows: source.rows?.map(({ value }) => value) }),
   );
@@ -88,6 +117,13 @@ function checkEnvironment(file: string, { env, references }: ReadContext): { war
   const sentences = [...faults, ...environmentErrors(env), ...misplacedVariables(others, file)];
   return { warnings, faults: sentences.map((message) => ({ at: NO_LINE, path: "", message })) };
 }
+
+/** Variables of the host may have any name. */
+function checkHostEnvironment(env: Environment): { warnings: string[]; faults: Fault[] } {
+  return { warnings: [], faults: environmentErrors(env).map((message) => ({ at: NO_LINE, path: "", message })) };
+}
+
+const NO_VARIABLES: ReturnType<typeof serverVariables> = new Map();
 
 /** Omits consequences: a value that could not be read is also missing. */
 function faultsOf({ faults, rowFaults }: Assembled, source: ApplicationSource | undefined, earlier: readonly Fault[]) {

@@ -1,0 +1,30 @@
+// The log of a mounted gateway: every line goes to the function or logger of the host, and nowhere else.
+import { createLog, type ProcessLog } from "../logging/log.ts";
+import type { GatewayLog, LogEntry, LogLevel } from "./types.ts";
+
+/** pino's numbers. */
+const LEVELS: Readonly<Record<number, LogLevel>> = { 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "error" };
+
+/** @param log undefined: nothing is written */
+export function createHostLog(log: GatewayLog | undefined, level: string): ProcessLog {
+  const receive = log === undefined ? undefined : receiverOf(log);
+  return createLog(receive === undefined ? "silent" : level, {
+    write(line) {
+      try {
+        receive?.(entryOf(line));
+      } catch {
+        // A fault of the host's log must not become one of the request.
+      }
+    },
+  });
+}
+
+function receiverOf(log: GatewayLog): (entry: LogEntry) => void {
+  if (typeof log === "function") return log;
+  return ({ level, time: _time, message, ...fields }) => log[level](fields, message);
+}
+
+function entryOf(line: string): LogEntry {
+  const { level, time, msg, ...fields } = JSON.parse(line) as { level: number; time: string; msg: string };
+  return { ...fields, level: LEVELS[level] ?? "info", time, message: msg };
+}

@@ -1,0 +1,69 @@
+// Options of the host's server that the gateway relies on: one sentence per wrong one. What breaks a security guarantee is a
+// fault, what costs availability a warning.
+import type { Server } from "node:http";
+
+type CheckedServer = {
+  insecureHTTPParser?: unknown;
+  joinDuplicateHeaders?: unknown;
+  maxHeaderSize?: unknown;
+  headersTimeout?: unknown;
+  requestTimeout?: unknown;
+  keepAliveTimeout?: unknown;
+  timeout?: unknown;
+};
+
+export type ServerProblems = { faults: string[]; warnings: string[] };
+
+/** Proxies keep idle connections up to 60 s: a server that closes first makes them fail now and then (502). */
+const PROXY_IDLE_MS = 60_000;
+const MAX_HEADER_BYTES = 65_536;
+const MAX_HEADERS_TIMEOUT_MS = 120_000;
+
+type Circumstances = {
+  /** TRUSTED_PROXIES is set. */
+  isBehindProxy: boolean;
+  /** Options of Node itself: `process.execArgv` and NODE_OPTIONS. */
+  nodeOptions: readonly string[];
+};
+
+export function checkServer(
+  server: Server | CheckedServer,
+  { isBehindProxy, nodeOptions }: Circumstances,
+): ServerProblems {
+  const faults: string[] = [];
+  const warnings: string[] = [];
+  if (!isHttp1(server)) {
+    const cure = "Pass a server of node:http or node:https";
+    return { faults: [`The server does not speak HTTP/1.1, which the gateway requires. ${cure}.`], warnings };
+  }
+  const { insecureHTTPParser, joinDuplicateHeaders, maxHeaderSize } = server;
+  const { headersTimeout, requestTimeout, keepAliveTimeout, timeout } = server;
+  if (insecureHTTPParser === true || nodeOptions.some((each) => each.startsWith("--insecure-http-parser")))
+    faults.push("insecureHTTPParser accepts requests that upstreams read differently (request smuggling). Remove it.");
+  if (joinDuplicateHeaders === true)
+    faults.push(
+      "joinDuplicateHeaders hides that a header was sent twice, which the gateway refuses for Host and Authorization. Remove it.",
+    );
+  if (typeof maxHeaderSize === "number" && maxHeaderSize > MAX_HEADER_BYTES)
+    warnings.push(`maxHeaderSize is ${maxHeaderSize}: upstreams refuse such requests. Set 16384.`);
+  if (typeof headersTimeout === "number" && (headersTimeout === 0 || headersTimeout > MAX_HEADERS_TIMEOUT_MS))
+    warnings.push(
+      `headersTimeout is ${headersTimeout} ms: slow request heads occupy connections (slow-loris). Set 15000.`,
+    );
+  if (typeof requestTimeout === "number" && requestTimeout > 0)
+    warnings.push(
+      `requestTimeout ends uploads after ${requestTimeout / 1000} s. Set 0: the gateway ends uploads that stall.`,
+    );
+  if (isBehindProxy && typeof keepAliveTimeout === "number" && keepAliveTimeout < PROXY_IDLE_MS)
+    warnings.push(
+      `keepAliveTimeout is ${keepAliveTimeout} ms, shorter than that of the proxies in front, which then fail now and then. Set 65000.`,
+    );
+  if (typeof timeout === "number" && timeout > 0)
+    warnings.push(`timeout ends event streams and WebSockets after ${timeout / 1000} s without data. Set 0.`);
+  return { faults, warnings };
+}
+
+/** HTTP/2 servers of Node have none of these options. */
+function isHttp1(server: object): server is CheckedServer {
+  return "headersTimeout" in server && "keepAliveTimeout" in server;
+}
