@@ -53,7 +53,10 @@ export default defineConfig({
         include: ["packages/{client,react,vite,create-cloakroom}/test/**/*.test.ts?(x)"],
         exclude: NOT_UNIT,
       }),
-      project("demo", { include: ["demo/test/**/*.test.ts", "packages/testing/test/**/*.test.ts"] }),
+      project("demo", {
+        include: ["demo/test/**/*.test.ts", "packages/testing/test/**/*.test.ts"],
+        exclude: ["**/*.extended.test.ts"],
+      }),
       project("deploy", { include: ["deploy/test/**/*.test.ts"] }),
       project("extended", { include: ["**/*.extended.test.ts"] }),
       project("chaos", { include: ["tools/chaos/test/**/*.test.ts"], exclude: ["**/checker.test.ts"] }),

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { startSystem, type System } from "@cloakroom/demo/system.ts";
 import { startDurableRedis } from "./durable-redis.ts";
-import { startGatewayProxy } from "./gateway-proxy.ts";
+import { startRecordingProxy } from "@cloakroom/testing/leaks/recording-proxy.ts";
 import type { TestProvider, TestSystem } from "./system.ts";
 
 const SPA_ROOT = fileURLToPath(new URL("../../spa/dist", import.meta.url));
@@ -13,7 +13,7 @@ const SPA_ROOT = fileURLToPath(new URL("../../spa/dist", import.meta.url));
 export async function startEmbeddedSystem(gatewayEnv: Record<string, string> = {}): Promise<TestSystem> {
   const gatewayPort = await freePort();
   const redis = await startDurableRedis();
-  const proxy = await startGatewayProxy(gatewayPort);
+  const proxy = await startRecordingProxy(gatewayPort);
   const masterKey = randomBytes(32).toString("base64url");
   const stopProxyAndRedis = async () => void (await Promise.all([proxy.stop(), redis.stop()]));
   try {

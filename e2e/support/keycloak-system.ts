@@ -15,7 +15,7 @@ import { readSharedSystem } from "@cloakroom/testkit/keycloak/shared-system.ts";
 import { keycloakAdmin, type KeycloakAdmin } from "@cloakroom/testkit/keycloak/admin.ts";
 import { API_AUDIENCE } from "@cloakroom/testkit/keycloak/realm.ts";
 import { startDurableRedis } from "./durable-redis.ts";
-import { startGatewayProxy, type GatewayProxy } from "./gateway-proxy.ts";
+import { startRecordingProxy, type RecordingProxy } from "@cloakroom/testing/leaks/recording-proxy.ts";
 import { startProviderProxy, type ProviderProxy } from "./provider-proxy.ts";
 import { DEFAULT_ACCESS_TOKEN_SECONDS, type TestProvider, type TestSystem } from "./system.ts";
 
@@ -43,7 +43,7 @@ async function startComponents(stops: (() => Promise<void>)[]): Promise<Omit<Tes
   const redis = stoppedLater(await startDurableRedis());
   const providerProxy = stoppedLater(await startProviderProxy(keycloak.origin));
   const proxy = stoppedLater(
-    await startGatewayProxy(gatewayPort, (token) => providerProxy.issued.logoutTokens.push(token)),
+    await startRecordingProxy(gatewayPort, (token) => providerProxy.issued.logoutTokens.push(token)),
   );
   const origin = `http://localhost:${proxy.port}`;
   const client = await createClient(admin, origin, {
@@ -81,7 +81,7 @@ type ProviderDependencies = {
   admin: KeycloakAdmin;
   client: TestClient;
   providerProxy: ProviderProxy;
-  gatewayProxy: GatewayProxy;
+  gatewayProxy: RecordingProxy;
 };
 
 function testProvider({ issuer, admin, client, providerProxy, gatewayProxy }: ProviderDependencies): TestProvider {
@@ -121,7 +121,7 @@ async function addUser(admin: KeycloakAdmin, { username, password, name = userna
   return { sub: id, username, name, email, roles, department };
 }
 
-function callbackCodes({ exchanges }: GatewayProxy): string[] {
+function callbackCodes({ exchanges }: RecordingProxy): string[] {
   return exchanges.flatMap(({ url }) => {
     const [path, query] = url.split("?");
     const code = path === "/bff/callback" ? new URLSearchParams(query).get("code") : null;

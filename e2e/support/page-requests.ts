@@ -4,7 +4,7 @@ import type { APIRequestContext, APIResponse, Page } from "@playwright/test";
 export type JsonResponse = { status: number; body: unknown };
 
 /** Sends a request as a script of the page. @returns status 0 on a network error or a body that is not JSON */
-export function call(page: Page, path: string, init: { method?: string } = {}): Promise<JsonResponse> {
+export function call(page: Page, path: string, init: { method?: string; body?: string } = {}): Promise<JsonResponse> {
   return page.evaluate(
     async ([address, options]) => {
       try {

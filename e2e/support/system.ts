@@ -2,7 +2,7 @@
 import type { System } from "@cloakroom/demo/system.ts";
 import type { ProviderHandle, User, UserInput } from "@cloakroom/testing/provider/types.ts";
 import type { DurableRedis } from "./durable-redis.ts";
-import type { Exchange } from "./gateway-proxy.ts";
+import type { Exchange } from "@cloakroom/testing/leaks/exchange.ts";
 
 /** What both providers support. */
 export type TestProvider = Pick<

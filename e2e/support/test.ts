@@ -1,12 +1,16 @@
 // The test function of this suite: one system per worker, one user per test, recorded browsers. Every test also fails on
 // a leaked secret, a CSP violation or an uncaught script error.
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from "@playwright/test";
-import { recordBrowser, textsOfPage, textsOfRecord, type BrowserRecord } from "./browser-recorder.ts";
+import { textsOfRecord } from "@cloakroom/testing/leaks/browser-recorder.ts";
+import { textsOfContext, textsOfPage } from "@cloakroom/testing/leaks/browser-state.ts";
+import { textsOfExchange, type SearchedText } from "@cloakroom/testing/leaks/exchange.ts";
+import { findLeaks, type Leak } from "@cloakroom/testing/leaks/search.ts";
+import { recordBrowser, type BrowserRecord } from "./browser-recorder.ts";
 import { startEmbeddedSystem } from "./embedded-system.ts";
 import { currentOffsets, printFailure } from "./failure-report.ts";
 import { startKeycloakSystem } from "./keycloak-system.ts";
 import { isOnKeycloak } from "./provider-pages.ts";
-import { findLeaks, listSecrets, textsOfExchange, type Leak, type SearchedText } from "./secrets.ts";
+import { listSecrets } from "./secrets.ts";
 import type { TestSystem } from "./system.ts";
 import { createUser, logInByHttp, type TestUser } from "./users.ts";
 
@@ -55,8 +59,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   baseURL: async ({ system }, use) => use(system.origin),
   allowed: [{}, { option: true }],
   browsers: async ({ browserName: _browser }, use) => use([]),
-  context: async ({ context, browsers }, use) => {
-    browsers.push({ context, record: await recordBrowser(context) });
+  context: async ({ context, browsers, system }, use) => {
+    browsers.push({ context, record: await recordBrowser(context, system.origin) });
     await use(context);
     await stopRouting(context);
   },
@@ -66,7 +70,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await use(async (options) => {
       const context = await browser.newContext({ baseURL: system.origin, ...options });
       opened.push(context);
-      const each = { context, record: await recordBrowser(context) };
+      const each = { context, record: await recordBrowser(context, system.origin) };
       browsers.push(each);
       return each;
     });
@@ -126,7 +130,7 @@ async function searchEverything({ system, searched, browsers }: Search): Promise
   searched.exchanges = system.exchanges.length;
   searched.logChars = log.length;
   for (const { context, record } of browsers) {
-    texts.push(...(await textsOfRecord(record, system.origin)));
+    texts.push(...(await textsOfRecord(record, system.origin)), ...(await textsOfContext(context)));
     for (const page of context.pages()) texts.push(...(await textsOfPage(page, system.origin)));
   }
   return findLeaks(secrets, texts);

@@ -1,7 +1,7 @@
 // Accessibility: axe on every page and state, in light and dark, on a phone and on a desktop.
 import { expectAccessible } from "@cloakroom/testkit/axe.ts";
 import { logInByHttp, createUser } from "../support/users.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { enterPassword, isOnKeycloak, passwordField, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 

@@ -1,7 +1,7 @@
 // The cookies as Chromium stores them.
 import { requestWithCookie } from "../support/page-requests.ts";
 import { logInThroughUi } from "../support/users.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { passwordField, providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 

@@ -2,7 +2,7 @@
 // reason.
 import { call } from "../support/page-requests.ts";
 import { obtainCallbackUrl } from "../support/users.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { expect, test } from "../support/test.ts";
 
 const logLinesOf = (output: string, event: string) =>

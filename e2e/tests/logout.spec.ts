@@ -1,7 +1,7 @@
 // Logout: final at the gateway and at the provider, from every page and for every tab.
 import { call, requestWithCookie } from "../support/page-requests.ts";
 import { logInThroughUi, logInByHttp } from "../support/users.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { enterPassword } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 

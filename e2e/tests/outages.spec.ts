@@ -1,7 +1,7 @@
 // Outages of provider, Redis, gateway and network: sessions survive, the page reports the outage and recovers by itself.
 import type { BrowserContext, Page } from "@playwright/test";
 import { call, requestWithCookie } from "../support/page-requests.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { enterPassword } from "../support/provider-pages.ts";
 import { DEFAULT_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";

@@ -3,7 +3,10 @@
 import type { Page } from "@playwright/test";
 import { call, requestWithCookie } from "../support/page-requests.ts";
 import { logInThroughUi, createUser } from "../support/users.ts";
-import { findLeaks, textsOfExchange, listSecrets, SESSION_COOKIE } from "../support/secrets.ts";
+import { textsOfExchange } from "@cloakroom/testing/leaks/exchange.ts";
+import { findLeaks } from "@cloakroom/testing/leaks/search.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
+import { listSecrets } from "../support/secrets.ts";
 import { enterPassword, providerPages } from "../support/provider-pages.ts";
 import { DEFAULT_ACCESS_TOKEN_SECONDS } from "../support/system.ts";
 import { expect, test } from "../support/test.ts";

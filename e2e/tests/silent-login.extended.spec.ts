@@ -2,7 +2,7 @@
 import type { Page } from "@playwright/test";
 import { startEmbeddedSystem } from "../support/embedded-system.ts";
 import { isOnKeycloak } from "../support/provider-pages.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import type { TestSystem } from "../support/system.ts";
 import { expect, test as base } from "../support/test.ts";
 import { logInThroughUi, type TestUser } from "../support/users.ts";

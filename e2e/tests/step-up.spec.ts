@@ -1,7 +1,7 @@
 // Step-up authentication (RFC 9470): the API demands a stronger login, and the app repeats the call after it.
 import type { Page } from "@playwright/test";
 import { call } from "../support/page-requests.ts";
-import { SESSION_COOKIE } from "../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { providerPages } from "../support/provider-pages.ts";
 import { expect, test } from "../support/test.ts";
 

@@ -1,12 +1,12 @@
 // Launcher: checks ports and Redis, builds the SPA, starts the system and stops it in reverse order.
 import { freePort } from "@cloakroom/testing/free-port.ts";
-import { pickGatewaySettings } from "@cloakroom/testing/gateway-env.ts";
 import { GatewayStartError } from "@cloakroom/testing/gateway-process.ts";
 import { startSystem, type System, type SystemOptions } from "../system.ts";
 import { formatBanner } from "./banner.ts";
 import { checkRedis } from "./check-redis.ts";
 import { restartOnChange, startViteServer } from "./dev-server.ts";
 import { formatLogLine } from "./format-log-line.ts";
+import { pickGatewaySettings } from "./gateway-settings.ts";
 import { planPorts, type PortPlan } from "./ports.ts";
 import { buildSpa, SPA_DIST } from "./spa-build.ts";
 

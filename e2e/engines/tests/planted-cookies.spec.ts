@@ -19,7 +19,7 @@ import {
 } from "../support/app.ts";
 import type { Browser, Tab } from "../support/browser.ts";
 import { EXACT, expiredLine, FORGERIES, PATHS, plantedLine } from "../support/planted-cookies.ts";
-import { SESSION_COOKIE } from "../../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import type { SiblingHosts } from "../support/sibling-hosts.ts";
 import { expect, test } from "../support/test.ts";
 

@@ -1,6 +1,6 @@
 // Script access: page scripts can read no token, session id or cookie.
 import { ALICE, call, expectText, logIn } from "../support/app.ts";
-import { SESSION_COOKIE } from "../../support/secrets.ts";
+import { SESSION_COOKIE } from "@cloakroom/testing/leaks/secrets.ts";
 import { expect, test } from "../support/test.ts";
 import { collectScriptReadable } from "../support/script-readable.ts";
 

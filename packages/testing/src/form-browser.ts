@@ -11,15 +11,20 @@ export type FormBrowser = {
   open: (url: string, options?: RequestOptions) => Promise<Page>;
   /** Submits the first form whose action matches, with its hidden fields and `fields`. */
   submit: (page: Page, fields: Record<string, string>, action?: RegExp) => Promise<Page>;
+  /** Sends one request with the cookies of its host, and follows no redirect. */
+  fetch: (url: string, options?: FetchOptions) => Promise<Response>;
   cookies(): readonly Cookie[];
   /** Deletes the cookies of one host. */
   deleteCookies: (host: string) => void;
 };
 
-type RequestOptions = {
+export type FetchOptions = {
   method?: string;
-  body?: URLSearchParams;
+  body?: string | URLSearchParams;
   headers?: Record<string, string>;
+};
+
+type RequestOptions = FetchOptions & {
   /** URL of the page with the link or form, for Sec-Fetch-Site. Default: a typed URL. */
   initiator?: string;
 };
@@ -28,6 +33,8 @@ type RequestOptions = {
 const NAVIGATION = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
 
 const maxRedirects = 20;
+/** A Response of these must not have a body (Fetch §2.2.3). */
+const NULL_BODY_STATUS = new Set([204, 205, 304]);
 
 /** @param stopAt URLs that are not fetched; the returned page has them as its `url` and status 0 */
 export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBrowser {
@@ -78,6 +85,15 @@ export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBr
       const body = new URLSearchParams({ ...form.hidden, ...fields });
       return open(new URL(form.action, page.url).href, { method: "POST", body, initiator: page.url });
     },
+    fetch: async (start, options = {}) => {
+      const url = new URL(start);
+      const { status, headers, html } = await send(url, {
+        ...options,
+        headers: { cookie: cookieHeader(url), ...options.headers },
+      });
+      storeCookies(url, headers);
+      return new Response(NULL_BODY_STATUS.has(status) ? null : html, { status, headers });
+    },
     cookies: () => jar,
     deleteCookies: (host) => void jar.splice(0, jar.length, ...jar.filter((each) => each.host !== host)),
   };
@@ -85,7 +101,7 @@ export function formBrowser({ stopAt = /$^/ }: { stopAt?: RegExp } = {}): FormBr
 
 function send(url: URL, { method = "GET", body, headers }: RequestOptions): Promise<Omit<Page, "url">> {
   return new Promise((resolve, reject) => {
-    const type = body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" };
+    const type = body instanceof URLSearchParams ? { "content-type": "application/x-www-form-urlencoded" } : {};
     const sent = request(url, { method, headers: { ...type, ...headers } }, (response) => {
       const received = new Headers();
       for (const [name, values] of Object.entries(response.headersDistinct))

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { findGatewayCommand } from "./gateway-command.ts";
 import { killWithParent } from "./kill-with-parent.ts";
 
 export type GatewayProcess = {
@@ -19,7 +19,7 @@ export type GatewayProcess = {
 };
 
 export type GatewayOptions = {
-  /** The file to run. Default: the gateway's main.ts. */
+  /** The file to run. Default: `cloakroom start` of the installed gateway. */
   entry?: string;
   env: Record<string, string>;
   managementOrigin: string;
@@ -35,7 +35,6 @@ export class GatewayStartError extends Error {
   override readonly name = "GatewayStartError";
 }
 
-const GATEWAY_ENTRY = fileURLToPath(import.meta.resolve("@cloakroom/gateway/src/main.ts"));
 const defaultReadyTimeoutMs = 15_000;
 const stopTimeoutMs = 15_000;
 const maxOutputChars = 64 * 1024 * 1024;
@@ -78,14 +77,15 @@ type StartOptions = GatewayOptions & { onLine: (line: string) => void };
 
 /** @throws GatewayStartError with the output of this process */
 async function startProcess({
-  entry = GATEWAY_ENTRY,
+  entry,
   env,
   managementOrigin,
   readyWithinMs,
   onLine,
 }: StartOptions): Promise<ChildProcess> {
   let startupLines: string[] | undefined = [];
-  const child = spawnGateway(entry, env, (line) => {
+  const program = entry === undefined ? [findGatewayCommand(), "start"] : [entry];
+  const child = spawnGateway(program, env, (line) => {
     startupLines?.push(line);
     onLine(line);
   });
@@ -102,8 +102,12 @@ async function startProcess({
   return child;
 }
 
-function spawnGateway(entry: string, env: Record<string, string>, onLine: (line: string) => void): ChildProcess {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry], {
+function spawnGateway(
+  program: readonly string[],
+  env: Record<string, string>,
+  onLine: (line: string) => void,
+): ChildProcess {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...program], {
     env: { ...inheritedEnv(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
     // Not in the terminal's process group: on Ctrl-C the launcher stops its children in order.

@@ -22,6 +22,8 @@ export type ConfigurationOptions = {
   storage: ProviderStorage;
   users: UserDirectory;
   lifetimes: Lifetimes;
+  /** Those of one user, and `lifetimes` for the rest. */
+  lifetimesOf: (sub: string | undefined) => Lifetimes;
   resource: string;
   /** Resources whose access tokens are opaque: only introspection shows what they are. */
   opaqueResources: readonly string[];
@@ -77,14 +79,14 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   };
 }
 
-function createTtl({ lifetimes, storage }: ConfigurationOptions): NonNullable<Configuration["ttl"]> {
+function createTtl({ lifetimes, lifetimesOf, storage }: ConfigurationOptions): NonNullable<Configuration["ttl"]> {
   return {
-    AccessToken: () => lifetimes.accessTokenSeconds,
+    AccessToken: (_ctx, { accountId }) => lifetimesOf(accountId).accessTokenSeconds,
     ClientCredentials: () => lifetimes.accessTokenSeconds,
     AuthorizationCode: () => lifetimes.codeSeconds,
-    RefreshToken: (_ctx, { sessionUid = "" }) =>
-      Math.max(1, Math.min(lifetimes.refreshTokenSeconds, storage.remainingSessionSeconds(sessionUid))),
-    Session: () => lifetimes.sessionSeconds,
+    RefreshToken: (_ctx, { accountId, sessionUid = "" }) =>
+      Math.max(1, Math.min(lifetimesOf(accountId).refreshTokenSeconds, storage.remainingSessionSeconds(sessionUid))),
+    Session: (_ctx, { accountId }) => lifetimesOf(accountId).sessionSeconds,
     Grant: () => Math.max(lifetimes.sessionSeconds, lifetimes.refreshTokenSeconds) * 2,
     IdToken: idTokenSeconds,
     Interaction: interactionSeconds,

@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import type { IdTokenFault } from "./id-token-faults.ts";
 import { endpointOf, type Counters, type Endpoint } from "./counters.ts";
 
 export type Fault = {
@@ -22,6 +23,8 @@ export type Fault = {
   resetBeforeProcessing?: boolean;
   /** Processes the request, then resets the connection: the client cannot know the outcome. */
   resetAfterProcessing?: boolean;
+  /** The token endpoint processes the request and responds with an ID token that the client must reject. */
+  idToken?: IdTokenFault;
   /** Number of affected requests; unlimited by default. */
   times?: number;
 };
@@ -32,10 +35,16 @@ export type Faults = {
   clear: () => void;
 };
 
-export type FaultInjection = { faults: Faults; wrap: (inner: RequestListener) => RequestListener };
+export type FaultInjection = {
+  faults: Faults;
+  wrap: (inner: RequestListener) => RequestListener;
+  /** @returns the fault of the ID token in the response to this request */
+  idTokenFaultOf: (request: IncomingMessage) => IdTokenFault | undefined;
+};
 
 export function createFaultInjection(counters: Counters): FaultInjection {
   const active = new Map<string, Fault & { remaining: number }>();
+  const idTokenFaults = new WeakMap<IncomingMessage, IdTokenFault>();
   const take = (endpoint: Endpoint): Fault | undefined => {
     const fault = active.get(endpoint) ?? active.get("all");
     if (fault === undefined) return undefined;
@@ -52,9 +61,11 @@ export function createFaultInjection(counters: Counters): FaultInjection {
       const endpoint = endpointOf((req.url ?? "/").split("?")[0] ?? "/");
       counters.add(endpoint);
       const fault = take(endpoint);
+      if (fault?.idToken !== undefined) idTokenFaults.set(req, fault.idToken);
       if (fault === undefined) inner(req, res);
       else void applyFault({ fault, req, res, inner });
     },
+    idTokenFaultOf: (request) => idTokenFaults.get(request),
   };
 }
 

@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import type Koa from "koa";
 import { type JWK, Provider } from "oidc-provider";
 import { type ConfigurationOptions, createConfiguration } from "./configuration.ts";
+import { idTokenFaults, type IdTokenFaultDependencies } from "./id-token-faults.ts";
 import { interactions } from "./interactions.ts";
 import { generateSigningKey, logoutTokenClaims, signJwt } from "./keys.ts";
 import { assets } from "./page-headers.ts";
@@ -12,7 +13,8 @@ import type { ProviderHandle } from "./types.ts";
 import { userinfo } from "./userinfo.ts";
 
 export type LibraryDependencies = Omit<ConfigurationOptions, "consentedScopes" | "keys"> &
-  TokenRecorderDependencies & {
+  TokenRecorderDependencies &
+  Pick<IdTokenFaultDependencies, "idTokenFaultOf"> & {
     issuer: string;
     exchangeAudiences: ReadonlyMap<string, readonly string[]>;
   };
@@ -65,6 +67,12 @@ function createInstance(
   registerTokenExchange(provider, options);
   provider.use(assets());
   provider.use(recordTokens(options));
+  provider.use(
+    idTokenFaults({
+      idTokenFaultOf: options.idTokenFaultOf,
+      sign: (claims, header) => signJwt(keys[0] ?? {}, claims, header),
+    }),
+  );
   provider.use(userinfo(options));
   provider.use(
     interactions({

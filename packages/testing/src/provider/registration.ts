@@ -46,18 +46,26 @@ function fapiMetadata(fapi: ProviderClient["fapi"]): AdapterPayload {
 /** `backchannelLogout` is missing in the types. */
 type LogoutClient = Client & { backchannelLogout(sub: string, sid: string | undefined): Promise<void> };
 
-type EndSessionsOptions = { sub: string; provider: Provider; storage: ProviderStorage; onDeliveryFailed: () => void };
+type EndSessionsOptions = {
+  sub: string;
+  provider: Provider;
+  storage: ProviderStorage;
+  notifyClients: boolean;
+  onDeliveryFailed: () => void;
+};
 
 /** @returns the number of ended sessions; a failed logout request does not keep its session */
 export async function endUserSessions({
   sub,
   provider,
   storage,
+  notifyClients,
   onDeliveryFailed,
 }: EndSessionsOptions): Promise<number> {
   const sessions = storage.sessionsOf(sub);
   for (const session of sessions) {
     storage.endSession(session);
+    if (!notifyClients) continue;
     for (const [clientId, { sid }] of Object.entries(session.authorizations)) {
       const client = (await provider.Client.find(clientId)) as LogoutClient | undefined;
       if (client?.backchannelLogoutUri !== undefined) await client.backchannelLogout(sub, sid).catch(onDeliveryFailed);

@@ -8,7 +8,7 @@ import { generateSigningKey } from "./keys.ts";
 import { createOidcLibrary, type LibraryDependencies } from "./oidc-library.ts";
 import { endUserSessions, toClientMetadata } from "./registration.ts";
 import { createProviderStorage } from "./storage.ts";
-import type { IssuedTokens, Lifetimes, ProviderHandle, ProviderOptions } from "./types.ts";
+import type { IssuedTokens, Lifetimes, ProviderHandle, ProviderOptions, UserLifetimes } from "./types.ts";
 import { DEFAULT_PASSWORD_COST, DEMO_USERS, createUserDirectory, type UserDirectory } from "./users.ts";
 
 const DEFAULT_LIFETIMES: Lifetimes = {
@@ -24,7 +24,7 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
   const users = createUserDirectory(options.passwordCost ?? DEFAULT_PASSWORD_COST);
   for (const user of options.users ?? DEMO_USERS) await users.add(user);
   const keys = options.keys ?? [await generateSigningKey()];
-  const { faults, wrap } = createFaultInjection(counters);
+  const { faults, wrap, idTokenFaultOf } = createFaultInjection(counters);
   let handler: RequestListener = (_req, res) => void res.writeHead(503).end();
   const listener = await listen(
     wrap((req, res) => handler(req, res)),
@@ -34,9 +34,10 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
     options,
     counters,
     users,
+    idTokenFaultOf,
     issuer: options.issuer ?? `http://${host}:${listener.port}`,
   });
-  const { storage, issued, issuer, resource, lifetimes, exchangeAudiences } = dependencies;
+  const { storage, issued, issuer, resource, lifetimes, userLifetimes, exchangeAudiences } = dependencies;
   const library = createOidcLibrary(dependencies, keys);
   handler = library.handler;
 
@@ -49,14 +50,15 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
       await library.provider().Client.find(client.clientId);
     },
     addUser: users.add,
+    setLifetimes: (sub, changed) => void userLifetimes.set(sub, changed),
     user: users.byName,
     count: counters.count,
     resetCounts: counters.reset,
     issuedTokens: () => issued,
     rotateKeys: library.rotateKeys,
-    endSession: (sub) =>
+    endSession: (sub, { notifyClients = true } = {}) =>
       endUserSessions({
-        ...{ sub, provider: library.provider(), storage },
+        ...{ sub, provider: library.provider(), storage, notifyClients },
         onDeliveryFailed: () => counters.add("backchannel-logout-undelivered"),
       }),
     logoutToken: library.logoutToken,
@@ -69,22 +71,34 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Prov
   return handle;
 }
 
-type DependencyOptions = { options: ProviderOptions; counters: Counters; users: UserDirectory; issuer: string };
+type DependencyOptions = {
+  options: ProviderOptions;
+  counters: Counters;
+  users: UserDirectory;
+  issuer: string;
+  idTokenFaultOf: LibraryDependencies["idTokenFaultOf"];
+};
 
-function createDependencies({ options, counters, users, issuer }: DependencyOptions): Omit<
-  LibraryDependencies,
-  "exchangeAudiences"
-> & {
+type Dependencies = Omit<LibraryDependencies, "exchangeAudiences"> & {
   exchangeAudiences: Map<string, readonly string[]>;
-} {
+  /** By subject. */
+  userLifetimes: Map<string, UserLifetimes>;
+};
+
+function createDependencies({ options, counters, users, issuer, idTokenFaultOf }: DependencyOptions): Dependencies {
+  const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+  const userLifetimes = new Map<string, UserLifetimes>();
   const issued = emptyTokenLists();
   const onReuse = () => counters.add("refresh-token-reuse");
   return {
-    ...{ issuer, users, counters, issued, onReuse },
+    ...{ issuer, users, counters, issued, onReuse, idTokenFaultOf, lifetimes, userLifetimes },
+    lifetimesOf: (sub = "") => {
+      const own = userLifetimes.get(sub);
+      return own === undefined ? lifetimes : { ...lifetimes, ...own };
+    },
     resource: options.resource ?? "http://localhost:8000",
     opaqueResources: options.opaqueResources ?? [],
     resourceScopes: options.resourceScopes ?? [],
-    lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
     storage: createProviderStorage(onReuse),
     exchangeAudiences: new Map(),
     cookieKeys: [randomBytes(32).toString("base64url")],

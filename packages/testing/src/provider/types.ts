@@ -1,5 +1,5 @@
 // Options and handle of the embedded provider. Lifetimes are in seconds, as in the protocol.
-import type { JWK } from "oidc-provider";
+import type { JWK } from "jose";
 import type { Faults } from "./faults.ts";
 import type { CounterName } from "./counters.ts";
 
@@ -50,6 +50,9 @@ export type Lifetimes = {
   exchangedTokenSeconds?: number;
 };
 
+/** Lifetimes of one user's tokens and sessions. */
+export type UserLifetimes = Partial<Pick<Lifetimes, "accessTokenSeconds" | "refreshTokenSeconds" | "sessionSeconds">>;
+
 export type ProviderOptions = {
   host?: string;
   /** Default 4000; 0 for any free port. */
@@ -92,6 +95,8 @@ export type ProviderHandle = {
   readonly faults: Faults;
   addClient: (client: ProviderClient) => Promise<void>;
   addUser: (user: UserInput) => Promise<User>;
+  /** Applies to the tokens and sessions of one user that begin afterwards; {} removes what was set. */
+  setLifetimes: (sub: string, lifetimes: UserLifetimes) => void;
   /** Finds a user by username. */
   user: (username: string) => User | undefined;
   /** Number of requests to an endpoint, or of events. */
@@ -101,8 +106,11 @@ export type ProviderHandle = {
   issuedTokens: () => IssuedTokens;
   /** Signs with a new key; `dropOld` removes the old keys from the JWKS. */
   rotateKeys: (options?: { dropOld?: boolean }) => Promise<void>;
-  /** Ends all sessions of a user, with back-channel logout. @returns the number of ended sessions */
-  endSession: (sub: string) => Promise<number>;
+  /**
+   * Ends all sessions of a user and revokes their tokens, with back-channel logout unless `notifyClients` is false.
+   * @returns the number of ended sessions
+   */
+  endSession: (sub: string, options?: { notifyClients?: boolean }) => Promise<number>;
   /** Signs a logout token; members that are undefined are left out. */
   logoutToken: (claims: Record<string, unknown>, header?: Record<string, unknown>) => Promise<string>;
   /** Signs any JWT with the current key. */

@@ -4,20 +4,9 @@ import { createServer, request, ServerResponse, type IncomingMessage } from "nod
 import type { AddressInfo, Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { brotliDecompressSync, constants, gunzipSync } from "node:zlib";
+import type { Exchange } from "./exchange.ts";
 
-export type Exchange = {
-  method: string;
-  /** Path and query. */
-  url: string;
-  /** All header fields except Cookie, where the session id belongs. */
-  requestHeaders: string;
-  status: number;
-  headers: [name: string, value: string][];
-  /** Decompressed; the part received so far while the response is in flight. */
-  body: () => string;
-};
-
-export type GatewayProxy = {
+export type RecordingProxy = {
   readonly port: number;
   readonly exchanges: readonly Exchange[];
   stop: () => Promise<void>;
@@ -26,10 +15,10 @@ export type GatewayProxy = {
 const maxRecordedBytes = 4 * 1024 * 1024;
 
 /** @param onLogoutToken called with each logout token that the provider sends to the gateway */
-export async function startGatewayProxy(
+export async function startRecordingProxy(
   gatewayPort: number,
   onLogoutToken?: (token: string) => void,
-): Promise<GatewayProxy> {
+): Promise<RecordingProxy> {
   const exchanges: Exchange[] = [];
   // Above the gateway's limit, so that the gateway is what rejects a request.
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
@@ -76,6 +65,7 @@ type Forwarding = {
 
 function forward({ req, res, gatewayPort, exchanges, socket }: Forwarding): void {
   const { method = "GET", url = "/" } = req;
+  const requestBody = collect(req, undefined);
   // One connection per request: the gateway could close a pooled one while the next request is sent.
   const options = { host: "127.0.0.1", port: gatewayPort, method, path: url, headers: req.rawHeaders, agent: false };
   const begin = (response: IncomingMessage, body: Readable): void => {
@@ -86,6 +76,7 @@ function forward({ req, res, gatewayPort, exchanges, socket }: Forwarding): void
       method,
       url,
       requestHeaders: headersToSearch(req),
+      requestBody,
       status,
       headers,
       body: collect(body, encoding),
