@@ -58,7 +58,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     if (unusable !== undefined) throw new ConfigError([unusable], config.files);
     const gateway = createProcessGateway(config, { log, metrics, stores, isMounted: true });
     for (const warning of warningsOf(config)) log.warn(warning);
-    void reportFailingChecks(gateway.applications());
+    void reportFailingChecks(gateway.applications()).catch((error: unknown) =>
+      log.error("the checks of the start failed", { error }),
+    );
     return mounted({ gateway, config, log, metrics, stores });
   } catch (error) {
     await stores.close();
@@ -99,6 +101,9 @@ function mounted(parts: Parts): Gateway {
   };
 }
 
+const NOT_A_NODE_REQUEST =
+  "session() needs the request of node:http: `request.raw` of Fastify, `context.env.incoming` of Hono, `ctx.req` of Koa.";
+
 type SessionDependencies = { host: HostPolicy; log: ProcessLog; isClosed: () => boolean };
 
 function createSession(gateway: ProcessGateway, { host, log, isClosed }: SessionDependencies) {
@@ -114,6 +119,7 @@ function createSession(gateway: ProcessGateway, { host, log, isClosed }: Session
     request: IncomingMessage,
     requirements: SessionRequirements = {},
   ): Promise<SessionFound | Anonymous | Refusal> {
+    if (!("rawHeaders" in request)) throw new TypeError(NOT_A_NODE_REQUEST);
     const rows = rowsOf(requirements);
     const services = gateway.servicesOf(request.headers.host ?? "");
     if (isClosed())

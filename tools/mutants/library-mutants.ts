@@ -58,6 +58,13 @@ export const LIBRARY_MUTANTS: readonly Mutant[] = [
     tests: MOUNTS,
   },
   {
+    breaks: "library: a login does not mark its return path in a mounted gateway",
+    file: "src/services.ts",
+    find: "isForwarded: (path: string) => isMounted || ",
+    replace: "isForwarded: (path: string) => ",
+    tests: MOUNTS,
+  },
+  {
     breaks: "library: an own route may be open to other sites",
     file: "src/library/requirements.ts",
     find: '...(csrf === "none" ? ["csrf may not be none: other sites could send requests with the session."] : []),',
@@ -104,7 +111,7 @@ export const LIBRARY_MUTANTS: readonly Mutant[] = [
     breaks: "library: a gateway below a path is a silent 404",
     file: "src/library/mount.ts",
     find: "if (isOwn(original) || isOwn(request))",
-    replace: "if (isOwn(request) && !isOwn(original))",
+    replace: "if (isOwn(original) && isOwn(request))",
     tests: MOUNTING,
   },
   {

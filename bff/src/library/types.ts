@@ -176,6 +176,10 @@ export type Gateway = {
     request: IncomingMessage,
     requirements?: SessionRequirements & { access?: "session" | undefined },
   ): Promise<SessionResult<User>>;
+  session<User = UserClaims>(
+    request: IncomingMessage,
+    requirements: SessionRequirements,
+  ): Promise<SessionResult<User> | Anonymous>;
   /** Runs all checks: what /readyz shows. */
   readiness(): Promise<Readiness>;
   /** @returns the metrics of the gateway in the Prometheus text format; those of the process are the host's */

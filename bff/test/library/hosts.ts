@@ -126,7 +126,7 @@ export const HOSTS: Readonly<Record<string, Start>> = {
       if (result.kind === "session") context.body = await viewOf(context.path, result);
       else {
         context.status = result.status;
-        context.set(result.headers as Record<string, string>);
+        context.set({ ...result.headers });
         context.body = result.body;
       }
     });

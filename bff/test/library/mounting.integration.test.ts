@@ -2,10 +2,12 @@
 // process, replaced configurations, the end of sessions, outages, closing.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer, get as httpsGet } from "node:https";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterEach, beforeAll, afterAll, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { testAuthority } from "@cloakroom/testkit/certificates.ts";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
@@ -15,6 +17,7 @@ import {
   createGateway,
   refusalResponse,
   sendRefusal,
+  serverOptions,
   type Configuration,
   type Gateway,
   type LogEntry,
@@ -190,6 +193,42 @@ describe("a host that mounts the gateway wrongly", () => {
   });
 });
 
+it("a server with TLS, made by the host, serves the gateway and its WebSockets", async () => {
+  const sockets = new WebSocketServer({ server: upstream.server });
+  sockets.on("connection", (socket) => socket.send("hello"));
+  cleanups.push(() => sockets.close());
+  const port = await freePort();
+  const origin = `https://localhost:${port}`;
+  const rows = [{ prefix: "/ws", baseUrl: upstream.origin, webSocket: true, access: "optional" as const }];
+  const config = testConfiguration(origin, provider, { upstreams: rows });
+  const authority = testAuthority();
+  const { key, cert } = authority.issue("localhost");
+  const gateway = await createGateway({
+    config: { ...config, provider: { ...config.provider, issuer: "https://id.example" } },
+  });
+  const server = createTlsServer({ ...serverOptions, key, cert }, (request, response) => {
+    if (!gateway.handler(request, response)) response.end("page");
+  });
+  gateway.attach(server);
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(async () => {
+    await gateway.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const ca = authority.cert;
+  const response = await new Promise<IncomingMessage>((resolve) => {
+    const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
+    httpsGet(`${origin}/bff/user`, { ca, headers, agent: false }, resolve);
+  });
+  expect(response.statusCode).toBe(200);
+  const socket = new WebSocket(`${origin.replace("https", "wss")}/ws/x`, { ca, headers: { origin } });
+  const [message] = (await once(socket, "message")) as [Buffer];
+  expect(message.toString()).toBe("hello");
+  socket.on("error", () => undefined).terminate();
+});
+
 describe("an own route", () => {
   it("with access optional is anonymous without a session, and refuses a request that names one", async () => {
     const { origin } = await mount(ownRoute({ access: "optional" }));
@@ -294,6 +333,12 @@ describe("an own route", () => {
     const response = refusalResponse(result);
     expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, 'Cloakroom realm="session"']);
     expect(await response.json()).toMatchObject({ code: "session_missing", loginUrl: "/bff/login" });
+  });
+
+  it("refuses a request of the Fetch API, in which a repeated header cannot be seen", async () => {
+    const { gateway, origin } = await mount();
+    const request = new Request(origin) as unknown as IncomingMessage;
+    await expect(gateway.session(request)).rejects.toThrow(/needs the request of node:http/);
   });
 
   it("with invalid requirements throws, whatever the request is", async () => {
