@@ -314,7 +314,7 @@ describe("Dockerfiles", () => {
     for (const each of packages) expect(dockerfile).toContain(`COPY ${each}/src ${each}/src`);
   });
 
-  it.each(["bff/Dockerfile", "demo/Dockerfile", "deploy/keycloak/Dockerfile"])(
+  it.each(["bff/Dockerfile", "demo/Dockerfile", "deploy/keycloak/Dockerfile", "deploy/image/Dockerfile"])(
     "%s has no syntax directive, so that no frontend image is fetched",
     (file) => expect(readFileSync(join(root, file), "utf8")).not.toMatch(/^#\s*syntax\s*=/im),
   );

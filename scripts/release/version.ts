@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bin, ROOT } from "@cloakroom/testkit/bin.ts";
 import { releaseChangelog } from "./changelog.ts";
+import { sharedVersion } from "./shared-version.ts";
 
 const CHANGELOG = join(ROOT, "CHANGELOG.md");
 
@@ -14,18 +15,6 @@ run("npm", ["install", "--package-lock-only", "--ignore-scripts", "--no-audit", 
 const today = new Date().toISOString().slice(0, 10);
 writeFileSync(CHANGELOG, releaseChangelog(readFileSync(CHANGELOG, "utf8"), version, today));
 console.log(`Prepared ${version}: review the diff and commit it.`);
-
-/** The version of the group of packages (`fixed` in .changeset/config.json). */
-function sharedVersion(): string {
-  const { stdout } = spawnSync("npm", ["query", ".workspace"], { cwd: ROOT, encoding: "utf8" });
-  const versions = (JSON.parse(stdout) as { name: string; version: string }[])
-    .filter(({ name }) => name.startsWith("@cloakroom/"))
-    .map((workspace) => workspace.version);
-  const [first, ...others] = new Set(versions);
-  if (first === undefined || others.length > 0)
-    throw new Error(`The packages differ in version: ${versions.join(", ")}`);
-  return first;
-}
 
 function setRootVersion(value: string): void {
   const file = join(ROOT, "package.json");

@@ -6,8 +6,10 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
 
-type Step = { uses?: string; run?: string; with?: Record<string, unknown> };
+type Step = { uses?: string; run?: string; if?: string; env?: Record<string, string>; with?: Record<string, unknown> };
 type Job = {
+  if?: string;
+  environment?: string;
   "timeout-minutes"?: number;
   permissions?: Record<string, string>;
   strategy?: { matrix: Record<string, unknown[]> };
@@ -21,8 +23,15 @@ const packageJson = JSON.parse(read("package.json")) as {
   optionalDependencies: Record<string, string>;
 };
 
-/** Named by the workflows and not in package.json yet. */
-const PLANNED_SCRIPTS = ["setup", "test:unit", "test:integration", "test:all", "coverage"];
+/** Permissions to write, by workflow and job. */
+const WRITES: Readonly<Record<string, readonly string[]>> = {
+  "release.yml version": ["contents", "pull-requests"],
+  "release.yml sign": ["attestations", "id-token"],
+  "release.yml npm": ["id-token"],
+  "release.yml image": ["id-token", "packages"],
+  "release.yml chart": ["id-token", "packages"],
+  "release.yml notes": ["contents"],
+};
 
 const workflows = globSync(".github/workflows/*.yml", { cwd: ROOT }).map((file) => ({
   file,
@@ -45,8 +54,7 @@ describe("workflows", () => {
   it("workflows run npm scripts that exist", () => {
     const named = jobs.flatMap(({ job }) => scriptsOf(job));
     expect(named).toContain("check");
-    const known = [...Object.keys(packageJson.scripts), ...PLANNED_SCRIPTS];
-    expect(named.filter((name) => !known.includes(name))).toEqual([]);
+    expect(named.filter((name) => !Object.hasOwn(packageJson.scripts, name))).toEqual([]);
   });
 
   it.each(jobs)(
@@ -58,15 +66,76 @@ describe("workflows", () => {
     },
   );
 
+  it.each(jobs)("the workflow $name writes what its row allows", ({ name, job }) => {
+    const writes = Object.entries(job.permissions ?? {}).filter(([, access]) => access === "write");
+    expect(writes.map(([permission]) => permission).sort()).toEqual(WRITES[name] ?? []);
+  });
+
+  // An expression is pasted into the script before the shell reads it: its value could contain commands.
+  it.each(jobs)("the workflow $name passes values to scripts in the environment only", ({ job }) => {
+    const scripts = job.steps.map(({ run = "" }) => run).join("\n");
+    expect([...scripts.matchAll(/\$\{\{(.*?)\}\}/g)].filter(([, name = ""]) => !/^ matrix\.\w+ $/.test(name))).toEqual(
+      [],
+    );
+  });
+
+  it.each(workflows)("the workflow $file names no moving image tag", ({ text }) => {
+    expect(text).not.toMatch(/:latest\b/);
+  });
+
   it.each(jobs)("the workflow $name pins its actions and keeps no credentials in the checkout", ({ job }) => {
     const actions = job.steps.filter(({ uses }) => uses !== undefined);
-    for (const { uses } of actions) expect(uses).toMatch(/^[\w-]+\/[\w/-]+@(?:v\d+|[0-9a-f]{40})$/);
+    for (const { uses } of actions) expect(uses).toMatch(/^[\w-]+\/[\w/-]+@(?:v\d+(?:\.\d+\.\d+)?|[0-9a-f]{40})$/);
     for (const step of actions.filter(({ uses = "" }) => uses.startsWith("actions/checkout@")))
       expect(step.with?.["persist-credentials"]).toBe(false);
   });
 
   it.each(workflows)("the workflow $file states that it has not been run yet", ({ text }) => {
     expect(text).toMatch(/^# Not run yet: /m);
+  });
+});
+
+describe("release.yml", () => {
+  const release = parse(read(".github/workflows/release.yml")) as Workflow;
+
+  it.each([
+    ["npm", "vars.NPM_PUBLISH == 'true'"],
+    ["image", "vars.IMAGE_REPOSITORY != ''"],
+    ["chart", "vars.CHART_REPOSITORY != ''"],
+  ])("the job %s publishes only with a repository variable and an environment", (name, condition) => {
+    expect(release.jobs[name]).toMatchObject({ if: condition, environment: expect.any(String) as string });
+  });
+
+  it("secrets are read in steps that log in, in jobs of an environment", () => {
+    for (const { environment, steps } of Object.values(release.jobs))
+      for (const { env = {}, run } of steps)
+        if (JSON.stringify(env).includes("secrets."))
+          expect([environment, run]).toEqual(["images", expect.stringContaining("docker login")]);
+    expect(read(".github/workflows/release.yml").match(/secrets\.\w+/g)).toEqual(
+      Array(2).fill("secrets.REGISTRY_PASSWORD"),
+    );
+  });
+
+  it("no job uses a cache, which another workflow could have filled", () => {
+    const setups = Object.values(release.jobs).flatMap(({ steps }) =>
+      steps.filter(({ uses = "" }) => uses.startsWith("actions/setup-node@")),
+    );
+    expect(setups.length).toBeGreaterThan(4);
+    for (const { with: options } of setups) expect(options).toMatchObject({ "package-manager-cache": false });
+    expect(read(".github/workflows/release.yml")).not.toMatch(/actions\/cache|cache: npm|type=gha/);
+  });
+
+  it("artifacts that a job downloads are uploaded by another one", () => {
+    const named = (action: string) =>
+      Object.values(release.jobs)
+        .flatMap(({ steps }) => steps.filter(({ uses = "" }) => uses.startsWith(`actions/${action}-artifact@`)))
+        .map(({ with: options }) => String(options?.["name"] ?? options?.["pattern"]));
+    const uploads = named("upload");
+    for (const name of named("download"))
+      expect(
+        uploads.some((each) => each === name || (name.endsWith("*") && each.startsWith(name.slice(0, -1)))),
+        name,
+      ).toBe(true);
   });
 });
 

@@ -1,0 +1,60 @@
+// Installs what the gateway needs in production, exactly as package-lock.json records it, into a folder outside the workspace.
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
+
+type Lock = { packages: Record<string, { link?: boolean }> };
+type PackageJson = { devDependencies?: unknown; optionalDependencies?: unknown };
+
+/** npm's flags for the gateway alone. */
+export const GATEWAY_ONLY = ["--workspace=bff", "--include-workspace-root=false"] as const;
+
+/**
+ * Copies package.json of every workspace and the lock file to `folder`, without development dependencies of the gateway: npm's
+ * `--omit=dev` keeps those that are dependencies of another workspace.
+ */
+export function copyManifests(folder: string): void {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as Lock;
+  const workspaces = Object.keys(packages).filter((path) => !path.includes("node_modules"));
+  const files = [...workspaces.map((path) => join(path, "package.json")), "package-lock.json", ".npmrc"];
+  for (const file of files) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(join(ROOT, file), join(folder, file));
+  }
+  const gateway = join(folder, "bff", "package.json");
+  const { devDependencies: _, ...manifest } = JSON.parse(readFileSync(gateway, "utf8")) as PackageJson;
+  writeFileSync(gateway, JSON.stringify(manifest));
+}
+
+/**
+ * Writes `node_modules` with the production dependencies and no links to workspaces to `folder`.
+ * @throws Error with npm's output
+ */
+export function installProductionTree(folder: string): void {
+  copyManifests(folder);
+  npm(folder, [
+    "ci",
+    ...GATEWAY_ONLY,
+    "--omit=dev",
+    "--omit=optional",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+  ]);
+  rmSync(join(folder, "node_modules", "@cloakroom"), { recursive: true, force: true });
+  for (const name of [".package-lock.json", ".bin"])
+    rmSync(join(folder, "node_modules", name), { recursive: true, force: true });
+  if (existsSync(join(folder, "bff", "node_modules")))
+    throw new Error(
+      "A production dependency of the gateway is not in the root node_modules: resolve the version conflict.",
+    );
+}
+
+/** @returns npm's standard output */
+export function npm(cwd: string, args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync("npm", args, { cwd, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+  if (status !== 0) throw new Error(`npm ${args.join(" ")} failed:\n${stderr}${stdout}`);
+  return stdout;
+}
