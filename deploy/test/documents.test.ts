@@ -71,7 +71,8 @@ describe(".gitignore", () => {
     spawnSync("git", ["check-ignore", "-q", "--no-index", file], { cwd: root }).status === 0;
   /** Files that the documented commands write. */
   const created = [
-    ...matching(/>\s*([\w./-]+\.\w+)/g),
+    // `=>` is an arrow function.
+    ...matching(/(?<!=)>\s*([\w./-]+\.\w+)/g),
     ...matching(/-(?:keyout|out) ([\w./-]+)/g),
     ...matching(/docker compose cp \S+\/([\w.]+) \./g),
     ...matching(/mkdir -p (\w+)/g).map((each) => ({ ...each, match: [each.match[0], `${each.match[1]}/file`] })),
