@@ -121,4 +121,11 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     replace: 'await listen(management, server.management, "")',
     tests: ["test/http/listen.extended.test.ts"],
   },
+  {
+    breaks: "a secret in the wrong setting is shown in a fault",
+    file: "src/config/setting-text.ts",
+    find: ".replace(/[\\w+=-]{20,}/g, (run) => `(${run.length} characters)`);",
+    replace: ";",
+    tests: ["test/config/secret-text.test.ts"],
+  },
 ];

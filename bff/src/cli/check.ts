@@ -26,7 +26,7 @@ function main(args: readonly string[]): number {
   if (!checked.valid)
     return print(
       process.stderr,
-      checked.faults.map((fault) => `${fault}\n`).join("") + countInWords(checked.faults),
+      checked.faults.map((fault) => `${fault}\n`).join("") + countInWords(checked.count),
       78,
     );
   return print(process.stdout, inWords(checked), 0);
@@ -46,14 +46,14 @@ function parse(args: readonly string[]) {
 }
 
 type Checked =
-  | { valid: false; faults: readonly string[] }
+  | { valid: false; faults: readonly string[]; count: number }
   | { valid: true; hash: string; warnings: readonly string[]; applications: readonly Summary[] };
 
 function check(file: string | undefined): Checked {
   try {
     const config = loadGatewayConfig(undefined, file);
     const faults = config.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
-    if (faults.length > 0) return { valid: false, faults };
+    if (faults.length > 0) return { valid: false, faults, count: faults.length };
     return {
       valid: true,
       hash: config.hash,
@@ -62,7 +62,7 @@ function check(file: string | undefined): Checked {
     };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { valid: false, faults: error.faults };
+    return { valid: false, faults: error.faults, count: error.count };
   }
 }
 
@@ -76,8 +76,8 @@ function inWords({ hash, warnings, applications }: Extract<Checked, { valid: tru
   return [...lines, ...notes, `The configuration is valid. Hash ${hash}.`, ""].join("\n");
 }
 
-function countInWords(faults: readonly string[]): string {
-  return faults.length === 1 ? "One setting is wrong.\n" : `${faults.length} settings are wrong.\n`;
+function countInWords(count: number): string {
+  return count === 1 ? "One setting is wrong.\n" : `${count} settings are wrong.\n`;
 }
 
 function print(stream: NodeJS.WriteStream, text: string, code: number): number {

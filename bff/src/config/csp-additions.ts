@@ -1,6 +1,7 @@
 // CSP_ADDITIONS: sources that are added to the default Content-Security-Policy, by directive. Parses the text and checks
 // each source against CSP_ALLOW.
 import { nearestName } from "./nearest-name.ts";
+import { shown } from "./setting-text.ts";
 import { CSP_DIRECTIVES, isCspDirective, OTHER_DIRECTIVES, UPGRADE, type CspDirective } from "./csp-directives.ts";
 import { neededWords, OPENINGS, type OpeningWord } from "./csp-openings.ts";
 import { parseCspSource, type CspSource } from "./csp-sources.ts";
@@ -36,7 +37,7 @@ function readDirective(written: string, sources: readonly string[], { additions,
   if (sources.length === 0) faults.push(`: ${directive} names no source, e.g. ${directive} https://cdn.example.com`);
   const parsed = sources.map((source) => ({ text: source, result: parseCspSource(source, directive) }));
   for (const { text, result } of parsed)
-    if ("fault" in result) faults.push(`: ${directive} ${printable(text)} ${result.fault}`);
+    if ("fault" in result) faults.push(`: ${directive} ${shown(text)} ${result.fault}`);
   additions.push({ directive, sources: parsed.flatMap(({ result }) => ("source" in result ? [result.source] : [])) });
 }
 
@@ -44,12 +45,8 @@ function unknownDirective(written: string, directive: string): string {
   const other = Object.hasOwn(OTHER_DIRECTIVES, directive) ? OTHER_DIRECTIVES[directive] : undefined;
   if (other !== undefined) return `the directive ${directive} ${other}`;
   if (/^'|^[a-z][a-z0-9+.-]*:/i.test(written))
-    return `${written} stands where a directive is expected, e.g. img-src ${written}`;
-  return `${printable(written)} is not a directive of CSP. Did you mean ${nearestName(directive, CSP_DIRECTIVES).name}?`;
-}
-
-function printable(text: string): string {
-  return text.replace(/[^!-~]/g, "?");
+    return `${shown(written)} stands where a directive is expected, e.g. img-src ${shown(written)}`;
+  return `${shown(written)} is not a directive of CSP. Did you mean ${nearestName(directive, CSP_DIRECTIVES).name}?`;
 }
 
 /** Rules that involve both settings. @returns one sentence per fault, with the word that allows the source */

@@ -1,6 +1,7 @@
 // Parses one source expression of a Content-Security-Policy (CSP Level 3 §2.3.1). Text outside the grammar is
 // rejected: a `;` would begin another directive, a `,` another policy (header injection).
 import { nearestName } from "./nearest-name.ts";
+import { shown } from "./setting-text.ts";
 import { HASH_DIRECTIVES, isAboutAttributes, KEYWORDS, NONCE_DIRECTIVES, type CspDirective } from "./csp-directives.ts";
 
 export type CspSource =
@@ -68,7 +69,7 @@ function nearestKeyword(keyword: string): string {
 function parseUnquotedKeyword(text: string): Parsed | undefined {
   const isKeyword =
     Object.hasOwn(KEYWORDS, `'${text.toLowerCase()}'`) || /^(none$|nonce-|sha(256|384|512)-)/i.test(text);
-  return isKeyword ? { fault: `is a keyword and needs quotes: '${text}'` } : undefined;
+  return isKeyword ? { fault: `is a keyword and needs quotes: '${shown(text)}'` } : undefined;
 }
 
 function parseHost(text: string): Parsed {
@@ -82,7 +83,9 @@ function parseHost(text: string): Parsed {
     port === undefined &&
     host.toLowerCase() !== "localhost"
   )
-    return { fault: `is not a host name. Write a host such as https://${host}.example.com, or a scheme such as data:` };
+    return {
+      fault: `is not a host name. Write a host such as https://${shown(host)}.example.com, or a scheme such as data:`,
+    };
   const origin = `${scheme === undefined ? "" : `${scheme}://`}${host}`.toLowerCase();
   const written = `${origin}${port === undefined ? "" : `:${port}`}${path}`;
   return {

@@ -6,6 +6,7 @@ import { cspAdditionErrors, parseCspAdditions, unusedWords, type CspAddition } f
 import { neededWords, OPENING_WORDS, type OpeningWord } from "./csp-openings.ts";
 import { parseCspSource } from "./csp-sources.ts";
 import { nearestName } from "./nearest-name.ts";
+import { shown } from "./setting-text.ts";
 import {
   permissionsPolicy,
   strictTransportSecurity,
@@ -28,7 +29,7 @@ const cspAllowText = z.string().transform((value, ctx): readonly OpeningWord[] =
   for (const word of words)
     if (!OPENING_WORDS.includes(word as OpeningWord))
       ctx.addIssue(
-        `has the unknown word ${JSON.stringify(word)}. Did you mean ${nearestName(word, OPENING_WORDS).name}? Known: ${OPENING_WORDS.join(", ")}`,
+        `has the unknown word "${shown(word)}". Did you mean ${nearestName(word, OPENING_WORDS).name}? Known: ${OPENING_WORDS.join(", ")}`,
       );
   return words as OpeningWord[];
 });

@@ -1,6 +1,7 @@
 // Schemas of the settings of the pages' policies beside CSP_ADDITIONS: HSTS (RFC 6797), Permissions-Policy, Trusted Types.
 import { z } from "zod";
 import { nearestName } from "./nearest-name.ts";
+import { shown } from "./setting-text.ts";
 import { fileForms } from "./setting-shapes.ts";
 
 /** One year: the minimum of the preload lists of browsers. */
@@ -81,12 +82,12 @@ const permissionsPolicyText = z.string().transform((value, ctx): Permissions => 
     const wrong = words.find((word) => !ALLOWED.test(word));
     if (feature === "")
       ctx.addIssue(
-        `has the entry ${JSON.stringify(part)}: write feature=(), feature=(self) or feature=(self "https://example.com")`,
+        `has the entry "${shown(part)}": write feature=(), feature=(self) or feature=(self "https://example.com")`,
       );
     else if (!FEATURES.includes(feature))
-      ctx.addIssue(`names the unknown feature ${feature}. Did you mean ${nearestName(feature, FEATURES).name}?`);
+      ctx.addIssue(`names the unknown feature ${shown(feature)}. Did you mean ${nearestName(feature, FEATURES).name}?`);
     else if (wrong !== undefined)
-      ctx.addIssue(`allows ${feature} for ${wrong}: write self, or an https origin in double quotes`);
+      ctx.addIssue(`allows ${feature} for ${shown(wrong)}: write self, or an https origin in double quotes`);
     else if (Object.hasOwn(permissions, feature))
       ctx.addIssue(`names ${feature} twice. Browsers would use the last one`);
     else permissions[feature] = members === undefined ? list : `(${words.join(" ")})`;
@@ -109,7 +110,7 @@ const trustedTypesText = z.string().transform((value, ctx): TrustedTypes => {
     if (name === "'allow-duplicates'") continue;
     if (name === "off" || name === "required") ctx.addIssue(`must be ${name} alone, or names of policies`);
     else if (!POLICY_NAME.test(name))
-      ctx.addIssue(`has the name ${JSON.stringify(name)}: policy names have letters, digits and -#=_/@.% only`);
+      ctx.addIssue(`has the name "${shown(name)}": policy names have letters, digits and -#=_/@.% only`);
   }
   return names;
 });

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isLoopbackUrl } from "../lib/host.ts";
 import { parseClaimPaths } from "../lib/claim-path.ts";
 import { parseRedisUrl } from "./redis-address.ts";
+import { shown } from "./setting-text.ts";
 
 export type Setting = {
   /** Path in cloakroom.yaml, segments separated by dots. */
@@ -108,7 +109,7 @@ const cidrText = z.string().transform((value, ctx) => {
       if (rest !== undefined || prefix === "") throw new RangeError("not a CIDR range");
       list.addSubnet(address, bits, family);
     } catch {
-      ctx.addIssue(`"${entry}" is not an address or CIDR range such as 10.0.0.0/8`);
+      ctx.addIssue(`"${shown(entry)}" is not an address or CIDR range such as 10.0.0.0/8`);
     }
   }
   return list;

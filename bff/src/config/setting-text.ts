@@ -19,6 +19,11 @@ export function cleanText(raw: string): SettingText {
   return { text };
 }
 
+/** A value in a fault. A long run of letters and digits may be a secret in the wrong setting: only its length is shown. */
+export function shown(value: string): string {
+  return value.replace(/[^ -~]/g, "?").replace(/[\w+=-]{20,}/g, (run) => `(${run.length} characters)`);
+}
+
 /** Reads one value from a file. */
 export function readValueFile(path: string): SettingText {
   const file = readTextFile(path);

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { fileWith, MINIMAL, SECRET } from "../config/file/config-files.ts";
 
-function check(...args: string[]) {
+const check = (...args: string[]) => checkWith({}, ...args);
+
+function checkWith(env: Record<string, string>, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(import.meta.dirname, "../../bin/cloakroom.mjs"), "check", ...args],
-    { env: { PATH: process.env["PATH"] ?? "", NODE_NO_WARNINGS: "1" }, encoding: "utf8" },
+    { env: { PATH: process.env["PATH"] ?? "", NODE_NO_WARNINGS: "1", ...env }, encoding: "utf8" },
   );
   return { status, stdout, stderr };
 }
@@ -110,4 +112,18 @@ it("--json prints one object", () => {
 
 it("an unknown option is a usage error", () => {
   expect(check("--frobnicate")).toMatchObject({ status: 2, stderr: expect.stringContaining("--frobnicate") });
+});
+
+it("an empty CLOAKROOM_CONFIG is unset: the environment variables are checked", () => {
+  const { status, stderr } = checkWith({ CLOAKROOM_CONFIG: "" });
+  expect(status).toBe(78);
+  expect(stderr).toMatch(/^OIDC_ISSUER /m);
+});
+
+it("a file with very many faults is reported with 50 of them and the number of all", () => {
+  const file = fileWith(`${MINIMAL}${Array.from({ length: 2_000 }, (_, index) => `unknown${index}: 1\n`).join("")}`);
+  const { status, stderr } = check("--config", file);
+  expect(status).toBe(78);
+  expect(stderr.split("\n")).toHaveLength(53);
+  expect(stderr).toMatch(/^and 1950 more\n2000 settings are wrong\.\n$/m);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError, loadConfig, type Config } from "../../src/config/config.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 
 const KEY = Buffer.from("0123456789abcdef0123456789ABCDEF").toString("base64url");
 const OTHER_KEY = Buffer.from("ABCDEF0123456789abcdef0123456789").toString("base64url");
@@ -167,4 +168,22 @@ test("settings that are not secrets are trimmed too", () => {
     listen: { port: 3001 },
     publicOrigin: "https://app.example",
   });
+});
+
+/** A secret that is pasted into another setting, as the whole value, as an entry of its list, and as a part of an entry. */
+describe.each(Object.keys(SETTINGS))("a secret in %s", (name) => {
+  test.each([KEY, `a, ${KEY}`, `a ${KEY}`, `a=${KEY}`, `script-src ${KEY}`, `camera=(${KEY})`, `max-age=${KEY}`])(
+    "is not in a fault (%s)",
+    (value) => {
+      const faults = load({ [name]: value });
+      if (Array.isArray(faults)) expect(faults.join("\n")).not.toContain(KEY);
+    },
+  );
+});
+
+test("a configuration with many faults reports 50 of them and their number", () => {
+  const rows = Array.from({ length: 1_000 }, () => ({ prefix: "API" }));
+  const faults = load({ UPSTREAMS_FILE: fileOf(JSON.stringify(rows)) }) as readonly string[];
+  expect(faults).toHaveLength(51);
+  expect(faults.at(-1)).toEqual(expect.stringMatching(/^and \d+ more$/));
 });
