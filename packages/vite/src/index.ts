@@ -1,2 +1,3 @@
 // The public interface of the package.
-export {};
+export { cloakroom } from "./plugin.ts";
+export type { CloakroomOptions, CloakroomPluginApi, EmbeddedProviderOptions, InlineConfig } from "./options.ts";
