@@ -14,7 +14,8 @@ export default defineConfig({
   ...(process.env["E2E_SCREENSHOTS"] === undefined ? { grepInvert: /@screenshots/ } : {}),
   // Keycloak hashes passwords at production cost, and both workers share it.
   timeout: isOnKeycloak ? 90_000 : 60_000,
-  ...(isOnKeycloak ? { globalTimeout: 20 * 60_000 } : {}),
+  // The tests of @cloakroom/testing have a provider of their own.
+  ...(isOnKeycloak ? { globalTimeout: 20 * 60_000, testIgnore: "**/testing/**" } : {}),
   expect: { timeout: isOnKeycloak ? 25_000 : 15_000 },
   reporter: "list",
   use: {

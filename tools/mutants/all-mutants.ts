@@ -32,6 +32,7 @@ import { REFUSED_TOKEN_MUTANTS } from "./refused-token-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
 import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
+import { TESTING_MUTANTS } from "./testing-mutants.ts";
 import { WEBSOCKET_MUTANTS } from "./websocket-mutants.ts";
 
 export const ALL_MUTANTS: readonly Mutant[] = [
@@ -69,4 +70,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...POLICY_MUTANTS,
   ...READINESS_MUTANTS,
   ...ADMIN_MUTANTS,
+  ...TESTING_MUTANTS,
 ];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startResourceApi, type ResourceApi } from "@cloakroom/demo/api/start-resource-api.ts";
 import { test as base, expect } from "@cloakroom/testing/playwright";
-import { ID_TOKEN_FAULTS } from "@cloakroom/testing/provider/id-token-faults.ts";
+import { ID_TOKEN_FAULTS } from "@cloakroom/testing/provider";
 import { call } from "../../support/page-requests.ts";
 
 const PAGES = fileURLToPath(new URL("../../../spa/dist", import.meta.url));
@@ -31,9 +31,14 @@ const test = base.extend({
 const API = "/api/protected?message=x";
 
 test("a login takes milliseconds and no page of the provider", async ({ page, login, user, provider }) => {
-  const started = performance.now();
-  await login(page, user);
-  process.stdout.write(`login without the UI: ${Math.round(performance.now() - started)} ms\n`);
+  const durations: number[] = [];
+  for (const _each of [1, 2, 3]) {
+    const started = performance.now();
+    await login(page, user);
+    durations.push(Math.round(performance.now() - started));
+  }
+  // Not asserted: the first one loads code in three processes, and the machine may be busy.
+  process.stdout.write(`login without the UI: ${durations.join(", ")} ms\n`);
   await page.goto("/profile");
   await expect(page.getByRole("banner")).toContainText(user.name);
   expect(await call(page, API)).toMatchObject({ status: 200 });

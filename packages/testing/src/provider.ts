@@ -5,8 +5,7 @@ export { startProviderControl, type ControlServer } from "./provider/control-ser
 export { connectProvider } from "./provider/connect-provider.ts";
 export { createProviderControl, type FaultSwitch, type ProviderControl } from "./provider/control.ts";
 export { DEMO_USERS } from "./provider/users.ts";
-export type { Fault, Faults } from "./provider/faults.ts";
-export type { IdTokenFault } from "./provider/id-token-faults.ts";
+export { ID_TOKEN_FAULTS, type Fault, type Faults, type IdTokenFault } from "./provider/faults.ts";
 export type { CounterName, Endpoint } from "./provider/counters.ts";
 export type {
   IssuedTokens,

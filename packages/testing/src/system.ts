@@ -12,8 +12,11 @@ import type { Secret } from "./leaks/secrets.ts";
 import { connectProvider } from "./provider/connect-provider.ts";
 import { createProviderControl, type ProviderControl } from "./provider/control.ts";
 import { startProvider } from "./provider/start-provider.ts";
-import type { ProviderOptions, User, UserInput } from "./provider/types.ts";
+import type { ProviderOptions, UserInput } from "./provider/types.ts";
 import { findRedisBinary, startRedisServer } from "./redis-server.ts";
+import { createTestUser, type TestUser } from "./test-user.ts";
+
+export type { TestUser };
 
 export type TestSystem = {
   /** The origin for the browser. */
@@ -30,8 +33,6 @@ export type TestSystem = {
   createUser(input?: Partial<UserInput>): Promise<TestUser>;
   stop(): Promise<void>;
 };
-
-export type TestUser = User & { readonly password: string };
 
 /** Base URLs by prefix, e.g. `{ "/api": "http://localhost:8000" }`, or the text of UPSTREAMS. */
 export type Upstreams = Readonly<Record<string, string>> | string;
@@ -65,7 +66,7 @@ export async function attachToSystem({ origin, control }: AttachOptions): Promis
   const provider = await connectProvider(control);
   return {
     ...{ origin, provider, store: "unknown", gateway: undefined, exchanges: undefined, secrets: [] },
-    createUser: createUserAt(provider),
+    createUser: (input) => createTestUser(provider, input),
     stop: () => Promise.resolve(),
   };
 }
@@ -125,7 +126,7 @@ async function startComponents(
   return {
     ...{ origin, provider, gateway, store: redis === undefined ? "memory" : "redis", exchanges: proxy.exchanges },
     secrets: [{ kind: "master key", text: masterKey }],
-    createUser: createUserAt(provider),
+    createUser: (input) => createTestUser(provider, input),
   };
 }
 
@@ -167,13 +168,4 @@ function environmentOf({ config, env }: TestSystemOptions, settings: Record<stri
     return value === undefined ? [] : [[name, value]];
   });
   return { ...(Object.fromEntries(chosen) as Record<string, string>), ...env, CLOAKROOM_CONFIG: file };
-}
-
-function createUserAt(provider: ProviderControl): TestSystem["createUser"] {
-  return async (input = {}) => {
-    const username = input.username ?? `user-${randomBytes(4).toString("hex")}`;
-    const password = input.password ?? randomBytes(12).toString("base64url");
-    const user = await provider.addUser({ name: `Kim ${username}`, ...input, username, password });
-    return { ...user, password };
-  };
 }

@@ -106,6 +106,10 @@ test.each<[name: string, sent: Sent, status: number]>([
   expect(await send(sent)).toBe(status);
 });
 
+test.each(["0.0.0.0", "::", "192.0.2.1", "example.com"])("the provider does not listen on %s", async (host) => {
+  await expect(startTestProvider({ host })).rejects.toThrow(/loopback only/);
+});
+
 test("connectProvider names the command if no control listens", async () => {
   await expect(connectProvider(`http://127.0.0.1:${await freePort()}`)).rejects.toThrow("cloakroom-provider");
 });

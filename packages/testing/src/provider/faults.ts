@@ -2,8 +2,19 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
-import type { IdTokenFault } from "./id-token-faults.ts";
 import { endpointOf, type Counters, type Endpoint } from "./counters.ts";
+
+export const ID_TOKEN_FAULTS = [
+  "bad-signature",
+  "wrong-issuer",
+  "wrong-audience",
+  "wrong-nonce",
+  "wrong-subject",
+  "expired",
+  "missing",
+] as const;
+
+export type IdTokenFault = (typeof ID_TOKEN_FAULTS)[number];
 
 export type Fault = {
   endpoint: Endpoint | "all";

@@ -3,18 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import type { Middleware, Next } from "koa";
-
-export const ID_TOKEN_FAULTS = [
-  "bad-signature",
-  "wrong-issuer",
-  "wrong-audience",
-  "wrong-nonce",
-  "wrong-subject",
-  "expired",
-  "missing",
-] as const;
-
-export type IdTokenFault = (typeof ID_TOKEN_FAULTS)[number];
+import type { IdTokenFault } from "./faults.ts";
 
 type Claims = Record<string, unknown>;
 

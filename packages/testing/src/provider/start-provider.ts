@@ -18,8 +18,12 @@ const DEFAULT_LIFETIMES: Lifetimes = {
   codeSeconds: 60,
 };
 
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "::1"]);
+
+/** @throws Error for a host that is not loopback, or of the listener */
 export async function startProvider(options: ProviderOptions = {}): Promise<ProviderHandle> {
   const host = options.host ?? "127.0.0.1";
+  if (!LOOPBACK.has(host)) throw new Error(`The provider for tests listens on loopback only, not on ${host}.`);
   const counters = createCounters();
   const users = createUserDirectory(options.passwordCost ?? DEFAULT_PASSWORD_COST);
   for (const user of options.users ?? DEMO_USERS) await users.add(user);

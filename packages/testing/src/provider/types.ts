@@ -54,6 +54,7 @@ export type Lifetimes = {
 export type UserLifetimes = Partial<Pick<Lifetimes, "accessTokenSeconds" | "refreshTokenSeconds" | "sessionSeconds">>;
 
 export type ProviderOptions = {
+  /** A loopback address. Default 127.0.0.1. */
   host?: string;
   /** Default 4000; 0 for any free port. */
   port?: number;
