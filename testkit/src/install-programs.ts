@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { bin } from "./bin.ts";
+import { writeKubernetesSchemas } from "./kubernetes-schemas.ts";
 import {
   debianPackages,
   goFolder,
@@ -18,8 +19,8 @@ import {
   type PythonPackage,
 } from "./programs.ts";
 
-/** A first build of Caddy takes about three minutes on two cores. */
-const GO_BUILD_MS = 15 * 60_000;
+/** A first build of Helm takes about three minutes on two idle cores. */
+const GO_BUILD_MS = 30 * 60_000;
 const PIP_INSTALL_MS = 5 * 60_000;
 
 /**
@@ -67,15 +68,19 @@ export function installPrograms(names: readonly ProgramName[]): void {
   if (packages.length > 0) aptInstall(packages);
   for (const module of goModules(names)) goInstall(module);
   for (const each of pythonPackages(names)) pipInstall(each);
+  const go = findGo();
+  if (go !== undefined && missingPrograms(names).includes("kubernetesSchemas")) writeKubernetesSchemas(go);
   if (missingPrograms(names).includes("chromium")) {
     console.log("Downloading Chromium with Playwright.");
     spawnSync(bin("playwright"), ["install", "chromium"], { stdio: "inherit", timeout: 300_000 });
   }
 }
 
+const findGo = () => findOnPath(["go"]) ?? ["/usr/local/go/bin/go"].find((file) => existsSync(file));
+
 /** Builds with the toolchain of the machine only; without one the program stays missing. */
 function goInstall(module: GoModule): void {
-  const go = findOnPath(["go"]) ?? ["/usr/local/go/bin/go"].find((file) => existsSync(file));
+  const go = findGo();
   if (go === undefined) return;
   console.log(`Building with go install: ${module.path}@${module.version}`);
   spawnSync(go, ["install", `${module.path}@${module.version}`], {

