@@ -57,7 +57,7 @@ export default defineConfig({
         include: ["demo/test/**/*.test.ts", "packages/testing/test/**/*.test.ts"],
         exclude: ["**/*.extended.test.ts"],
       }),
-      project("deploy", { include: ["deploy/test/**/*.test.ts"] }),
+      project("deploy", { include: ["deploy/test/**/*.test.ts"], exclude: ["**/*.extended.test.ts"] }),
       project("extended", { include: ["**/*.extended.test.ts"] }),
       project("chaos", { include: ["tools/chaos/test/**/*.test.ts"], exclude: ["**/checker.test.ts"] }),
     ],

@@ -17,7 +17,7 @@ export const VOLUME_OWNER_UIDS: Readonly<Record<string, number>> = { tls: 1000, 
 
 export type SecretFile = { reader: Reader; name: string; content: string };
 
-/** APP_ID of the gateway in docker-compose.yml and deploy/kubernetes. Its Redis user is limited to this application's keys. */
+/** APP_ID of the gateway in docker-compose.yml. Its Redis user is limited to this application's keys. */
 export const APP_ID = "demo";
 
 /** The commands that the store and the driver send. Without `client|setinfo`, which Redis before 7.2 lacks. */

@@ -76,10 +76,6 @@ describe(".gitignore", () => {
     ...matching(/-(?:keyout|out) ([\w./-]+)/g),
     ...matching(/docker compose cp \S+\/([\w.]+) \./g),
     ...matching(/mkdir -p (\w+)/g).map((each) => ({ ...each, match: [each.match[0], `${each.match[1]}/file`] })),
-    ...matching(/SECRETS_ROOT=\.\/(\w+)/g).map((each) => ({
-      ...each,
-      match: [each.match[0], `${each.match[1]}/gateway/secret_keys`],
-    })),
     ...matching(/--from-file=(\.?[\w./-]+\.pem)/g),
   ].map(({ match }) => match[1]!);
 
@@ -87,7 +83,7 @@ describe(".gitignore", () => {
     expect(created).toEqual(
       expect.arrayContaining([
         ...["backup-key.pem", "backup-certificate.pem", "root.crt", "demo-realm.json"],
-        ...["elsewhere/file", "export/file", "secrets/gateway/secret_keys"],
+        ...["elsewhere/file", "export/file", "secrets/file", "restored/file"],
       ]),
     );
     expect(created.filter((file) => !isIgnored(file))).toEqual([]);
@@ -96,8 +92,8 @@ describe(".gitignore", () => {
   it.each([
     ".env",
     "deploy/tls/server.key",
-    "deploy/kubernetes/example/secrets/gateway/redis_url",
-    "deploy/kubernetes/example/backup-certificate.pem",
+    "secrets/gateway/redis_url",
+    "deploy/helm/backup-certificate.pem",
     "cloakroom-20261126T021700Z.tar.cms",
     "keycloak.dump",
     "export/demo-realm.json",
