@@ -107,7 +107,7 @@ function starterText({ issuer, clientId, origin, upstreams }: Starter): string {
   const rows = upstreams.map(({ prefix, baseUrl }) => `  - prefix: ${prefix}\n    baseUrl: ${quoted(baseUrl)}\n`);
   const row = "#   - prefix: /api\n#     baseUrl: http://localhost:8000\n";
   return `# yaml-language-server: $schema=./node_modules/@cloakroom/gateway/schema/cloakroom.schema.json
-# All settings: docs/reference/settings.md. Texts may refer to environment variables: \${NAME}, \${NAME:-default}.
+# Editors complete all settings by the schema above. Texts may refer to environment variables: \${NAME}, \${NAME:-default}.
 
 # Origin that browsers use; https unless the host is localhost.
 origin: ${quoted(origin)}

@@ -10,6 +10,7 @@ type CheckedServer = {
   requestTimeout?: unknown;
   keepAliveTimeout?: unknown;
   timeout?: unknown;
+  listenerCount?: (event: string) => number;
 };
 
 export type ServerProblems = { faults: string[]; warnings: string[] };
@@ -60,6 +61,9 @@ export function checkServer(
     );
   if (typeof timeout === "number" && timeout > 0)
     warnings.push(`timeout ends event streams and WebSockets after ${timeout / 1000} s without data. Set 0.`);
+  // Node then leaves the socket to it: request-body.ts and write-chunk.ts rely on its end.
+  if ((server.listenerCount?.("timeout") ?? 0) > 0)
+    warnings.push("a listener for timeout keeps connections open whose upload or download has stalled. Remove it.");
   return { faults, warnings };
 }
 

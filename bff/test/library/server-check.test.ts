@@ -50,6 +50,11 @@ describe("the check of a host's server", () => {
     expect(checkServer(short, { ...NORMAL, isBehindProxy: true }).warnings).toHaveLength(1);
   });
 
+  it("a listener for timeout is a warning: stalled uploads would never end", () => {
+    const listening = server({}).on("timeout", () => undefined);
+    expect(checkServer(listening, NORMAL).warnings).toEqual([expect.stringMatching(/^a listener for timeout/)]);
+  });
+
   it("a socket timeout is a warning", () => {
     const timed = server({});
     timed.timeout = 10_000;
