@@ -1,15 +1,15 @@
 // The migration guides (docs/guides/migrate-from-*.md): their code after the migration runs in a browser.
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 import { transformWithOxc } from "vite";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { DEMO_USERS } from "@cloakroom/testing/provider/users.ts";
-import { enterPassword } from "../../e2e/support/provider-pages.ts";
+import { enterPassword, usernameField } from "../../e2e/support/provider-pages.ts";
 import { codeOf, startMigrated, type MigratedApp } from "../support/guide-code.ts";
 
-const [alice] = DEMO_USERS;
-if (alice === undefined) throw new Error("The provider has no demo users.");
+const [alice, admin] = DEMO_USERS;
+if (alice === undefined || admin === undefined) throw new Error("The provider has no demo users.");
 const staff = {
   username: "sam",
   password: "sam-demo-password",
@@ -34,6 +34,26 @@ function startsApp(guide: string): void {
   test.afterAll(() => stop());
 }
 
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+/** What scripts of the page can read. */
+const readableTexts = (page: Page) =>
+  page.evaluate(() =>
+    JSON.stringify([
+      Object.entries(localStorage),
+      Object.entries(sessionStorage),
+      document.cookie,
+      document.documentElement.outerHTML,
+    ]),
+  );
+
+async function expectNoToken(page: Page): Promise<void> {
+  const { accessTokens, refreshTokens, idTokens } = app.provider.issuedTokens();
+  expect(accessTokens.length).toBeGreaterThan(0);
+  const text = await readableTexts(page);
+  for (const token of [...accessTokens, ...refreshTokens, ...idTokens]) expect(text.includes(token)).toBe(false);
+}
+
 /** The API has received an access token of the provider, and no cookie. */
 function expectBearerAt(path: string): void {
   const requests = app.received.filter((request) => request.path === path);
@@ -47,13 +67,123 @@ function expectBearerAt(path: string): void {
 }
 
 test("every guide has code before and after the migration that can be parsed", async () => {
-  expect(guides).toEqual(["oauth2-proxy"]);
+  expect(guides).toEqual(["express-openid-connect", "keycloak-connect", "keycloak-js", "oauth2-proxy"]);
   for (const guide of guides) {
     const blocks = codeOf(guide);
     for (const phase of ["before", "after"] as const)
       expect([guide, blocks.some(({ phases }) => phases.includes(phase))]).toEqual([guide, true]);
     for (const { language, file, code } of blocks) if (/^jsx?$/.test(language)) await transformWithOxc(code, file);
   }
+});
+
+for (const guide of ["keycloak-js"])
+  test.describe(guide, () => {
+    startsApp(guide);
+
+    test(`an app migrated from ${guide} logs in, calls its API without a token in the page, and logs out`, async ({
+      page,
+    }) => {
+      await page.goto(app.origin);
+      await button(page, "Log in").click();
+      await enterPassword(page, alice);
+      await expect(page.getByText("Alice Example")).toBeVisible();
+      await expect(page).toHaveURL(`${app.origin}/`);
+      await button(page, "Load orders").click();
+      await expect(page.getByRole("listitem")).toHaveText(["Coat", "Umbrella"]);
+      expectBearerAt("/orders");
+      await expectNoToken(page);
+      await expect(page.getByRole("link", { name: "Customers" })).toBeHidden();
+      await button(page, "Log out").click();
+      await expect(button(page, "Log in")).toBeVisible();
+      await expect(page.getByText("Alice Example")).toBeHidden();
+      expect(app.provider.count("end_session")).toBeGreaterThan(0);
+    });
+
+    test(`an app migrated from ${guide} shows what a role allows`, async ({ page }) => {
+      await page.goto(app.origin);
+      await button(page, "Log in").click();
+      await enterPassword(page, admin);
+      await expect(page.getByRole("link", { name: "Customers" })).toBeVisible();
+    });
+
+    test(`an app migrated from ${guide} shows at once that the provider has ended the session`, async ({ page }) => {
+      await page.goto(app.origin);
+      await button(page, "Log in").click();
+      await enterPassword(page, alice);
+      await expect(page.getByText("Alice Example")).toBeVisible();
+      await app.provider.endSession(alice.sub ?? "");
+      await expect(page.getByRole("alert")).toHaveText("Your session has ended.");
+      await expect(button(page, "Log in")).toBeVisible();
+    });
+  });
+
+test.describe("silent login", () => {
+  startsApp("keycloak-js");
+
+  test("an app migrated from keycloak-js with check-sso logs in a user of the provider without a click", async ({
+    page,
+    context,
+  }) => {
+    await page.goto(`${app.origin}/bff/login`);
+    await enterPassword(page, alice);
+    await expect(page.getByText("Alice Example")).toBeVisible();
+    await context.clearCookies({ name: "__Host-Http-session" });
+    const next = await context.newPage();
+    await next.goto(app.origin);
+    await expect(next.getByText("Alice Example")).toBeVisible();
+  });
+});
+
+for (const guide of ["keycloak-connect", "express-openid-connect"])
+  test.describe(guide, () => {
+    startsApp(guide);
+
+    test(`a server migrated from ${guide} protects its pages, calls an API for the user, and logs out`, async ({
+      page,
+    }) => {
+      await page.goto(app.origin);
+      await page.getByRole("link", { name: "Log in" }).click();
+      await enterPassword(page, alice);
+      await page.goto(`${app.origin}/orders`);
+      await expect(page.getByRole("listitem")).toHaveText(["Coat", "Umbrella"]);
+      expectBearerAt("/orders");
+      const denied = await page.goto(`${app.origin}/customers`);
+      expect(denied?.status()).toBe(403);
+      await page.goto(app.origin);
+      await expect(page.getByText("Alice Example")).toBeVisible();
+      await expectNoToken(page);
+      await button(page, "Log out").click();
+      await expect(page.getByRole("link", { name: "Log in" })).toBeVisible();
+      expect(app.provider.count("end_session")).toBeGreaterThan(0);
+    });
+
+    test(`a server migrated from ${guide} leads a visitor of a protected page through the login back to it`, async ({
+      page,
+    }) => {
+      await page.goto(`${app.origin}/customers`);
+      await expect(usernameField(page)).toBeVisible();
+      await enterPassword(page, admin);
+      await expect(page.getByRole("heading", { name: "Customers" })).toBeVisible();
+      await expect(page).toHaveURL(`${app.origin}/customers`);
+    });
+  });
+
+test.describe("express-openid-connect for scripts", () => {
+  startsApp("express-openid-connect");
+
+  test("a route for scripts responds 401 without a session and with the user's claims with one", async ({ page }) => {
+    const me = () =>
+      page.evaluate(async () => {
+        const response = await fetch("/me", { headers: { "X-CSRF": "1" } });
+        return { status: response.status, body: (await response.json()) as { name?: string; code?: string } };
+      });
+    await page.goto(app.origin);
+    expect(await me()).toMatchObject({ status: 401, body: { code: "session_missing" } });
+    await page.getByRole("link", { name: "Log in" }).click();
+    await enterPassword(page, alice);
+    await expect(page.getByText("Alice Example")).toBeVisible();
+    expect(await me()).toMatchObject({ status: 200, body: { name: "Alice Example" } });
+  });
 });
 
 test.describe("oauth2-proxy", () => {
