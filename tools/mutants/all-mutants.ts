@@ -24,6 +24,7 @@ import { PAGE_MUTANTS } from "./page-mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
 import { PROXY_MUTANTS } from "./proxy-mutants.ts";
+import { REACT_MUTANTS } from "./react-mutants.ts";
 import { READINESS_MUTANTS } from "./readiness-mutants.ts";
 import { RELOAD_MUTANTS } from "./reload-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
@@ -68,6 +69,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...ISOLATION_MUTANTS,
   ...CONFIG_MUTANTS,
   ...POLICY_MUTANTS,
+  ...REACT_MUTANTS,
   ...READINESS_MUTANTS,
   ...ADMIN_MUTANTS,
   ...TESTING_MUTANTS,
