@@ -6,6 +6,7 @@ import { BEARER_MUTANTS } from "./bearer-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
 import { CLAIM_MUTANTS } from "./claim-mutants.ts";
 import { CLIENT_AUTH_MUTANTS } from "./client-auth-mutants.ts";
+import { CLIENT_MUTANTS } from "./client-mutants.ts";
 import { CLOCK_MUTANTS } from "./clock-mutants.ts";
 import { CONFIG_MUTANTS } from "./config-mutants.ts";
 import { COOKIE_MUTANTS } from "./cookie-mutants.ts";
@@ -46,6 +47,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...INTROSPECTION_MUTANTS,
   ...CLAIM_MUTANTS,
   ...CLIENT_AUTH_MUTANTS,
+  ...CLIENT_MUTANTS,
   ...PROXY_MUTANTS,
   ...DPOP_MUTANTS,
   ...FORWARD_AUTH_MUTANTS,

@@ -238,7 +238,10 @@ export function createGateway(browser: Browser, api: Handler = () => json({ ok: 
     const named = sent.headers["x-session-handle"];
     if (session === null) return problem(401, "session_missing", { loginUrl: "/bff/login" });
     if (named !== undefined && named !== session.id) return problem(409, "session_changed");
-    if (sent.url.startsWith("/bff/")) return json({ location: "/bff/logout/provider" });
+    if (["POST /bff/logout", "DELETE /bff/sessions"].includes(`${sent.method} ${sent.url}`)) {
+      session = null;
+      return json({ location: "/bff/logout/provider" });
+    }
     effects.push(`${session.sub}: ${sent.method} ${sent.url}`);
     return api(sent, request);
   });
