@@ -21,6 +21,7 @@ import { LIVE_MUTANTS } from "./live-mutants.ts";
 import { LOGIN_START_MUTANTS } from "./login-start-mutants.ts";
 import { LOGOUT_MUTANTS } from "./logout-mutants.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
+import { PACKAGE_MUTANTS } from "./package-mutants.ts";
 import { PAGE_MUTANTS } from "./page-mutants.ts";
 import { PATH_MUTANTS } from "./path-mutants.ts";
 import { PROVIDER_MUTANTS } from "./provider-mutants.ts";
@@ -68,6 +69,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...COOKIE_MUTANTS,
   ...PATH_MUTANTS,
   ...PAGE_MUTANTS,
+  ...PACKAGE_MUTANTS,
   ...ISOLATION_MUTANTS,
   ...CONFIG_MUTANTS,
   ...POLICY_MUTANTS,

@@ -1,0 +1,101 @@
+// A stranger's first minutes: the packed create-cloakroom in an empty folder outside the repository, then install, build,
+// test and a logged-in browser, for each template. Durations are printed.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type Browser } from "@playwright/test";
+import { freePort } from "@cloakroom/testing/free-port.ts";
+import { ROOT } from "@cloakroom/testkit/bin.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { packAll } from "../../../scripts/release/pack.ts";
+import { TEMPLATES } from "../src/template-files.ts";
+
+const timeoutMs = 10 * 60_000;
+const chromiumPath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+/** As a shell has it: without the variables of npm and of the test runner. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(?:npm_|NODE_ENV|NODE_OPTIONS|VITEST|TEST$|OIDC_|VITE_)/i.test(name),
+  ),
+);
+
+let parent: string;
+let tarballs: string;
+let browser: Browser;
+
+beforeAll(async () => {
+  parent = realpathSync(mkdtempSync(join(tmpdir(), "create cloakroom ")));
+  tarballs = join(parent, "packages");
+  packAll(tarballs, join(ROOT, ".cache", "packages-create"));
+  browser = await chromium.launch({
+    ...(existsSync(chromiumPath) ? { executablePath: chromiumPath } : {}),
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
+}, timeoutMs);
+afterAll(async () => {
+  await browser.close();
+  rmSync(parent, { recursive: true, force: true });
+});
+
+/** @throws with the output unless the command succeeds */
+function run(cwd: string, command: string, ...args: readonly string[]): string {
+  const startedAtMs = performance.now();
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8", timeout: timeoutMs });
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+  process.stderr.write(`${seconds.padStart(6)} s  ${command} ${args.join(" ")}\n`);
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}:\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Starts `npm run dev`, logs in and stops it. */
+async function logInToDevServer(folder: string): Promise<void> {
+  const startedAtMs = performance.now();
+  const port = await freePort();
+  const origin = `http://localhost:${port}`;
+  const dev = spawn("npm", ["run", "dev", "--", "--port", String(port), "--strictPort"], {
+    ...{ cwd: folder, env, detached: true },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [dev.stdout, dev.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const context = await browser.newContext();
+  try {
+    await expect.poll(() => output, { timeout: 120_000 }).toContain("Log in as alice");
+    const page = await context.newPage();
+    await page.goto(origin);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByLabel(/Username/).fill("alice");
+    await page.getByLabel("Password", { exact: true }).fill("alice-demo-password");
+    await page.getByRole("button", { name: "Log in", exact: true }).click();
+    await page.getByRole("heading", { name: "Hello, Alice Example" }).waitFor({ timeout: 60_000 });
+    expect(new URL(page.url()).origin).toBe(origin);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${output}`, { cause: error });
+  } finally {
+    await context.close();
+    // The group of npm, its shell and Vite.
+    if (dev.pid !== undefined) process.kill(-dev.pid, "SIGTERM");
+    await once(dev, "close");
+  }
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+  process.stderr.write(`${seconds.padStart(6)} s  npm run dev, to a logged-in browser and stopped\n`);
+}
+
+test.each(TEMPLATES)(
+  "the %s app installs, builds, passes its own test and logs a user in",
+  async (template) => {
+    const name = `my ${template} app`;
+    const folder = join(parent, name);
+    const create = join(tarballs, "create-cloakroom-0.1.0.tgz");
+    const options = ["--template", template, "--packages", tarballs];
+    const next = run(parent, "npm", "exec", "--yes", `--package=${create}`, "--", "create-cloakroom", name, ...options);
+    expect(next).toContain(`  cd "${name}"\n  npm install\n  npm run dev\n`);
+    run(folder, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund");
+    run(folder, "npm", "run", "build");
+    expect(run(folder, "npm", "test")).toContain("2 passed");
+    await logInToDevServer(folder);
+  },
+  timeoutMs,
+);
