@@ -47,7 +47,8 @@ const WRITE_WAS_REPLACED =
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createMount({ gateway, config, log, isClosed, refuse }: Dependencies): Mount {
   const isOwn = createOwnership(gateway.servicesOf);
-  const throttled = createThrottledLog(LOG_EVERY_MS);
+  const throttledError = createThrottledLog(LOG_EVERY_MS);
+  const throttledWarning = createThrottledLog(LOG_EVERY_MS);
   const onHandshake = handshakeListener((request, response) => dispatch(request, response), log);
   const rejectOnSocket = createSocketResponder(config, log);
   const attached = new Map<Server, () => void>();
@@ -74,7 +75,7 @@ export function createMount({ gateway, config, log, isClosed, refuse }: Dependen
     return inspect(server);
   };
   const misuse = (request: IncomingMessage, response: ServerResponse, reason: string): void => {
-    throttled(() => log.error("the gateway is not mounted correctly", { reason }));
+    throttledError(() => log.error("the gateway is not mounted correctly", { reason }));
     refuse(request, response, new GatewayError("internal", { reason }));
   };
 
@@ -85,11 +86,11 @@ export function createMount({ gateway, config, log, isClosed, refuse }: Dependen
     });
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (response.headersSent) {
-      throttled(() => log.error("the gateway is not mounted correctly", { reason: RESPONSE_WAS_SENT }));
+      throttledError(() => log.error("the gateway is not mounted correctly", { reason: RESPONSE_WAS_SENT }));
       return;
     }
     if (Object.hasOwn(response, "write"))
-      throttled(() => log.warn("the gateway is not mounted as documented", { reason: WRITE_WAS_REPLACED }));
+      throttledWarning(() => log.warn("the gateway is not mounted as documented", { reason: WRITE_WAS_REPLACED }));
     // Headers that middlewares of the host have set, such as CORS or cookies: the policies of a response are the gateway's.
     for (const name of response.getHeaderNames()) if (name !== "connection") response.removeHeader(name);
     const [fault] = inspectOnce(request);
