@@ -54,6 +54,6 @@ it.each(unitTests)("the unit test %s starts no server and no child process", (fi
 it("every test file is in exactly one vitest project", () => {
   const { stdout } = spawnSync(bin("vitest"), ["list", "--filesOnly", "--json"], { cwd: ROOT, encoding: "utf8" });
   const listed = (JSON.parse(stdout) as { file: string }[]).map(({ file }) => relative(ROOT, file)).sort();
-  const files = globSync("**/*.test.ts", { cwd: ROOT, exclude: (path) => path === "node_modules" }).sort();
+  const files = globSync("**/*.test.{ts,tsx}", { cwd: ROOT, exclude: (path) => path === "node_modules" }).sort();
   expect(listed).toEqual(files);
 });
