@@ -52,8 +52,8 @@ test("leaving the second factor by the back button keeps the session at its leve
   });
 });
 
-test("a link with a repeat parameter does not send the call", async ({ page, user }) => {
-  await page.goto("/call?message=planted&repeat=1");
+test("a link with the parameter of a login that returns does not send the call", async ({ page, user }) => {
+  await page.goto("/call?message=planted&resume=1");
   await expect(page.getByRole("banner")).toContainText(user.name);
   await expect(page).toHaveURL("/call?message=planted");
   await expect(responsePanel(page)).toContainText("Nothing sent yet");

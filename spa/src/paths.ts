@@ -9,22 +9,8 @@ export const paths = {
   loggedOut: "/logged-out",
 } as const;
 
-export const gateway = {
-  user: "/bff/user",
-  logout: "/bff/logout",
-  events: "/bff/events",
-  sessions: "/bff/sessions",
-  session: (handle: string): string => `/bff/sessions/${encodeURIComponent(handle)}`,
-  login: (returnPath: string): string => `/bff/login?${new URLSearchParams({ returnTo: returnPath })}`,
-  silentLogin: (returnPath: string): string =>
-    `/bff/login?${new URLSearchParams({ prompt: "none", returnTo: returnPath })}`,
-  /** @param loginUrl of a `step_up_required` problem, with `acr_values` and `max_age` */
-  stepUp: (loginUrl: string, returnPath: string): string => {
-    const query = new URLSearchParams(loginUrl.split("?")[1]);
-    query.set("returnTo", returnPath);
-    return `/bff/login?${query}`;
-  },
-} as const;
+/** The gateway's other endpoints are known to @cloakroom/client. */
+export const gateway = { user: "/bff/user" } as const;
 
 export const api = {
   protected: (message: string): string => `/api/protected?${new URLSearchParams({ message }).toString()}`,

@@ -1,4 +1,5 @@
 // Routes. The session is loaded before any page renders; a page that throws is replaced by its own error page.
+import { sessionMiddleware } from "@cloakroom/react/router";
 import { createBrowserRouter } from "react-router";
 import { Admin } from "./pages/admin.tsx";
 import { ErrorPage, RootErrorPage } from "./pages/error-page.tsx";
@@ -9,7 +10,7 @@ import { NotFound } from "./pages/not-found.tsx";
 import { Profile } from "./pages/profile.tsx";
 import { UnderTheHood } from "./pages/under-the-hood.tsx";
 import { paths } from "./paths.ts";
-import { loadSession } from "./session/load-session.ts";
+import { client } from "./session/session.ts";
 import { Shell, ShellSkeleton } from "./shell/shell.tsx";
 
 const pages = [
@@ -25,7 +26,7 @@ const pages = [
 export function createRouter() {
   return createBrowserRouter([
     {
-      middleware: [loadSession],
+      middleware: [sessionMiddleware(client)],
       // React Router runs middleware only for routes with a loader.
       loader: () => null,
       Component: Shell,

@@ -21,10 +21,10 @@ test("an owner tag does not contain the sub", () => {
   expect(draftOwnerTag("alice@example.com")).toMatch(/^[\da-z]{1,7}$/);
 });
 
-test("a discarded draft leaves no field, no owner and no repeated call in the URL", () => {
+test("a discarded draft leaves no field and no owner in the URL", () => {
   const location = {
     pathname: "/call",
-    search: `${draftOf("alice")}&resource=confidential&repeat=1&theme=x`,
+    search: `${draftOf("alice")}&resource=confidential&theme=x`,
     hash: "",
   };
   expect(withoutCallDraft(location)).toEqual({ pathname: "/call", search: "theme=x" });

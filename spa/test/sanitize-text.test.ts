@@ -1,9 +1,8 @@
 // Text of users and APIs contains no hidden characters, no bidirectional controls and no line breaks.
 import { describe, expect, test } from "vitest";
-import { parseProblem } from "../src/server/problem.ts";
+import { deviceName } from "../src/pages/profile/session-row.tsx";
 import { formatJson, sanitizeJson, sanitizeText } from "../src/server/sanitize-text.ts";
-import { parseSessions } from "../src/server/sessions.ts";
-import { parseUserResponse } from "../src/server/user.ts";
+import { parseUser } from "../src/session/user.ts";
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at);
 const removed: readonly (readonly [name: string, codePoints: readonly number[]])[] = [
@@ -71,11 +70,7 @@ test("a JSON value is sanitized at every depth, member names included", () => {
 });
 
 describe("sanitized fields of responses", () => {
-  const userWith = (claims: Record<string, unknown>) => {
-    const auth = parseUserResponse({ user: { sub: "s", ...claims }, session: {} });
-    if (auth.kind !== "authenticated") throw new Error("expected a user");
-    return auth.user;
-  };
+  const userWith = (claims: Record<string, unknown>) => parseUser({ sub: "s", ...claims });
 
   test.each(["name", "preferred_username", "email"])("the claim %s is sanitized, also as display name", (claim) => {
     const user = userWith({ [claim]: "Alice \u202enimda" });
@@ -97,12 +92,7 @@ describe("sanitized fields of responses", () => {
   });
 
   test("the device of a session is sanitized", () => {
-    expect(parseSessions({ sessions: [{ id: "x", device: "Firefox \u202exuniL" }] })[0]?.device).toBe("Firefox xuniL");
-  });
-
-  test("title and detail of a problem are sanitized", () => {
-    const body = { type: "x:y", title: "a\u202eb", detail: "c\u2066d" };
-    const problem = parseProblem({ status: 400, body, requestIdHeader: null, retryAfterMs: null });
-    expect([problem.title, problem.detail]).toEqual(["ab", "cd"]);
+    const session = { handle: "x", isCurrent: false, createdAtMs: null, lastUsedAtMs: null };
+    expect(deviceName({ ...session, device: "Firefox \u202exuniL" })).toBe("Firefox xuniL");
   });
 });

@@ -1,5 +1,5 @@
 // Titles and explanations of the reasons why a session has ended.
-import type { EndReason } from "../session/session-state.ts";
+import type { EndReason } from "@cloakroom/client";
 
 export const endReasonTexts: Readonly<Record<EndReason, { readonly title: string; readonly meaning: string }>> = {
   session_expired: {

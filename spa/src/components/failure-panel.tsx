@@ -1,6 +1,7 @@
 // Shows a failed request: title, explanation, and error code and request id for support.
+import type { Failure } from "@cloakroom/client";
 import type { ReactNode } from "react";
-import type { Failure } from "../server/request.ts";
+import { sanitizeText } from "../server/sanitize-text.ts";
 import { Countdown } from "./countdown.tsx";
 import { failureText } from "./failure-text.ts";
 import { StepUpLink } from "./step-up-link.tsx";
@@ -30,7 +31,7 @@ export function FailurePanel({ failure, retryAtMs = null, actions, repeatsAfterL
             <div>
               <dt>Code</dt>
               <dd>
-                <code>{problem.code}</code>
+                <code>{sanitizeText(problem.code)}</code>
               </dd>
             </div>
           )}
@@ -38,7 +39,7 @@ export function FailurePanel({ failure, retryAtMs = null, actions, repeatsAfterL
             <div>
               <dt>Request id</dt>
               <dd>
-                <code>{problem.requestId}</code>
+                <code>{sanitizeText(problem.requestId)}</code>
               </dd>
             </div>
           )}
@@ -49,11 +50,7 @@ export function FailurePanel({ failure, retryAtMs = null, actions, repeatsAfterL
           Trying again <Countdown untilMs={retryAtMs} />.
         </p>
       )}
-      {problem?.code === "step_up_required" && problem.loginUrl !== null && (
-        <p>
-          <StepUpLink loginUrl={problem.loginUrl} repeatsCall={repeatsAfterLogin} />
-        </p>
-      )}
+      {problem !== null && <StepUpLink problem={problem} repeatsCall={repeatsAfterLogin} />}
       {actions !== undefined && <div className="actions">{actions}</div>}
     </div>
   );

@@ -1,6 +1,6 @@
 // Titles and explanations of failed requests, by kind of failure and error code.
-import type { Problem } from "../server/problem.ts";
-import type { Failure } from "../server/request.ts";
+import type { Failure, Problem } from "@cloakroom/client";
+import { sanitizeText } from "../server/sanitize-text.ts";
 
 export interface FailureText {
   readonly title: string;
@@ -66,8 +66,27 @@ export function failureText(failure: Failure): FailureText {
 
 function problemText(problem: Problem): FailureText {
   const known = problem.code === null ? undefined : texts[problem.code];
+  const detail = problem.detail === null ? null : sanitizeText(problem.detail);
   // An API may use the gateway's codes for its own 403; its detail is more specific.
   if (known !== undefined)
-    return { title: known.title, meaning: problem.status === 403 ? (problem.detail ?? known.meaning) : known.meaning };
-  return { title: problem.title, meaning: problem.detail ?? "Quote the request id below when you ask for help." };
+    return { title: known.title, meaning: problem.status === 403 ? (detail ?? known.meaning) : known.meaning };
+  const title = problem.title === null ? defaultTitle(problem.status) : sanitizeText(problem.title);
+  return { title, meaning: detail ?? "Quote the request id below when you ask for help." };
 }
+
+function defaultTitle(status: number): string {
+  if (status >= 500) return "The server could not process the request";
+  return defaultTitles[status] ?? "The request was rejected";
+}
+
+const defaultTitles: Readonly<Record<number, string>> = {
+  // `redirect: "manual"` hides the status of a redirect.
+  0: "The response was a redirect, which this page does not follow",
+  401: "The API did not accept the login",
+  403: "Your account may not do this",
+  404: "There is nothing at this address",
+  408: "The request took too long",
+  409: "The resource was changed in the meantime",
+  413: "The request is too large",
+  429: "Too many requests in a short time",
+};

@@ -1,44 +1,62 @@
-// Renders a page for logged-in users only; for others it offers a login. Not an access check: the gateway authorizes
-// every request.
+// Renders a page for logged-in users only; for others it offers a login, which the user starts (ASVS 7.6.2).
+import type { EndReason, Session } from "@cloakroom/client";
+import { RequireSession } from "@cloakroom/react";
 import type { ReactNode } from "react";
-import type { User, Session } from "../server/user.ts";
-import { useSession } from "../session/session.ts";
-import type { EndReason } from "../session/session-state.ts";
+import type { User } from "../session/user.ts";
 import { endReasonTexts } from "./end-reason-texts.ts";
 import { Loading } from "./loading.tsx";
 import { LoginLink } from "./login-link.tsx";
 import { Page } from "./page.tsx";
 
-interface RequireLoginProps {
+interface PageTexts {
   readonly heading: string;
   /** One sentence: what the page shows after the login. */
   readonly purpose: string;
+}
+
+interface RequireLoginProps extends PageTexts {
   readonly children: (user: User, session: Session) => ReactNode;
 }
 
-export function RequireLogin({ heading, purpose, children }: RequireLoginProps) {
-  const { auth, endReason, checkError } = useSession();
-  switch (auth.kind) {
-    case "authenticated":
-      return children(auth.user, auth.session);
-    case "anonymous":
-      return <LoginRequired heading={heading} purpose={purpose} endReason={endReason} />;
-    case "unknown":
-      return (
-        <Page heading={heading} title={heading}>
-          {checkError === null ? (
-            <Loading what="your session" />
-          ) : (
-            <p className="lead">This page appears as soon as your session can be checked.</p>
-          )}
-        </Page>
-      );
-  }
+export function RequireLogin({ children, ...texts }: RequireLoginProps) {
+  return (
+    <RequireSession<User> {...withoutSession(texts)}>{({ user, session }) => children(user, session)}</RequireSession>
+  );
 }
 
-interface LoginRequiredProps {
-  readonly heading: string;
-  readonly purpose: string;
+interface RequireLoginOnceProps extends PageTexts {
+  readonly children: (sub: string, isLoggedIn: boolean) => ReactNode;
+}
+
+/** Keeps the page, and the form in it, when the session ends. */
+export function RequireLoginOnce({ children, ...texts }: RequireLoginOnceProps) {
+  return (
+    <RequireSession<User> keepWhenEnded {...withoutSession(texts)}>
+      {({ status, renderedSub }) => renderedSub !== null && children(renderedSub, status === "authenticated")}
+    </RequireSession>
+  );
+}
+
+/** What `RequireSession` renders without a session. */
+function withoutSession({ heading, purpose }: PageTexts) {
+  return {
+    fallback: (
+      <Page heading={heading} title={heading}>
+        <Loading what="your session" />
+      </Page>
+    ),
+    unavailable: (
+      <Page heading={heading} title={heading}>
+        <p className="lead">This page appears as soon as your session can be checked.</p>
+      </Page>
+    ),
+    anonymous: ({ endReason }: { readonly endReason: EndReason | null }) => (
+      <LoginRequired heading={heading} purpose={purpose} endReason={endReason} />
+    ),
+  };
+}
+
+interface LoginRequiredProps extends PageTexts {
   readonly endReason: EndReason | null;
 }
 

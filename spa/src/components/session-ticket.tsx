@@ -1,6 +1,7 @@
 // The session as a ticket.
+import type { Session } from "@cloakroom/client";
 import { fnv1a } from "../fnv1a.ts";
-import type { Session, User } from "../server/user.ts";
+import type { User } from "../session/user.ts";
 import { formatTime } from "./format-time.ts";
 import { IsolatedText } from "./isolated-text.tsx";
 import { Ticket } from "./ticket.tsx";

@@ -1,28 +1,33 @@
 // Link to a step-up login (RFC 9470), which returns to the current page with its form draft.
-import { useState } from "react";
-import { gateway } from "../paths.ts";
-import { createRepeatNonce, repeatParam, scheduleRepeat } from "../session/repeat-after-login.ts";
+import type { Problem } from "@cloakroom/client";
+import type { MouseEvent } from "react";
+import { repeatDraft } from "../session/repeat-after-login.ts";
 import { useReturnPath } from "../session/return-path.ts";
+import { client } from "../session/session.ts";
 
 interface StepUpLinkProps {
-  /** The problem's `loginUrl`, with `acr_values` and `max_age`. */
-  readonly loginUrl: string;
+  readonly problem: Problem;
   /** The page repeats the call after the login. */
   readonly repeatsCall: boolean;
 }
 
-export function StepUpLink({ loginUrl, repeatsCall }: StepUpLinkProps) {
-  const [nonce] = useState(createRepeatNonce);
-  const returnPath = useReturnPath(repeatsCall ? { [repeatParam]: nonce } : undefined);
+/** Renders nothing for a problem that demands no stronger login. */
+export function StepUpLink({ problem, repeatsCall }: StepUpLinkProps) {
+  const returnTo = useReturnPath();
+  const url = client.stepUpUrl(problem, { returnTo });
+  if (url === null) return null;
+  function follow(event: MouseEvent): void {
+    // The draft belongs to this tab.
+    const opensOtherTab = event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey;
+    if (!repeatsCall || opensOtherTab) return;
+    event.preventDefault();
+    client.stepUp(problem, { returnTo, draft: repeatDraft });
+  }
   return (
-    <a
-      className="button button-main"
-      href={gateway.stepUp(loginUrl, returnPath)}
-      onClick={() => {
-        if (repeatsCall) scheduleRepeat(nonce);
-      }}
-    >
-      Confirm that it is you
-    </a>
+    <p>
+      <a className="button button-main" href={url} onClick={follow}>
+        Confirm that it is you
+      </a>
+    </p>
   );
 }

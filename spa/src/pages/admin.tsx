@@ -1,4 +1,5 @@
 // Admin page. The API authorizes the request; this page shows and explains its 403 to other users.
+import { useRequest } from "@cloakroom/react";
 import { useEffect } from "react";
 import { FailurePanel } from "../components/failure-panel.tsx";
 import { Json } from "../components/json.tsx";
@@ -6,11 +7,11 @@ import { IsolatedText } from "../components/isolated-text.tsx";
 import { Page } from "../components/page.tsx";
 import { RequestStatus } from "../components/request-status.tsx";
 import { RequireLogin } from "../components/require-login.tsx";
+import { isSending, shownFailure } from "../components/shown-failure.ts";
 import { Loading } from "../components/loading.tsx";
 import { api } from "../paths.ts";
 import { type ApiResponse, fetchApi } from "../server/api.ts";
-import type { User } from "../server/user.ts";
-import { useRequest } from "../session/use-request.ts";
+import type { User } from "../session/user.ts";
 
 export function Admin() {
   return (
@@ -23,7 +24,8 @@ export function Admin() {
 function AdminContent({ user }: { readonly user: User }) {
   const isAdmin = user.roles.includes("admin");
   const { state, run, retry, cancel } = useRequest<ApiResponse>();
-  useEffect(() => run((signal) => fetchApi(api.admin, signal)), [run]);
+  const shown = shownFailure(state);
+  useEffect(() => run(({ init }) => fetchApi(api.admin, init)), [run]);
   return (
     <Page
       heading="Admin"
@@ -40,16 +42,16 @@ function AdminContent({ user }: { readonly user: User }) {
           The API’s response to <code>GET {api.admin}</code>
         </h2>
         <RequestStatus state={state} />
-        {state.kind === "pending" && <Loading what="the API" onCancel={cancel} />}
+        {isSending(state) && <Loading what="the API" onCancel={cancel} />}
         {state.kind === "succeeded" && (
           <>
             <p className="quiet">Status {state.value.status}.</p>
             <Json value={state.value.body} />
           </>
         )}
-        {state.kind === "failed" && <FailurePanel failure={state.failure} retryAtMs={state.retryAtMs} />}
+        {shown !== null && <FailurePanel {...shown} />}
         {state.kind === "cancelled" && <p>Cancelled.</p>}
-        {state.kind !== "pending" && (
+        {!isSending(state) && (
           <div className="actions">
             <button type="button" className="button" onClick={retry}>
               Send again

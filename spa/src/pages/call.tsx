@@ -1,14 +1,14 @@
 // Sends a request to the API through the gateway and shows request and response.
+import type { Outcome } from "@cloakroom/client";
+import { type SendContext, useRequest } from "@cloakroom/react";
 import { useState } from "react";
 import { Navigate, useLocation } from "react-router";
 import { Page } from "../components/page.tsx";
-import { RequireLogin } from "../components/require-login.tsx";
+import { RequireLoginOnce } from "../components/require-login.tsx";
+import { isSending } from "../components/shown-failure.ts";
 import { type ApiResponse, fetchApi } from "../server/api.ts";
-import type { Outcome } from "../server/request.ts";
 import { hasDraftOfAnotherUser } from "../session/form-draft.ts";
 import { useRepeatAfterLogin } from "../session/repeat-after-login.ts";
-import { useSession } from "../session/session.ts";
-import { useRequest } from "../session/use-request.ts";
 import { CallForm } from "./call/call-form.tsx";
 import { CallHistory, type HistoryEntry, createHistoryEntry } from "./call/call-history.tsx";
 import { LiveConnection } from "./call/live-connection.tsx";
@@ -22,19 +22,17 @@ const heading = "Call the API";
 const maxShownCalls = 5;
 
 export function CallTheApi() {
-  const { auth, endReason, renderedSub } = useSession();
   const location = useLocation();
-  const isLoggedIn = auth.kind === "authenticated";
-  // The form stays when the session ends, so that the draft is not lost.
-  if (renderedSub !== null && (isLoggedIn || endReason !== null)) {
-    if (hasDraftOfAnotherUser(location.search, renderedSub))
-      return <Navigate to={withoutCallDraft(location)} replace />;
-    return <Call sub={renderedSub} isLoggedIn={isLoggedIn} />;
-  }
   return (
-    <RequireLogin heading={heading} purpose="It sends a message to the API and shows the response.">
-      {() => null}
-    </RequireLogin>
+    <RequireLoginOnce heading={heading} purpose="It sends a message to the API and shows the response.">
+      {(sub, isLoggedIn) =>
+        hasDraftOfAnotherUser(location.search, sub) ? (
+          <Navigate to={withoutCallDraft(location)} replace />
+        ) : (
+          <Call sub={sub} isLoggedIn={isLoggedIn} />
+        )
+      }
+    </RequireLoginOnce>
   );
 }
 
@@ -46,11 +44,24 @@ function Call({ sub, isLoggedIn }: { readonly sub: string; readonly isLoggedIn: 
   const { state, run, retry, cancel } = useRequest<ApiResponse>();
   const shownPath = sentPath ?? path;
 
-  async function call(signal: AbortSignal): Promise<Outcome<ApiResponse>> {
-    const startedAtMs = Date.now();
-    const outcome = await fetchApi(path, signal);
-    const entry = createHistoryEntry(path, outcome, startedAtMs);
-    setHistory((before) => [entry, ...before].slice(0, maxShownCalls));
+  async function call({ init }: SendContext): Promise<Outcome<ApiResponse>> {
+    let startedAtMs = Date.now();
+    function addToHistory(outcome: Outcome<ApiResponse>): void {
+      const entry = createHistoryEntry(path, outcome, startedAtMs);
+      setHistory((before) => [entry, ...before].slice(0, maxShownCalls));
+    }
+    const outcome = await fetchApi(path, {
+      ...init,
+      onAttempt: (attempt) => {
+        startedAtMs = Date.now();
+        init.onAttempt(attempt);
+      },
+      onRetry: (scheduled) => {
+        addToHistory({ kind: "problem", problem: scheduled.problem });
+        init.onRetry(scheduled);
+      },
+    });
+    addToHistory(outcome);
     return outcome;
   }
   function send(): void {
@@ -67,7 +78,7 @@ function Call({ sub, isLoggedIn }: { readonly sub: string; readonly isLoggedIn: 
       lead="This page sends a plain request. The gateway adds the token on the way."
       className="call"
     >
-      <CallForm draft={draft} isPending={state.kind === "pending"} onSend={send} />
+      <CallForm draft={draft} isPending={isSending(state)} onSend={send} />
       <div className="exchange">
         <RequestPanel path={shownPath} isSent={sentPath !== null} />
         <p className="hop">The gateway checks the cookie, attaches the token and calls the API.</p>

@@ -1,4 +1,5 @@
 // Start page: an introduction for anonymous users, links to the other pages for logged-in ones.
+import type { Session } from "@cloakroom/client";
 import { Link } from "react-router";
 import { CoatRail } from "./home/coat-rail.tsx";
 import { LoginLink } from "../components/login-link.tsx";
@@ -6,15 +7,15 @@ import { IsolatedText } from "../components/isolated-text.tsx";
 import { Page } from "../components/page.tsx";
 import { SessionTicket } from "../components/session-ticket.tsx";
 import { paths } from "../paths.ts";
-import type { Session, User } from "../server/user.ts";
 import { useSession } from "../session/session.ts";
+import type { User } from "../session/user.ts";
 
 export function Home() {
-  const { auth } = useSession();
-  return auth.kind === "authenticated" ? (
-    <Welcome user={auth.user} session={auth.session} />
+  const { status, user, session } = useSession();
+  return status === "authenticated" ? (
+    <Welcome user={user} session={session} />
   ) : (
-    <Introduction isAnonymous={auth.kind === "anonymous"} />
+    <Introduction isAnonymous={status === "anonymous"} />
   );
 }
 

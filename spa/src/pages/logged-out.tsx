@@ -8,16 +8,17 @@ import { paths } from "../paths.ts";
 import { useSession } from "../session/session.ts";
 
 export function LoggedOut() {
-  const { auth, checkError } = useSession();
-  switch (auth.kind) {
+  const { status, user } = useSession();
+  switch (status) {
     case "authenticated":
-      return <StillLoggedIn name={auth.user.displayName} />;
+      return <StillLoggedIn name={user.displayName} />;
     case "anonymous":
       return <LogoutComplete />;
-    case "unknown":
+    case "loading":
+    case "unavailable":
       return (
         <Page heading="Logging out" title="Logging out">
-          {checkError === null ? (
+          {status === "loading" ? (
             <Loading what="the gateway" />
           ) : (
             <p className="lead">This page shows whether you are logged out as soon as the gateway can be reached.</p>

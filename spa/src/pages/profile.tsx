@@ -1,4 +1,5 @@
 // The user's claims, the session's limits, and the user's other sessions.
+import type { Session } from "@cloakroom/client";
 import { useEffect } from "react";
 import { ClaimValue } from "./profile/claim-value.tsx";
 import { Countdown } from "../components/countdown.tsx";
@@ -7,15 +8,14 @@ import { Page } from "../components/page.tsx";
 import { RequireLogin } from "../components/require-login.tsx";
 import { SessionTicket } from "../components/session-ticket.tsx";
 import { formatDateTime } from "../components/format-time.ts";
-import type { Session, User } from "../server/user.ts";
-import { session as store } from "../session/session.ts";
+import { sanitizeText } from "../server/sanitize-text.ts";
+import { client } from "../session/session.ts";
+import type { User } from "../session/user.ts";
 import { SessionList } from "./profile/session-list.tsx";
 
-/** API requests extend the idle limit, so the limits shown are refreshed when the page opens. */
-const maxAgeMs = 2_000;
-
 export function Profile() {
-  useEffect(() => void store.checkIfOlderThan(maxAgeMs), []);
+  // API requests extend the idle limit, so the limits shown are refreshed when the page opens.
+  useEffect(() => void client.check(), []);
   return (
     <RequireLogin heading="Profile" purpose="It shows what the gateway knows about you and your session.">
       {(user, session) => (
@@ -48,7 +48,7 @@ function Limits({ session }: { readonly session: Session }) {
           <div>
             <dt>Login level</dt>
             <dd>
-              <IsolatedText>{session.acr}</IsolatedText>
+              <IsolatedText>{sanitizeText(session.acr)}</IsolatedText>
               <span className="quiet">As the login service reports it. A one-time code raises it.</span>
             </dd>
           </div>

@@ -9,7 +9,7 @@ import { formatTimeWithSeconds } from "../components/format-time.ts";
 import { useSession } from "../session/session.ts";
 
 export function UnderTheHood() {
-  const { auth } = useSession();
+  const { status } = useSession();
   return (
     <Page
       heading="Under the hood"
@@ -29,7 +29,7 @@ export function UnderTheHood() {
           list.
         </p>
         {/* The key discards the results when the user logs in or out. */}
-        <Search key={auth.kind} isLoggedIn={auth.kind === "authenticated"} />
+        <Search key={status} isLoggedIn={status === "authenticated"} />
       </section>
     </Page>
   );

@@ -1,8 +1,9 @@
 // GET requests to the API through the gateway, which replaces the session cookie with a bearer token.
-import { type Outcome, request } from "./request.ts";
+import type { FetchInit, Outcome } from "@cloakroom/client";
+import { client } from "../session/session.ts";
 
-// Longer than the gateway's own upstream timeout, so that its 504 arrives before this client gives up.
-const apiTimeoutMs = 35_000;
+/** One slow response, which the gateway gives up after 30 s, or five retries of a 503 with the delays between them. */
+const apiTimeoutMs = 70_000;
 const rawTimeoutMs = 8_000;
 
 export interface ApiResponse {
@@ -18,10 +19,10 @@ export interface RawResponse {
   readonly body: string;
 }
 
-export function fetchApi(path: string, signal?: AbortSignal): Promise<Outcome<ApiResponse>> {
-  return request(path, {
+export function fetchApi(path: string, init?: FetchInit): Promise<Outcome<ApiResponse>> {
+  return client.request(path, {
+    ...init,
     timeoutMs: apiTimeoutMs,
-    signal,
     parse: async (response) => ({
       status: response.status,
       contentType: response.headers.get("content-type") ?? "no content type",
@@ -31,16 +32,17 @@ export function fetchApi(path: string, signal?: AbortSignal): Promise<Outcome<Ap
   });
 }
 
-/** Status, headers and body as a script can read them; error responses are returned too. */
-export function fetchRaw(path: string, signal?: AbortSignal): Promise<Outcome<RawResponse>> {
-  return request(path, {
-    timeoutMs: rawTimeoutMs,
-    signal,
-    acceptsErrorResponses: true,
-    parse: async (response) => ({
-      status: response.status,
-      headers: [...response.headers],
-      body: await response.text(),
-    }),
+/**
+ * Status, headers and body as a script can read them; error responses too. Without the client: a 401 of this request is
+ * part of what the page shows and says nothing about the session.
+ * @throws as fetch
+ */
+export async function fetchRaw(path: string, signal: AbortSignal): Promise<RawResponse> {
+  const response = await fetch(path, {
+    headers: { Accept: "application/json", "X-CSRF": "1" },
+    cache: "no-store",
+    redirect: "manual",
+    signal: AbortSignal.any([signal, AbortSignal.timeout(rawTimeoutMs)]),
   });
+  return { status: response.status, headers: [...response.headers], body: await response.text() };
 }

@@ -1,20 +1,13 @@
-// The session store of this tab and its React hook.
-import { useSyncExternalStore } from "react";
-import { fetchUser } from "../server/user.ts";
-import type { SessionState } from "./session-state.ts";
-import { createSessionStore } from "./session-store.ts";
+// The session client of this tab and its hook, with this app's user.
+import { createClient } from "@cloakroom/client";
+import { useSession as useSessionOf } from "@cloakroom/react";
+import { paths } from "../paths.ts";
+import { parseUser, type User } from "./user.ts";
 
-export const session = createSessionStore({
-  fetchUser,
-  nowMs: Date.now,
-  random: Math.random,
-  setTimer: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
-    return () => clearTimeout(timer);
-  },
-  reloadPage: () => window.location.reload(),
+export const client = createClient<User>({
+  loggedOutPath: paths.loggedOut,
+  parseUser,
+  retry: { maxRetries: 5 },
 });
 
-export function useSession(): SessionState {
-  return useSyncExternalStore(session.subscribe, session.snapshot);
-}
+export const useSession = useSessionOf<User>;

@@ -1,12 +1,13 @@
 // Warns that the session is about to expire and offers to extend it. It is extended only when the user asks for it.
+import type { Session } from "@cloakroom/client";
+import { useRequest } from "@cloakroom/react";
 import { Countdown } from "../components/countdown.tsx";
 import { failureText } from "../components/failure-text.ts";
 import { LoginLink } from "../components/login-link.tsx";
 import { Notice } from "../components/notice.tsx";
+import { isSending, shownFailure } from "../components/shown-failure.ts";
 import { api } from "../paths.ts";
 import { type ApiResponse, fetchApi } from "../server/api.ts";
-import type { Session } from "../server/user.ts";
-import { useRequest } from "../session/use-request.ts";
 
 /** Limits that differ by less count as equal: the gateway caps the idle limit at the absolute one. */
 const sameLimitMs = 2_000;
@@ -37,19 +38,20 @@ export function ExpiringNotice({ session }: { readonly session: Session }) {
 /** Extends the session by an API request; the gateway then sends `session-extended`. */
 function StayLoggedIn() {
   const { state, run } = useRequest<ApiResponse>();
+  const shown = shownFailure(state);
   return (
     <>
       <button
         type="button"
         className="button button-main"
-        aria-disabled={state.kind === "pending"}
+        aria-disabled={isSending(state)}
         onClick={() => {
-          if (state.kind !== "pending") run((signal) => fetchApi(api.echo, signal));
+          if (!isSending(state)) run(({ init }) => fetchApi(api.echo, init));
         }}
       >
         Stay logged in
       </button>
-      {state.kind === "failed" && <p>{failureText(state.failure).title}. You can try again.</p>}
+      {shown !== null && <p>{failureText(shown.failure).title}. You can try again.</p>}
     </>
   );
 }

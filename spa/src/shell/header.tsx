@@ -1,23 +1,24 @@
 // Header of every page: navigation, user and logout. On narrow screens they are behind a menu button.
+import type { SessionView } from "@cloakroom/react";
 import { useEffect, useRef, useState } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 import { initialsOf } from "./initials.ts";
 import { LoginLink } from "../components/login-link.tsx";
 import { IsolatedText } from "../components/isolated-text.tsx";
 import { paths } from "../paths.ts";
-import type { Logout } from "../session/use-logout.ts";
-import type { SessionState } from "../session/session-state.ts";
+import { logOut } from "../session/log-out.ts";
+import type { User } from "../session/user.ts";
 import { Mark } from "./mark.tsx";
 
 interface HeaderProps {
-  readonly state: SessionState;
-  readonly logout: Logout;
+  /** Null while the app starts. */
+  readonly session: SessionView<User> | null;
 }
 
-export function Header({ state, logout }: HeaderProps) {
-  const { auth } = state;
+export function Header({ session }: HeaderProps) {
   const { ref, buttonRef, isOpen, toggle } = useMenu();
-  const isAdmin = auth.kind === "authenticated" && auth.user.roles.includes("admin");
+  const user = session?.user ?? null;
+  const isAdmin = user?.roles.includes("admin") === true;
   return (
     <header className="rail" ref={ref}>
       <div className="rail-inner">
@@ -26,10 +27,10 @@ export function Header({ state, logout }: HeaderProps) {
           <span className="brand-name">Cloakroom</span>
         </Link>
         <div className="rail-short">
-          {auth.kind === "anonymous" && <LoginLink />}
-          {auth.kind === "authenticated" && (
-            <abbr className="rail-initials" title={auth.user.displayName}>
-              <bdi>{initialsOf(auth.user.displayName)}</bdi>
+          {session?.status === "anonymous" && <LoginLink />}
+          {user !== null && (
+            <abbr className="rail-initials" title={user.displayName}>
+              <bdi>{initialsOf(user.displayName)}</bdi>
             </abbr>
           )}
           <button
@@ -52,7 +53,7 @@ export function Header({ state, logout }: HeaderProps) {
               <NavItem to={paths.underTheHood} label="Under the hood" />
             </ul>
           </nav>
-          <UserArea state={state} logout={logout} />
+          <UserArea session={session} />
         </div>
       </div>
     </header>
@@ -96,26 +97,31 @@ function NavItem({ to, label }: { readonly to: string; readonly label: string })
   );
 }
 
-function UserArea({ state: { auth }, logout }: HeaderProps) {
-  const isLoggingOut = logout.state.kind === "pending";
-  switch (auth.kind) {
-    case "unknown":
+function UserArea({ session }: HeaderProps) {
+  const logout = session?.logoutState;
+  switch (session?.status) {
+    case undefined:
+    case "loading":
+    case "unavailable":
       return <div className="rail-user" />;
     case "anonymous":
       return (
         <div className="rail-user">
-          {isLoggingOut ? (
+          {logout?.kind === "pending" ? (
             <span className="quiet">Logging out…</span>
           ) : (
             <LoginLink className="button button-main rail-login" />
           )}
         </div>
       );
-    case "authenticated":
+    case "authenticated": {
+      const { displayName } = session.user;
+      // A logout of all sessions is shown where it was started.
+      const isLoggingOut = logout?.kind === "pending" && !logout.everywhere;
       return (
         <div className="rail-user">
-          <span className="rail-name" title={auth.user.displayName}>
-            <IsolatedText>{auth.user.displayName}</IsolatedText>
+          <span className="rail-name" title={displayName}>
+            <IsolatedText>{displayName}</IsolatedText>
           </span>
           <button
             type="button"
@@ -123,12 +129,13 @@ function UserArea({ state: { auth }, logout }: HeaderProps) {
             aria-disabled={isLoggingOut}
             aria-busy={isLoggingOut}
             onClick={() => {
-              if (!isLoggingOut) void logout.logout();
+              if (!isLoggingOut) void logOut({ everywhere: false });
             }}
           >
             {isLoggingOut ? "Logging out…" : "Log out"}
           </button>
         </div>
       );
+    }
   }
 }

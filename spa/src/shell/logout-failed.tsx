@@ -1,10 +1,12 @@
 // A logout that the gateway has not acknowledged. A user of a shared computer must not take it for a completed one.
+import type { Failure } from "@cloakroom/client";
 import { failureText } from "../components/failure-text.ts";
 import { Notice } from "../components/notice.tsx";
-import type { Failure } from "../server/request.ts";
-import type { Logout } from "../session/use-logout.ts";
+import { sanitizeText } from "../server/sanitize-text.ts";
+import { logOut } from "../session/log-out.ts";
+import { client } from "../session/session.ts";
 
-export function LogoutFailed({ failure, logout }: { readonly failure: Failure; readonly logout: Logout }) {
+export function LogoutFailed({ failure }: { readonly failure: Failure }) {
   const problem = failure.kind === "problem" ? failure.problem : null;
   return (
     <Notice
@@ -12,10 +14,10 @@ export function LogoutFailed({ failure, logout }: { readonly failure: Failure; r
       title={problem === null ? "You may still be logged in" : "You are NOT logged out"}
       actions={
         <>
-          <button type="button" className="button button-main" onClick={() => void logout.logout()}>
+          <button type="button" className="button button-main" onClick={() => void logOut({ everywhere: false })}>
             Try to log out again
           </button>
-          <button type="button" className="button" onClick={logout.dismiss}>
+          <button type="button" className="button" onClick={client.dismissLogoutFailure}>
             Stay logged in
           </button>
         </>
@@ -29,11 +31,11 @@ export function LogoutFailed({ failure, logout }: { readonly failure: Failure; r
       </p>
       {problem !== null && (
         <p className="quiet">
-          {problem.code !== null && <code>{problem.code}</code>}
+          {problem.code !== null && <code>{sanitizeText(problem.code)}</code>}
           {problem.requestId !== null && (
             <>
               {" "}
-              Request id <code>{problem.requestId}</code>
+              Request id <code>{sanitizeText(problem.requestId)}</code>
             </>
           )}
         </p>

@@ -1,36 +1,34 @@
 // Notices about the session on every page: failed logout, failed check, expiry warning, ended session.
+import type { CheckError, EndReason } from "@cloakroom/client";
+import { type SessionView, useIsChecking } from "@cloakroom/react";
 import { useLocation } from "react-router";
 import { Countdown } from "../components/countdown.tsx";
 import { endReasonTexts } from "../components/end-reason-texts.ts";
 import { LoginLink } from "../components/login-link.tsx";
 import { Notice } from "../components/notice.tsx";
 import { paths } from "../paths.ts";
-import type { CheckError, EndReason, SessionState } from "../session/session-state.ts";
-import { session } from "../session/session.ts";
-import type { Logout } from "../session/use-logout.ts";
+import { sanitizeText } from "../server/sanitize-text.ts";
+import { client } from "../session/session.ts";
+import type { User } from "../session/user.ts";
 import { ExpiringNotice } from "./expiring-notice.tsx";
 import { LogoutFailed } from "./logout-failed.tsx";
 
 /** These pages show the end reason in their own content. */
 const pagesWithEndReason: ReadonlySet<string> = new Set([paths.profile, paths.admin, paths.loggedOut]);
 
-interface NoticesProps {
-  readonly state: SessionState;
-  readonly logout: Logout;
-}
-
-export function Notices({ state, logout }: NoticesProps) {
+export function Notices({ session }: { readonly session: SessionView<User> }) {
   const { pathname } = useLocation();
-  // The check after a failed logout may have shown that the session has ended.
-  const hasLogoutFailed = logout.state.kind === "failed" && state.auth.kind !== "anonymous";
+  const { status, error, endReason, logoutState: logout } = session;
+  // A failed logout of all sessions is shown where it was started.
+  const hasLogoutFailed = logout.kind === "failed" && !logout.everywhere;
   return (
     <div className="notices" aria-live="polite">
-      {hasLogoutFailed && <LogoutFailed failure={logout.state.failure} logout={logout} />}
+      {hasLogoutFailed && <LogoutFailed failure={logout.failure} />}
       {/* A failed logout and a failed check have the same cause: one notice is enough. */}
-      {state.checkError !== null && !hasLogoutFailed && <CheckErrorNotice error={state.checkError} state={state} />}
-      {state.isExpiring && state.auth.kind === "authenticated" && <ExpiringNotice session={state.auth.session} />}
-      {state.endReason !== null && !pagesWithEndReason.has(pathname) && (
-        <EndNotice reason={state.endReason} pathname={pathname} hadUser={state.renderedSub !== null} />
+      {error !== null && !hasLogoutFailed && <CheckErrorNotice error={error} isAnonymous={status === "anonymous"} />}
+      {session.isExpiring && status === "authenticated" && <ExpiringNotice session={session.session} />}
+      {endReason !== null && !pagesWithEndReason.has(pathname) && (
+        <EndNotice reason={endReason} pathname={pathname} hadUser={session.renderedSub !== null} />
       )}
     </div>
   );
@@ -38,24 +36,25 @@ export function Notices({ state, logout }: NoticesProps) {
 
 interface CheckErrorNoticeProps {
   readonly error: CheckError;
-  readonly state: SessionState;
+  readonly isAnonymous: boolean;
 }
 
-function CheckErrorNotice({ error, state: { auth, isChecking } }: CheckErrorNoticeProps) {
-  const isOffline = error.kind === "offline";
-  const requestId = error.problem?.requestId ?? null;
+function CheckErrorNotice({ error: { failure, retryAtMs }, isAnonymous }: CheckErrorNoticeProps) {
+  const isChecking = useIsChecking();
+  const isOffline = failure.kind === "offline";
+  const requestId = failure.kind === "problem" ? failure.problem.requestId : null;
   return (
     <Notice
       tone="calm"
       title={isOffline ? unreachableTitle() : "We cannot check your session right now"}
       actions={
-        <button type="button" className="button" onClick={() => void session.check()}>
+        <button type="button" className="button" onClick={() => void client.check()}>
           Try again
         </button>
       }
     >
       <p>
-        {auth.kind !== "anonymous" && "An outage does not log you out. "}
+        {!isAnonymous && "An outage does not log you out. "}
         This page retries automatically.
       </p>
       <p className="quiet">
@@ -65,13 +64,13 @@ function CheckErrorNotice({ error, state: { auth, isChecking } }: CheckErrorNoti
             "Trying now."
           ) : (
             <>
-              Trying again <Countdown untilMs={error.retryAtMs} />.
+              Trying again <Countdown untilMs={retryAtMs} />.
             </>
           )}
         </span>{" "}
         {requestId !== null && (
           <>
-            Request id <code>{requestId}</code>
+            Request id <code>{sanitizeText(requestId)}</code>
           </>
         )}
       </p>
@@ -101,7 +100,7 @@ function EndNotice({ reason, pathname, hadUser }: EndNoticeProps) {
         <>
           {pathname !== paths.home && <LoginLink label="Log in again" />}
           {!keepsDraft && (
-            <button type="button" className="button" onClick={session.dismissEndReason}>
+            <button type="button" className="button" onClick={client.dismissEndReason}>
               Close
             </button>
           )}

@@ -3,17 +3,14 @@ import { Link, Outlet } from "react-router";
 import type { ReactNode } from "react";
 import { Loading } from "../components/loading.tsx";
 import { paths } from "../paths.ts";
-import { initialState } from "../session/session-state.ts";
 import { useSession } from "../session/session.ts";
-import { useLogout } from "../session/use-logout.ts";
 import { Header } from "./header.tsx";
 import { Notices } from "./notices.tsx";
 
 export function Shell() {
-  const state = useSession();
-  const logout = useLogout();
+  const session = useSession();
   return (
-    <Frame header={<Header state={state} logout={logout} />} notices={<Notices state={state} logout={logout} />}>
+    <Frame header={<Header session={session} />} notices={<Notices session={session} />}>
       <Outlet />
     </Frame>
   );
@@ -25,9 +22,8 @@ const isFastStart = performance.now() < fastStartMs;
 
 /** Placeholder until the first session check has completed or timed out. */
 export function ShellSkeleton() {
-  const logout = useLogout();
   return (
-    <Frame header={<Header state={initialState} logout={logout} />}>
+    <Frame header={<Header session={null} />}>
       <div className={`page ${isFastStart ? "page-fade-in" : ""}`}>
         <h1 className="visually-hidden">Cloakroom</h1>
         <Loading what="your session" />

@@ -1,8 +1,9 @@
 // The last calls since the page was opened, kept in memory only.
+import type { Outcome } from "@cloakroom/client";
 import { failureText } from "../../components/failure-text.ts";
 import { formatTimeWithSeconds } from "../../components/format-time.ts";
 import type { ApiResponse } from "../../server/api.ts";
-import type { Outcome } from "../../server/request.ts";
+import { sanitizeText } from "../../server/sanitize-text.ts";
 
 export interface HistoryEntry {
   readonly key: string;
@@ -22,7 +23,7 @@ function resultText(outcome: Outcome<ApiResponse>): string {
   if (outcome.kind === "cancelled") return "cancelled";
   if (outcome.kind !== "problem") return failureText(outcome).title;
   const { status, code } = outcome.problem;
-  return code === null ? String(status) : `${status} ${code}`;
+  return code === null ? String(status) : `${status} ${sanitizeText(code)}`;
 }
 
 export function CallHistory({ entries }: { readonly entries: readonly HistoryEntry[] }) {

@@ -2,7 +2,7 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { type ApiSocket, openApiSocket } from "../../server/api-socket.ts";
 import { sanitizeText } from "../../server/sanitize-text.ts";
-import { session } from "../../session/session.ts";
+import { client } from "../../session/session.ts";
 import { ConnectionStatus } from "./connection-status.tsx";
 
 const maxShownMessages = 4;
@@ -36,7 +36,7 @@ export function LiveConnection() {
         if (socket.current !== opened) return;
         socket.current = undefined;
         setStatus(hasSessionEnded ? "ended" : "lost");
-        void session.check();
+        void client.check();
       },
     });
     socket.current = opened;

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 import { subscribeApiEvents } from "../../server/api-events.ts";
 import { sanitizeText } from "../../server/sanitize-text.ts";
-import { session } from "../../session/session.ts";
+import { client } from "../../session/session.ts";
 import { ConnectionStatus } from "./connection-status.tsx";
 
 const maxShownEvents = 4;
@@ -35,7 +35,7 @@ export function LiveEvents() {
       onRejected: () => {
         setStatus("rejected");
         // EventSource does not expose the status; the usual cause is an ended session.
-        void session.check();
+        void client.check();
       },
     });
   }

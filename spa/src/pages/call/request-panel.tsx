@@ -1,7 +1,14 @@
 // The request: headers that the script sets, and headers added where scripts cannot see them.
-import { requestHeaders } from "../../server/request.ts";
+import { useSession } from "../../session/session.ts";
 
 export function RequestPanel({ path, isSent }: { readonly path: string; readonly isSent: boolean }) {
+  const { session } = useSession();
+  const headers = {
+    Accept: "application/json",
+    "X-CSRF": "1",
+    // Names the session that this page was rendered for: the gateway rejects the request if another has replaced it.
+    ...(session === null ? {} : { "X-Session-Handle": session.handle }),
+  };
   return (
     <section className="panel" aria-labelledby="request-heading">
       <div className="section-head">
@@ -12,7 +19,7 @@ export function RequestPanel({ path, isSent }: { readonly path: string; readonly
         <strong>GET</strong> <span className="breakable">{path}</span>
       </p>
       <dl className="wire">
-        {Object.entries(requestHeaders).map(([name, value]) => (
+        {Object.entries(headers).map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>

@@ -1,11 +1,12 @@
 // The response, the failure, or a loading indicator.
+import type { RequestState } from "@cloakroom/react";
 import type { ReactNode } from "react";
 import { FailurePanel } from "../../components/failure-panel.tsx";
 import { Json } from "../../components/json.tsx";
 import { Loading } from "../../components/loading.tsx";
 import { RequestStatus } from "../../components/request-status.tsx";
+import { type ShownFailure, shownFailure } from "../../components/shown-failure.ts";
 import type { ApiResponse } from "../../server/api.ts";
-import type { RequestState } from "../../session/use-request.ts";
 
 interface ResponsePanelProps {
   readonly state: RequestState<ApiResponse>;
@@ -31,6 +32,8 @@ export function ResponsePanel(props: ResponsePanelProps) {
 }
 
 function Content({ state, hidesResponse, onRetry, onCancel }: ResponsePanelProps): ReactNode {
+  const shown = shownFailure(state);
+  if (shown !== null) return <FailureContent shown={shown} onRetry={onRetry} onCancel={onCancel} />;
   switch (state.kind) {
     case "idle":
       return <p className="empty">Nothing sent yet.</p>;
@@ -45,26 +48,33 @@ function Content({ state, hidesResponse, onRetry, onCancel }: ResponsePanelProps
         <ResponseContent response={state.value} />
       );
     case "failed":
-      return (
-        <FailurePanel
-          failure={state.failure}
-          retryAtMs={state.retryAtMs}
-          repeatsAfterLogin
-          actions={
-            <>
-              <button type="button" className="button" onClick={onRetry}>
-                Try again
-              </button>
-              {state.retryAtMs !== null && (
-                <button type="button" className="button" onClick={onCancel}>
-                  Stop retrying
-                </button>
-              )}
-            </>
-          }
-        />
-      );
+      return null;
   }
+}
+
+interface FailureContentProps extends Pick<ResponsePanelProps, "onRetry" | "onCancel"> {
+  readonly shown: ShownFailure;
+}
+
+function FailureContent({ shown, onRetry, onCancel }: FailureContentProps) {
+  return (
+    <FailurePanel
+      {...shown}
+      repeatsAfterLogin
+      actions={
+        <>
+          <button type="button" className="button" onClick={onRetry}>
+            Try again
+          </button>
+          {shown.retryAtMs !== null && (
+            <button type="button" className="button" onClick={onCancel}>
+              Stop retrying
+            </button>
+          )}
+        </>
+      }
+    />
+  );
 }
 
 function ResponseContent({ response }: { readonly response: ApiResponse }) {

@@ -2,7 +2,6 @@
 import { useEffect, useState } from "react";
 import { type Path, useLocation, useSearchParams } from "react-router";
 import { draftFor, draftOwnerParam, draftOwnerTag, saveDraft } from "../../session/form-draft.ts";
-import { repeatParam } from "../../session/repeat-after-login.ts";
 import { type ResourceName, parseResourceName } from "./resources.ts";
 
 export interface CallDraft {
@@ -12,10 +11,10 @@ export interface CallDraft {
   readonly setResource: (resource: ResourceName) => void;
 }
 
-/** Removes the draft and the nonce of `useRepeatAfterLogin` from a URL. */
+/** Removes the draft from a URL. */
 export function withoutCallDraft({ pathname, search }: Path): Partial<Path> {
   const query = new URLSearchParams(search);
-  for (const name of ["message", "resource", draftOwnerParam, repeatParam]) query.delete(name);
+  for (const name of ["message", "resource", draftOwnerParam]) query.delete(name);
   return { pathname, search: query.toString() };
 }
 

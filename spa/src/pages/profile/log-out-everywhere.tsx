@@ -1,18 +1,22 @@
 // Ends all sessions of the user, after a confirmation.
 import { useRef } from "react";
 import { FailurePanel } from "../../components/failure-panel.tsx";
-import { endAllSessions } from "../../server/sessions.ts";
-import { useLogout } from "../../session/use-logout.ts";
+import { logOut } from "../../session/log-out.ts";
+import { client, useSession } from "../../session/session.ts";
 
 export function LogOutEverywhere({ sessionCount }: { readonly sessionCount: number }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const cancel = useRef<HTMLButtonElement>(null);
-  const { state, logout, dismiss } = useLogout(endAllSessions);
-  const isPending = state.kind === "pending";
+  const { logoutState } = useSession();
+  const logout = logoutState.kind !== "idle" && logoutState.everywhere ? logoutState : null;
+  const isPending = logout?.kind === "pending";
   function open(): void {
     dialog.current?.showModal();
     // The dialog would focus its first button, which ends the sessions.
     cancel.current?.focus();
+  }
+  function dismiss(): void {
+    if (logout?.kind === "failed") client.dismissLogoutFailure();
   }
   return (
     <div className="actions">
@@ -27,10 +31,10 @@ export function LogOutEverywhere({ sessionCount }: { readonly sessionCount: numb
             ? "This ends your session in this browser, the only one in which you are logged in."
             : `This ends your sessions in all ${sessionCount} browsers, this one included. Unsaved work there may be lost.`}
         </p>
-        {state.kind === "failed" && (
+        {logout?.kind === "failed" && (
           <div role="alert">
             <p>You may still be logged in, here and elsewhere.</p>
-            <FailurePanel failure={state.failure} />
+            <FailurePanel failure={logout.failure} />
           </div>
         )}
         <div className="actions">
@@ -39,7 +43,7 @@ export function LogOutEverywhere({ sessionCount }: { readonly sessionCount: numb
             className="button button-grave"
             aria-disabled={isPending}
             onClick={() => {
-              if (!isPending) void logout();
+              if (!isPending) void logOut({ everywhere: true });
             }}
           >
             {isPending ? "Logging out…" : "Log out everywhere"}

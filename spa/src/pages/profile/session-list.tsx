@@ -1,16 +1,18 @@
 // The user's sessions, with buttons that end one or all of them.
+import type { SessionSummary } from "@cloakroom/client";
+import { useRequest } from "@cloakroom/react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { FailurePanel } from "../../components/failure-panel.tsx";
 import { Loading } from "../../components/loading.tsx";
-import { type SessionSummary, fetchSessions } from "../../server/sessions.ts";
-import { useRequest } from "../../session/use-request.ts";
+import { isSending, shownFailure } from "../../components/shown-failure.ts";
 import { LogOutEverywhere } from "./log-out-everywhere.tsx";
 import { SessionRow, deviceName } from "./session-row.tsx";
 
 export function SessionList() {
   const { state, run } = useRequest<readonly SessionSummary[]>();
-  const load = useCallback(() => run(fetchSessions), [run]);
+  const load = useCallback(() => run(({ client, init }) => client.sessions.list(init)), [run]);
   useEffect(load, [load]);
+  const shown = shownFailure(state);
   const sessions = useLastNonNull(state.kind === "succeeded" ? state.value : null);
   return (
     <section aria-labelledby="sessions-heading">
@@ -18,11 +20,10 @@ export function SessionList() {
         Where you are logged in
       </h2>
       {sessions !== null && <Sessions sessions={sessions} onEnded={load} />}
-      {sessions === null && state.kind === "pending" && <Loading what="your sessions" />}
-      {state.kind === "failed" && (
+      {sessions === null && isSending(state) && <Loading what="your sessions" />}
+      {shown !== null && (
         <FailurePanel
-          failure={state.failure}
-          retryAtMs={state.retryAtMs}
+          {...shown}
           actions={
             <button type="button" className="button" onClick={load}>
               Try again

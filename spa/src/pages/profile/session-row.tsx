@@ -1,12 +1,15 @@
 // One session of the user and a button that ends it.
+import type { SessionSummary } from "@cloakroom/client";
+import { useRequest } from "@cloakroom/react";
 import { useEffect } from "react";
 import { FailurePanel } from "../../components/failure-panel.tsx";
 import { formatDateTime } from "../../components/format-time.ts";
 import { IsolatedText } from "../../components/isolated-text.tsx";
-import { type SessionSummary, endSession } from "../../server/sessions.ts";
-import { useRequest } from "../../session/use-request.ts";
+import { isSending, shownFailure } from "../../components/shown-failure.ts";
+import { sanitizeText } from "../../server/sanitize-text.ts";
 
-export const deviceName = ({ device }: SessionSummary): string => device ?? "an unknown browser";
+export const deviceName = ({ device }: SessionSummary): string =>
+  device === null ? "an unknown browser" : sanitizeText(device);
 
 interface SessionRowProps {
   readonly session: SessionSummary;
@@ -19,6 +22,8 @@ export function SessionRow({ session, position, onEnded }: SessionRowProps) {
   const { state, run } = useRequest<null>();
   // 404: the session had already ended.
   const isMissing = state.kind === "failed" && state.failure.kind === "problem" && state.failure.problem.status === 404;
+  const shown = isMissing ? null : shownFailure(state);
+  const isEnding = isSending(state);
   const hasEnded = state.kind === "succeeded" || isMissing;
   useEffect(() => {
     if (hasEnded) onEnded(session);
@@ -38,18 +43,18 @@ export function SessionRow({ session, position, onEnded }: SessionRowProps) {
           type="button"
           className="button"
           data-session={session.handle}
-          aria-label={`${state.kind === "pending" ? "Ending" : "End"} session on ${deviceName(session)}${timesOf(session)}, ${position}`}
-          aria-disabled={state.kind === "pending"}
+          aria-label={`${isEnding ? "Ending" : "End"} session on ${deviceName(session)}${timesOf(session)}, ${position}`}
+          aria-disabled={isEnding}
           onClick={() => {
-            if (state.kind !== "pending") run((signal) => endSession(session.handle, signal));
+            if (!isEnding) run(({ client, init }) => client.sessions.end(session.handle, init));
           }}
         >
-          {state.kind === "pending" ? "Ending…" : "End"}
+          {isEnding ? "Ending…" : "End"}
         </button>
       )}
-      {state.kind === "failed" && !isMissing && (
+      {shown !== null && (
         <div role="alert" className="session-failure">
-          <FailurePanel failure={state.failure} retryAtMs={state.retryAtMs} />
+          <FailurePanel {...shown} />
         </div>
       )}
     </li>

@@ -88,11 +88,12 @@ function globalsPlace(): Place {
 
 async function responsePlaces(path: string, signal: AbortSignal): Promise<[Place, Place]> {
   const [headers, body] = [`Headers of GET ${path}`, `Body of GET ${path}`];
-  const outcome = await fetchRaw(path, signal);
-  if (outcome.kind !== "ok") {
+  try {
+    const response = await fetchRaw(path, signal);
+    const status: [string, string] = ["status", String(response.status)];
+    return [place(headers, [status, ...response.headers]), place(body, [["text", response.body]])];
+  } catch {
     const note = "No response was received.";
     return [unavailable(headers, note), unavailable(body, note)];
   }
-  const status: [string, string] = ["status", String(outcome.value.status)];
-  return [place(headers, [status, ...outcome.value.headers]), place(body, [["text", outcome.value.body]])];
 }
