@@ -71,6 +71,15 @@ describe("workflows", () => {
     expect(writes.map(([permission]) => permission).sort()).toEqual(WRITES[name] ?? []);
   });
 
+  it("workflows name files and folders of the repository that exist", () => {
+    const scripts = jobs.flatMap(({ job }) => job.steps.map(({ run = "" }) => run)).join("\n");
+    const named = [...scripts.matchAll(/(?<![\w./-])(?:bff|deploy|docs|packages|scripts|tools)\/[\w./-]+/g)].map(
+      ([path]) => path,
+    );
+    expect(named).toContain("deploy/helm/cloakroom");
+    for (const path of named) expect(existsSync(join(ROOT, path)), path).toBe(true);
+  });
+
   // An expression is pasted into the script before the shell reads it: its value could contain commands.
   it.each(jobs)("the workflow $name passes values to scripts in the environment only", ({ job }) => {
     const scripts = job.steps.map(({ run = "" }) => run).join("\n");
