@@ -67,7 +67,13 @@ function expectBearerAt(path: string): void {
 }
 
 test("every guide has code before and after the migration that can be parsed", async () => {
-  expect(guides).toEqual(["express-openid-connect", "keycloak-connect", "keycloak-js", "oauth2-proxy"]);
+  expect(guides).toEqual([
+    "express-openid-connect",
+    "keycloak-connect",
+    "keycloak-js",
+    "oauth2-proxy",
+    "oidc-client-ts",
+  ]);
   for (const guide of guides) {
     const blocks = codeOf(guide);
     for (const phase of ["before", "after"] as const)
@@ -76,7 +82,7 @@ test("every guide has code before and after the migration that can be parsed", a
   }
 });
 
-for (const guide of ["keycloak-js"])
+for (const guide of ["keycloak-js", "oidc-client-ts"])
   test.describe(guide, () => {
     startsApp(guide);
 
