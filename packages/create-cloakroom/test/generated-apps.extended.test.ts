@@ -96,6 +96,10 @@ test.each(TEMPLATES)(
     run(folder, "npm", "run", "build");
     expect(run(folder, "npm", "test")).toContain("2 passed");
     await logInToDevServer(folder);
+    if (template !== "vanilla") return;
+    // The oldest supported version of Vite.
+    run(folder, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--save-dev", "vite@7");
+    await logInToDevServer(folder);
   },
   timeoutMs,
 );

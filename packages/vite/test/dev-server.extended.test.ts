@@ -2,10 +2,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { startProvider } from "@cloakroom/testing/provider";
 import { chromium, type Browser, type Page } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { build, preview } from "vite";
@@ -71,6 +73,19 @@ async function logIn(page: Page, origin: string): Promise<void> {
 
 async function expectUser(page: Page, name: string): Promise<void> {
   await expect.poll(() => page.locator("#user").textContent(), { timeout: 60_000 }).toBe(name);
+}
+
+/** The values of Set-Cookie in the response to a typed URL. */
+async function cookiesOfNavigation(url: string): Promise<string[]> {
+  const headers = {
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Site": "none",
+  };
+  const [response] = (await once(get(url, { headers }), "response")) as [IncomingMessage];
+  response.resume();
+  expect(response.statusCode).toBe(303);
+  return response.headers["set-cookie"] ?? [];
 }
 
 const fetchUser = (origin: string) => fetch(`${origin}/bff/user`, { headers: { "X-CSRF": "1", Origin: origin } });
@@ -188,6 +203,33 @@ describe("one server", () => {
       const { origin, plugin } = await serve(root, { config: { upstreams: [{ prefix: "/api", baseUrl: api.url }] } });
       expect(await plugin.ready()).toBeUndefined();
       await logIn(await newPage(), origin);
+    },
+    timeoutMs,
+  );
+
+  test(
+    "cookies without Secure, for WebKit, exist with the embedded provider only",
+    async () => {
+      const { root } = project();
+      const embedded = await serve(root);
+      expect(await embedded.plugin.ready()).toBeUndefined();
+      const insecure = (cookies: readonly string[]) => cookies.filter((each) => !/; secure/i.test(each));
+      expect(insecure(await cookiesOfNavigation(`${embedded.origin}/bff/login`))).toHaveLength(1);
+      const provider = await startProvider({ port: 0, passwordCost: 2 });
+      cleanups.push(provider.stop);
+      const client = { clientId: "shop", clientSecret: "a-secret-of-32-characters-length" };
+      const env = {
+        OIDC_ISSUER: provider.issuer,
+        OIDC_CLIENT_ID: client.clientId,
+        OIDC_CLIENT_SECRET: client.clientSecret,
+      };
+      const external = await serve(project().root, { env });
+      await provider.addClient({ ...client, redirectUris: [`${external.origin}/bff/callback`] });
+      expect(await external.plugin.ready()).toBeUndefined();
+      expect(external.plugin.issuer()).toBeUndefined();
+      const cookies = await cookiesOfNavigation(`${external.origin}/bff/login`);
+      expect(cookies.length).toBeGreaterThan(0);
+      expect(insecure(cookies)).toEqual([]);
     },
     timeoutMs,
   );
