@@ -1,6 +1,16 @@
 // Copies the repository's sources to a temporary folder, in which a source change can be applied and tested. Packages of
 // the repository resolve to the copy, all others to the installed ones.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,6 +26,7 @@ const COPIED = [
   "testkit",
   "tools",
   "README.md",
+  "docker-compose.yml",
   "package.json",
   "vitest.config.ts",
 ];
@@ -52,6 +63,8 @@ export function createBreakableCopy(): BreakableCopy {
   for (const part of [...COPIED, "tsconfig.base.json"])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: (path) => !path.includes("node_modules") });
   linkModules(join(folder, "node_modules"));
+  // Programs that npm run setup builds.
+  if (existsSync(join(ROOT, ".cache"))) symlinkSync(join(ROOT, ".cache"), join(folder, ".cache"));
   return {
     folder,
     applyChange: (change) => applyChange(join(folder, "bff", change.file), change),

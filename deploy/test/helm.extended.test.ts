@@ -41,6 +41,7 @@ const validated = always.skipIf(HELM === undefined || !hasSchemas);
 const scratch = mkdtempSync(join(tmpdir(), "cloakroom-rendered-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
+const { version: VERSION } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as { version: string };
 const COMPONENT = "app.kubernetes.io/component";
 /** A node with 2 CPUs, without the requests of Kubernetes' own pods (kind, single node: 950m). */
 const FREE_MILLICORES = 1050;
@@ -111,7 +112,7 @@ describe("the chart", () => {
   it("the packed chart renders the same manifests and fits in a release Secret", () => {
     const { status, stderr } = helm("package", CHART, "-d", scratch);
     expect([status, stderr]).toEqual([0, ""]);
-    const archive = join(scratch, "cloakroom-0.1.0.tgz");
+    const archive = join(scratch, `cloakroom-${VERSION}.tgz`);
     expect(readFileSync(archive).length).toBeLessThan(200_000);
     const { stdout } = helm("template", "cloakroom", archive, "-n", "cloakroom", "-f", exampleFile("all-in"));
     expect(stdout).toBe(render(exampleFile("all-in")).text);
@@ -920,7 +921,7 @@ describe("programs", () => {
       ]);
     const test = find(example("all-in"), "Pod", "cloakroom-test");
     expect((test.spec as PodSpec).containers[0]?.command).toEqual([
-      "node",
+      "/usr/local/bin/node",
       "-e",
       readFileSync(join(CHART, "files", "test.cjs"), "utf8"),
     ]);

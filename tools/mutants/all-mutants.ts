@@ -4,6 +4,7 @@ import { AUTH_MUTANTS } from "./auth-mutants.ts";
 import { AUTHORIZATION_MUTANTS } from "./authorization-mutants.ts";
 import { BEARER_MUTANTS } from "./bearer-mutants.ts";
 import { CACHE_MUTANTS } from "./cache-mutants.ts";
+import { CHART_MUTANTS } from "./chart-mutants.ts";
 import { CLAIM_MUTANTS } from "./claim-mutants.ts";
 import { CLIENT_AUTH_MUTANTS } from "./client-auth-mutants.ts";
 import { CLIENT_MUTANTS } from "./client-mutants.ts";
@@ -77,4 +78,5 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...READINESS_MUTANTS,
   ...ADMIN_MUTANTS,
   ...TESTING_MUTANTS,
+  ...CHART_MUTANTS,
 ];
