@@ -126,7 +126,9 @@ describe("one server", () => {
       await server.restart();
       expect(await plugin.ready()).toBeUndefined();
       expect(plugin.gatewayPid()).toBe(pid);
-      await page.goto(`${origin}/`);
+      // Vite's client reloads the page after a restart.
+      const isSamePage = () => page.evaluate(() => "isSamePage" in globalThis).catch(() => true);
+      await expect.poll(isSamePage, { timeout: 60_000 }).toBe(false);
       await expectUser(page, "Alice Example");
       write("version.js", 'export const version = "three";\n');
       await expect.poll(() => page.locator("#version").textContent()).toBe("three");
@@ -176,7 +178,7 @@ describe("one server", () => {
       const { gatewayPid } = JSON.parse(line) as { gatewayPid: number };
       expect(isRunning(gatewayPid)).toBe(true);
       child.kill("SIGKILL");
-      await expect.poll(() => isRunning(gatewayPid)).toBe(false);
+      await expect.poll(() => isRunning(gatewayPid), { timeout: 30_000 }).toBe(false);
     },
     timeoutMs,
   );
