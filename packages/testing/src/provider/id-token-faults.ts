@@ -22,6 +22,7 @@ export type IdTokenFaultDependencies = {
   sign: (claims: Claims, header: Claims) => Promise<string>;
 };
 
+/** @internal Its type is one of a package that users of this one do not install. */
 export function idTokenFaults({ idTokenFaultOf, sign }: IdTokenFaultDependencies): Middleware {
   return async function idTokenFaults(ctx, next: Next) {
     await next();
