@@ -54,6 +54,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       { name: "chaos", run: (env) => runVitest(env, ["chaos"]) },
       { name: "extended browser tests", run: (env) => runBrowserTests(env, ["--grep", EXTENDED]) },
       { name: "apps of other frameworks", run: (env) => runScript(env, "scripts/apps.ts") },
+      { name: "packages in foreign apps", run: (env) => runScript(env, "scripts/foreign.ts") },
       { name: "browser engines", run: (env) => runScript(env, "scripts/engines.ts") },
       { name: "real Keycloak", run: (env) => runScript(env, "scripts/keycloak/e2e.ts") },
       { name: "composed system", run: (env) => runScript(env, "deploy/rehearsal.ts") },

@@ -9,6 +9,9 @@ import type { TestProvider, TestSystem } from "./system.ts";
 
 const SPA_ROOT = fileURLToPath(new URL("../../spa/dist", import.meta.url));
 
+/** The gateway of an installed package; the source if it is not set. */
+const gatewayEntry = process.env["GATEWAY_ENTRY"];
+
 /** @param gatewayEnv further settings of the gateway */
 export async function startEmbeddedSystem(gatewayEnv: Record<string, string> = {}): Promise<TestSystem> {
   const gatewayPort = await freePort();
@@ -25,6 +28,7 @@ export async function startEmbeddedSystem(gatewayEnv: Record<string, string> = {
       // The lowest scrypt cost: password hashing is tested with the provider.
       provider: { passwordCost: 2 },
       api: { recordRequests: true },
+      ...(gatewayEntry === undefined ? {} : { gatewayEntry }),
       // The most verbose level: the log is searched for secrets.
       gatewayEnv: { SECRET_KEYS: masterKey, LOG_LEVEL: "debug", ...gatewayEnv },
     });
