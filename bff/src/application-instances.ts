@@ -20,8 +20,12 @@ export type Instances = {
   current(): readonly Instance[];
   /** Those that still finish their requests, too. */
   all(): readonly Instance[];
-  /** @returns which applications were added, replaced and removed. @throws if an instance cannot be built; nothing changes then */
-  replace(next: GatewayConfig): InstanceChanges;
+  /**
+   * @param options.rebuildsAll also applications with an equal configuration: what they share has changed
+   * @returns which applications were added, replaced and removed
+   * @throws if an instance cannot be built; nothing changes then
+   */
+  replace(next: GatewayConfig, options: { rebuildsAll: boolean }): InstanceChanges;
 };
 
 export type InstanceChanges = { added: string[]; changed: string[]; removed: string[] };
@@ -60,11 +64,13 @@ export function createInstances({ environmentOf, onRemoved }: Dependencies): Ins
   return {
     current: () => current,
     all: () => [...current, ...retiring],
-    replace({ server, applications: configs }) {
+    replace({ server, applications: configs }, { rebuildsAll }) {
       const before = new Map(current.map((instance) => [instance.config.application.id, instance]));
       const keep = (config: Config): Instance | undefined => {
         const known = before.get(config.application.id);
-        return known !== undefined && ownText(known.config, server) === ownText(config, server) ? known : undefined;
+        return !rebuildsAll && known !== undefined && ownText(known.config, server) === ownText(config, server)
+          ? known
+          : undefined;
       };
       const fresh = buildAll(configs.filter((config) => keep(config) === undefined));
       const next = configs.map((config) => keep(config) ?? fresh.find((instance) => instance.config === config));

@@ -98,8 +98,9 @@ export function createGateway(initial: GatewayConfig, dependencies: GatewayDepen
   let only: Handle | undefined;
 
   const replace = (next: GatewayConfig): InstanceChanges => {
+    const known = identity;
     identity = identityNames(next.applications.flatMap(({ upstreams }) => upstreams));
-    const changes = instances.replace(next);
+    const changes = instances.replace(next, { rebuildsAll: [...identity].some((name) => !known.has(name)) });
     config = next;
     const current = instances.current();
     // A single application rejects other hosts itself, and redirects navigations by another name of the same host.

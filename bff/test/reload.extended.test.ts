@@ -1,8 +1,11 @@
 // Replacement of the configuration while the gateway runs: applications that did not change notice nothing, and those that
 // did finish what they have begun.
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startApplicationSystem, type ApplicationSystem } from "@cloakroom/testkit/application-system.ts";
@@ -12,12 +15,13 @@ import { userOf } from "@cloakroom/testkit/system.ts";
 import { openSocket, startSocketUpstream, type SocketUpstream } from "@cloakroom/testkit/web-socket-client.ts";
 
 /** An API that names itself, and holds requests to /hold until they are released. */
-type Api = { url: string; held: number; release(): void; stop(): void };
+type Api = { url: string; held: number; last: IncomingHttpHeaders; release(): void; stop(): void };
 
 async function startApi(name: string): Promise<Api> {
   const waiting: (() => void)[] = [];
   const server: Server = createServer((request, response) => {
     const respond = () => void response.end(name);
+    api.last = request.headers;
     if (request.url?.startsWith("/hold") === true) {
       api.held += 1;
       waiting.push(respond);
@@ -27,6 +31,7 @@ async function startApi(name: string): Promise<Api> {
   const api: Api = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     held: 0,
+    last: {},
     release: () => waiting.splice(0).forEach((respond) => respond()),
     stop() {
       server.closeAllConnections();
@@ -99,6 +104,20 @@ describe("an application that did not change", () => {
     socket.socket.close();
     stream.close();
   });
+});
+
+it("a reload that adds an identity header removes the browser's copy in the other applications too", async () => {
+  const desk = await system.login("desk", await system.newUser());
+  const forged = { headers: { "x-colour": "forged" } };
+  expect((await desk.fetch("/api/x", forged)).status).toBe(200);
+  expect(apis[0].last["x-colour"]).toBe("forged");
+  const { UPSTREAMS: _rows, ...shop } = system.environmentOf("shop");
+  const row = { prefix: "/api", baseUrl: apis[0].url, identityHeaders: { "X-Colour": "sub" } };
+  const file = join(mkdtempSync(join(tmpdir(), "cloakroom-rows-")), "rows.json");
+  writeFileSync(file, JSON.stringify([row]));
+  expect(system.apply({ ...shop, UPSTREAMS_FILE: file }, unchanged("desk"))).toMatchObject({ kind: "applied" });
+  expect((await desk.fetch("/api/x", forged)).status).toBe(200);
+  expect(apis[0].last["x-colour"]).toBeUndefined();
 });
 
 describe("an application that changed", () => {

@@ -115,4 +115,11 @@ export const RELOAD_MUTANTS: readonly Mutant[] = [
     replace: "member.characters < found.characters",
     tests: ["test/store/cache-budget.test.ts"],
   },
+  {
+    breaks: "an application that a reload leaves unchanged keeps the old names of identity headers",
+    file: "src/application-instances.ts",
+    find: "return !rebuildsAll && known",
+    replace: "return known",
+    tests: ["test/reload.extended.test.ts"],
+  },
 ];
