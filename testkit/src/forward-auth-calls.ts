@@ -1,5 +1,5 @@
 // Calls of the forward-auth listener as each proxy makes them, for a request of the browser. Traefik: by the source of its
-// forwardAuth middleware (3.7.13). nginx, Caddy and Envoy also run as real programs: forward-auth-proxies.extended.test.ts.
+// forwardAuth middleware (3.7.13). All four also run as real programs: forward-auth-proxies.extended.test.ts.
 import { Agent, request, type IncomingHttpHeaders } from "node:http";
 import type { ForwardAuthProxy } from "@cloakroom/gateway/src/config/forward-auth-settings.ts";
 

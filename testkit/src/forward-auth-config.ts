@@ -81,3 +81,23 @@ export function envoyForwardAuth(ports: ProxyPorts): string {
     [header, [header, ...headers].join(`\n${" ".repeat(30)}`)],
   ]);
 }
+
+/** @returns the static and the dynamic configuration, for plain http on `localhost` */
+export function traefikForwardAuth(ports: ProxyPorts, dynamicFile: string): { fixed: string; dynamic: string } {
+  const dynamic = replaced(read("traefik.yaml"), [
+    ...addresses(ports),
+    ["app.example.com", "localhost"],
+    ["      tls: {}\n", ""],
+    ["X-User-Email", ["X-User-Email", ...(ports.headers ?? [])].join(", ")],
+  ]);
+  const fixed = {
+    entryPoints: {
+      websecure: { address: `127.0.0.1:${ports.own}`, http: { aliasHeadersStrategy: "delete", sanitizePath: false } },
+    },
+    providers: { file: { filename: dynamicFile } },
+    global: { checkNewVersion: false, sendAnonymousUsage: false },
+    log: { level: "ERROR" },
+  };
+  // JSON is valid YAML.
+  return { fixed: JSON.stringify(fixed), dynamic };
+}

@@ -12,6 +12,7 @@ export type ProgramName =
   | "caddy"
   | "currentCaddy"
   | "envoy"
+  | "traefik"
   | "nginx"
   | "postgres"
   | "java"
@@ -40,6 +41,8 @@ type Program = {
   pythonPackage?: PythonPackage;
   /** Tests that need it are skipped if it is missing. */
   isOptional: boolean;
+  /** On no package registry: setup does not install it. */
+  isBuiltByHand?: true;
 };
 
 /** Debian's Caddy is older than the fix of GHSA-7r4p-vjf4-gxv4 in forward_auth. */
@@ -85,6 +88,13 @@ const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
     find: () => [join(pythonFolder(ENVOY), "envoy", "_bin", "envoy")].find((file) => existsSync(file)),
     pythonPackage: ENVOY,
     isOptional: true,
+  },
+  traefik: {
+    title: "Traefik",
+    variable: "TRAEFIK",
+    find: () => findOnPath(["traefik"]),
+    isOptional: true,
+    isBuiltByHand: true,
   },
   nginx: {
     title: "nginx",
@@ -143,7 +153,9 @@ const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
 export const TEST_PROGRAMS: readonly ProgramName[] = ["redis", "chromium", "caddy"];
 
 /** Programs for `npm run test:all`. */
-export const ALL_PROGRAMS = Object.keys(PROGRAMS) as ProgramName[];
+export const ALL_PROGRAMS = (Object.keys(PROGRAMS) as ProgramName[]).filter(
+  (name) => PROGRAMS[name].isBuiltByHand !== true,
+);
 
 /** The message is one sentence that names the program, its Debian package and `npm run setup`. */
 export class ProgramMissing extends Error {

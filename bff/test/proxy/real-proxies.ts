@@ -1,8 +1,7 @@
-// nginx, Caddy and Envoy with the configurations of deploy/forward-auth, in which only addresses change.
+// nginx, Caddy, Envoy and Traefik with the configurations of deploy/forward-auth, in which only addresses change.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,11 +9,12 @@ import {
   caddyForwardAuth,
   envoyForwardAuth,
   nginxForwardAuth,
+  traefikForwardAuth,
   type ProxyPorts,
 } from "@cloakroom/testkit/forward-auth-config.ts";
 import { killWithParent } from "@cloakroom/testing/kill-with-parent.ts";
 
-export type ProxyName = "nginx" | "caddy" | "envoy";
+export type ProxyName = "nginx" | "caddy" | "envoy" | "traefik";
 
 export type RealProxy = { origin: string; output: () => string; stop: () => Promise<void> };
 
@@ -47,6 +47,12 @@ const commandOf = (name: ProxyName, ports: ProxyPorts, folder: string): Command 
         ...{ file: "Caddyfile", content: caddyConfig(ports) },
         args: (file) => ["run", "--config", file, "--adapter", "caddyfile"],
       };
+    case "traefik": {
+      const dynamicFile = join(folder, "dynamic.yaml");
+      const { fixed, dynamic } = traefikForwardAuth(ports, dynamicFile);
+      writeFileSync(dynamicFile, dynamic);
+      return { file: "traefik.yaml", content: fixed, args: (file) => [`--configFile=${file}`] };
+    }
     case "envoy":
       return {
         ...{ file: "envoy.yaml", content: envoyForwardAuth(ports) },
@@ -73,7 +79,7 @@ export async function startRealProxy(name: ProxyName, program: string, ports: Pr
     release();
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let attempt = 0; !(await isListening(ports.own)); attempt++) {
+  for (let attempt = 0; !(await isServing(ports.own)); attempt++) {
     if (child.exitCode !== null || attempt > 400) {
       await stop();
       throw new Error(`${name} does not listen:\n${output}`);
@@ -83,14 +89,13 @@ export async function startRealProxy(name: ProxyName, program: string, ports: Pr
   return { origin: `http://localhost:${ports.own}`, output: () => output, stop };
 }
 
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
+/** Traefik listens before it has its routes, and responds 404 until then. */
+async function isServing(port: number): Promise<boolean> {
   try {
-    await once(socket, "connect");
-    return true;
+    const response = await fetch(`http://localhost:${port}/bff/user`);
+    await response.body?.cancel();
+    return response.status !== 404;
   } catch {
     return false;
-  } finally {
-    socket.destroy();
   }
 }
