@@ -103,3 +103,13 @@ test("a search before any login is an error, since it would find nothing", async
   });
   await expect(watch.expectNoLeak()).rejects.toThrow("has issued no token");
 });
+
+test("of a code of Keycloak only the random part is secret: session and client id are in claims and URLs", () => {
+  const [random, sessionId, clientId] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+  const issued = { accessTokens: [], refreshTokens: [], idTokens: [], logoutTokens: [], clientSecrets: [] };
+  const secrets = secretsOf({ ...issued, codes: [`${random}.${sessionId}.${clientId}`] });
+  const find = (text: string) => findLeaks(secrets, [{ location: "here", text }]);
+  expect(find(`?session_state=${sessionId}&client=${clientId}`)).toEqual([]);
+  expect(find(`?code=${random}.${sessionId}.${clientId}`)).toHaveLength(1);
+  expect(find(`only ${random}`)).toHaveLength(1);
+});
