@@ -50,7 +50,7 @@ export const PACKAGE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "vite: the gateway outlives a server that is killed",
     file: `${VITE}/src/gateway-process.ts`,
-    find: '  process.kill(process.pid, "SIGTERM");',
+    find: 'process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));',
     replace: "",
     tests: [`${VITE}/test/dev-server.extended.test.ts`],
   },

@@ -1,6 +1,6 @@
 // Buffered log destination: collects lines and writes them together. One write per line would be a tenth of the cost of a
 // request, and pino's own buffer recomputes its byte length with every line.
-import { pino } from "pino";
+import sonicBoom from "sonic-boom";
 
 export type LogDestination = {
   write: (line: string) => void;
@@ -19,12 +19,32 @@ const PIPE_BYTES = 4_096;
 
 /** For a standard output shared by several workers. */
 export function createSharedLogDestination(): LogDestination {
-  return createLogDestination(pino.destination({ dest: 1, sync: false, maxWrite: PIPE_BYTES }), PIPE_BYTES);
+  return createLogDestination(standardOutput({ maxWrite: PIPE_BYTES }), PIPE_BYTES);
+}
+
+/** A pipe whose reader has gone takes no more lines, and must not keep the process from ending. */
+function standardOutput(options: { maxWrite?: number } = {}): Output {
+  let isBroken = false;
+  // Not pino's own version of SonicBoom: its flushSync repeats a failed write without end.
+  const output = new sonicBoom.SonicBoom({ fd: 1, sync: false, ...options });
+  output.on("error", () => (isBroken = true));
+  return {
+    write(text) {
+      if (!isBroken) output.write(text);
+    },
+    flushSync() {
+      try {
+        if (!isBroken) output.flushSync();
+      } catch {
+        isBroken = true;
+      }
+    },
+  };
 }
 
 /** @param output standard output, or a test's replacement */
 export function createLogDestination(
-  output: Output = pino.destination({ dest: 1, sync: false }),
+  output: Output = standardOutput(),
   maxCharacters = MAX_BUFFERED_CHARACTERS,
 ): LogDestination {
   let buffered = "";

@@ -40,15 +40,9 @@ const attempts = 3;
 const maxStartupLines = 200;
 const HOST = "127.0.0.1";
 
-/**
- * Ends the process when the IPC channel to its parent closes, which also happens when the parent is killed. Without a parent
- * that would kill it after a timeout, it does not run Node's clean-up at exit, which can deadlock.
- */
+/** Ends the process when the IPC channel to its parent closes, which also happens when the parent is killed. */
 const END_WITH_PARENT = `data:text/javascript,${encodeURIComponent(`
-process.once("disconnect", () => {
-  process.once("exit", () => process.kill(process.pid, "SIGKILL"));
-  process.kill(process.pid, "SIGTERM");
-});
+process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
 // The listener alone would keep a finished command running.
 process.channel?.unref();
 `)}`;
