@@ -6,7 +6,7 @@ import { ROOT } from "@cloakroom/testkit/bin.ts";
 export function sharedVersion(): string {
   const { stdout } = spawnSync("npm", ["query", ".workspace"], { cwd: ROOT, encoding: "utf8" });
   const versions = (JSON.parse(stdout) as { name: string; version: string }[])
-    .filter(({ name }) => name.startsWith("@cloakroom/"))
+    .filter(({ name }) => /^(?:@cloakroom\/|create-cloakroom$)/.test(name))
     .map((workspace) => workspace.version);
   const [first, ...others] = new Set(versions);
   if (first === undefined || others.length > 0)

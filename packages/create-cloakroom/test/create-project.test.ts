@@ -47,6 +47,11 @@ function filesBelow(folder: string): string[] {
     .toSorted();
 }
 
+/** Of the packages that a project installs. */
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
+  version: string;
+};
+
 const json = (file: string) => JSON.parse(readFileSync(file, "utf8")) as Record<string, Record<string, string>>;
 
 describe.each(TEMPLATES)("template %s", (template) => {
@@ -129,7 +134,7 @@ describe("with --packages", () => {
   const tarballs = (names: readonly string[]): string => {
     const folder = join(parent, "tarballs");
     mkdirSync(folder);
-    for (const name of names) writeFileSync(join(folder, `${name.slice(1).replace("/", "-")}-0.1.0.tgz`), name);
+    for (const name of names) writeFileSync(join(folder, `${name.slice(1).replace("/", "-")}-${version}.tgz`), name);
     return folder;
   };
 
@@ -150,7 +155,7 @@ describe("with --packages", () => {
 
   test("a missing tarball is named, and nothing is created", () => {
     const packages = tarballs(ownPackages("react").filter((name) => name !== "@cloakroom/vite"));
-    expect(() => create({ packages })).toThrow(/does not contain cloakroom-vite-0\.1\.0\.tgz\./);
+    expect(() => create({ packages })).toThrow(`does not contain cloakroom-vite-${version}.tgz.`);
     expect(readdirSync(parent)).toEqual(["tarballs"]);
   });
 });

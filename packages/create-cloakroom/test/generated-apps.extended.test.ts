@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { chromium, type Browser } from "@playwright/test";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
@@ -23,12 +23,15 @@ const env = Object.fromEntries(
 
 let parent: string;
 let tarballs: string;
+/** The tarball of create-cloakroom. */
+let create: string;
 let browser: Browser;
 
 beforeAll(async () => {
   parent = realpathSync(mkdtempSync(join(tmpdir(), "create cloakroom ")));
   tarballs = join(parent, "packages");
-  packAll(tarballs, join(ROOT, ".cache", "packages-create"));
+  const files = packAll(tarballs, join(ROOT, ".cache", "packages-create"));
+  create = files.find((file) => basename(file).startsWith("create-cloakroom-")) ?? "";
   browser = await chromium.launch({
     ...(existsSync(chromiumPath) ? { executablePath: chromiumPath } : {}),
     args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
@@ -88,7 +91,6 @@ test.each(TEMPLATES)(
   async (template) => {
     const name = `my ${template} app`;
     const folder = join(parent, name);
-    const create = join(tarballs, "create-cloakroom-0.1.0.tgz");
     const options = ["--template", template, "--packages", tarballs];
     const next = run(parent, "npm", "exec", "--yes", `--package=${create}`, "--", "create-cloakroom", name, ...options);
     expect(next).toContain(`  cd "${name}"\n  npm install\n  npm run dev\n`);
