@@ -2,7 +2,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { findPackageJSON } from "node:module";
+// By default: older versions of Node lack its `findPackageJSON`, and must reach the check of the version.
+import nodeModule from "node:module";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -133,7 +134,7 @@ function spawnCommand(command: string, args: readonly string[], { root, env }: P
 
 /** The package does not export its package.json. */
 function gatewayBinary(): string {
-  const manifest = findPackageJSON("@cloakroom/gateway", import.meta.url);
+  const manifest = nodeModule.findPackageJSON("@cloakroom/gateway", import.meta.url);
   if (manifest === undefined) throw new GatewayStartError("The package @cloakroom/gateway is not installed.");
   const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: { cloakroom: string } };
   return join(dirname(manifest), bin.cloakroom);

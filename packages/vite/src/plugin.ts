@@ -23,6 +23,7 @@ export function cloakroom(options: CloakroomOptions = {}): Plugin<CloakroomPlugi
   let httpServer: HttpServer | undefined;
 
   const attach = (server: AnyServer, kind: "dev" | "preview", reporter: Reporter): void => {
+    requireNode();
     const { config } = server;
     if (server.httpServer === null)
       return config.logger.warn(
@@ -80,6 +81,14 @@ export function cloakroom(options: CloakroomOptions = {}): Plugin<CloakroomPlugi
       issuer: () => slot?.runtime()?.issuer(),
     },
   };
+}
+
+/** npm only warns of an unsupported version. @throws Error */
+function requireNode(): void {
+  const { node } = process.versions;
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  if (major < 22 || (major === 22 && minor < 22))
+    throw new Error(`${NAME} needs Node 22.22 or later and found ${node}.`);
 }
 
 /** The process's environment and the `.env` files of Vite's mode. Only the gateway receives them, never the browser. */
