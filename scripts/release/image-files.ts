@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
-import { installProductionTree } from "./production-tree.ts";
+import { GATEWAY_PACKAGE, installProductionTree } from "./production-tree.ts";
 import { sharedVersion } from "./shared-version.ts";
 import { writeSbom } from "./sbom.ts";
 
@@ -26,7 +26,7 @@ export function writeImageFiles(tarball: string, folder: string): void {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  const gateway = join(folder, "node_modules", "@cloakroom", "gateway");
+  const gateway = join(folder, GATEWAY_PACKAGE);
   mkdirSync(gateway, { recursive: true });
   const extract = ["-xzf", tarball, "--strip-components=1", "--no-same-owner", "-C", gateway];
   const { status, stderr } = spawnSync("tar", extract, { encoding: "utf8" });
@@ -39,12 +39,13 @@ export function writeImageFiles(tarball: string, folder: string): void {
 
 /** @returns one sentence per dependency of the packed gateway that is missing or has another version */
 export function dependencyDifferences(folder: string): string[] {
-  const read = (name: string) => {
-    const file = join(folder, "node_modules", name, "package.json");
+  const read = (...path: string[]) => {
+    const file = join(folder, ...path, "package.json");
     return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as PackageJson) : undefined;
   };
-  return Object.entries(read("@cloakroom/gateway")?.dependencies ?? {}).flatMap(([name, wanted]) => {
-    const installed = read(name)?.version ?? "missing";
+  return Object.entries(read(GATEWAY_PACKAGE)?.dependencies ?? {}).flatMap(([name, wanted]) => {
+    const { version: installed = "missing" } =
+      read(GATEWAY_PACKAGE, "node_modules", name) ?? read("node_modules", name) ?? {};
     return installed === wanted ? [] : [`${name} is ${installed} instead of ${wanted}`];
   });
 }

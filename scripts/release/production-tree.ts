@@ -7,6 +7,9 @@ import { ROOT } from "@cloakroom/testkit/bin.ts";
 type Lock = { packages: Record<string, { link?: boolean }> };
 type PackageJson = { devDependencies?: unknown; optionalDependencies?: unknown };
 
+/** The gateway's folder in the installed tree. */
+export const GATEWAY_PACKAGE = join("node_modules", "@cloakroom", "gateway");
+
 /** npm's flags for the gateway alone. */
 export const GATEWAY_ONLY = ["--workspace=bff", "--include-workspace-root=false"] as const;
 
@@ -28,7 +31,8 @@ export function copyManifests(folder: string): void {
 }
 
 /**
- * Writes `node_modules` with the production dependencies and no links to workspaces to `folder`.
+ * Writes `node_modules` with the production dependencies and no links to workspaces to `folder`; what only the gateway needs in
+ * its version is in {@link GATEWAY_PACKAGE}.
  * @throws Error with npm's output
  */
 export function installProductionTree(folder: string): void {
@@ -46,10 +50,9 @@ export function installProductionTree(folder: string): void {
   rmSync(join(folder, "node_modules", "@cloakroom"), { recursive: true, force: true });
   for (const name of [".package-lock.json", ".bin"])
     rmSync(join(folder, "node_modules", name), { recursive: true, force: true });
-  if (existsSync(join(folder, "bff", "node_modules")))
-    throw new Error(
-      "A production dependency of the gateway is not in the root node_modules: resolve the version conflict.",
-    );
+  // Versions that another package needs differently.
+  const nested = join(folder, "bff", "node_modules");
+  if (existsSync(nested)) cpSync(nested, join(folder, GATEWAY_PACKAGE, "node_modules"), { recursive: true });
 }
 
 /** @returns npm's standard output */
