@@ -48,7 +48,7 @@ async function startCdn() {
   };
 }
 
-test("an app on a CDN works without further openings, and while the CDN is away", async ({ page }) => {
+test("an app on a CDN works without CSP additions, and while the CDN is away", async ({ page }) => {
   const cdn = await startCdn();
   const system = await startSystem({ redis: "none", provider: { passwordCost: 2 }, gatewayEnv: { SPA_URL: cdn.url } });
   const complaints: string[] = [];

@@ -106,14 +106,14 @@ function rowSummary(row: UpstreamConfig) {
 
 export function summaryInWords(each: Summary): string[] {
   const { additions, trustedTypes } = each.contentSecurityPolicy;
-  const openings = Object.entries(additions).map(([name, sources]) => [name, ...sources].join(" "));
+  const cspAdditions = Object.entries(additions).map(([name, sources]) => [name, ...sources].join(" "));
   const policies = typeof trustedTypes === "string" ? [] : trustedTypes;
   const permissions = Object.entries(each.headers.permissionsPolicy).map(([name, list]) => `${name}=${list}`);
   const line = (name: string, values: readonly string[], separator = "; ") =>
     values.length === 0 ? [] : [`  ${name}: ${values.join(separator)}`];
   return [
     `${each.id}${each.idIsDerived ? " (derived id)" : ""}  ${each.origin}  provider ${each.issuer}  pages ${each.pages ?? "none"}`,
-    ...line("Content-Security-Policy adds", openings),
+    ...line("Content-Security-Policy adds", cspAdditions),
     ...line("Trusted Types policies", policies, ", "),
     ...line("Permissions-Policy", permissions, ", "),
     ...line("weakened", each.weakened),

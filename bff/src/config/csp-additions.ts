@@ -3,7 +3,7 @@
 import { nearestName } from "./nearest-name.ts";
 import { shown } from "./setting-text.ts";
 import { CSP_DIRECTIVES, isCspDirective, OTHER_DIRECTIVES, UPGRADE, type CspDirective } from "./csp-directives.ts";
-import { neededWords, OPENINGS, type OpeningWord } from "./csp-openings.ts";
+import { risksOf, CSP_RISKS, type CspRisk } from "./csp-risks.ts";
 import { parseCspSource, type CspSource } from "./csp-sources.ts";
 
 export type CspAddition =
@@ -49,8 +49,8 @@ function unknownDirective(written: string, directive: string): string {
   return `${shown(written)} is not a directive of CSP. Did you mean ${nearestName(directive, CSP_DIRECTIVES).name}?`;
 }
 
-/** Rules that involve both settings. @returns one sentence per fault, with the word that allows the source */
-export function cspAdditionErrors(additions: readonly CspAddition[], allowed: readonly OpeningWord[]): string[] {
+/** Rules that involve both settings. @returns one sentence per fault, with the risk that CSP_ALLOW must name */
+export function cspAdditionErrors(additions: readonly CspAddition[], allowed: readonly CspRisk[]): string[] {
   return [
     ...additions.flatMap(({ directive, sources }) =>
       directive === UPGRADE ? [] : sources.flatMap((source) => dangers(directive, source, allowed)),
@@ -59,12 +59,12 @@ export function cspAdditionErrors(additions: readonly CspAddition[], allowed: re
   ];
 }
 
-function dangers(directive: CspDirective, source: CspSource, allowed: readonly OpeningWord[]): string[] {
-  return neededWords(directive, source)
-    .filter((word) => !allowed.includes(word))
+function dangers(directive: CspDirective, source: CspSource, allowed: readonly CspRisk[]): string[] {
+  return risksOf(directive, source)
+    .filter((risk) => !allowed.includes(risk))
     .map(
-      (word) =>
-        `CSP_ADDITIONS: ${directive} ${source.text} is dangerous: ${OPENINGS[word]}. If the app cannot do without it, add ${word} to CSP_ALLOW.`,
+      (risk) =>
+        `CSP_ADDITIONS: ${directive} ${source.text} is dangerous: ${CSP_RISKS[risk]}. If the app cannot do without it, add ${risk} to CSP_ALLOW.`,
     );
 }
 
@@ -83,12 +83,12 @@ function ineffective(additions: readonly CspAddition[]): string[] {
   });
 }
 
-/** @returns words of CSP_ALLOW that no addition uses */
-export function unusedWords(additions: readonly CspAddition[], allowed: readonly OpeningWord[]): OpeningWord[] {
+/** @returns risks in CSP_ALLOW that no addition has */
+export function unusedRisks(additions: readonly CspAddition[], allowed: readonly CspRisk[]): CspRisk[] {
   const used = new Set(
     additions.flatMap(({ directive, sources }) =>
-      directive === UPGRADE ? [] : sources.flatMap((source) => neededWords(directive, source)),
+      directive === UPGRADE ? [] : sources.flatMap((source) => risksOf(directive, source)),
     ),
   );
-  return allowed.filter((word) => !used.has(word));
+  return allowed.filter((risk) => !used.has(risk));
 }

@@ -2,8 +2,8 @@
 // gateway's own pages, its JSON responses and those of upstreams keep their strict policies whatever is set here.
 import { z } from "zod";
 import { isLoopbackUrl, isThisMachine } from "../lib/host.ts";
-import { cspAdditionErrors, parseCspAdditions, unusedWords, type CspAddition } from "./csp-additions.ts";
-import { neededWords, OPENING_WORDS, type OpeningWord } from "./csp-openings.ts";
+import { cspAdditionErrors, parseCspAdditions, unusedRisks, type CspAddition } from "./csp-additions.ts";
+import { risksOf, CSP_RISK_NAMES, type CspRisk } from "./csp-risks.ts";
 import { parseCspSource } from "./csp-sources.ts";
 import { nearestName } from "./nearest-name.ts";
 import { shown } from "./setting-text.ts";
@@ -24,14 +24,14 @@ const cspAdditionsText = z.string().transform((value, ctx): readonly CspAddition
 
 const cspAdditions = cspAdditionsText.register(fileForms, { kind: "csp-directives" });
 
-const cspAllowText = z.string().transform((value, ctx): readonly OpeningWord[] => {
+const cspAllowText = z.string().transform((value, ctx): readonly CspRisk[] => {
   const words = value.split(/[\s,]+/).filter((word) => word !== "");
   for (const word of words)
-    if (!OPENING_WORDS.includes(word as OpeningWord))
+    if (!CSP_RISK_NAMES.includes(word as CspRisk))
       ctx.addIssue(
-        `has the unknown word "${shown(word)}". Did you mean ${nearestName(word, OPENING_WORDS).name}? Known: ${OPENING_WORDS.join(", ")}`,
+        `has the unknown word "${shown(word)}". Did you mean ${nearestName(word, CSP_RISK_NAMES).name}? Known: ${CSP_RISK_NAMES.join(", ")}`,
       );
-  return words as OpeningWord[];
+  return words as CspRisk[];
 });
 const cspAllow = cspAllowText.register(fileForms, { kind: "list", separator: " " });
 
@@ -74,7 +74,7 @@ export const PAGE_POLICY_SETTINGS = {
     scope: "application",
     schema: cspAllow,
     default: "",
-    meaning: `Dangerous sources that CSP_ADDITIONS may contain, separated by blanks: ${OPENING_WORDS.map((word) => `\`${word}\``).join(", ")}. Each makes an injection into the page worse; the error message says how`,
+    meaning: `Dangerous sources that CSP_ADDITIONS may contain, separated by blanks: ${CSP_RISK_NAMES.map((risk) => `\`${risk}\``).join(", ")}. Each makes an injection into the page worse; the error message says how`,
   },
   CSP_REPORT_ONLY: {
     path: "contentSecurityPolicy.reportOnly",
@@ -162,8 +162,8 @@ type Values = { [N in PagePolicySettingName]?: z.output<(typeof PAGE_POLICY_SETT
 
 export type PagePolicy = Readonly<{
   additions: readonly CspAddition[];
-  /** Words of CSP_ALLOW. */
-  allowed: readonly OpeningWord[];
+  /** CSP_ALLOW. */
+  allowed: readonly CspRisk[];
   trustedTypes: TrustedTypes;
   reportOnly: boolean;
   /** `gateway`: /bff/csp-reports; else the URL of a collector. */
@@ -191,7 +191,7 @@ function cdnAdditions(spaUrl: string | undefined): CspAddition[] {
   const ofHost = parseCspSource(origin, "script-src");
   if ("fault" in ofHost) return [];
   const folder = parseCspSource(origin + pathname.slice(0, pathname.lastIndexOf("/") + 1), "script-src");
-  const isShared = neededWords("script-src", ofHost.source).includes("shared-script-hosts");
+  const isShared = risksOf("script-src", ofHost.source).includes("shared-script-hosts");
   const found = isShared ? folder : ofHost;
   return "fault" in found ? [] : CDN_DIRECTIVES.map((directive) => ({ directive, sources: [found.source] }));
 }
@@ -243,9 +243,9 @@ export function pagePolicyErrors(values: Values): string[] {
 /** Sentences about valid settings that weaken the pages or have no effect, logged at the start. */
 export function pagePolicyWarnings(values: Values): string[] {
   const { CSP_ADDITIONS: additions = [], CSP_ALLOW: allowed = [] } = values;
-  const unused = unusedWords(additions, allowed);
+  const unused = unusedRisks(additions, allowed);
   return [
-    ...unused.map((word) => `CSP_ALLOW contains ${word}, which no source of CSP_ADDITIONS needs. Remove it`),
+    ...unused.map((risk) => `CSP_ALLOW contains ${risk}, which no source of CSP_ADDITIONS needs. Remove it`),
     ...(values.CSP_REPORT_ONLY === "on"
       ? ["CSP_REPORT_ONLY=on: the Content-Security-Policy blocks nothing. Set it to off once no violation is reported"]
       : []),

@@ -1,6 +1,6 @@
 // The setting that would allow what a browser has blocked, for the log of a gateway in development.
 import { isCspDirective, type CspDirective } from "../config/csp-directives.ts";
-import { neededWords, type OpeningWord } from "../config/csp-openings.ts";
+import { risksOf, type CspRisk } from "../config/csp-risks.ts";
 import { parseCspSource } from "../config/csp-sources.ts";
 import type { PagePolicy } from "../config/page-policy-settings.ts";
 import type { Violation } from "./csp-report-parser.ts";
@@ -35,7 +35,7 @@ type Policy = Pick<PagePolicy, "additions" | "allowed" | "trustedTypes">;
  */
 export function createSuggestions({ additions, allowed, trustedTypes }: Policy) {
   const sources = new Map<string, Set<string>>();
-  const words = new Set<OpeningWord>(allowed);
+  const risks = new Set<CspRisk>(allowed);
   const names = new Set(trustedTypes);
   for (const { directive, sources: own } of additions) {
     const known = sources.get(directive) ?? new Set<string>();
@@ -48,9 +48,9 @@ export function createSuggestions({ additions, allowed, trustedTypes }: Policy) 
     const known = sources.get(directive) ?? new Set<string>();
     if ("fault" in parsed || known.size >= MAX_SOURCES) return undefined;
     sources.set(directive, known.add(parsed.source.text));
-    for (const word of neededWords(directive, parsed.source)) words.add(word);
+    for (const risk of risksOf(directive, parsed.source)) risks.add(risk);
     const list = [...sources].map(([name, texts]) => [name, ...texts].join(" ")).join("; ");
-    return `CSP_ADDITIONS="${list}"${words.size === 0 ? "" : ` CSP_ALLOW="${[...words].join(" ")}"`}`;
+    return `CSP_ADDITIONS="${list}"${risks.size === 0 ? "" : ` CSP_ALLOW="${[...risks].join(" ")}"`}`;
   };
   return function suggest({ directive, blocked, detail }: Violation): string | undefined {
     if (directive === "require-trusted-types-for") return "TRUSTED_TYPES=off";

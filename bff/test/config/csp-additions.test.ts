@@ -1,7 +1,7 @@
 // CSP_ADDITIONS and CSP_ALLOW: what is accepted, what needs a word, and what is refused (CSP Level 3 §2.3.1).
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
-import { OPENING_WORDS, type OpeningWord } from "../../src/config/csp-openings.ts";
+import { CSP_RISK_NAMES, type CspRisk } from "../../src/config/csp-risks.ts";
 import { PAGE_POLICY_SETTINGS } from "../../src/config/page-policy-settings.ts";
 import { contentSecurityPolicy, frameOptions } from "../../src/http/content-security-policy.ts";
 import { pagePolicyConfig, pagePolicyFaults } from "../support/page-policy.ts";
@@ -113,7 +113,7 @@ describe("a directive that the default policy does not have keeps what it replac
 });
 
 describe("a dangerous source needs its word in CSP_ALLOW", () => {
-  it.each<[additions: string, ...words: OpeningWord[]]>([
+  it.each<[additions: string, ...words: CspRisk[]]>([
     ["script-src 'unsafe-eval'", "unsafe-eval"],
     ["script-src 'trusted-types-eval'", "unsafe-eval"],
     ["default-src 'unsafe-eval'", "unsafe-eval"],
@@ -181,7 +181,7 @@ describe("a dangerous source needs its word in CSP_ALLOW", () => {
       expect(faults[index]).toMatch(/^CSP_ADDITIONS: \S+ \S+ is dangerous: .*\.$/);
       expect(faults[index]).toContain(`add ${word} to CSP_ALLOW.`);
     });
-    const others = OPENING_WORDS.filter((word) => !words.includes(word)).join(",");
+    const others = CSP_RISK_NAMES.filter((word) => !words.includes(word)).join(",");
     expect(pagePolicyFaults({ CSP_ADDITIONS: additions, CSP_ALLOW: others })).toEqual(faults);
     expect(pagePolicyFaults({ CSP_ADDITIONS: additions, CSP_ALLOW: words.join(" ") })).toEqual([]);
     expect(changes(additions, words.join(" "))).toHaveLength(1);
@@ -260,14 +260,14 @@ describe("what is not a source, or has no effect, prevents startup", () => {
     ["img-src https://a..example", /is not a source/],
     ["img-src <script>", /is not a source/],
   ])("CSP_ADDITIONS=%s", (additions, fault) => {
-    const faults = pagePolicyFaults({ CSP_ADDITIONS: additions, CSP_ALLOW: OPENING_WORDS.join(" ") });
+    const faults = pagePolicyFaults({ CSP_ADDITIONS: additions, CSP_ALLOW: CSP_RISK_NAMES.join(" ") });
     expect(faults.join("\n")).toMatch(fault);
   });
 
   it("no accepted value contains a separator of directives, policies or headers", () => {
     for (const separator of [";", ",", "\r", "\n", "\0", "\u2028"]) {
       for (const source of [`https://a.example/${separator}x`, `'nonce-a${separator}'`, `data:${separator}`]) {
-        const env = { CSP_ADDITIONS: `img-src ${source}`, CSP_ALLOW: OPENING_WORDS.join(" ") };
+        const env = { CSP_ADDITIONS: `img-src ${source}`, CSP_ALLOW: CSP_RISK_NAMES.join(" ") };
         if (pagePolicyFaults(env).length > 0) continue;
         expect(contentSecurityPolicy(pagePolicyConfig(env).pagePolicy)).not.toContain(
           `https://a.example/${separator}x`,
@@ -288,11 +288,11 @@ describe("CSP_ALLOW", () => {
   });
 
   it("a word of CSP_ALLOW without a source changes nothing", () => {
-    expect(changes("img-src data:", OPENING_WORDS.join(" "))).toEqual(["img-src 'self' data:"]);
+    expect(changes("img-src data:", CSP_RISK_NAMES.join(" "))).toEqual(["img-src 'self' data:"]);
   });
 
   it("the meaning of the setting lists every word", () => {
-    for (const word of OPENING_WORDS) expect(PAGE_POLICY_SETTINGS.CSP_ALLOW.meaning).toContain(`\`${word}\``);
+    for (const word of CSP_RISK_NAMES) expect(PAGE_POLICY_SETTINGS.CSP_ALLOW.meaning).toContain(`\`${word}\``);
   });
 });
 

@@ -437,16 +437,16 @@ const POLICIES: readonly Row[] = [
     /^8: contentSecurityPolicy\.additions\.img-src must be text/,
   ],
   [
-    "a misspelt opening",
+    "a misspelt risk",
     policy("allow: [unsafe-evil]"),
     /^8: contentSecurityPolicy\.allow has the unknown word "unsafe-evil"\. Did you mean unsafe-eval/,
   ],
   [
-    "two openings in one entry",
+    "two risks in one entry",
     policy('allow: ["unsafe-eval plain-http"]'),
     /^8: contentSecurityPolicy\.allow\[0\] is several values/,
   ],
-  ["a mapping of openings", policy("allow: { unsafe-eval: true }"), /^8: contentSecurityPolicy\.allow must be text/],
+  ["a mapping of risks", policy("allow: { unsafe-eval: true }"), /^8: contentSecurityPolicy\.allow must be text/],
   [
     "off among policy names",
     policy("trustedTypes: [react, off]"),

@@ -1,4 +1,4 @@
-// Dangerous sources of a Content-Security-Policy: each needs its word in CSP_ALLOW. A source is dangerous if it lets injected
+// The risks of Content-Security-Policy sources: CSP_ALLOW must name each one. A source is a risk if it lets injected
 // markup run code or send forms, or other sites frame the app, without a further vulnerability of the app.
 import { URLS as ANGULAR_URLS } from "csp_evaluator/dist/allowlist_bypasses/angular.js";
 import { URLS as JSONP_URLS } from "csp_evaluator/dist/allowlist_bypasses/jsonp.js";
@@ -6,8 +6,8 @@ import { isThisMachine } from "../lib/host.ts";
 import { INLINE_SCRIPT, SCRIPT_LIKE, type CspDirective } from "./csp-directives.ts";
 import type { CspSource } from "./csp-sources.ts";
 
-/** The words of CSP_ALLOW, each with what an injected element can do once it is allowed. */
-export const OPENINGS = {
+/** The names that CSP_ALLOW accepts, each with what an injected element can do once the risk is allowed. */
+export const CSP_RISKS = {
   "unsafe-eval": "text that reaches eval() or new Function() runs as code. WebAssembly needs 'wasm-unsafe-eval' only",
   "unsafe-inline-scripts": "every injected script element and event handler runs. A hash allows one inline script",
   "unsafe-hashes": "injected event handlers may use every allowed script text",
@@ -24,17 +24,17 @@ export const OPENINGS = {
   "plain-http": "everyone on the network can read and replace what comes over http. Use https",
 } as const;
 
-export type OpeningWord = keyof typeof OPENINGS;
-export const OPENING_WORDS = Object.keys(OPENINGS) as OpeningWord[];
+export type CspRisk = keyof typeof CSP_RISKS;
+export const CSP_RISK_NAMES = Object.keys(CSP_RISKS) as CspRisk[];
 
-const WILDCARD_WORDS: Partial<Record<CspDirective, OpeningWord>> = {
+const WILDCARD_RISKS: Partial<Record<CspDirective, CspRisk>> = {
   "frame-ancestors": "wildcard-frame-ancestors",
   "form-action": "wildcard-form-action",
   "base-uri": "wildcard-base-uri",
   "connect-src": "wildcard-connections",
 };
 
-const KEYWORD_WORDS: Readonly<Record<string, OpeningWord>> = {
+const KEYWORD_RISKS: Readonly<Record<string, CspRisk>> = {
   "'unsafe-inline'": "unsafe-inline-scripts",
   "'unsafe-hashes'": "unsafe-hashes",
   "'unsafe-eval'": "unsafe-eval",
@@ -46,21 +46,21 @@ const KEYWORD_WORDS: Readonly<Record<string, OpeningWord>> = {
 const INLINE_SCHEMES: ReadonlySet<string> = new Set(["data", "blob", "filesystem", "javascript", "about"]);
 const PLAIN_SCHEMES: ReadonlySet<string> = new Set(["http", "ws"]);
 
-/** @returns the words that the source needs in CSP_ALLOW */
-export function neededWords(directive: CspDirective, source: CspSource): OpeningWord[] {
-  const words: (OpeningWord | undefined)[] = [];
-  if (source.kind === "keyword") words.push(INLINE_SCRIPT.has(directive) ? KEYWORD_WORDS[source.text] : undefined);
-  else if (source.kind === "nonce") words.push(INLINE_SCRIPT.has(directive) ? "fixed-nonce-scripts" : undefined);
+/** @returns the risks of a source, which CSP_ALLOW must name */
+export function risksOf(directive: CspDirective, source: CspSource): CspRisk[] {
+  const risks: (CspRisk | undefined)[] = [];
+  if (source.kind === "keyword") risks.push(INLINE_SCRIPT.has(directive) ? KEYWORD_RISKS[source.text] : undefined);
+  else if (source.kind === "nonce") risks.push(INLINE_SCRIPT.has(directive) ? "fixed-nonce-scripts" : undefined);
   else if (source.kind !== "hash") {
-    words.push(SCRIPT_LIKE.has(directive) ? scriptWord(directive, source) : wildcardWord(directive, source));
-    if (isPlain(source)) words.push("plain-http");
+    risks.push(SCRIPT_LIKE.has(directive) ? scriptRisk(directive, source) : wildcardRisk(directive, source));
+    if (isPlain(source)) risks.push("plain-http");
   }
-  return words.filter((word) => word !== undefined);
+  return risks.filter((risk) => risk !== undefined);
 }
 
 type UrlSource = Extract<CspSource, { kind: "scheme" | "host" }>;
 
-function scriptWord(directive: CspDirective, source: UrlSource): OpeningWord | undefined {
+function scriptRisk(directive: CspDirective, source: UrlSource): CspRisk | undefined {
   if (source.kind === "scheme") {
     // Only a script that runs already can make a blob: URL of this origin.
     if (directive === "worker-src" && source.scheme === "blob") return undefined;
@@ -71,12 +71,12 @@ function scriptWord(directive: CspDirective, source: UrlSource): OpeningWord | u
   return isSharedHost(source) ? "shared-script-hosts" : undefined;
 }
 
-function wildcardWord(directive: CspDirective, source: UrlSource): OpeningWord | undefined {
-  const word = WILDCARD_WORDS[directive];
-  if (word === undefined) return undefined;
+function wildcardRisk(directive: CspDirective, source: UrlSource): CspRisk | undefined {
+  const risk = WILDCARD_RISKS[directive];
+  if (risk === undefined) return undefined;
   // `*.com` is no narrower than `*`.
   const isWildcard = source.kind === "scheme" || source.host === "*" || /^\*\.[^.]+\.?$/.test(source.host);
-  return isWildcard && !(source.kind === "host" && isThisMachine(source.host)) ? word : undefined;
+  return isWildcard && !(source.kind === "host" && isThisMachine(source.host)) ? risk : undefined;
 }
 
 function isPlain(source: UrlSource): boolean {
