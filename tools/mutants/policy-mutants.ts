@@ -16,7 +16,7 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I7: one word of CSP_ALLOW allows every dangerous source",
     file: "src/config/csp-additions.ts",
-    find: ".filter((word) => !allowed.includes(word))",
+    find: ".filter((risk) => !allowed.includes(risk))",
     replace: ".filter(() => allowed.length === 0)",
     tests: ADDITIONS,
   },
