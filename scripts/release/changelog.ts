@@ -35,6 +35,43 @@ export function sectionsWithoutCompatibility(changelog: string): string[] {
     .map(({ heading }) => heading);
 }
 
+/**
+ * A merge keeps both versions of an entry that one side has reworded (`merge=union` in .gitattributes).
+ *
+ * @returns the pairs of entries of one release that state the same: one has nearly all words of the other
+ */
+export function repeatedEntries(changelog: string): [string, string][] {
+  return sectionsOf(changelog).flatMap(({ body }) => {
+    const entries = body.split("\n").filter((line) => line.startsWith("- "));
+    return entries.flatMap((entry, index) =>
+      entries
+        .slice(0, index)
+        .filter((earlier) => isRepeated(earlier, entry))
+        .map((earlier): [string, string] => [earlier, entry]),
+    );
+  });
+}
+
+const REPEATED_SHARE = 0.7;
+const FEWEST_WORDS = 6;
+
+function isRepeated(first: string, second: string): boolean {
+  if (first === second) return true;
+  const [fewer, more] = [wordsOf(first), wordsOf(second)].sort((one, other) => one.size - other.size);
+  if (fewer === undefined || more === undefined || fewer.size < FEWEST_WORDS) return false;
+  return [...fewer].filter((word) => more.has(word)).length / fewer.size >= REPEATED_SHARE;
+}
+
+/** Words of at least four letters, without those of links. */
+function wordsOf(entry: string): Set<string> {
+  return new Set(
+    entry
+      .replace(/\[[^\]]*\]\([^)]*\)/g, "")
+      .toLowerCase()
+      .match(/\w{4,}/g),
+  );
+}
+
 function sectionsOf(changelog: string): Section[] {
   return changelog
     .split(/^(?=## )/m)

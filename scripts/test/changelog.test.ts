@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
-import { releaseChangelog, releaseNotes, sectionsWithoutCompatibility } from "../release/changelog.ts";
+import { releaseChangelog, releaseNotes, repeatedEntries, sectionsWithoutCompatibility } from "../release/changelog.ts";
 
 const unreleased =
   "# Changelog\n\n## Unreleased\n\n### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.\n";
@@ -11,6 +11,32 @@ const released = releaseChangelog(unreleased, "0.2.0", "2026-12-01");
 
 it("every section of CHANGELOG.md states whether it reads the sessions of the previous release", () => {
   expect(sectionsWithoutCompatibility(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"))).toEqual([]);
+});
+
+it("no section of CHANGELOG.md lists a change twice", () => {
+  expect(repeatedEntries(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"))).toEqual([]);
+});
+
+describe("repeatedEntries", () => {
+  const entry =
+    "- `SPA_URL`: `index.html` of an app whose build is on a CDN; the last version is served during an outage.";
+
+  it.each([
+    ["the same entry", entry],
+    ["a reworded entry", "- `SPA_URL`: the page of an app whose build is on a CDN. An outage serves the last version."],
+    ["an entry with another link", `${entry.slice(0, -1)} ([guide](docs/guides/your-own-spa.md)).`],
+  ])("repeatedEntries returns %s of one release", (_, other) => {
+    expect(repeatedEntries(`## Unreleased\n\n${entry}\n\n### Fixed\n\n${other}\n`)).toEqual([[entry, other]]);
+  });
+
+  it("repeatedEntries accepts an entry that another release has", () => {
+    expect(repeatedEntries(`## Unreleased\n\n${entry}\n\n## 0.2.0\n\n${entry}\n`)).toEqual([]);
+  });
+
+  it("repeatedEntries accepts entries about one setting", () => {
+    const other = "- `SPA_URL` with an `ETag` in another case is revalidated, not downloaded again with each page.";
+    expect(repeatedEntries(`## Unreleased\n\n${entry}\n${other}\n`)).toEqual([]);
+  });
 });
 
 describe("releaseChangelog", () => {
