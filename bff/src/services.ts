@@ -186,7 +186,7 @@ function createForwardingServices(
       authorizeBearer: authorizeBearer({
         ...{ validationOf: bearers.of, countForSession: quotas.countForSession, onOutcome: metrics.bearer },
         ...{ publicOrigin: config.publicOrigin, clientToken: tokens.clientToken, rolePaths: config.provider.rolePaths },
-        clock: store,
+        ...{ clock: store, trustedProxies },
       }),
       ...{ sessions, countForSession: quotas.countForSession, clock: store },
       ...tokens,

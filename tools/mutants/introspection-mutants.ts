@@ -41,7 +41,7 @@ const OF_INTROSPECTION: readonly Mutant[] = [
   ),
   bearerRule(
     "a token is kept longer than its exp",
-    INTROSPECTION,
+    "src/provider/verdict-cache.ts",
     ["Math.min(now() + cacheMs, verdict.token.expiresAtMs)", "now() + cacheMs"],
     RESPONSES,
   ),
@@ -55,6 +55,24 @@ const OF_INTROSPECTION: readonly Mutant[] = [
     "a failing introspection endpoint gets a request per token",
     INTROSPECTION,
     ["if (breaker.isOpen()) throw", "if (breaker.failures() < 0) throw"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "the tokens of one client open the circuit of the introspection",
+    INTROSPECTION,
+    ["if (isResponse(error)) await probe();\n        else report({ error });", "report({ error });"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "one client address uses all slots of the introspection",
+    INTROSPECTION,
+    ["max: MAX_IN_FLIGHT_PER_ADDRESS", "max: MAX_IN_FLIGHT"],
+    RESPONSES,
+  ),
+  bearerRule(
+    "each IPv6 address of a client has its own slots of the introspection",
+    "src/proxy/bearer.ts",
+    ["networkOf(clientAddress(request, trustedProxies))", "clientAddress(request, trustedProxies)"],
     RESPONSES,
   ),
   bearerRule(

@@ -26,9 +26,11 @@ const BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
 export type BearerTokens = {
   /**
    * Synchronous if the token is cached.
+   * @param addressOf the client address that an introspection counts for
    * @throws GatewayError provider_unavailable if neither keys nor the introspection endpoint can be used
+   * @throws GatewayError too_many_requests if too many tokens of the client address are being introspected
    */
-  validate(token: string): MaybePromise<TokenVerdict>;
+  validate(token: string, addressOf: () => string): MaybePromise<TokenVerdict>;
   /** @returns one sentence while tokens cannot be validated */
   check(): Promise<string | undefined>;
 };
@@ -79,7 +81,7 @@ export function createBearerTokens(row: BearerConfig, { config, connect, now = D
   );
 
   return {
-    validate(token) {
+    validate(token, addressOf) {
       if (token.length > MAX_TOKEN_CHARS) return rejected("it is longer than the limit");
       const key = tokenKey(token);
       const known = verified.get(key);
@@ -87,7 +89,7 @@ export function createBearerTokens(row: BearerConfig, { config, connect, now = D
       if (!TOKEN.test(token)) return rejected("it has characters that no access token has (RFC 6750 §2.1)");
       const isSigned = isJwt(token);
       if (introspection !== undefined && (!isSigned || row.introspection?.tokens === "all"))
-        return introspection.cached(key) ?? introspection.introspect(token, key);
+        return introspection.cached(key) ?? introspection.introspect(token, key, addressOf);
       if (!isSigned) return rejected("it is not a JWT, and the row has no bearer.introspection");
       return verifyJwt(token, key);
     },

@@ -1,11 +1,11 @@
 // Token introspection (RFC 7662): asks the provider whether an opaque access token is valid, with a cache, one request per
-// token at a time, and a circuit breaker.
+// token at a time, limits on concurrent requests, and a circuit breaker.
 import { hash, randomBytes } from "node:crypto";
 import * as oidc from "openid-client";
 import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import { GatewayError } from "../errors.ts";
 import { createBreaker } from "../lib/circuit-breaker.ts";
-import { FifoCache } from "../lib/fifo-cache.ts";
+import { acquireQuota, createInFlight, createInFlightTable } from "../lib/in-flight.ts";
 import { singleFlight } from "../lib/single-flight.ts";
 import {
   accepted,
@@ -22,15 +22,16 @@ import {
   type TokenVerdict,
 } from "./bearer-claims.ts";
 import type { ClientConfiguration } from "./client-configuration.ts";
-import { failureOf, gatewayErrorOf, reasonOf } from "./provider-errors.ts";
+import { failureOf, gatewayErrorOf, reasonOf, refusedResponse, statusOf } from "./provider-errors.ts";
+import { createVerdictCache } from "./verdict-cache.ts";
 
-/** Entries of a cache: a few kilobytes each. */
-const MAX_CACHED = 10_000;
-/** An inactive token does not become active again. Brief, because the provider may replicate a new token late. */
-const REJECTED_MS = 5_000;
 /** At most this many requests to the endpoint at a time: any client can send tokens that are not in the cache. */
 const MAX_IN_FLIGHT = 64;
+/** Of these, at most this many for one client address, so that the tokens of one client do not delay those of others. */
+const MAX_IN_FLIGHT_PER_ADDRESS = 16;
 const BREAKER = { failuresToOpen: 3, probeEveryMs: 1_000 };
+/** After a successful probe: error responses to clients' tokens cause no other one. */
+const PROVEN_MS = 1_000;
 
 export type IntrospectionOptions = {
   connect: () => Promise<Pick<ClientConfiguration, "introspecting">>;
@@ -45,73 +46,107 @@ export type IntrospectionOptions = {
 };
 
 export type Introspection = {
-  /** @throws GatewayError provider_unavailable */
-  introspect(token: string, key: string): Promise<TokenVerdict>;
+  /**
+   * @param addressOf the client address that the request counts for. Not called for a token that is being introspected
+   * @throws GatewayError too_many_requests | provider_unavailable
+   */
+  introspect(token: string, key: string, addressOf: () => string): Promise<TokenVerdict>;
   /** @returns the verdict if it is cached */
   cached(key: string): TokenVerdict | undefined;
   /** For readiness: sends a probe while the endpoint has not responded. @returns one sentence while it cannot be used */
   check(): Promise<string | undefined>;
 };
 
-type Cached = { verdict: TokenVerdict; untilMs: number };
-
 export function createIntrospection(options: IntrospectionOptions): Introspection {
   const { cacheMs, now = Date.now } = options;
-  // Separate, so that invented tokens do not evict valid ones.
-  const valid = new FifoCache<string, Cached>(MAX_CACHED);
-  const refused = new FifoCache<string, Cached>(MAX_CACHED);
-  const breaker = createBreaker(BREAKER);
-  let fault: string | undefined;
-  let isTried = false;
-  let inFlight = 0;
+  const verdicts = createVerdictCache({ cacheMs, now });
+  const acquireSlot = createSlots();
+  const { breaker, ask, check, fault } = createEndpoint((token) => request(token, options, now), options);
 
-  const find = (cache: FifoCache<string, Cached>, key: string): TokenVerdict | undefined => {
-    const entry = cache.get(key);
-    if (entry === undefined) return undefined;
-    if (entry.untilMs <= now()) {
-      cache.delete(key);
-      return undefined;
-    }
-    // The newest entry, so that tokens in use are evicted last (LRU).
-    cache.set(key, entry);
-    return entry.verdict;
-  };
-  const keep = (key: string, verdict: TokenVerdict): void => {
-    if (verdict.kind === "rejected") refused.set(key, { verdict, untilMs: now() + REJECTED_MS });
-    else valid.set(key, { verdict, untilMs: Math.min(now() + cacheMs, verdict.token.expiresAtMs) });
-  };
-  /** Sends one request and reports its outcome to the circuit breaker. @throws GatewayError provider_unavailable */
-  const ask = async (token: string): Promise<TokenVerdict> => {
-    try {
-      const verdict = await request(token, options, now);
-      breaker.report(true);
-      fault = undefined;
-      return verdict;
-    } catch (error) {
-      breaker.report(false);
-      fault = sentenceOf(error, options);
-      throw unavailable(fault, error);
-    } finally {
-      isTried = true;
-    }
-  };
   const introspect = singleFlight(
-    async (token: string, key: string): Promise<TokenVerdict> => {
-      if (inFlight >= MAX_IN_FLIGHT) throw unavailable("too many tokens are being introspected");
-      if (breaker.isOpen()) throw unavailable(`circuit open: ${fault ?? "introspection failed repeatedly"}`);
-      inFlight += 1;
-      const verdict = await ask(token).finally(() => (inFlight -= 1));
-      keep(key, verdict);
-      return verdict;
+    async (token: string, key: string, addressOf: () => string): Promise<TokenVerdict> => {
+      const release = acquireSlot(addressOf());
+      try {
+        if (breaker.isOpen()) throw unavailable(`circuit open: ${fault() ?? "introspection failed repeatedly"}`);
+        const verdict = await ask(token);
+        verdicts.set(key, verdict);
+        return verdict;
+      } finally {
+        release();
+      }
     },
     (_token, key) => key,
   );
+  return { introspect, cached: verdicts.get, check };
+}
+
+/** @returns a function that acquires a slot and returns its release. It throws too_many_requests or provider_unavailable */
+function createSlots() {
+  const total = createInFlight();
+  const addresses = createInFlightTable();
+  return (address: string): (() => void) =>
+    acquireQuota([
+      {
+        counter: addresses.of(address),
+        max: MAX_IN_FLIGHT_PER_ADDRESS,
+        error: () =>
+          new GatewayError("too_many_requests", {
+            reason: `${MAX_IN_FLIGHT_PER_ADDRESS} tokens of this client address are being introspected`,
+            retryAfterSeconds: 1,
+          }),
+      },
+      {
+        counter: total,
+        max: MAX_IN_FLIGHT,
+        error: () => unavailable("too many tokens are being introspected"),
+      },
+    ]);
+}
+
+/**
+ * The endpoint with its circuit breaker. An error response to a client's token does not count as a failure, since any
+ * client can cause it with a token of its own: a probe with an invented token decides.
+ */
+function createEndpoint(send: (token: string) => Promise<TokenVerdict>, options: IntrospectionOptions) {
+  const breaker = createBreaker(BREAKER);
+  const probeToken = randomBytes(16).toString("base64url");
+  let fault: string | undefined;
+  let isTried = false;
+  let provenUntilMs = 0;
+
+  const report = (outcome: { error: unknown } | undefined): void => {
+    isTried = true;
+    fault = outcome && sentenceOf(outcome.error, options);
+    if (outcome !== undefined) provenUntilMs = 0;
+    breaker.report(outcome === undefined);
+  };
+  const probe = singleFlight(async (): Promise<void> => {
+    if (performance.now() < provenUntilMs) return;
+    try {
+      await send(probeToken);
+      report(undefined);
+      provenUntilMs = performance.now() + PROVEN_MS;
+    } catch (error) {
+      report({ error });
+    }
+  });
   return {
-    introspect,
-    cached: (key) => find(valid, key) ?? find(refused, key),
-    async check() {
-      if ((!isTried || fault !== undefined) && breaker.acquireProbe())
-        await ask(randomBytes(16).toString("base64url")).catch(() => undefined);
+    breaker,
+    fault: () => fault,
+    /** @throws GatewayError provider_unavailable */
+    async ask(token: string): Promise<TokenVerdict> {
+      try {
+        const verdict = await send(token);
+        report(undefined);
+        return verdict;
+      } catch (error) {
+        if (isResponse(error)) await probe();
+        else report({ error });
+        throw unavailable(sentenceOf(error, options), error);
+      }
+    },
+    async check(): Promise<string | undefined> {
+      if ((!isTried || fault !== undefined) && breaker.acquireProbe()) await probe();
       return fault;
     },
   };
@@ -138,6 +173,13 @@ async function request(token: string, options: IntrospectionOptions, now: () => 
 function isRefusedToken(error: unknown): boolean {
   const failure = failureOf(error);
   return failure?.status === 400 && /^(invalid_request|invalid_token|unsupported_token_type)$/.test(failure.code);
+}
+
+/** Whether the endpoint has responded: with an error status, or with a body that is no introspection response. */
+function isResponse(error: unknown): boolean {
+  const { code = "" } = error instanceof oidc.ClientError ? error : {};
+  const isMalformed = /^OAUTH_(PARSE_ERROR|INVALID_RESPONSE|RESPONSE_|JWT_)/.test(code);
+  return isMalformed || statusOf(error) !== undefined || refusedResponse(error) !== undefined;
 }
 
 /** The response describes an access token of this API that is valid now, or the token is refused. */

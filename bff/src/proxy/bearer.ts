@@ -1,8 +1,11 @@
 // Authorizes requests of machine clients, which bring their own access token (RFC 6750, RFC 9449 §7). No session is read and
 // no cookie is set.
 import type { IncomingMessage } from "node:http";
+import type { BlockList } from "node:net";
 import type { TokenTarget, UpstreamConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
+import { networkOf } from "../http/address-network.ts";
+import { clientAddress } from "../http/client-address.ts";
 import { credentialsOf, hasTokenInQuery, type TokenScheme } from "../http/credentials.ts";
 import type { WaitingQuotas } from "../http/load-shedding.ts";
 import { rawPath, type RequestState } from "../http/request-state.ts";
@@ -31,6 +34,7 @@ type Dependencies = {
   validationOf: BearerValidation["of"];
   /** Part of `htu` in proofs, never taken from the request. */
   publicOrigin: string;
+  trustedProxies: BlockList;
   countForSession: WaitingQuotas["countForSession"];
   /** The gateway's own token, for rows with `token: client`. @throws GatewayError provider_unavailable */
   clientToken: (target: TokenTarget) => Promise<AccessToken>;
@@ -44,7 +48,8 @@ type Presented = { request: IncomingMessage; upstream: UpstreamConfig; scheme: T
 
 /** @throws GatewayError token_missing | invalid_token | invalid_dpop_proof | request_malformed | provider_unavailable | store_unavailable | too_many_requests */
 export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
-  const { validationOf, publicOrigin, countForSession, clientToken, rolePaths, clock, onOutcome } = dependencies;
+  const { validationOf, publicOrigin, trustedProxies, countForSession } = dependencies;
+  const { clientToken, rolePaths, clock, onOutcome } = dependencies;
   const subjects = createInFlightTable();
   const refuse = (outcome: BearerOutcome, error: BearerError): never => {
     onOutcome(outcome);
@@ -52,7 +57,7 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
   };
 
   const reportUnavailable = (error: unknown): never => {
-    onOutcome("unavailable");
+    if (!(error instanceof GatewayError && error.code === "too_many_requests")) onOutcome("unavailable");
     throw error;
   };
 
@@ -109,7 +114,7 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
     const presented = presentedToken(request, upstream);
     if ("outcome" in presented) return refuse(presented.outcome, presented.error);
     const { tokens, proofs } = validation;
-    const verdict = tokens.validate(presented.accessToken);
+    const verdict = tokens.validate(presented.accessToken, () => networkOf(clientAddress(request, trustedProxies)));
     return mapMaybePromise(verdict instanceof Promise ? verdict.catch(reportUnavailable) : verdict, (found) =>
       decide(presented, { verdict: found, proofs }, state),
     );

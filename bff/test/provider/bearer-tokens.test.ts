@@ -12,6 +12,8 @@ const START = 1_800_000_000_000;
 const pair = await generateKeyPair("RS256");
 const keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: "1", alg: "RS256" }] });
 
+const address = () => "192.0.2.1";
+
 function start() {
   const clock = { ms: START };
   const calls = { verify: 0 };
@@ -38,45 +40,45 @@ describe("the cache of access tokens", () => {
   it("the cache of access tokens verifies a token once, and returns the result synchronously from then on", async () => {
     const { tokens, calls } = start();
     const token = await tokenFor(60);
-    await Promise.all([tokens.validate(token), tokens.validate(token)]);
-    expect(tokens.validate(token)).toMatchObject({ kind: "accepted", token: { subject: "robot" } });
+    await Promise.all([tokens.validate(token, address), tokens.validate(token, address)]);
+    expect(tokens.validate(token, address)).toMatchObject({ kind: "accepted", token: { subject: "robot" } });
     expect(calls.verify).toBe(1);
   });
 
   it("the cache of access tokens does not keep a token longer than its exp and the clock skew", async () => {
     const { tokens, clock } = start();
     const token = await tokenFor(60);
-    await tokens.validate(token);
+    await tokens.validate(token, address);
     clock.ms += 89_000;
-    expect(await tokens.validate(token)).toMatchObject({ kind: "accepted" });
+    expect(await tokens.validate(token, address)).toMatchObject({ kind: "accepted" });
     clock.ms += 2_000;
-    expect(await tokens.validate(token)).toEqual({ kind: "rejected", reason: "it has expired" });
+    expect(await tokens.validate(token, address)).toEqual({ kind: "rejected", reason: "it has expired" });
   });
 
   it("the cache of access tokens verifies a signature again after five minutes, so that a withdrawn key counts no longer", async () => {
     const { tokens, clock, calls } = start();
     const token = await tokenFor(3_600);
-    await tokens.validate(token);
+    await tokens.validate(token, address);
     clock.ms += 299_000;
-    await tokens.validate(token);
+    await tokens.validate(token, address);
     expect(calls.verify).toBe(1);
     clock.ms += 2_000;
-    await tokens.validate(token);
+    await tokens.validate(token, address);
     expect(calls.verify).toBe(2);
   });
 
   it("the cache of access tokens does not keep refused tokens", async () => {
     const { tokens, calls } = start();
     const token = `${(await tokenFor(60)).slice(0, -6)}AAAAAA`;
-    await tokens.validate(token);
-    await tokens.validate(token);
+    await tokens.validate(token, address);
+    await tokens.validate(token, address);
     expect(calls.verify).toBe(2);
   });
 
   it("the cache of access tokens keeps tokens of two rows with different audiences apart", async () => {
     const [first, second] = [start(), start()];
     const token = await tokenFor(60, { aud: "other" });
-    await first.tokens.validate(token);
-    expect(await second.tokens.validate(token)).toMatchObject({ kind: "rejected" });
+    await first.tokens.validate(token, address);
+    expect(await second.tokens.validate(token, address)).toMatchObject({ kind: "rejected" });
   });
 });

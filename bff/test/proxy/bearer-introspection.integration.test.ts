@@ -8,21 +8,18 @@ import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.
 import { writeRows } from "@cloakroom/testkit/upstream-rows.ts";
 
 type Members = Record<string, unknown>;
-type Respond = (request: {
-  token: string;
-  hint: string | null;
-  authorization: string | undefined;
-}) => Members | undefined;
+type Call = { token: string; hint: string | null; authorization: string | undefined };
+type Respond = (call: Call) => Members | undefined;
 
 const AUDIENCE = "https://orders.example";
 let provider: HostileProvider;
 let gateway: TestGateway;
 const gateways: TestGateway[] = [];
 /** Requests to the introspection endpoint. */
-const asked: { token: string; hint: string | null; authorization: string | undefined }[] = [];
+const asked: Call[] = [];
 const received: (string | undefined)[] = [];
 let respond: Respond = () => honest();
-let raw: ((response: ServerResponse) => void) | undefined;
+let raw: ((response: ServerResponse, call: Call) => void) | undefined;
 
 const now = () => Math.floor(Date.now() / 1000);
 const honest = (): Members => ({
@@ -47,7 +44,7 @@ async function introspection(request: IncomingMessage, response: ServerResponse)
     authorization: request.headers.authorization,
   };
   asked.push(call);
-  if (raw !== undefined) return raw(response);
+  if (raw !== undefined) return raw(response, call);
   const body = respond(call);
   response.setHeader("content-type", "application/json").end(JSON.stringify(body));
 }
@@ -94,8 +91,12 @@ afterEach(async () => {
   for (const each of gateways.splice(0)) await each.stop();
 });
 
-async function send(token: string, { path = "/opaque/x", at = gateway }: { path?: string; at?: TestGateway } = {}) {
-  const response = await fetch(at.origin + path, { headers: { authorization: `Bearer ${token}` } });
+type Sending = { path?: string; at?: TestGateway; from?: string };
+
+/** @param from the client address, for gateways that trust 127.0.0.1 as a proxy */
+async function send(token: string, { path = "/opaque/x", at = gateway, from = "192.0.2.1" }: Sending = {}) {
+  const headers = { authorization: `Bearer ${token}`, "x-forwarded-for": from };
+  const response = await fetch(at.origin + path, { headers });
   const text = await response.text();
   return { response, status: response.status, body: (text.startsWith("{") ? JSON.parse(text) : {}) as Members };
 }
@@ -222,6 +223,49 @@ describe("the cache of introspections", () => {
   });
 });
 
+describe("the limit on introspections", () => {
+  const MAX_PER_ADDRESS = 16;
+  let at: TestGateway;
+  let held: (() => void)[] = [];
+
+  beforeEach(async () => {
+    held = [];
+    raw = (response, call) => {
+      const end = () => void response.setHeader("content-type", "application/json").end(JSON.stringify(respond(call)));
+      if (call.token.startsWith("slow")) held.push(end);
+      else end();
+    };
+    at = await start({}, { TRUSTED_PROXIES: "127.0.0.1" });
+  });
+
+  it.each([
+    ["an address", () => "203.0.113.7", "203.0.113.8"],
+    ["an IPv6 network", (nth: number) => `2001:db8:0:1::${nth + 1}`, "2001:db8:0:2::1"],
+  ])("the limit on introspections of %s leaves the others unaffected", async (_what, addressOf, other) => {
+    const slow = Array.from({ length: MAX_PER_ADDRESS }, (_, nth) => send(`slow-${nth}`, { at, from: addressOf(nth) }));
+    await expect.poll(() => held.length).toBe(MAX_PER_ADDRESS);
+    const refused = await send("one-more", { at, from: addressOf(16) });
+    expect([refused.status, refused.body["code"]]).toEqual([429, "too_many_requests"]);
+    expect(Number(refused.response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await send("another", { at, from: other })).status).toBe(200);
+    for (const end of held) end();
+    expect((await Promise.all(slow)).map(({ status }) => status)).toEqual(slow.map(() => 200));
+    expect((await send("one-more", { at, from: addressOf(16) })).status).toBe(200);
+  });
+
+  it("the limit on introspections counts requests with one token once, and cached tokens not at all", async () => {
+    await send("cached", { at });
+    const same = Array.from({ length: 2 * MAX_PER_ADDRESS }, () => send("slow", { at }));
+    await expect.poll(() => held.length).toBe(1);
+    expect((await send("other", { at })).status).toBe(200);
+    const slow = Array.from({ length: MAX_PER_ADDRESS - 1 }, (_, nth) => send(`slow-${nth}`, { at }));
+    await expect.poll(() => held.length).toBe(MAX_PER_ADDRESS);
+    expect((await send("cached", { at })).status).toBe(200);
+    for (const end of held) end();
+    expect((await Promise.all([...same, ...slow])).every(({ status }) => status === 200)).toBe(true);
+  });
+});
+
 describe("an introspection endpoint", () => {
   const FAULTS: [string, (response: ServerResponse) => void][] = [
     ["responds with 500", (response) => void response.writeHead(500).end("oops")],
@@ -260,8 +304,8 @@ describe("an introspection endpoint", () => {
         expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
         expect(response.headers.get("set-cookie")).toBeNull();
       }
-      // The circuit is open after three failures; one probe per second passes.
-      expect(asked.length).toBeLessThan(9);
+      // The circuit is open after three failures; then one of these tokens passes per second.
+      expect(asked.filter(({ token }) => token.length === 1).length).toBeLessThan(8);
       expect((await send("known")).status).toBe(200);
       const headers = { "x-csrf": "1", "sec-fetch-site": "same-origin" };
       expect((await fetch(`${gateway.origin}/api/x`, { headers })).status).toBe(200);
@@ -284,6 +328,19 @@ describe("an introspection endpoint", () => {
     raw = undefined;
     expect((await send("good")).status).toBe(200);
   });
+
+  it.each([...FAULTS.filter(([name]) => name !== "closes the connection")])(
+    "an introspection endpoint that %s for the tokens of one client does not fail those of others",
+    async (_name, fault) => {
+      raw = (response, call) => {
+        if (call.token.startsWith("strange")) return fault(response);
+        response.setHeader("content-type", "application/json").end(JSON.stringify(respond(call)));
+      };
+      for (const id of "abcdefgh") expect((await send(`strange-${id}`)).status).toBe(503);
+      expect((await send("good")).status).toBe(200);
+      expect(await gateway.readiness("bearer")).toMatchObject({ status: "ok" });
+    },
+  );
 
   it("an introspection endpoint that the metadata does not name is reported before the first request, with the cure", async () => {
     provider.overrides = {};

@@ -562,7 +562,7 @@ describe("a session's WebSockets", () => {
     expect(uses).toBe(2);
   });
 
-  test("a WebSocket is closed if its authorization is rejected, and stays open during an outage", async () => {
+  test("a WebSocket is closed if its authorization is rejected, and stays open during an outage and at a limit", async () => {
     let fault: GatewayError | undefined;
     const authorize = async () => {
       if (fault !== undefined) throw fault;
@@ -577,8 +577,13 @@ describe("a session's WebSockets", () => {
     await next();
     socket.send("two");
     await next();
-    fault = new GatewayError("session_expired");
+    fault = new GatewayError("too_many_requests");
     socket.send("three");
+    await next();
+    socket.send("four");
+    await next();
+    fault = new GatewayError("session_expired");
+    socket.send("five");
     expect(await closed).toEqual({ code: 4401, reason: "session_expired" });
   });
 

@@ -50,8 +50,9 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       if (nowMs - usedAtMs < useEveryMs) return;
       usedAtMs = nowMs;
       new Promise((resolve) => resolve(authorize(request, upstream))).catch((error: unknown) => {
-        // I5: an outage closes no connection.
-        if (error instanceof GatewayError && error.status < 500) close(error.code);
+        // I5: an outage closes no connection, and neither does the limit on introspections.
+        if (!(error instanceof GatewayError) || error.code === "too_many_requests") return;
+        if (error.status < 500) close(error.code);
       });
     };
   };
