@@ -28,6 +28,8 @@ export type Gateway = {
   attach(server: Server): void;
   /** @returns the services of the application with this Host */
   servicesOf(host: string): Services | undefined;
+  /** Whether an application has this Host; a single application also serves requests with another one. */
+  hasHost(host: string): boolean;
   applications(): readonly Services[];
   /** Checks of /readyz for the current applications. */
   checks(): readonly ReadinessCheck[];
@@ -126,6 +128,7 @@ export function createGateway(initial: GatewayConfig, dependencies: GatewayDepen
       const found = only ?? findByHost(host);
       return instances.current().find((instance) => instance.handle === found)?.services;
     },
+    hasHost: (host) => findByHost(host) !== undefined,
     applications: () => instances.current().map(({ services }) => services),
     checks: () =>
       gatewayChecks(

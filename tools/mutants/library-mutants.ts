@@ -3,6 +3,7 @@ import type { Mutant } from "./mutants.ts";
 
 const MOUNTS = ["test/library/mounts.integration.test.ts"];
 const HOSTILE = ["test/library/hostile-requests.integration.test.ts"];
+const SHARED_SERVER = ["test/library/shared-server.integration.test.ts"];
 const MOUNTING = ["test/library/mounting.integration.test.ts"];
 const CONFIGURATION = ["test/library/configuration.test.ts"];
 const REQUIREMENTS = ["test/library/requirements.test.ts"];
@@ -116,10 +117,24 @@ export const LIBRARY_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "library: a rejected upload is sent before the response",
-    file: "src/library/mount.ts",
-    find: "if (!isOwn(request)) response.writeContinue();",
+    file: "src/library/server-attachments.ts",
+    find: "if (ownerOf(request) === undefined) response.writeContinue();",
     replace: "response.writeContinue();",
     tests: HOSTILE,
+  },
+  {
+    breaks: "library: a server for WebSockets of the host gets the handshakes of the gateway",
+    file: "src/library/server-attachments.ts",
+    find: 'if (event === "upgrade") {',
+    replace: 'if (event === "never") {',
+    tests: SHARED_SERVER,
+  },
+  {
+    breaks: "library: a gateway serves the Host of another gateway of its server",
+    file: "src/library/mount.ts",
+    find: "hasOwnTarget(request) && !isOfAnotherGateway(request, gateway.hasHost)",
+    replace: "hasOwnTarget(request) && !isOfAnotherGateway(request, () => true)",
+    tests: SHARED_SERVER,
   },
   {
     breaks: "I7: library: a host hides that it runs in production",

@@ -1,6 +1,5 @@
 // Mounts a gateway in the server of a host: which requests are the gateway's, and what must be true of the others' handling.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
 import { nodeOptions, type ServerConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Gateway as ProcessGateway } from "../gateway.ts";
@@ -17,11 +16,12 @@ import { handshakeListener, isWebSocket } from "../http/websocket-handshake.ts";
 import type { Log } from "../logging/log.ts";
 import { createThrottledLog } from "../logging/throttled-log.ts";
 import { createOwnership } from "./ownership.ts";
+import { attachGateway, isOfAnotherGateway } from "./server-attachments.ts";
 import { checkServer } from "./server-check.ts";
 import type { Gateway, HostListener } from "./types.ts";
 
 type Dependencies = {
-  gateway: Pick<ProcessGateway, "handle" | "servicesOf">;
+  gateway: Pick<ProcessGateway, "handle" | "hasHost" | "servicesOf">;
   config: SocketDependencies["config"] & Pick<ServerConfig, "maxConnections" | "trustedProxies">;
   log: Log;
   isClosed: () => boolean;
@@ -46,7 +46,9 @@ const WRITE_WAS_REPLACED =
 
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createMount({ gateway, config, log, isClosed, refuse }: Dependencies): Mount {
-  const isOwn = createOwnership(gateway.servicesOf);
+  const hasOwnTarget = createOwnership(gateway.servicesOf);
+  const isOwn = (request: IncomingMessage): boolean =>
+    hasOwnTarget(request) && !isOfAnotherGateway(request, gateway.hasHost);
   const throttledError = createThrottledLog(LOG_EVERY_MS);
   const throttledWarning = createThrottledLog(LOG_EVERY_MS);
   const onHandshake = handshakeListener((request, response) => dispatch(request, response), log);
@@ -124,7 +126,9 @@ export function createMount({ gateway, config, log, isClosed, refuse }: Dependen
     if (attached.has(server)) return;
     const faults = inspect(server);
     if (faults.length > 0) throw new TypeError(faults.join(" "));
-    attached.set(server, addListeners(server, { config, log, isOwn, upgrade }));
+    const [onClientError, onConnect] = [clientErrorListener({ config, log }), connectListener({ config, log })];
+    const { hasHost } = gateway;
+    attached.set(server, attachGateway(server, { isOwn, hasHost, upgrade, onClientError, onConnect, log }));
   };
   return {
     ...{ handler, pages, upgrade, attach },
@@ -158,62 +162,4 @@ function requireRoot(request: IncomingMessage, isOwn: (request: IncomingMessage)
 /** A body that a parser has read, or is reading. */
 function wasRead(request: IncomingMessage): boolean {
   return request.readableDidRead || request.readableFlowing === true || request.listenerCount("data") > 0;
-}
-
-type ListenerDependencies = SocketDependencies & {
-  isOwn: (request: IncomingMessage) => boolean;
-  upgrade: Gateway["upgrade"];
-};
-
-/**
- * A listener of the host for the same event responds itself: two responses would be mixed.
- * @returns a function that removes the listeners
- */
-function addListeners(server: Server, { config, log, isOwn, upgrade }: ListenerDependencies): () => void {
-  const onClientError = clientErrorListener({ config, log });
-  const onConnect = connectListener({ config, log });
-  const isAlone = (event: string): boolean => server.listenerCount(event) === 1;
-  const listeners: Readonly<Record<string, (...parameters: never[]) => void>> = {
-    clientError(error: NodeJS.ErrnoException, socket: Duplex) {
-      if (isAlone("clientError")) onClientError(error, socket);
-    },
-    connect(request: IncomingMessage, socket: Duplex) {
-      if (isAlone("connect")) onConnect(request, socket);
-    },
-    /** A rejected upload is never sent: the reader of the body sends 100 Continue. */
-    checkContinue(request: IncomingMessage, response: ServerResponse) {
-      if (!isAlone("checkContinue")) return;
-      if (!isOwn(request)) response.writeContinue();
-      server.emit("request", request, response);
-    },
-    checkExpectation(request: IncomingMessage, response: ServerResponse) {
-      if (!isAlone("checkExpectation")) return;
-      if (isOwn(request)) server.emit("request", request, response);
-      else response.writeHead(417).end();
-    },
-    upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(request, socket, head),
-  };
-  for (const event of ["checkContinue", "checkExpectation"])
-    if (server.listenerCount(event) > 0)
-      log.warn("the gateway is not mounted as documented", {
-        reason: `the server has a listener for ${event}: rejected uploads are sent before the gateway responds. Remove it.`,
-      });
-  for (const [event, listener] of Object.entries(listeners)) server.on(event, listener as () => void);
-  const restore = takeUpgradeDecision(server, isOwn);
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) server.off(event, listener as () => void);
-    restore();
-  };
-}
-
-type Deciding = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
-
-/** Requests with another Upgrade than WebSocket stay ordinary ones, and so do those of a host without upgrades. */
-function takeUpgradeDecision(server: Deciding, isOwn: (request: IncomingMessage) => boolean): () => void {
-  const ofHost = server.shouldUpgradeCallback;
-  server.shouldUpgradeCallback = function shouldUpgrade(request) {
-    if (isOwn(request)) return isWebSocket(request);
-    return server.listenerCount("upgrade") > 1 && (ofHost === undefined || ofHost.call(server, request));
-  };
-  return () => Object.assign(server, { shouldUpgradeCallback: ofHost });
 }
