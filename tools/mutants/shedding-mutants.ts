@@ -17,6 +17,13 @@ export const SHEDDING_MUTANTS: readonly Mutant[] = [
     tests: ["test/http/waiting-quotas.integration.test.ts"],
   },
   {
+    breaks: "load shedding: each IPv6 address of a client has its own quota",
+    file: "src/http/load-shedding.ts",
+    find: "networkOf(clientAddress(request, trustedProxies))",
+    replace: "clientAddress(request, trustedProxies)",
+    tests: ["test/http/waiting-quotas.integration.test.ts"],
+  },
+  {
     breaks: "load shedding: requests of verified sessions count against their shared address",
     file: "src/http/load-shedding.ts",
     find: "      member.countFor(session);",

@@ -54,7 +54,7 @@ export const LIMIT_SETTINGS = {
     scope: "server",
     schema: wholeNumber(1, 1_000_000),
     meaning:
-      "Of these, at most this many requests of one client address without a verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address",
+      "Of these, at most this many requests of one client address (of IPv6: one /64) without a verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address",
   },
   MAX_CONNECTIONS: {
     path: "limits.connections",

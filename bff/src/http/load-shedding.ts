@@ -9,6 +9,7 @@ import { createInFlightTable, isAtLimit, type InFlight } from "../lib/in-flight.
 import { LinkedList, type ListNode } from "../lib/linked-list.ts";
 import { isBelow } from "../lib/paths.ts";
 import { createSharedQuota, type SharedQuota } from "../lib/shared-quota.ts";
+import { networkOf } from "./address-network.ts";
 import { clientAddress } from "./client-address.ts";
 import type { RouteTable } from "./route-table.ts";
 import { rawPath, requestState, type RequestState } from "./request-state.ts";
@@ -53,7 +54,8 @@ export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
   const { counter: total, ...share } = shared.total.join(() => scan());
   let scannedMs = -Infinity;
 
-  const addressOf = (request: IncomingMessage): InFlight => addresses.of(clientAddress(request, trustedProxies));
+  const addressOf = (request: IncomingMessage): InFlight =>
+    addresses.of(networkOf(clientAddress(request, trustedProxies)));
 
   /** Removes requests that have ended while their handlers still run; assigns client addresses to requests without owner. */
   const scan = (): void => {
@@ -74,7 +76,7 @@ export function createWaitingQuotas(limits: QuotaOptions): WaitingQuotas {
     share.tidyAll();
     return isAtLimit(counter, max);
   };
-  /** Client addresses are determined only if one of them, or the total, could have reached its limit. */
+  /** Client addresses are parsed only if one of them, or the total, could have reached its limit. */
   const admit = (request: IncomingMessage): InFlight | undefined => {
     if (!share.isNear(maxPerAddress) || !mayBeShed(request, routes)) return undefined;
     share.tidyAll();

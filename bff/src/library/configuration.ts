@@ -145,7 +145,7 @@ export interface Configuration {
     readonly waitingRequests?: number | string | FileContent | undefined;
     /** Of these, at most this many requests of one session to upstreams; beyond that 429. Unset: a quarter of `MAX_WAITING_REQUESTS`, at least 6 (the connections of a browser) */
     readonly waitingPerSession?: number | string | FileContent | undefined;
-    /** Of these, at most this many requests of one client address without a verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address */
+    /** Of these, at most this many requests of one client address (of IPv6: one /64) without a verified session; beyond that 429. Unset: half of `MAX_WAITING_REQUESTS`, at least 6. Behind a proxy set `TRUSTED_PROXIES`; otherwise all clients share the proxy's address */
     readonly waitingPerAddress?: number | string | FileContent | undefined;
     /** At most this many open connections per process; further ones are closed immediately. Default: 20000 */
     readonly connections?: number | string | FileContent | undefined;

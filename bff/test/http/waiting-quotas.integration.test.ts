@@ -153,6 +153,14 @@ describe("slow requests without a session", () => {
     expect((await user.fetch("/api/quick", from("203.0.113.7"))).status).toBe(200);
   });
 
+  it("requests of one IPv6 network (/64) count together", async () => {
+    const anonymous = system.browser();
+    let n = 1;
+    const { refused } = await flood(() => anonymous.fetch("/api/open/slow", from(`2001:db8:0:1::${n++}`)), 12);
+    await expectTooMany(refused, 2);
+    expect((await anonymous.fetch("/api/open/quick", from("2001:db8:0:2::1"))).status).toBe(200);
+  });
+
   it("requests with an unknown session cookie count for their address", async () => {
     const stranger = system.browser();
     stranger.cookies.set("__Host-Http-session", "x".repeat(43));
