@@ -216,7 +216,7 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "row rule: a row without a session may have it",
-    file: "src/config/upstreams.ts",
+    file: "src/config/row-rules.ts",
     find: '(typeof rule === "number" || rule.length > 0) &&',
     replace: "(rule === requiredRoles || rule === requiredScopes) && rule.length > 0 &&",
     tests: ["test/config/upstreams.test.ts"],

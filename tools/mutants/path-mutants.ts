@@ -67,14 +67,14 @@ export const PATH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "I7: a public row may send a token",
-    file: "src/config/upstreams.ts",
+    file: "src/config/row-rules.ts",
     find: 'if (access === "public" && token !== undefined && token !== "none")',
     replace: "if (access === undefined)",
     tests: ["test/config/upstreams.test.ts"],
   },
   {
     breaks: "I7: a row with sessions may switch CSRF protection off",
-    file: "src/config/upstreams.ts",
+    file: "src/config/row-rules.ts",
     find: 'if (csrf === "none" && !WITHOUT_SESSION.has(resolveAccess({ access, token, csrf }).access))',
     replace: "if (access === undefined)",
     tests: ["test/config/upstreams.test.ts"],
