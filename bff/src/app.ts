@@ -47,7 +47,8 @@ function createKoa(services: Services): Koa {
   app.use(pageNavigation(config, services.pages));
   app.use(forward(services));
   const session = koaSession(app, { ...services, sessionMaxMs: config.sessionMaxMs });
-  const { silentLogin } = services;
+  const { ownSessions, silentLogin } = services;
+  const { stopAfterLogout } = silentLogin;
   const guardLogin = loginGuard({ log, metrics });
   const startLogin = login(services.login);
   const router = new Router({ sensitive: true, strict: true })
@@ -55,7 +56,7 @@ function createKoa(services: Services): Koa {
     .get("/bff/login", guardLogin, session, startLogin)
     .post("/bff/login", guardLogin, session, startLogin)
     .get("/bff/callback", session, callback(services.login))
-    .post("/bff/logout", session, namedSession, silentLogin.stopAfterLogout, logout(services.logout))
+    .post("/bff/logout", session, namedSession, stopAfterLogout, logout(services.logout))
     .get("/bff/logout/provider", services.providerLogout.route)
     .get("/bff/logout/return", services.providerLogout.returnRoute)
     .post("/bff/backchannel-logout", backchannelLogout({ receivers: services.logoutReceivers, log }))
@@ -63,15 +64,9 @@ function createKoa(services: Services): Koa {
     .get("/bff/jwks.json", jwks(services.login))
     .get("/bff/user", session, user({ accountUrl: config.accountUrl, silentLogin, now: services.now }))
     .get("/bff/events", events({ sessions: services.sessions, streams: services.eventStreams }))
-    .get("/bff/sessions", session, namedSession, listSessions(services.ownSessions))
-    .delete("/bff/sessions", session, namedSession, silentLogin.stopAfterLogout, endAllSessions(services.ownSessions))
-    .delete(
-      "/bff/sessions/:id",
-      session,
-      namedSession,
-      silentLogin.stopAfterLogout,
-      endOneSession(services.ownSessions),
-    );
+    .get("/bff/sessions", session, namedSession, listSessions(ownSessions))
+    .delete("/bff/sessions", session, namedSession, stopAfterLogout, endAllSessions(ownSessions))
+    .delete("/bff/sessions/:id", session, namedSession, stopAfterLogout, endOneSession(ownSessions));
   app.use(router.routes());
   app.use(router.allowedMethods());
   app.use(spaFiles({ root: config.spaRoot, remote: services.remoteIndex }));

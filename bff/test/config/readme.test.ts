@@ -27,6 +27,6 @@ it("the README names only files that exist", () => {
 });
 
 it("the README and the endpoint reference list every route of /bff", () => {
-  for (const [, method = "", path = ""] of app.matchAll(/\.(get|post|delete)\("(\/[^"]+)"/g))
+  for (const [, method = "", path = ""] of app.matchAll(/\.(get|post|delete)\(\s*"(\/[^"]+)"/g))
     for (const page of [readme, endpoints]) expect(page).toContain(`\`${method.toUpperCase()} ${path}\``);
 });
