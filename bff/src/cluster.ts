@@ -10,8 +10,8 @@ import {
   serveQueries,
   type Query,
   type QueryWorkers,
-} from "./cluster-messages.ts";
-import { createClusterReload, createWorkerReload, type ClusterReload } from "./cluster-reload.ts";
+} from "./cluster/cluster-messages.ts";
+import { createClusterReload, createWorkerReload, type ClusterReload } from "./cluster/cluster-reload.ts";
 import type { Config, GatewayConfig, ServerConfig } from "./config/config.ts";
 import { identityOf, type Gateway } from "./gateway.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";

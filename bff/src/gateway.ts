@@ -1,7 +1,7 @@
 // One gateway process: the applications on one listener, each with its own services and middleware, selected by the Host
 // header; and the replacement of their configuration while they run.
 import type { Server } from "node:http";
-import { createInstances, type InstanceChanges } from "./application-instances.ts";
+import { createInstances, type InstanceChanges } from "./gateway/application-instances.ts";
 import { restartReasons } from "./config/restart-reasons.ts";
 import type { Config, GatewayConfig } from "./config/config.ts";
 import { identityNames } from "./headers/identity-headers.ts";
@@ -15,7 +15,7 @@ import type { ReadinessCheck } from "./metrics/dependency-check.ts";
 import type { GatewayMetrics } from "./metrics/metrics.ts";
 import { createProcessQuotas, type Services } from "./services.ts";
 import type { Stores } from "./store/open-store.ts";
-import { createUnknownHostApp } from "./unknown-host.ts";
+import { createUnknownHostApp } from "./gateway/unknown-host.ts";
 
 export type ApplyResult =
   | ({ kind: "applied" } & InstanceChanges)

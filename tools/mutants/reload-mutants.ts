@@ -8,7 +8,7 @@ const checks = ["test/management/gateway-checks.test.ts"];
 const quota = ["test/lib/shared-quota.test.ts"];
 
 const replaced = (breaks: string, find: string, replace: string): Mutant => ({
-  ...{ breaks: `reload: ${breaks}`, file: "src/application-instances.ts", find, replace, tests: reload },
+  ...{ breaks: `reload: ${breaks}`, file: "src/gateway/application-instances.ts", find, replace, tests: reload },
 });
 
 export const RELOAD_MUTANTS: readonly Mutant[] = [
@@ -117,7 +117,7 @@ export const RELOAD_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "an application that a reload leaves unchanged keeps the old names of identity headers",
-    file: "src/application-instances.ts",
+    file: "src/gateway/application-instances.ts",
     find: "return !rebuildsAll && known",
     replace: "return known",
     tests: ["test/reload.extended.test.ts"],

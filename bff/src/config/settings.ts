@@ -1,6 +1,6 @@
-// Every setting of the gateway: name, schema, default, meaning. To add one: an entry here, its value in config.ts, its
-// topic in bff/scripts/settings-table.ts, then `npm run docs:tables`, which writes docs/reference/settings.md. Settings
-// of one topic are in files of their own, such as provider-settings.ts.
+// Every setting of the gateway: name, schema, default, meaning. To add one: an entry here, its value in config-types.ts and
+// assemble-config.ts, its topic in bff/scripts/settings-table.ts, then `npm run docs:tables`, which writes
+// docs/reference/settings.md. Settings of one topic are in files of their own, such as provider-settings.ts.
 import { z } from "zod";
 import { APPLICATION_ID, APPLICATION_ID_RULE, applicationId } from "../lib/application-id.ts";
 import { ADMIN_SETTINGS } from "./admin-token.ts";

@@ -28,6 +28,29 @@ it("docs/architecture.md shows every folder and file at the top of bff/src as a 
     expect(layers, name).toMatch(new RegExp(`\\b${name.replace(".ts", "")}\\b`));
 });
 
+it("files of bff/src import only from layers below their own in docs/architecture.md", () => {
+  const [, layers = ""] = /```\n([\s\S]*?)```/.exec(page) ?? [];
+  // Names are in the first columns, followed by what the layer is.
+  const rows = layers.split("\n").map((row) => row.slice(0, 38).split(/\s+/));
+  const rowOf = (file: string) => {
+    const [top = ""] = relative(join(root, "bff/src"), file).split("/");
+    const name = top.replace(".ts", "");
+    // Files at the top of bff/src may import those beside them; folders of one row are independent of each other.
+    return { name, isFile: top.endsWith(".ts"), row: rows.findIndex((names) => names.includes(name)) };
+  };
+  const upwards = sourcesOf("bff/src").flatMap((file) =>
+    importsOf(file)
+      .filter(({ target }) => {
+        if (target === undefined) return false;
+        const [from, to] = [rowOf(file), rowOf(target)];
+        if (from.name === to.name) return false;
+        return from.isFile && to.isFile ? from.row > to.row : from.row >= to.row;
+      })
+      .map(({ specifier }) => `${relative(root, file)}: ${specifier}`),
+  );
+  expect(upwards).toEqual([]);
+});
+
 it("lint restricts the imports of every folder of bff/src", () => {
   const lint = readFileSync(join(root, ".oxlintrc.json"), "utf8");
   const folders = readdirSync(join(root, "bff/src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());

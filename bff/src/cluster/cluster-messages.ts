@@ -1,7 +1,7 @@
 // Messages between the supervisor and its workers (IPC of node:cluster): queries, matched with their results by `id`, and
 // the configuration of a worker that starts.
 import cluster, { type Worker } from "node:cluster";
-import type { ConfigTexts, GatewayConfig } from "./config/config.ts";
+import type { ConfigTexts, GatewayConfig } from "../config/config.ts";
 
 /** `prepare` and `commit` apply a configuration: see cluster-reload.ts. */
 export type Query = "readiness" | "metrics" | "prepare" | "commit";

@@ -7,9 +7,9 @@ import {
   type QueryWorkers,
   type SentConfig,
 } from "./cluster-messages.ts";
-import { ConfigError, restoreGatewayConfig, type GatewayConfig } from "./config/config.ts";
-import { restartReasons } from "./config/restart-reasons.ts";
-import type { ApplyResult, Gateway } from "./gateway.ts";
+import { ConfigError, restoreGatewayConfig, type GatewayConfig } from "../config/config.ts";
+import { restartReasons } from "../config/restart-reasons.ts";
+import type { ApplyResult, Gateway } from "../gateway.ts";
 
 const PREPARE_TIMEOUT_MS = 10_000;
 const NOT_ALL_WORKERS = "A worker did not respond in time, so no worker applies the file; it is tried again";

@@ -1,11 +1,11 @@
 // The running instances of the applications of one process: built from one configuration each, replaced by `replace`, and
 // closed once their requests have finished.
 import { setTimeout as sleep } from "node:timers/promises";
-import { createApp } from "./app.ts";
-import { canonicalText } from "./config/fingerprint.ts";
-import type { Config, GatewayConfig, ServerConfig } from "./config/config.ts";
-import type { Handle } from "./http/pipelining-guard.ts";
-import { createServices, type Environment, type Services } from "./services.ts";
+import { createApp } from "../app.ts";
+import { canonicalText } from "../config/fingerprint.ts";
+import type { Config, GatewayConfig, ServerConfig } from "../config/config.ts";
+import type { Handle } from "../http/pipelining-guard.ts";
+import { createServices, type Environment, type Services } from "../services.ts";
 
 export type Instance = { config: Config; services: Services; handle: Handle };
 

@@ -2,19 +2,19 @@
 // send to any host name. Used while the process serves several applications; a single one rejects other hosts itself.
 import Router from "@koa/router";
 import Koa from "koa";
-import { backchannelLogout, type LogoutReceiver } from "./auth/backchannel-logout.ts";
-import type { ServerConfig } from "./config/config.ts";
-import { BUILT_IN_PAGES_CONFIG } from "./config/pages/error-pages.ts";
-import { GatewayError } from "./errors.ts";
-import { errorResponse, reportLateError } from "./http/error-response.ts";
-import { createPages } from "./http/pages.ts";
-import type { Handle } from "./http/pipelining-guard.ts";
-import { requestLog } from "./http/request-log.ts";
-import { requestValidation } from "./http/request-validation.ts";
-import { createRouteTable } from "./http/route-table.ts";
-import { securityHeaderList, setHeaders } from "./http/security-headers.ts";
-import type { Log } from "./logging/log.ts";
-import type { Metrics } from "./metrics/metrics.ts";
+import { backchannelLogout, type LogoutReceiver } from "../auth/backchannel-logout.ts";
+import type { ServerConfig } from "../config/config.ts";
+import { BUILT_IN_PAGES_CONFIG } from "../config/pages/error-pages.ts";
+import { GatewayError } from "../errors.ts";
+import { errorResponse, reportLateError } from "../http/error-response.ts";
+import { createPages } from "../http/pages.ts";
+import type { Handle } from "../http/pipelining-guard.ts";
+import { requestLog } from "../http/request-log.ts";
+import { requestValidation } from "../http/request-validation.ts";
+import { createRouteTable } from "../http/route-table.ts";
+import { securityHeaderList, setHeaders } from "../http/security-headers.ts";
+import type { Log } from "../logging/log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 
 /** No application has it. */
 const NO_ORIGIN = "http://unknown.invalid";
