@@ -18,11 +18,34 @@ export function createRequirements() {
   const known = new FifoCache<string, RouteRows>(MAX_KNOWN);
   /** @throws TypeError with one sentence per fault */
   return function rowsOf(requirements: SessionRequirements): RouteRows {
+    requirePlain(requirements);
     const text = JSON.stringify(requirements);
     const found = known.get(text) ?? readRows(JSON.parse(text) as Record<string, unknown>);
     known.set(text, found);
     return found;
   };
+}
+
+/**
+ * JSON leaves out inherited members, functions and symbols, and all of a Map: a rule that is left out protects nothing.
+ * @throws TypeError
+ */
+function requirePlain(requirements: unknown): void {
+  const isPlain = (value: unknown): boolean => {
+    if (typeof value === "function" || typeof value === "symbol") return false;
+    if (typeof value !== "object" || value === null) return true;
+    const prototype: unknown = Object.getPrototypeOf(value);
+    // Object.prototype, also that of another realm.
+    const isJson = Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null;
+    return isJson && Object.values(value).every(isPlain);
+  };
+  if (
+    typeof requirements !== "object" ||
+    requirements === null ||
+    Array.isArray(requirements) ||
+    !isPlain(requirements)
+  )
+    throw new TypeError('Requirements of session() must be a plain object, such as { requiredRoles: ["clerk"] }.');
 }
 
 function readRows(requirements: Record<string, unknown>): RouteRows {

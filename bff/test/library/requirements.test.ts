@@ -38,3 +38,31 @@ it.each<[unknown, RegExp]>([
   expect(() => rowsOf(requirements as SessionRequirements)).toThrow(sentence);
   expect(() => rowsOf(requirements as SessionRequirements)).toThrow(TypeError);
 });
+
+class Clerks {
+  get requiredRoles() {
+    return ["clerk"];
+  }
+}
+
+it.each<[string, unknown]>([
+  ["inherited members", Object.create({ requiredRoles: ["clerk"] })],
+  ["members of a class", new Clerks()],
+  ["a Map", new Map([["requiredRoles", ["clerk"]]])],
+  ["a function as a rule", { requiredRoles: () => ["clerk"] }],
+  ["a symbol as a rule", { requiredAcr: Symbol("gold") }],
+  ["a Set as a rule", { requiredRoles: new Set(["clerk"]) }],
+  ["inherited members of a rule", { requiredClaims: [Object.create({ claim: "a", values: ["b"] })] }],
+  ["a conversion to JSON", { requiredRoles: ["clerk"], toJSON: () => ({}) }],
+  ["a list", []],
+  ["a role", "clerk"],
+  ["true", true],
+  ["null", null],
+])("requirements with %s throw instead of protecting nothing", (_title, requirements) => {
+  expect(() => rowsOf(requirements as SessionRequirements)).toThrow(/must be a plain object/);
+});
+
+it("requirements without a prototype are read", () => {
+  const requirements = Object.assign(Object.create(null) as object, { requiredRoles: ["clerk"] });
+  expect(rowsOf(requirements).session.requiredRoles).toEqual(["clerk"]);
+});
