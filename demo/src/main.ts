@@ -4,7 +4,7 @@ import { launch } from "./launcher/launch.ts";
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 22)) {
   process.stderr.write(
-    `Cloakroom needs Node.js 22.22 or newer; this is ${process.version}. Run it with npm start after npm ci, which installs one.\n`,
+    `Cloakroom needs Node 22.22 or later and found ${process.versions.node}. Run it with npm start after npm ci, which installs one.\n`,
   );
   process.exit(1);
 }

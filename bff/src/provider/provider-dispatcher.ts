@@ -1,6 +1,7 @@
 // Connections to the provider: no keep-alive, limits, trusted CAs, the client's certificate and the outbound proxy. Files are
 // read again, so that a renewed certificate needs no restart.
-import { getCACertificates } from "node:tls";
+// By default: older versions of Node lack its `getCACertificates`, and must reach the check of the version.
+import tls from "node:tls";
 import { Agent, Client, Pool, ProxyAgent, type Dispatcher } from "undici";
 import type { ClientCertificate } from "../config/client-auth-settings.ts";
 import { parseCertificates } from "../config/client-keys.ts";
@@ -60,7 +61,7 @@ function readCa(text = ""): { value: readonly string[] } | { fault: string } {
   const parsed = parseCertificates(text);
   if ("fault" in parsed) return { fault: `OIDC_CA_FILE ${parsed.fault}` };
   // `ca` replaces the default CAs (public ones and NODE_EXTRA_CA_CERTS), so they are part of it.
-  return { value: [...getCACertificates("default"), ...parsed.value.map((each) => each.toString())] };
+  return { value: [...tls.getCACertificates("default"), ...parsed.value.map((each) => each.toString())] };
 }
 
 const clientOf = (origin: URL, options: object): Client => shaped(new Client(origin, options));

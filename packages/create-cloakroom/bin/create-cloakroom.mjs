@@ -2,7 +2,7 @@
 // npm create cloakroom. Plain JavaScript, so that an old Node version can say so.
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 22)) {
-  process.stderr.write(`create-cloakroom needs Node.js 22.22 or newer; this is ${process.version}.\n`);
+  process.stderr.write(`create-cloakroom needs Node 22.22 or later and found ${process.versions.node}.\n`);
   process.exit(1);
 }
 const { main } = await import("../src/main.ts");

@@ -1,5 +1,6 @@
 // Entry point @cloakroom/testing/client: a headless client of a gateway for tests of an API. Keeps cookies, logs in through the
 // provider's form, and sends the headers of the app's fetch.
+import "./require-node.ts";
 import { formBrowser, type FetchOptions } from "./form-browser.ts";
 
 export type { FetchOptions };

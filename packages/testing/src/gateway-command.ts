@@ -1,6 +1,7 @@
 // Finds the command of the gateway (@cloakroom/gateway) that a project has installed, so that tests run the project's version.
 import { readFileSync } from "node:fs";
-import { findPackageJSON } from "node:module";
+// By default: older versions of Node lack its `findPackageJSON`, and must reach the check of the version.
+import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -20,7 +21,7 @@ export function findGatewayCommand(folder: string = process.cwd()): string {
 
 function manifestFrom(base: string): string | undefined {
   try {
-    return findPackageJSON(GATEWAY, base);
+    return nodeModule.findPackageJSON(GATEWAY, base);
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 // Entry point @cloakroom/testing/leaks: the leak search for other test runners than the fixtures of @cloakroom/testing/playwright.
+import "./require-node.ts";
 export { createLeakWatch, type LeakReport, type LeakWatch, type LeakWatchOptions } from "./leaks/leak-watch.ts";
 export { startRecordingProxy, type RecordingProxy } from "./leaks/recording-proxy.ts";
 export { findLeaks, type Leak } from "./leaks/search.ts";

@@ -1,5 +1,6 @@
 // Entry point @cloakroom/testing/playwright: `test` with a provider, a store and a gateway per worker, and fixtures that log in,
 // let sessions end, take the provider down, and search for leaked tokens.
+import "./require-node.ts";
 import { test as base, expect, type BrowserContext, type Page } from "@playwright/test";
 import type { Credentials } from "./client.ts";
 import { createLeakWatch, type LeakWatch } from "./leaks/leak-watch.ts";

@@ -1,5 +1,6 @@
 // Entry point @cloakroom/testing/provider: an OpenID Provider for tests and development. Not for production: it keeps users,
 // keys and tokens in memory, knows demo passwords, and listens on loopback only.
+import "./require-node.ts";
 export { startProvider } from "./provider/start-provider.ts";
 export { startProviderControl, type ControlServer } from "./provider/control-server.ts";
 export { connectProvider } from "./provider/connect-provider.ts";

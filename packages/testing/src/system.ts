@@ -1,5 +1,6 @@
 // Entry point @cloakroom/testing/system: provider, session store and gateway for one test process, on free ports, with a
 // recording proxy in front. The gateway is the installed @cloakroom/gateway, as a process and with its ordinary settings.
+import "./require-node.ts";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";

@@ -83,12 +83,18 @@ export function cloakroom(options: CloakroomOptions = {}): Plugin<CloakroomPlugi
   };
 }
 
+/** Vite prints the stack of an error instead of its message. */
+function withoutStack(error: Error): Error {
+  error.stack = error.message;
+  return error;
+}
+
 /** npm only warns of an unsupported version. @throws Error */
 function requireNode(): void {
   const { node } = process.versions;
   const [major = 0, minor = 0] = node.split(".").map(Number);
   if (major < 22 || (major === 22 && minor < 22))
-    throw new Error(`${NAME} needs Node 22.22 or later and found ${node}.`);
+    throw withoutStack(new Error(`${NAME} needs Node 22.22 or later and found ${node}.`));
 }
 
 /** The process's environment and the `.env` files of Vite's mode. Only the gateway receives them, never the browser. */

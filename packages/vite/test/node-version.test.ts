@@ -1,6 +1,4 @@
 // An old Node, with which `npm install` only warns, gets a sentence instead of a stack.
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { cloakroom } from "../src/index.ts";
 
@@ -17,20 +15,12 @@ function start(): void {
 
 test.each(["20.20.2", "22.21.1"])("a server with Node %s does not start, and the error names the cure", (version) => {
   withNode(version);
-  expect(start).toThrow(`@cloakroom/vite needs Node 22.22 or later and found ${version}.`);
+  const message = `@cloakroom/vite needs Node 22.22 or later and found ${version}.`;
+  // Vite prints the stack.
+  expect(start).toThrow(expect.objectContaining({ message, stack: message }));
 });
 
 test("a build needs no gateway, so its Node may be older", () => {
   withNode("20.20.2");
   expect(cloakroom()).toMatchObject({ apply: "serve" });
-});
-
-// A named import that Node lacks is a SyntaxError before any code runs.
-test("no module imports by name what Node 20 lacks", () => {
-  const folder = join(import.meta.dirname, "../src");
-  for (const file of globSync("*.ts", { cwd: folder }))
-    expect([file, readFileSync(join(folder, file), "utf8")]).toEqual([
-      file,
-      expect.not.stringMatching(/import \{[^}]*\} from "node:module"/),
-    ]);
 });
