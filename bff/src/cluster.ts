@@ -13,6 +13,7 @@ import {
 } from "./cluster/cluster-messages.ts";
 import { createClusterReload, createWorkerReload, type ClusterReload } from "./cluster/cluster-reload.ts";
 import type { Config, GatewayConfig, ServerConfig } from "./config/config.ts";
+import type { SettingWords } from "./config/setting-words.ts";
 import { identityOf, type Gateway } from "./gateway.ts";
 import { createAdminApi } from "./management/admin/admin-api.ts";
 import { createAdminApplication } from "./management/admin/admin-application.ts";
@@ -70,18 +71,25 @@ export function serveSupervisorQueries({ checks, metrics, gateway }: QuerySource
   });
 }
 
-type SupervisorDependencies = { config: GatewayConfig; log: Log };
-type Supervision = { reload: ClusterReload; queryWorkers: QueryWorkers; log: Log; isDraining: () => boolean };
+type SupervisorDependencies = { config: GatewayConfig; log: Log; words: SettingWords };
+type Supervision = Omit<SupervisorDependencies, "config"> & {
+  reload: ClusterReload;
+  queryWorkers: QueryWorkers;
+  isDraining: () => boolean;
+};
 
 /** Runs the supervisor. Never resolves: the process exits once its workers have. */
-export async function supervise({ config, log }: SupervisorDependencies): Promise<never> {
+export async function supervise({ config, log, words }: SupervisorDependencies): Promise<never> {
   const { server } = config;
   const queryWorkers = createWorkerQueries();
   const reload = createClusterReload(config, queryWorkers);
   const workers = superviseWorkers(reload.current, log);
   process.once("SIGTERM", () => void workers.drain());
   process.once("SIGINT", () => void workers.drain());
-  const management = createMergedManagement({ reload, queryWorkers, log, isDraining: workers.isDraining }, config);
+  const management = createMergedManagement(
+    { reload, queryWorkers, log, words, isDraining: workers.isDraining },
+    config,
+  );
   await listen(management, server.management, "MANAGEMENT_").catch((error: ListenError) => {
     log.error("cannot listen", { error, reason: error.message });
     log.flush();
@@ -139,7 +147,8 @@ function superviseWorkers(current: () => GatewayConfig, log: Log) {
 }
 
 /** The management server of the supervisor: readiness and metrics of all workers, and the admin API. */
-function createMergedManagement({ reload, queryWorkers, log, isDraining }: Supervision, initial: GatewayConfig) {
+function createMergedManagement(supervision: Supervision, initial: GatewayConfig) {
+  const { reload, queryWorkers, log, words, isDraining } = supervision;
   const reloadMetrics = createReloadMetrics();
   const reloadChecks = reloadOnChange({ initial, apply: reload.apply, log, onOutcome: reloadMetrics.reload });
   const { contentType } = new AggregatorRegistry();
@@ -154,14 +163,14 @@ function createMergedManagement({ reload, queryWorkers, log, isDraining }: Super
     identity: () => identityOf(reload.current()),
     metrics: { scrape, contentType },
     checks: () => [{ name: "workers", check }, ...reloadChecks],
-    isDraining,
-    admin: createSupervisorAdmin(reload.current, log),
+    ...{ isDraining, words },
+    admin: createSupervisorAdmin(supervision),
     checkTimeoutMs: QUERY_TIMEOUT_MS * 2,
   });
 }
 
 /** With a connection of its own: ends reach the workers by Redis, as they reach other instances. */
-function createSupervisorAdmin(current: () => GatewayConfig, log: Log) {
+function createSupervisorAdmin({ reload: { current }, log, words }: Supervision) {
   const { server } = current();
   if (server.adminTokens === undefined) return undefined;
   // The workers report a server that cannot be used.
@@ -174,7 +183,7 @@ function createSupervisorAdmin(current: () => GatewayConfig, log: Log) {
     return application;
   };
   const applications = () => current().applications.map(applicationOf);
-  return createAdminApi({ tokens: server.adminTokens, host: server.management.host, applications, log });
+  return createAdminApi({ tokens: server.adminTokens, host: server.management.host, applications, log, words });
 }
 
 /** A refresh in flight may take the provider's time-out after the requests have ended. */

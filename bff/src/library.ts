@@ -4,11 +4,13 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, loadMountedConfig, type GatewayConfig, type MountedSource } from "./config/config.ts";
+import { mountedWords, type SettingWords } from "./config/setting-words.ts";
 import { configWarnings } from "./config/warnings.ts";
 import { GatewayError } from "./errors.ts";
 import { createGateway as createProcessGateway, type Gateway as ProcessGateway } from "./gateway.ts";
 import { reportError } from "./http/error-response.ts";
 import { commonHostPolicy, type HostPolicy } from "./http/security-headers.ts";
+import { PAGE_RULES } from "./http/spa-files.ts";
 import { createHostLog } from "./library/host-log.ts";
 import { createHostRoutes, type HostRoutes } from "./library/host-routes.ts";
 import { createMount } from "./library/mount.ts";
@@ -29,7 +31,6 @@ import type { ProcessLog } from "./logging/log.ts";
 import { reportFailingChecks } from "./management/failing-checks.ts";
 import { createReadiness } from "./management/readiness.ts";
 import { createMetrics } from "./metrics/metrics.ts";
-import { checkPages } from "./reload.ts";
 import type { Services } from "./services.ts";
 import { openStores, waitForStore, type Stores } from "./store/open-store.ts";
 
@@ -51,18 +52,19 @@ const CLOSE_TIMEOUT_MS = 1_000;
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const config = load(options);
-  const log = createHostLog(options.log, config.server.logLevel);
+  const words = mountedWords(sourceOf(options));
+  const log = createHostLog(options.log, { level: config.server.logLevel, words });
   const metrics = createMetrics({ ofProcess: false });
   const stores = openStores(config.server, log, (reason) => log.error("the session store is not usable", { reason }));
   try {
     const unusable = await waitForStore(stores);
-    if (unusable !== undefined) throw new ConfigError([unusable], config.files);
+    if (unusable !== undefined) throw new ConfigError([words.sentence(unusable)], config.files);
     const gateway = createProcessGateway(config, { log, metrics, stores, isMounted: true });
     for (const warning of warningsOf(config)) log.warn(warning);
     void reportFailingChecks(gateway.applications()).catch((error: unknown) =>
       log.error("the checks of the start failed", { error }),
     );
-    return mounted({ gateway, config, log, metrics, stores });
+    return mounted({ gateway, config, log, words, metrics, stores });
   } catch (error) {
     await stores.close();
     throw error;
@@ -73,12 +75,13 @@ type Parts = {
   gateway: ProcessGateway;
   config: GatewayConfig;
   log: ProcessLog;
+  words: SettingWords;
   metrics: ReturnType<typeof createMetrics>;
   stores: Stores;
 };
 
 function mounted(parts: Parts): Gateway {
-  const { gateway, config, log, metrics } = parts;
+  const { gateway, config, log, words, metrics } = parts;
   const host: HostPolicy = commonHostPolicy(config.applications);
   let closed: Promise<void> | undefined;
   const isClosed = (): boolean => closed !== undefined;
@@ -86,7 +89,7 @@ function mounted(parts: Parts): Gateway {
     ...{ gateway, log, isClosed, config: { ...config.server, ...host } },
     refuse: (request, response, error) => sendRefusal(response, refusalOf(request, error, { host, log })),
   });
-  const reportReadiness = createReadiness({ checks: gateway.checks, isDraining: isClosed });
+  const reportReadiness = createReadiness({ checks: gateway.checks, isDraining: isClosed, words });
   return {
     ...mount,
     session: createSession(gateway, { host, log, isClosed }) as Gateway["session"],
@@ -161,7 +164,7 @@ function applyTo(gateway: ProcessGateway, source: ConfigurationSource): ApplyRes
 
 /** @throws ConfigError */
 function load(source: ConfigurationSource): GatewayConfig {
-  return checkPages(loadMountedConfig(sourceOf(source)));
+  return loadMountedConfig(sourceOf(source), PAGE_RULES);
 }
 
 /** @throws TypeError */

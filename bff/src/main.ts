@@ -6,6 +6,7 @@ import { isSupervised, isSupervisor, serveSupervisorQueries, supervise } from ".
 import { startConfig } from "./cluster/cluster-messages.ts";
 import { restored } from "./cluster/cluster-reload.ts";
 import { ConfigError, configFile, type GatewayConfig } from "./config/config.ts";
+import { settingWords } from "./config/setting-words.ts";
 import { configWarnings } from "./config/warnings.ts";
 import { createGateway, type ApplyResult } from "./gateway.ts";
 import { shutDownServer } from "./http/graceful-shutdown.ts";
@@ -34,12 +35,16 @@ const NO_WEB_SOCKETS = { count: () => 0, closeAll: () => Promise.resolve() };
 setFlagsFromString("--no-allocation-site-pretenuring");
 // Not during the start, which reads the file anyway; and not in workers, for which the supervisor reloads.
 if (configFile() !== undefined) process.on("SIGHUP", () => undefined);
+const words = settingWords();
 const config = await readConfigOrExit();
 const { server: serverConfig } = config;
-const log = createLog(serverConfig.logLevel, serverConfig.workers > 1 ? createSharedLogDestination() : undefined);
-if (isSupervisor(serverConfig)) await supervise({ config, log });
+const destination = serverConfig.workers > 1 ? createSharedLogDestination() : undefined;
+const log = createLog(serverConfig.logLevel, { destination, words });
+if (isSupervisor(serverConfig)) await supervise({ config, log, words });
 const metrics = createMetrics();
-const stores = openStores(serverConfig, log, (reason) => exitWithConfigError(new ConfigError([reason])));
+const stores = openStores(serverConfig, log, (reason) =>
+  exitWithConfigError(new ConfigError([words.sentence(reason)])),
+);
 const gateway = createGateway(config, { log, metrics, stores });
 const reloadChecks = isSupervised(serverConfig) ? [] : reloadGateway();
 let draining = false;
@@ -63,10 +68,11 @@ const management = createManagementServer({
   metrics,
   checks: () => [...gateway.checks(), ...reloadChecks],
   isDraining: () => draining,
+  words,
   admin:
     serverConfig.adminTokens &&
     createAdminApi({
-      ...{ tokens: serverConfig.adminTokens, host: serverConfig.management.host, log },
+      ...{ tokens: serverConfig.adminTokens, host: serverConfig.management.host, log, words },
       applications: () => gateway.applications().map(({ adminApplication }) => adminApplication),
     }),
 });

@@ -4,7 +4,7 @@ import { ConfigError, configFile, loadGatewayConfig, type GatewayConfig } from "
 import { watchConfigFile } from "./config/file/watch-config-file.ts";
 import { configWarnings } from "./config/warnings.ts";
 import type { ApplyResult } from "./gateway.ts";
-import { checkSpaRoot } from "./http/spa-files.ts";
+import { PAGE_RULES } from "./http/spa-files.ts";
 import { describeError, type Log } from "./logging/log.ts";
 import type { CheckResult, ReadinessCheck } from "./metrics/dependency-check.ts";
 import type { ReloadOutcome } from "./metrics/reload-metrics.ts";
@@ -21,14 +21,7 @@ const RETRY_MS = 2_000;
 
 /** @throws ConfigError, also for an application whose pages cannot be served */
 export function loadCheckedConfig(): GatewayConfig {
-  return checkPages(loadGatewayConfig());
-}
-
-/** @throws ConfigError for an application whose pages cannot be served */
-export function checkPages(loaded: GatewayConfig): GatewayConfig {
-  const spaErrors = loaded.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
-  if (spaErrors.length > 0) throw new ConfigError([...new Set(spaErrors)], loaded.files);
-  return loaded;
+  return loadGatewayConfig(undefined, undefined, PAGE_RULES);
 }
 
 /**

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { gatewayConfig } from "@cloakroom/gateway/src/config/assemble-config.ts";
 import { loadGatewayConfig, type Config, type GatewayConfig } from "@cloakroom/gateway/src/config/config.ts";
+import { VARIABLES } from "@cloakroom/gateway/src/config/setting-words.ts";
 import { createGateway, type ApplyResult, type Gateway } from "@cloakroom/gateway/src/gateway.ts";
 import { SERVER_OPTIONS } from "@cloakroom/gateway/src/http/server-options.ts";
 import { createLog } from "@cloakroom/gateway/src/logging/log.ts";
@@ -44,7 +45,10 @@ export function configOf(...environments: Record<string, string>[]): GatewayConf
 export async function startApplications(...environments: Record<string, string>[]): Promise<TestApplications> {
   const config = configOf(...environments);
   const log: string[] = [];
-  const processLog = createLog(config.server.logLevel, { write: (line: string) => void log.push(line) });
+  const processLog = createLog(config.server.logLevel, {
+    destination: { write: (line: string) => void log.push(line) },
+    words: VARIABLES,
+  });
   const stores = openStores(config.server, processLog, (reason) => {
     throw new Error(reason);
   });

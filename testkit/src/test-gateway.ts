@@ -6,6 +6,7 @@ import { createGateway, type Gateway } from "@cloakroom/gateway/src/gateway.ts";
 import { createForwardAuthServer } from "@cloakroom/gateway/src/proxy/forward-auth/forward-auth-server.ts";
 import { listenForwardAuth } from "@cloakroom/gateway/src/proxy/forward-auth/listen-forward-auth.ts";
 import { loadGatewayConfig, type Config, type ServerConfig } from "@cloakroom/gateway/src/config/config.ts";
+import { VARIABLES } from "@cloakroom/gateway/src/config/setting-words.ts";
 import { createMetrics } from "@cloakroom/gateway/src/metrics/metrics.ts";
 import type { CheckResult } from "@cloakroom/gateway/src/metrics/dependency-check.ts";
 import { SERVER_OPTIONS } from "@cloakroom/gateway/src/http/server-options.ts";
@@ -65,7 +66,10 @@ export async function startGateway(options: Options): Promise<TestGateway> {
   const [config] = gatewayConfig.applications;
   if (config === undefined) throw new Error("no application");
   const lines: string[] = [];
-  const log = createLog(config.logLevel, { write: (line: string) => void lines.push(line) });
+  const log = createLog(config.logLevel, {
+    destination: { write: (line: string) => void lines.push(line) },
+    words: VARIABLES,
+  });
   const store = await openStore(config);
   const metrics = createMetrics();
   const stores = {

@@ -52,6 +52,27 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     tests: ["test/config/file"],
   },
   {
+    breaks: "sentences name a setting of the file that the environment overrides",
+    file: "src/config/setting-words.ts",
+    find: "overridden.has(name) ? undefined : SETTINGS[name].path",
+    replace: "SETTINGS[name].path",
+    tests: ["test/config/setting-words.test.ts"],
+  },
+  {
+    breaks: "request lines name environment variables beside a file",
+    file: "src/logging/log.ts",
+    find: "requestLine(inWords(fields, words), application())",
+    replace: "requestLine(fields, application())",
+    tests: ["test/config/setting-words.test.ts"],
+  },
+  {
+    breaks: "the log suggests 'unsafe-inline' beside a hash, which prevents the start",
+    file: "src/http/csp-suggestions.ts",
+    find: "text === INLINE ? [...known].filter",
+    replace: 'text === "" ? [...known].filter',
+    tests: ["test/config/setting-words.test.ts"],
+  },
+  {
     breaks: "a directive of the configuration file begins another one",
     file: "src/config/file/policy-values.ts",
     find: 'text.includes(";") || ',

@@ -1,8 +1,9 @@
 // `cloakroom check`: validates the configuration offline, reports all errors at once, and prints the applications with their rows.
 import { parseArgs } from "node:util";
 import { ConfigError, CONFIG_VARIABLE, configFile, loadGatewayConfig, type GatewayConfig } from "../config/config.ts";
+import { settingWords, type SettingWords } from "../config/setting-words.ts";
 import { configWarnings } from "../config/warnings.ts";
-import { checkSpaRoot } from "../http/spa-files.ts";
+import { PAGE_RULES } from "../http/spa-files.ts";
 import { summary, summaryInWords, type Summary } from "./check-summary.ts";
 
 const HELP = `Validates the configuration of the gateway without starting it or connecting to anything.
@@ -51,13 +52,11 @@ type Checked =
 
 function check(file: string | undefined): Checked {
   try {
-    const config = loadGatewayConfig(undefined, file);
-    const faults = config.applications.flatMap(({ spaRoot }) => checkSpaRoot(spaRoot) ?? []);
-    if (faults.length > 0) return { valid: false, faults, count: faults.length };
+    const config = loadGatewayConfig(undefined, file, PAGE_RULES);
     return {
       valid: true,
       hash: config.hash,
-      warnings: warningsOf(config),
+      warnings: warningsOf(config, settingWords(undefined, file)),
       applications: config.applications.map(summary),
     };
   } catch (error) {
@@ -66,8 +65,9 @@ function check(file: string | undefined): Checked {
   }
 }
 
-function warningsOf({ server, applications }: GatewayConfig): string[] {
-  return [...new Set([...server.warnings, ...applications.flatMap((each) => configWarnings(each))])];
+function warningsOf({ server, applications }: GatewayConfig, { sentence }: SettingWords): string[] {
+  const ofApplications = applications.flatMap((each) => configWarnings(each).map(sentence));
+  return [...new Set([...server.warnings, ...ofApplications])];
 }
 
 function inWords({ hash, warnings, applications }: Extract<Checked, { valid: true }>): string {

@@ -2,6 +2,7 @@
 // of a running gateway.
 import { readClientToken } from "../config/admin-token.ts";
 import { ConfigError, loadConfig } from "../config/config.ts";
+import { settingWords } from "../config/setting-words.ts";
 import type { OnEnded } from "../session/end-session.ts";
 import type { SessionDescription } from "../session/session-list.ts";
 import { withApi } from "./api-target.ts";
@@ -50,7 +51,9 @@ async function withTarget(
     application === undefined ? settings : { ...settings, application: { id: application, isDerived: false } };
   if (config.redisUrl === undefined)
     throw new ConfigError([
-      "REDIS_URL is not set: the sessions are in the memory of the gateway process and end when it stops.",
+      settingWords().sentence(
+        "REDIS_URL is not set: the sessions are in the memory of the gateway process and end when it stops.",
+      ),
     ]);
   const { id, isDerived } = config.application;
   nameApplication({ application: id, isDerived });

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
+import { settingWords, type SettingWords } from "../config/setting-words.ts";
 import { GatewayError } from "../errors.ts";
 import { createLog, type Log } from "../logging/log.ts";
 import { createKeycloakSessions } from "../provider/keycloak-sessions.ts";
@@ -24,7 +25,8 @@ const PAGE_LIMIT = 500;
 /** @throws TargetError */
 export async function withStore(config: Config, url: string, work: Work): Promise<number> {
   // The log goes to stderr; stdout carries only the output of the command.
-  const log = createLog("info", pino.destination({ dest: 2, sync: true }));
+  const words = settingWords();
+  const log = createLog("info", { destination: pino.destination({ dest: 2, sync: true }), words });
   let reported: unknown;
   const onError = (error: unknown) => {
     // Keep the refusal: a later time-out is a consequence.
@@ -39,10 +41,10 @@ export async function withStore(config: Config, url: string, work: Work): Promis
     await retryUntilConnected(() => store.check());
     isConnected = true;
     // Retried as a whole: ending a session is idempotent, and the store's other connections may still be connecting.
-    return await retryUntilConnected(() => work(targetFrom({ config, store, log })));
+    return await retryUntilConnected(() => work(targetFrom({ config, store, log, words })));
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    throw new TargetError(errorInWords(reported), isConnected);
+    throw new TargetError(words.sentence(errorInWords(reported)), isConnected);
   } finally {
     await store.close();
   }
@@ -65,9 +67,9 @@ async function retryUntilConnected<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-type Dependencies = { config: Config; store: Store & { client: RedisClient }; log: Log };
+type Dependencies = { config: Config; store: Store & { client: RedisClient }; log: Log; words: SettingWords };
 
-function targetFrom({ config, store, log }: Dependencies): SessionsTarget {
+function targetFrom({ config, store, log, words }: Dependencies): SessionsTarget {
   const { application, provider, keycloakAdmin, sessionMaxMs, sessionCacheMs } = config;
   const administration = createAdministration({
     ...{ store, log, sessionMaxMs },
@@ -92,7 +94,7 @@ function targetFrom({ config, store, log }: Dependencies): SessionsTarget {
           return undefined;
         } catch (error) {
           if (!(error instanceof GatewayError)) throw error;
-          return `The user's sessions at Keycloak were not ended: ${error.reason ?? error.code}.`;
+          return words.sentence(`The user's sessions at Keycloak were not ended: ${error.reason ?? error.code}.`);
         }
       }),
     audit: (fields) => log.security("admin_ended_sessions", { application: application.id, ...fields }),
@@ -101,7 +103,10 @@ function targetFrom({ config, store, log }: Dependencies): SessionsTarget {
       log.security("admin_ended_sessions", { reason: "delete-old-format", count });
       return count;
     },
-    explain: () => explainNothingFound({ application, store }),
+    async explain() {
+      const { code, text } = await explainNothingFound({ application, store });
+      return { code, text: text === undefined ? undefined : words.sentence(text) };
+    },
   };
 }
 

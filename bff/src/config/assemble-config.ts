@@ -28,6 +28,12 @@ export type SettingSource = Readonly<{
   rows?: readonly unknown[] | undefined;
 }>;
 
+/** Rules about what is outside of the settings; without them a command can read the configuration on another machine. */
+export type OutsideRules = Readonly<{
+  /** @returns why the folder of SPA_ROOT cannot be served, in one sentence */
+  spaRoot?: (root: string) => string | undefined;
+}>;
+
 export type Assembled = Readonly<{
   /** One sentence per fault; settings are named by their environment variables. */
   faults: readonly string[];
@@ -41,7 +47,7 @@ export type Assembled = Readonly<{
   config: { server: Omit<ServerConfig, "warnings">; own: ApplicationConfig } | undefined;
 }>;
 
-export function assembleConfig({ env, rows }: SettingSource): Assembled {
+export function assembleConfig({ env, rows }: SettingSource, rules: OutsideRules = {}): Assembled {
   const faults: string[] = [];
   const profiled = applySecurityProfile(readSettings(env, faults), (name) => isSet(env, name as SettingName));
   const { values } = profiled;
@@ -50,6 +56,7 @@ export function assembleConfig({ env, rows }: SettingSource): Assembled {
   const pages = readErrorPages(values.ERROR_PAGES);
   faults.push(
     ...pages.faults,
+    ...(values.SPA_ROOT === undefined ? [] : [rules.spaRoot?.(values.SPA_ROOT) ?? []].flat()),
     ...crossErrors(values, env),
     ...forwardAuthErrors(values),
     ...pagePolicyErrors(values),
@@ -103,7 +110,7 @@ export function gatewayConfig(
  * @throws ConfigError if a file that it names, such as a CA, has become invalid
  */
 export function restoreGatewayConfig(texts: ConfigTexts, files: readonly string[]): GatewayConfig {
-  const assembled = texts.applications.map(assembleConfig);
+  const assembled = texts.applications.map((source) => assembleConfig(source));
   const faults = assembled.flatMap((each) => [...each.faults, ...each.rowFaults.map(({ message }) => message)]);
   const configs = assembled.flatMap(({ config }) => (config === undefined ? [] : [config]));
   const [first] = configs;

@@ -1,7 +1,8 @@
 // Loads the configuration from the environment, or from cloakroom.yaml, into a frozen GatewayConfig and reports all errors
 // at once. The only reader of process.env.
-import { assembleConfig, gatewayConfig } from "./assemble-config.ts";
+import { assembleConfig, gatewayConfig, type OutsideRules } from "./assemble-config.ts";
 import { ConfigError } from "./config-error.ts";
+import { CONFIG_VARIABLE, configFile } from "./config-file.ts";
 import type { Config, GatewayConfig } from "./config-types.ts";
 import { loadConfigFile, loadConfigObject } from "./file/load-config-file.ts";
 import type { Environment } from "./read-settings.ts";
@@ -10,6 +11,7 @@ import { findUnknownSettings } from "./unknown-settings.ts";
 
 export { restoreGatewayConfig } from "./assemble-config.ts";
 export { ConfigError } from "./config-error.ts";
+export { CONFIG_VARIABLE, configFile } from "./config-file.ts";
 export type {
   ApplicationConfig,
   Config,
@@ -21,15 +23,6 @@ export type {
 export type { KeycloakAdminConfig } from "./keycloak-admin.ts";
 export type { ProviderConfig } from "./provider-settings.ts";
 export type { TokenTarget, UpstreamConfig } from "./upstreams.ts";
-
-/** Path of the configuration file; the option --config takes precedence. */
-export const CONFIG_VARIABLE = "CLOAKROOM_CONFIG";
-
-/** @returns the path of cloakroom.yaml; undefined: the environment describes the only application */
-export function configFile(env: Environment = process.env): string | undefined {
-  const file = env[CONFIG_VARIABLE];
-  return file === "" ? undefined : file;
-}
 
 /** @returns the view of the single application. @throws ConfigError with all errors; contains no secret values. */
 export function loadConfig(env: Environment = process.env): Config {
@@ -46,10 +39,14 @@ export function loadConfig(env: Environment = process.env): Config {
  * @param file cloakroom.yaml; undefined: the environment describes the only application
  * @throws ConfigError with all errors; contains no secret values.
  */
-export function loadGatewayConfig(env: Environment = process.env, file = configFile(env)): GatewayConfig {
-  if (file !== undefined) return loadConfigFile(file, env);
+export function loadGatewayConfig(
+  env: Environment = process.env,
+  file = configFile(env),
+  rules: OutsideRules = {},
+): GatewayConfig {
+  if (file !== undefined) return loadConfigFile(file, env, { rules });
   const unknown = findUnknownSettings(env);
-  const { faults, warnings, config } = assembleConfig({ env });
+  const { faults, warnings, config } = assembleConfig({ env }, rules);
   const all = [...faults, ...unknown.faults, ...environmentErrors(env)];
   if (all.length > 0 || config === undefined) throw new ConfigError(all);
   return gatewayConfig({ ...config.server, warnings: [...unknown.warnings, ...warnings] }, [config.own]);
@@ -77,7 +74,7 @@ export function nodeOptions(): string[] {
  * variables that weaken Node count always.
  * @throws ConfigError with all errors; contains no secret values.
  */
-export function loadMountedConfig(source: MountedSource): GatewayConfig {
+export function loadMountedConfig(source: MountedSource, rules: OutsideRules = {}): GatewayConfig {
   const ofProcess = VARIABLES_OF_PROCESS.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -85,12 +82,14 @@ export function loadMountedConfig(source: MountedSource): GatewayConfig {
   const env = { ...(source.env ?? process.env), ...Object.fromEntries(ofProcess) };
   switch (source.kind) {
     case "object":
-      return loadConfigObject(source.value, source.folder, env);
+      return loadConfigObject(source.value, source.folder, { env, rules });
     case "file":
-      return loadConfigFile(source.file, env, "host");
+      return loadConfigFile(source.file, env, { owner: "host", rules });
     case "environment":
       return loadGatewayConfig(
         Object.fromEntries(Object.entries(env).filter(([name]) => !VARIABLES_OF_HOST.includes(name))),
+        undefined,
+        rules,
       );
   }
 }

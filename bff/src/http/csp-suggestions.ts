@@ -16,8 +16,12 @@ const GENERAL: Readonly<Record<string, CspDirective>> = {
   "script-src-attr": "script-src",
 };
 
+const INLINE = "'unsafe-inline'";
+/** 'unsafe-inline' takes their place. */
+const NONCE_OR_HASH = /^'(?:nonce|sha\d+)-/i;
+
 const SOURCES: Readonly<Record<string, string>> = {
-  inline: "'unsafe-inline'",
+  inline: INLINE,
   eval: "'unsafe-eval'",
   "wasm-eval": "'wasm-unsafe-eval'",
   self: "'self'",
@@ -25,6 +29,9 @@ const SOURCES: Readonly<Record<string, string>> = {
   blob: "blob:",
   filesystem: "filesystem:",
 };
+
+/** Texts of settings; the log writes them as the operator configures them. */
+type Suggestion = Readonly<Record<string, string>>;
 
 type Policy = Pick<PagePolicy, "additions" | "allowed" | "trustedTypes">;
 
@@ -43,20 +50,23 @@ export function createSuggestions({ additions, allowed, trustedTypes }: Policy) 
     sources.set(directive, known);
   }
 
-  const allowSource = (directive: CspDirective, text: string): string | undefined => {
+  const allowSource = (directive: CspDirective, text: string): Suggestion | undefined => {
     const parsed = parseCspSource(text, directive);
     const known = sources.get(directive) ?? new Set<string>();
     if ("fault" in parsed || known.size >= MAX_SOURCES) return undefined;
-    sources.set(directive, known.add(parsed.source.text));
+    const others = text === INLINE ? [...known].filter((each) => !NONCE_OR_HASH.test(each)) : known;
+    // Browsers would ignore 'unsafe-inline', and the gateway would refuse both together.
+    if (text === INLINE && known.has("'strict-dynamic'")) return undefined;
+    sources.set(directive, new Set([...others, parsed.source.text]));
     for (const risk of risksOf(directive, parsed.source)) risks.add(risk);
     const list = [...sources].map(([name, texts]) => [name, ...texts].join(" ")).join("; ");
-    return `CSP_ADDITIONS="${list}"${risks.size === 0 ? "" : ` CSP_ALLOW="${[...risks].join(" ")}"`}`;
+    return { CSP_ADDITIONS: list, ...(risks.size === 0 ? {} : { CSP_ALLOW: [...risks].join(" ") }) };
   };
-  return function suggest({ directive, blocked, detail }: Violation): string | undefined {
-    if (directive === "require-trusted-types-for") return "TRUSTED_TYPES=off";
+  return function suggest({ directive, blocked, detail }: Violation): Suggestion | undefined {
+    if (directive === "require-trusted-types-for") return { TRUSTED_TYPES: "off" };
     if (directive === "trusted-types") {
       if (detail === undefined || names.size >= MAX_SOURCES) return undefined;
-      return `TRUSTED_TYPES="${[...names.add(detail)].join(" ")}"`;
+      return { TRUSTED_TYPES: [...names.add(detail)].join(" ") };
     }
     const general = GENERAL[directive] ?? directive;
     if (!isCspDirective(general)) return undefined;

@@ -27,6 +27,9 @@ export function checkSpaRoot(root: string | undefined): string | undefined {
   return "SPA_ROOT must name a folder with an index.html. Build the SPA first or correct the path.";
 }
 
+/** For loading the configuration of a gateway that will serve pages. */
+export const PAGE_RULES = { spaRoot: checkSpaRoot } as const;
+
 type SpaOptions = {
   root: string | undefined;
   /** The page of SPA_URL. */

@@ -1,20 +1,26 @@
 // The log of a mounted gateway: every line goes to the function or logger of the host, and nowhere else.
+import type { SettingWords } from "../config/setting-words.ts";
 import { createLog, type ProcessLog } from "../logging/log.ts";
 import type { GatewayLog, LogEntry, LogLevel } from "./types.ts";
 
 /** pino's numbers. */
 const LEVELS: Readonly<Record<number, LogLevel>> = { 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "error" };
 
+type HostLogOptions = { level: string; words: SettingWords };
+
 /** @param log undefined: nothing is written */
-export function createHostLog(log: GatewayLog | undefined, level: string): ProcessLog {
+export function createHostLog(log: GatewayLog | undefined, { level, words }: HostLogOptions): ProcessLog {
   const receive = log === undefined ? undefined : receiverOf(log);
   return createLog(receive === undefined ? "silent" : level, {
-    write(line) {
-      try {
-        receive?.(entryOf(line));
-      } catch {
-        // A fault of the host's log must not become one of the request.
-      }
+    words,
+    destination: {
+      write(line) {
+        try {
+          receive?.(entryOf(line));
+        } catch {
+          // A fault of the host's log must not become one of the request.
+        }
+      },
     },
   });
 }

@@ -33,10 +33,16 @@ export type LogFields = {
   /** Violations of the Content-Security-Policy: directive, what was blocked (no URL of another origin), and the setting that allows it. */
   directive?: string | undefined;
   blocked?: string | undefined;
-  setting?: string | undefined;
+  setting?: Readonly<Record<string, string>> | undefined;
   count?: number | undefined;
   seconds?: number | undefined;
   error?: unknown;
+};
+
+/** How lines name settings; see config/setting-words.ts. */
+type SettingWords = {
+  sentence(text: string): string;
+  assignments(values: Readonly<Record<string, string>>): string;
 };
 
 /** Security events (ASVS 16.3), logged in the field `event`, so that alerts can match them. */
@@ -100,7 +106,12 @@ export type ProcessLog = Log & {
   of(application: string, isShown: () => boolean): Log;
 };
 
-export function createLog(level: string, destination?: DestinationStream): ProcessLog {
+type LogOptions = {
+  destination?: DestinationStream | undefined;
+  words: SettingWords;
+};
+
+export function createLog(level: string, { destination, words }: LogOptions): ProcessLog {
   // Warnings, errors and security events are flushed immediately; request lines are buffered.
   const output = destination ?? createLogDestination();
   const flush = () => {
@@ -109,16 +120,18 @@ export function createLog(level: string, destination?: DestinationStream): Proce
   const logger = pino({ level, base: { service: "cloakroom" }, timestamp: timeField }, output);
   const writesRequests = logger.isLevelEnabled("info");
   const writer = (application: () => string | undefined): Log => {
-    const line = (fields: LogFields = {}) => ({ application: application(), ...clean(fields) });
+    const line = (fields: LogFields = {}) => ({ application: application(), ...clean(fields, words) });
     return {
-      debug: (message, fields) => logger.debug(line(fields), message),
-      info: (message, fields) => logger.info(line(fields), message),
+      debug: (message, fields) => {
+        if (logger.isLevelEnabled("debug")) logger.debug(line(fields), words.sentence(message));
+      },
+      info: (message, fields) => logger.info(line(fields), words.sentence(message)),
       warn: (message, fields) => {
-        logger.warn(line(fields), message);
+        logger.warn(line(fields), words.sentence(message));
         flush();
       },
       error: (message, fields) => {
-        logger.error(line(fields), message);
+        logger.error(line(fields), words.sentence(message));
         flush();
       },
       security: (event, fields) => {
@@ -126,7 +139,7 @@ export function createLog(level: string, destination?: DestinationStream): Proce
         flush();
       },
       request: (fields) => {
-        if (writesRequests) output.write(requestLine(fields, application()));
+        if (writesRequests) output.write(requestLine(inWords(fields, words), application()));
       },
       flush: () => {
         if ("flushSync" in output && typeof output.flushSync === "function") output.flushSync();
@@ -139,8 +152,18 @@ export function createLog(level: string, destination?: DestinationStream): Proce
   };
 }
 
-function clean(fields: LogFields): Record<string, unknown> {
-  return fields.error === undefined ? fields : { ...fields, error: describeError(fields.error) };
+function clean({ error, reason, setting, ...fields }: LogFields, words: SettingWords): Record<string, unknown> {
+  return {
+    ...fields,
+    ...(reason === undefined ? {} : { reason: words.sentence(reason) }),
+    ...(setting === undefined ? {} : { setting: words.assignments(setting) }),
+    ...(error === undefined ? {} : { error: words.sentence(describeError(error)) }),
+  };
+}
+
+/** Most requests have no reason. */
+function inWords(line: RequestLine, words: SettingWords): RequestLine {
+  return line.reason === undefined ? line : { ...line, reason: words.sentence(line.reason) };
 }
 
 const INFO = 30;

@@ -102,6 +102,32 @@ it("an invalid file exits with 78 and all faults, each with its line", () => {
   expect(stderr).toContain("2 settings are wrong.");
 });
 
+it.each<[what: string, pages: string]>([
+  ["no folder", "pages: { root: ./nowhere }"],
+  ["a folder without an app", "pages: { root: . }"],
+])(
+  "a folder of pages that cannot be served (%s) is reported with its line, beside all other faults",
+  (_what, pages) => {
+    const file = fileWith(`${MINIMAL}wrkers: 2\n${pages}\nsession: { idleSeconds: 1 }\n`);
+    const { status, stderr } = check("--config", file);
+    expect(status).toBe(78);
+    expect(stderr).toContain(`${file}:7: wrkers is not known.`);
+    expect(stderr).toContain(`${file}:8: pages.root must name a folder with an index.html. Build the SPA first`);
+    expect(stderr).toContain(`${file}:9: session.idleSeconds must be a whole number`);
+  },
+);
+
+it("a warning about valid settings names paths of the file", () => {
+  const text = `${MINIMAL.replace("provider:\n", "provider:\n  timeoutSeconds: 60\n")}session: { idleSeconds: 60 }\n`;
+  const { status, stdout } = check("--config", fileWith(text));
+  expect({ status, warning: /^warning: .*$/m.exec(stdout)?.[0] }).toEqual({
+    ...{
+      status: 0,
+      warning: expect.stringContaining("session.idleSeconds is not longer than provider.timeoutSeconds"),
+    },
+  });
+});
+
 it("--json prints one object", () => {
   const valid = JSON.parse(check("--json", "--config", fileWith(MINIMAL + rows)).stdout) as Record<string, unknown>;
   expect(valid).toMatchObject({ valid: true, applications: [{ origin: "https://shop.example", rows: [{}] }] });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createManagementServer } from "../../src/management/management-server.ts";
 import { sendRaw, startUpstream, type TestUpstream } from "../proxy/gateway.ts";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 let gateway: TestGateway;
 let upstream: TestUpstream;
@@ -53,7 +54,13 @@ describe("HTTP/1.0 on the public listener", () => {
 
 test("the management listener accepts HTTP/1.0, which health checks of load balancers use", async () => {
   const metrics = { scrape: async () => "", contentType: "text/plain" };
-  const server = createManagementServer({ identity: () => ({}), metrics, checks: () => [], isDraining: () => false });
+  const server = createManagementServer({
+    identity: () => ({}),
+    metrics,
+    checks: () => [],
+    isDraining: () => false,
+    words: VARIABLES,
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

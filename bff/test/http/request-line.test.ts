@@ -1,6 +1,7 @@
 // The hand-written request log line equals the line that pino would write.
 import { expect, it } from "vitest";
 import { createLog, type RequestLine } from "../../src/logging/log.ts";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 const usual: RequestLine = {
   requestId: "fc706d0c-1b53-4662-ac7b-043710a88445",
@@ -16,7 +17,10 @@ const usual: RequestLine = {
 
 function linesOf(line: RequestLine): unknown[] {
   const written: string[] = [];
-  const log = createLog("info", { write: (text: string) => void written.push(text) });
+  const log = createLog("info", {
+    destination: { write: (text: string) => void written.push(text) },
+    words: VARIABLES,
+  });
   log.request(line);
   log.info("request", line);
   expect(written.map((text) => text.match(/\n/g)?.length)).toEqual([1, 1]);
@@ -38,6 +42,8 @@ it.each<[string, Partial<RequestLine>]>([
 
 it("no line is written if the log level is above info", () => {
   const written: string[] = [];
-  createLog("warn", { write: (text: string) => void written.push(text) }).request(usual);
+  createLog("warn", { destination: { write: (text: string) => void written.push(text) }, words: VARIABLES }).request(
+    usual,
+  );
   expect(written).toEqual([]);
 });

@@ -2,6 +2,7 @@
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { createHostLog } from "../../src/library/host-log.ts";
+import { VARIABLES as words } from "../../src/config/setting-words.ts";
 import type { LogEntry } from "../../src/library/types.ts";
 
 const LINE = {
@@ -11,7 +12,7 @@ const LINE = {
 
 it("a function gets one entry per line, with the same fields for request lines", () => {
   const entries: LogEntry[] = [];
-  const log = createHostLog((entry) => void entries.push(entry), "info");
+  const log = createHostLog((entry) => void entries.push(entry), { level: "info", words });
   log.request(LINE);
   log.security("csrf_rejected", { requestId: "id" });
   log.warn("careful", { reason: "why" });
@@ -27,14 +28,14 @@ it("a function gets one entry per line, with the same fields for request lines",
 it("a pino instance gets the fields and the message", () => {
   const lines: string[] = [];
   const logger = pino({ base: { service: "shop" } }, { write: (line: string) => void lines.push(line) });
-  createHostLog(logger, "info").error("cannot", { code: "ECONNREFUSED" });
+  createHostLog(logger, { level: "info", words }).error("cannot", { code: "ECONNREFUSED" });
   expect(lines).toHaveLength(1);
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ level: 50, msg: "cannot", code: "ECONNREFUSED" });
 });
 
 it("without a log nothing is written", () => {
   const write = vi.spyOn(process.stdout, "write");
-  const log = createHostLog(undefined, "debug");
+  const log = createHostLog(undefined, { level: "debug", words });
   log.error("nothing");
   log.request(LINE);
   expect(write).not.toHaveBeenCalled();
@@ -42,8 +43,11 @@ it("without a log nothing is written", () => {
 });
 
 it("a log function that throws does not disturb the gateway", () => {
-  const log = createHostLog(() => {
-    throw new Error("disk full");
-  }, "info");
+  const log = createHostLog(
+    () => {
+      throw new Error("disk full");
+    },
+    { level: "info", words },
+  );
   expect(() => log.info("x")).not.toThrow();
 });

@@ -13,6 +13,7 @@ import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { ADMIN_TOKEN, call, startAdminApi, testTokens } from "../support/admin-api.ts";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 const env = {
   OIDC_ISSUER: "https://provider.test",
@@ -148,7 +149,8 @@ describe("the value of ADMIN_TOKEN", () => {
 
 describe("without ADMIN_TOKEN", () => {
   it.each(["/admin", "/admin/", LIST, `${LIST}/test/sessions`])("without ADMIN_TOKEN %s is 404", async (path) => {
-    const options = { identity: () => ({}), metrics: createMetrics(), checks: () => [], isDraining: () => false };
+    const rest = { checks: () => [], isDraining: () => false, words: VARIABLES };
+    const options = { identity: () => ({}), metrics: createMetrics(), ...rest };
     const server = createManagementServer(options);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { gatewayChecks } from "../../src/management/gateway-checks.ts";
 import { checkAll, createReadiness } from "../../src/management/readiness.ts";
 import type { CheckResult, ReadinessCheck } from "../../src/metrics/dependency-check.ts";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 const OK: CheckResult = { status: "ok" };
 const FAILED: CheckResult = { status: "failed", detail: "OIDC_ISSUER does not respond." };
@@ -31,7 +32,7 @@ describe("checks of several applications", () => {
     ["never responds", never],
   ])("of which one %s take requests from the start", async (_what, provider) => {
     const checks = () => gatewayChecks([application("shop", OK), application("desk", provider)]);
-    const readiness = createReadiness({ checks, isDraining: () => false, checkTimeoutMs: 1_000 });
+    const readiness = createReadiness({ checks, isDraining: () => false, words: VARIABLES, checkTimeoutMs: 1_000 });
     expect(await readiness()).toMatchObject({ takesRequests: true });
   });
 

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { createManagementServer } from "../../src/management/management-server.ts";
 import { createMetrics } from "../../src/metrics/metrics.ts";
 import type { ReadinessCheck } from "../../src/metrics/dependency-check.ts";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -14,7 +15,7 @@ async function start(checks: ReadinessCheck[], isDraining = () => false) {
   const metrics = createMetrics();
   const server = createManagementServer({
     identity: () => ({ application: "shop" }),
-    ...{ metrics, checks: () => checks, isDraining, checkTimeoutMs: 50 },
+    ...{ metrics, checks: () => checks, isDraining, words: VARIABLES, checkTimeoutMs: 50 },
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

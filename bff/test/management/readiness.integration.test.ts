@@ -10,6 +10,7 @@ import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { startGatewayProcess } from "@cloakroom/testkit/gateway-process.ts";
 import { startHostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 type Readyz = { status: number; body: { status: string; checks: Record<string, CheckResult> } };
 
@@ -240,7 +241,7 @@ describe("the readiness report", () => {
   const results: Record<string, CheckResult> = {};
   const checks = ["store", "workers"].map((name) => ({ name, check: async () => results[name]! }));
   const report = (first: CheckResult, then: CheckResult) => {
-    const readiness = createReadiness({ checks: () => checks, isDraining: () => false });
+    const readiness = createReadiness({ checks: () => checks, isDraining: () => false, words: VARIABLES });
     results["workers"] = { status: "ok" };
     results["store"] = first;
     return readiness().then(() => {

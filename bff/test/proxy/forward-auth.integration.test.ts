@@ -20,6 +20,7 @@ import { createForwardAuthServer } from "../../src/proxy/forward-auth/forward-au
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 const FEW = { requests: 2, seconds: 600 };
 const ROWS = [
@@ -466,7 +467,7 @@ describe.each(FORWARD_AUTH_PROXIES)("a Host of no application for %s", (proxy) =
       config: { proxy, listen: { kind: "tcp", host: "127.0.0.1", port: 0, isNetwork: false } },
       trustedProxies: gatewayOf(proxy).config.trustedProxies,
       applicationOf: () => undefined,
-      log: createLog("info", { write: (line: string) => void lines.push(line) }),
+      log: createLog("info", { destination: { write: (line: string) => void lines.push(line) }, words: VARIABLES }),
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -26,6 +26,7 @@ import { webSocketForwarding, type WebSocketDependencies } from "../../src/proxy
 import { closeUpstreams, createUpstreams, snapshotUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
 import { parseUpstreams } from "../../src/config/upstreams.ts";
 import { pagePolicyConfig } from "../support/page-policy.ts";
+import { VARIABLES } from "../../src/config/setting-words.ts";
 
 export const BEARER = "canary-access-token";
 
@@ -64,7 +65,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const { upstreams: rows, faults } = parseUpstreams(options.upstreams, undefined);
   if (faults.length > 0) throw new Error(faults.join(" "));
   const lines: Record<string, unknown>[] = [];
-  const log = createLog("debug", { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const log = createLog("debug", {
+    destination: { write: (line: string) => void lines.push(JSON.parse(line)) },
+    words: VARIABLES,
+  });
   const gatewayMetrics = createMetrics();
   const metrics = gatewayMetrics.of("shop");
   const configs = rows.map((row) => ({ ...row, ...options.override }));

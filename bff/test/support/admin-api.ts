@@ -14,6 +14,7 @@ import { ADMIN_ROUTES, type AdminApplication } from "../../src/management/admin/
 import { createManagementServer } from "../../src/management/management-server.ts";
 import { createMetrics } from "../../src/metrics/metrics.ts";
 import type { Store } from "../../src/store/store.ts";
+import { VARIABLES, type SettingWords } from "../../src/config/setting-words.ts";
 
 export const ADMIN_TOKEN = "b3BlbnNzbC1yYW5kLWJhc2U2NC0zMi1vZi10aGUtdGVzdHM=";
 
@@ -39,20 +40,28 @@ type Options = {
   host?: string;
   /** Changes an application. */
   change?: (application: AdminApplication) => AdminApplication;
+  /** Default: settings by their environment variables. */
+  words?: SettingWords;
 };
 
 export const testTokens: AdminTokens = { tokens: [{ name: "tests", digest: digestOf(ADMIN_TOKEN) }], file: undefined };
 
 export async function startAdminApi(options: Options): Promise<TestAdminApi> {
-  const { gateways, tokens = testTokens, host = "127.0.0.1", change = (application) => application } = options;
+  const {
+    gateways,
+    tokens = testTokens,
+    host = "127.0.0.1",
+    change = (application) => application,
+    words = VARIABLES,
+  } = options;
   const log: string[] = [];
-  const adminLog = createLog("debug", { write: (line: string) => void log.push(line) });
+  const adminLog = createLog("debug", { destination: { write: (line: string) => void log.push(line) }, words });
   const applications = gateways.map(({ config, store }) =>
     change(createAdminApplication({ config, store, log: adminLog })),
   );
-  const admin = createAdminApi({ tokens, host, applications: () => applications, log: adminLog });
+  const admin = createAdminApi({ tokens, host, applications: () => applications, log: adminLog, words });
   const server = createManagementServer({
-    ...{ identity: () => ({}), metrics: createMetrics(), checks: () => [], isDraining: () => false, admin },
+    ...{ identity: () => ({}), metrics: createMetrics(), checks: () => [], isDraining: () => false, admin, words },
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

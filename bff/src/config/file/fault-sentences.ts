@@ -8,28 +8,37 @@ export type Location = Readonly<{ path: string; at: Position }>;
 /** @returns undefined for a setting that comes from the environment */
 export type Locate = (name: SettingName) => Location | undefined;
 
-const UPPER_CASE_NAME = /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\b/g;
+/** A name, or an assignment. Beside a hyphen it is part of another word, such as the name of a header. */
+const VARIABLE = /(?<![\w-])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)(=(?=\w)|(?![\w-]))/g;
 
 /** @returns a fault at the first setting that the sentence names */
 export function faultOfSentence(sentence: string, locate: Locate): Fault {
   let first: Location | undefined;
-  const message = sentence
-    // Secrets have one path for both forms.
-    .replaceAll(/\b([A-Z][A-Z0-9_]*) (?:or|and) \1_FILE\b/g, "$1")
-    .replaceAll(/\b([A-Z][A-Z0-9_]*)=(?=\w)/g, (whole, name: string) => (isLocated(name, locate) ? `${name}: ` : whole))
-    .replaceAll(UPPER_CASE_NAME, (name) => {
-      const setting = settingOf(name);
-      const location = setting === undefined ? undefined : locate(setting);
-      first ??= location;
-      return location?.path ?? name;
-    })
-    .replaceAll(/\b[Uu]nset (it|both)\b/g, "remove $1");
+  const message = placeSettings(sentence, (setting) => {
+    const location = locate(setting);
+    first ??= location;
+    return location?.path;
+  });
   return { at: first?.at ?? { line: 0, column: 0 }, path: first?.path ?? "", message: message.replace(/\.$/, "") };
 }
 
-function isLocated(name: string, locate: Locate): boolean {
-  const setting = settingOf(name);
-  return setting !== undefined && locate(setting) !== undefined;
+/**
+ * @param placeOf place of a setting in the file; undefined: the sentence keeps its variable
+ * @returns the sentence with places of the file in place of environment variables
+ */
+export function placeSettings(sentence: string, placeOf: (name: SettingName) => string | undefined): string {
+  return (
+    sentence
+      // Secrets have one path for both forms.
+      .replaceAll(/\b([A-Z][A-Z0-9_]*) (?:or|and) \1_FILE\b/g, "$1")
+      .replaceAll(VARIABLE, (whole, name: string, assignment: string) => {
+        const setting = settingOf(name);
+        const place = setting === undefined ? undefined : placeOf(setting);
+        return place === undefined ? whole : `${place}${assignment === "" ? "" : ": "}`;
+      })
+      .replaceAll(/\bunset (it|both)\b/g, "remove $1")
+      .replaceAll(/\bUnset (it|both)\b/g, "Remove $1")
+  );
 }
 
 function settingOf(name: string): SettingName | undefined {

@@ -1,7 +1,7 @@
 // Loads cloakroom.yaml, or an object of the same shape: one application or several. All faults at once, each with its line,
 // path and cure.
 import { dirname, resolve } from "node:path";
-import { assembleConfig, gatewayConfig, type Assembled } from "../assemble-config.ts";
+import { assembleConfig, gatewayConfig, type Assembled, type OutsideRules } from "../assemble-config.ts";
 import { ConfigError } from "../config-error.ts";
 import type { GatewayConfig } from "../config-types.ts";
 import type { Environment } from "../read-settings.ts";
@@ -29,15 +29,22 @@ const NO_LINE = { line: 0, column: 0 };
  */
 type EnvironmentOwner = "gateway" | "host";
 
+type FileOptions = { owner?: EnvironmentOwner; rules?: OutsideRules };
+type Reading = ReadContext & Required<FileOptions>;
+
 /**
  * @param file relative to the working directory; named like this in faults
  * @throws ConfigError with all faults; contains no values
  */
-export function loadConfigFile(file: string, env: Environment, owner: EnvironmentOwner = "gateway"): GatewayConfig {
+export function loadConfigFile(
+  file: string,
+  env: Environment,
+  { owner = "gateway", rules = {} }: FileOptions = {},
+): GatewayConfig {
   const path = resolve(file);
   const context = createContext(env, dirname(path), [path]);
   const tree = readTree(path, context.faults);
-  return resultOf(file, tree === undefined ? context.faults : read(file, tree, { ...context, owner }), context);
+  return resultOf(file, tree === undefined ? context.faults : read(file, tree, { ...context, owner, rules }), context);
 }
 
 /**
@@ -45,11 +52,15 @@ export function loadConfigFile(file: string, env: Environment, owner: Environmen
  * @param folder where relative paths begin
  * @throws ConfigError with all faults, each with its path; contains no values
  */
-export function loadConfigObject(value: unknown, folder: string, env: Environment): GatewayConfig {
+export function loadConfigObject(
+  value: unknown,
+  folder: string,
+  { env, rules = {} }: { env: Environment; rules?: OutsideRules },
+): GatewayConfig {
   const context = createContext(env, resolve(folder), []);
   const { tree, faults } = readObjectTree(value);
   context.faults.push(...faults);
-  return resultOf(OBJECT, read(OBJECT, tree, { ...context, owner: "host" }), context);
+  return resultOf(OBJECT, read(OBJECT, tree, { ...context, owner: "host", rules }), context);
 }
 
 /** Name of the source in messages. */
@@ -64,8 +75,8 @@ function resultOf(name: string, result: GatewayConfig | Fault[], { files }: Read
   return result;
 }
 
-function read(file: string, tree: Tree, context: ReadContext & { owner: EnvironmentOwner }): GatewayConfig | Fault[] {
-  const { env, faults, owner } = context;
+function read(file: string, tree: Tree, context: Reading): GatewayConfig | Fault[] {
+  const { env, faults, owner, rules } = context;
   const settings = findSettings(tree);
   faults.push(...settings.faults);
   const options = {
@@ -77,7 +88,7 @@ function read(file: string, tree: Tree, context: ReadContext & { owner: Environm
   const { warnings, faults: ofEnvironment } =
     owner === "gateway" ? checkEnvironment(file, context) : checkHostEnvironment(env);
   const assembled = sources.map((source) =>
-    assembleConfig({ env: source.env, rows: source.rows?.map(({ value }) => value) }),
+    assembleConfig({ env: source.env, rows: source.rows?.map(({ value }) => value) }, rules),
   );
   for (const each of assembled) for (const path of each.files) context.files.add(resolve(path));
   const found = [...faults, ...ofEnvironment];

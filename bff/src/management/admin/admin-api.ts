@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AdminTokens } from "../../config/admin-token.ts";
+import type { SettingWords } from "../../config/setting-words.ts";
 import type { Log } from "../../logging/log.ts";
 import { createAdminMetrics, type AdminMetrics } from "../../metrics/admin-metrics.ts";
 import { createAdminTokens, createRejectionLimit, nameOfToken, rejectBrowsers } from "./admin-access.ts";
@@ -24,6 +25,8 @@ export type AdminApiOptions = {
   /** Read for each request: a reload may change them. */
   applications: () => readonly AdminApplication[];
   log: Log;
+  /** How problems name settings. */
+  words: Pick<SettingWords, "sentence">;
 };
 
 type Exchange = {
@@ -37,7 +40,7 @@ type Exchange = {
 };
 
 export function createAdminApi(options: AdminApiOptions): AdminApi {
-  const { log, host } = options;
+  const { log, host, words } = options;
   const metrics = createAdminMetrics();
   const tokens = createAdminTokens(options.tokens);
   const countRejection = createRejectionLimit();
@@ -57,7 +60,8 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
         clientAddress: request.socket.remoteAddress ?? "",
         ...(rate === "first" ? { reason: "further rejections of this minute are not logged" } : {}),
       });
-    sendProblem(response, rate === "within" ? error : new AdminError("too_many_requests"), { requestId });
+    const shown = rate === "within" ? error : new AdminError("too_many_requests");
+    sendProblem(response, shown, { requestId, words });
   };
 
   return {
@@ -103,7 +107,7 @@ async function respond(exchange: Exchange, options: RespondOptions): Promise<voi
     const error = toAdminError(thrown);
     if (ADMIN_ERRORS[error.code].status >= 500)
       options.log.error("admin request failed", { requestId, code: error.code, error: error.cause ?? error });
-    sendProblem(response, error, exchange);
+    sendProblem(response, error, { ...exchange, words: options.words });
   }
 }
 

@@ -1,5 +1,6 @@
 // Writes the responses of the admin API: JSON, problems (RFC 9457), and lines of progress (NDJSON). Without CORS headers.
 import type { ServerResponse } from "node:http";
+import type { SettingWords } from "../../config/setting-words.ts";
 import { problemOf, type AdminError } from "./admin-errors.ts";
 
 const COMMON_HEADERS = {
@@ -33,10 +34,12 @@ export function createProgress(response: ServerResponse, requestId: string): (li
   };
 }
 
-type ProblemContext = { requestId: string; ended?: number | undefined };
+type ProblemContext = { requestId: string; ended?: number | undefined; words: Pick<SettingWords, "sentence"> };
 
-export function sendProblem(response: ServerResponse, error: AdminError, { requestId, ended }: ProblemContext): void {
-  const problem = problemOf(error, ended, requestId);
+export function sendProblem(response: ServerResponse, error: AdminError, context: ProblemContext): void {
+  const { requestId, ended, words } = context;
+  const found = problemOf(error, ended, requestId);
+  const problem = { ...found, detail: words.sentence(found.detail) };
   const text = `${JSON.stringify(problem)}\n`;
   if (response.headersSent) {
     response.end(text);
