@@ -28,6 +28,7 @@ const COPIED = [
   "README.md",
   "docker-compose.yml",
   "package.json",
+  "tsconfig.json",
   "vitest.config.ts",
 ];
 const PACKAGES = {

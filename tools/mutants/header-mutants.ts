@@ -47,7 +47,7 @@ export const HEADER_MUTANTS: readonly Mutant[] = [
     breaks: "request headers: a row's allow-list forwards all headers",
     file: "src/headers/request-header-rules.ts",
     find: ": STANDARD.has(name);",
-    replace: ": STANDARD.has(name) || !isRefusedName(name);",
+    replace: ": STANDARD.has(name) || !isRejectedName(name);",
     tests: TO_UPSTREAM,
   },
   {

@@ -27,7 +27,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     breaks: "I5: live connections: an outage of the store closes connections",
     file: "src/session/live/live-connections.ts",
     find: "scheduleCheck(key, CHECK_AFTER_ERROR_MS * (0.5 + Math.random()));",
-    replace: 'finish(key, "expired");',
+    replace: 'end(key, "expired");',
     tests: ["test/session/live-connections.integration.test.ts"],
   },
   {
@@ -181,7 +181,7 @@ export const LIVE_MUTANTS: readonly Mutant[] = [
     breaks: "pipelining: the number of queued requests per connection is unlimited",
     file: "src/http/pipelining-guard.ts",
     find: "if (waiting > MAX_PIPELINED)",
-    replace: "if (waiting > MOST_AHEAD * 1_000)",
+    replace: "if (waiting > MAX_PIPELINED * 1_000)",
     tests: ["test/http/pipelining-guard.integration.test.ts"],
   },
 ];

@@ -13,7 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/headers/request-header-tables.ts",
     find: 'cookie: "the session id is for the gateway only (I1)",',
     replace: "",
-    tests: ["test/proxy", "test/headers"],
+    tests: ["test/proxy/authorize.integration.test.ts"],
   },
   {
     breaks: "I1: tokens are stored unencrypted",
@@ -83,7 +83,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/store/redis/redis-server.ts",
     find: 'throw new GatewayError("store_unavailable", { cause: errors.causeOf(error) });',
     replace: "return undefined as never;",
-    tests: ["test/session", "test/store"],
+    tests: ["test/store/store-contract.integration.test.ts"],
   },
   {
     breaks: "I5: a logout that fails with 503 clears the session cookie",
@@ -97,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/http/request-validation.ts",
     find: "const target = inspectTarget(url, rules);",
     replace: 'const target = "ok" as ReturnType<typeof inspectTarget>;',
-    tests: ["test/http", "test/proxy"],
+    tests: ["test/http/request-validation.test.ts"],
   },
   {
     breaks: "I7: an eviction policy that loses sessions is accepted",
@@ -146,14 +146,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/http/request-validation.ts",
     find: 'HOST_REJECTIONS[matchHost(headers.host ?? "")]',
     replace: 'HOST_REJECTIONS[headers.host === undefined ? matchHost("") : "same"]',
-    tests: ["test/http", "test/management", "test/lib"],
+    tests: ["test/http/paths-and-hosts.integration.test.ts"],
   },
   {
     breaks: "CSRF: a fetch without X-CSRF passes",
     file: "src/http/csrf.ts",
     find: 'headerOf(request, "x-csrf") === "1"',
     replace: "true",
-    tests: ["test/http", "test/management", "test/lib"],
+    tests: ["test/http/csrf.test.ts"],
   },
   {
     breaks: "I2: a conditional read returns the cached record without a request to Redis",

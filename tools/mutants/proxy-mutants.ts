@@ -69,7 +69,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     breaks: "connection queue: the number of waiting requests is unlimited",
     file: "src/upstream/balancer.ts",
     find: "queue.size >= maxQueued",
-    replace: "waiting.size >= Infinity",
+    replace: "queue.size >= Infinity",
     tests: ["test/upstream/upstream-servers.test.ts"],
   },
   {
@@ -101,7 +101,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     breaks: "token exchange: every waiting request sends a token request",
     file: "src/tokens/cached-token.ts",
     find: "const renew = singleFlight(async",
-    replace: "const renew = ((fetch: () => Promise<AgingToken>) => fetch)(async",
+    replace:
+      "const renew = ((fetch: () => Promise<AgingToken>) => Object.assign(fetch, { isInFlight: (_key: string) => false }))(async",
     tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {
@@ -129,7 +130,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     breaks: "interim responses: an endless series keeps a request open",
     file: "src/proxy/exchange.ts",
     find: "++this.#interimResponses > MAX_INTERIM_RESPONSES",
-    replace: "++this.#interimAnswers > Infinity",
+    replace: "++this.#interimResponses > Infinity",
     tests: ["test/proxy/matrix.test.ts"],
   },
   {
