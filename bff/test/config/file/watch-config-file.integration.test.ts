@@ -92,6 +92,7 @@ describe("a watched configuration file", () => {
     symlinkSync("..v1", join(folder, "..data"));
     symlinkSync(join("..data", "cloakroom.yaml"), join(folder, "cloakroom.yaml"));
     const file = join(folder, "cloakroom.yaml");
+    readTextFile(file);
     const seen: string[] = [];
     const onChange = () => void seen.push(readFileSync(file, "utf8"));
     watches.push(watchConfigFile(() => [file], onChange, { pollMs: 60_000, settleMs: SETTLE_MS }));
@@ -131,6 +132,7 @@ describe("a watched configuration file", () => {
   it("a file that becomes a pipe, and the file that replaces the pipe, are reported", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "cloakroom-watch-")), "cloakroom.yaml");
     writeFileSync(file, "one");
+    readTextFile(file);
     const seen: number[] = [];
     const watch = watchConfigFile(
       () => [file],
