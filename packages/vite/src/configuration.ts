@@ -61,8 +61,15 @@ function withReferences(config: InlineConfig): InlineConfig {
 /** @returns the variables that the configuration contains as `${NAME}`; undefined if the environment configures the gateway */
 export function referencedVariables(source: ConfigurationSource): ReadonlySet<string> | undefined {
   if (source.kind === "environment") return undefined;
-  const text = source.kind === "inline" ? JSON.stringify(withReferences(source.config)) : readTextOrEmpty(source.path);
-  return new Set([...text.matchAll(/(?<!\$)\$\{([A-Za-z_]\w*)(?::-|\})/g)].map(([, name = ""]) => name));
+  return new Set(
+    [...configurationText(source).matchAll(/(?<!\$)\$\{([A-Za-z_]\w*)(?::-|\})/g)].map(([, name = ""]) => name),
+  );
+}
+
+/** @returns the configuration as YAML or JSON; "" if the environment configures the gateway */
+export function configurationText(source: ConfigurationSource): string {
+  if (source.kind === "environment") return "";
+  return source.kind === "inline" ? JSON.stringify(withReferences(source.config)) : readTextOrEmpty(source.path);
 }
 
 /** The gateway reports a file that it cannot read. */

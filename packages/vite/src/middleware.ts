@@ -10,6 +10,7 @@ type Next = (error?: unknown) => void;
 type FindRuntime = () => Runtime | undefined;
 
 const PREFIXES_WITHOUT_ROWS = ["/bff"];
+const REASON_IS_LOGGED = "The gateway does not run. The log of Vite contains the reason.";
 const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 export function createMiddleware(runtime: FindRuntime, origin: () => string | undefined) {
@@ -35,14 +36,22 @@ export function createMiddleware(runtime: FindRuntime, origin: () => string | un
     const current = runtime();
     if (current === undefined || !(await belongsToGateway(request, current))) return false;
     const target = await current.target();
-    if (target.kind === "fault") sendFault(request, response, target.sentence);
-    else
+    if (target.kind === "running")
       forwardRequest(request, response, {
         port: target.port,
         onError: (error) => sendFault(request, response, `The gateway does not respond: ${error.message}.`),
       });
+    else sendFault(request, response, isOfOrigin(request, publicOrigin) ? target.sentence : REASON_IS_LOGGED);
     return true;
   }
+}
+
+/**
+ * Runs before Vite compares the Host with `server.allowedHosts`: a page of another name for this address (DNS rebinding) must
+ * not read the output of the gateway.
+ */
+function isOfOrigin({ headers }: IncomingMessage, publicOrigin: string | undefined): boolean {
+  return publicOrigin !== undefined && (headers.host ?? headers[":authority"]) === new URL(publicOrigin).host;
 }
 
 export function createUpgradeHandler(runtime: FindRuntime) {

@@ -1,5 +1,6 @@
 // The Vite plugin: Vite's development server forwards the gateway's paths to a gateway that it starts, on one origin.
 import type { Server } from "node:http";
+import { resolve } from "node:path";
 import {
   loadEnv,
   type HttpServer,
@@ -11,6 +12,7 @@ import {
 import { configurationSource } from "./configuration.ts";
 import { createMiddleware, createUpgradeHandler } from "./middleware.ts";
 import type { CloakroomOptions, CloakroomPluginApi, EmbeddedProviderOptions } from "./options.ts";
+import { defaultDenyPatterns, denyPatterns, privateFiles } from "./private-files.ts";
 import type { Reporter, Runtime, RuntimeOptions } from "./runtime.ts";
 import { slotOf, type Slot } from "./runtime-slot.ts";
 
@@ -53,6 +55,13 @@ export function cloakroom(options: CloakroomOptions = {}): Plugin<CloakroomPlugi
     name: NAME,
     // Never part of `vite build`.
     apply: "serve",
+    async config({ root: folder = ".", envDir, server }, { mode }) {
+      const root = resolve(folder);
+      const env = environment({ mode, envDir: envDir === false ? false : resolve(root, envDir ?? ".") }, options);
+      const patterns = denyPatterns(privateFiles(configurationSource(options.config, root), root, env));
+      const deny = server?.fs?.deny === undefined ? await defaultDenyPatterns(mode) : [];
+      return { server: { fs: { deny: [...deny, ...patterns] } } };
+    },
     configureServer(server) {
       attach(server, "dev", devReporter(server));
       const source = configurationSource(options.config, server.config.root);
@@ -98,7 +107,10 @@ function requireNode(): void {
 }
 
 /** The process's environment and the `.env` files of Vite's mode. Only the gateway receives them, never the browser. */
-function environment({ mode, envDir }: ResolvedConfig, options: CloakroomOptions): RuntimeOptions["env"] {
+function environment(
+  { mode, envDir }: Pick<ResolvedConfig, "envDir" | "mode">,
+  options: CloakroomOptions,
+): RuntimeOptions["env"] {
   const fromFiles = envDir === false ? {} : loadEnv(mode, envDir, "");
   return { ...fromFiles, ...process.env, ...options.env };
 }

@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { startProvider } from "@cloakroom/testing/provider";
 import { chromium, type Browser, type Page } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { build, preview } from "vite";
+import { build, preview, type InlineConfig } from "vite";
 import { cloakroom } from "../src/index.ts";
 import {
   configurationFor,
@@ -90,6 +90,12 @@ async function cookiesOfNavigation(url: string): Promise<string[]> {
 
 const fetchUser = (origin: string) => fetch(`${origin}/bff/user`, { headers: { "X-CSRF": "1", Origin: origin } });
 
+/** The response to a path as it is, without the resolution of dot segments. */
+async function fetchRaw(origin: string, path: string, headers: Record<string, string> = {}): Promise<string> {
+  const [response] = (await once(get(origin, { path, headers }), "response")) as [IncomingMessage];
+  return (await response.setEncoding("utf8").toArray()).join("");
+}
+
 describe("one server", () => {
   test(
     "login, API call, WebSocket, hot reload and restart keep one session on one origin",
@@ -144,7 +150,7 @@ describe("one server", () => {
       expect(await plugin.ready()).toBeUndefined();
       const pid = plugin.gatewayPid() ?? 0;
       process.kill(pid, "SIGKILL");
-      await expect.poll(() => plugin.gatewayPid() ?? pid).not.toBe(pid);
+      await expect.poll(() => plugin.gatewayPid() ?? pid, { timeout: 60_000 }).not.toBe(pid);
       expect((await fetchUser(origin)).status).toBe(200);
       expect(messages.join("\n")).toContain("The gateway ended with SIGKILL and is started again.");
     },
@@ -250,6 +256,40 @@ describe("one server", () => {
   );
 });
 
+describe("private files", () => {
+  const secret = "a-secret-of-the-client";
+
+  test.each<[string, InlineConfig]>([
+    ["Vite's own rules", {}],
+    ["rules of the app", { server: { fs: { deny: ["*.private"] } } }],
+  ])(
+    "the configuration and the files that it names are not sent, beside %s",
+    async (_title, config) => {
+      const files = "clientSecret: { file: secret.txt }";
+      const { root, write } = project(configurationFor(api.url).replace(/clientSecret: .*/, files));
+      write("secret.txt", secret);
+      write("secret.js", `export default "${secret}";`);
+      write("keys.txt", secret);
+      write("a.private", secret);
+      write(".env", config.server === undefined ? `# ${secret}` : "");
+      write("public.txt", "public");
+      const env = { SECRET_KEYS_FILE: join(root, "keys.txt") };
+      const { origin } = await serve(root, { provider: false, env }, config);
+      const names = ["cloakroom.yaml", "secret.txt", "keys.txt", ".env"];
+      if (config.server !== undefined) names.push("a.private");
+      for (const name of names)
+        for (const query of ["", "?raw", "?import&raw", "?url", "?inline"])
+          for (const folder of ["/", "//", "/x/../", `/@fs${root}/`, `/@id/${root}/`]) {
+            const text = await fetchRaw(origin, encodeURI(`${folder}${name}${query}`));
+            expect([name, folder, query, /clientId|a-secret-of/.test(text)]).toEqual([name, folder, query, false]);
+          }
+      expect(await fetchRaw(origin, "/public.txt")).toBe("public");
+      expect(await fetchRaw(origin, "/secret.js")).toContain(secret);
+    },
+    timeoutMs,
+  );
+});
+
 describe("a configuration that cannot be used", () => {
   test.each([
     ["an unknown key", (valid: string) => `${valid}sesion: {}\n`, "cloakroom.yaml:14: sesion is not known."],
@@ -282,6 +322,10 @@ describe("a configuration that cannot be used", () => {
         code: "gateway_not_running",
         detail: expect.stringContaining(sentence),
       });
+      // DNS rebinding: a page of another name for this address.
+      const host = `rebound.example:${new URL(origin).port}`;
+      const rebound = await fetchRaw(origin, "/bff/user", { host });
+      expect(JSON.parse(rebound)).toMatchObject({ status: 503, detail: expect.not.stringContaining(sentence) });
       const page = await newPage();
       await page.goto(`${origin}/`);
       await expect.poll(() => page.locator("vite-error-overlay .message").textContent()).toContain(sentence);
