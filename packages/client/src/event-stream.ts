@@ -1,9 +1,8 @@
 // GET /bff/events: server-sent events of this browser's session, one stream per browser. Leader election with a Web
 // Lock: the tab that holds the lock opens the stream and broadcasts its events, because browsers open at most six
 // HTTP/1.1 connections per origin. The stream does not extend the session.
-import { attempt } from "./attempt.ts";
 import type { PageWindow } from "./page-window.ts";
-import { isRecord } from "./problem.ts";
+import { parseRecord } from "./problem.ts";
 import { type SessionEvent, type TabMessage, endReasonOf, eventOf } from "./session-messages.ts";
 import type { Clock, SessionStore } from "./session-store.ts";
 
@@ -65,8 +64,7 @@ export function startEventStream(dependencies: EventStreamDependencies): (messag
     }
     source.addEventListener("session-ended", ({ data }) => {
       source.close();
-      const fields = attempt((): unknown => JSON.parse(String(data)));
-      publish(endReasonOf(isRecord(fields) && fields["reason"], "session_revoked"));
+      publish(endReasonOf(parseRecord(String(data))["reason"], "session_revoked"));
     });
     source.addEventListener("error", () => {
       // Closed: the response was no event stream. EventSource does not reconnect and does not expose the status.

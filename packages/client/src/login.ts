@@ -1,4 +1,5 @@
 // URLs of GET /bff/login and the return path of a login.
+import { attempt } from "./attempt.ts";
 
 export interface LoginOptions {
   /**
@@ -75,8 +76,9 @@ function returnPathOf(returnTo: string | undefined, context: LoginUrlContext): s
   const { href, loggedOutPath, fields } = context;
   if (returnTo === undefined && href === undefined) return undefined;
   const page = new URL(href ?? "http://x");
-  const url = new URL(returnTo ?? page, page);
-  if (url.origin !== page.origin) return "/";
+  // Apps take it from links: an invalid one must not make a page throw.
+  const url = attempt(() => new URL(returnTo ?? page, page));
+  if (url?.origin !== page.origin) return "/";
   // A login on the page after a logout returns to the start page.
   return returnTo === undefined && url.pathname === loggedOutPath ? "/" : buildReturnPath(url, fields);
 }

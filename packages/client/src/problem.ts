@@ -25,27 +25,20 @@ export type SessionEndCode = "session_missing" | "session_expired" | "session_re
 /** @returns null for an upstream's own 401, which does not end the session */
 export function sessionEndCodeOf(problem: Problem): SessionEndCode | null {
   const { status, code } = problem;
-  return status === 401 && isSessionEndCode(code) ? code : null;
-}
-
-function isSessionEndCode(code: string | null): code is SessionEndCode {
-  return code !== null && /^session_(missing|expired|revoked)$/.test(code);
+  return status === 401 && /^session_(missing|expired|revoked)$/.test(code ?? "") ? (code as SessionEndCode) : null;
 }
 
 /** Parses `Retry-After`: delay in seconds or an HTTP date (RFC 9110 §10.2.3). */
 export function parseRetryAfterMs(header: string | null, nowMs: number): number | null {
   const text = header?.trim() ?? "";
   const delayMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
-  return Number.isNaN(delayMs) ? null : Math.max(0, delayMs);
+  return Number.isFinite(delayMs) ? Math.max(0, delayMs) : null;
 }
 
 /** Reads the response's body. @param loginPath the gateway's login route */
 export async function readProblem(response: Response, loginPath: string): Promise<Problem> {
   const { status, headers } = response;
-  const text = await response.text();
-  // For example the HTML error page of a proxy in between.
-  const body = attempt((): unknown => JSON.parse(text));
-  const fields = isRecord(body) ? body : {};
+  const fields = parseRecord(await response.text());
   const textOf = (name: string): string | null => textOrNull(fields[name]);
   const loginUrl = textOf("loginUrl");
   return {
@@ -63,6 +56,12 @@ export async function readProblem(response: Response, loginPath: string): Promis
 /** @returns null for an empty text too */
 export function textOrNull(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** @returns no members for another text, such as the HTML error page of a proxy in between */
+export function parseRecord(text: string): Record<string, unknown> {
+  const value = attempt((): unknown => JSON.parse(text));
+  return isRecord(value) ? value : {};
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,4 +1,5 @@
 // Messages about the session: events of the gateway and messages between tabs. They carry no user data.
+import { textOrNull } from "./problem.ts";
 import type { EndReason } from "./session-state.ts";
 
 /** An end reason: the gateway has sent `session-ended`, or another tab has logged out. */
@@ -23,7 +24,8 @@ const endReasons: Readonly<Record<string, EndReason>> = {
 
 /** @param reason the gateway's, of an event or a 401 @param fallback for reasons that are no more precise */
 export function endReasonOf(reason: unknown, fallback: EndReason): EndReason {
-  return endReasons[String(reason)] ?? fallback;
+  // `constructor` is no reason.
+  return (textOrNull(endReasons[String(reason)]) as EndReason | null) ?? fallback;
 }
 
 /** Some occur twice. */

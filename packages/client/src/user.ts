@@ -98,7 +98,7 @@ function parseSession(value: unknown, skewMs: number): Session {
     authTimeMs: timeOf("authTime"),
     acr: textOrNull(fields["acr"]),
     // Rejects other schemes: `javascript:` in a link would run in this origin.
-    accountUrl: accountUrl !== null && /^https?:/.test(accountUrl) ? accountUrl : null,
+    accountUrl: /^https?:/.test(accountUrl ?? "") ? accountUrl : null,
   };
 }
 

@@ -216,6 +216,11 @@ const statesAfter: readonly [what: string, response: () => Response, state: obje
     () => problem(401, "session_revoked", { reason: "new" }),
     { status: "anonymous", endReason: "session_revoked" },
   ],
+  ...["constructor", "__proto__", "toString", "hasOwnProperty"].map((reason): (typeof statesAfter)[number] => [
+    `401 with the reason ${reason} of an API`,
+    () => problem(401, "session_expired", { reason }),
+    { status: "anonymous", endReason: "session_expired" },
+  ]),
   ["401 of the API", () => problem(401, "invalid_token"), { status: "authenticated", endReason: null }],
   ["401 without a body", () => new Response(null, { status: 401 }), { status: "authenticated" }],
   ["401 step_up_required", () => problem(401, "step_up_required"), { status: "authenticated", error: null }],

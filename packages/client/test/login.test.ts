@@ -56,13 +56,18 @@ const logins: readonly [what: string, url: string, parameters: Record<string, st
   ],
   ["takes a URL of this origin", buildLoginUrl({ returnTo: "https://app.example/b#c" }, context), { returnTo: "/b#c" }],
   ["resolves a relative path", buildLoginUrl({ returnTo: "b" }, context), { returnTo: "/b" }],
-  ...["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"].map(
-    (returnTo): [string, string, Record<string, string>] => [
-      `with the return path ${returnTo} returns to the start page`,
-      buildLoginUrl({ returnTo }, context),
-      { returnTo: "/" },
-    ],
-  ),
+  ...[
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "javascript:alert(1)",
+    "http://[",
+    "blob:https://app.example/x",
+  ].map((returnTo): [string, string, Record<string, string>] => [
+    `with the return path ${returnTo} returns to the start page`,
+    buildLoginUrl({ returnTo }, context),
+    { returnTo: "/" },
+  ]),
   [
     "on the logged-out page returns to the start page",
     buildLoginUrl({}, { ...context, href: "https://app.example/logged-out?provider=unreachable" }),

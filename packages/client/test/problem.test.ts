@@ -44,5 +44,6 @@ test("Retry-After is parsed as seconds and as an HTTP date", () => {
   expect(parseRetryAfterMs("Thu, 01 Jan 2026 00:00:30 GMT", nowMs)).toBe(30_000);
   expect(parseRetryAfterMs("Wed, 31 Dec 2025 00:00:00 GMT", nowMs)).toBe(0);
   expect(parseRetryAfterMs("soon", nowMs)).toBeNull();
+  expect(parseRetryAfterMs("9".repeat(400), nowMs)).toBeNull();
   expect(parseRetryAfterMs(null, nowMs)).toBeNull();
 });
