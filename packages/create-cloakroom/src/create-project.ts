@@ -4,7 +4,7 @@ import { copyFileSync, constants, mkdirSync, readdirSync, readFileSync, statSync
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CreateError } from "./create-error.ts";
-import { manifest, ownPackages } from "./manifest.ts";
+import { manifest, managerFiles, ownPackages } from "./manifest.ts";
 import { commandsOf, type PackageManager } from "./package-manager.ts";
 import { fillIn, templateFiles, type Template } from "./template-files.ts";
 
@@ -31,6 +31,7 @@ export function createProject({ folder, name, template, manager, packages }: Pro
     const tarball = tarballs?.get(each);
     return tarball === undefined ? ownVersion() : `file:${VENDOR}/${basename(tarball)}`;
   };
+  const specifiers = Object.fromEntries(ownPackages(template).map((each) => [each, specifierOf(each)]));
   const { install, dev, build, start, test, exec } = commandsOf(manager);
   const values = {
     ...{ name, install, dev, build, start, test, exec },
@@ -38,7 +39,8 @@ export function createProject({ folder, name, template, manager, packages }: Pro
     secretKey: randomBytes(32).toString("base64url"),
   };
   const files = templateFiles(template).map(({ path, content }) => ({ path, content: fillIn(content, values) }));
-  const json = JSON.stringify(manifest({ name, template, manager, specifierOf }), null, 2);
+  files.push(...managerFiles(manager, specifiers));
+  const json = JSON.stringify(manifest({ name, template, manager, specifiers }), null, 2);
   try {
     mkdirSync(folder, { recursive: true });
     for (const { path, content } of [...files, { path: "package.json", content: `${json}\n` }])

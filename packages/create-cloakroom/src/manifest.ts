@@ -41,14 +41,13 @@ type ManifestOptions = {
   name: string;
   template: Template;
   manager: PackageManager;
-  /** Specifiers of Cloakroom's packages, for example `0.1.0` or `file:vendor/cloakroom-vite-0.1.0.tgz`. */
-  specifierOf: (name: string) => string;
+  /** Of Cloakroom's packages by name, for example `0.1.0` or `file:vendor/cloakroom-vite-0.1.0.tgz`. */
+  specifiers: Readonly<Record<string, string>>;
 };
 
-export function manifest({ name, template, manager, specifierOf }: ManifestOptions): Record<string, unknown> {
+export function manifest({ name, template, manager, specifiers }: ManifestOptions): Record<string, unknown> {
   const own = ownPackages(template);
   const others = [...OF_TEMPLATE[template].others, ...OF_ALL.others];
-  const specifiers = Object.fromEntries(own.map((each) => [each, specifierOf(each)]));
   const development = {
     ...Object.fromEntries(own.filter((each) => !RUNTIME.includes(each)).map((each) => [each, specifiers[each]])),
     ...Object.fromEntries(others.map((each) => [each, VERSIONS[each]])),
@@ -74,7 +73,21 @@ export function manifest({ name, template, manager, specifierOf }: ManifestOptio
 
 /** Tarballs depend on each other by version: these managers would look in the registry for them. */
 function overrides(manager: PackageManager, specifiers: Readonly<Record<string, string>>): Record<string, unknown> {
-  if (!Object.values(specifiers).some((specifier) => specifier.startsWith("file:"))) return {};
-  if (manager === "pnpm") return { pnpm: { overrides: specifiers } };
-  return manager === "npm" ? {} : { resolutions: specifiers };
+  const isNeeded = (manager === "yarn" || manager === "bun") && hasTarballs(specifiers);
+  return isNeeded ? { resolutions: specifiers } : {};
+}
+
+type Files = { path: string; content: string }[];
+
+/** @returns the settings that the project needs in a file of its package manager */
+export function managerFiles(manager: PackageManager, specifiers: Readonly<Record<string, string>>): Files {
+  // Without Plug'n'Play, which TypeScript and the script `start` do not support. Yarn 1 ignores the file.
+  if (manager === "yarn") return [{ path: ".yarnrc.yml", content: "nodeLinker: node-modules\n" }];
+  if (manager !== "pnpm" || !hasTarballs(specifiers)) return [];
+  const lines = Object.entries(specifiers).map(([name, specifier]) => `  "${name}": "${specifier}"\n`);
+  return [{ path: "pnpm-workspace.yaml", content: `overrides:\n${lines.join("")}` }];
+}
+
+function hasTarballs(specifiers: Readonly<Record<string, string>>): boolean {
+  return Object.values(specifiers).some((specifier) => specifier.startsWith("file:"));
 }

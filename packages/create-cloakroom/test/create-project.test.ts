@@ -102,6 +102,18 @@ test("the README has the commands of the package manager", () => {
 });
 
 test.each([
+  ["npm", []],
+  ["pnpm", []],
+  // Plug'n'Play is Yarn's default since version 2.
+  ["yarn", [[".yarnrc.yml", "nodeLinker: node-modules\n"]]],
+  ["bun", []],
+] as const)("a project of %s has the files that its package manager needs", (manager, expected) => {
+  const folder = create({ manager });
+  const others = filesBelow(folder).filter((file) => ![...SHARED, ...FILES.react, ...GENERATED].includes(file));
+  expect(others.map((file) => [file, readFileSync(join(folder, file), "utf8")])).toEqual(expected);
+});
+
+test.each([
   [
     "a file",
     (folder: string) => writeFileSync(join(folder, "notes.txt"), "mine"),
@@ -131,6 +143,9 @@ test("an empty folder and a new repository are accepted", () => {
 });
 
 describe("with --packages", () => {
+  const ownOf = (specifiers: Record<string, string> = {}) =>
+    Object.fromEntries(Object.entries(specifiers).filter(([name]) => name.startsWith("@cloakroom/")));
+
   const tarballs = (names: readonly string[]): string => {
     const folder = join(parent, "tarballs");
     mkdirSync(folder);
@@ -138,18 +153,24 @@ describe("with --packages", () => {
     return folder;
   };
 
+  // Where each package manager reads that a package is replaced wherever it is required. npm does not need it.
   test.each([
-    ["npm", undefined],
-    ["pnpm", "pnpm"],
-    ["yarn", "resolutions"],
-  ] as const)("%s installs all packages from copies in the project", (manager, member) => {
+    ["npm", undefined, ""],
+    // The member `pnpm` of package.json is ignored since version 11.
+    ["pnpm", "pnpm-workspace.yaml", "overrides"],
+    ["yarn", "package.json", "resolutions"],
+    ["bun", "package.json", "resolutions"],
+  ] as const)("%s installs all packages from copies in the project", (manager, file, member) => {
     const folder = create({ manager, packages: tarballs(ownPackages("react")) });
     const created = json(join(folder, "package.json"));
     const specifiers = Object.values({ ...created["dependencies"], ...created["devDependencies"] });
     const own = specifiers.filter((each) => each.startsWith("file:"));
     expect(own).toHaveLength(ownPackages("react").length);
     for (const each of own) expect(filesBelow(folder)).toContain(each.slice("file:".length));
-    if (member !== undefined) expect(created).toHaveProperty(member);
+    const replaced = (name: string) =>
+      (parse(readFileSync(join(folder, name), "utf8")) as Record<string, unknown>)[member];
+    if (file !== undefined)
+      expect(replaced(file)).toEqual({ ...created["dependencies"], ...ownOf(created["devDependencies"]) });
     expect(readFileSync(join(folder, "Dockerfile"), "utf8")).toContain("COPY vendor ./vendor\n");
   });
 

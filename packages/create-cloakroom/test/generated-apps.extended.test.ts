@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   rmSync(parent, { recursive: true, force: true });
-});
+}, timeoutMs);
 
 /** @throws with the output unless the command succeeds */
 function run(cwd: string, command: string, ...args: readonly string[]): string {
@@ -74,6 +74,11 @@ async function logInToDevServer(folder: string): Promise<void> {
     await page.getByRole("button", { name: "Log in", exact: true }).click();
     await page.getByRole("heading", { name: "Hello, Alice Example" }).waitFor({ timeout: 60_000 });
     expect(new URL(page.url()).origin).toBe(origin);
+    // The focus survives the end of the session, which replaces the page.
+    await page.getByRole("button", { name: "Log out" }).focus();
+    await page.evaluate(() => fetch("/bff/sessions", { method: "DELETE", headers: { "X-CSRF": "1" } }));
+    await page.locator("button:focus", { hasText: "Log in" }).waitFor();
+    await page.getByText("Your session has ended. Please log in again.").waitFor();
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${output}`, { cause: error });
   } finally {

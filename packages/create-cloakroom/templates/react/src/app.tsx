@@ -9,12 +9,23 @@ export function App() {
     case "loading":
       return <p role="status">Loading …</p>;
     case "unavailable":
-      return <p role="status">The gateway does not respond. Trying again …</p>;
+      return <Outage />;
     case "anonymous":
       return <Welcome />;
     case "authenticated":
       return <Profile />;
   }
+}
+
+/** An outage ends no session: the page stays. */
+function Outage() {
+  const { error } = useSession();
+  if (error === null) return null;
+  return (
+    <p role="status" className="warning">
+      Your session cannot be checked right now. Trying again …
+    </p>
+  );
 }
 
 function Welcome() {
@@ -28,7 +39,9 @@ function Welcome() {
         </p>
       )}
       <p>You are not logged in.</p>
-      <button type="button" onClick={() => login()}>
+      <Outage />
+      {/* The button of the ended session had the focus, which would otherwise be lost. */}
+      <button type="button" autoFocus={endReason !== null} onClick={() => login()}>
         Log in
       </button>
     </>
@@ -69,9 +82,10 @@ function Profile() {
           </>
         )}
       </dl>
+      <Outage />
       {logoutState.kind === "failed" && (
         <p role="alert" className="warning">
-          You are still logged in: the gateway did not confirm the logout. Please try again.
+          You may still be logged in: the gateway did not confirm the logout. Please try again.
         </p>
       )}
       <button type="button" disabled={logoutState.kind === "pending"} onClick={() => void logout()}>

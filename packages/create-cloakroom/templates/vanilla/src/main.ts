@@ -22,14 +22,18 @@ function render(state: SessionState<DefaultClaims>): void {
 
 /** The page for each status of the session. */
 function pageFor(state: SessionState<DefaultClaims>): HTMLElement[] {
+  const { error, endReason } = state;
+  // An outage ends no session: the page stays.
+  const outage = error === null ? [] : [warning("status", "Your session cannot be checked right now. Trying again …")];
   switch (state.status) {
     case "unknown":
-      return [status(state.error === null ? "Loading …" : "The gateway does not respond. Trying again …")];
+      return error === null ? [status("Loading …")] : outage;
     case "anonymous":
       return [
         element("h1", "{{name}}"),
-        ...(state.endReason === null ? [] : [status("Your session has ended. Please log in again.")]),
+        ...(endReason === null ? [] : [warning("status", "Your session has ended. Please log in again.")]),
         element("p", "You are not logged in."),
+        ...outage,
         button("Log in", () => client.login()),
       ];
     case "authenticated":
@@ -46,8 +50,9 @@ function pageFor(state: SessionState<DefaultClaims>): HTMLElement[] {
           "Session ends":
             state.endsAtMs === null ? undefined : `${timeFormat.format(state.endsAtMs)}, unless you use it`,
         }),
+        ...outage,
         ...(state.logout.kind === "failed"
-          ? [alert("You are still logged in: the gateway did not confirm the logout. Please try again.")]
+          ? [warning("alert", "You may still be logged in: the gateway did not confirm the logout. Please try again.")]
           : []),
         button("Log out", () => void client.logout(), state.logout.kind === "pending"),
       ];
@@ -66,9 +71,9 @@ function status(text: string): HTMLElement {
   return created;
 }
 
-function alert(text: string): HTMLElement {
+function warning(role: "status" | "alert", text: string): HTMLElement {
   const created = element("p", text);
-  created.role = "alert";
+  created.role = role;
   created.className = "warning";
   return created;
 }
