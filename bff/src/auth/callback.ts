@@ -27,7 +27,7 @@ import { startAttempt } from "./start-attempt.ts";
 import { isOwnIssuer } from "../provider/issuers.ts";
 import { throwLoginRefusal } from "../provider/login-errors.ts";
 import type { Provider } from "../provider/provider.ts";
-import { seeOther } from "./see-other.ts";
+import { seeOther } from "../http/see-other.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
 import type { SilentLogin } from "./silent-login.ts";
 

@@ -17,7 +17,7 @@ import { confirmationPage } from "./login-pages.ts";
 import { checkedAtCallback, parseLoginParameters, type LoginParameters } from "./login-parameters.ts";
 import type { ReturnTargets } from "./return-path.ts";
 import type { LoginDependencies } from "./callback.ts";
-import { seeOther } from "./see-other.ts";
+import { seeOther } from "../http/see-other.ts";
 import { startAttempt } from "./start-attempt.ts";
 import { decideLogin, NO_SESSION } from "./third-party-login.ts";
 

@@ -17,7 +17,7 @@ import type { TokenSet } from "../tokens/token-set.ts";
 import type { Vault } from "../tokens/vault.ts";
 import { CLEARED_COOKIE_BYTES, MAX_LOGIN_ATTEMPTS } from "./login-attempt.ts";
 import { PROVIDER_LOGOUT_PATH, unreachable, type ProviderLogout } from "./provider-logout.ts";
-import { seeOther } from "./see-other.ts";
+import { seeOther } from "../http/see-other.ts";
 
 export type LogoutDependencies = {
   publicOrigin: string;

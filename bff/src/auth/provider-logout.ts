@@ -15,7 +15,7 @@ import {
   logoutCookieAttributes,
   logoutReturnCookieAttributes,
 } from "../session/cookies.ts";
-import { seeOther } from "./see-other.ts";
+import { seeOther } from "../http/see-other.ts";
 
 export const PROVIDER_LOGOUT_PATH = "/bff/logout/provider";
 

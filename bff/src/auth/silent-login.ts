@@ -5,7 +5,7 @@ import { GatewayError, type ErrorCode } from "../errors.ts";
 import { cookieValue, sessionIdFrom, SILENT_LOGIN_COOKIE, silentLoginCookieAttributes } from "../session/cookies.ts";
 import { foundSession } from "../session/koa-session.ts";
 import type { Sessions } from "../session/sessions.ts";
-import { seeOther } from "./see-other.ts";
+import { seeOther } from "../http/see-other.ts";
 
 /**
  * `ready`: the app may start a silent login. `pending`: it asks /bff/user once more, to show that the browser stores

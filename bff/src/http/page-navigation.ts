@@ -12,6 +12,7 @@ import type { Pages } from "./pages.ts";
 import { refreshPageHeaders } from "./refresh-page.ts";
 import { languagesOf, requestState } from "./request-state.ts";
 import { securityHeaderList, setHeaders, type HostPolicy } from "./security-headers.ts";
+import { seeOther } from "./see-other.ts";
 
 /**
  * What has happened to a navigation, kept in a cookie for its target. `refreshed`: the refresh page was sent. `logged-in`: a
@@ -95,9 +96,8 @@ export function pageNavigation(config: HostPolicy & { publicOrigin: string }, pa
   const headersOfPage = refreshPageHeaders(config);
   const headersOfRedirect = securityHeaderList(config);
 
-  const respond = (ctx: Context, status: number, headers: readonly string[]): void => {
+  const setOwnHeaders = (ctx: Context, headers: readonly string[]): void => {
     ctx.respond = true;
-    ctx.status = status;
     setHeaders(ctx.res, headers);
     ctx.res.setHeader("Cache-Control", "no-store");
     ctx.res.setHeader("X-Request-Id", requestState(ctx).requestId);
@@ -110,9 +110,10 @@ export function pageNavigation(config: HostPolicy & { publicOrigin: string }, pa
     const target = ctx.req.url ?? "";
     if (action === "refresh") {
       setNavigationMarker(ctx, target, markerOfRefresh(marker));
-      respond(ctx, 200, headersOfPage);
+      setOwnHeaders(ctx, headersOfPage);
       const { html, headers } = pages.refresh(languagesOf(ctx), target);
       setHeaders(ctx.res, headers);
+      ctx.status = 200;
       ctx.body = html;
       return;
     }
@@ -124,10 +125,8 @@ export function pageNavigation(config: HostPolicy & { publicOrigin: string }, pa
       const url = new URL(error.loginUrl ?? "/bff/login", publicOrigin);
       url.searchParams.set("returnTo", returnPathOf(target));
       requestState(ctx).code = error.code;
-      respond(ctx, 303, headersOfRedirect);
-      ctx.res.setHeader("Location", url.href);
-      ctx.body = null;
-      ctx.status = 303;
+      setOwnHeaders(ctx, headersOfRedirect);
+      seeOther(ctx, url.href);
     }
   };
   return function navigatePage(ctx: Context, next: Next): Promise<void> {

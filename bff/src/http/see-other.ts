@@ -1,4 +1,4 @@
-// 303 responses of the login and logout routes.
+// 303 responses: of the login and logout routes, and of navigations that lead to the login.
 import type { Context } from "koa";
 
 /** 303: the browser sends a GET whatever the method of this request was (RFC 9700 §4.12). */
