@@ -117,7 +117,7 @@ function row(name: SettingName): string {
 }
 
 /** @returns the text with its tables replaced. @throws Error where the markers are missing. */
-export function withSettingsTables(text: string): string {
+function withSettingsTables(text: string): string {
   const [from, to] = [text.indexOf(START), text.indexOf(END)];
   if (from === -1 || to === -1) throw new Error(`docs without the markers ${START} and ${END}`);
   return text.slice(0, from) + settingsTables() + text.slice(to + END.length);

@@ -24,7 +24,7 @@ function written(value: unknown): string {
 }
 
 /** @returns the text with its table replaced. @throws Error where the markers are missing. */
-export function withUpstreamsTable(text: string): string {
+function withUpstreamsTable(text: string): string {
   const [from, to] = [text.indexOf(START), text.indexOf(END)];
   if (from === -1 || to === -1) throw new Error(`docs without the markers ${START} and ${END}`);
   return text.slice(0, from) + upstreamsTable() + text.slice(to + END.length);

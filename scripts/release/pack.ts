@@ -9,7 +9,7 @@ import { buildPackage, type BuiltPackage } from "./build-package.ts";
 import { packageProblems, type Surroundings } from "./package-problems.ts";
 import { publishedPackages } from "./packages.ts";
 
-export const PACKAGES_FOLDER = join(ROOT, "dist-packages");
+const PACKAGES_FOLDER = join(ROOT, "dist-packages");
 const WORK = join(ROOT, ".cache", "packages");
 
 type PackedFile = { path: string };

@@ -46,7 +46,7 @@ function builtTarget(target: ExportTarget): ExportTarget {
   return { types: `./dist/${path.replace(TYPESCRIPT, ".d.ts")}`, default: `./dist/${builtName(path)}` };
 }
 
-export const builtName = (path: string): string => path.replace(TYPESCRIPT, ".js");
+const builtName = (path: string): string => path.replace(TYPESCRIPT, ".js");
 
 /** For compilers that do not read `exports`. */
 function typesOf(target: ExportTarget | undefined): string | undefined {

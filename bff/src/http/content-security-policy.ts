@@ -29,7 +29,7 @@ type Additions = PagePolicy["additions"];
  * A directive that the default policy does not have replaces the one that it falls back to: `style-src-elem` would take
  * `'self'` from style elements. It therefore begins with the sources of that one.
  */
-export function effectiveSources(additions: Additions): Sources {
+function effectiveSources(additions: Additions): Sources {
   const effective = new Map<CspDirective, readonly string[]>();
   // Directives precede those that fall back to them, except child-src and its own.
   for (const directive of CSP_DIRECTIVES) {

@@ -21,7 +21,7 @@ export type Violation = {
 };
 
 /** Directives that may occur in a report. */
-export const REPORTED_DIRECTIVES: ReadonlySet<string> = new Set([
+const REPORTED_DIRECTIVES: ReadonlySet<string> = new Set([
   ...CSP_DIRECTIVES,
   "require-trusted-types-for",
   "trusted-types",

@@ -183,7 +183,7 @@ function isResponse(error: unknown): boolean {
 }
 
 /** The response describes an access token of this API that is valid now, or the token is refused. */
-export function verdictOf(received: Claims, rules: BearerRules, nowMs: number): TokenVerdict {
+function verdictOf(received: Claims, rules: BearerRules, nowMs: number): TokenVerdict {
   if (received["active"] !== true) return rejected("the provider reports it as inactive");
   const { active: _active, ...response } = withoutNull(received);
   // OPTIONAL (RFC 7662 §2.2).

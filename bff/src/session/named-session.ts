@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { GatewayError } from "../errors.ts";
 
 /** Holds the public handle of the session: `session.id` of `GET /bff/user`. */
-export const NAMED_SESSION_HEADER = "x-session-handle";
+const NAMED_SESSION_HEADER = "x-session-handle";
 
 /**
  * @param handle of the session that the request has; undefined without a session
