@@ -1,5 +1,5 @@
 // The library: a gateway as part of another Node server. It writes nothing, catches no signal and never ends the process.
-import "./require-node.ts";
+import "./lib/require-node.ts";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
