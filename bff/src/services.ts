@@ -29,6 +29,7 @@ import { authorizeUpstream } from "./proxy/authorize.ts";
 import { authorizeBearer } from "./proxy/bearer.ts";
 import { createBearerValidation } from "./proxy/bearer-validation.ts";
 import { createOpenResponses } from "./proxy/open-responses.ts";
+import { createTokenWatch } from "./proxy/token-watch.ts";
 import { createRateLimiter, withRateLimit } from "./proxy/rate-limit.ts";
 import { createTunnels } from "./proxy/websocket/tunnels.ts";
 import { webSocketForwarding } from "./proxy/websocket/upgrade.ts";
@@ -199,8 +200,9 @@ function createForwardingServices(
     identity: environment.identity,
   });
   const tunnels = createTunnels();
+  const watchToken = createTokenWatch({ authorize });
   const forwardWebSocket = webSocketForwarding({
-    ...{ authorize, tunnels, metrics },
+    ...{ authorize, tunnels, metrics, watchToken },
     live: liveConnections,
     useEveryMs: Math.min(MAX_WEBSOCKET_USE_INTERVAL_MS, config.sessionIdleMs / 30),
   });
@@ -212,7 +214,7 @@ function createForwardingServices(
     tunnels,
     forwardWebSocket,
     dpopProofs: createDpopProofs(),
-    openResponses: createOpenResponses(liveConnections),
+    openResponses: createOpenResponses({ live: liveConnections, watchToken }),
   };
 }
 

@@ -127,8 +127,8 @@ const OF_REQUESTS: readonly Mutant[] = [
   {
     breaks: "bearer: a WebSocket on which a client only listens outlives its token",
     file: "src/proxy/websocket/upgrade.ts",
-    find: "setInterval(onUse, useEveryMs).unref()",
-    replace: "setInterval(() => undefined, useEveryMs).unref()",
+    find: "({ code }) => close(code)",
+    replace: "() => undefined",
     tests: ["test/proxy/websocket.test.ts"],
   },
   bearerRule(

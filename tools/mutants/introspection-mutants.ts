@@ -1,4 +1,5 @@
-// Mutants of token introspection (RFC 7662), and of DPoP-bound tokens on their way through the gateway.
+// Mutants of token introspection (RFC 7662), of DPoP-bound tokens on their way through the gateway, and of the connections that
+// clients keep open.
 import { bearerRule } from "./bearer-mutants.ts";
 import type { Mutant } from "./mutants.ts";
 
@@ -107,4 +108,41 @@ const OF_BOUND_TOKENS: readonly Mutant[] = [
   ),
 ];
 
-export const INTROSPECTION_MUTANTS: readonly Mutant[] = [...OF_INTROSPECTION, ...OF_BOUND_TOKENS];
+const OF_OPEN_CONNECTIONS: readonly Mutant[] = [
+  bearerRule(
+    "an event stream of a client outlives its token",
+    "src/proxy/open-responses.ts",
+    ["else if (token !== undefined)", "else if (token === null)"],
+    ["test/proxy/open-responses.integration.test.ts"],
+  ),
+  bearerRule(
+    "a download of a client is aborted when its token expires",
+    "src/proxy/open-responses.ts",
+    ["else if (open.sessionKey !== undefined && !(", "else if (!("],
+    ["test/proxy/open-responses.integration.test.ts"],
+  ),
+  bearerRule(
+    "an open connection is closed by the periodic check only",
+    "src/proxy/token-watch.ts",
+    ["Math.max(0, untilMs - now()) + TIMER_TOLERANCE_MS", "Infinity"],
+    ["test/proxy/token-watch.test.ts"],
+  ),
+  bearerRule(
+    "an outage keeps open connections of expired tokens",
+    "src/proxy/token-watch.ts",
+    ["now() < untilMs ? undefined : expired()", "undefined"],
+    ["test/proxy/token-watch.test.ts"],
+  ),
+  bearerRule(
+    "the limit on introspections closes open connections",
+    "src/proxy/token-watch.ts",
+    [' && error.code !== "too_many_requests"', ""],
+    ["test/proxy/token-watch.test.ts"],
+  ),
+];
+
+export const INTROSPECTION_MUTANTS: readonly Mutant[] = [
+  ...OF_INTROSPECTION,
+  ...OF_BOUND_TOKENS,
+  ...OF_OPEN_CONNECTIONS,
+];

@@ -28,6 +28,8 @@ export type ClientToken = {
   proof: string | undefined;
   /** Hash of issuer and subject, for quotas. */
   holder: string;
+  /** Requests with the token are accepted until then, as far as is known. */
+  validUntilMs: number;
 };
 
 export function usesIdentity({ identityHeaders, rateLimit }: UpstreamConfig): boolean {

@@ -17,7 +17,7 @@ import type { AcceptedToken, TokenVerdict } from "../provider/bearer-claims.ts";
 import type { DpopValidation, PresentedProof } from "../provider/dpop-validation.ts";
 import type { AccessToken, SharedClock } from "../tokens/token-set.ts";
 import { identityOfToken, type Identity } from "../session/identity.ts";
-import type { Authorized } from "./authorized.ts";
+import type { Authorized, ClientToken } from "./authorized.ts";
 import { bearerError, type BearerError } from "./bearer-challenge.ts";
 import type { BearerValidation } from "./bearer-validation.ts";
 import { requirePermission, type Holder } from "./permission.ts";
@@ -26,7 +26,7 @@ import { requirePermission, type Holder } from "./permission.ts";
 export type AuthorizeBearer = (
   request: IncomingMessage,
   upstream: UpstreamConfig,
-  /** Absent when an open WebSocket is authorized again: its proof was checked when it was opened. */
+  /** Absent when an open connection is authorized again: its proof was checked when it was opened, and it is not counted. */
   state?: RequestState,
 ) => MaybePromise<Authorized>;
 
@@ -48,6 +48,12 @@ type Presented = { request: IncomingMessage; upstream: UpstreamConfig; scheme: T
 
 /** @throws GatewayError token_missing | invalid_token | invalid_dpop_proof | request_malformed | provider_unavailable | store_unavailable | too_many_requests */
 export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
+  const authorize = createAuthorize(dependencies);
+  const authorizeAgain = createAuthorize({ ...dependencies, onOutcome: () => undefined });
+  return (request, upstream, state) => (state === undefined ? authorizeAgain : authorize)(request, upstream, state);
+}
+
+function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
   const { validationOf, publicOrigin, trustedProxies, countForSession } = dependencies;
   const { clientToken, rolePaths, clock, onOutcome } = dependencies;
   const subjects = createInFlightTable();
@@ -78,7 +84,8 @@ export function authorizeBearer(dependencies: Dependencies): AuthorizeBearer {
     const problem = permissionProblem(permissions, upstream, clock.nowMs);
     if (problem !== undefined) refuse("forbidden", { ...problem, upstream });
     onOutcome("accepted");
-    return forwarded(presented, { holder, identity: identityOfToken(token, rolePaths) }, clientToken);
+    const validUntilMs = token.expiresAtMs + (upstream.bearer?.clockSkewSeconds ?? 0) * 1_000;
+    return forwarded(presented, { holder, validUntilMs, identity: identityOfToken(token, rolePaths) }, clientToken);
   };
   const requireProof = async (
     presented: Presented,
@@ -182,11 +189,11 @@ function permissionProblem(
 /** What the upstream receives, by the row's `token`. */
 function forwarded(
   presented: Presented,
-  { holder, identity }: { holder: string; identity: Identity },
+  { identity, ...token }: Pick<ClientToken, "holder" | "validUntilMs"> & { identity: Identity },
   clientToken: Dependencies["clientToken"],
 ): MaybePromise<Authorized> {
   const { upstream, scheme, accessToken } = presented;
-  const client = { scheme, proof: forwardedProof(presented), holder };
+  const client = { scheme, proof: forwardedProof(presented), ...token };
   if (upstream.token === "user") return { accessToken, client, identity };
   if (upstream.token === "none") return { accessToken: undefined, client, identity };
   return clientToken(upstream.tokenTarget).then((own) => ({

@@ -7,8 +7,6 @@ import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { handshakeOf } from "../http/websocket-handshake.ts";
 import { hasBody, requestState, type RequestState } from "../http/request-state.ts";
-import { END_REASON_TO_ERROR_CODE } from "../session/end-reasons.ts";
-import type { EndReason } from "../store/store.ts";
 import { renderedPageHeaders, securityHeaderList } from "../http/security-headers.ts";
 import type { Log } from "../logging/log.ts";
 import { createAdmission } from "./admission.ts";
@@ -38,7 +36,6 @@ export type ForwardingDependencies = {
 };
 
 type ForwardedRequest = {
-  ctx: Context;
   request: IncomingMessage;
   response: ServerResponse;
   state: RequestState;
@@ -94,15 +91,16 @@ export function forward(dependencies: ForwardingDependencies) {
 
   const forwardAuthorized = (forwarded: ForwardedRequest, authorized: Authorized): MaybePromise<void> => {
     const { sessionKey, accessToken, client } = authorized;
-    const { ctx, request, response, state, upstream } = forwarded;
+    const { request, response, state, upstream } = forwarded;
+    const token = client && { request, upstream: upstream.config, validUntilMs: client.validUntilMs };
     if (response.destroyed || request.socket.destroyed) return;
     const { requestId } = state;
     const isWithBody = hasBody(request);
     const target = upstreamTarget(upstream, request.url ?? "");
     const headers = upstreamHeaders(forwarded, authorized, isWithBody);
     const responseHead = (status: number, received: IncomingHttpHeaders): string[] => {
-      if (sessionKey !== undefined)
-        openResponses.add({ key: sessionKey, response, onCut: (reason) => noteCut(ctx, reason) }, received);
+      if (sessionKey !== undefined || token !== undefined)
+        openResponses.add({ sessionKey, token, response, onCut: (cut) => void Object.assign(state, cut) }, received);
       const limits = state.rateLimit ?? [];
       const context = { upstream, status, upstreamTarget: target, requestId, mapUrl };
       if (!isPages(upstream)) return securityList.concat(limits, responseHeaders(received, context));
@@ -133,8 +131,7 @@ export function forward(dependencies: ForwardingDependencies) {
       onCut,
     };
     const handshake = handshakeOf(request);
-    if (handshake !== undefined)
-      return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, holder: client?.holder, state });
+    if (handshake !== undefined) return forwardWebSocket({ ...exchangeFields, handshake, sessionKey, client, state });
     const free = upstream.balancer.acquire(isRepeatable(request.method ?? "", isWithBody));
     return mapMaybePromise(free ?? upstream.balancer.acquireWhenFree(response), (server) => {
       if (server === undefined) return;
@@ -152,7 +149,7 @@ export function forward(dependencies: ForwardingDependencies) {
     if (route.kind !== "upstream") return next();
     ctx.respond = false;
     const upstream = admit(ctx.req, requestState(ctx));
-    const forwarded = { ctx, request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
+    const forwarded = { request: ctx.req, response: ctx.res, state: requestState(ctx), upstream };
     return mapMaybePromise(authorize(ctx.req, upstream.config, forwarded.state), (authorized) =>
       forwardAuthorized(forwarded, authorized),
     );
@@ -172,11 +169,4 @@ function exchangeProof(
 ): ExchangeProof | undefined {
   if (accessToken === undefined || proofKey === undefined) return undefined;
   return { key: proofKey, accessToken, proofs, bodyCopy: () => bodyCopy?.whole() };
-}
-
-/** Sets the code and reason of the request log line, which would otherwise report a browser that left (499). */
-function noteCut(ctx: Context, reason: EndReason): void {
-  const state = requestState(ctx);
-  state.code = END_REASON_TO_ERROR_CODE[reason];
-  state.reason = `the session ended while its response was open: ${reason}`;
 }

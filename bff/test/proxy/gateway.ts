@@ -21,6 +21,8 @@ import { spaFiles } from "../../src/http/spa-files.ts";
 import { createLog } from "../../src/logging/log.ts";
 import { createDpopProofs } from "../../src/provider/dpop-proof.ts";
 import { forward, type ForwardingDependencies } from "../../src/proxy/forward.ts";
+import { createOpenResponses } from "../../src/proxy/open-responses.ts";
+import { createTokenWatch } from "../../src/proxy/token-watch.ts";
 import { createTunnels, type Tunnels } from "../../src/proxy/websocket/tunnels.ts";
 import { webSocketForwarding, type WebSocketDependencies } from "../../src/proxy/websocket/upgrade.ts";
 import { closeUpstreams, createUpstreams, snapshotUpstream, type Upstream } from "../../src/upstream/upstreams.ts";
@@ -93,8 +95,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const tunnels = createTunnels();
   const live = options.live ?? { add: () => () => {} };
   const { useEveryMs = 0 } = options;
-  const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs });
-  const openResponses = { add() {} };
+  const watchToken = createTokenWatch({ authorize, checkEveryMs: useEveryMs });
+  const forwardWebSocket = webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs, watchToken });
+  const openResponses = createOpenResponses({ live, watchToken });
   const dpopProofs = createDpopProofs();
   app.use(forward({ config, upstreams, authorize, dpopProofs, openResponses, forwardWebSocket, log }));
   if (options.routes !== undefined) app.use(options.routes);
@@ -111,6 +114,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     lines,
     events: (name) => lines.filter((line) => line["event"] === name),
     async stop() {
+      openResponses.close();
       await tunnels.closeAll();
       server.closeAllConnections();
       server.close();

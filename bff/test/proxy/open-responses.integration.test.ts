@@ -1,13 +1,15 @@
-// Open API responses are aborted when their session ends, with two instances on one Redis.
+// Open API responses are aborted when their session ends, with two instances on one Redis, or when the client's own access
+// token expires.
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SESSION_COOKIE } from "../../src/session/cookies.ts";
 import { sessionKeyOf } from "../../src/session/session.ts";
-import { openStream } from "@cloakroom/testkit/open-stream.ts";
+import { openStream, type OpenStream } from "@cloakroom/testkit/open-stream.ts";
 import { startTestSystem, type TestSystem } from "@cloakroom/testkit/system.ts";
 
+const AUDIENCE = "https://orders.example";
 let system: TestSystem;
 let upstream: Server;
 /** The upstream's open responses by path. */
@@ -32,6 +34,7 @@ beforeAll(async () => {
     upstreams: () => [
       { prefix: "/api", baseUrl },
       { prefix: "/api/open", baseUrl: `${baseUrl}/events`, token: "none" },
+      { prefix: "/machine", baseUrl, access: "bearer", bearer: { audience: AUDIENCE, clockSkewSeconds: 0 } },
     ],
   });
 });
@@ -114,3 +117,25 @@ it("a stream stays open during a store outage (I5)", async () => {
   await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
   await expect.poll(() => stream.outcome(), { timeout: 5_000 }).toBe("aborted");
 });
+
+it("an event stream of a client is aborted when its access token expires, and a download continues", async () => {
+  const [here] = system.gateways;
+  const openWithToken = async (path: string): Promise<OpenStream> => {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const claims = { iss: system.provider.issuer, sub: "robot", client_id: "robot", aud: AUDIENCE };
+    const times = { iat: nowSeconds, exp: nowSeconds + 5 };
+    const token = await system.provider.sign({ ...claims, ...times, jti: path }, { typ: "at+jwt" });
+    return openStream({ cookies: new Map() }, here!, `/machine${path}`, { authorization: `Bearer ${token}` });
+  };
+  const download = await openWithToken("/download?machine");
+  const stream = await openWithToken("/events?machine");
+  expect([download.status, stream.status]).toEqual([200, 200]);
+  // The periodic check is due after 27 s at the earliest.
+  await expect.poll(() => stream.outcome(), { timeout: 15_000 }).toBe("aborted");
+  await expect.poll(() => open.has("/events?machine")).toBe(false);
+  expect(here!.log.join("\n")).toContain("while the response was open: access token refused: it has expired");
+  open.get("/download?machine")!.write("more");
+  await expect.poll(() => download.text()).toBe("partmore");
+  expect(download.outcome()).toBeUndefined();
+  download.close();
+}, 30_000);

@@ -587,16 +587,20 @@ describe("a session's WebSockets", () => {
     expect(await closed).toEqual({ code: 4401, reason: "session_expired" });
   });
 
-  test("a WebSocket on which a client only listens is closed after its access token has expired", async () => {
+  test.each([
+    ["has been revoked", { useEveryMs: 20, lifeMs: Infinity }],
+    ["has expired, before the next periodic check", { useEveryMs: 3_600_000, lifeMs: 50 }],
+  ])("a WebSocket on which a client only listens is closed after its access token %s", async (_when, times) => {
+    const { useEveryMs, lifeMs } = times;
     const client = { scheme: "Bearer" as const, proof: undefined, holder: "client-1" };
-    let hasExpired = false;
+    let isRefused = false;
     const authorize = async () => {
-      if (hasExpired) throw new GatewayError("invalid_token");
-      return { accessToken: BEARER, client };
+      if (isRefused) throw new GatewayError("invalid_token");
+      return { accessToken: BEARER, client: { ...client, validUntilMs: Date.now() + lifeMs } };
     };
-    const gateway = await startGateway(await startUpstream(), { authorize, useEveryMs: 20 });
+    const gateway = await startGateway(await startUpstream(), { authorize, useEveryMs });
     const { closed } = await openSocket(gateway, "/api/ws");
-    hasExpired = true;
+    isRefused = true;
     expect(await closed).toEqual({ code: 4401, reason: "invalid_token" });
   });
 

@@ -11,8 +11,10 @@ import { END_REASON_TO_ERROR_CODE } from "../../session/end-reasons.ts";
 import type { LiveConnections } from "../../session/live/live-connections.ts";
 import type { EndReason, SessionKey } from "../../store/store.ts";
 import type { Authorize } from "../authorize.ts";
+import type { ClientToken } from "../authorized.ts";
 import { exchange } from "../exchange.ts";
 import type { Exchange } from "../exchange-request.ts";
+import { isRefusal, type WatchToken } from "../token-watch.ts";
 import type { Tunnels } from "./tunnels.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 
@@ -23,6 +25,7 @@ export type WebSocketDependencies = {
   metrics: Pick<Metrics, "webSocketOpened" | "webSocketClosed">;
   /** Minimum interval between two authorizations of an open connection. */
   useEveryMs: number;
+  watchToken: WatchToken;
 };
 
 /** `headers` contains those of an ordinary request; the handshake's headers are added here. */
@@ -31,8 +34,8 @@ export type WebSocketRequest = Omit<Exchange, "server" | "body" | "onUpgrade"> &
   state: RequestState;
   /** Undefined if the upstream needs no session. */
   sessionKey: SessionKey | undefined;
-  /** Hash of the holder of the client's own access token. */
-  holder?: string | undefined;
+  /** The client's own access token. */
+  client?: ClientToken | undefined;
 };
 
 type Accepted = { head: IncomingHttpHeaders; socket: Duplex };
@@ -41,8 +44,9 @@ type Accepted = { head: IncomingHttpHeaders; socket: Duplex };
 const CLOSE_CODE_BASE = 4000;
 
 /** @throws GatewayError too_many_connections | upstream_* | session_* */
-export function webSocketForwarding({ authorize, live, tunnels, metrics, useEveryMs }: WebSocketDependencies) {
-  /** Authorizes the connection again when the browser sends data (a client with its own token: also without data). */
+export function webSocketForwarding(dependencies: WebSocketDependencies) {
+  const { authorize, live, tunnels, metrics, useEveryMs, watchToken } = dependencies;
+  /** Authorizes the connection again when the browser sends data. */
   const createUse = (request: IncomingMessage, upstream: UpstreamConfig, close: (code: ErrorCode) => void) => {
     let usedAtMs = performance.now();
     return function use(): void {
@@ -50,17 +54,16 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       if (nowMs - usedAtMs < useEveryMs) return;
       usedAtMs = nowMs;
       new Promise((resolve) => resolve(authorize(request, upstream))).catch((error: unknown) => {
-        // I5: an outage closes no connection, and neither does the limit on introspections.
-        if (!(error instanceof GatewayError) || error.code === "too_many_requests") return;
-        if (error.status < 500) close(error.code);
+        // I5: an outage closes no connection.
+        if (isRefusal(error)) close(error.code);
       });
     };
   };
 
   return async function forwardWebSocket(forwarded: WebSocketRequest): Promise<void> {
-    const { request, response, upstream, sessionKey, holder, state, handshake } = forwarded;
+    const { request, response, upstream, sessionKey, client, state, handshake } = forwarded;
     const opened: { tunnel?: Tunnel; endReason?: EndReason } = {};
-    const release = tunnels.acquire(upstream.config, sessionKey ?? holder);
+    const release = tunnels.acquire(upstream.config, sessionKey ?? client?.holder);
     const close = (code: ErrorCode): void =>
       opened.tunnel?.close("session", CLOSE_CODE_BASE + ERRORS[code].status, code);
     // Subscribed before the handshake is forwarded, so that an end in the meantime is not missed.
@@ -91,17 +94,19 @@ export function webSocketForwarding({ authorize, live, tunnels, metrics, useEver
       accepted.socket.destroy();
       throw error;
     }
-    const onUse = createUse(request, upstream.config, close);
-    // The end of a session is pushed; the token of a client expires without a message.
-    const recheck = holder === undefined ? undefined : setInterval(onUse, useEveryMs).unref();
+    const onUse = client === undefined ? createUse(request, upstream.config, close) : () => undefined;
     const browser = handshake.takeSocket();
     const tunnel = openTunnel({ browser, upstream: accepted.socket, limits: upstream.config, onUse });
     opened.tunnel = tunnel;
+    // The end of a session is pushed; the token of a client expires without a message.
+    const stopWatch =
+      client &&
+      watchToken({ request, upstream: upstream.config, validUntilMs: client.validUntilMs }, ({ code }) => close(code));
     tunnels.add(tunnel);
     state.webSocket = tunnel.use;
     metrics.webSocketOpened();
     metrics.webSocketClosed(await tunnel.ended);
-    clearInterval(recheck);
+    stopWatch?.();
   };
 }
 
