@@ -29,7 +29,8 @@ export const CHART_VALUES: Readonly<Record<string, Schema>> = {
   listenAddress: choice(["0.0.0.0", "::"], "Address of the listeners. `::` for IPv6 and dual-stack clusters."),
   extraEnv: {
     type: "array",
-    description: "Environment variables (Kubernetes EnvVar), which `config` refers to as `${NAME}`.",
+    description:
+      "Environment variables (Kubernetes EnvVar), which `config` refers to as `${NAME}`. Secrets need `valueFrom`.",
     items: {
       type: "object",
       required: ["name"],

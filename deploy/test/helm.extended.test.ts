@@ -274,6 +274,32 @@ describe("wrong values", () => {
       { extraEnv: [{ name: "MANAGEMENT_HOST", value: "127.0.0.1" }] },
       "extraEnv sets MANAGEMENT_HOST",
     ],
+    ...[
+      { provider: { clientSecret: "${FROM_VALUES}" } },
+      { secretKeys: ["${FROM_VALUES}"] },
+      { management: { adminToken: "alice:${FROM_VALUES}" } },
+      { redis: { sentinelPassword: "${FROM_VALUES}" } },
+      { redis: { url: "redis://cloakroom:${FROM_VALUES}@redis:6379" } },
+      { outboundProxy: { https: "http://user:${FROM_VALUES}@proxy:3128" } },
+      { upstreams: [{ ...row, headers: { "X-Api-Key": "${FROM_VALUES}" } }] },
+    ].map((config): [string, string, Values, string] => [
+      `a variable in plain text for ${JSON.stringify(config)}`,
+      "minimal",
+      { extraEnv: [{ name: "FROM_VALUES", value: "plain" }], config },
+      `extraEnv.FROM_VALUES ${literal}`,
+    ]),
+    ...[
+      ["SECRET_KEYS", "plain"],
+      ["OIDC_CLIENT_SECRET", "plain"],
+      ["ADMIN_TOKEN", "alice:plain"],
+      ["REDIS_URL", "redis://cloakroom:password@redis:6379"],
+      ["HTTPS_PROXY", "http://user:password@proxy:3128"],
+    ].map(([name = "", value = ""]): [string, string, Values, string] => [
+      `the variable ${name} in plain text`,
+      "minimal",
+      { extraEnv: [{ name, value }] },
+      `extraEnv.${name} ${literal}`,
+    ]),
     ["a route without a Gateway", "minimal", { gatewayApi: { enabled: true } }, "gatewayApi.parentRefs is empty"],
     ["an Ingress without a class", "minimal", { ingress: { enabled: true } }, "ingress.className is not set"],
     ["forward-auth without a proxy", "forward-auth", { forwardAuth: { proxy: "" } }, "forwardAuth.proxy is not set"],
@@ -745,10 +771,15 @@ describe("network policies", () => {
   });
 
   it("link-local addresses, such as a cloud's metadata service, are not reachable", () => {
-    for (const { to = [] } of find(example("minimal"), "NetworkPolicy", "cloakroom-gateway").spec
-      .egress as PolicyRule[])
-      for (const { ipBlock } of to)
-        if (ipBlock?.cidr === "0.0.0.0/0") expect(ipBlock).toMatchObject({ except: ["169.254.0.0/16"] });
+    const { egress } = find(example("minimal"), "NetworkPolicy", "cloakroom-gateway").spec as { egress: PolicyRule[] };
+    const blocks = egress.flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock ?? []));
+    // Redis, and the provider with the upstreams.
+    expect(blocks).toEqual(
+      [1, 2].flatMap(() => [
+        { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] },
+        { cidr: "::/0", except: ["fd00:ec2::/32", "fe80::/10"] },
+      ]),
+    );
   });
 
   it("the management listener is closed unless monitoringFrom names peers", () => {

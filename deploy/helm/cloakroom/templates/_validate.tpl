@@ -63,9 +63,19 @@ value, rule, cure. Types and names are checked by values.schema.json before.
 {{- if and $v.autoscaling.enabled (gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas)) -}}
   {{- $faults = append $faults "autoscaling.minReplicas exceeds autoscaling.maxReplicas. Raise the maximum." -}}
 {{- end -}}
+{{- /* Settings that the environment overrides, and references of config's secrets. */ -}}
+{{- $secretNames := list "SECRET_KEYS" "OIDC_CLIENT_SECRET" "KEYCLOAK_ADMIN_CLIENT_SECRET" "REDIS_SENTINEL_PASSWORD" "ADMIN_TOKEN" -}}
+{{- range include "cloakroom.secretValues" . | fromYaml -}}
+  {{- if kindIs "string" . -}}
+    {{- range regexFindAll "\\$\\{[A-Za-z_][A-Za-z0-9_]*" . -1 -}}{{- $secretNames = append $secretNames (trimPrefix "${" .) -}}{{- end -}}
+  {{- end -}}
+{{- end -}}
 {{- range $v.extraEnv -}}
   {{- if has .name (list "NODE_ENV" "CLOAKROOM_CONFIG" "HOST" "PORT" "MANAGEMENT_HOST" "MANAGEMENT_PORT" "FORWARD_AUTH_LISTEN" "FORWARD_AUTH_PROXY") -}}
     {{- $faults = append $faults (printf "extraEnv sets %s, which the chart sets. Remove it; listenAddress and forwardAuth change the listeners." .name) -}}
+  {{- end -}}
+  {{- if and .value (or (has .name $secretNames) (regexMatch "^[a-z][a-z0-9+.-]*://[^/@]*:[^/@]+@" .value)) -}}
+    {{- $faults = append $faults (printf "extraEnv.%s is a secret in plain text, which the Deployment and the release would show. Write valueFrom.secretKeyRef." .name) -}}
   {{- end -}}
 {{- end -}}
 
