@@ -39,3 +39,8 @@ test("the detail of a 403 replaces the general explanation, other details do not
   expect(failureText(failureOf({ status: 403, code: "forbidden", detail })).meaning).toBe(detail);
   expect(failureText(failureOf({ status: 503, code: "overloaded", detail })).meaning).not.toBe(detail);
 });
+
+test.each(["constructor", "__proto__", "toString"])("the code %s of an API is not one of the gateway's", (code) => {
+  const text = failureText(failureOf({ status: 418, code, detail: "No coffee" }));
+  expect(text).toMatchObject({ title: "The request was rejected", meaning: "No coffee" });
+});

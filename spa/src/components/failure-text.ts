@@ -65,7 +65,9 @@ export function failureText(failure: Failure): FailureText {
 }
 
 function problemText(problem: Problem): FailureText {
-  const known = problem.code === null ? undefined : texts[problem.code];
+  const { code } = problem;
+  // An API may send `constructor`.
+  const known = code !== null && Object.hasOwn(texts, code) ? texts[code] : undefined;
   const detail = problem.detail === null ? null : sanitizeText(problem.detail);
   // An API may use the gateway's codes for its own 403; its detail is more specific.
   if (known !== undefined)
