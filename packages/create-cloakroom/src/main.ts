@@ -87,7 +87,7 @@ function parse(args: readonly string[]) {
 
 /** @param path of the folder, empty for the current one */
 function nextSteps(path: string, { install, dev }: Commands): string {
-  const quoted = /^[\w./\\-]+$/.test(path) ? path : `"${path}"`;
+  const quoted = /^[\w./\\][\w./\\-]*$/.test(path) ? path : inQuotes(path);
   const lines = [...(path === "" ? [] : [`cd ${quoted}`]), install, dev];
   return `
 Created. Next:
@@ -97,6 +97,12 @@ ${lines.map((line) => `  ${line}`).join("\n")}
 Then open http://localhost:3000 and log in as alice with alice-demo-password.
 README.md says how to use your own OpenID Provider.
 `;
+}
+
+/** The text is pasted into a shell: POSIX shells expand `$` and backticks in double quotes, cmd knows no others. */
+function inQuotes(path: string): string {
+  const target = path.startsWith("-") ? `./${path}` : path;
+  return /["$`!]/.test(target) ? `'${target.replaceAll("'", "'\\''")}'` : `"${target}"`;
 }
 
 function processTerminal(): Terminal {

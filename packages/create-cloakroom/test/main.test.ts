@@ -1,5 +1,6 @@
 // The command: options, variables of npm, the question, exit codes and messages.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -73,6 +74,18 @@ test("a path with spaces is created, named validly and quoted in the next steps"
   expect(out).toContain('  cd "My Shop"\n');
   expect(JSON.parse(readFileSync(join(cwd, "My Shop/package.json"), "utf8"))).toMatchObject({ name: "my-shop" });
 });
+
+test.each(["My Shop", "a$(touch pwned)", "a`touch pwned`", 'a"; touch pwned; "', "a'$HOME", "a!!b", "-x"])(
+  "the first of the next steps changes to the folder %s in a shell, and does nothing else",
+  async (name) => {
+    const { code, out } = await run(["--", name]);
+    expect(code).toBe(0);
+    const command = /^ {2}(cd .*)$/m.exec(out)?.[1] ?? "";
+    const shown = execFileSync("sh", ["-c", `${command} && pwd -P`], { cwd, encoding: "utf8" });
+    expect(shown).toBe(`${join(realpathSync(cwd), name)}\n`);
+    expect(readdirSync(cwd)).toEqual([name]);
+  },
+);
 
 test("the current folder needs no cd", async () => {
   const { code, out } = await run(["."]);
