@@ -14,6 +14,8 @@ if (major < 22 || (major === 22 && minor < 22))
   fail(1, `cloakroom needs Node 22.22 or later and found ${process.versions.node}.`);
 
 const name = process.argv[2] ?? "--help";
+// `start` writes its log by itself (log-destination.ts).
+if (name !== "start") ignoreClosedOutput();
 if (name === "--help" || name === "help") process.stdout.write(usage());
 else if (name === "start") {
   takeConfigOption();
@@ -37,6 +39,14 @@ function takeConfigOption() {
   if ((inline ?? (option === "--config" ? file : undefined)) === undefined || further.length > 0)
     fail(2, "Usage: cloakroom start [--config FILE]");
   process.env.CLOAKROOM_CONFIG = inline ?? file;
+}
+
+/** A reader that has gone, as after `| head`, does not change what a command does. */
+function ignoreClosedOutput() {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error) => {
+      if (error.code !== "EPIPE") throw error;
+    });
 }
 
 function fail(status, message) {

@@ -5,5 +5,10 @@ if (major < 22 || (major === 22 && minor < 22)) {
   process.stderr.write(`create-cloakroom needs Node 22.22 or later and found ${process.versions.node}.\n`);
   process.exit(1);
 }
+// A reader that has gone, as after `| head`, does not change what the command does.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 const { main } = await import("../src/main.ts");
 process.exitCode = await main(process.argv.slice(2));
