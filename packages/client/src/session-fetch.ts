@@ -21,7 +21,7 @@ export interface FetchInit extends RequestInit {
   /**
    * Repeats the request after a 503 with `Retry-After`. Default: true for idempotent methods (RFC 9110 §9.2.2). With
    * `true`, the caller states that a POST or PATCH may be repeated, for example because it has an idempotency key. A
-   * stream as `body` is never repeated.
+   * stream as `body` is never repeated; the body of a `Request` object is kept in memory for a repetition.
    */
   readonly retry?: boolean;
   /** Called when a retry has been scheduled. An abort of `signal` ends the delay as well. */

@@ -64,9 +64,13 @@ describe("a 503 with Retry-After", () => {
     if (isRepeated) expect(sent[1]).toEqual(sent[0]);
   });
 
-  test("to a Request with body and headers is repeated with both", async () => {
+  test.each<[what: string, body: () => { body: BodyInit; duplex?: "half" }]>([
+    ["text", () => ({ body: "x" })],
+    ["a stream, which a Request does not distinguish", () => ({ body: stream(), duplex: "half" })],
+  ])("to a Request with headers and %s as body is repeated with both", async (_what, body) => {
     const { client, browser } = await openTab(2);
-    const result = client.fetch(new Request(`${ORIGIN}/api`, { method: "PUT", body: "x", headers: { "X-Own": "1" } }));
+    const init = { method: "PUT", headers: { "X-Own": "1" }, ...body() };
+    const result = client.fetch(new Request(`${ORIGIN}/api`, init));
     await browser.wait(10_000);
     expect((await result).status).toBe(200);
     const [first, ...rest] = browser.calls();
