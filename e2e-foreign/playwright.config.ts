@@ -1,6 +1,6 @@
 // Playwright configuration of the packed packages in apps outside the workspace: Chromium, one app at a time.
 import { defineConfig } from "@playwright/test";
-import { chromiumLaunchOptions } from "../e2e/support/chromium.ts";
+import { chromiumLaunchOptions } from "@cloakroom/testkit/chromium.ts";
 
 export default defineConfig({
   testDir: "tests",

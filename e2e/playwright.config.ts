@@ -1,6 +1,6 @@
 // Playwright configuration of the browser tests: Chromium, no retries, one system per worker.
 import { defineConfig } from "@playwright/test";
-import { chromiumLaunchOptions } from "./support/chromium.ts";
+import { chromiumLaunchOptions } from "@cloakroom/testkit/chromium.ts";
 import { isOnKeycloak } from "./support/provider-pages.ts";
 
 export default defineConfig({

@@ -18,7 +18,6 @@ const OF_THE_ROOT = new Set([
   "yaml",
   "ajv",
   "ajv-formats",
-  "rolldown",
   "@playwright/test",
   "playwright",
 ]);

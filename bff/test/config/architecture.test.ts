@@ -1,6 +1,6 @@
 // docs/architecture.md against the tree: files that it names exist and are used, its layers are those that lint enforces,
 // and packages import each other by name along the arrows between packages.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, it } from "vitest";
 
@@ -69,9 +69,12 @@ it("docs/architecture.md names a file of its rules only if another file imports 
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bff: [],
   "packages/client": [],
+  "packages/react": ["client"],
   spa: ["client", "react"],
   "packages/testing": [],
   "packages/vite": ["testing"],
+  // Its templates are the sources of other projects.
+  "packages/create-cloakroom": ["gateway", "client", "react", "testing", "vite"],
   demo: ["gateway", "testing"],
   testkit: ["gateway", "testing", "demo"],
   e2e: ["gateway", "client", "testing", "demo", "testkit"],
@@ -82,6 +85,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 const packages = Object.keys(MAY_IMPORT);
 const packageOf = (file: string) => packages.find((name) => file.startsWith(join(root, name, "/")));
+
+it("every workspace is a package whose imports are checked", () => {
+  const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { workspaces: string[] };
+  const folders = globSync(workspaces, { cwd: root }).filter((name) => existsSync(join(root, name, "package.json")));
+  expect(folders.filter((name) => !packages.includes(name))).toEqual([]);
+});
 
 it("packages import other packages by name, not by a relative path", () => {
   const crossing = packages.flatMap(sourcesOf).flatMap((file) =>

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "@playwright/test";
 import { build, type Plugin, type Rolldown } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { chromiumLaunchOptions } from "../../../e2e/support/chromium.ts";
+import { chromiumLaunchOptions } from "@cloakroom/testkit/chromium.ts";
 
 const ORIGIN = "https://app.test";
 /** Outside the workspace, which has one version of React only. */

@@ -2,18 +2,18 @@
 // test and a logged-in browser, for each template. Durations are printed.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { chromium, type Browser } from "@playwright/test";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
+import { chromiumLaunchOptions } from "@cloakroom/testkit/chromium.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { packAll } from "../../../scripts/release/pack.ts";
-import { TEMPLATES } from "../src/template-files.ts";
+import { packAll } from "../release/pack.ts";
 
+const TEMPLATES = readdirSync(join(ROOT, "packages/create-cloakroom/templates")).filter((name) => name !== "shared");
 const timeoutMs = 10 * 60_000;
-const chromiumPath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 /** As a shell has it: without the variables of npm and of the test runner. */
 const env = Object.fromEntries(
   Object.entries(process.env).filter(
@@ -32,10 +32,7 @@ beforeAll(async () => {
   tarballs = join(parent, "packages");
   const files = packAll(tarballs, join(ROOT, ".cache", "packages-create"));
   create = files.find((file) => basename(file).startsWith("create-cloakroom-")) ?? "";
-  browser = await chromium.launch({
-    ...(existsSync(chromiumPath) ? { executablePath: chromiumPath } : {}),
-    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-  });
+  browser = await chromium.launch(chromiumLaunchOptions());
 }, timeoutMs);
 afterAll(async () => {
   await browser.close();
