@@ -19,14 +19,14 @@ import { testConfiguration } from "./hosts.ts";
 
 const guide = readFileSync(join(import.meta.dirname, "../../../docs/guides/mount-in-your-server.md"), "utf8");
 
-/** The code blocks below a heading, without imports. */
-function codeBelow(heading: string): string {
+/** The code blocks below a heading. */
+function blocksBelow(heading: string): string {
   const [, section = ""] = guide.split(new RegExp(`^#+ ${heading}$`, "m"));
   const [text = ""] = section.split(/^## |^### /m);
-  return [...text.matchAll(/```js\n([\s\S]*?)```/g)]
-    .map(([, code = ""]) => code.replaceAll(/^import .*\n/gm, ""))
-    .join("");
+  return [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code).join("");
 }
+
+const codeBelow = (heading: string): string => blocksBelow(heading).replaceAll(/^import .*\n/gm, "");
 
 type Names = Readonly<Record<string, unknown>>;
 const LIBRARIES: Names = { express, Fastify, Hono, Koa, getRequestListener, sendRefusal };
@@ -71,6 +71,7 @@ describe.each<[heading: string, names: () => Names, page: number]>([
 ])("the code below '%s'", (heading, names, page) => {
   let gateway: Gateway;
   const servers: Server[] = [];
+  const warnings: string[] = [];
   afterAll(async () => {
     await gateway.close();
     for (const server of servers) server.closeAllConnections();
@@ -80,7 +81,10 @@ describe.each<[heading: string, names: () => Names, page: number]>([
   it("mounts the gateway in at most five lines", async () => {
     const port = await freePort();
     const origin = `http://localhost:${port}`;
-    gateway = await createGateway({ config: testConfiguration(origin, provider) });
+    gateway = await createGateway({
+      config: testConfiguration(origin, provider),
+      log: ({ level, reason }) => void (level === "warn" && typeof reason === "string" && warnings.push(reason)),
+    });
     const createServer: Gateway["createServer"] = (host) => {
       const server = gateway.createServer(host);
       servers.push(server);
@@ -90,6 +94,7 @@ describe.each<[heading: string, names: () => Names, page: number]>([
     const lines = code.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("//"));
     expect(lines.length).toBeLessThanOrEqual(5);
     await run(code, { gateway: { ...gateway, createServer }, ...names() }, "undefined");
+    expect(warnings).toEqual([]);
     await expect
       .poll(() =>
         fetch(`http://127.0.0.1:${port}/`).then(
@@ -103,6 +108,16 @@ describe.each<[heading: string, names: () => Names, page: number]>([
     expect(await (await browser.fetch("/bff/user")).json()).toMatchObject({ user: { sub: "alice" } });
   });
 });
+
+it.each(["node:http", "Express", "Fastify", "Hono", "Koa", "Your own routes"])(
+  "the code below '%s' imports what it uses",
+  (heading) => {
+    const code = blocksBelow(heading);
+    const imports = [...code.matchAll(/^import .*$/gm)].join("\n");
+    const used = Object.keys(LIBRARIES).filter((name) => new RegExp(`\\b${name}\\(`).test(code));
+    for (const name of used) expect(imports).toMatch(new RegExp(`\\b${name}\\b`));
+  },
+);
 
 it("the own route of the guide gets user, permission and token, and sends refusals", async () => {
   const port = await freePort();

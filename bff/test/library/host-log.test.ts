@@ -1,4 +1,6 @@
 // The log of a mounted gateway: where its lines go.
+import { Console } from "node:console";
+import { Writable } from "node:stream";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { createHostLog } from "../../src/library/host-log.ts";
@@ -31,6 +33,18 @@ it("a pino instance gets the fields and the message", () => {
   createHostLog(logger, { level: "info", words }).error("cannot", { code: "ECONNREFUSED" });
   expect(lines).toHaveLength(1);
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ level: 50, msg: "cannot", code: "ECONNREFUSED" });
+});
+
+it("a console gets one line with the message first", () => {
+  let text = "";
+  const stream = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void (text += chunk.toString())) });
+  const log = createHostLog(new Console(stream), { level: "info", words });
+  log.warn("careful", { reason: "50 %s\nwhy" });
+  log.request(LINE);
+  const [first, second, ...rest] = text.split("\n");
+  expect(first).toBe('careful {"service":"cloakroom","reason":"50 %s\\nwhy"}');
+  expect(second).toMatch(/^request \{"service":"cloakroom",.*"status":200.*\}$/);
+  expect(rest).toEqual([""]);
 });
 
 it("without a log nothing is written", () => {
