@@ -193,7 +193,7 @@ it("SIGTERM drains all workers: requests in flight finish and no process remains
   for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrow();
 }, 120_000);
 
-it("I7: refuses to start with several workers and no Redis", async () => {
+it("I7: the gateway does not start with several workers and no Redis", async () => {
   const gateway = await start({ REDIS_URL: "" });
   expect(await gateway.exited).toBe(78);
   expect(gateway.output()).toContain("WORKERS above 1 needs REDIS_URL");

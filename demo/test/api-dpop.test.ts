@@ -85,7 +85,7 @@ test.each<[string, Proof]>([
   expect((await send(system, headers)).status).toBe(401);
 });
 
-test("with nonces, a proof without one is refused with use_dpop_nonce and accepted with the nonce of that response", async () => {
+test("with nonces, a proof without one is rejected with use_dpop_nonce and accepted with the nonce of that response", async () => {
   const bound = await boundToken(withNonces);
   const authorization = `DPoP ${bound}`;
   const refused = await send(withNonces, { authorization, dpop: await proofFor(bound, urlOf(withNonces)) });

@@ -506,7 +506,7 @@ describe("the rendered configuration", () => {
     expect([status, output]).toEqual([0, expect.stringContaining("The configuration is valid.")]);
   });
 
-  it("a configuration that the gateway refuses fails the check", () => {
+  it("a configuration that the gateway rejects fails the check", () => {
     const values = merged(exampleValues("minimal"), { config: { session: { idleSeconds: 99_999 } } });
     expect(check(manifestsOf(values)).output).toContain("session.idleSeconds");
   });

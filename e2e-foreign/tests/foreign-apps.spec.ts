@@ -1,4 +1,4 @@
-// Apps outside the workspace with the packed packages: login, a call of the API, logout, and what must be refused. The apps
+// Apps outside the workspace with the packed packages: login, a call of the API, logout, and what must be rejected. The apps
 // look alike, so that one test describes all of them.
 import { expect, test, type APIRequestContext, type Page } from "@playwright/test";
 import { DEMO_USERS } from "@cloakroom/testing/provider/users.ts";
@@ -69,7 +69,7 @@ for (const { title, folder, scripts } of APPS)
       expect(record.scriptErrors).toEqual([]);
     });
 
-    test("requests that the app has not sent are refused", async ({ page, context, playwright }) => {
+    test("requests that the app has not sent are rejected", async ({ page, context, playwright }) => {
       await logIn(page, app);
       const { request } = context;
       expect(await callApi(request, app, OWN)).toEqual({ status: 200 });
@@ -84,7 +84,7 @@ for (const { title, folder, scripts } of APPS)
       await stranger.dispose();
     });
 
-    test("a page of an earlier login is refused, and so is the cookie of a session that has ended", async ({
+    test("a page of an earlier login is rejected, and so is the cookie of a session that has ended", async ({
       page,
       context,
       playwright,

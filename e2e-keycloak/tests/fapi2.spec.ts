@@ -66,7 +66,7 @@ test("FAPI 2.0: Message Signing succeeds with signed requests, a signed response
     .toMatchObject({ status: 401, body: { code: "session_revoked" } });
 });
 
-test("FAPI 2.0: Keycloak refuses an authorization request that is not pushed", async ({ page, newFapiGateway }) => {
+test("FAPI 2.0: Keycloak rejects an authorization request that is not pushed", async ({ page, newFapiGateway }) => {
   const gateway = await newFapiGateway({
     profile: "fapi2",
     alg: "ES256",
@@ -115,7 +115,7 @@ test("FAPI 2.0: a login with unbound tokens fails, and the log names OIDC_SENDER
   await expect.poll(gateway.process.output).toContain("OIDC_SENDER_CONSTRAINED=dpop");
 });
 
-test("FAPI 2.0: Keycloak refuses http URLs of the client", async ({ admin, newFapiGateway }) => {
+test("FAPI 2.0: Keycloak rejects http URLs of the client", async ({ admin, newFapiGateway }) => {
   const { registration } = await newFapiGateway({ profile: "fapi2", alg: "ES256" });
   const change = { ...registration, redirectUris: ["http://localhost:9/bff/callback"] };
   await expect(admin.send("PUT", `/demo/clients/${registration.id}`, change)).rejects.toThrow(/Invalid redirectUris/);

@@ -44,7 +44,7 @@ test("a wrong client secret is reported in /readyz and in the log, and a login s
   });
   await expect
     .poll(() => readyzOf(gateway.managementOrigin))
-    .toMatch(/refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET/);
+    .toMatch(/rejects OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET/);
   const response = await page.goto(`${gateway.origin}/bff/login`);
   expect(response?.status()).toBeGreaterThanOrEqual(400);
   expect(new URL(page.url()).origin).toBe(gateway.origin);

@@ -53,13 +53,13 @@ describe("releaseChangelog", () => {
     expect(sectionsWithoutCompatibility(released)).toEqual([]);
   });
 
-  it("releaseChangelog refuses a release without the line on stored sessions", () => {
+  it("releaseChangelog rejects a release without the line on stored sessions", () => {
     expect(() => releaseChangelog("## Unreleased\n\n### Fixed\n\n- A.\n", "0.2.0", "2026-12-01")).toThrow(
       /lacks "### Stored sessions"/,
     );
   });
 
-  it("releaseChangelog refuses a version that is released already", () => {
+  it("releaseChangelog rejects a version that is released already", () => {
     expect(() => releaseChangelog(released, "0.2.0", "2026-12-02")).toThrow(/has a section of 0\.2\.0 already/);
   });
 });

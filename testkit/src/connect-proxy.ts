@@ -28,7 +28,7 @@ export async function startConnectProxy(ports: Readonly<Record<string, number>>)
     const { behaviour } = proxy;
     if (behaviour.kind === "hang") return;
     if (behaviour.kind === "close") return void client.destroy();
-    if (behaviour.kind === "refuse") return void client.end(`HTTP/1.1 ${behaviour.status} Refused\r\n\r\n`);
+    if (behaviour.kind === "refuse") return void client.end(`HTTP/1.1 ${behaviour.status} Rejected\r\n\r\n`);
     const port = ports[target];
     if (port === undefined) return void client.end("HTTP/1.1 502 Unknown Host\r\n\r\n");
     const upstream = connect(port, "127.0.0.1", () => {

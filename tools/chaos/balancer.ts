@@ -1,5 +1,5 @@
 // Round-robin TCP load balancer: forwards each connection to the next instance and tries another one if the connection is
-// refused.
+// rejected.
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -107,7 +107,7 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
     tests: API,
   },
   {
-    breaks: "I5: admin API: a refusal of Redis is reported as an outage",
+    breaks: "I5: admin API: a rejection of Redis is reported as an outage",
     file: "src/management/admin/admin-errors.ts",
     find: 'const isRefused = redisErrorCode(thrown.cause) === "NOPERM";',
     replace: "const isRefused = false;",
@@ -128,7 +128,7 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
     tests: PAGES,
   },
   {
-    breaks: "pages: a refused language is used",
+    breaks: "pages: a rejected language is used",
     file: "src/http/languages.ts",
     find: "if (found !== undefined && !refused.includes(found)) return found;",
     replace: "if (found !== undefined) return found;",

@@ -12,7 +12,7 @@ const FAPI = ["test/provider/fapi2.extended.test.ts"];
 
 export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
-    breaks: "a refused push fails every login",
+    breaks: "a rejected push fails every login",
     file: "src/provider/pushed-request.ts",
     find: "if (isPushRefused(error) && !isRequired) return refuse(error, hasLinkParameters);",
     replace: "",
@@ -33,14 +33,14 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
     tests: PUSHED,
   },
   {
-    breaks: "a link with a value that a firewall refuses switches pushed requests off",
+    breaks: "a link with a value that a firewall rejects switches pushed requests off",
     file: "src/provider/pushed-request.ts",
     find: "hasLinkParameters ? (refusal?.untilMs ?? 0) : nowMs() + FALLBACK_MS",
     replace: "nowMs() + FALLBACK_MS",
     tests: PUSHED,
   },
   {
-    breaks: "a refused push is never tried again",
+    breaks: "a rejected push is never tried again",
     file: "src/provider/pushed-request.ts",
     find: "refusal !== undefined && nowMs() < refusal.untilMs",
     replace: "refusal !== undefined",

@@ -132,7 +132,7 @@ const OF_REQUESTS: readonly Mutant[] = [
     tests: ["test/proxy/websocket.test.ts"],
   },
   bearerRule(
-    "a refused token falls back to the session",
+    "a rejected token falls back to the session",
     "src/http/credentials.ts",
     ["headers.authorization !== undefined);", '/^Bearer ey/.test(headers.authorization ?? ""));'],
     TOKENS,

@@ -105,7 +105,7 @@ export const CLIENT_AUTH_MUTANTS: readonly Mutant[] = [
     tests: CHANGES,
   },
   {
-    breaks: "I4: a refused tunnel makes the outcome of a refresh unknown",
+    breaks: "I4: a rejected tunnel makes the outcome of a refresh unknown",
     file: "src/lib/network-errors.ts",
     find: ' || kind === "proxy"',
     replace: "",

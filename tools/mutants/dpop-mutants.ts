@@ -59,14 +59,14 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/dpop.integration.test.ts"],
   },
   {
-    breaks: "DPoP: an upstream that refuses every nonce gets requests without end",
+    breaks: "DPoP: an upstream that rejects every nonce gets requests without end",
     file: "src/proxy/exchange-proof.ts",
     find: "if (this.isUsed) return false;",
     replace: "",
     tests: ["test/proxy/dpop-requests.test.ts"],
   },
   {
-    breaks: "DPoP: a nonce refusal of an upstream reaches the browser",
+    breaks: "DPoP: a nonce rejection of an upstream reaches the browser",
     file: "src/proxy/exchange.ts",
     find: "if (isRefusedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {",
     replace: "if (false) {",

@@ -63,7 +63,7 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
     tests: ADDITIONS,
   },
   {
-    breaks: "X-Frame-Options refuses the frames that frame-ancestors allows",
+    breaks: "X-Frame-Options rejects the frames that frame-ancestors allows",
     file: "src/http/security-headers.ts",
     find: '...(framing === undefined ? [] : ["X-Frame-Options", framing]),',
     replace: '"X-Frame-Options", "DENY",',

@@ -60,14 +60,14 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/token-responses.extended.test.ts"],
   },
   {
-    breaks: "a refresh refused with a code that requires a new login keeps the session",
+    breaks: "a refresh rejected with a code that requires a new login keeps the session",
     file: "src/provider/provider-errors.ts",
     find: '...rows("new-login", "invalid_grant", "access_denied", ...NEEDS_USER),',
     replace: '...rows("new-login", "invalid_grant"),',
     tests: ["test/provider/error-codes.extended.test.ts"],
   },
   {
-    breaks: "I5: a refused client authentication ends the session",
+    breaks: "I5: a rejected client authentication ends the session",
     file: "src/provider/provider-errors.ts",
     find: "if (status === 401 && authenticates &&",
     replace: "if (status === 402 && authenticates &&",
@@ -88,14 +88,14 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/error-codes.extended.test.ts"],
   },
   {
-    breaks: "a refused setting stays in /readyz after it is accepted (I8)",
+    breaks: "a rejected setting stays in /readyz after it is accepted (I8)",
     file: "src/provider/configuration-errors.ts",
     find: "if (proved.includes(failed) || (provesClient && reason === ofClient)) faults.delete(failed);",
     replace: "if (provesClient && reason === ofClient) faults.delete(failed);",
     tests: ["test/provider/error-codes.extended.test.ts"],
   },
   {
-    breaks: "a refused setting is not shown in /readyz",
+    breaks: "a rejected setting is not shown in /readyz",
     file: "src/management/readiness-checks.ts",
     find: "provider.configurationAlarm(),",
     replace: "undefined,",
@@ -165,7 +165,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/provider-metadata.extended.test.ts"],
   },
   {
-    breaks: "a refused setting causes a token request for each API request",
+    breaks: "a rejected setting causes a token request for each API request",
     file: "src/provider/user-tokens.ts",
     find: 'breaker.report(subject, refreshError(error).kind === "rejected");',
     replace: "breaker.report(subject, true);",
@@ -215,7 +215,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     tests: ["test/provider/userinfo.integration.test.ts"],
   },
   {
-    breaks: "a refused client authentication names the setting of another method",
+    breaks: "a rejected client authentication names the setting of another method",
     file: "src/provider/provider-errors.ts",
     find: "sentences.refusedClient(method)",
     replace: "sentences.refusedClient()",

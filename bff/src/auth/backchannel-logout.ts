@@ -63,7 +63,7 @@ function candidatesOf(jwt: string, receivers: readonly LogoutReceiver[]): readon
   const candidates = receivers.filter(({ provider }) => provider.mayAccept(jwt));
   if (candidates.length > 0) return candidates;
   throw new GatewayError("request_malformed", {
-    reason: "logout token refused: no application has its issuer and audience",
+    reason: "logout token rejected: no application has its issuer and audience",
   });
 }
 

@@ -175,7 +175,7 @@ async function endWithProviderError(
   { error, description, attempt }: { error: string; description: string | undefined; attempt: LoginAttempt },
 ): Promise<void> {
   const { provider, publicOrigin, config, silentLogin, store } = dependencies;
-  // Also of a silent login: a refused setting is reported in /readyz.
+  // Also of a silent login: a rejected setting is reported in /readyz.
   const row = provider.authorizationError({ code: error, description });
   if (silentLogin.isSilent(attempt.prompt)) return silentLogin.giveUp(ctx, publicOrigin + attempt.returnPath);
   if (attempt.prompt === "none" && row.outcome === "new-login") return seeOther(ctx, publicOrigin + attempt.returnPath);

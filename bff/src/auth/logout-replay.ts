@@ -27,7 +27,7 @@ export async function oncePerLogoutToken<T>(store: Claims, tokenHash: string, ac
     const claim = await store.claimOnce("logout-token", tokenHash, { owner, leaseMs: LEASE_MS });
     if (claim === "claimed") break;
     if (claim === "used")
-      throw new GatewayError("request_malformed", { reason: "logout token refused: jti was used before" });
+      throw new GatewayError("request_malformed", { reason: "logout token rejected: jti was used before" });
     if (performance.now() >= giveUpAtMs)
       throw new GatewayError("store_unavailable", { reason: "another request with this logout token is in progress" });
     await sleep(POLL_MS);

@@ -9,7 +9,7 @@ const FILE = "cloakroom.yaml";
 const FOLDER = "secrets";
 const KEYS_FILE = `${FOLDER}/session-keys`;
 const SECRET_FILE = `${FOLDER}/client-secret`;
-/** Readable, so that `cloakroom check` passes; the provider refuses it. */
+/** Readable, so that `cloakroom check` passes; the provider rejects it. */
 const PLACEHOLDER = "replace-with-the-client-secret";
 
 const HELP = `Writes a starter ${FILE}, and the folder ${FOLDER}, into the current folder. Existing files are kept.

@@ -29,7 +29,7 @@ export async function withStore(config: Config, url: string, work: Work): Promis
   const log = createLog("info", { destination: pino.destination({ dest: 2, sync: true }), words });
   let reported: unknown;
   const onError = (error: unknown) => {
-    // Keep the refusal: a later time-out is a consequence.
+    // Keep the rejection: a later time-out is a consequence.
     if (redisErrorCode(error) !== NO_RESPONSE) reported = error;
   };
   const { redisConfirmReplicas: confirmReplicas, redisAccess: access } = config;
@@ -52,7 +52,7 @@ export async function withStore(config: Config, url: string, work: Work): Promis
 
 /**
  * Retries for at most CONNECT_TIMEOUT_MS while Redis cannot be reached.
- * @throws GatewayError store_unavailable; immediately if Redis refuses the gateway
+ * @throws GatewayError store_unavailable; immediately if Redis rejects the gateway
  */
 async function retryUntilConnected<T>(attempt: () => Promise<T>): Promise<T> {
   const giveUpAtMs = performance.now() + CONNECT_TIMEOUT_MS;
@@ -124,7 +124,7 @@ async function listUser({ page }: Administration, user: UserName): Promise<Sessi
 function errorInWords(error: unknown): string {
   const code = redisErrorCode(error);
   if (code === "NOPERM")
-    return "Redis refused it (NOPERM): the Redis user lacks a permission. Listing all sessions needs `scan`, see docs/guides/manage-sessions.md.";
+    return "Redis rejected it (NOPERM): the Redis user lacks a permission. Listing all sessions needs `scan`, see docs/guides/manage-sessions.md.";
   if (isRefusal(code)) return `${redisErrorText(error)}.`;
   return `${redisErrorText(error)}. Then repeat the command; it is idempotent.`;
 }

@@ -71,7 +71,7 @@ export type BearerConfig = Readonly<z.output<typeof BEARER_ROW>>;
 
 /** Shown in docs/reference/upstreams.md. */
 export const BEARER_DESCRIPTION =
-  "rows with `access: bearer` or `session-or-bearer`: how access tokens of clients are validated, an object. `audience`: a string or a list, of which the token must name one; required unless `clientIds` (allowed `client_id` or `azp`) is set · `issuer` and `jwksUri`: another provider than that of OIDC_ISSUER · `algorithms`: accepted signature algorithms · `typ`: `required` (`at+jwt`), or `optional` for providers whose access tokens have `JWT` · `clockSkewSeconds` · `introspection` (RFC 7662): `{ tokens: opaque or all, endpoint, cacheSeconds }` · `dpop`: `required` refuses tokens without a key · `forwardProof`: also send the client's DPoP proof to the upstream. See [machine clients](../guides/machine-clients.md)";
+  "rows with `access: bearer` or `session-or-bearer`: how access tokens of clients are validated, an object. `audience`: a string or a list, of which the token must name one; required unless `clientIds` (allowed `client_id` or `azp`) is set · `issuer` and `jwksUri`: another provider than that of OIDC_ISSUER · `algorithms`: accepted signature algorithms · `typ`: `required` (`at+jwt`), or `optional` for providers whose access tokens have `JWT` · `clockSkewSeconds` · `introspection` (RFC 7662): `{ tokens: opaque or all, endpoint, cacheSeconds }` · `dpop`: `required` rejects tokens without a key · `forwardProof`: also send the client's DPoP proof to the upstream. See [machine clients](../guides/machine-clients.md)";
 
 export function acceptsBearer(access: string): boolean {
   return access === "bearer" || access === "session-or-bearer";

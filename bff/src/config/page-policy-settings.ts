@@ -55,7 +55,7 @@ const REFERRER_POLICIES = [
 const referrerPolicy = z.enum(REFERRER_POLICIES, {
   error: ({ input }) =>
     input === "no-referrer"
-      ? "must not be no-referrer: browsers would send `Origin: null` with forms, and the logout form would be refused. Use same-origin"
+      ? "must not be no-referrer: browsers would send `Origin: null` with forms, and the logout form would be rejected. Use same-origin"
       : input === "unsafe-url"
         ? "must not be unsafe-url: paths and queries would go to every other host, over http too. Use strict-origin-when-cross-origin"
         : `must be ${REFERRER_POLICIES.join(", ")}`,

@@ -27,7 +27,7 @@ const strictTransportSecurityText = z.string().transform((value, ctx): string | 
 });
 export const strictTransportSecurity = strictTransportSecurityText.register(fileForms, { kind: "transport-security" });
 
-/** Features of the Permissions-Policy registry. Others are refused as typos: a misspelt feature would stay open. */
+/** Features of the Permissions-Policy registry. Others are rejected as typos: a misspelt feature would stay open. */
 export const FEATURES: readonly string[] = [
   ...[
     "accelerometer",

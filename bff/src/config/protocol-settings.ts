@@ -50,7 +50,7 @@ export const PROTOCOL_SETTINGS = {
     schema: z.enum(["on", "off"], { error: "must be on or off" }),
     default: "off",
     meaning:
-      "Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused",
+      "Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are rejected",
   },
   OIDC_LOGOUT_TOKEN_TYP: {
     path: "provider.logoutTokenTyp",

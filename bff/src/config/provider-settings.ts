@@ -97,7 +97,7 @@ export const PROVIDER_SETTINGS = {
     scope: "application",
     schema: wordList,
     meaning:
-      "Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is refused",
+      "Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is rejected",
   },
   OIDC_ACCESS_TOKEN_SECONDS: {
     path: "provider.accessTokenSeconds",

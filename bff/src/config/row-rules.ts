@@ -1,5 +1,5 @@
 // Rules between the keys of an upstream row: what access, token and CSRF rule follow from each other, and which combinations
-// are refused.
+// are rejected.
 import { comparableName } from "../headers/header-names.ts";
 import { isReserved } from "../headers/request-header-rules.ts";
 import { acceptsBearer, bearerRowErrors } from "./bearer-row.ts";

@@ -120,7 +120,7 @@ export const UPSTREAM_ROW = z.strictObject({
     }),
   refreshOn401: flag.default(true).meta({
     description:
-      "renew the access token once when the upstream refuses it (401 with `invalid_token`), and repeat the request if it has no body and its method is GET, HEAD, OPTIONS, PUT or DELETE",
+      "renew the access token once when the upstream rejects it (401 with `invalid_token`), and repeat the request if it has no body and its method is GET, HEAD, OPTIONS, PUT or DELETE",
   }),
   requiredRoles: names
     .default([])

@@ -21,7 +21,7 @@ const MAX_DEPTH = 16;
 
 const ABSENT: ClaimValue = { value: "" };
 
-/** C0 and C1 controls, DEL, line and paragraph separator: line breaks for some readers, and cut off or refused by others. */
+/** C0 and C1 controls, DEL, line and paragraph separator: line breaks for some readers, and cut off or rejected by others. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const OUTER_BLANK = /^ | $/;
 /** Half of a surrogate pair: UTF-8 has no bytes for it, so that all of them would become U+FFFD. */

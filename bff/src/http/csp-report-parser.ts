@@ -13,7 +13,7 @@ export type Violation = {
    * which may contain secrets.
    */
   blocked: string;
-  /** Trusted Types: the sink, such as `Element innerHTML`, or the name of the refused policy. */
+  /** Trusted Types: the sink, such as `Element innerHTML`, or the name of the rejected policy. */
   detail: string | undefined;
   /** Path of the page, without its query. */
   path: string;
@@ -115,7 +115,7 @@ function blockedWord(blocked: string, publicOrigin: string): string {
   return word.length > MAX_ORIGIN_CHARS ? "unknown" : word;
 }
 
-/** The sample continues with the text that was refused, which may be the user's. */
+/** The sample continues with the text that was rejected, which may be the user's. */
 function trustedTypesDetail(directive: string, sample: string): string | undefined {
   if (directive === "trusted-types") return /^[\w\-#=/@.%]{1,64}/.exec(sample)?.[0];
   if (directive === "require-trusted-types-for") return /^[A-Za-z][A-Za-z ]{0,63}(?=\|)/.exec(sample)?.[0];

@@ -55,7 +55,7 @@ export function createSuggestions({ additions, allowed, trustedTypes }: Policy) 
     const known = sources.get(directive) ?? new Set<string>();
     if ("fault" in parsed || known.size >= MAX_SOURCES) return undefined;
     const others = text === INLINE ? [...known].filter((each) => !NONCE_OR_HASH.test(each)) : known;
-    // Browsers would ignore 'unsafe-inline', and the gateway would refuse both together.
+    // Browsers would ignore 'unsafe-inline', and the gateway would reject both together.
     if (text === INLINE && known.has("'strict-dynamic'")) return undefined;
     sources.set(directive, new Set([...others, parsed.source.text]));
     for (const risk of risksOf(directive, parsed.source)) risks.add(risk);

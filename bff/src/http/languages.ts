@@ -41,7 +41,7 @@ type Preferences = {
 export function chooseLanguage(available: readonly string[], { acceptLanguage = "", first = [] }: Preferences): string {
   const { accepted, refused } = parseAcceptLanguage(acceptLanguage);
   for (const range of [...first.map((each) => each.toLowerCase()), ...accepted]) {
-    // The wildcard matches the default, unless that is refused.
+    // The wildcard matches the default, unless that is rejected.
     const found = range === "*" ? available.find((each) => !refused.includes(each)) : lookUp(range, available);
     if (found !== undefined && !refused.includes(found)) return found;
   }

@@ -139,7 +139,7 @@ export function neverSentCode(error: unknown, depth = 0): string | undefined {
   return isNeverSent(error) ? codeOf(error) : neverSentCode(error.cause, depth + 1);
 }
 
-/** The system reports refused, unreachable and timed-out also for an established connection; `syscall` is then read or write. */
+/** The system reports rejected, unreachable and timed-out also for an established connection; `syscall` is then read or write. */
 function isNeverSent(error: Error & { syscall?: unknown }): boolean {
   const kind = networkErrorKind(error);
   if (kind === "dns" || kind === "certificate" || kind === "connect_timeout" || kind === "proxy") return true;

@@ -67,7 +67,7 @@ export interface Configuration {
     readonly par?: "auto" | "required" | "off" | FileContent | undefined;
     /** Signed authorization requests (JAR, RFC 9101), with the first key of OIDC_CLIENT_KEY_FILE and the algorithm OIDC_CLIENT_ALG. Default: off */
     readonly signedRequest?: "on" | "off" | boolean | FileContent | undefined;
-    /** Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused. Default: off */
+    /** Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are rejected. Default: off */
     readonly signedResponse?: "on" | "off" | boolean | FileContent | undefined;
     /** Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for providers that do not send `logout+jwt`. Default: required */
     readonly logoutTokenTyp?: "required" | "optional" | FileContent | undefined;
@@ -77,7 +77,7 @@ export interface Configuration {
     readonly rolesClaim?: string | readonly (readonly string[])[] | FileContent | undefined;
     /** Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), lacks `name` or `email` although the scope `profile` or `email` was granted, or lacks a claim of `identityHeaders` or `requiredClaims`; `always`: at every login and refresh; `off`: never. Default: auto */
     readonly userinfo?: "auto" | "always" | "off" | FileContent | undefined;
-    /** Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is refused */
+    /** Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is rejected */
     readonly audiences?: readonly (string | FileContent)[] | string | FileContent | undefined;
     /** Assumed lifetime of an access token, in seconds, if the token response has no `expires_in` and the token no `exp`. Default: 3600 */
     readonly accessTokenSeconds?: number | string | FileContent | undefined;
@@ -222,7 +222,7 @@ export interface UpstreamRow {
   readonly token?: "user" | "optional" | "none" | "client" | undefined;
   /** CSRF check. `header` (default): every request has `X-CSRF: 1` and is same-origin · `fetch-metadata`: as `header`, but GET, HEAD and OPTIONS only need `Sec-Fetch-Site: same-origin`, so that images, downloads and media of an API work in a page · `same-origin` (server-rendered pages): every method needs a same-origin `Sec-Fetch-Site` or `Origin`; navigations with GET always pass · `none` (default with `access: public` and `bearer`, not allowed with a session) */
   readonly csrf?: "header" | "fetch-metadata" | "same-origin" | "none" | undefined;
-  /** rows with `access: bearer` or `session-or-bearer`: how access tokens of clients are validated, an object. `audience`: a string or a list, of which the token must name one; required unless `clientIds` (allowed `client_id` or `azp`) is set · `issuer` and `jwksUri`: another provider than that of OIDC_ISSUER · `algorithms`: accepted signature algorithms · `typ`: `required` (`at+jwt`), or `optional` for providers whose access tokens have `JWT` · `clockSkewSeconds` · `introspection` (RFC 7662): `{ tokens: opaque or all, endpoint, cacheSeconds }` · `dpop`: `required` refuses tokens without a key · `forwardProof`: also send the client's DPoP proof to the upstream. See machine clients */
+  /** rows with `access: bearer` or `session-or-bearer`: how access tokens of clients are validated, an object. `audience`: a string or a list, of which the token must name one; required unless `clientIds` (allowed `client_id` or `azp`) is set · `issuer` and `jwksUri`: another provider than that of OIDC_ISSUER · `algorithms`: accepted signature algorithms · `typ`: `required` (`at+jwt`), or `optional` for providers whose access tokens have `JWT` · `clockSkewSeconds` · `introspection` (RFC 7662): `{ tokens: opaque or all, endpoint, cacheSeconds }` · `dpop`: `required` rejects tokens without a key · `forwardProof`: also send the client's DPoP proof to the upstream. See machine clients */
   readonly bearer?: {
     readonly audience?: readonly string[] | undefined;
     readonly clientIds?: readonly string[] | undefined;
@@ -254,7 +254,7 @@ export interface UpstreamRow {
   readonly resource?: string | undefined;
   /** scopes to request for that token; without `audience`: exchanges the user's token for a narrower one */
   readonly scope?: string | undefined;
-  /** renew the access token once when the upstream refuses it (401 with `invalid_token`), and repeat the request if it has no body and its method is GET, HEAD, OPTIONS, PUT or DELETE. Default: true */
+  /** renew the access token once when the upstream rejects it (401 with `invalid_token`), and repeat the request if it has no body and its method is GET, HEAD, OPTIONS, PUT or DELETE. Default: true */
   readonly refreshOn401?: boolean | undefined;
   /** the user must have at least one of these roles; otherwise 403. Default: [] */
   readonly requiredRoles?: readonly string[] | undefined;
@@ -378,7 +378,7 @@ export interface ApplicationConfiguration {
     readonly par?: "auto" | "required" | "off" | FileContent | undefined;
     /** Signed authorization requests (JAR, RFC 9101), with the first key of OIDC_CLIENT_KEY_FILE and the algorithm OIDC_CLIENT_ALG. Default: off */
     readonly signedRequest?: "on" | "off" | boolean | FileContent | undefined;
-    /** Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are refused. Default: off */
+    /** Signed authorization responses (JARM): requested with `response_mode=jwt`, verified with OIDC_ID_TOKEN_ALG; plain responses are rejected. Default: off */
     readonly signedResponse?: "on" | "off" | boolean | FileContent | undefined;
     /** Whether logout tokens must have `typ: logout+jwt`; `optional` also accepts `JWT` and no `typ`, for providers that do not send `logout+jwt`. Default: required */
     readonly logoutTokenTyp?: "required" | "optional" | FileContent | undefined;
@@ -388,7 +388,7 @@ export interface ApplicationConfiguration {
     readonly rolesClaim?: string | readonly (readonly string[])[] | FileContent | undefined;
     /** Claims from the userinfo endpoint. `auto`: requested where the ID token has no roles (OIDC_ROLES_CLAIM), lacks `name` or `email` although the scope `profile` or `email` was granted, or lacks a claim of `identityHeaders` or `requiredClaims`; `always`: at every login and refresh; `off`: never. Default: auto */
     readonly userinfo?: "auto" | "always" | "off" | FileContent | undefined;
-    /** Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is refused */
+    /** Further audiences that ID tokens may name beside OIDC_CLIENT_ID, separated by blanks or commas; an ID token for any other audience is rejected */
     readonly audiences?: readonly (string | FileContent)[] | string | FileContent | undefined;
     /** Assumed lifetime of an access token, in seconds, if the token response has no `expires_in` and the token no `exp`. Default: 3600 */
     readonly accessTokenSeconds?: number | string | FileContent | undefined;

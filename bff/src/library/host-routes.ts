@@ -53,7 +53,7 @@ export function createHostRoutes(dependencies: Dependencies): HostRoutes {
     const { method = "", url = "" } = request;
     const { code, status, reason } = error;
     const path = rawPath(url).slice(0, MAX_LOGGED_PATH);
-    log.info("request of a host route refused", { requestId: state.requestId, method, path, status, code, reason });
+    log.info("request of a host route rejected", { requestId: state.requestId, method, path, status, code, reason });
   };
   const accessToken = async (request: IncomingMessage, row: UpstreamConfig): Promise<AccessTokenResult> => {
     const state = newState(row);

@@ -1,4 +1,4 @@
-// Refusals of requests of the host's own routes: the response that the gateway would send for an upstream row with the same
+// Rejections of requests of the host's own routes: the response that the gateway would send for an upstream row with the same
 // requirements, as a value (RFC 9457 problem, page, or redirect).
 import type { IncomingMessage } from "node:http";
 import type { Config } from "../config/config.ts";

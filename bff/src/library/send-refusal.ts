@@ -1,16 +1,16 @@
-// Sends a refusal by node:http or by the Fetch API.
+// Sends a rejection by node:http or by the Fetch API.
 import type { ServerResponse } from "node:http";
 import { endResponse } from "../http/early-response.ts";
 import type { Refusal } from "./types.ts";
 
-/** Sends a refusal as the response of its request. */
+/** Sends a rejection as the response of its request. */
 export function sendRefusal(response: ServerResponse, { status, headers, body }: Refusal): void {
   const { req: request } = response;
   response.writeHead(status, { ...headers, "content-length": String(Buffer.byteLength(body)) });
   endResponse(request, response, request.method === "HEAD" ? undefined : body);
 }
 
-/** @returns a refusal as a response of the Fetch API, for frameworks such as Hono */
+/** @returns a rejection as a response of the Fetch API, for frameworks such as Hono */
 export function refusalResponse({ status, headers, body }: Refusal): Response {
   const list = new Headers();
   for (const [name, value] of Object.entries(headers)) for (const each of [value].flat()) list.append(name, each);

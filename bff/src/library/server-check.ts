@@ -43,10 +43,10 @@ export function checkServer(
     faults.push("insecureHTTPParser accepts requests that upstreams read differently (request smuggling). Remove it.");
   if (joinDuplicateHeaders === true)
     faults.push(
-      "joinDuplicateHeaders hides that a header was sent twice, which the gateway refuses for Host and Authorization. Remove it.",
+      "joinDuplicateHeaders hides that a header was sent twice, which the gateway rejects for Host and Authorization. Remove it.",
     );
   if (typeof maxHeaderSize === "number" && maxHeaderSize > MAX_HEADER_BYTES)
-    warnings.push(`maxHeaderSize is ${maxHeaderSize}: upstreams refuse such requests. Set 16384.`);
+    warnings.push(`maxHeaderSize is ${maxHeaderSize}: upstreams reject such requests. Set 16384.`);
   if (typeof headersTimeout === "number" && (headersTimeout === 0 || headersTimeout > MAX_HEADERS_TIMEOUT_MS))
     warnings.push(
       `headersTimeout is ${headersTimeout} ms: slow request heads occupy connections (slow-loris). Set 15000.`,

@@ -40,7 +40,7 @@ export type GatewayLog = ((entry: LogEntry) => void) | Logger;
 
 /** What an own route requires of a request. The keys are those of an upstream row. */
 export type SessionRequirements = Readonly<{
-  /** `session` (default): refuses requests without one. `optional`: they are anonymous. */
+  /** `session` (default): rejects requests without one. `optional`: they are anonymous. */
   access?: "session" | "optional" | undefined;
   /**
    * CSRF check. `header` (default): `X-CSRF: 1` and same-origin. `fetch-metadata`: safe methods need no `X-CSRF`.

@@ -27,7 +27,7 @@ export type AuthorizationRequests = {
   authorizationUrl(request: AuthorizationRequest): Promise<URL>;
   /** Sends one request that is not used. @throws GatewayError with the setting and the cure */
   checkRegistration(): Promise<unknown>;
-  /** @returns one sentence with the cure while the provider refuses pushed requests of this client */
+  /** @returns one sentence with the cure while the provider rejects pushed requests of this client */
   registrationAlarm(): string | undefined;
 };
 

@@ -44,12 +44,12 @@ export function createAuthorizationResponses({ config, connect }: Dependencies):
         requiredClaims: ["iss", "aud", "exp"],
       });
       if (!isOwnIssuer(claims.iss, config))
-        throw refused("signed authorization response refused: iss is another issuer");
+        throw refused("signed authorization response rejected: iss is another issuer");
       return parametersOf(claims);
     } catch (error) {
       if (error instanceof GatewayError) throw error;
       const code = error instanceof errors.JOSEError ? error.code : "unreadable";
-      throw refused(`signed authorization response refused: ${code}`, error);
+      throw refused(`signed authorization response rejected: ${code}`, error);
     }
   };
   return {
@@ -80,7 +80,7 @@ function unverifiedOf(jwt: string): URLSearchParams {
   try {
     return parametersOf(decodeJwt(jwt));
   } catch (error) {
-    throw refused("signed authorization response refused: it is no JWT", error);
+    throw refused("signed authorization response rejected: it is no JWT", error);
   }
 }
 

@@ -81,7 +81,7 @@ export function timeError(claims: Claims, { clockSkewSeconds }: BearerRules, now
 
 /**
  * Confirmation methods (RFC 7800 §3.1). A token that is bound to a key by a method that the gateway cannot verify is
- * refused: accepted without proof it would be a bearer token.
+ * rejected: accepted without proof it would be a bearer token.
  */
 export function confirmationOf(claims: Claims): { jkt: string | undefined } | { fault: string } {
   const { cnf } = claims;

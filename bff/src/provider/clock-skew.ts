@@ -18,7 +18,7 @@ export function createClockSkew(nowSeconds: () => number = () => Date.now() / 10
   const isAbove = (seconds: number): boolean => Math.abs(aheadSeconds) > seconds;
   const sentence = (): string => {
     const direction = aheadSeconds > 0 ? "ahead of" : "behind";
-    const limit = isAbove(CLOCK_TOLERANCE_SECONDS) ? "more than the" : "and logins are refused beyond the";
+    const limit = isAbove(CLOCK_TOLERANCE_SECONDS) ? "more than the" : "and logins are rejected beyond the";
     return (
       `the clock of the provider (OIDC_ISSUER) is ${Math.abs(aheadSeconds)} s ${direction} ours, ` +
       `${limit} ${CLOCK_TOLERANCE_SECONDS} s that are tolerated. Set both by NTP`

@@ -1,11 +1,11 @@
-// Settings that the provider refused while the gateway was running, for /readyz and the log, until a later success.
+// Settings that the provider rejected while the gateway was running, for /readyz and the log, until a later success.
 import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import type { Log } from "../logging/log.ts";
 import { rowOf, settingError, type Endpoint, type ProviderFailure, type Row } from "./provider-errors.ts";
 import { refusedClient } from "./setting-sentences.ts";
 
 export type ConfigurationErrors = {
-  /** Records a refusal of the configuration; other errors change nothing. */
+  /** Records a rejection of the configuration; other errors change nothing. */
   failed(endpoint: Endpoint, error: unknown): void;
   /** The same for an error in an authorization response. @returns its row of the table */
   refused(failure: ProviderFailure): Row;
@@ -27,7 +27,7 @@ export function createConfigurationErrors(
   const record = (endpoint: Endpoint, reason: string | undefined): void => {
     if (reason === undefined || faults.get(endpoint) === reason) return;
     faults.set(endpoint, reason);
-    log.error("provider refuses the configuration", { reason });
+    log.error("provider rejects the configuration", { reason });
   };
   return {
     failed: (endpoint, error) => record(endpoint, settingError(error, endpoint, method)),

@@ -37,7 +37,7 @@ type Options = {
 const rejected = (reason: string): ProofVerdict => ({ kind: "rejected", reason });
 
 export function createDpopValidation({ clockSkewSeconds, markUsed, now = Date.now }: Options): DpopValidation {
-  /** Past its own time and the clock skew on both sides, a proof is refused by its `iat`. */
+  /** Past its own time and the clock skew on both sides, a proof is rejected by its `iat`. */
   const replayMs = (MAX_PROOF_AGE_SECONDS + 2 * clockSkewSeconds) * 1000 + 1_000;
   return {
     async verify(presented) {

@@ -66,16 +66,16 @@ export async function verifyIdToken(jwt: string, verify: VerifyToken, rules: IdT
     if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
       rules.clock.observe(error.payload["iat"]);
     const code = error instanceof errors.JOSEError ? error.code : "unreadable";
-    throw new GatewayError("login_failed", { cause: error, reason: `ID token refused: ${code}` });
+    throw new GatewayError("login_failed", { cause: error, reason: `ID token rejected: ${code}` });
   }
   rules.clock.observe(claims.iat);
   if (typeof claims.iat !== "number" || claims.iat > rules.nowSeconds + CLOCK_TOLERANCE_SECONDS) {
     const cause = new errors.JWTClaimValidationFailed("iat is in the future", claims, "iat", "check_failed");
-    const reason = `ID token refused: ${rules.clock.error() ?? "iat is in the future"}`;
+    const reason = `ID token rejected: ${rules.clock.error() ?? "iat is in the future"}`;
     throw new GatewayError("login_failed", { cause, reason });
   }
   const problem = claimError(claims, rules);
-  if (problem !== undefined) throw new GatewayError("login_failed", { reason: `ID token refused: ${problem}` });
+  if (problem !== undefined) throw new GatewayError("login_failed", { reason: `ID token rejected: ${problem}` });
   return claims as IdTokenClaims;
 }
 

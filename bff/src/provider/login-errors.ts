@@ -37,7 +37,7 @@ export function throwLoginRefusal({ outcome, sentence }: Row, details: { cause?:
 }
 
 /**
- * A refused pushed authorization request. Not 503 where the same request would be refused again.
+ * A rejected pushed authorization request. Not 503 where the same request would be rejected again.
  * @throws GatewayError login_failed | step_up_failed | provider_unavailable
  */
 export function throwPushError(error: unknown, method?: ClientAuthMethod): never {
@@ -74,7 +74,7 @@ export function throwLoginError(
     !/TIMEOUT|RESPONSE_IS_NOT_CONFORM|RESPONSE_IS_NOT_JSON|PARSE_ERROR/.test(code)
   ) {
     const why = code === TIMESTAMP_REFUSED ? (clockError ?? code) : code;
-    throw new GatewayError("login_failed", { cause: error, reason: `login response refused: ${why}` });
+    throw new GatewayError("login_failed", { cause: error, reason: `login response rejected: ${why}` });
   }
   throwUnavailable(error);
 }

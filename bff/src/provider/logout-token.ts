@@ -40,11 +40,11 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
     if (error instanceof GatewayError) throw error;
     const claim = error instanceof errors.JWTClaimValidationFailed ? ` (${error.claim})` : "";
     const code = error instanceof errors.JOSEError ? error.code : "unreadable";
-    throw new GatewayError("request_malformed", { cause: error, reason: `logout token refused: ${code}${claim}` });
+    throw new GatewayError("request_malformed", { cause: error, reason: `logout token rejected: ${code}${claim}` });
   }
   const { iss, tid, jti, iat, sid, sub, events, nonce } = claims as Record<string, unknown>;
   const refuse = (reason: string) =>
-    new GatewayError("request_malformed", { reason: `logout token refused: ${reason}` });
+    new GatewayError("request_malformed", { reason: `logout token rejected: ${reason}` });
   const problem = issuerProblem({ iss, tid }, rules) ?? typError(decodeProtectedHeader(jwt), rules.typRequired);
   if (problem !== undefined) throw refuse(problem);
   if (nonce !== undefined) throw refuse("nonce is present (an ID token?)");

@@ -23,7 +23,7 @@ export type Endpoint =
  * - `restart`: the login starts again, at most once per attempt.
  * - `temporary`: 503. Only where the same request can succeed later.
  * - `configuration`: a sentence in /readyz and the log. A login fails (400), a session stays.
- * - `denied`: the user or a policy refuses this login (400).
+ * - `denied`: the user or a policy rejects this login (400).
  * - `step-up`: the requested strength of the login cannot be reached (403).
  * - `forbidden`: the user may not have this token (403).
  * - `refused`: every other code. A login fails (400), a session stays, a logout continues.
@@ -42,7 +42,7 @@ export type Row = {
   outcome: Outcome;
   /** For `configuration`: the setting and the cure. */
   sentence?: string;
-  /** The provider refuses the client authentication: the sentence is that of its method. */
+  /** The provider rejects the client authentication: the sentence is that of its method. */
   isClient?: true;
   /** The row applies only with this description, which the provider documents in place of a code of its own. */
   description?: RegExp;
@@ -150,7 +150,7 @@ export type ProviderFailure = { code: string; description?: string | undefined; 
 const OF_CLIENT_AT_401: ReadonlySet<string> = new Set(["access_denied", "unauthorized_client", "invalid_request"]);
 
 /**
- * @param method of the client authentication, which the sentence of a refused client names
+ * @param method of the client authentication, which the sentence of a rejected client names
  * @returns the row of the table
  */
 export function rowOf(endpoint: Endpoint, failure: ProviderFailure, method?: ClientAuthMethod): Row {
@@ -209,7 +209,7 @@ export function refreshError(error: unknown, method?: ClientAuthMethod): Refresh
   const refused = refusedResponse(error);
   if (refused instanceof UnusableTokensError)
     return { kind: "unusable", reason: refused.message, refreshToken: refused.refreshToken };
-  if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token refused: ${error.code}` };
+  if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token rejected: ${error.code}` };
   // Discovery or client authentication failed, before the token request.
   const own = gatewayErrorOf(error);
   if (own !== undefined) return { kind: "unspent", reason: own.reason ?? own.code };

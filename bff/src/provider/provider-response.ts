@@ -26,10 +26,10 @@ export class OversizedResponseError extends Error {
 /** The provider granted tokens that the gateway cannot use. The grant (code, refresh token) is spent. */
 export class UnusableTokensError extends Error {
   override readonly name = "UnusableTokensError";
-  /** The refresh token of the refused response. */
+  /** The refresh token of the rejected response. */
   readonly refreshToken: string | undefined;
   constructor(reason: string, refreshToken?: string) {
-    super(`the provider's token response was refused: ${reason}`);
+    super(`the provider's token response was rejected: ${reason}`);
     this.refreshToken = refreshToken;
   }
 }

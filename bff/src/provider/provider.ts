@@ -58,9 +58,9 @@ export type Provider = Pick<AuthorizationRequests, "authorizationUrl" | "registr
     boundCertificate: (() => ClientCertificate) | undefined;
     /** @returns one sentence while the last valid content of a certificate, key or secret file is used, or it has expired */
     fileAlarm(): string | undefined;
-    /** @returns the row of the table for an error in an authorization response; refused settings are reported in /readyz */
+    /** @returns the row of the table for an error in an authorization response; rejected settings are reported in /readyz */
     authorizationError(failure: ProviderFailure): Row;
-    /** @returns one sentence with the cure while the provider refuses a setting of the running gateway */
+    /** @returns one sentence with the cure while the provider rejects a setting of the running gateway */
     configurationAlarm(): string | undefined;
     /** @returns one sentence with the cure while the provider's clock differs from ours by more than 10 s */
     clockAlarm(): string | undefined;

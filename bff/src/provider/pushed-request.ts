@@ -9,7 +9,7 @@ import { throwPushError } from "./login-errors.ts";
 import { misconfigured } from "./misconfigured.ts";
 import { settingError, statusOf, wordOf } from "./provider-errors.ts";
 
-/** After a refusal, plain requests are sent for this long before the next push. */
+/** After a rejection, plain requests are sent for this long before the next push. */
 export const FALLBACK_MS = 300_000;
 
 /** The URL is sent in a `Location` header; nginx accepts a response head of 4 kB by default. */
@@ -19,7 +19,7 @@ export type Parameters = Readonly<Record<string, string>>;
 
 export type PushedRequests = {
   /**
-   * @param hasLinkParameters the request carries parameters of a link to /bff/login, which may be what is refused
+   * @param hasLinkParameters the request carries parameters of a link to /bff/login, which may be what is rejected
    * @returns the authorization URL with the `request_uri`; undefined if a plain request is to be sent
    * @throws GatewayError login_failed | step_up_failed | provider_unavailable
    */
@@ -28,7 +28,7 @@ export type PushedRequests = {
     parameters: Parameters,
     hasLinkParameters?: boolean,
   ): Promise<URL | undefined>;
-  /** @returns one sentence with the cure while refused pushes may prevent every login */
+  /** @returns one sentence with the cure while rejected pushes may prevent every login */
   alarm(): string | undefined;
 };
 
@@ -47,14 +47,14 @@ export function createPushedRequests({
 }: Dependencies): PushedRequests {
   let refusal: { untilMs: number; reason: string; mayConcernLogins: boolean } | undefined;
   /**
-   * One line per series of refusals. A refusal of a request with parameters of a link concerns this request only: a firewall
-   * in front of the provider may refuse one parameter with 403.
+   * One line per series of rejections. A rejection of a request with parameters of a link concerns this request only: a firewall
+   * in front of the provider may reject one parameter with 403.
    */
   const refuse = (error: unknown, hasLinkParameters: boolean): undefined => {
     const reason = refusalOf(error);
     if (refusal === undefined)
       log.warn(
-        "pushed authorization request refused, plain requests are sent: allow pushed requests for OIDC_CLIENT_ID at the provider, or set OIDC_PAR=off",
+        "pushed authorization request rejected, plain requests are sent: allow pushed requests for OIDC_CLIENT_ID at the provider, or set OIDC_PAR=off",
         { reason },
       );
     const untilMs = hasLinkParameters ? (refusal?.untilMs ?? 0) : nowMs() + FALLBACK_MS;
@@ -104,7 +104,7 @@ const CLOSED_STATUSES: ReadonlySet<unknown> = new Set([403, 404, 405, 410, 501])
 const ABOUT_PUSH = /\b(push(ed)?|PAR)\b/i;
 
 /**
- * Whether the provider refuses the push itself, so that a plain request can succeed. Errors about a setting, about the
+ * Whether the provider rejects the push itself, so that a plain request can succeed. Errors about a setting, about the
  * parameters, rate limits (429) and outages are none: a link to /bff/login must not switch pushed requests off.
  */
 export function isPushRefused(error: unknown): boolean {
@@ -129,13 +129,13 @@ function refusalOf(error: unknown): string {
 }
 
 function unauthorizedText(reason: string): string {
-  return `the provider refuses pushed authorization requests of OIDC_CLIENT_ID (${reason}). Allow the authorization code flow there (Keycloak: Standard flow); if only pushed requests are not allowed, set OIDC_PAR=off`;
+  return `the provider rejects pushed authorization requests of OIDC_CLIENT_ID (${reason}). Allow the authorization code flow there (Keycloak: Standard flow); if only pushed requests are not allowed, set OIDC_PAR=off`;
 }
 
 function requiredText(error: unknown, method?: ClientAuthMethod): string {
   return (
     settingError(error, "pushed", method) ??
-    `pushed authorization requests are required, but the provider refuses them (${refusalOf(error)}). Allow them for the client of OIDC_CLIENT_ID there`
+    `pushed authorization requests are required, but the provider rejects them (${refusalOf(error)}). Allow them for the client of OIDC_CLIENT_ID there`
   );
 }
 

@@ -47,7 +47,7 @@ export function createRequestObjects({ config, signingKey }: Dependencies): Requ
         );
       const modify = (header: Record<string, unknown>, payload: Record<string, unknown>): void => {
         header["alg"] = alg;
-        // FAPI 2.0 Message Signing §5.3.2 requires nbf; a provider whose clock is behind ours would refuse it.
+        // FAPI 2.0 Message Signing §5.3.2 requires nbf; a provider whose clock is behind ours would reject it.
         payload["nbf"] = Number(payload["iat"]) - NOT_BEFORE_SECONDS;
       };
       const url = await oidc.buildAuthorizationUrlWithJAR(

@@ -1,21 +1,21 @@
-// Sentences of /readyz and the log about a setting that the provider refuses, each with its cure.
+// Sentences of /readyz and the log about a setting that the provider rejects, each with its cure.
 import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 
 const SECRET =
-  "the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there; if it names another method, set OIDC_CLIENT_AUTH";
+  "the provider rejects OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET. Copy both from the client's registration there; if it names another method, set OIDC_CLIENT_AUTH";
 
 const OF_METHOD: Readonly<Record<ClientAuthMethod, string>> = {
   client_secret_basic: SECRET,
   client_secret_post: SECRET,
   client_secret_jwt: `${SECRET}, or allow client_secret_jwt with HS256`,
   private_key_jwt:
-    "the provider refuses OIDC_CLIENT_ID with an assertion signed by OIDC_CLIENT_KEY_FILE. Register its public key there (/bff/jwks.json), allow its algorithm (OIDC_CLIENT_ALG), and synchronize the clocks by NTP",
+    "the provider rejects OIDC_CLIENT_ID with an assertion signed by OIDC_CLIENT_KEY_FILE. Register its public key there (/bff/jwks.json), allow its algorithm (OIDC_CLIENT_ALG), and synchronize the clocks by NTP",
   tls_client_auth:
-    "the provider refuses OIDC_CLIENT_ID with the certificate of OIDC_CLIENT_CERT_FILE. Register the subject of the certificate there, and let the provider trust its CA",
+    "the provider rejects OIDC_CLIENT_ID with the certificate of OIDC_CLIENT_CERT_FILE. Register the subject of the certificate there, and let the provider trust its CA",
   self_signed_tls_client_auth:
-    "the provider refuses OIDC_CLIENT_ID with the certificate of OIDC_CLIENT_CERT_FILE. Register the certificate there (/bff/jwks.json)",
+    "the provider rejects OIDC_CLIENT_ID with the certificate of OIDC_CLIENT_CERT_FILE. Register the certificate there (/bff/jwks.json)",
   assertion_file:
-    "the provider refuses OIDC_CLIENT_ID with the assertion of OIDC_CLIENT_ASSERTION_FILE. Compare its iss, sub and aud with the client's registration there, and check that it has not expired",
+    "the provider rejects OIDC_CLIENT_ID with the assertion of OIDC_CLIENT_ASSERTION_FILE. Compare its iss, sub and aud with the client's registration there, and check that it has not expired",
 };
 
 /** @param method undefined: a secret, by the provider's metadata */
@@ -39,17 +39,17 @@ export const RESOURCE = "the provider does not know the resource of OIDC_RESOURC
 export const PUSHED_REQUEST =
   "the provider does not accept the request_uri of its own pushed authorization response. Correct the provider, or set OIDC_PAR=off";
 export const SIGNED_REQUEST =
-  "the provider refuses the signed authorization request (OIDC_SIGNED_REQUEST). Register the public key of OIDC_CLIENT_KEY_FILE there (/bff/jwks.json), allow its algorithm, or set OIDC_SIGNED_REQUEST=off";
+  "the provider rejects the signed authorization request (OIDC_SIGNED_REQUEST). Register the public key of OIDC_CLIENT_KEY_FILE there (/bff/jwks.json), allow its algorithm, or set OIDC_SIGNED_REQUEST=off";
 export const SIGNED_REQUEST_REQUIRED =
   "the provider requires signed authorization requests (RFC 9101). Set OIDC_SIGNED_REQUEST=on and OIDC_CLIENT_KEY_FILE";
 export const DETAILS =
-  "the provider demands or refuses authorization_details (RFC 9396) for the client of OIDC_CLIENT_ID. Correct the client's registration there";
+  "the provider demands or rejects authorization_details (RFC 9396) for the client of OIDC_CLIENT_ID. Correct the client's registration there";
 /** RFC 9449 §5 and §8. openid-client has already repeated the request with the nonce. */
 export const DPOP_NONCE =
-  "the provider refused the DPoP nonce that it had just sent (use_dpop_nonce). Check that no proxy in front of it removes or caches the header DPoP-Nonce";
+  "the provider rejected the DPoP nonce that it had just sent (use_dpop_nonce). Check that no proxy in front of it removes or caches the header DPoP-Nonce";
 export const DPOP_PROOF =
-  "the provider refused the DPoP proof (invalid_dpop_proof). Synchronize the clocks by NTP, and let the provider know its public URL, which the proof names";
+  "the provider rejected the DPoP proof (invalid_dpop_proof). Synchronize the clocks by NTP, and let the provider know its public URL, which the proof names";
 export const DPOP_REQUIRED =
   "the provider demands DPoP proofs of the client of OIDC_CLIENT_ID. Set OIDC_SENDER_CONSTRAINED=dpop, or switch bound tokens off there";
 export const USERINFO =
-  "the provider's userinfo endpoint refuses the access token. Add the scope that it requires to OIDC_SCOPE";
+  "the provider's userinfo endpoint rejects the access token. Add the scope that it requires to OIDC_SCOPE";

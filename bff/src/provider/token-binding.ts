@@ -63,5 +63,5 @@ export function createBindingError({ demanded, certificate }: BindingDependencie
 
 /** For checks that need the keys, which provider-response.ts does not have. */
 export function refusedTokens(problem: string): string {
-  return `the provider's token response was refused: ${problem}`;
+  return `the provider's token response was rejected: ${problem}`;
 }

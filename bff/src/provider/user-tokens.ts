@@ -129,7 +129,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
 
 /**
  * openid-client compares `iss` (RFC 9207) with the issuer of the metadata, which with OIDC_TENANTS is a template. Another
- * provider's `iss` stays, and is refused.
+ * provider's `iss` stays, and is rejected.
  */
 function withPublishedIssuer(currentUrl: URL, config: Dependencies["config"]): URL {
   const iss = currentUrl.searchParams.get("iss");
@@ -141,8 +141,8 @@ function withPublishedIssuer(currentUrl: URL, config: Dependencies["config"]): U
 type RefreshFailure = { breaker: ReturnType<typeof createKeyedBreaker>; subject: string; faults: ConfigurationErrors };
 
 /**
- * Only a refusal that ends the session is no failure of the circuit. Any other one is repeated by the session's next
- * request: a refused setting would cause a token request for each request of each session.
+ * Only a rejection that ends the session is no failure of the circuit. Any other one is repeated by the session's next
+ * request: a rejected setting would cause a token request for each request of each session.
  */
 function failRefresh(error: unknown, { breaker, subject, faults }: RefreshFailure): never {
   breaker.report(subject, refreshError(error).kind === "rejected");

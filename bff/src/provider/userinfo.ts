@@ -11,7 +11,7 @@ import { PROTOCOL_CLAIMS, type IdTokenClaims } from "./id-token.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import type { FetchedClaims } from "../tokens/fetched-claims.ts";
 
-/** Larger ones are refused: all claims become part of the session record. */
+/** Larger ones are rejected: all claims become part of the session record. */
 const MAX_USERINFO_BYTES = 65_536;
 
 type Connected = { configuration: oidc.Configuration; verify: VerifyToken };
@@ -207,13 +207,13 @@ function failure(error: unknown): Exclude<Result, { kind: "claims" }> {
   if (oversized !== undefined) return unusable(oversized.message);
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof UnusableUserinfo) return unusable(current.message);
-    if (current instanceof ForeignUserinfo) return { kind: "foreign", reason: `userinfo refused: ${current.message}` };
+    if (current instanceof ForeignUserinfo) return { kind: "foreign", reason: `userinfo rejected: ${current.message}` };
     if (current instanceof GatewayError) return { kind: "unavailable", reason: current.reason ?? current.code };
   }
   const code = error instanceof oidc.ClientError ? (error.code ?? "") : "";
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED")
-    return { kind: "foreign", reason: "userinfo refused: its sub is not the sub of the ID token" };
-  if (/^OAUTH_(JWT_|INVALID_RESPONSE)/.test(code)) return { kind: "foreign", reason: `userinfo refused: ${code}` };
+    return { kind: "foreign", reason: "userinfo rejected: its sub is not the sub of the ID token" };
+  if (/^OAUTH_(JWT_|INVALID_RESPONSE)/.test(code)) return { kind: "foreign", reason: `userinfo rejected: ${code}` };
   const refusal = failureOf(error);
   const row = refusal === undefined ? undefined : rowOf("userinfo", refusal);
   const status = statusOf(error);

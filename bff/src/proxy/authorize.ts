@@ -28,7 +28,7 @@ export type Authorize = (
   upstream: UpstreamConfig,
   /** Absent when a request or an open WebSocket is authorized again. */
   state?: RequestState,
-  /** The access token that the upstream refused for this request: another one is selected if there is one. */
+  /** The access token that the upstream rejected for this request: another one is selected if there is one. */
   refused?: string,
 ) => MaybePromise<Authorized>;
 

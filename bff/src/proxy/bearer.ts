@@ -106,7 +106,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
     const { upstream } = presented;
     const problem = verdict.kind === "rejected" ? verdict.reason : schemeProblem(verdict.token, presented);
     if (problem !== undefined || verdict.kind === "rejected")
-      return refuse("invalid_token", { code: "invalid_token", reason: `access token refused: ${problem}`, upstream });
+      return refuse("invalid_token", { code: "invalid_token", reason: `access token rejected: ${problem}`, upstream });
     const { token } = verdict;
     const { jkt } = token;
     return jkt === undefined || state === undefined

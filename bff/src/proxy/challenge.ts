@@ -21,7 +21,7 @@ export function challengeParameters({
   return parameters;
 }
 
-/** Whether the response refuses the access token itself: expired, revoked, malformed or otherwise invalid. */
+/** Whether the response rejects the access token itself: expired, revoked, malformed or otherwise invalid. */
 export function refusesToken(status: number, headers: IncomingHttpHeaders): boolean {
   return status === 401 && challengeParameters(headers)?.get("error") === "invalid_token";
 }

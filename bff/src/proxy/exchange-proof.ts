@@ -1,4 +1,4 @@
-// Proof of possession within one exchange (RFC 9449 §7 and §9): what is signed, and the error of a refused nonce.
+// Proof of possession within one exchange (RFC 9449 §7 and §9): what is signed, and the error of a rejected nonce.
 import { GatewayError } from "../errors.ts";
 import type { DpopProofs, ProvenRequest } from "../provider/dpop-proof.ts";
 
@@ -26,11 +26,11 @@ export class NonceRepeat {
   }
 }
 
-/** @param isRepeated whether the request has already been repeated with the nonce of a refusal */
+/** @param isRepeated whether the request has already been repeated with the nonce of a rejection */
 export function nonceError(isRepeated: boolean): GatewayError {
   if (isRepeated)
     return new GatewayError("upstream_unreachable", {
-      reason: "the upstream refused the DPoP nonce that it had just sent (use_dpop_nonce)",
+      reason: "the upstream rejected the DPoP nonce that it had just sent (use_dpop_nonce)",
     });
   // The nonce is remembered, so that the same request succeeds (I5).
   return new GatewayError("upstream_unavailable", {

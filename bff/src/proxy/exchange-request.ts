@@ -19,7 +19,7 @@ export type Exchange = {
   /** Set if the access token is bound to a key (RFC 9449): every attempt carries a proof of its own. */
   dpop?: ExchangeProof | undefined;
   /**
-   * Called once, after a response that refuses the access token. @returns the request with another token; undefined if there
+   * Called once, after a response that rejects the access token. @returns the request with another token; undefined if there
    * is none: the response is forwarded. @throws GatewayError to send instead
    */
   renewed?: (() => Promise<RenewedRequest | undefined>) | undefined;

@@ -258,7 +258,7 @@ class ExchangeHandler implements TracedHandler {
     return true;
   }
 
-  /** Repeats the request with another access token, or forwards the response that refused the first one. */
+  /** Repeats the request with another access token, or forwards the response that rejected the first one. */
   #release(held: HeldResponse, request: RenewedRequest | undefined): void {
     const [pending, controller] = [this.#pending, this.#controller];
     if (pending === undefined || controller === undefined) return;

@@ -1,4 +1,4 @@
-// A response that refuses the access token, held back until it is known whether the request is repeated with another one.
+// A response that rejects the access token, held back until it is known whether the request is repeated with another one.
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 

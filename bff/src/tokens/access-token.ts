@@ -1,5 +1,5 @@
 // The access token of a session: usable, renewed in the background before it expires, or awaited after its expiry and after
-// an upstream refused it.
+// an upstream rejected it.
 import { FifoCache, REMEMBERED_SESSIONS } from "../lib/fifo-cache.ts";
 import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { singleFlight } from "../lib/single-flight.ts";
@@ -46,7 +46,7 @@ export function createAccessTokenFor({ refresh, rateLimiter, waitMs, clock }: Ac
 
   /**
    * Synchronous while the access token is usable; from its `refreshAtMs` on it is also renewed in the background.
-   * @param refused an access token that an upstream refused: renewed if it is the session's and a forced refresh is allowed
+   * @param refused an access token that an upstream rejected: renewed if it is the session's and a forced refresh is allowed
    * (refused-token.ts), otherwise returned again
    * @throws GatewayError store_unavailable, from a refresh that the caller waits for
    */

@@ -6,7 +6,7 @@ import { tokenSetFrom, type AccessToken, type TokenGrant } from "./token-set.ts"
 
 export type CachedToken = {
   /**
-   * @param refused an access token that an upstream refused: replaced if it is the cached one and a renewal is allowed
+   * @param refused an access token that an upstream rejected: replaced if it is the cached one and a renewal is allowed
    * (refused-token.ts), otherwise returned again
    * @throws the error of the last fetch, while no usable token is cached
    */

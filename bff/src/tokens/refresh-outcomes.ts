@@ -52,7 +52,7 @@ export type RefreshableSession = {
   record: string;
   tokens: TokenSet;
   tokenVersion: number;
-  /** An upstream refused the access token, which is renewed although it has not expired. */
+  /** An upstream rejected the access token, which is renewed although it has not expired. */
   isForced?: boolean;
 };
 

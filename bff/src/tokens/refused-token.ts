@@ -1,12 +1,12 @@
-// When an access token that an upstream refused (401 invalid_token) is renewed before its expiry: twice at once, then at
-// intervals that double while the renewed tokens are refused too. An upstream that refuses every token costs few token requests.
+// When an access token that an upstream rejected (401 invalid_token) is renewed before its expiry: twice at once, then at
+// intervals that double while the renewed tokens are rejected too. An upstream that rejects every token costs few token requests.
 
-/** The last renewal that a refusal caused. */
+/** The last renewal that a rejection caused. */
 export type ForcedRenewal = { atMs: number; count: number };
 
 const SHORTEST_INTERVAL_MS = 5_000;
 const LONGEST_INTERVAL_MS = 300_000;
-/** A token that is refused this long after its renewal had probably been accepted, and lives shorter than assumed. */
+/** A token that is rejected this long after its renewal had probably been accepted, and lives shorter than assumed. */
 const ACCEPTED_FOR_MS = 60_000;
 
 const intervalAfter = ({ count }: ForcedRenewal): number =>

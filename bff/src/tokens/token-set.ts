@@ -37,7 +37,7 @@ export type TokenSet = {
   storedAtMs?: number;
   /** Missing for bearer tokens. */
   proofKey?: ProofKey;
-  /** Missing unless an upstream refused the token that this one replaced. */
+  /** Missing unless an upstream rejected the token that this one replaced. */
   forced?: ForcedRenewal;
 };
 

@@ -242,7 +242,7 @@ describe("back-channel logout", () => {
     }
   });
 
-  it("a token that is refused only for its typ is logged with the setting, after its signature has been verified", async () => {
+  it("a token that is rejected only for its typ is logged with the setting, after its signature has been verified", async () => {
     const reasonOf = async (token: string, at = gateway) => {
       expect((await post(form(token), {}, at)).status).toBe(400);
       return String(at.events("backchannel_logout_rejected").at(-1)?.["reason"]);

@@ -122,9 +122,9 @@ type Obstacle = { overrides?: () => Overrides; hasHint?: boolean; before?: (brow
 const OBSTACLES: Record<string, Obstacle> = {
   "nothing is missing": {},
   "there is no revocation endpoint": { overrides: () => ({ metadata: offering({ revocation_endpoint: undefined }) }) },
-  "the revocation is refused with 400": { overrides: () => ({ raw: status(400) }) },
-  "the revocation is refused with 401": { overrides: () => ({ raw: status(401, '{"error":"invalid_client"}') }) },
-  "the revocation is refused with 405 and HTML": { overrides: () => ({ raw: status(405, "<h1>no</h1>") }) },
+  "the revocation is rejected with 400": { overrides: () => ({ raw: status(400) }) },
+  "the revocation is rejected with 401": { overrides: () => ({ raw: status(401, '{"error":"invalid_client"}') }) },
+  "the revocation is rejected with 405 and HTML": { overrides: () => ({ raw: status(405, "<h1>no</h1>") }) },
   "the revocation fails with 500": { overrides: () => ({ raw: status(500) }) },
   "the revocation fails with 503": { overrides: () => ({ raw: status(503, "") }) },
   "the revocation is redirected": {

@@ -32,7 +32,7 @@ async function ready(): Promise<TestBrowser> {
 
 const silently = (browser: TestBrowser) => browser.login("?prompt=none&returnTo=/page");
 
-/** The provider refuses the login. */
+/** The provider rejects the login. */
 const refuse = (error: string) => {
   provider.overrides = { authorizationResponse: ({ state, iss }) => ({ state, iss, error }) };
 };
@@ -157,7 +157,7 @@ describe("a silent login", () => {
     expect(gateway.events("login_failed").length).toBe(logged + 1);
   });
 
-  it("a silent login returns to its page after a refused setting, which readiness names until a login succeeds", async () => {
+  it("a silent login returns to its page after a rejected setting, which readiness names until a login succeeds", async () => {
     await testBrowser(gateway.origin).login();
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
     const browser = await ready();

@@ -359,7 +359,7 @@ describe("npm run sessions fails with one sentence for", { timeout: 60_000 }, ()
     const url = system.redis.url.replace("redis://", "redis://narrow:pass@");
     const result = await admin(["end-all", "--yes"], { REDIS_URL: url });
     expect(result.code).toBe(1);
-    expect(result.err).toMatch(/^Not completed: Redis refused it \(NOPERM\).*`scan`/m);
+    expect(result.err).toMatch(/^Not completed: Redis rejected it \(NOPERM\).*`scan`/m);
   });
 
   it("npm run sessions fails with one sentence for a missing REDIS_URL", async () => {

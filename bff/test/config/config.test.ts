@@ -161,7 +161,7 @@ describe("the configuration", () => {
     ],
     ["an invalid port", { PORT: "99999" }, /PORT must be a port number/],
     ["a post-logout path to another origin", { POST_LOGOUT_PATH: "//evil.example" }, /POST_LOGOUT_PATH/],
-  ])("the configuration refuses %s", (_case, change, message) => {
+  ])("the configuration rejects %s", (_case, change, message) => {
     expect(faultsOf(change)).toMatch(message);
   });
 

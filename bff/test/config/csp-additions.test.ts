@@ -1,4 +1,4 @@
-// CSP_ADDITIONS and CSP_ALLOW: what is accepted, what needs a word, and what is refused (CSP Level 3 §2.3.1).
+// CSP_ADDITIONS and CSP_ALLOW: what is accepted, what needs a word, and what is rejected (CSP Level 3 §2.3.1).
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
 import { CSP_RISK_NAMES, type CspRisk } from "../../src/config/csp-risks.ts";

@@ -98,7 +98,7 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
     ["only white space", "  \t "],
     ["only a line end", "\n"],
     ["only a byte order mark", "\ufeff"],
-  ])("a secret with %s is refused", (_name, text) => {
+  ])("a secret with %s is rejected", (_name, text) => {
     const faults = loadPlace(text);
     expect(faults).toEqual([
       expect.stringMatching(`${name.replace(".", "\\.")} (is only blanks|names a file that is empty)\\. Write`),
@@ -111,7 +111,7 @@ describe.each(places)("$name", ({ name, value, load: loadPlace, read }) => {
     ["a NUL byte", `${value}\0`],
     ["a NUL byte inside", `${value.slice(0, 9)}\0${value.slice(9)}`],
     ["an escape character", `${value}\u001b[0m`],
-  ])("a secret with %s is refused, and the message does not contain it", (_name, text) => {
+  ])("a secret with %s is rejected, and the message does not contain it", (_name, text) => {
     const faults = loadPlace(text) as readonly string[];
     expect(faults).toEqual([expect.stringMatching(`${name.replace(".", "\\.")} .*control character`)]);
     expect(faults.join()).not.toContain(value.slice(0, 9));

@@ -233,7 +233,7 @@ describe("an invalid upstreams file", () => {
     ],
     ["scopes with optional access", { access: "optional", requiredScopes: ["a"] }, /requiredScopes needs a session/],
     ["a certificate without its key", { certFile: "/nowhere" }, /keyFile|certFile needs both/],
-  ])("an invalid upstreams file is refused for %s", (_case, change, message) => {
+  ])("an invalid upstreams file is rejected for %s", (_case, change, message) => {
     expect(faultOf(change)).toMatch(message);
   });
 

@@ -1,4 +1,4 @@
-// Claims of every JSON type as header values: exact, or refused.
+// Claims of every JSON type as header values: exact, or rejected.
 import { describe, expect, test } from "vitest";
 import { claimValue, type ClaimRules } from "../../src/headers/claim-value.ts";
 
@@ -86,7 +86,7 @@ const REFUSED: [title: string, claim: unknown, change: Partial<ClaimRules>, prob
 ];
 
 describe("a claim without an exact value", () => {
-  test.each(REFUSED)("a claim without an exact value is refused: %s", (_title, claim, change, problem) => {
+  test.each(REFUSED)("a claim without an exact value is rejected: %s", (_title, claim, change, problem) => {
     expect(claimValue(claim, rules(change))).toEqual({ problem: expect.stringMatching(problem) });
   });
 });

@@ -1,4 +1,4 @@
-// POST /bff/csp-reports: what is logged of a violation, and which requests are refused.
+// POST /bff/csp-reports: what is logged of a violation, and which requests are rejected.
 import { request } from "undici";
 import { afterEach, describe, expect, it } from "vitest";
 import { startGateway, type TestGateway } from "@cloakroom/testkit/test-gateway.ts";
@@ -268,7 +268,7 @@ describe("reports that are ignored", () => {
   });
 });
 
-describe("requests that are refused", () => {
+describe("requests that are rejected", () => {
   it.each<[string, number, (gateway: TestGateway) => Report]>([
     ["of another site", 403, () => ({ body: "{}", headers: { "sec-fetch-site": "cross-site" } })],
     ["of a sibling host", 403, () => ({ body: "{}", headers: { "sec-fetch-site": "same-site" } })],

@@ -186,7 +186,7 @@ describe("violation reports", () => {
   });
 });
 
-describe("values that are refused", () => {
+describe("values that are rejected", () => {
   it.each<[env: PagePolicyEnv, fault: RegExp]>([
     [{ CSP_REPORT_ONLY: "true" }, /must be off or on/],
     [{ CSP_REPORT_ONLY: "on", CSP_REPORTS: "off" }, /CSP_REPORT_ONLY=on needs reports/],
@@ -202,7 +202,7 @@ describe("values that are refused", () => {
     [{ CROSS_ORIGIN_OPENER_POLICY: "none" }, /same-origin-allow-popups/],
     [{ CROSS_ORIGIN_EMBEDDER_POLICY: "same-origin" }, /require-corp/],
     [{ CROSS_ORIGIN_RESOURCE_POLICY: "*" }, /same-site/],
-    [{ REFERRER_POLICY: "no-referrer" }, /logout form would be refused/],
+    [{ REFERRER_POLICY: "no-referrer" }, /logout form would be rejected/],
     [{ REFERRER_POLICY: "unsafe-url" }, /strict-origin-when-cross-origin/],
     [{ REFERRER_POLICY: "none" }, /must be same-origin/],
     [{ STRICT_TRANSPORT_SECURITY: "on" }, /max-age=SECONDS/],

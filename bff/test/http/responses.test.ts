@@ -113,8 +113,8 @@ describe("security headers are on every response", () => {
     ["an error status without a body", own("GET /bff/bare"), 405],
     ["an unknown route", own("GET /bff/none"), 404],
     ["an error page", own("GET /bff/login", ["Accept: text/html", "Sec-Fetch-Dest: document"]), 503],
-    ["a refused origin", () => `GET /api/x HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`, 403],
-    ["a refused target", own("GET /api/../x"), 400],
+    ["a rejected origin", () => `GET /api/x HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`, 403],
+    ["a rejected target", own("GET /api/../x"), 400],
     ["a wrong host", () => "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", 421],
     ["bytes that are not HTTP", () => "what\r\n\r\n", 400],
     ["an oversized head", own("GET /", [`X: ${"a".repeat(20_000)}`]), 431],
@@ -237,7 +237,7 @@ describe("error responses", () => {
     socket.write(appRequest(gateway, "POST /bff/half", [`Content-Length: ${rest + 10}`], "first ten."));
     await until("the route has read and stopped", () => hasReadHalf);
     socket.write("x".repeat(rest));
-    await until("the refusal arrives", () => raw.includes("login_failed"));
+    await until("the rejection arrives", () => raw.includes("login_failed"));
     socket.write(appRequest(gateway, "GET /api/204"));
     await until("the next request gets its response", () => raw.includes("HTTP/1.1 204"));
     socket.destroy();

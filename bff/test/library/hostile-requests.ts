@@ -67,7 +67,7 @@ const HOSTILE: Readonly<Record<string, (place: Place) => string>> = {
     Array.from({ length: 110 }, (_, at) => `X-${at}: 1`),
   ),
   "a header of more than 16 kB": asked("GET /api/x", [`X-Long: ${"a".repeat(17_000)}`]),
-  "Expect: 100-continue of a request that is refused": ({ host }) =>
+  "Expect: 100-continue of a request that is rejected": ({ host }) =>
     request("POST /api/x", [`Host: ${host}`, ...FETCH, "Expect: 100-continue", "Content-Length: 100000"]),
   "another Expect": asked("POST /api/x", ["Expect: 200-ok", "Content-Length: 0"]),
   "a body on GET": asked("GET /api/x", ["Content-Length: 2"], "{}"),
@@ -169,7 +169,7 @@ export function describeHostileRequests(names: readonly string[]): void {
     });
 
     it.each(Object.entries(HOSTILE).filter(([title, bytes]) => isOwnRouteCase(title, bytes)))(
-      "%s to an own route is refused as by the gateway's own server",
+      "%s to an own route is rejected as by the gateway's own server",
       async (_title, bytes) => {
         const { host } = new URL(own.origin);
         const ofRow = bytes({ host, origin: own.origin, cookie: ownCookie });

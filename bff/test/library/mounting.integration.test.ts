@@ -137,7 +137,7 @@ describe("a host that mounts the gateway wrongly", () => {
     expect(reasons(log)).toContainEqual(expect.stringMatching(/requestTimeout ends uploads after 300 s/));
   });
 
-  it("a server that accepts malformed requests is refused at attach, and serves no request of the gateway", async () => {
+  it("a server that accepts malformed requests is rejected at attach, and serves no request of the gateway", async () => {
     const { gateway, origin } = await mount((each) => createServer({ insecureHTTPParser: true }, each.handler));
     expect(() => gateway.attach(createServer({ insecureHTTPParser: true }))).toThrow(/insecureHTTPParser/);
     expect((await testBrowser(origin).fetch("/bff/user")).status).toBe(500);
@@ -230,7 +230,7 @@ it("a server with TLS, made by the host, serves the gateway and its WebSockets",
 });
 
 describe("an own route", () => {
-  it("with access optional is anonymous without a session, and refuses a request that names one", async () => {
+  it("with access optional is anonymous without a session, and rejects a request that names one", async () => {
     const { origin } = await mount(ownRoute({ access: "optional" }));
     const browser = testBrowser(origin);
     expect(await (await browser.fetch("/own")).json()).toEqual({ kind: "anonymous" });
@@ -265,7 +265,7 @@ describe("an own route", () => {
       });
   });
 
-  it("I2: refuses a session that ended while the route worked", async () => {
+  it("I2: rejects a session that ended while the route worked", async () => {
     let result: Awaited<ReturnType<Gateway["session"]>> | undefined;
     const { origin } = await mount((gateway) =>
       gateway.createServer((request, response) => {
@@ -321,7 +321,7 @@ describe("an own route", () => {
     expect(response.headers.get("location")).toBe(`${origin}/bff/login?returnTo=%2Fshop%2Fpage`);
   });
 
-  it("refusals are responses of the Fetch API, too", async () => {
+  it("rejections are responses of the Fetch API, too", async () => {
     const { gateway, origin } = await mount();
     const { host } = new URL(origin);
     const request = {
@@ -335,7 +335,7 @@ describe("an own route", () => {
     expect(await response.json()).toMatchObject({ code: "session_missing", loginUrl: "/bff/login" });
   });
 
-  it("refuses a request of the Fetch API, in which a repeated header cannot be seen", async () => {
+  it("rejects a request of the Fetch API, in which a repeated header cannot be seen", async () => {
     const { gateway, origin } = await mount();
     const request = new Request(origin) as unknown as IncomingMessage;
     await expect(gateway.session(request)).rejects.toThrow(/needs the request of node:http/);
@@ -358,7 +358,7 @@ describe("an own route", () => {
       created.on("upgrade", (request, socket, head) => {
         if (request.url !== "/live") return;
         void gateway.session(request).then((result) => {
-          if (result.kind !== "session") return void socket.end(`HTTP/1.1 ${result.status} Refused\r\n\r\n`);
+          if (result.kind !== "session") return void socket.end(`HTTP/1.1 ${result.status} Rejected\r\n\r\n`);
           sockets.handleUpgrade(request, socket, head, (connected) => connected.send(result.kind));
         });
       });

@@ -1,4 +1,4 @@
-// Options of the host's server: which ones are refused, and which are reported.
+// Options of the host's server: which ones are rejected, and which are reported.
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createTlsServer } from "node:https";

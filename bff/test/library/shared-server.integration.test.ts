@@ -52,7 +52,7 @@ async function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-/** @returns the first message, or the status of a refusal */
+/** @returns the first message, or the status of a rejection */
 async function openWebSocket(origin: string, path: string): Promise<string> {
   const { host, port } = new URL(origin);
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers: { host, origin } });

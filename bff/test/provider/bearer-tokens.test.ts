@@ -67,7 +67,7 @@ describe("the cache of access tokens", () => {
     expect(calls.verify).toBe(2);
   });
 
-  it("the cache of access tokens does not keep refused tokens", async () => {
+  it("the cache of access tokens does not keep rejected tokens", async () => {
     const { tokens, calls } = start();
     const token = `${(await tokenFor(60)).slice(0, -6)}AAAAAA`;
     await tokens.validate(token, address);

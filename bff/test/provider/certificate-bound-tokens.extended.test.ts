@@ -160,7 +160,7 @@ describe("OIDC_SENDER_CONSTRAINED=mtls", () => {
     ["no certificate", { access_token: jwt({ sub: "alice" }) }, /not bound to a certificate/],
     ["a DPoP key", { access_token: jwt({ cnf: { jkt: "x" } }) }, /not bound to a certificate/],
     ["a DPoP key by its token_type", { token_type: "DPoP" }, /token_type is not Bearer/],
-  ])("a login with an access token that is bound to %s is refused", async (_title, members, reason) => {
+  ])("a login with an access token that is bound to %s is rejected", async (_title, members, reason) => {
     override(members);
     gateway = await startGateway({ ...provider, env: env() });
     expect((await testBrowser(gateway.origin, throughProvider).login()).status).toBe(400);

@@ -293,7 +293,7 @@ describe("a method that the provider does not list", () => {
   );
 });
 
-describe("a client authentication that the provider refuses", () => {
+describe("a client authentication that the provider rejects", () => {
   const key = { OIDC_CLIENT_KEY_FILE: FILES.key };
   const mutualTls = { OIDC_CLIENT_CERT_FILE: FILES.cert, OIDC_CLIENT_KEY_FILE: FILES.certKey };
   it.each<[string, Record<string, string>, string]>([
@@ -304,7 +304,7 @@ describe("a client authentication that the provider refuses", () => {
     ["tls_client_auth", mutualTls, "OIDC_CLIENT_CERT_FILE"],
     ["self_signed_tls_client_auth", mutualTls, "OIDC_CLIENT_CERT_FILE"],
     ["assertion_file", { OIDC_CLIENT_ASSERTION_FILE: FILES.assertion }, "OIDC_CLIENT_ASSERTION_FILE"],
-  ])("a refused %s: readiness and the log name its setting, not another one", async (method, env, setting) => {
+  ])("a rejected %s: readiness and the log name its setting, not another one", async (method, env, setting) => {
     gateway = await gatewayWith({ env: { OIDC_CLIENT_AUTH: method, ...env } });
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
     const { raw } = provider.overrides;

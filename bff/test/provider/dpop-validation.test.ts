@@ -129,7 +129,7 @@ describe("a DPoP proof", () => {
     ],
     ["with a header that an extension changes", { header: { crit: ["b64"], b64: true } }, /crit|invalid/],
     ["longer than 4096 characters", { claims: { padding: "x".repeat(4_096) } }, /too long/],
-  ])("%s is refused", async (_name, change, reason, more) => {
+  ])("%s is rejected", async (_name, change, reason, more) => {
     expect(await reasonOf(presented(await proofOf(change), more))).toMatch(reason);
   });
 
@@ -139,11 +139,11 @@ describe("a DPoP proof", () => {
     ["no JWT", "proof", /invalid/],
     ["two proofs, which Node joins", "a.b.c, a.b.c", /invalid/],
     ["unsigned", `${btoa(JSON.stringify({ alg: "none", typ: "dpop+jwt", jwk }))}.e30.`, /invalid/],
-  ])("a DPoP proof that is %s is refused", async (_name, proof, reason) => {
+  ])("a DPoP proof that is %s is rejected", async (_name, proof, reason) => {
     expect(await reasonOf(presented(proof))).toMatch(reason);
   });
 
-  it("a DPoP proof is refused as a replay by every instance, as long as its time is accepted", async () => {
+  it("a DPoP proof is rejected as a replay by every instance, as long as its time is accepted", async () => {
     const proof = await proofOf();
     expect(await reasonOf(presented(proof), NOW - 30)).toBe("accepted");
     expect(await reasonOf(presented(proof), NOW + 89)).toMatch(/already used/);

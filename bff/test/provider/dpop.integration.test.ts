@@ -168,13 +168,13 @@ describe("a token response", () => {
     ["a bound access token", "off", { token_type: "Bearer", access_token: jwt({ cnf: { jkt: "x" } }) }],
   ];
   it.each(refused)(
-    "a token response with %s is refused at login with OIDC_SENDER_CONSTRAINED=%s",
+    "a token response with %s is rejected at login with OIDC_SENDER_CONSTRAINED=%s",
     async (_title, mode, members) => {
       override(members);
       const gateway = await start(mode);
       const response = await testBrowser(gateway.origin).login();
       expect(response.status).toBe(400);
-      expect(gateway.log.join("")).toMatch(/token response was refused: its (token_type|access token) [^"]*/);
+      expect(gateway.log.join("")).toMatch(/token response was rejected: its (token_type|access token) [^"]*/);
     },
   );
 
@@ -212,7 +212,7 @@ describe("a provider that demands nonces", () => {
     },
   );
 
-  it("I4: a refresh refused with use_dpop_nonce spends nothing: the same refresh token is sent again once", async () => {
+  it("I4: a refresh rejected with use_dpop_nonce spends nothing: the same refresh token is sent again once", async () => {
     override({ expires_in: 1 });
     const browser = await loggedIn(await start());
     override(
@@ -225,7 +225,7 @@ describe("a provider that demands nonces", () => {
     expect(decodeJwt(second!.dpop ?? "")["jti"]).not.toBe(decodeJwt(first!.dpop ?? "")["jti"]);
   });
 
-  it("I4, I5: a loop of nonce refusals keeps the session and its refresh token, and its reason is in the log", async () => {
+  it("I4, I5: a loop of nonce rejections keeps the session and its refresh token, and its reason is in the log", async () => {
     let count = 0;
     override({ expires_in: 1 });
     const gateway = await start();
@@ -250,7 +250,7 @@ describe("a provider that demands nonces", () => {
     ["an empty nonce", () => ""],
   ];
   it.each(nonces)(
-    "a provider that refuses each request with %s fails the login with one sentence after two requests",
+    "a provider that rejects each request with %s fails the login with one sentence after two requests",
     async (_title, nonce) => {
       let count = 0;
       override({}, { tokenResponse: (response) => refuseNonce(response, nonce(++count)) });

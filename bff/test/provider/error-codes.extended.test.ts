@@ -129,7 +129,7 @@ async function expectError(sentence: RegExp | undefined): Promise<void> {
   expect(status).toBe(sentence === undefined ? "ok" : "degraded");
   if (sentence === undefined) return;
   expect(detail).toMatch(sentence);
-  expect(gateway.log.filter((line) => line.includes("provider refuses the configuration")).at(-1)).toMatch(sentence);
+  expect(gateway.log.filter((line) => line.includes("provider rejects the configuration")).at(-1)).toMatch(sentence);
 }
 /** One completed login and one refresh: every endpoint has accepted the configuration again. */
 async function expectRecovery(): Promise<void> {
@@ -403,7 +403,7 @@ describe("an error of the token endpoint at a refresh", () => {
 });
 
 describe("an error of the pushed authorization endpoint", () => {
-  /** Refusals of the push itself: a plain request follows (0039). */
+  /** Rejections of the push itself: a plain request follows (0039). */
   const FALLS_BACK = ["unauthorized_client", "request_uri_not_supported"];
 
   it.each(REGISTERED)(
@@ -462,8 +462,8 @@ describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
   }, 60_000);
 });
 
-describe("a refused setting", () => {
-  it("a refused setting at the revocation endpoint is reported, and a later success clears it", async () => {
+describe("a rejected setting", () => {
+  it("a rejected setting at the revocation endpoint is reported, and a later success clears it", async () => {
     const metadata: NonNullable<Overrides["metadata"]> = (original) => ({
       ...original,
       revocation_endpoint: `${provider.issuer}/revoke`,
@@ -488,10 +488,10 @@ describe("a refused setting", () => {
     }
   });
 
-  it("a refused setting is logged once, stays in /readyz until a success at the same endpoint, and names no text of the provider", async () => {
+  it("a rejected setting is logged once, stays in /readyz until a success at the same endpoint, and names no text of the provider", async () => {
     const browser = await loggedIn();
     await gateway.readiness("provider");
-    const lines = () => gateway.log.filter((line) => line.includes("provider refuses the configuration")).length;
+    const lines = () => gateway.log.filter((line) => line.includes("provider rejects the configuration")).length;
     const before = lines();
     provider.overrides = { raw: refusing("/token", { error: "invalid_scope", description: "no-such-secret" }) };
     for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
@@ -501,7 +501,7 @@ describe("a refused setting", () => {
     provider.overrides = {};
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     await expectError(/OIDC_SCOPE/);
-    // The circuit is open after three refusals.
+    // The circuit is open after three rejections.
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(200);
     await expectError(undefined);
     expect(gateway.log.join("")).not.toContain("no-such-secret");

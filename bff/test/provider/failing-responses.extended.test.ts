@@ -76,7 +76,7 @@ const FAULTS: readonly Fault[] = [
   { name: "HTML with status 200", send: sent(200, { "content-type": "text/html" }, HTML), statuses: IGNORED },
   { name: "HTML with status 503", send: sent(503, { "content-type": "text/html", "retry-after": "1" }, HTML) },
   {
-    name: "503 with a challenge that names a refused grant",
+    name: "503 with a challenge that names a rejected grant",
     send: sent(503, { "www-authenticate": 'Bearer error="invalid_grant"' }),
   },
   { name: "an empty body with status 200", send: sent(200, JSON_TYPE) },

@@ -86,7 +86,7 @@ it.each([
   40_000,
 );
 
-it("the embedded provider refuses an unsigned request of a client with message signing", async () => {
+it("the embedded provider rejects an unsigned request of a client with message signing", async () => {
   const provider = await startProvider({
     port: 0,
     passwordCost: 1_024,

@@ -131,7 +131,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
     ["invalid-nonce", { claims: (claims) => ({ ...claims, nonce: `${claims["nonce"] as string}1` }) }],
     ["invalid-missing-nonce", { claims: without("nonce") }],
     ["invalid-signature", { idToken: breakSignature }],
-  ])(`${PREFIX}%s is refused`, async (_name, overrides) => {
+  ])(`${PREFIX}%s is rejected`, async (_name, overrides) => {
     expect(await outcome(overrides)).toEqual({ status: 400, loggedIn: false, tokenRequests: 1 });
   });
 
@@ -146,11 +146,11 @@ describe.each(MODES)("%s", (_mode, mode) => {
       { authorizationResponse: (original) => ({ ...original, state: `${original["state"] as string}1` }) },
     ],
     ["ensure-authorization-response-with-invalid-missing-state-fails", { authorizationResponse: without("state") }],
-  ])(`${PREFIX}%s is refused without a token request`, async (_name, overrides) => {
+  ])(`${PREFIX}%s is rejected without a token request`, async (_name, overrides) => {
     expect(await outcome(overrides)).toEqual({ status: 400, loggedIn: false, tokenRequests: 0 });
   });
 
-  it(`${PREFIX}discovery-issuer-mismatch is refused before any request`, async () => {
+  it(`${PREFIX}discovery-issuer-mismatch is rejected before any request`, async () => {
     const metadata = system.metadata;
     override({ metadata: (original) => ({ ...metadata(original), issuer: `${provider.issuer}INVALID` }) });
     const misled = await start();
@@ -160,7 +160,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
     await misled.stop();
   });
 
-  it("fapi2-security-profile-final-client-refresh-token-test: an API that refuses the token until two refreshes is reached", async () => {
+  it("fapi2-security-profile-final-client-refresh-token-test: an API that rejects the token until two refreshes is reached", async () => {
     const browser = await loggedIn();
     const refreshed = () => provider.posts.filter(({ body }) => body.get("grant_type") === "refresh_token").length;
     system.respond = (response) => {
@@ -187,7 +187,7 @@ describe.each(MODES)("%s", (_mode, mode) => {
     await checkRequests();
   }, 20_000);
 
-  it("a bearer token without a binding is refused", async () => {
+  it("a bearer token without a binding is rejected", async () => {
     if (mode.binding !== "dpop") return;
     expect(await outcome({ token: (token) => ({ ...token, token_type: "Bearer" }) })).toMatchObject({
       status: 400,

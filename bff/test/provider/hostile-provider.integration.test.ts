@@ -228,12 +228,12 @@ describe("a gateway that has not fetched metadata and keys yet", () => {
   it.each<[string, Overrides, boolean]>([
     ["accepted: oidcc-client-test-kid-absent-single-jwks", { header, jwks: (keys) => keys.map(without("kid")) }, true],
     [
-      "refused: oidcc-client-test-kid-absent-multiple-jwks",
+      "rejected: oidcc-client-test-kid-absent-multiple-jwks",
       { header, jwks: (keys) => [...keys, { ...keys[0]!, kid: "second" }] },
       false,
     ],
     [
-      "refused: alg none, which the metadata lists",
+      "rejected: alg none, which the metadata lists",
       {
         idToken: unsigned("none"),
         metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["RS256", "none"] }),
@@ -262,8 +262,8 @@ describe("a gateway that has not fetched metadata and keys yet", () => {
 describe("an ID token with ES256", () => {
   it.each<[string, Overrides, number]>([
     ["a valid signature is accepted", {}, 303],
-    ["oidcc-client-test-invalid-sig-es256: a broken signature is refused", { idToken: breakSignature }, 400],
-    ["a key of another algorithm is refused", { header: () => ({ alg: "RS256", kid: "rs256" }) }, 400],
+    ["oidcc-client-test-invalid-sig-es256: a broken signature is rejected", { idToken: breakSignature }, 400],
+    ["a key of another algorithm is rejected", { header: () => ({ alg: "RS256", kid: "rs256" }) }, 400],
   ])("%s", async (_id, overrides, status) => {
     const other = await startHostileProvider({ alg: "ES256" });
     other.overrides = overrides;
@@ -382,7 +382,7 @@ describe("ID token of a refresh", () => {
     provider.overrides = overrides;
     expect((await browser.fetch("/api/x")).status).toBe(401);
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
-    expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toMatch(/ID token refused/);
+    expect(gateway.events("refresh_rejected").at(-1)?.["reason"]).toMatch(/ID token rejected/);
   });
 
   it.each<[string, Overrides]>([

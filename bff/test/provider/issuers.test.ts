@@ -61,11 +61,11 @@ describe("an issuer", () => {
 describe("tid", () => {
   it.each<[string, Record<string, unknown>, boolean]>([
     ["of the issuer's tenant is accepted", { iss: `${HOST}/${A}/v2.0`, tid: A }, true],
-    ["of another tenant is refused", { iss: `${HOST}/${A}/v2.0`, tid: B }, false],
-    ["that is missing is refused", { iss: `${HOST}/${A}/v2.0` }, false],
-    ["that is no UUID is refused", { iss: `${HOST}/common/v2.0`, tid: "common" }, false],
-    ["that is a replacement pattern is refused", { iss: `${HOST}/{tenantid}/v2.0`, tid: "$&" }, false],
-    ["that is a list is refused", { iss: `${HOST}/${A}/v2.0`, tid: [A] }, false],
+    ["of another tenant is rejected", { iss: `${HOST}/${A}/v2.0`, tid: B }, false],
+    ["that is missing is rejected", { iss: `${HOST}/${A}/v2.0` }, false],
+    ["that is no UUID is rejected", { iss: `${HOST}/common/v2.0`, tid: "common" }, false],
+    ["that is a replacement pattern is rejected", { iss: `${HOST}/{tenantid}/v2.0`, tid: "$&" }, false],
+    ["that is a list is rejected", { iss: `${HOST}/${A}/v2.0`, tid: [A] }, false],
   ])("%s", (_name, claims, isAccepted) => {
     expect(tenantError(claims, any) === undefined).toBe(isAccepted);
     expect(tenantError(claims, single)).toBeUndefined();

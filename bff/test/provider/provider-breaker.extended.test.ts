@@ -108,7 +108,7 @@ describe("a provider with unusable responses for one user", () => {
   });
 });
 
-describe("a provider that refuses every refresh", () => {
+describe("a provider that rejects every refresh", () => {
   let provider: HostileProvider;
   let gateway: TestGateway;
   beforeAll(async () => {
@@ -136,7 +136,7 @@ describe("a provider that refuses every refresh", () => {
       [400, "slow_down"],
     ],
   ] as [number, string][])(
-    "refreshes refused with %i %s: at most one token request per second, every session is kept, and refreshes continue",
+    "refreshes rejected with %i %s: at most one token request per second, every session is kept, and refreshes continue",
     async (status, error) => {
       const browsers: TestBrowser[] = [];
       for (const sub of ["alice", "bob", "carol", "dave", "erin"]) {

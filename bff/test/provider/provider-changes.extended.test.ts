@@ -237,7 +237,7 @@ describe("rereading the metadata", () => {
     },
   );
 
-  it("the metadata is read again with another issuer: it is refused and reported, and logins continue", async () => {
+  it("the metadata is read again with another issuer: it is rejected and reported, and logins continue", async () => {
     provider.overrides.metadata = (original) => ({
       ...original,
       issuer: "https://evil.example",
@@ -342,7 +342,7 @@ describe("OIDC_CLIENT_SECRET_FILE", () => {
     expect(sent()).toBe("cloakroom-test:the-second-client-secret");
   });
 
-  it("a request that is refused during the rotation is repeated with the new secret", async () => {
+  it("a request that is rejected during the rotation is repeated with the new secret", async () => {
     const refused: (string | undefined)[] = [];
     provider.overrides.raw = (path, response) => {
       const { authorization } = provider.posts.at(-1)?.headers ?? {};

@@ -1,4 +1,4 @@
-// Outbound proxy and private CA for requests to the provider. A refused tunnel spends no refresh token (I4).
+// Outbound proxy and private CA for requests to the provider. A rejected tunnel spends no refresh token (I4).
 import { writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -95,7 +95,7 @@ describe("an outbound proxy", () => {
 
 describe("a proxy that opens no tunnel", () => {
   const FAULTS: [string, () => void | Promise<void>, RegExp][] = [
-    ["refuses with 403", () => void (proxy.behaviour = { kind: "refuse", status: 403 }), /\(403\)/],
+    ["rejects with 403", () => void (proxy.behaviour = { kind: "refuse", status: 403 }), /\(403\)/],
     ["asks for a password", () => void (proxy.behaviour = { kind: "refuse", status: 407 }), /\(407\)/],
     ["cannot reach the provider", () => void (proxy.behaviour = { kind: "refuse", status: 502 }), /\(502\)/],
     ["closes the connection", () => void (proxy.behaviour = { kind: "close" }), /\(UND_ERR_SOCKET|ECONNRESET/],

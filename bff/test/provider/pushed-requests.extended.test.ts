@@ -48,7 +48,7 @@ async function gatewayWith(overrides: Partial<Overrides>, env: Record<string, st
 
 const frontChannel = () => [...(provider.requests.front.at(-1)?.keys() ?? [])].sort();
 const warnings = (gateway: TestGateway) =>
-  gateway.log.filter((line) => line.includes("pushed authorization request refused"));
+  gateway.log.filter((line) => line.includes("pushed authorization request rejected"));
 
 describe("OIDC_PAR", () => {
   it.each(["auto", "required"])(
@@ -119,9 +119,9 @@ const REFUSALS: [string, Response][] = [
   ],
 ];
 
-describe("a push that the provider advertises and refuses", () => {
+describe("a push that the provider advertises and rejects", () => {
   it.each(REFUSALS)(
-    "a push that the provider advertises and refuses with %s: the login is sent as a plain request, and logged once",
+    "a push that the provider advertises and rejects with %s: the login is sent as a plain request, and logged once",
     async (_name, response) => {
       const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
       for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);
@@ -135,7 +135,7 @@ describe("a push that the provider advertises and refuses", () => {
   );
 
   it.each(REFUSALS)(
-    "a push that the provider advertises and refuses with %s is an error if pushed requests are required",
+    "a push that the provider advertises and rejects with %s is an error if pushed requests are required",
     async (_name, response) => {
       const gateway = await gatewayWith(
         { metadata: advertised()!, raw: refusing(response)! },
@@ -147,19 +147,19 @@ describe("a push that the provider advertises and refuses", () => {
     },
   );
 
-  it("a push that the provider advertises and refuses is an error if the provider's metadata requires pushed requests", async () => {
+  it("a push that the provider advertises and rejects is an error if the provider's metadata requires pushed requests", async () => {
     const metadata = advertised({ require_pushed_authorization_requests: true })!;
     const gateway = await gatewayWith({ metadata, raw: refusing({ status: 404, ...html })! });
     expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
     expect((await gateway.readiness("provider")).detail).toMatch(
-      /are required, but the provider refuses them \(status 404\)/,
+      /are required, but the provider rejects them \(status 404\)/,
     );
   });
 });
 
 const described = (text: string) => ({ error: "invalid_request", error_description: text });
 
-describe("a push that is refused because of a parameter of a link to /bff/login", () => {
+describe("a push that is rejected because of a parameter of a link to /bff/login", () => {
   it.each<[string, string, Response]>([
     ["403 of a firewall", "login_hint=%3Cscript%3E", { status: 403, ...html }],
     ["404 of a firewall", "login_hint=../../etc/passwd", { status: 404, ...html }],
@@ -175,7 +175,7 @@ describe("a push that is refused because of a parameter of a link to /bff/login"
     expect(new URL(next.headers.get("location") ?? "").searchParams.has("request_uri")).toBe(true);
   });
 
-  it("does not end the fallback of a provider that refuses all pushed requests", async () => {
+  it("does not end the fallback of a provider that rejects all pushed requests", async () => {
     const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing({ status: 404, ...html })! });
     await testBrowser(gateway.origin).navigate("/bff/login");
     await testBrowser(gateway.origin).navigate("/bff/login?login_hint=alice");
@@ -184,7 +184,7 @@ describe("a push that is refused because of a parameter of a link to /bff/login"
   });
 });
 
-describe("a push that is refused because of a setting or a parameter", () => {
+describe("a push that is rejected because of a setting or a parameter", () => {
   it.each<[string, Response]>([
     ["401 invalid_client", { status: 401, ...oauth("invalid_client") }],
     ["400 invalid_client", { status: 400, ...oauth("invalid_client") }],
@@ -201,7 +201,7 @@ describe("a push that is refused because of a setting or a parameter", () => {
       { status: 400, ...oauth("invalid_request", "Invalid parameter: ui_locales") },
     ],
   ])(
-    "a push that is refused with %s: 400 without a plain request, because a retry would be refused again",
+    "a push that is rejected with %s: 400 without a plain request, because a retry would be rejected again",
     async (_name, response) => {
       const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
       expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
@@ -268,7 +268,7 @@ describe("responses of a successful push", () => {
   });
 });
 
-it("a refused push is tried again after five minutes, and its next series of refusals is logged again", async () => {
+it("a rejected push is tried again after five minutes, and its next series of rejections is logged again", async () => {
   provider.overrides = { metadata: advertised()! };
   const connect = createProviderConnection({
     ...(await gatewayWith(provider.overrides)).config.provider,

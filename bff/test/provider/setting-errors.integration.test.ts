@@ -37,7 +37,7 @@ async function registered(gateway: TestGateway, origin = gateway.config.publicOr
 /** The logged reason of a failed login. */
 async function refusedLogin(gateway: TestGateway): Promise<string> {
   const response = await testBrowser(gateway.origin).navigate("/bff/login");
-  // Not 503, because a retry would be refused again.
+  // Not 503, because a retry would be rejected again.
   expect(response.status).toBe(400);
   expect(await response.text()).not.toContain("OIDC_");
   return gateway.log.join("\n");
@@ -48,7 +48,7 @@ describe("/readyz before the first login", () => {
     const gateway = await registered(await gatewayWith({ clientSecret: "this-is-another-client-secret" }));
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
-    expect(detail).toMatch(/^the provider refuses OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET\. Copy both/);
+    expect(detail).toMatch(/^the provider rejects OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET\. Copy both/);
     const log = await refusedLogin(gateway);
     expect(log).toContain("OIDC_CLIENT_SECRET");
     expect(log).not.toContain("this-is-another-client-secret");
@@ -123,7 +123,7 @@ describe("clock skew", () => {
     expect((await testBrowser(gateway.origin).login()).status).toBe(303);
     expect(await gateway.readiness("clock")).toMatchObject({
       status: "degraded",
-      detail: expect.stringMatching(/(19|20) s ahead of ours, and logins are refused beyond the 30 s/),
+      detail: expect.stringMatching(/(19|20) s ahead of ours, and logins are rejected beyond the 30 s/),
     });
     await hostile.stop();
   });
@@ -132,7 +132,7 @@ describe("clock skew", () => {
     ["600 s ahead of ours", 600],
     ["86400 s behind ours", -86_400],
   ])(
-    "clock skew, %s: the login is refused with the cure in the log, and /readyz reports the skew until it is gone",
+    "clock skew, %s: the login is rejected with the cure in the log, and /readyz reports the skew until it is gone",
     async (words, ahead) => {
       const hostile = await startHostileProvider();
       const gateway = await gatewayWith(hostile);
@@ -166,7 +166,7 @@ describe("a refresh with a rejected client", () => {
     });
   });
 
-  it("a refused refresh names the setting of the method that authenticates the client", () => {
+  it("a rejected refresh names the setting of the method that authenticates the client", () => {
     const response = new Response(null, { status: 401 });
     const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
     for (const [method, setting] of [

@@ -100,7 +100,7 @@ describe("a signed request", () => {
     expect(ids[0]).not.toBe(ids[1]);
   });
 
-  it("a signed request is sent by value if the provider refuses the push", async () => {
+  it("a signed request is sent by value if the provider rejects the push", async () => {
     const gateway = await gatewayWith({ pushed: true });
     const { metadata } = provider.overrides;
     provider.overrides = {

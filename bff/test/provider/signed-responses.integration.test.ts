@@ -77,7 +77,7 @@ describe("a signed authorization response", () => {
     ["a plain parameter beside it", { query: (query) => ({ ...query, code: "of-an-attacker" }) }],
     ["a plain state beside it", { query: (query) => ({ ...query, state: "of-an-attacker" }) }],
     ["no response", { query: () => ({}) }],
-  ])("%s: the login is refused without a token request", async (_name, signedResponse) => {
+  ])("%s: the login is rejected without a token request", async (_name, signedResponse) => {
     const before = provider.counts.token;
     provider.overrides = { signedResponse };
     const browser = testBrowser(gateway.origin);
@@ -86,7 +86,7 @@ describe("a signed authorization response", () => {
     expect(await (await browser.fetch("/bff/user")).json()).toEqual({ user: null, session: null });
   });
 
-  it("a plain response is refused, also one with an error", async () => {
+  it("a plain response is rejected, also one with an error", async () => {
     const browser = testBrowser(gateway.origin);
     const callback = new URL(await browser.loginAtProvider());
     const claims = JSON.parse(
@@ -180,7 +180,7 @@ describe("OIDC_SIGNED_RESPONSE and the provider's metadata", () => {
     await other.stop();
   });
 
-  it("OIDC_SIGNED_RESPONSE=off: a signed response is refused", async () => {
+  it("OIDC_SIGNED_RESPONSE=off: a signed response is rejected", async () => {
     const fresh = await startGateway({ ...provider, env: { OIDC_ID_TOKEN_ALG: "PS256" } });
     const browser = testBrowser(fresh.origin);
     const response = new URL(await testBrowser(gateway.origin).loginAtProvider()).searchParams.get("response");

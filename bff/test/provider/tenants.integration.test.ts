@@ -114,25 +114,25 @@ describe("a login of several tenants", () => {
 
 describe("an ID token", () => {
   it.each<[string, () => Claims, RegExp]>([
-    ["of another tenant in tid", () => ({ iss: issuerOf(A), tid: B }), /refused/],
-    ["without tid", () => ({ iss: issuerOf(A), tid: undefined }), /refused/],
-    ["whose tid is empty", () => ({ iss: issuerOf(""), tid: "" }), /refused/],
+    ["of another tenant in tid", () => ({ iss: issuerOf(A), tid: B }), /rejected/],
+    ["without tid", () => ({ iss: issuerOf(A), tid: undefined }), /rejected/],
+    ["whose tid is empty", () => ({ iss: issuerOf(""), tid: "" }), /rejected/],
     ["whose tid is no UUID", () => ({ iss: issuerOf("common"), tid: "common" }), /iss names another issuer/],
     ["whose tid is in upper case", () => ({ iss: issuerOf(B.toUpperCase()), tid: B.toUpperCase() }), /another issuer/],
     ["whose tid is a list", () => ({ iss: issuerOf(A), tid: [A] }), /tid is missing or no tenant id/],
     ["whose tid is a replacement pattern", () => ({ iss: issuerOf("{tenantid}"), tid: "$&" }), /another issuer/],
-    ["whose iss is the template", () => ({ iss: issuerOf("{tenantid}"), tid: A }), /refused/],
-    ["whose iss is OIDC_ISSUER", () => ({ iss: provider.issuer, tid: A }), /refused/],
+    ["whose iss is the template", () => ({ iss: issuerOf("{tenantid}"), tid: A }), /rejected/],
+    ["whose iss is OIDC_ISSUER", () => ({ iss: provider.issuer, tid: A }), /rejected/],
     ["whose tid is organizations", () => ({ iss: provider.issuer, tid: "organizations" }), /another issuer/],
-    ["of another origin", () => ({ iss: `https://login.example.com/${A}/v2.0`, tid: A }), /refused/],
-    ["with another path", () => ({ iss: `${origin}/${A}/v1.0`, tid: A }), /refused/],
-    ["with a slash", () => ({ iss: `${issuerOf(A)}/`, tid: A }), /refused/],
+    ["of another origin", () => ({ iss: `https://login.example.com/${A}/v2.0`, tid: A }), /rejected/],
+    ["with another path", () => ({ iss: `${origin}/${A}/v1.0`, tid: A }), /rejected/],
+    ["with a slash", () => ({ iss: `${issuerOf(A)}/`, tid: A }), /rejected/],
     [
       "of a tenant that is not listed",
       () => ({ iss: issuerOf(UNLISTED), tid: UNLISTED }),
-      /ID token refused: iss names tenant 9{8}-.*, which is not in OIDC_TENANTS/,
+      /ID token rejected: iss names tenant 9{8}-.*, which is not in OIDC_TENANTS/,
     ],
-  ])("%s is refused", async (_name, claims, expected) => {
+  ])("%s is rejected", async (_name, claims, expected) => {
     const { browser, status, reason } = await login(tenant(A, claims()));
     expect(status).toBe(400);
     expect(reason).toMatch(expected);
@@ -167,7 +167,7 @@ describe("the discovery document", () => {
       (original) => ({ ...original, issuer: issuerOf(A) }),
       /OIDC_TENANTS is set, but `issuer`/,
     ],
-  ])("%s is refused with a sentence", async (_name, env, change, expected) => {
+  ])("%s is rejected with a sentence", async (_name, env, change, expected) => {
     provider.overrides = { metadata: change };
     const at = await start(env);
     expect(JSON.stringify(await at.readiness("provider"))).toMatch(expected);
@@ -175,7 +175,7 @@ describe("the discovery document", () => {
     expect((await testBrowser(at.origin).navigate("/bff/login")).status).toBe(503);
   });
 
-  it("with a template is refused where OIDC_ISSUER is of one tenant", async () => {
+  it("with a template is rejected where OIDC_ISSUER is of one tenant", async () => {
     const one = await startHostileProvider({ path: `/${A}/v2.0` });
     const own = new URL(one.issuer).origin;
     one.overrides = {
@@ -264,7 +264,7 @@ describe("a logout token", () => {
     ["of another origin", () => ({ iss: `https://login.example.com/${A}/v2.0` })],
     ["of another tenant in tid", () => ({ iss: issuerOf(A), tid: B })],
     ["without iss", () => ({ iss: undefined })],
-  ])("%s is refused", async (_name, claims) => {
+  ])("%s is rejected", async (_name, claims) => {
     const sid = crypto.randomUUID();
     const browser = await loggedIn(tenant(A, { sid }));
     expect((await send({ sid, ...claims() })).status).toBe(400);

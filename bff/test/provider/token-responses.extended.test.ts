@@ -104,7 +104,7 @@ describe("a token response with", () => {
     const browser = testBrowser(gateway.origin);
     expect((await browser.login()).status).toBe(400);
     expect(await isLoggedIn(browser)).toBe(false);
-    expect(logged()).toContain("the provider's token response was refused");
+    expect(logged()).toContain("the provider's token response was rejected");
   });
 
   it.each(unusable)(
@@ -117,7 +117,7 @@ describe("a token response with", () => {
       expect(refused.headers.getSetCookie()).toEqual([]);
       expect(bearers).toEqual([]);
       expect(await isLoggedIn(browser)).toBe(true);
-      expect(logged()).toContain("the provider's token response was refused");
+      expect(logged()).toContain("the provider's token response was rejected");
 
       provider.overrides = {};
       expect((await browser.fetch("/api/x")).status).toBe(200);

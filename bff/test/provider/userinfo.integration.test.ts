@@ -192,23 +192,23 @@ describe("a signed response", () => {
   });
 
   it.each<[string, () => Promise<string>, RegExp]>([
-    ["of another issuer", () => provider.sign({ ...claims, iss: `${provider.issuer}1` }), /userinfo refused/],
-    ["for another client", () => provider.sign({ ...claims, aud: "other" }), /userinfo refused/],
+    ["of another issuer", () => provider.sign({ ...claims, iss: `${provider.issuer}1` }), /userinfo rejected/],
+    ["for another client", () => provider.sign({ ...claims, aud: "other" }), /userinfo rejected/],
     ["of another user", () => provider.sign({ ...claims, sub: "mallory" }), /its sub is not the sub of the ID token/],
-    ["that has expired", () => provider.sign({ ...claims, exp: now() - 600 }), /userinfo refused/],
+    ["that has expired", () => provider.sign({ ...claims, exp: now() - 600 }), /userinfo rejected/],
     [
       "of an unknown key",
       async () => provider.sign(claims, {}, (await generateKeyPair("RS256")).privateKey),
-      /userinfo refused/,
+      /userinfo rejected/,
     ],
-    ["of an unknown kid", () => provider.sign(claims, { kid: "none" }), /userinfo refused/],
+    ["of an unknown kid", () => provider.sign(claims, { kid: "none" }), /userinfo rejected/],
     [
       "with an unknown critical header",
       () => provider.sign(claims, { crit: ["x"], x: 1 }).catch(() => "a.b.c"),
-      /userinfo refused/,
+      /userinfo rejected/,
     ],
-    ["that is no JWT", async () => "hello", /userinfo refused/],
-  ])("%s refuses the login", { timeout: 30_000 }, async (_name, jwt, reason) => {
+    ["that is no JWT", async () => "hello", /userinfo rejected/],
+  ])("%s rejects the login", { timeout: 30_000 }, async (_name, jwt, reason) => {
     for (const mode of ["auto", "always"]) {
       const { status, user, log } = await login(mode, { userinfo: jwt });
       expect([status, user], log).toEqual([400, null]);
@@ -241,14 +241,14 @@ describe("userinfo of another user", () => {
     ["an empty sub", { sub: "" }],
     ["a sub that is a list", { sub: ["alice"] }],
     ["sub null", { sub: null }],
-  ])("userinfo of another user refuses the login: %s", async (_name, claims) => {
+  ])("userinfo of another user rejects the login: %s", async (_name, claims) => {
     for (const mode of ["auto", "always"]) {
       const { status, user, log } = await login(mode, {
         ...idToken({ ...complete, name: undefined }),
         ...userinfo(claims),
       });
       expect([status, user], log).toEqual([400, null]);
-      expect(log).toContain("userinfo refused");
+      expect(log).toContain("userinfo rejected");
     }
   });
 });
@@ -300,7 +300,7 @@ describe("an outage of userinfo", () => {
 
 describe("an error of the userinfo endpoint (RFC 6750 §3.1, decision 0036)", () => {
   it.each<[string, number, number, RegExp | undefined]>([
-    ["insufficient_scope", 403, 303, /userinfo endpoint refuses the access token.*OIDC_SCOPE/],
+    ["insufficient_scope", 403, 303, /userinfo endpoint rejects the access token.*OIDC_SCOPE/],
     ["invalid_dpop_proof", 401, 303, /DPoP proof/],
     ["use_dpop_nonce", 401, 303, /DPoP nonce/],
     ["invalid_token", 401, 303, undefined],
@@ -353,7 +353,7 @@ describe("userinfo that cannot be used", () => {
   ];
 
   it.each(unusable)(
-    "userinfo that cannot be used (%s) refuses the login with a sentence if OIDC_USERINFO=always",
+    "userinfo that cannot be used (%s) rejects the login with a sentence if OIDC_USERINFO=always",
     async (_name, raw, reason) => {
       const { status, user, log } = await login("always", { ...idToken(complete), userinfo: raw });
       expect([status, user], log).toEqual([400, null]);

@@ -111,7 +111,7 @@ describe("a DPoP-bound token", () => {
     expect(sent.status).toBe(200);
   });
 
-  it("a DPoP-bound token is refused as a bearer token", async () => {
+  it("a DPoP-bound token is rejected as a bearer token", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/x", token);
     expect(await send("/bound/x", token, { scheme: "Bearer", proof })).toMatchObject({
@@ -128,7 +128,7 @@ describe("a DPoP-bound token", () => {
     expect(system.received).toHaveLength(1);
   });
 
-  it("a DPoP-bound token with a replayed proof is refused, on every instance", async () => {
+  it("a DPoP-bound token with a replayed proof is rejected, on every instance", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/x", token);
     expect((await send("/bound/x", token, { proof, instance: 1 })).status).toBe(200);
@@ -137,7 +137,7 @@ describe("a DPoP-bound token", () => {
     expect(system.received).toHaveLength(1);
   });
 
-  it("a DPoP-bound token is refused for all but one of several requests with one proof at the same time", async () => {
+  it("a DPoP-bound token is rejected for all but one of several requests with one proof at the same time", async () => {
     const token = await tokenOf();
     const proof = await proofFor("/bound/x", token);
     const sent = await Promise.all(
@@ -155,7 +155,7 @@ describe("a DPoP-bound token", () => {
     ["with a proof for another token", { claims: { ath: hash("sha256", "x", "base64url") } }],
     ["with an old proof", { claims: { iat: Math.floor(Date.now() / 1000) - 200 } }],
     ["with a proof that is an access token", { header: { typ: "at+jwt" } }],
-  ])("%s is refused with 401 invalid_dpop_proof", async (_name, change, method = "GET") => {
+  ])("%s is rejected with 401 invalid_dpop_proof", async (_name, change, method = "GET") => {
     const token = await tokenOf();
     const proof = change && (await proofFor("/bound/x", token, change));
     const { status, body, challenge } = await send("/bound/x", token, { proof, method });
@@ -166,7 +166,7 @@ describe("a DPoP-bound token", () => {
     if (proof !== undefined) expect(system.gateway.log.join("")).not.toContain(proof);
   });
 
-  it("a DPoP-bound token with two headers DPoP is refused", async () => {
+  it("a DPoP-bound token with two headers DPoP is rejected", async () => {
     const token = await tokenOf();
     const proofs = [await proofFor("/bound/x", token), await proofFor("/bound/x", token)];
     expect((await send("/bound/x", token, { proof: proofs.join(", ") })).body["code"]).toBe("invalid_dpop_proof");
@@ -174,13 +174,13 @@ describe("a DPoP-bound token", () => {
 });
 
 describe("a token that is bound to no key", () => {
-  it("a token that is bound to no key is refused with the scheme DPoP", async () => {
+  it("a token that is bound to no key is rejected with the scheme DPoP", async () => {
     const token = await tokenOf({ cnf: undefined });
     const sent = await send("/bound/x", token, { proof: await proofFor("/bound/x", token) });
     expect(sent).toMatchObject({ status: 401, body: { code: "invalid_token" } });
   });
 
-  it("a token that is bound to no key is refused on a row that requires bound tokens, with a challenge for DPoP only", async () => {
+  it("a token that is bound to no key is rejected on a row that requires bound tokens, with a challenge for DPoP only", async () => {
     const sent = await send("/bound/only/x", await tokenOf({ cnf: undefined }), { scheme: "Bearer" });
     expect(sent).toMatchObject({ status: 401, body: { code: "invalid_token" } });
     expect(sent.challenge).toMatch(/^DPoP realm="\/bound\/only"/);

@@ -151,7 +151,7 @@ describe("an opaque token", () => {
     ["is bound to a key, and sent as Bearer", { cnf: { jkt: hash("sha256", "k", "base64url") } }, /DPoP key/],
     ["is of type DPoP, without a key", { token_type: "DPoP" }, /no cnf\.jkt/],
     ["is bound by an unknown method", { cnf: { kid: "1" } }, /not supported/],
-  ])("an opaque token that %s is refused", async (_name, change, reason, path) => {
+  ])("an opaque token that %s is rejected", async (_name, change, reason, path) => {
     respond = () => ({ ...honest(), ...change });
     const { status, body } = await send("token", path === undefined ? {} : { path });
     expect([status, body["code"]]).toEqual([401, "invalid_token"]);
@@ -215,7 +215,7 @@ describe("the cache of introspections", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("the cache of introspections remembers refused tokens", async () => {
+  it("the cache of introspections remembers rejected tokens", async () => {
     respond = () => ({ active: false });
     await send("token");
     await send("token");
@@ -278,7 +278,7 @@ describe("an introspection endpoint", () => {
     ],
     ["responds with a list", (response) => void response.setHeader("content-type", "application/json").end("[]")],
     [
-      "refuses the client",
+      "rejects the client",
       (response) =>
         void response.writeHead(401, { "content-type": "application/json" }).end('{"error":"invalid_client"}'),
     ],

@@ -1,5 +1,5 @@
 // Rows with `access: bearer`: access tokens that a client brings, through real sockets, validated with the keys of the
-// embedded provider. One table of tokens that must be refused, each wrong in one point.
+// embedded provider. One table of tokens that must be rejected, each wrong in one point.
 import { createHmac, createPublicKey, hash, X509Certificate } from "node:crypto";
 import { base64url, exportJWK, generateKeyPair, SignJWT, type JWK } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -67,7 +67,7 @@ async function send(path: string, authorization?: string | string[], headers: [s
   return rawRequest(`${origin}${path}`, [...list, ...headers]);
 }
 
-/** The reason in the log line of the last refused token. */
+/** The reason in the log line of the last rejected token. */
 const lastReason = () => String(system.gateway.events("access_token_rejected").at(-1)?.["reason"]);
 
 describe("an access token", () => {
@@ -363,7 +363,7 @@ describe.each([
   ["binding", BINDING],
   ["form", FORM],
 ])("an access token with a wrong %s", (_kind, rows) => {
-  it.each(rows)("%s: is refused with 401 invalid_token", async (_name, make, reason, path = "/strict") => {
+  it.each(rows)("%s: is rejected with 401 invalid_token", async (_name, make, reason, path = "/strict") => {
     const token = await make();
     const { status, challenges, body, headers } = await send(`${path}/x`, `Bearer ${token}`);
     expect([status, body["code"]]).toEqual([401, "invalid_token"]);
@@ -383,8 +383,8 @@ describe.each([
   });
 });
 
-describe("a refused token", () => {
-  it("a refused token causes a request for keys only if all other rules accept it", async () => {
+describe("a rejected token", () => {
+  it("a rejected token causes a request for keys only if all other rules accept it", async () => {
     system.provider.resetCounts();
     for (const [, make, , path = "/strict"] of [...ALGORITHM, ...TYPE, ...CLAIMS, ...BINDING, ...FORM])
       await send(`${path}/x`, `Bearer ${await make()}`);
@@ -416,7 +416,7 @@ describe("the header Authorization", () => {
     ["an empty one where a session counts too", "/both", async () => "", missing],
     ["Basic where a session counts too", "/both", async () => "Basic dXNlcjpwYXNz", missing],
     ["two where a session counts too", "/both", async () => [await valid(), await valid()], several],
-  ])("%s on %s is refused", async (_name, path, authorization, { status, code, error }) => {
+  ])("%s on %s is rejected", async (_name, path, authorization, { status, code, error }) => {
     const response = await send(`${path}/x`, await authorization());
     expect([response.status, response.body["code"]]).toEqual([status, code]);
     expect(response.challenges[0]).toBe(`Bearer realm="${path}"${error}`);
@@ -425,7 +425,7 @@ describe("the header Authorization", () => {
   });
 
   it.each(["?access_token=", "?a=b&access_token=", "?%61ccess_token=", "?access%5ftoken="])(
-    "a token in the query (%s) is refused, also beside a valid header",
+    "a token in the query (%s) is rejected, also beside a valid header",
     async (query) => {
       const token = await tokenOf();
       for (const authorization of [undefined, `Bearer ${token}`]) {

@@ -1,4 +1,4 @@
-// Which responses of an upstream refuse the access token (RFC 6750 §3, RFC 9449 §7.1).
+// Which responses of an upstream reject the access token (RFC 6750 §3, RFC 9449 §7.1).
 import { describe, expect, it } from "vitest";
 import { refusesToken } from "../../src/proxy/challenge.ts";
 
@@ -12,7 +12,7 @@ describe("a 401 response", () => {
     'Bearer realm="a, b=\\"c\\"", error="invalid_token", error_description="expired"',
     'DPoP algs="ES256", error="invalid_token"',
     'Basic realm="x", Bearer error="invalid_token"',
-  ])("%s refuses the token", (challenge) => expect(isRefused(challenge)).toBe(true));
+  ])("%s rejects the token", (challenge) => expect(isRefused(challenge)).toBe(true));
 
   it("several challenge headers are one list", () =>
     expect(isRefused(["Basic realm=x", 'Bearer error="invalid_token"'])).toBe(true));
@@ -31,9 +31,9 @@ describe("a 401 response", () => {
     'Basic error="invalid_token"',
     'Negotiate, Token error="invalid_token"',
     `Bearer error="invalid_token", x="${"y".repeat(5_000)}"`,
-  ])("%s does not refuse the token", (challenge) => expect(isRefused(challenge)).toBe(false));
+  ])("%s does not reject the token", (challenge) => expect(isRefused(challenge)).toBe(false));
 });
 
-it.each([200, 400, 403, 407, 500])("status %i does not refuse the token", (status) =>
+it.each([200, 400, 403, 407, 500])("status %i does not reject the token", (status) =>
   expect(isRefused('Bearer error="invalid_token"', status)).toBe(false),
 );

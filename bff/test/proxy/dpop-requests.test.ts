@@ -259,7 +259,7 @@ describe("an upstream that demands nonces", () => {
 
 describe("a hostile upstream", () => {
   test.each([
-    ["a nonce that it refuses again", 'DPoP error="use_dpop_nonce"', (count: number) => `n-${count}`],
+    ["a nonce that it rejects again", 'DPoP error="use_dpop_nonce"', (count: number) => `n-${count}`],
     ["the same nonce each time", 'DPoP error="use_dpop_nonce"', () => "same"],
     ["no nonce", 'DPoP error="use_dpop_nonce"', () => undefined],
     ["an oversized nonce", 'DPoP error="use_dpop_nonce"', () => "n".repeat(1_025)],
@@ -282,7 +282,7 @@ describe("a hostile upstream", () => {
       (count: number) => `n-${count}`,
     ],
   ])(
-    "an upstream that sends %s with each refusal gets two requests, and the browser a 502 with the reason in the log",
+    "an upstream that sends %s with each rejection gets two requests, and the browser a 502 with the reason in the log",
     async (_title, text, nonce) => {
       const upstream = kept(
         await startUpstream((_request, response) => challenge(response, nonce(upstream.arrived.length), text)),
@@ -292,7 +292,7 @@ describe("a hostile upstream", () => {
       expect(response.status).toBe(502);
       expect(upstream.arrived).toHaveLength(2);
       expect(gateway.lines.map(({ reason }) => reason)).toContain(
-        "the upstream refused the DPoP nonce that it had just sent (use_dpop_nonce)",
+        "the upstream rejected the DPoP nonce that it had just sent (use_dpop_nonce)",
       );
       for (const sent of noncesOf(upstream)) expect(sent ?? "valid").toMatch(/^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/);
     },
@@ -303,16 +303,20 @@ describe("a hostile upstream", () => {
     ["another scheme", 'Bearer error="use_dpop_nonce"', 401],
     ["a description that contains the code", 'DPoP error="invalid_token", error_description="use_dpop_nonce"', 401],
     ["another status", 'DPoP error="use_dpop_nonce"', 400],
-  ])("an upstream whose refusal has %s gets one request, and the browser its status", async (_title, text, status) => {
-    const upstream = kept(
-      await startUpstream(
-        (_request, response) => void response.writeHead(status, { "www-authenticate": text, "dpop-nonce": "n" }).end(),
-      ),
-    );
-    const response = await fetchApi(await startGateway(upstream), "/api/x");
-    expect(response.status).toBe(status);
-    expect(upstream.arrived).toHaveLength(1);
-  });
+  ])(
+    "an upstream whose rejection has %s gets one request, and the browser its status",
+    async (_title, text, status) => {
+      const upstream = kept(
+        await startUpstream(
+          (_request, response) =>
+            void response.writeHead(status, { "www-authenticate": text, "dpop-nonce": "n" }).end(),
+        ),
+      );
+      const response = await fetchApi(await startGateway(upstream), "/api/x");
+      expect(response.status).toBe(status);
+      expect(upstream.arrived).toHaveLength(1);
+    },
+  );
 
   test("a nonce on every response is used once each, and never reaches the browser", async () => {
     const upstream = kept(
@@ -326,7 +330,7 @@ describe("a hostile upstream", () => {
     expect(noncesOf(upstream)).toEqual([undefined, "n-1", "n-2"]);
   });
 
-  test("a refusal with an endless body is repeated", async () => {
+  test("a rejection with an endless body is repeated", async () => {
     const upstream = kept(
       await startUpstream((_request, response) => {
         if (upstream.arrived.length > 1) return void response.end("ok");

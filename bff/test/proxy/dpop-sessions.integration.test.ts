@@ -20,7 +20,7 @@ let api: Server;
 let apiOrigin: string;
 let verifier: DpopVerifier;
 const calls: Call[] = [];
-/** Tokens that the API refuses although their proof is valid. */
+/** Tokens that the API rejects although their proof is valid. */
 const refusedTokens = new Set<string>();
 const seen: string[] = [];
 
@@ -104,7 +104,7 @@ describe("a session with DPoP", () => {
     expect(await statusOf(alice, "/api/x")).toBe(401);
   });
 
-  it("a token that the API refuses is renewed, and the request is repeated with a proof and a new nonce", async () => {
+  it("a token that the API rejects is renewed, and the request is repeated with a proof and a new nonce", async () => {
     const alice = await loggedIn();
     expect(await statusOf(alice, "/api/x")).toBe(200);
     const first = calls.at(-1)!;
@@ -115,7 +115,7 @@ describe("a session with DPoP", () => {
     const last = calls.at(-1)!;
     expect([last.jkt, last.token === first.token]).toEqual([first.jkt, false]);
     expect(decodeJwt(last.proof)["ath"]).not.toBe(decodeJwt(first.proof)["ath"]);
-    // One for the nonce of the old token, one for its refusal, one with the new token.
+    // One for the nonce of the old token, one for its rejection, one with the new token.
     expect(calls).toHaveLength(3);
   });
 

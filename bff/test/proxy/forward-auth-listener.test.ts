@@ -68,7 +68,7 @@ describe("FORWARD_AUTH_LISTEN", () => {
     "unix:/run/",
     `unix:/${"x".repeat(107)}`,
     "http://127.0.0.1:9001",
-  ])("%s is refused", (value) => {
+  ])("%s is rejected", (value) => {
     expect(faultsOf({ FORWARD_AUTH_LISTEN: value })).toMatch(/^FORWARD_AUTH_LISTEN /m);
   });
 
@@ -85,7 +85,7 @@ describe("FORWARD_AUTH_LISTEN", () => {
     expect(faultsOf({ FORWARD_AUTH_LISTEN: "127.0.0.1:9001", ...env })).toContain(sentence);
   });
 
-  it("FORWARD_AUTH_PROXY alone is refused", () => {
+  it("FORWARD_AUTH_PROXY alone is rejected", () => {
     expect(faultsOf({})).toContain("no effect without FORWARD_AUTH_LISTEN");
   });
 });

@@ -189,7 +189,7 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
       ["a missing role", "/api/admin/x", FETCH, 403],
       ["a method that the row does not allow", "/api/admin/x", FETCH, 405, "DELETE"],
       ["a duplicate session cookie", "/api/x", [...FETCH, `Cookie: __Host-Http-session=${"A".repeat(43)}`], 400],
-    ])("%s is refused with its own status", async (...[, target, headers, status, method = "GET"]) => {
+    ])("%s is rejected with its own status", async (...[, target, headers, status, method = "GET"]) => {
       const response = await send(target, [...headers, cookie()], { method });
       expect(response.status).toBe(status);
       expect(JSON.parse(response.body)).toMatchObject({ status });
@@ -217,7 +217,7 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
     it("a browser's copies of headers that a decision sets are replaced", async () => {
       const forged = ["Authorization: Bearer forged", "X-User-Email: root@test", "authorization: Basic Zm9yZ2Vk"];
       const response = await send("/api/x", [...FETCH, ...forged, cookie()]);
-      if (response.status !== 200) return expect(response.status).toBe(400); // nginx refuses two Authorization headers.
+      if (response.status !== 200) return expect(response.status).toBe(400); // nginx rejects two Authorization headers.
       expect(JSON.stringify(last()!.rawHeaders)).not.toMatch(/forged|root@test|Zm9yZ2Vk/);
       expect(last()!.headers.authorization).toMatch(/^Bearer ey/);
     });
@@ -286,7 +286,7 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
       expect(decided().at(-1)).toMatchObject({ path: target.split("?")[0], status: 200 });
     });
 
-    it("a WebSocket of the app passes, others are refused", async () => {
+    it("a WebSocket of the app passes, others are rejected", async () => {
       const { host, port } = new URL(current.proxy.origin);
       const at = { port: Number(port), host };
       const headers = { Cookie: cookie().slice("Cookie: ".length) };
@@ -445,7 +445,7 @@ for (const [name, program] of Object.entries(PROGRAMS) as [ProxyName, string | u
       await expect.poll(async () => (await send("/api/x", [...FETCH, cookie()])).status).toBe(200);
     });
 
-    it("I5: without the gateway a request is refused with a status that ends no session", async () => {
+    it("I5: without the gateway a request is rejected with a status that ends no session", async () => {
       await current.system.gateway.stop();
       for (const headers of [FETCH, NAVIGATION]) {
         const response = await send("/api/pages/x", [...headers, cookie()]);

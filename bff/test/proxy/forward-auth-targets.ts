@@ -1,6 +1,6 @@
 // Request targets for forward-auth: for the listener alone and for real proxies in front of it. /api/files accepts escaped
 // slashes.
-// I6: what one parser reads as another path than the gateway is refused, also outside of all rows, because the proxy selects
+// I6: what one parser reads as another path than the gateway is rejected, also outside of all rows, because the proxy selects
 // the location by its own reading.
 export const AMBIGUOUS_TARGETS: readonly (readonly [title: string, target: string])[] = [
   ["two slashes at the start", "//api/x"],

@@ -326,7 +326,7 @@ describe.each(FORWARD_AUTH_PROXIES)("a denial for %s", (proxy) => {
     expect(allowed.status).toBe(200);
   });
 
-  it("right after a login that left no session, a navigation is refused instead of sent to another login", async () => {
+  it("right after a login that left no session, a navigation is rejected instead of sent to another login", async () => {
     const target = "/pages/x";
     const value = (marker: Marker) => navigationMarkerLine(target, marker).split(";")[0] ?? "";
     const refreshed = await call(proxy, {
@@ -378,7 +378,7 @@ describe.each(FORWARD_AUTH_PROXIES)("a target for %s", (proxy) => {
 });
 
 // A browser's copies of describing headers, and of headers that describe a request elsewhere. The session would be allowed to
-// call /hooks without anything; none of them makes the refused request one for /hooks.
+// call /hooks without anything; none of them makes the rejected request one for /hooks.
 const SPOOFED: readonly Pair[] = [
   ["X-Forwarded-Uri", "/hooks/x"],
   ["X-Forwarded-Method", "GET"],
@@ -494,16 +494,16 @@ describe("a call that does not describe one request", () => {
     expect(headers.authorization).toBeUndefined();
     expect(gatewayOf(proxy).log.join("\n")).toContain(reason);
   };
-  it.each(FAULTS)("%s without %s is refused", async (proxy, name) => {
+  it.each(FAULTS)("%s without %s is rejected", async (proxy, name) => {
     const response = await changed(proxy, (headers) => headers.filter(([each]) => each !== name));
     await expectRefusal(proxy, response, "forward-auth call rejected");
   });
-  it.each(FAULTS)("%s with two %s is refused", async (proxy, name) => {
+  it.each(FAULTS)("%s with two %s is rejected", async (proxy, name) => {
     const response = await changed(proxy, (headers) => [[name.toLowerCase(), "/api/x"], ...headers]);
     await expectRefusal(proxy, response, "forward-auth call rejected");
   });
   it.each(["/", "/api/x", "/forward-auth/", "/Forward-Auth", "/forward-auth/api/x", "/livez"])(
-    "the path %s is refused for proxies that describe the path in a header",
+    "the path %s is rejected for proxies that describe the path in a header",
     async (path) => {
       for (const proxy of ["nginx", "traefik", "caddy"] as const) {
         const described = describedCall(proxy, { target: "/hooks/x", host: hostOf(proxy) });
@@ -513,14 +513,14 @@ describe("a call that does not describe one request", () => {
     },
   );
   it.each(["/hooks/x", "/forward-authhooks/x", "/forward-auth", "/forward-auth?x"])(
-    "the path %s is refused for Envoy",
+    "the path %s is rejected for Envoy",
     async (path) => {
       const described = describedCall("envoy", { target: "/hooks/x", host: hostOf("envoy") });
       const response = await sendCall(gatewayOf("envoy").forwardAuthOrigin, { ...described, path });
       expect(response.status).toBe(500);
     },
   );
-  it("a call of another proxy than FORWARD_AUTH_PROXY is refused", async () => {
+  it("a call of another proxy than FORWARD_AUTH_PROXY is rejected", async () => {
     const described = describedCall("caddy", { target: "/hooks/x", host: hostOf("nginx") });
     expect((await sendCall(gatewayOf("nginx").forwardAuthOrigin, described)).status).toBe(500);
   });

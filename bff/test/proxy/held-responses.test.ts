@@ -1,4 +1,4 @@
-// A response that refuses the access token while another token is fetched: what its upstream, its browser and the token's
+// A response that rejects the access token while another token is fetched: what its upstream, its browser and the token's
 // source may do in the meantime.
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +10,7 @@ import { appRequest, BEARER, fetchApi, kept, startGateway, startUpstream, type T
 
 const REFUSAL = { "www-authenticate": 'Bearer error="invalid_token"' };
 
-/** A gateway whose access token is refused, and a function that ends the wait for another one. */
+/** A gateway whose access token is rejected, and a function that ends the wait for another one. */
 async function startWith(handle: Parameters<typeof startUpstream>[0]) {
   const renewal = Promise.withResolvers<Authorized>();
   renewal.promise.catch(() => undefined);
@@ -45,7 +45,7 @@ describe("while another token is fetched", () => {
     expect(statsOf(gateway)).toMatchObject({ complete: 1, retries: 1 });
   });
 
-  test("a token that is refused again is forwarded as the response", async () => {
+  test("a token that is rejected again is forwarded as the response", async () => {
     const { upstream, gateway, resolve } = await startWith((_request, response) => {
       response.writeHead(401, REFUSAL).end("refused");
     });

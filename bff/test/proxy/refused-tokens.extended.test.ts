@@ -1,4 +1,4 @@
-// Access tokens that an API refuses with 401 invalid_token (RFC 6750 §3.1): on two instances with one Redis, the token is
+// Access tokens that an API rejects with 401 invalid_token (RFC 6750 §3.1): on two instances with one Redis, the token is
 // renewed once, and requests that can be repeated are repeated with the new one.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ let api: Server;
 let calls: Call[] = [];
 /** The challenge of the API for a request; undefined: it is accepted. */
 let challengeFor: (call: Call) => string | undefined;
-let refusalBody = "the API refused the token";
+let refusalBody = "the API rejected the token";
 let respondSlowly = false;
 
 const noteCall = ({ method = "", url = "", headers }: IncomingMessage): Call => {
@@ -73,7 +73,7 @@ afterAll(async () => {
 beforeEach(() => {
   calls = [];
   challengeFor = () => undefined;
-  refusalBody = "the API refused the token";
+  refusalBody = "the API rejected the token";
   respondSlowly = false;
 });
 afterEach(() => {
@@ -95,13 +95,13 @@ const withOutage = async (): Promise<{ browser: TestBrowser; before: number }> =
   await system.provider.addUser({ username, password: `${username}-demo-password` });
   return withRefusedToken("/api/x", username);
 };
-/** Refuses all tokens that have been sent so far. */
+/** Rejects all tokens that have been sent so far. */
 const refuseSentTokens = (): void => {
   const refused = new Set(calls.map(({ token }) => token));
   challengeFor = ({ token }) => (refused.has(token) ? INVALID : undefined);
   calls = [];
 };
-/** Logs in, sends one request, and has the API refuse the token of that request. */
+/** Logs in, sends one request, and has the API reject the token of that request. */
 const withRefusedToken = async (
   path = "/api/x",
   username?: string,
@@ -112,7 +112,7 @@ const withRefusedToken = async (
   return { browser, before: refreshes() };
 };
 
-describe("an access token that the API refuses", () => {
+describe("an access token that the API rejects", () => {
   it.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])(
     "%s without a body is repeated with a new token",
     async (method) => {
@@ -161,7 +161,7 @@ describe("an access token that the API refuses", () => {
     expect(refreshes() - before).toBe(1);
   });
 
-  it("an instance that still has the refused token uses the one that another has obtained", async () => {
+  it("an instance that still has the rejected token uses the one that another has obtained", async () => {
     const { browser, before } = await withRefusedToken();
     expect((await browser.fetch("/api/x")).status).toBe(200);
     browser.useInstance(system.gateways[1]!.origin);
@@ -169,7 +169,7 @@ describe("an access token that the API refuses", () => {
     expect(refreshes() - before).toBe(1);
   });
 
-  it("an API that refuses every token causes two refreshes on all instances, and its responses are forwarded", async () => {
+  it("an API that rejects every token causes two refreshes on all instances, and its responses are forwarded", async () => {
     const { browser, before } = await withRefusedToken();
     challengeFor = () => INVALID;
     for (const at of Array.from({ length: 12 }).keys()) {
@@ -190,7 +190,7 @@ describe("an access token that the API refuses", () => {
     expect(refreshes() - before).toBe(2);
   });
 
-  it("an API that refuses three tokens is reached after the interval", async () => {
+  it("an API that rejects three tokens is reached after the interval", async () => {
     const { browser, before } = await withRefusedToken();
     challengeFor = () => (refreshes() - before < 3 ? INVALID : undefined);
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000, interval: 300 }).toBe(200);
@@ -245,7 +245,7 @@ describe("an access token that the API refuses", () => {
   });
 });
 
-describe("the response that refused the token", () => {
+describe("the response that rejected the token", () => {
   // Failed refreshes of several users open the provider's circuit, which then lets one refresh per interval pass.
   afterEach(() => sleep(1_200));
 
@@ -324,7 +324,7 @@ describe("tokens for the audience of a row", () => {
     expect([ownTokens() - fetched, refreshes() - before]).toEqual([1, 0]);
   });
 
-  it("an API that refuses all of these tokens causes two token requests", async () => {
+  it("an API that rejects all of these tokens causes two token requests", async () => {
     const { browser } = await withRefusedToken("/api/orders/x");
     challengeFor = () => INVALID;
     const counted = exchanges();

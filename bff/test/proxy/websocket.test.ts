@@ -167,7 +167,7 @@ describe("a rejected handshake", () => {
     const { code, requestId, status } = JSON.parse(response.body) as Record<string, unknown>;
     expect(status).toBe(response.status);
     const isLine = (line: Record<string, unknown>) => line["msg"] === "request" && line["requestId"] === requestId;
-    await until("the refusal's line in the log", () => gateway.lines.some(isLine));
+    await until("the rejection's line in the log", () => gateway.lines.some(isLine));
     expect(gateway.lines.find(isLine)).toMatchObject({ status, code });
     return { status: response.status, code, headers: response.headers };
   }

@@ -273,7 +273,7 @@ const ACTIONS: [string, (apps: TwoApplications) => Promise<void>][] = [
       expect(ended).toMatchObject({ code: 0, out: "1 session ended\n" });
       expect(ended.err).toContain(apps.other.config.application.id);
       expect([await userOf(inShop), await userOf(inOther)]).toEqual([user.sub, undefined]);
-      // Another user: a login within the same second as `end-user` is refused.
+      // Another user: a login within the same second as `end-user` is rejected.
       const again = await apps.login(await apps.newUser(), apps.other);
       expect((await run("end-all", "--yes")).out).toMatch(new RegExp(`^${count} sessions? ended\n$`));
       expect([await userOf(inShop), await userOf(again)]).toEqual([user.sub, undefined]);

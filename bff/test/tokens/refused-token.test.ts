@@ -1,4 +1,4 @@
-// When a refused access token is renewed: intervals, clocks, and the limits of accessTokenFor.
+// When a rejected access token is renewed: intervals, clocks, and the limits of accessTokenFor.
 import { describe, expect, it } from "vitest";
 import { expiredTokens, sealersOf, silentLog, storeSession, testKeys } from "@cloakroom/testkit/stored-session.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
@@ -34,7 +34,7 @@ describe("the interval between forced renewals", () => {
     [5, 81, 1],
     [8, 599, 9],
     [8, 601, 1],
-  ])("after renewal %i, a refusal %i seconds later is number %i", (count, seconds, expected) => {
+  ])("after renewal %i, a rejection %i seconds later is number %i", (count, seconds, expected) => {
     const nowMs = NOW + seconds * 1000;
     expect(nextForcedRenewal({ atMs: NOW, count }, nowMs)).toEqual({ atMs: nowMs, count: expected });
   });
@@ -54,7 +54,7 @@ describe("the interval between forced renewals", () => {
   });
 });
 
-describe("accessTokenFor with a refused token", () => {
+describe("accessTokenFor with a rejected token", () => {
   const session = (tokens: Partial<TokenSet> = {}): RefreshableSession => ({
     ...{ sessionId: "id", key: "key", handle: "handle", issuer: "https://provider.test", subject: "alice" },
     ...{ record: "{}", tokenVersion: 1 },
@@ -79,7 +79,7 @@ describe("accessTokenFor with a refused token", () => {
     return { accessTokenFor, refreshed };
   };
 
-  it("is synchronous without a refused token, and for another one than the session's", () => {
+  it("is synchronous without a rejected token, and for another one than the session's", () => {
     const { accessTokenFor, refreshed } = setUp();
     expect(accessTokenFor(session())).toEqual({ kind: "ready", accessToken: "old" });
     expect(accessTokenFor(session(), "older")).toEqual({ kind: "ready", accessToken: "old" });

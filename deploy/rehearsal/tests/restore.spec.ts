@@ -40,7 +40,7 @@ test("a restore into an empty system brings back users, passwords and secrets, b
       expect(bytes.includes(word)).toBe(false);
   });
 
-  await test.step("restore.sh refuses a system that is not empty", () => {
+  await test.step("restore.sh rejects a system that is not empty", () => {
     const run = (step: string) => rehearsal.runScript("restore.sh", [step, name], { BACKUP_KEY: keys.key });
     for (const [step, message] of [
       ["secrets", "empty system"],

@@ -2,7 +2,7 @@
 import { CreateError } from "./create-error.ts";
 
 const MAX_LENGTH = 214;
-/** Names that npm refuses, and names that would hide a module of the template. */
+/** Names that npm rejects, and names that would hide a module of the template. */
 const RESERVED: ReadonlySet<string> = new Set(["node_modules", "favicon.ico"]);
 
 /**

@@ -121,7 +121,7 @@ test.each([
   ],
   ["a hidden file", (folder: string) => writeFileSync(join(folder, ".env"), "mine"), /is not empty: it contains .env/],
   ["a folder", (folder: string) => mkdirSync(join(folder, "src")), /is not empty: it contains src/],
-])("a folder with %s is refused and unchanged", (_case, prepare, message) => {
+])("a folder with %s is rejected and unchanged", (_case, prepare, message) => {
   const folder = join(parent, "app");
   mkdirSync(folder);
   prepare(folder);
@@ -131,7 +131,7 @@ test.each([
   expect(readdirSync(folder)).toEqual(before);
 });
 
-test("a file in place of the folder is refused and unchanged", () => {
+test("a file in place of the folder is rejected and unchanged", () => {
   writeFileSync(join(parent, "app"), "mine");
   expect(() => create()).toThrow(/app is a file. Choose another folder/);
   expect(readFileSync(join(parent, "app"), "utf8")).toBe("mine");

@@ -104,7 +104,7 @@ test.each([
   expect(readdirSync(cwd)).toEqual([]);
 });
 
-test("a folder that is not empty is refused with one sentence", async () => {
+test("a folder that is not empty is rejected with one sentence", async () => {
   writeFileSync(join(cwd, "mine.txt"), "");
   const { code, error, out } = await run(["."]);
   expect([code, out]).toEqual([1, ""]);

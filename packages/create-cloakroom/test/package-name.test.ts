@@ -27,7 +27,7 @@ test.each([
   ["Favicon.ico", /cannot be the name of a project/],
   ["a\nb", /control characters/],
   ["a\u0000b", /control characters/],
-])("%j is refused", (folder, message) => {
+])("%j is rejected", (folder, message) => {
   expect(() => packageName(folder)).toThrow(CreateError);
   expect(() => packageName(folder)).toThrow(message);
 });

@@ -27,7 +27,7 @@ export const ADMIN_ERRORS = {
   store_permission_missing: {
     status: 500,
     detail:
-      "Redis refused it (NOPERM): the gateway's Redis user lacks a permission. Lists and counts need `scan`, see docs/guides/manage-sessions.md.",
+      "Redis rejected it (NOPERM): the gateway's Redis user lacks a permission. Lists and counts need `scan`, see docs/guides/manage-sessions.md.",
   },
   provider_sessions_not_ended: {
     status: 502,
@@ -67,7 +67,7 @@ export class AdminError extends Error {
   }
 }
 
-/** A refusal of Redis is not 503: repeating the request does not help. */
+/** A rejection of Redis is not 503: repeating the request does not help. */
 export function toAdminError(thrown: unknown): AdminError {
   if (thrown instanceof AdminError) return thrown;
   if (!(thrown instanceof GatewayError) || thrown.code !== "store_unavailable")

@@ -75,7 +75,7 @@ export function sendDenial(response: ServerResponse, denial: Denial): number {
 
 /**
  * auth_request passes on 401 and 403 and makes a 500 of everything else. Without the documented error_page a login then
- * stays a 401, a refusal a 403, and an outage a 500, which ends no session (I5).
+ * stays a 401, a rejection a 403, and an outage a 500, which ends no session (I5).
  */
 function nginxStatus(status: number): number {
   if (status >= 500) return status;

@@ -78,7 +78,7 @@ const REFUSED: ReadonlySet<string> = new Set([
 ]);
 
 const TEXTS: Readonly<Record<string, string>> = {
-  WRONGPASS: "The server refuses the user or password of REDIS_URL. Correct them; % in a password is written %25",
+  WRONGPASS: "The server rejects the user or password of REDIS_URL. Correct them; % in a password is written %25",
   NOAUTH: "The server demands a password and REDIS_URL contains none. Add it",
   NOPERM: "The user of REDIS_URL lacks a permission. Compare its ACL with docs/guides/redis.md",
   ENOTFOUND: "A host name of REDIS_URL is unknown to DNS. Correct the name",
@@ -93,7 +93,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   NO_SUCH_DATABASE: "The server has no database of that number. Correct it or raise `databases`",
   TOO_MANY_CLIENTS: "The server has reached its connection limit. Raise `maxclients`",
   LOADING: "The server is loading its data. The gateway retries",
-  MISCONF: "The server cannot write to its disk and refuses writes. Free space or repair the disk",
+  MISCONF: "The server cannot write to its disk and rejects writes. Free space or repair the disk",
   ERR_TLS_CERT_ALTNAME_INVALID:
     "The certificate does not name this address. Use the name that it contains; a Cluster must announce it (cluster-announce-hostname, cluster-preferred-endpoint-type hostname), a Sentinel too (resolve-hostnames, announce-hostnames)",
   CERT_HAS_EXPIRED: "The certificate of the server has expired. Renew it",

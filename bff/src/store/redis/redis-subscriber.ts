@@ -65,7 +65,7 @@ export function createRedisSubscriber(options: SubscriberOptions): RedisSubscrib
     const errors = await Promise.all(wanted.map((channel) => trySubscribe(client, channel)));
     const failed = wanted.filter((_channel, index) => errors[index] !== undefined);
     if (failed.length === 0) return;
-    // Another server may accept what this one refuses altogether.
+    // Another server may accept what this one rejects altogether.
     if (failed.length === wanted.length) return fail(client, errors[0]);
     for (const channel of failed) void subscribe(client, channel);
   };
