@@ -1,4 +1,4 @@
-// npm run check: lint, types, format, language and commit subjects. All of them run even if one fails.
+// npm run check: lint, types, format, language, changelog and commit subjects. All of them run even if one fails.
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ const CHECKS: readonly Check[] = [
   { name: "types of the app", command: bin("tsc"), args: ["-p", "spa"] },
   { name: "format", command: bin("oxfmt"), args: ["--check", "."] },
   { name: "language", command: process.execPath, args: [join(ROOT, "scripts/language.ts")] },
+  { name: "changelog", command: process.execPath, args: [join(ROOT, "scripts/changelog.ts")] },
   { name: "commit subjects", command: process.execPath, args: [join(ROOT, "scripts/commit-subjects.ts")] },
 ];
 

@@ -3,18 +3,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
+import { changelogProblems } from "../changelog.ts";
 import { releaseChangelog, releaseNotes, repeatedEntries, sectionsWithoutCompatibility } from "../release/changelog.ts";
 
 const unreleased =
   "# Changelog\n\n## Unreleased\n\n### Stored sessions\n\nNot read: a new format.\n\n### Fixed\n\n- A $1.\n";
 const released = releaseChangelog(unreleased, "0.2.0", "2026-12-01");
 
-it("every section of CHANGELOG.md states whether it reads the sessions of the previous release", () => {
-  expect(sectionsWithoutCompatibility(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"))).toEqual([]);
+it("CHANGELOG.md states for each release whether it reads stored sessions, and lists no change twice", () => {
+  expect(changelogProblems(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"))).toEqual([]);
 });
 
-it("no section of CHANGELOG.md lists a change twice", () => {
-  expect(repeatedEntries(readFileSync(join(ROOT, "CHANGELOG.md"), "utf8"))).toEqual([]);
+it("changelogProblems reports a missing line on stored sessions and a repeated entry", () => {
+  expect(changelogProblems("## Unreleased\n\n### Fixed\n\n- A.\n- A.\n")).toEqual([
+    '"## Unreleased" lacks "### Stored sessions".',
+    "Two entries state the same. Merge them:\n  - A.\n  - A.",
+  ]);
 });
 
 describe("repeatedEntries", () => {
