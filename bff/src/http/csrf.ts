@@ -13,7 +13,7 @@ import type { UpstreamConfig } from "../config/config.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 
 /**
- * `fetch`: requires X-CSRF. `form`: also accepts same-origin form posts. `fetch-metadata`: as `fetch`, but safe methods
+ * `fetch`: requires X-CSRF, except of an EventSource. `form`: also accepts same-origin form posts. `fetch-metadata`: as `fetch`, but safe methods
  * require `Sec-Fetch-Site: same-origin` only. `pages`: as `form`, and safe top-level navigations from any site.
  * `handshake`: a WebSocket handshake, which cannot have a custom header. `none`: protected by other means, or static.
  */

@@ -27,7 +27,7 @@ type ServerDependencies = SocketDependencies & {
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 };
 
-/** Attaches all handlers of this file; every listener of the gateway needs them. */
+/** Attaches all handlers of this file to the public listener. In a host's server: library/server-attachments.ts. */
 export function attachServerEvents(server: Server, dependencies: ServerDependencies): void {
   server.on("request", (request, response) => void dependencies.handle(request, response));
   limitConnections(server, dependencies);

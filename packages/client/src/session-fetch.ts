@@ -32,8 +32,8 @@ export interface FetchInit extends RequestInit {
 
 export interface RequestOptions<T> extends FetchInit {
   /**
-   * Covers retries and the response's body; a retry after that time is not waited for. Default: 35,000, because the
-   * gateway sends its own 504 before that.
+   * Covers retries and the response's body; a retry after that time is not waited for. Default: 35,000. A row's
+   * `headersTimeoutMs`, after which the gateway sends a 504, is longer unless it is set: 60,000.
    */
   readonly timeoutMs?: number;
   /**
