@@ -17,6 +17,7 @@ import { createMount } from "./library/mount.ts";
 import { problemRefusal } from "./library/refusal.ts";
 import { createRequirements } from "./library/requirements.ts";
 import { sendRefusal } from "./library/send-refusal.ts";
+import { createSessionEnds, type SessionEnds } from "./library/session-ends.ts";
 import type {
   Anonymous,
   ApplyResult,
@@ -89,33 +90,40 @@ function mounted(parts: Parts): Gateway {
     ...{ gateway, log, isClosed, config: { ...config.server, ...host } },
     refuse: (request, response, error) => sendRefusal(response, refusalOf(request, error, { host, log })),
   });
+  const servicesOf = (id: string) => gateway.applications().find((each) => each.config.application.id === id);
+  const sessionEnds = createSessionEnds({ servicesOf, log });
   const reportReadiness = createReadiness({ checks: gateway.checks, isDraining: isClosed, words });
   return {
     ...mount,
-    session: createSession(gateway, { host, log, isClosed }) as Gateway["session"],
+    session: createSession(gateway, { host, log, isClosed, sessionEnds }) as Gateway["session"],
     readiness: reportReadiness,
     metrics: metrics.scrape,
     async apply(source): Promise<ApplyResult> {
       if (isClosed()) return { kind: "rejected", reasons: ["The gateway is closed."] };
       const result = applyTo(gateway, source);
       metrics.reload(result.kind);
+      sessionEnds.renew();
       return result;
     },
-    close: () => (closed ??= close(parts, detach)),
+    close() {
+      closed ??= close(parts, detach);
+      sessionEnds.close();
+      return closed;
+    },
   };
 }
 
 const NOT_A_NODE_REQUEST =
   "session() needs the request of node:http: `request.raw` of Fastify, `context.env.incoming` of Hono, `ctx.req` of Koa.";
 
-type SessionDependencies = { host: HostPolicy; log: ProcessLog; isClosed: () => boolean };
+type SessionDependencies = { host: HostPolicy; log: ProcessLog; isClosed: () => boolean; sessionEnds: SessionEnds };
 
-function createSession(gateway: ProcessGateway, { host, log, isClosed }: SessionDependencies) {
+function createSession(gateway: ProcessGateway, { host, log, isClosed, sessionEnds }: SessionDependencies) {
   const rowsOf = createRequirements();
   /** Replaced together with the services of an application. */
   const known = new WeakMap<Services, HostRoutes>();
   const routesOf = (services: Services): HostRoutes => {
-    const routes = known.get(services) ?? createHostRoutes(services);
+    const routes = known.get(services) ?? createHostRoutes({ ...services, sessionEnds });
     known.set(services, routes);
     return routes;
   };

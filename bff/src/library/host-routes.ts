@@ -16,6 +16,7 @@ import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionKey } from "../store/store.ts";
 import { createRefusals } from "./refusal.ts";
+import type { SessionEnds } from "./session-ends.ts";
 import type { AccessTokenResult, Anonymous, Refusal, SessionFound } from "./types.ts";
 
 /** The requirements of a route as rows: one to find the session, one to get its access token. */
@@ -26,14 +27,13 @@ export type HostRoutes = {
 };
 
 /** The parts of an application that a host route uses. */
-type Dependencies = Pick<
-  Services,
-  "config" | "routes" | "authorize" | "liveConnections" | "dpopProofs" | "pages" | "log" | "metrics"
->;
+type Dependencies = Pick<Services, "config" | "routes" | "authorize" | "dpopProofs" | "pages" | "log" | "metrics"> & {
+  sessionEnds: Pick<SessionEnds, "add">;
+};
 
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
 export function createHostRoutes(dependencies: Dependencies): HostRoutes {
-  const { config, routes, authorize, liveConnections, dpopProofs, log, metrics } = dependencies;
+  const { config, routes, authorize, sessionEnds, dpopProofs, log, metrics } = dependencies;
   const { publicOrigin } = config;
   const { inspect, cookiesAfter } = createInspection({ publicOrigin, routes });
   const refusals = createRefusals(dependencies);
@@ -80,7 +80,7 @@ export function createHostRoutes(dependencies: Dependencies): HostRoutes {
       authTime: session.authTimeSeconds === undefined ? null : isoTime(session.authTimeSeconds * 1000),
     },
     accessToken: () => accessToken(request, rows.token),
-    onEnd: (listener) => liveConnections.add(key, listener),
+    onEnd: (listener) => sessionEnds.add(config.application.id, key, listener),
   });
 
   return {

@@ -84,7 +84,8 @@ export type SessionFound<User = UserClaims> = Readonly<{
   /** The access token for an API. It is refreshed at most once for all concurrent requests, also of other instances. */
   accessToken(): Promise<AccessTokenResult>;
   /**
-   * Calls `listener` once when the session ends, on whatever instance: for event streams and WebSockets.
+   * Calls `listener` once when the session ends, on whatever instance: for event streams and WebSockets. Also when its end
+   * can no longer be noticed: `gateway_closed`, `application_removed`.
    * @returns a function that removes the listener
    */
   onEnd(listener: (reason: string) => void): () => void;

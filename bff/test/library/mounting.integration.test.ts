@@ -287,6 +287,31 @@ describe("an own route", () => {
     await expect.poll(() => ended).toEqual(["logout"]);
   });
 
+  it.each<[string, (mounted: Mounted, logout: () => Promise<unknown>) => Promise<unknown>, string]>([
+    ["a logout after another configuration was applied", (_mounted, logout) => logout(), "logout"],
+    ["the end of the gateway", ({ gateway }) => gateway.close(), "gateway_closed"],
+  ])("I2: %s ends its event streams", async (_title, end, reason) => {
+    const ended: string[] = [];
+    const mounted = await mount((gateway) =>
+      gateway.createServer((request, response) => {
+        void gateway.session(request).then((found) => {
+          if (found.kind === "session") found.onEnd((each) => void ended.push(each));
+          response.end(found.kind);
+        });
+      }),
+    );
+    const browser = testBrowser(mounted.origin);
+    await browser.login();
+    expect(await (await browser.fetch("/own")).text()).toBe("session");
+    const upstreams = [{ prefix: "/other", baseUrl: upstream.origin }];
+    const applied = await mounted.gateway.apply({ config: testConfiguration(mounted.origin, provider, { upstreams }) });
+    expect(applied).toMatchObject({ kind: "applied", changed: [expect.any(String)] });
+    // The replaced services are closed.
+    await expect.poll(() => mounted.gateway.metrics()).not.toContain('upstream="/api"');
+    await end(mounted, () => browser.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } }));
+    await expect.poll(() => ended).toEqual([reason]);
+  });
+
   it("I3: gets a user that it cannot change for the next request", async () => {
     const seen: unknown[] = [];
     const { origin } = await mount((gateway) =>
