@@ -133,7 +133,7 @@ describe("renderRealm", () => {
     CLOAKROOM_ORIGIN: "https://app.example",
     CLOAKROOM_BACKCHANNEL_ORIGIN: "http://gateway:3000",
     CLOAKROOM_CLIENT_SECRET: 'a "quoted" \\ secret',
-    CLOAKROOM_ALICE_PASSWORD: "$& and $1",
+    CLOAKROOM_ALICE_PASSWORD: "$& and $1 and $2",
     CLOAKROOM_ADMIN_PASSWORD: "battery staple",
   };
 
@@ -143,11 +143,31 @@ describe("renderRealm", () => {
     );
   });
 
+  it("renderRealm checks the passwords by the realm's policy", () => {
+    const { passwordPolicy } = JSON.parse(text) as { passwordPolicy: string };
+    // A rule that is added here needs a check of its own, or values that always satisfy it.
+    expect(passwordPolicy.split(" and ").map((rule) => rule.replace("(undefined)", ""))).toEqual([
+      ...["length(12)", "maxLength(128)", "notUsername", "notContainsUsername", "notEmail"],
+      ...["passwordHistory(5)", "hashAlgorithm(argon2)"],
+    ]);
+  });
+
+  it.each([
+    ["CLOAKROOM_ALICE_PASSWORD", "too-short-1"],
+    ["CLOAKROOM_ALICE_PASSWORD", "x".repeat(129)],
+    ["CLOAKROOM_ALICE_PASSWORD", "password-of-Alice-1"],
+    ["CLOAKROOM_ADMIN_PASSWORD", "admin-password-1"],
+  ])("renderRealm names %s with a password that Keycloak rejects: %s", (name, password) => {
+    expect(() => renderRealm({ ...values, [name]: password })).toThrow(
+      `The realm's password policy rejects ${name}: use 12 to 128 characters without`,
+    );
+  });
+
   it("renderRealm inserts values unchanged, special characters included", () => {
     const rendered = JSON.parse(renderRealm(values)) as Realm;
     expect(cloakroom(rendered).secret).toBe(values.CLOAKROOM_CLIENT_SECRET);
     expect(rendered.users.slice(0, 2).map(({ credentials }) => credentials[0]!.value)).toEqual([
-      "$& and $1",
+      "$& and $1 and $2",
       "battery staple",
     ]);
     expect(cloakroom(rendered).redirectUris).toEqual(["https://app.example/bff/callback"]);
