@@ -56,14 +56,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const words = mountedWords(sourceOf(options));
   const log = createHostLog(options.log, { level: config.server.logLevel, words });
   const metrics = createMetrics({ ofProcess: false });
-  const stores = openStores(config.server, log, (reason) => log.error("the session store is not usable", { reason }));
+  const stores = openStores(config.server, log, (reason) => log.error("session store not usable", { reason }));
   try {
     const unusable = await waitForStore(stores);
     if (unusable !== undefined) throw new ConfigError([words.sentence(unusable)], config.files);
     const gateway = createProcessGateway(config, { log, metrics, stores, isMounted: true });
     for (const warning of warningsOf(config)) log.warn(warning);
     void reportFailingChecks(gateway.applications()).catch((error: unknown) =>
-      log.error("the checks of the start failed", { error }),
+      log.error("startup checks failed", { error }),
     );
     return mounted({ gateway, config, log, words, metrics, stores });
   } catch (error) {
@@ -137,7 +137,7 @@ function createSession(gateway: ProcessGateway, { host, log, isClosed, sessionEn
     if (isClosed())
       return refusalOf(request, new GatewayError("overloaded", { reason: "the gateway is closed" }), { host, log });
     if (services === undefined) {
-      const error = new GatewayError("request_malformed", { status: 421, reason: "Host is that of no application" });
+      const error = new GatewayError("request_malformed", { status: 421, reason: "no application has this Host" });
       return refusalOf(request, error, { host, log });
     }
     return routesOf(services).check(asReceived(request), rows);

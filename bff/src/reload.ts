@@ -44,7 +44,7 @@ function createReload({ initial, apply, log, onOutcome }: Dependencies) {
 
   const reject = (reasons: readonly string[]): void => {
     rejection = reasons[0];
-    for (const reason of reasons) log.error("configuration rejected, the running one stays", { reason });
+    for (const reason of reasons) log.error("configuration rejected, the running one remains in use", { reason });
     onOutcome("rejected");
   };
   const load = (): GatewayConfig | undefined => {

@@ -67,7 +67,7 @@ describe("the Host header", () => {
     expect(response.headers["strict-transport-security"]).toBeUndefined();
   });
 
-  it("with a trailing dot leads a navigation to the application's own origin", async () => {
+  it("the Host header with a trailing dot leads a navigation to the application's own origin", async () => {
     const navigation = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", accept: "text/html" };
     const response = await get(`127.0.0.2.:${portOf()}`, "/bff/user", navigation);
     expect([response.status, response.headers["location"]]).toEqual([308, `${system.publicOriginOf("desk")}/bff/user`]);
@@ -95,7 +95,7 @@ describe("the Host header", () => {
     await expect.poll(applications).toEqual(["shop", "desk", "twin-a"]);
   });
 
-  it("is not needed to know the application of a rejected protocol", async () => {
+  it("the Host header is not needed to know the application of a rejected protocol", async () => {
     expect(await raw("GARBAGE\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
   });
 });
@@ -158,7 +158,7 @@ describe("a logout token", () => {
     expect(await send(text)).toBe(400);
   });
 
-  it("with a sid of one of two applications of the same client ends no session of the other", async () => {
+  it("a logout token with a sid of one of two applications of the same client ends no session of the other", async () => {
     const user = await system.newUser();
     const [inA, inB] = [await system.login("twin-a", user), await system.login("twin-b", user)];
     const { sid } = await storedAt("twin-a", user.sub);
@@ -167,7 +167,7 @@ describe("a logout token", () => {
     expect([await userOf(inA), await userOf(inB)]).toEqual([undefined, user.sub]);
   });
 
-  it("with a sid ends no session without a sid at another application of the same client", async () => {
+  it("a logout token with a sid ends no session without a sid at another application of the same client", async () => {
     const user = await system.newUser();
     const inA = await system.login("twin-a", user);
     const { sid, record } = await storedAt("twin-a", user.sub);
@@ -183,7 +183,7 @@ describe("a logout token", () => {
     expect(await store.read(key)).toBeDefined();
   });
 
-  it("with a sub only ends the user's sessions at both applications of the client", async () => {
+  it("a logout token with a sub only ends the user's sessions at both applications of the client", async () => {
     const user = await system.newUser();
     const browsers = [await system.login("twin-a", user), await system.login("twin-b", user)];
     const token = await system.provider.logoutToken({ aud: "twin", sid: undefined, sub: user.sub });
@@ -203,7 +203,7 @@ describe("a logout token", () => {
 });
 
 describe("limits of the process", () => {
-  it("leave event streams for the other applications when one opens as many as it can", async () => {
+  it("limits of the process leave event streams for the other applications when one application opens its maximum", async () => {
     const user = await system.newUser();
     const [inShop, inDesk] = [await system.login("shop", user), await system.login("desk", user)];
     const open = (id: string, browser: typeof inShop) => openStream(browser, system.application(id), "/bff/events");
@@ -218,7 +218,7 @@ describe("limits of the process", () => {
 });
 
 describe("readiness", () => {
-  it("names the checks of each application, and the shared ones once", () => {
+  it("readiness names the checks of each application, and the shared ones once", () => {
     const names = system.gateway.checks().map(({ name }) => name);
     expect(names.filter((name) => name.endsWith("store"))).toEqual(["store"]);
     expect(names).toContain("applications");
@@ -235,7 +235,7 @@ describe("readiness", () => {
 });
 
 describe("metrics", () => {
-  it("count the requests of each application, and of none, with its label", async () => {
+  it("metrics count the requests of each application, and of none, with its label", async () => {
     const countOf = async (application: string) =>
       Number(
         new RegExp(

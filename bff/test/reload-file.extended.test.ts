@@ -138,7 +138,9 @@ describe.each([{ workers: "1" }, { workers: "2" }])(
       await expect.poll(check, { timeout: 30_000 }).toMatchObject({ status: "degraded" });
       expect((await check())?.detail).toMatch(/cloakroom\.yaml:\d/);
       expect(await gateway.askAll(0)).toEqual(["before"]);
-      expect(gateway.messages().some(({ msg }) => msg === "configuration rejected, the running one stays")).toBe(true);
+      expect(
+        gateway.messages().some(({ msg }) => msg === "configuration rejected, the running one remains in use"),
+      ).toBe(true);
       gateway.write({ apis: [after] });
       await expect.poll(check, { timeout: 30_000 }).toEqual({ status: "ok" });
       expect(await gateway.askAll(0)).toEqual(["after"]);

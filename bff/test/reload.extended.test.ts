@@ -83,27 +83,31 @@ const ask = async (browser: TestBrowser, path = "/api/x") => {
 const settled = () => expect.poll(() => system.gateway.webSockets.count(), { timeout: 10_000 }).toBe(0);
 
 describe("an application that did not change", () => {
-  it("keeps its requests, event streams, WebSockets and sessions", { timeout: 30_000 }, async () => {
-    const desk = await system.login("desk", await system.newUser());
-    const stream = await openStream(desk, system.application("desk"), "/bff/events");
-    const socket = await openWebSocket("desk", desk);
-    const held = ask(desk, "/api/hold");
-    await expect.poll(() => apis[0].held).toBe(1);
-    const services = system.gateway.servicesOf(addressOf("desk").host);
+  it(
+    "an application that did not change keeps its requests, event streams, WebSockets and sessions",
+    { timeout: 30_000 },
+    async () => {
+      const desk = await system.login("desk", await system.newUser());
+      const stream = await openStream(desk, system.application("desk"), "/bff/events");
+      const socket = await openWebSocket("desk", desk);
+      const held = ask(desk, "/api/hold");
+      await expect.poll(() => apis[0].held).toBe(1);
+      const services = system.gateway.servicesOf(addressOf("desk").host);
 
-    applyToShop();
-    await sleep(DRAIN_SECONDS * 1_000 + 500);
+      applyToShop();
+      await sleep(DRAIN_SECONDS * 1_000 + 500);
 
-    expect(system.gateway.servicesOf(addressOf("desk").host)).toBe(services);
-    socket.socket.send("still here");
-    expect((await socket.next()).toString()).toBe("still here");
-    expect(stream.outcome()).toBeUndefined();
-    apis[0].release();
-    expect(await held).toBe("before");
-    expect(await ask(desk)).toBe("before");
-    socket.socket.close();
-    stream.close();
-  });
+      expect(system.gateway.servicesOf(addressOf("desk").host)).toBe(services);
+      socket.socket.send("still here");
+      expect((await socket.next()).toString()).toBe("still here");
+      expect(stream.outcome()).toBeUndefined();
+      apis[0].release();
+      expect(await held).toBe("before");
+      expect(await ask(desk)).toBe("before");
+      socket.socket.close();
+      stream.close();
+    },
+  );
 });
 
 it("a reload that adds an identity header removes the browser's copy in the other applications too", async () => {
@@ -131,7 +135,7 @@ describe("an application that changed", () => {
     expect(await held).toBe("before");
   });
 
-  it("keeps its sessions, which both configurations end", async () => {
+  it("an application that changed keeps its sessions, which both configurations end", async () => {
     const user = await system.newUser();
     const [first, second] = [await system.login("shop", user), await system.login("shop", user)];
     applyToShop();
@@ -142,7 +146,7 @@ describe("an application that changed", () => {
     expect([await ask(first), await ask(second)]).toEqual([401, 401]);
   });
 
-  it("ends its event streams, and browsers reconnect to the new configuration", async () => {
+  it("an application that changed ends its event streams, and browsers reconnect to the new configuration", async () => {
     const shop = await system.login("shop", await system.newUser());
     const open = () => openStream(shop, system.application("shop"), "/bff/events");
     const stream = await open();
@@ -155,21 +159,25 @@ describe("an application that changed", () => {
     again.close();
   });
 
-  it("closes its WebSockets with 1001 after DRAIN_SECONDS, not before", { timeout: 30_000 }, async () => {
-    const shop = await system.login("shop", await system.newUser());
-    const socket = await openWebSocket("shop", shop);
-    const startedMs = performance.now();
-    applyToShop();
-    socket.socket.send("during the grace period");
-    expect((await socket.next()).toString()).toBe("during the grace period");
-    expect(await socket.closed).toMatchObject({ code: 1001 });
-    expect(performance.now() - startedMs).toBeGreaterThan(DRAIN_SECONDS * 900);
-    const again = await openWebSocket("shop", shop);
-    again.socket.close();
-    await settled();
-  });
+  it(
+    "an application that changed closes its WebSockets with 1001 after DRAIN_SECONDS, not before",
+    { timeout: 30_000 },
+    async () => {
+      const shop = await system.login("shop", await system.newUser());
+      const socket = await openWebSocket("shop", shop);
+      const startedMs = performance.now();
+      applyToShop();
+      socket.socket.send("during the grace period");
+      expect((await socket.next()).toString()).toBe("during the grace period");
+      expect(await socket.closed).toMatchObject({ code: 1001 });
+      expect(performance.now() - startedMs).toBeGreaterThan(DRAIN_SECONDS * 900);
+      const again = await openWebSocket("shop", shop);
+      again.socket.close();
+      await settled();
+    },
+  );
 
-  it("completes a login that began before", async () => {
+  it("an application that changed completes a login that began before", async () => {
     const user = await system.newUser();
     const shop = system.browser("shop", user);
     const callback = await shop.loginAtProvider();
@@ -178,7 +186,7 @@ describe("an application that changed", () => {
     expect(await userOf(shop)).toBe(user.sub);
   });
 
-  it("completes a logout that began before", async () => {
+  it("an application that changed completes a logout that began before", async () => {
     const shop = await system.login("shop", await system.newUser());
     const form = await shop.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } });
     const { location } = (await form.json()) as { location: string };
@@ -237,7 +245,7 @@ describe("an application that changed", () => {
 });
 
 describe("a removed application", () => {
-  it("is 421 at once, finishes its requests, and can be added again with its sessions", async () => {
+  it("requests for a removed application get 421 at once: it, finishes its requests, and can be added again with its sessions", async () => {
     const user = await system.newUser();
     const [shop, desk] = [await system.login("shop", user), await system.login("desk", user)];
     const held = ask(shop, "/api/hold");

@@ -128,13 +128,13 @@ const SETTINGS = {
 };
 
 describe("the command cloakroom", () => {
-  it("checks valid settings", () => {
+  it("the command cloakroom checks valid settings", () => {
     const { status, stdout, stderr } = run("npx", ["--no-install", "cloakroom", "check"], SETTINGS);
     expect(`${stdout}${stderr}`).toContain("https://app.example.com");
     expect(status).toBe(0);
   });
 
-  it("names an invalid setting", () => {
+  it("the command cloakroom names an invalid setting", () => {
     const { status, stdout, stderr } = run("npx", ["--no-install", "cloakroom", "check"], { ...SETTINGS, PORT: "no" });
     expect(`${stdout}${stderr}`).toMatch(/\bPORT\b/);
     expect(status).not.toBe(0);
@@ -157,7 +157,7 @@ describe("cloakroom start", () => {
     return program;
   };
 
-  it("serves a login at the provider of @cloakroom/testing, with two workers", async () => {
+  it("cloakroom start serves a login at the provider of @cloakroom/testing, with two workers", async () => {
     const [port, managementPort] = [await freePort(), await freePort()];
     const origin = `http://localhost:${port}`;
     const { OIDC_CLIENT_SECRET: secret } = SETTINGS;

@@ -52,7 +52,7 @@ export function createBrowserLogout(dependencies: LogoutDependencies) {
     const { refreshToken, scope = "" } = tokens ?? {};
     if (refreshToken === undefined || provider.endsTokensWithSession(scope)) return provider.isReachable();
     const revocation = provider.revoke(refreshToken).then((outcome) => {
-      if (outcome === "failed") log.warn("the refresh token could not be revoked", { session });
+      if (outcome === "failed") log.warn("refresh token revocation failed, the logout continues", { session });
       return outcome === "revoked";
     });
     if (await withDeadline(revocation, MAX_REVOCATION_WAIT_MS, false)) return true;

@@ -1,4 +1,4 @@
-// Requests whose Host is that of no application: 421 (RFC 9110 §15.5.20), except for a logout token, which the provider may
+// Requests whose Host belongs to no application: 421 (RFC 9110 §15.5.20), except for a logout token, which the provider may
 // send to any host name. Used while the process serves several applications; a single one rejects other hosts itself.
 import Router from "@koa/router";
 import Koa from "koa";
@@ -43,7 +43,7 @@ export function createUnknownHostApp({ config, log, metrics, logoutReceivers }: 
   router.post("/bff/backchannel-logout", backchannelLogout({ receivers: logoutReceivers, log }));
   app.use(router.routes());
   app.use(() => {
-    throw new GatewayError("request_malformed", { status: 421, reason: "Host is that of no application" });
+    throw new GatewayError("request_malformed", { status: 421, reason: "no application has this Host" });
   });
   return app.callback();
 }

@@ -61,7 +61,7 @@ export function clientErrorListener({ config, log }: SocketDependencies) {
 export function connectListener({ config, log }: SocketDependencies) {
   const reject = createSocketResponder(config, log);
   return function onConnect(_request: IncomingMessage, socket: Duplex): void {
-    reject(socket, { status: 405, reason: "CONNECT" });
+    reject(socket, { status: 405, reason: "CONNECT is not supported" });
   };
 }
 

@@ -46,7 +46,7 @@ export function spaFiles({ root, remote }: SpaOptions) {
   return function serveSpa(ctx: Context, next: Next): Promise<void> {
     if (requestState(ctx).route.kind !== "pages") return next();
     if (ctx.req.method !== "GET" && ctx.req.method !== "HEAD")
-      throw new GatewayError("method_not_allowed", { allow: ALLOW, reason: "static files are only read" });
+      throw new GatewayError("method_not_allowed", { allow: ALLOW, reason: "static files accept GET and HEAD only" });
     const path = rawPath(ctx.req.url ?? "");
     // Management paths are on another listener: a misdirected probe must not get index.html with 200.
     if (MANAGEMENT_PATHS.has(path) || isHiddenPath(path)) throw new GatewayError("not_found");

@@ -16,7 +16,7 @@ export type { UpstreamSnapshot } from "./upstream-metrics.ts";
 export type GatewayMetrics = {
   /** @returns the metrics of this application: the same ones until `release` */
   of(application: string): Metrics;
-  /** Of requests whose Host is that of no application: the label `application` is empty. */
+  /** Of requests whose Host belongs to no application: the label `application` is empty. */
   unknownHost: Pick<Metrics, "request">;
   /** Removes the series of an application. */
   release(application: string): void;

@@ -17,7 +17,7 @@ export function createAdmission(upstreams: readonly Upstream[]) {
     if (!upstream.methods.has(request.method ?? ""))
       throw new GatewayError("method_not_allowed", {
         allow: upstream.config.methods,
-        reason: "not in the methods of this upstream",
+        reason: "the method is not in the row's methods",
       });
     if (!upstream.config.webSocket && handshakeOf(request) !== undefined)
       throw new GatewayError("request_malformed", { reason: "webSocket is not enabled for this upstream" });

@@ -117,7 +117,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
   return function authorizeBearer(request, upstream, state): MaybePromise<Authorized> {
     const validation = validationOf(upstream);
     if (validation === undefined)
-      throw new GatewayError("internal", { reason: "the row accepts access tokens, and has no validation" });
+      throw new GatewayError("internal", { reason: "the row accepts access tokens but has no bearer validation" });
     const presented = presentedToken(request, upstream);
     if ("outcome" in presented) return refuse(presented.outcome, presented.error);
     const { tokens, proofs } = validation;

@@ -109,7 +109,7 @@ describe("back-channel logout", () => {
     expect(await isLoggedIn(other.browser)).toBe(true);
   });
 
-  it("a token with an unknown sid is 200", async () => {
+  it("a logout token with an unknown sid gets 200", async () => {
     expect((await post(form(await provider.logoutToken({ sid: "unknown-sid" })))).status).toBe(200);
   });
 

@@ -189,7 +189,7 @@ describe("a silent login", () => {
     await off.stop();
   });
 
-  it("is not started by HEAD, prefetch or fetch", async () => {
+  it("a silent login is not started by HEAD, prefetch or fetch", async () => {
     const started = gateway.events("login_started").length;
     const browser = await ready();
     const prefetch = await browser.navigate("/bff/login?prompt=none", { "sec-purpose": "prefetch" });

@@ -54,7 +54,7 @@ describe("fingerprint of a configuration", () => {
     expect(fingerprint([a], keys)).toBe(fingerprint([b], keys));
   });
 
-  it("ignores the order of keys and keys without a value", () => {
+  it("fingerprint of a configuration ignores the order of keys and keys without a value", () => {
     expect(fingerprint({ a: 1, b: 2 }, keys)).toBe(fingerprint({ b: 2, a: 1, c: undefined }, keys));
   });
 

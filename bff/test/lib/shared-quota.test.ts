@@ -59,7 +59,7 @@ describe("a shared quota", () => {
     expect(shares[0]?.isNear(0)).toBe(true);
   });
 
-  it("does not count uploads in progress", () => {
+  it("a shared quota does not count uploads in progress", () => {
     const share = createSharedQuota(2).join();
     fill(share);
     share.counter.sending = 1;
@@ -76,7 +76,7 @@ describe("a shared quota", () => {
     expect(second.isFull()).toBe(false);
   });
 
-  it("returns the part of an application that has left", () => {
+  it("a shared quota returns the part of an application that has left", () => {
     const quota = createSharedQuota(8);
     const [first, second] = [quota.join(), quota.join()];
     second.leave();

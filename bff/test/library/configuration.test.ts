@@ -74,7 +74,7 @@ describe("a configuration object", () => {
     expect(faultsOf(() => loadObject(value)).join("\n")).toMatch(/nested too deeply/);
   });
 
-  it("reports all faults at once", () => {
+  it("a configuration object reports all faults at once", () => {
     expect(faultsOf(() => loadObject({ origin: 1, workers: "x", drainSeconds: 1e9 })).length).toBeGreaterThanOrEqual(5);
   });
 
@@ -82,7 +82,7 @@ describe("a configuration object", () => {
     expect(loadObject({ ...MINIMAL_OBJECT, redis: undefined, id: undefined }).server.redisUrl).toBeUndefined();
   });
 
-  it("ignores the variables of the host, except for references", () => {
+  it("a configuration object ignores the variables of the host, except for references", () => {
     const env = {
       OIDC_ISSUER: "https://other.example",
       PORT: "1",
@@ -107,7 +107,7 @@ describe("a configuration object", () => {
 });
 
 describe("a configuration file", () => {
-  it("is not overridden by the variables of the host", () => {
+  it("a configuration file is not overridden by the variables of the host", () => {
     const config = loadMountedConfig({
       kind: "file",
       file: fileWith(MINIMAL),
@@ -116,7 +116,7 @@ describe("a configuration file", () => {
     expect(config.server.logLevel).toBe("info");
   });
 
-  it("reports its faults with their lines", () => {
+  it("a configuration file reports its faults with their lines", () => {
     const file = fileWith(`${MINIMAL}wrkers: 2\n`);
     expect(faultsOf(() => loadMountedConfig({ kind: "file", file, env: {} }))).toEqual([
       expect.stringMatching(/:7: wrkers is not known/),

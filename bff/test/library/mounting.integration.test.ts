@@ -230,7 +230,7 @@ it("a server with TLS, made by the host, serves the gateway and its WebSockets",
 });
 
 describe("an own route", () => {
-  it("with access optional is anonymous without a session, and rejects a request that names one", async () => {
+  it("an own route with access optional is anonymous without a session, and rejects a request that names one", async () => {
     const { origin } = await mount(ownRoute({ access: "optional" }));
     const browser = testBrowser(origin);
     expect(await (await browser.fetch("/own")).json()).toEqual({ kind: "anonymous" });
@@ -333,7 +333,7 @@ describe("an own route", () => {
     expect(seen).toEqual(["alice", "alice"]);
   });
 
-  it("of an Express router is checked by the browser's URL", async () => {
+  it("an own route of an Express router is checked by the browser's URL", async () => {
     const { origin } = await mount((gateway) => {
       const router = express.Router().get("/page", async (request, response) => {
         const result = await gateway.session(request, { csrf: "same-origin" });
@@ -360,13 +360,13 @@ describe("an own route", () => {
     expect(await response.json()).toMatchObject({ code: "session_missing", loginUrl: "/bff/login" });
   });
 
-  it("rejects a request of the Fetch API, in which a repeated header cannot be seen", async () => {
+  it("an own route rejects a request of the Fetch API, in which a repeated header cannot be seen", async () => {
     const { gateway, origin } = await mount();
     const request = new Request(origin) as unknown as IncomingMessage;
     await expect(gateway.session(request)).rejects.toThrow(/needs the request of node:http/);
   });
 
-  it("with invalid requirements throws, whatever the request is", async () => {
+  it("an own route with invalid requirements throws, whatever the request is", async () => {
     const { gateway } = await mount();
     const request = { headers: {}, rawHeaders: [] } as unknown as IncomingMessage;
     await expect(gateway.session(request, { requiredRoles: "admin" as never })).rejects.toThrow(/must be a list/);
@@ -411,7 +411,7 @@ describe("several gateways in one process", () => {
   });
   afterAll(() => redis.stop());
 
-  it("are independent: sessions, metrics, and the end of one", async () => {
+  it("several gateways in one process are independent: sessions, metrics, and the end of one", async () => {
     const one = await mount(ownRoute());
     const other = await mount(ownRoute(), { redis: { url: redis.url } });
     const [a, b] = [testBrowser(one.origin), testBrowser(other.origin)];
@@ -439,7 +439,7 @@ describe("several gateways in one process", () => {
 });
 
 describe("a mounted gateway", () => {
-  it("applies another configuration, or reports why not", async () => {
+  it("a mounted gateway applies another configuration, or reports why not", async () => {
     const { gateway, origin } = await mount();
     const configuration = (more: Partial<Configuration>) => testConfiguration(origin, provider, more);
     expect(await gateway.apply({ config: configuration({ upstreams: [] }) })).toMatchObject({ kind: "applied" });
@@ -454,7 +454,7 @@ describe("a mounted gateway", () => {
     });
   });
 
-  it("shows its readiness, and takes no requests once closed", async () => {
+  it("a mounted gateway shows its readiness, and takes no requests once closed", async () => {
     const { gateway } = await mount();
     await expect.poll(async () => (await gateway.readiness()).takesRequests).toBe(true);
     await gateway.close();
@@ -473,7 +473,7 @@ describe("a mounted gateway", () => {
     expect(await (await response).text()).toBe("done");
   });
 
-  it("rejects an invalid configuration with all faults", async () => {
+  it("a mounted gateway rejects an invalid configuration with all faults", async () => {
     const error: unknown = await createGateway({ config: { origin: "shop", workers: 0 } }).catch(
       (each: unknown) => each,
     );

@@ -19,7 +19,7 @@ const never = new Promise<CheckResult>(() => undefined);
 const reportOf = (...applications: ReturnType<typeof application>[]) => checkAll(gatewayChecks(applications), 1_000);
 
 describe("checks of several applications", () => {
-  it("of which one fails are degraded, with its id", async () => {
+  it("the check of several applications is degraded if one fails, and names its id", async () => {
     const report = await reportOf(application("shop", OK), application("desk", FAILED));
     expect(report.status).toBe("degraded");
     expect(report.checks["desk/provider"]).toEqual({ ...FAILED, status: "degraded" });
@@ -36,19 +36,19 @@ describe("checks of several applications", () => {
     expect(await readiness()).toMatchObject({ takesRequests: true });
   });
 
-  it("fail if no application can use its provider", async () => {
+  it("checks of several applications fail if no application can use its provider", async () => {
     const report = await reportOf(application("shop", FAILED), application("desk", never));
     expect(report.status).toBe("failed");
     expect(report.checks["applications"]).toMatchObject({ status: "failed" });
   });
 
-  it("fail if the store that they share fails", async () => {
+  it("checks of several applications fail if the store that they share fails", async () => {
     const report = await reportOf(application("shop", OK, FAILED), application("desk", OK, FAILED));
     expect(report.status).toBe("failed");
     expect(Object.keys(report.checks).filter((name) => name.endsWith("store"))).toEqual(["store"]);
   });
 
-  it("ask each provider once per report", async () => {
+  it("checks of several applications ask each provider once per report", async () => {
     let asked = 0;
     const counting = { id: "shop", checks: [{ name: "provider", check: async () => ((asked += 1), OK) }] };
     await reportOf(counting, application("desk", OK));

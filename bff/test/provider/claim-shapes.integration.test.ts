@@ -156,7 +156,7 @@ describe("roles that the ID token only refers to", () => {
     if (expected > 0) expect(log).toContain("use app roles");
   });
 
-  it("are logged at a refresh", async () => {
+  it("roles that the ID token only refers to are logged at a refresh", async () => {
     const gateway = await start(groups);
     provider.overrides = {
       claims: (original) => ({ ...original, groups: ["admin"] }),
@@ -170,7 +170,7 @@ describe("roles that the ID token only refers to", () => {
     expect(warnings(gateway.log.join(""))).toBe(1);
   });
 
-  it("are logged once per minute", async () => {
+  it("roles that the ID token only refers to are logged once per minute", async () => {
     const gateway = await start(groups);
     provider.overrides = { claims: (original) => ({ ...original, ...overage }) };
     for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);

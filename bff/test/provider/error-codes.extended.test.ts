@@ -258,7 +258,7 @@ describe("an expired login page (Keycloak: temporarily_unavailable, authenticati
 describe("invalid_request with a description that names what Keycloak demands of the client", () => {
   const description = "DPoP proof is missing";
 
-  it("of a signed request: the login fails, and readiness names OIDC_SIGNED_REQUEST", async () => {
+  it("invalid_request in which Keycloak demands a signed request: the login fails, and readiness names OIDC_SIGNED_REQUEST", async () => {
     provider.overrides = {
       authorizationResponse: authorizationError("invalid_request", "Invalid parameter: : 'request' or 'request_uri'"),
     };
@@ -267,14 +267,14 @@ describe("invalid_request with a description that names what Keycloak demands of
     await expectRecovery();
   });
 
-  it("of a DPoP proof: the login fails, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
+  it("invalid_request in which Keycloak demands a DPoP proof: the login fails, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
     provider.overrides = { raw: refusing("/token", { error: "invalid_request", description }) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(400);
     await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
     await expectRecovery();
   });
 
-  it("of a DPoP proof at a refresh: the session is kept, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
+  it("invalid_request in which Keycloak demands a DPoP proof at a refresh: the session is kept, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
     const browser = await loggedIn();
     provider.overrides = { raw: refusing("/token", { error: "invalid_request", description }) };
     expect((await browser.fetch("/api/x")).status).toBe(503);

@@ -46,12 +46,12 @@ describe("an issuer", () => {
     else expect(problem).toMatch(expected);
   });
 
-  it("of every tenant is accepted with OIDC_TENANTS=any", () => {
+  it("an issuer of every tenant is accepted with OIDC_TENANTS=any", () => {
     expect(issuerError(`${HOST}/${B}/v2.0`, any)).toBeUndefined();
     expect(issuerError(`https://evil.example/${B}/v2.0`, any)).toBeDefined();
   });
 
-  it("without OIDC_TENANTS is OIDC_ISSUER", () => {
+  it("the expected issuer without OIDC_TENANTS is OIDC_ISSUER", () => {
     expect(issuerError(single.issuer, single)).toBeUndefined();
     expect(issuerError(`${HOST}/${B}/v2.0`, single)).toBeDefined();
     expect(issuerError(undefined, single)).toBeDefined();

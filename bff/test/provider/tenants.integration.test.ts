@@ -80,17 +80,17 @@ describe("a login of several tenants", () => {
     expect((await browser.fetch("/api/x")).status).toBe(200);
   });
 
-  it("of any tenant succeeds with OIDC_TENANTS=any", async () => {
+  it("a login of any tenant succeeds with OIDC_TENANTS=any", async () => {
     await loggedIn(tenant(UNLISTED), await start({ OIDC_TENANTS: "any" }));
   });
 
-  it("reads claims from userinfo", async () => {
+  it("a login of several tenants reads claims from userinfo", async () => {
     const at = await start({ OIDC_USERINFO: "auto" });
     const browser = await loggedIn({ ...tenant(A), userinfo: () => ({ sub: "alice", roles: ["admin"] }) }, at);
     expect(await me(browser)).toMatchObject({ roles: ["admin"] });
   });
 
-  it("keeps users with the same sub in two tenants apart", async () => {
+  it("a login of several tenants keeps users with the same sub in two tenants apart", async () => {
     const env = { SESSIONS_PER_USER: "1" };
     const at = await start(env);
     const [ofA, ofB] = [await loggedIn(tenant(A), at), await loggedIn(tenant(B), at)];
@@ -100,14 +100,14 @@ describe("a login of several tenants", () => {
     expect(await me(ofB)).not.toBeNull();
   });
 
-  it("sends assertions whose audience is the token endpoint, not the template", async () => {
+  it("a login of several tenants sends assertions whose audience is the token endpoint, not the template", async () => {
     const clientSecret = "a-client-secret-of-at-least-32-bytes";
     await loggedIn(tenant(A), await start({ OIDC_CLIENT_AUTH: "client_secret_jwt" }, { clientSecret }));
     const assertion = provider.lastTokenRequest().body.get("client_assertion") ?? "";
     expect(decodeJwt(assertion).aud).toBe(`${provider.issuer}/token`);
   });
 
-  it("is ready", async () => {
+  it("the gateway is ready with OIDC_TENANTS", async () => {
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
   });
 });
@@ -175,7 +175,7 @@ describe("the discovery document", () => {
     expect((await testBrowser(at.origin).navigate("/bff/login")).status).toBe(503);
   });
 
-  it("with a template is rejected where OIDC_ISSUER is of one tenant", async () => {
+  it("the discovery document with a template is rejected where OIDC_ISSUER is of one tenant", async () => {
     const one = await startHostileProvider({ path: `/${A}/v2.0` });
     const own = new URL(one.issuer).origin;
     one.overrides = {
@@ -196,13 +196,13 @@ describe("a token refresh", () => {
     return (await browser.fetch("/api/x")).status;
   };
 
-  it("of the same tenant renews the claims", async () => {
+  it("a token refresh of the same tenant renews the claims", async () => {
     const browser = await loggedIn({ ...tenant(A), ...expired });
     expect(await refreshed(browser, tenant(A, { name: "Alice" }))).toBe(200);
     expect(await me(browser)).toMatchObject({ name: "Alice", tid: A });
   });
 
-  it("without an ID token keeps the session", async () => {
+  it("a token refresh without an ID token keeps the session", async () => {
     const browser = await loggedIn({ ...tenant(A), ...expired });
     const token = (original: Claims) => ({ ...original, id_token: undefined });
     expect(await refreshed(browser, { metadata, token })).toBe(200);
@@ -220,7 +220,7 @@ describe("a token refresh", () => {
     expect(await me(browser)).toBeNull();
   });
 
-  it("ends the session of a tenant that is no longer listed, without a token request", async () => {
+  it("a token refresh ends the session of a tenant that is no longer listed, without a token request", async () => {
     const first = await start({}, { redisUrl: redis.url });
     const { publicOrigin } = first.config;
     const restarted = await start({ OIDC_TENANTS: A }, { redisUrl: redis.url, publicOrigin });
@@ -244,7 +244,7 @@ describe("a logout token", () => {
       }),
     );
 
-  it("ends the session of its tenant, by sid and by sub", async () => {
+  it("a logout token ends the session of its tenant, by sid and by sub", async () => {
     for (const name of ["sid", "sub"]) {
       const [sub, sid] = [crypto.randomUUID(), crypto.randomUUID()];
       const [ofA, ofB] = [await loggedIn(tenant(A, { sub, sid })), await loggedIn(tenant(B, { sub, sid }))];

@@ -483,7 +483,7 @@ describe.each(FORWARD_AUTH_PROXIES)("a Host of no application for %s", (proxy) =
     expect(JSON.parse(response.body)).toMatchObject({ status: 421, code: "request_malformed" });
     const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(logged.find(({ msg }) => msg === "request")).toMatchObject({
-      ...{ path: "/api/x", status: 421, clientAddress: "203.0.113.7", reason: "Host is that of no application" },
+      ...{ path: "/api/x", status: 421, clientAddress: "203.0.113.7", reason: "no application has this Host" },
     });
   });
 });

@@ -265,7 +265,7 @@ describe("the response that rejected the token", () => {
     expect((await browser.fetch("/api/x")).status).toBe(200);
   });
 
-  it("is forwarded while the provider is down, and the refresh is tried once for each token", async () => {
+  it("the response that rejected the token is forwarded while the provider is down, and the refresh is tried once for each token", async () => {
     const { browser } = await withOutage();
     const before = system.provider.count("token");
     system.provider.faults.set({ endpoint: "token", status: 503 });
@@ -277,7 +277,7 @@ describe("the response that rejected the token", () => {
 });
 
 describe("a refresh that the provider rejects", () => {
-  it("ends the session with 401 and its reason", async () => {
+  it("a refresh that the provider rejects ends the session with 401 and its reason", async () => {
     const { browser } = await withRefusedToken();
     system.provider.faults.set({
       ...{ endpoint: "token", status: 400, times: 1 },

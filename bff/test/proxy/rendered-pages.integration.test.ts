@@ -312,13 +312,13 @@ describe("a request header of a page row", () => {
   const valuesOf = (name: string): string[] =>
     received.flatMap(({ rawHeaders }) => rawHeaders.filter((_each, at) => at % 2 === 1 && rawHeaders[at - 1] === name));
 
-  it("is forwarded once, also if the row lists it", async () => {
+  it("a request header of a page row is forwarded once, also if the row lists it", async () => {
     const { origin } = new URL(system.gateway.config.publicOrigin);
     await send("/listed/x", { headers: { "sec-fetch-site": "same-origin", origin, referer: `${origin}/list` } });
     expect([valuesOf("origin"), valuesOf("referer")]).toEqual([[origin], [`${origin}/list`]]);
   });
 
-  it("is replaced by that of the row", async () => {
+  it("a request header of a page row is replaced by that of the row", async () => {
     const { origin } = new URL(system.gateway.config.publicOrigin);
     await send("/fixed/x", { headers: { "sec-fetch-site": "same-origin", origin } });
     expect(valuesOf("origin")).toEqual(["https://fixed.test"]);

@@ -24,7 +24,7 @@ function createCache(budget: CacheBudget) {
 }
 
 describe("the budget of the session caches", () => {
-  it("lets one cache use all of it, and evicts its oldest entries beyond", () => {
+  it("the budget of the session caches lets one cache use all of it, and evicts its oldest entries beyond", () => {
     const cache = createCache(createCacheBudget({ entries: 3, characters: 100 }));
     for (const size of [1, 2, 3, 4]) cache.add(size);
     expect(cache.sizes).toEqual([2, 3, 4]);
@@ -42,13 +42,13 @@ describe("the budget of the session caches", () => {
     expect([busy.sizes.length, quiet.sizes.length]).toEqual([5, 5]);
   });
 
-  it("keeps nothing that alone exceeds it, and does not loop", () => {
+  it("the budget of the session caches keeps nothing that alone exceeds it, and does not loop", () => {
     const cache = createCache(createCacheBudget({ entries: 3, characters: 100 }));
     cache.add(101);
     expect(cache.sizes).toEqual([]);
   });
 
-  it("gives the part of a closed cache to the others", () => {
+  it("the budget of the session caches gives the part of a closed cache to the others", () => {
     const budget = createCacheBudget({ entries: 4, characters: 1_000 });
     const [first, second] = [createCache(budget), createCache(budget)];
     first.add(10, 3);

@@ -12,7 +12,7 @@ import { createVault } from "../../src/tokens/vault.ts";
 const NOW = 1_700_000_000_000;
 
 describe("the interval between forced renewals", () => {
-  it("is zero once, then doubles from 5 seconds to 5 minutes", () => {
+  it("the interval between forced renewals is zero once, then doubles from 5 seconds to 5 minutes", () => {
     const intervals: number[] = [];
     let last: ForcedRenewal | undefined;
     let nowMs = NOW;
@@ -39,7 +39,7 @@ describe("the interval between forced renewals", () => {
     expect(nextForcedRenewal({ atMs: NOW, count }, nowMs)).toEqual({ atMs: nowMs, count: expected });
   });
 
-  it("allows a renewal every minute to tokens that live for a minute", () => {
+  it("the interval between forced renewals allows a renewal every minute to tokens that live for a minute", () => {
     let last: ForcedRenewal | undefined;
     for (const minute of Array.from({ length: 20 }).keys()) {
       const nowMs = NOW + minute * 60_500;
@@ -48,7 +48,7 @@ describe("the interval between forced renewals", () => {
     }
   });
 
-  it("is not prolonged by a clock that is set back", () => {
+  it("the interval between forced renewals is not prolonged by a clock that is set back", () => {
     expect(mayForceRenewal({ atMs: NOW, count: 2 }, NOW - 3_600_000)).toBe(true);
     expect(mayForceRenewal({ atMs: NOW, count: 2 }, NOW - 1_000)).toBe(false);
   });
@@ -79,7 +79,7 @@ describe("accessTokenFor with a rejected token", () => {
     return { accessTokenFor, refreshed };
   };
 
-  it("is synchronous without a rejected token, and for another one than the session's", () => {
+  it("accessTokenFor is synchronous without a rejected token, and with another one than the session's", () => {
     const { accessTokenFor, refreshed } = setUp();
     expect(accessTokenFor(session())).toEqual({ kind: "ready", accessToken: "old" });
     expect(accessTokenFor(session(), "older")).toEqual({ kind: "ready", accessToken: "old" });

@@ -34,7 +34,7 @@ const leftovers = (browser: ReturnType<typeof createBrowser>) => ({
 const nothing = { timers: 0, streams: 0, channels: 0, locks: 0 };
 
 describe("the start of a tab", () => {
-  test("is counted: the tab ends with the last stop, and a stop counts once", async () => {
+  test("the start of a tab is counted: the tab ends with the last stop, and a stop counts once", async () => {
     const { browser, client, stop } = await openTabOfAlice();
     const stopAgain = client.start();
     stop();
@@ -64,7 +64,7 @@ describe("the start of a tab", () => {
     expect(browser.checks()).toBe(1);
   });
 
-  test("is undone by close, whatever the number of starts, also during the first check and an outage", async () => {
+  test("the start of a tab is undone by close, whatever the number of starts, also during the first check and an outage", async () => {
     const { browser, client } = await openTabOfAlice();
     client.start();
     client.close();
@@ -79,7 +79,7 @@ describe("the start of a tab", () => {
     expect(other.state()).toMatchObject({ status: "unknown", error: { failure: { kind: "offline" } } });
   });
 
-  test("with listeners that react only while it is started", async () => {
+  test("listeners of a tab react only while it is started", async () => {
     const { browser, dispatch, stop } = await openTabOfAlice();
     const before = browser.checks();
     dispatch("online");
@@ -126,7 +126,7 @@ test("a visible tab is checked at most every 15 seconds", async () => {
 describe("a state that the server has rendered", () => {
   const body = { user: { sub: "alice", name: "Alice" }, session: { id: "s1" } };
 
-  test("is known before the first check, which follows in the background", async () => {
+  test("a state that the server has rendered is known before the first check, which follows in the background", async () => {
     const browser = createBrowser();
     const gateway = createGateway(browser);
     gateway.logIn("bob", "s2");
@@ -139,7 +139,7 @@ describe("a state that the server has rendered", () => {
     expect([gateway.effects, reloads()]).toEqual([[], 1]);
   });
 
-  test("is not accepted if it is no body of GET /bff/user", () => {
+  test("a state that the server has rendered is rejected unless it is a body of GET /bff/user", () => {
     expect(() => createBrowser().openTab().client.seed({})).toThrow(SyntaxError);
   });
 });
@@ -318,7 +318,7 @@ async function leaveWithDraft(options: TabOptions = {}) {
 }
 
 describe("the draft of a step-up", () => {
-  test("is kept out of the URL, and the login has the demanded level", async () => {
+  test("the draft of a step-up is kept out of the URL, and the login has the demanded level", async () => {
     const { url, returnTo, nonce, stored, state } = await leaveWithDraft();
     expect(Object.fromEntries(url.searchParams)).toEqual({ ...stepUp, returnTo });
     expect(returnTo).toBe(`/orders?id=7&resume=${nonce}#x`);
@@ -327,7 +327,7 @@ describe("the draft of a step-up", () => {
     expect(state().status).toBe("authenticated");
   });
 
-  test("is returned once to the page after the login, whose URL loses the parameter before a router reads it", async () => {
+  test("the draft of a step-up is returned once to the page after the login, whose URL loses the parameter before a router reads it", async () => {
     const { browser, load, returnTo } = await leaveWithDraft();
     const page = load(returnTo);
     page.client.start();
@@ -390,7 +390,7 @@ describe("the draft of a step-up", () => {
     expect(page.client.takeDraft()).toBeNull();
   });
 
-  test("is deleted by a logout", async () => {
+  test("the draft of a step-up is deleted by a logout", async () => {
     const { browser, client, load, returnTo, stored } = await leaveWithDraft();
     createGateway(browser).logIn("alice", "s1");
     await client.logout();
@@ -402,7 +402,7 @@ describe("the draft of a step-up", () => {
     expect(page.client.takeDraft()).toBeNull();
   });
 
-  test("is lost where the browser blocks storage, but the login works", async () => {
+  test("the draft of a step-up is lost where the browser blocks storage, but the login works", async () => {
     const blocked = { sessionStorage: { getItem: fail, setItem: fail, removeItem: fail } };
     const { url } = await leaveWithDraft({ change: blocked });
     expect(url.searchParams.get("returnTo")).toBe("/orders?id=7#x");
@@ -446,7 +446,7 @@ describe("a silent login", () => {
     return { ...tab, browser };
   }
 
-  test("starts once per tab, in place of the page", async () => {
+  test("a silent login starts once per tab, in place of the page", async () => {
     const { browser, load, visited, stored } = await openWithOffer();
     expect(visited).toEqual(["replace /bff/login?prompt=none&returnTo=%2Forders"]);
     expect(stored.get(attemptKey)).toBe("1");
@@ -479,13 +479,13 @@ describe("a logout", () => {
     expect(browser.calls()[0]?.headers).toMatchObject({ accept: "application/json", "x-csrf": "1" });
   });
 
-  test("of all sessions uses the sessions endpoint", async () => {
+  test("a logout of all sessions uses the sessions endpoint", async () => {
     const { client, browser } = await openTabOfAlice();
     expect(await client.logout({ everywhere: true })).toBeNull();
     expect(browser.calls().map(({ method, url }) => `${method} ${url}`)).toEqual(["DELETE /bff/sessions"]);
   });
 
-  test("shares its request with concurrent calls", async () => {
+  test("a logout shares its request with concurrent calls", async () => {
     const { client, browser } = await openTabOfAlice();
     await Promise.all([client.logout(), client.logout(), client.logout()]);
     expect(browser.calls()).toHaveLength(1);
@@ -497,7 +497,7 @@ describe("a logout", () => {
     expect(browser.calls().map(({ url }) => url)).toEqual(["/bff/logout", "/bff/sessions"]);
   });
 
-  test("without a session leads to the page after a logout", async () => {
+  test("a logout without a session leads to the page after a logout", async () => {
     const { client, gateway, visited, state } = await openTabOfAlice({ loggedOutPath: "/logged-out" });
     gateway.logOut();
     expect(await client.logout()).toBeNull();
@@ -541,7 +541,7 @@ describe("a logout", () => {
     expect(state()).toMatchObject({ status: "anonymous", logout: { kind: "idle" } });
   });
 
-  test("shows no end reason for the event that it causes", async () => {
+  test("a logout shows no end reason for the event that it causes", async () => {
     const { client, browser, gateway, state } = await openTabOfAlice();
     const logout = client.logout();
     gateway.logOut();

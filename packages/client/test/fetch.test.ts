@@ -91,7 +91,7 @@ describe("a same-origin request carries X-CSRF and the handle of the page's sess
     expect(browser.sent[0]?.mode).toBe("same-origin");
   });
 
-  test("with a form and its boundary", async () => {
+  test("a same-origin request carries X-CSRF and the handle of the page's session with a form and its boundary", async () => {
     const { client, browser } = await openTabOfAlice();
     await client.fetch("/api", { method: "POST", body: formOf({ a: "b" }) });
     await client.fetch(new Request(`${ORIGIN}/api`, { method: "POST", body: formOf({ a: "b" }) }));

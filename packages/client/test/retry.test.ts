@@ -78,7 +78,7 @@ describe("a 503 with Retry-After", () => {
     expect(rest).toEqual([first, first]);
   });
 
-  test("is repeated three times, after which the caller receives the response", async () => {
+  test("a 503 with Retry-After is repeated three times, after which the caller receives the response", async () => {
     const { client, browser } = await openTab(Number.POSITIVE_INFINITY);
     const result = client.fetch("/api");
     await browser.wait(120_000);

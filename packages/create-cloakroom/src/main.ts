@@ -45,7 +45,8 @@ export async function main(args: readonly string[], terminal: Terminal = process
     out(HELP);
     return 0;
   }
-  if (positionals.length > 1) return usageError(`Name one folder; these are ${positionals.length}.`);
+  if (positionals.length > 1)
+    return usageError(`Expected one folder, got ${positionals.length}: ${positionals.join(", ")}.`);
   // npm takes options without a preceding `--` for its own and passes them on as variables.
   const template = values.template ?? env["npm_config_template"] ?? TEMPLATES[0];
   if (!isTemplate(template)) return usageError(`Unknown template ${template}; known: ${TEMPLATES.join(", ")}.`);
@@ -95,7 +96,7 @@ Created. Next:
 ${lines.map((line) => `  ${line}`).join("\n")}
 
 Then open http://localhost:3000 and log in as alice with alice-demo-password.
-README.md says how to use your own OpenID Provider.
+To use your own OpenID Provider, see README.md.
 `;
 }
 

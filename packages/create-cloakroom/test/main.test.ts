@@ -95,7 +95,7 @@ test("the current folder needs no cd", async () => {
 
 test.each([
   [["--template", "angular", "app"], "Unknown template angular; known: react, vanilla."],
-  [["a", "b"], "Name one folder; these are 2."],
+  [["a", "b"], "Expected one folder, got 2: a, b."],
   [["--tempalte", "react"], "Unknown option '--tempalte'"],
 ])("%j is a usage error and creates nothing", async (args, message) => {
   const { code, error } = await run(args);

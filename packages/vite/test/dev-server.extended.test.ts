@@ -337,7 +337,7 @@ describe("a configuration that cannot be used", () => {
   );
 
   test(
-    "leaves the running gateway as it is",
+    "a configuration that cannot be used leaves the running gateway as it is",
     async () => {
       const valid = configurationFor(api.url);
       const { root, write } = project(valid);

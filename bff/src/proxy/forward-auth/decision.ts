@@ -72,7 +72,7 @@ export function createDecision(dependencies: DecisionDependencies, proxy: Forwar
     const misspelled = findMisspelled(request.headers);
     if (misspelled !== undefined)
       throw new GatewayError("request_malformed", {
-        reason: `some upstreams read the header ${misspelled} as another`,
+        reason: `some upstreams would read the header ${misspelled} under another name`,
       });
     requireSameOrigin(request, state, { publicOrigin, metrics });
     const upstream = admit(request, state);

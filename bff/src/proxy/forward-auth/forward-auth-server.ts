@@ -78,7 +78,7 @@ function unknownHostResponse(proxy: ForwardAuthConfig["proxy"], log: Log): Respo
   // No HSTS for a name that is not ours.
   const securityHeaders = securityHeaderList({ transportSecurity: undefined });
   return (request, response, startedAt) => {
-    const reason = "Host is that of no application";
+    const reason = "no application has this Host";
     const error = new GatewayError("request_malformed", { status: 421, reason });
     const state: RequestState = { requestId: randomUUID(), route: { kind: "pages" }, code: error.code, reason };
     reportError(log, request, state, error);
