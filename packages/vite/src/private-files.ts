@@ -9,15 +9,20 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `{ file: PATH }`, `file:PATH` and keys such as `clientKeyFile`, in YAML and in JSON. */
 const FILE_IN_TEXT = /(?:\bfile|\w+File)["']?\s*:\s*(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"',}\]#]+))/g;
+/** `${NAME}` and `${NAME:-default}`. */
+const REFERENCE = /\$\{(\w+)(?::-([^}]*))?\}/g;
+/** Of YAML. */
+const COMMENT = /(^|\s)#.*$/gm;
 /** The gateway's variables that name files. */
 const FILE_VARIABLE = /^(?:OIDC|REDIS|KEYCLOAK|HTTPS?_PROXY|SECRET_KEYS|ADMIN_TOKEN|UPSTREAMS)\w*_FILE$/;
 
 /** @returns absolute paths */
 export function privateFiles(source: ConfigurationSource, root: string, env: Environment): string[] {
   const folder = source.kind === "file" ? dirname(source.path) : root;
-  const inText = [...configurationText(source).matchAll(FILE_IN_TEXT)].map(
-    ([, double, single, plain]) => double ?? single ?? plain ?? "",
-  );
+  const text = configurationText(source)
+    .replaceAll(COMMENT, "$1")
+    .replaceAll(REFERENCE, (_reference, name: string, otherwise = "") => env[name] || otherwise);
+  const inText = [...text.matchAll(FILE_IN_TEXT)].map(([, double, single, plain]) => double ?? single ?? plain ?? "");
   const inEnvironment = Object.entries(env).flatMap(([name, value = ""]) =>
     FILE_VARIABLE.test(name) && value !== "" ? [resolve(root, value)] : [],
   );

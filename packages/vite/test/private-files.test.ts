@@ -22,10 +22,16 @@ test.each<[string, string]>([
   ["  clientKeyFile: ./keys/client.jwk", "keys/client.jwk"],
   ['{"provider":{"clientAssertionFile":"jwt"}}', "jwt"],
   ["  keyFile: ../outside.key", "../outside.key"],
+  ["  clientSecret:\n    file: secrets/a\n", "secrets/a"],
+  ["clientSecret: { file: '${FOLDER}/a' }", "of-env/a"],
+  ["clientSecret: { file: ${FOLDER}/a }", "of-env/a"],
+  ["clientSecret: file:${UNSET:-secrets}/a", "secrets/a"],
+  ["clientSecret: { file: secrets/a } # file: src/main.ts\n# file: index.html", "secrets/a"],
 ])("the configuration %s names the private file %s", (text, file) => {
   writeFileSync(join(root, "cloakroom.yaml"), text);
   const source = configurationSource(undefined, root);
-  expect(privateFiles(source, root, {})).toEqual([join(root, "cloakroom.yaml"), join(root, file)]);
+  const env = { FOLDER: "of-env" };
+  expect(privateFiles(source, root, env)).toEqual([join(root, "cloakroom.yaml"), join(root, file)]);
 });
 
 test("files of the gateway's variables and of an inline configuration are private, those of other variables are not", () => {
