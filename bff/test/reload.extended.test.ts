@@ -245,7 +245,7 @@ describe("an application that changed", () => {
 });
 
 describe("a removed application", () => {
-  it("requests for a removed application get 421 at once: it, finishes its requests, and can be added again with its sessions", async () => {
+  it("a removed application responds 421 at once, finishes its requests, and can be added again with its sessions", async () => {
     const user = await system.newUser();
     const [shop, desk] = [await system.login("shop", user), await system.login("desk", user)];
     const held = ask(shop, "/api/hold");
