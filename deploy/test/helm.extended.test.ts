@@ -717,6 +717,27 @@ describe("network policies", () => {
     });
   }
 
+  it.each<[what: string, config: object, ports: number[]]>([
+    ["an existing Redis with TLS", { redis: { url: "rediss://u:${PASSWORD}@redis.data:6380/2" } }, [6379, 6380]],
+    ["a Redis without a port", { redis: { url: "rediss://redis.data" } }, [6379]],
+    ["Sentinels", { redis: { url: "redis+sentinel://u:${P}@a.data,b.data:26380/main?db=0" } }, [6379, 26379, 26380]],
+    ["a Redis Cluster", { redis: { url: "redis+cluster://[fd00::1]:7000,[fd00::2]:7001" } }, [6379, 7000, 7001]],
+    [
+      "a password with the characters of a URL",
+      { redis: { url: "redis://u:${A}/b?c#d@redis.data:6390" } },
+      [6379, 6390],
+    ],
+    ["a Redis whose address is a reference", { redis: { url: "${REDIS_URL}" } }, [6379]],
+    ["a host that is a reference", { upstreams: [{ prefix: "/api", baseUrl: "http://${HOST}:8001/x" }] }, [6379, 8001]],
+    ["a port that is a reference", { upstreams: [{ prefix: "/api", baseUrl: "http://orders:${P:-81}" }] }, [80, 6379]],
+  ])("the gateway may connect to the ports of %s", (_what, config, ports) => {
+    const manifests = manifestsOf(merged(exampleValues("minimal"), { config: { upstreams: [], ...config } }));
+    const { egress } = find(manifests, "NetworkPolicy", "cloakroom-gateway").spec as { egress: PolicyRule[] };
+    const allowed = egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+    // 443 is the provider's.
+    expect(allowed.filter((port) => port !== 443).sort((a, b) => a - b)).toEqual(ports);
+  });
+
   it("egress and ingress policies allow the same connections, and everything else is denied", () => {
     const manifests = example("all-in");
     const expected = [

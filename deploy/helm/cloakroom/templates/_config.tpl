@@ -68,8 +68,8 @@
 {{- end -}}
 
 {{/*
-Ports of the addresses outside the release that the gateway connects to: a YAML list. Redis is not among them, because
-its address is in a Secret. References to variables are not resolved.
+Ports of the addresses outside the release that the gateway connects to, without Redis: a YAML list. References to
+variables are not resolved: only what stands beside them counts.
 */}}
 {{- define "cloakroom.egressPorts" -}}
 {{- $root := . -}}
@@ -92,13 +92,27 @@ its address is in a Secret. References to variables are not resolved.
 {{- $urls = append (append $urls $proxy.https) $proxy.http -}}
 {{- $ports := list -}}
 {{- range $urls -}}
-  {{- if and (kindIs "string" .) (regexMatch "^https?://[^$]+$" .) -}}
-    {{- $url := urlParse . -}}
+  {{- if and (kindIs "string" .) (regexMatch "^https?://" .) -}}
+    {{- $url := regexReplaceAll "\\$\\{[^}]*\\}" . "" | urlParse -}}
     {{- $isOwn := hasPrefix (printf "%s-" (include "cloakroom.fullname" $root)) $url.hostname -}}
     {{- if not $isOwn -}}
       {{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
       {{- $ports = append $ports (int ($port | default (ternary "443" "80" (eq $url.scheme "https")))) -}}
     {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- toYaml (uniq $ports) -}}
+{{- end -}}
+
+{{/* Ports of an existing Redis: those of networkPolicy.redis, and those of config.redis.url if it names servers. A YAML list. */}}
+{{- define "cloakroom.redisPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.redis.ports -}}{{- $ports = append $ports (int .) -}}{{- end -}}
+{{- $url := dig "redis" "url" "" .Values.config -}}
+{{- if and (kindIs "string" $url) (regexMatch "^rediss?(\\+[a-z]+)?://" $url) -}}
+  {{- $default := ternary "26379" "6379" (contains "+sentinel:" $url) -}}
+  {{- range regexReplaceAll "^[^:]*://(.*@)?|[/?#][^@]*$" $url "" | splitList "," -}}
+    {{- $ports = append $ports (int (regexFind ":[0-9]+$" . | trimPrefix ":" | default $default)) -}}
   {{- end -}}
 {{- end -}}
 {{- toYaml (uniq $ports) -}}
