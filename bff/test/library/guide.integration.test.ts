@@ -9,7 +9,9 @@ import express from "express";
 import Fastify from "fastify";
 import { Hono } from "hono";
 import Koa from "koa";
+import { createServer as createServerOfVite, type InlineConfig, type ViteDevServer } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
@@ -61,18 +63,30 @@ it("the configuration of the guide is valid", async () => {
   expect(loaded).toMatchObject({ applications: [{ publicOrigin: "http://localhost:3000" }] });
 });
 
-describe.each<[heading: string, names: () => Names, page: number]>([
+/** Vite with an empty project, as the code of the guide creates it. */
+async function createViteServer(options: InlineConfig): Promise<ViteDevServer> {
+  const root = mkdtempSync(join(tmpdir(), "cloakroom-guide-"));
+  writeFileSync(join(root, "index.html"), "<title>A page of Vite</title>");
+  const vite = await createServerOfVite({ ...options, root, configFile: false, logLevel: "silent" });
+  closeVite = () => vite.close();
+  return vite;
+}
+let closeVite: () => Promise<void> = () => Promise.resolve();
+
+describe.each<[heading: string, names: () => Names, page: number, webSocket?: string]>([
   ["node:http", () => ({}), 200],
   ["Express", () => ({}), 404],
   ["Fastify", () => ({}), 404],
   ["Hono", () => ({}), 404],
   ["Koa", () => ({}), 404],
+  ["Vite in middleware mode", () => ({ createViteServer }), 200, "vite-ping"],
   ["A server that exists already", () => ({ app: express() }), 404],
-])("the code below '%s'", (heading, names, page) => {
+])("the code below '%s'", (heading, names, page, webSocket) => {
   let gateway: Gateway;
   const servers: Server[] = [];
   const warnings: string[] = [];
   afterAll(async () => {
+    await closeVite();
     await gateway.close();
     for (const server of servers) server.closeAllConnections();
     for (const server of servers) server.close();
@@ -106,6 +120,10 @@ describe.each<[heading: string, names: () => Names, page: number]>([
     const browser = testBrowser(origin);
     await browser.login();
     expect(await (await browser.fetch("/bff/user")).json()).toMatchObject({ user: { sub: "alice" } });
+    if (webSocket === undefined) return;
+    const socket = new WebSocket(origin.replace("http", "ws"), webSocket);
+    await once(socket, "open");
+    socket.terminate();
   });
 });
 
