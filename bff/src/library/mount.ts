@@ -1,5 +1,11 @@
 // Mounts a gateway in the server of a host: which requests are the gateway's, and what must be true of the others' handling.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  maxHeaderSize as maxHeaderSizeOfNode,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { nodeOptions, type ServerConfig } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import type { Gateway as ProcessGateway } from "../gateway.ts";
@@ -63,6 +69,7 @@ export function createMount({ gateway, config, log, isClosed, refuse }: Dependen
     const { faults, warnings } = checkServer(server, {
       isBehindProxy: config.trustedProxies.rules.length > 0,
       nodeOptions: nodeOptions(),
+      maxHeaderSizeOfNode,
     });
     checked.set(server, faults);
     for (const reason of warnings) log.warn("the gateway is not mounted as documented", { reason });

@@ -18,6 +18,8 @@ export type ServerProblems = { faults: string[]; warnings: string[] };
 /** Proxies keep idle connections up to 60 s: a server that closes first makes them fail now and then (502). */
 const PROXY_IDLE_MS = 60_000;
 const MAX_HEADER_BYTES = 65_536;
+/** The limit of the gateway's own server, and of Node. */
+const MIN_HEADER_BYTES = 16_384;
 const MAX_HEADERS_TIMEOUT_MS = 120_000;
 
 type Circumstances = {
@@ -25,11 +27,13 @@ type Circumstances = {
   isBehindProxy: boolean;
   /** Options of Node itself: `process.execArgv` and NODE_OPTIONS. */
   nodeOptions: readonly string[];
+  /** `maxHeaderSize` of node:http: the limit of servers without an own one (`--max-http-header-size`). */
+  maxHeaderSizeOfNode: number;
 };
 
 export function checkServer(
   server: Server | CheckedServer,
-  { isBehindProxy, nodeOptions }: Circumstances,
+  { isBehindProxy, nodeOptions, maxHeaderSizeOfNode }: Circumstances,
 ): ServerProblems {
   const faults: string[] = [];
   const warnings: string[] = [];
@@ -45,8 +49,11 @@ export function checkServer(
     faults.push(
       "joinDuplicateHeaders hides that a header was sent twice, which the gateway rejects for Host and Authorization. Remove it.",
     );
-  if (typeof maxHeaderSize === "number" && maxHeaderSize > MAX_HEADER_BYTES)
-    warnings.push(`maxHeaderSize is ${maxHeaderSize}: upstreams reject such requests. Set 16384.`);
+  const headerBytes = typeof maxHeaderSize === "number" ? maxHeaderSize : maxHeaderSizeOfNode;
+  if (headerBytes > MAX_HEADER_BYTES)
+    warnings.push(`maxHeaderSize is ${headerBytes}: upstreams reject such requests. Set 16384.`);
+  if (headerBytes < MIN_HEADER_BYTES)
+    warnings.push(`maxHeaderSize is ${headerBytes}: browsers with several large cookies get 431. Set 16384.`);
   if (typeof headersTimeout === "number" && (headersTimeout === 0 || headersTimeout > MAX_HEADERS_TIMEOUT_MS))
     warnings.push(
       `headersTimeout is ${headersTimeout} ms: slow request heads occupy connections (slow-loris). Set 15000.`,

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { SERVER_OPTIONS } from "../../src/http/server-options.ts";
 import { checkServer } from "../../src/library/server-check.ts";
 
-const NORMAL = { isBehindProxy: false, nodeOptions: [] };
+const NORMAL = { isBehindProxy: false, nodeOptions: [], maxHeaderSizeOfNode: 16_384 };
 const server = (options: object) => createServer({ ...SERVER_OPTIONS, ...options });
 
 describe("the check of a host's server", () => {
@@ -34,7 +34,8 @@ describe("the check of a host's server", () => {
   });
 
   it.each<[object, RegExp]>([
-    [{ maxHeaderSize: 131_072 }, /^maxHeaderSize is 131072/],
+    [{ maxHeaderSize: 131_072 }, /^maxHeaderSize is 131072: upstreams/],
+    [{ maxHeaderSize: 4_096 }, /^maxHeaderSize is 4096: browsers/],
     [{ headersTimeout: 0 }, /^headersTimeout is 0 ms/],
     [{ headersTimeout: 600_000 }, /^headersTimeout is 600000 ms/],
     [{ requestTimeout: 300_000 }, /^requestTimeout ends uploads after 300 s/],
@@ -42,6 +43,14 @@ describe("the check of a host's server", () => {
     const { faults, warnings } = checkServer(server(options), NORMAL);
     expect([faults, warnings]).toEqual([[], [expect.stringMatching(sentence)]]);
     expect(warnings[0]).toMatch(/Set \d+/);
+  });
+
+  it.each([131_072, 4_096])("--max-http-header-size=%i counts for a server without its own limit", (size) => {
+    const circumstances = { ...NORMAL, maxHeaderSizeOfNode: size };
+    expect(checkServer(server({ maxHeaderSize: undefined }), circumstances).warnings).toEqual([
+      expect.stringMatching(`^maxHeaderSize is ${size}:.* Set 16384`),
+    ]);
+    expect(checkServer(server({}), circumstances).warnings).toEqual([]);
   });
 
   it("a short keepAliveTimeout is a warning behind proxies only", () => {
