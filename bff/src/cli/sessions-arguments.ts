@@ -21,7 +21,7 @@ export type AdminRequest = {
 
 export const HELP = `Lists and ends sessions.
 
-  npm run sessions -w bff -- <command>
+  cloakroom sessions <command>
 
   count                                       prints the number of sessions
   list --subject <sub> [--issuer <url>]       prints one user's sessions, newest first; --json: one JSON object per line

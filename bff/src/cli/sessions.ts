@@ -27,7 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (command.kind === "help") return print(HELP);
     return await withTarget(request, (target) => runAndExplain(command, target, progress));
   } catch (error) {
-    if (error instanceof UsageError) return fail(2, `${error.message}\nSee: npm run sessions -w bff -- --help`);
+    if (error instanceof UsageError) return fail(2, `${error.message}\nSee: cloakroom sessions --help`);
     if (error instanceof ConfigError) return fail(78, error.message.replace("The gateway cannot start", "Not done"));
     if (error instanceof TargetError) return fail(1, `${progressInWords(progress, error)} ${error.message}`);
     throw error;

@@ -22,6 +22,20 @@ it.each([[], ["--help"], ["help"]])("cloakroom %s lists its commands", (...args:
   expect(stdout).toMatch(/start .*\n.*init .*\n.*check .*\n.*sessions /);
 });
 
+it.each(["check", "init", "sessions"])("cloakroom %s --help shows how the package is called", (name) => {
+  const { status, stdout } = cloakroom(name, "--help");
+  expect(status).toBe(0);
+  expect(stdout).toMatch(new RegExp(`^  cloakroom ${name} `, "m"));
+  expect(stdout).not.toContain("npm run");
+});
+
+it("cloakroom sessions names its help after a usage error", () => {
+  expect(cloakroom("sessions", "list")).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/^--subject .*\nSee: cloakroom sessions --help\n$/) as string,
+  });
+});
+
 it("an unknown command exits with 2 and the list of commands", () => {
   const { status, stderr } = cloakroom("stop");
   expect(status).toBe(2);
