@@ -26,6 +26,11 @@ export function kindOfTestError({ name = "", message }: TestError): FailureKind 
   return name.includes("Assertion") ? "assertion" : "error in a test";
 }
 
+/** An error that no code caught, or the end of a worker. */
+export function kindOfUnhandledError({ message }: TestError): FailureKind {
+  return message.startsWith("[vitest-pool]") ? "no end" : "unhandled error";
+}
+
 /** A test has judged the mutant. All other failures can have a cause that has nothing to do with what it breaks. */
 export function isDetection(failure: Failure | undefined): boolean {
   return failure?.kind === "assertion" || failure?.kind === "error in a test";

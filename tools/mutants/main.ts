@@ -74,17 +74,17 @@ async function testMutant(copy: BreakableCopy, runs: TestRuns, mutant: Mutant): 
   const undo = copy.applyChange(mutant);
   runs.markChanged(mutant.file);
   const result = await runs.run(mutant.tests);
-  const isDetected = isDetection(result.failure) || (await timesOutAgain(runs, mutant, result));
+  const isDetected = isDetection(result.failure) || (await failsAgain(runs, mutant, result));
   undo();
   runs.markChanged(mutant.file);
   report(mutant, result.failure === undefined ? "SURVIVED" : isDetected ? "detected" : "UNCLEAR", result);
 }
 
-/** A response or an end that never comes. One timeout can be the machine's. */
-async function timesOutAgain(runs: TestRuns, { tests }: Mutant, { failure }: RunResult): Promise<boolean> {
-  if (failure?.kind !== "timeout") return false;
-  const again = await runs.run(tests);
-  return isDetection(again.failure) || (again.failure?.kind === "timeout" && again.failure.where === failure.where);
+/** A response that never comes, or an error that ends a process. Once, it can be the machine's. */
+async function failsAgain(runs: TestRuns, { tests }: Mutant, { failure }: RunResult): Promise<boolean> {
+  if (failure?.kind !== "timeout" && failure?.kind !== "unhandled error") return false;
+  const again = (await runs.run(tests)).failure;
+  return isDetection(again) || (again?.kind === failure.kind && again.where === failure.where);
 }
 
 function report({ breaks, tests }: Mutant, verdict: Verdict, { passedTests, failure }: RunResult): void {

@@ -2,7 +2,7 @@
 // most of the tests. Started in the copy's folder by test-runs.ts. Each run uses new workers.
 import { join, relative } from "node:path";
 import { createVitest, type Reporter, type SerializedError, type TestModule, type TestSuite } from "vitest/node";
-import { kindOfTestError, type Failure, type RunResult } from "./failure.ts";
+import { kindOfTestError, kindOfUnhandledError, type Failure, type RunResult } from "./failure.ts";
 
 export type RunRequest = {
   /** Files that have changed since the previous run. */
@@ -25,7 +25,7 @@ const reporter: Reporter = {
   onTestModuleEnd: (module) => recordSuite(module, relative(process.cwd(), module.moduleId)),
   onTestRunEnd: (_modules, unhandled: readonly SerializedError[]) => {
     const [error] = unhandled;
-    if (error !== undefined) record({ kind: "unhandled error", where: "", message: error.message });
+    if (error !== undefined) record({ kind: kindOfUnhandledError(error), where: "", message: error.message });
   },
 };
 

@@ -1,7 +1,7 @@
 // Every run must use the source as it is on the disk, and must tell a failed test from a file that could not be loaded.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBreakableCopy, type BreakableCopy } from "../../breakable-copy.ts";
-import { isDetection, kindOfTestError } from "../failure.ts";
+import { isDetection, kindOfTestError, kindOfUnhandledError } from "../failure.ts";
 import { createTestRuns, type TestRuns } from "../test-runs.ts";
 
 const FILE = "src/lib/linked-list.ts";
@@ -44,5 +44,12 @@ describe("test runs of mutants", { timeout: 120_000 }, () => {
   ])("%o is a failure of the kind '%s'", (error, kind, detects) => {
     expect(kindOfTestError(error)).toBe(kind);
     expect(isDetection({ kind: kindOfTestError(error), where: "", message: error.message })).toBe(detects);
+  });
+
+  it.each([
+    ["Request aborted", "unhandled error"],
+    ["[vitest-pool]: Worker forks emitted error.", "no end"],
+  ])("the unhandled error '%s' is a failure of the kind '%s'", (message, kind) => {
+    expect(kindOfUnhandledError({ message })).toBe(kind);
   });
 });
