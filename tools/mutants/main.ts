@@ -92,7 +92,7 @@ function report({ breaks, tests }: Mutant, verdict: Verdict, { passedTests, fail
   const reason =
     failure === undefined
       ? `${passedTests} tests of ${tests.join(", ")} passed`
-      : `${failure.kind}: ${failure.where}: ${message}`;
+      : `${failure.kind}: ${failure.where}: ${message}`.replace(/\p{Cc}/gu, " ");
   console.log(`${verdict.padEnd(8)}  ${breaks}\n          ${reason}`);
   verdicts.set(breaks, verdict);
   if (values.results !== undefined)
