@@ -81,9 +81,9 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "circuit breaker: a refreshed ID token of another issuer opens the circuit for all users",
-    file: "src/provider/provider-errors.ts",
-    find: "return isRefusal || isRefusedClient(error) || isForeignIdToken(error);",
-    replace: "return isRefusal || isRefusedClient(error);",
+    file: "src/provider/user-tokens.ts",
+    find: 'breaker.report(subject, refreshError(error).kind === "rejected");',
+    replace: "breaker.report(subject, error instanceof oidc.ResponseBodyError && error.status < 500);",
     tests: ["test/provider/hostile-provider.integration.test.ts"],
   },
   {
@@ -98,7 +98,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
     file: "src/auth/callback.ts",
     find: "query.iss === null ? issRequired : !isOwnIssuer(query.iss, config)",
     replace: "query.iss !== null && !isOwnIssuer(query.iss, config)",
-    tests: ["test/provider/hostile-provider.integration.test.ts"],
+    tests: ["test/provider/optional-members.extended.test.ts"],
   },
   {
     breaks: "login CSRF: a state is accepted from any browser",
