@@ -129,7 +129,7 @@ const OF_REQUESTS: readonly Mutant[] = [
     file: "src/proxy/websocket/upgrade.ts",
     find: "({ code }) => close(code)",
     replace: "() => undefined",
-    tests: ["test/proxy/websocket.test.ts"],
+    tests: ["test/proxy/websocket-authorization.test.ts"],
   },
   bearerRule(
     "a rejected token falls back to the session",

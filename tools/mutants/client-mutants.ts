@@ -3,7 +3,7 @@ import type { Mutant } from "./mutants.ts";
 
 const FETCH_TESTS = ["../packages/client/test/fetch.test.ts"];
 const RETRY_TESTS = ["../packages/client/test/retry.test.ts"];
-const CLIENT_TESTS = ["../packages/client/test/client.test.ts"];
+const CLIENT_TESTS = ["client", "request", "step-up"].map((name) => `../packages/client/test/${name}.test.ts`);
 const TAB_TESTS = ["../packages/client/test/tabs.test.ts"];
 const STORE_TESTS = ["../packages/client/test/session-store.test.ts"];
 const FETCH = "../packages/client/src/session-fetch.ts";

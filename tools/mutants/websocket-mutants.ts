@@ -1,7 +1,9 @@
 // Mutants of WebSockets.
 import type { Mutant } from "./mutants.ts";
 
-const WIRE = ["test/proxy/websocket.test.ts"];
+const WIRE = ["websocket", "websocket-authorization", "websocket-handshakes"].map(
+  (name) => `test/proxy/${name}.test.ts`,
+);
 const SESSIONS = ["test/proxy/websocket-session.integration.test.ts"];
 
 export const WEBSOCKET_MUTANTS: readonly Mutant[] = [

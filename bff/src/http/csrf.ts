@@ -13,9 +13,10 @@ import type { UpstreamConfig } from "../config/config.ts";
 import { sessionIdFrom } from "../session/cookies.ts";
 
 /**
- * `fetch`: requires X-CSRF, except of an EventSource. `form`: also accepts same-origin form posts. `fetch-metadata`: as `fetch`, but safe methods
- * require `Sec-Fetch-Site: same-origin` only. `pages`: as `form`, and safe top-level navigations from any site.
- * `handshake`: a WebSocket handshake, which cannot have a custom header. `none`: protected by other means, or static.
+ * `fetch`: requires X-CSRF, except of an EventSource. `form`: also accepts same-origin form posts. `fetch-metadata`: as
+ * `fetch`, but safe methods require `Sec-Fetch-Site: same-origin` only. `pages`: as `form`, and safe top-level navigations
+ * from any site. `handshake`: a WebSocket handshake, which cannot have a custom header. `none`: protected by other means, or
+ * static.
  */
 export type CsrfRule = "fetch" | "form" | "fetch-metadata" | "pages" | "handshake" | "none";
 

@@ -20,6 +20,9 @@ provider:
 secretKeys: ${KEY}
 `;
 
+/** An invalid file, and the sentence that reports its fault. */
+export type Row = readonly [what: string, text: string, fault: RegExp];
+
 let count = 0;
 
 export function fileWith(text: string | Buffer, name = `cloakroom-${(count += 1)}.yaml`): string {
