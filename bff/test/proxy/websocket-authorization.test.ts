@@ -47,7 +47,7 @@ describe("a session's WebSockets", () => {
       found.inside = socket;
       socket.write(`${SWITCHING}${ACCEPT}\r\n\x82\x04ab`, "latin1");
     });
-    onTestFinished(async () => void (await upstream.stop()));
+    onTestFinished(upstream.stop);
     const gateway = await startWebSocketGateway(upstream, { ...withSession, live });
     let bytes = "";
     const browser = connect(gateway.port, "127.0.0.1", () => {

@@ -122,7 +122,7 @@ describe("a rejected handshake", () => {
       code: "upstream_unreachable",
     });
     const silent = await startRawUpstream(() => {});
-    onTestFinished(async () => void (await silent.stop()));
+    onTestFinished(silent.stop);
     const gateway = await startWebSocketGateway(silent, { override: { headersTimeoutMs: 50 } });
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 504, code: "upstream_timeout" });
   });
@@ -156,7 +156,7 @@ describe("a rejected handshake", () => {
       socket.on("close", () => (isClosed = true));
       socket.write(`${response}secret bytes`);
     });
-    onTestFinished(async () => void (await upstream.stop()));
+    onTestFinished(upstream.stop);
     const gateway = await startWebSocketGateway(upstream);
     expect(await errorFor(gateway, fieldsOf(gateway))).toMatchObject({ status: 502, code: "upstream_unreachable" });
     await until("the upstream's connection was closed", () => isClosed);
@@ -184,7 +184,7 @@ describe("smuggling", () => {
       socket.on("close", () => (isClosed = true));
       early.write(second);
     });
-    onTestFinished(async () => void (await upstream.stop()));
+    onTestFinished(upstream.stop);
     const gateway = await startWebSocketGateway(upstream);
     const early = connect(gateway.port, "127.0.0.1", () =>
       early.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`),

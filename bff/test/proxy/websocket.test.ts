@@ -141,7 +141,7 @@ describe("closing a WebSocket", () => {
       socket.on("close", () => (isClosed = true));
       browser.end();
     });
-    onTestFinished(async () => void (await upstream.stop()));
+    onTestFinished(upstream.stop);
     const gateway = await startWebSocketGateway(upstream);
     const browser = connect(gateway.port, "127.0.0.1", () =>
       browser.write(`GET /api/ws HTTP/1.1\r\n${fieldsOf(gateway).join("\r\n")}\r\n\r\n`),

@@ -10,13 +10,13 @@ export async function startWebSocketGateway(
   options: GatewayOptions = {},
 ): Promise<TestGateway> {
   const gateway = await startGateway({ upstreams: `/api=${upstream.origin}`, ...options });
-  onTestFinished(async () => void (await gateway.stop()));
+  onTestFinished(gateway.stop);
   return gateway;
 }
 
 export async function startUpstream(...options: Parameters<typeof startSocketUpstream>): Promise<SocketUpstream> {
   const upstream = await startSocketUpstream(...options);
-  onTestFinished(async () => void (await upstream.stop()));
+  onTestFinished(upstream.stop);
   return upstream;
 }
 

@@ -12,7 +12,7 @@ interface Order {
   readonly id: string;
 }
 
-// Every way to end is a value.
+// Every outcome is a value, an aborted request included.
 export function loadOrders(signal: AbortSignal): Promise<Outcome<Order[]>> {
   return client.request<Order[]>("/api/orders", {
     signal,

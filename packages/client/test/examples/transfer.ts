@@ -12,7 +12,7 @@ export async function send(transfer: Transfer): Promise<void> {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(transfer),
   });
-  // The API demands a stronger login: the page leaves and comes back.
+  // The API demands a stronger login: the browser navigates to it and returns to this page.
   if (outcome.kind === "problem") client.stepUp(outcome.problem, { draft: transfer });
 }
 
