@@ -26,6 +26,9 @@ const UNMATCHED: Route = { kind: "upstream", row: undefined };
 /** Below it, a path without a row is a 404 and never a page. */
 const RESERVED = "/api";
 
+/** More than a chain of servers decodes. */
+const MAX_DECODINGS = 3;
+
 /**
  * The row with the longest prefix that ends at a segment boundary. The search ignores case because some upstreams do
  * (Express, IIS): `/api/Admin` must not bypass the row for `/api/admin` and use the one for `/api`.
@@ -64,11 +67,27 @@ export function createRouteTable(
       const { kind, row } = find(path);
       return kind === "pages" || row?.csrf === "same-origin";
     },
-    isStrict: hasRootRow ? () => true : (target) => firstSegments.has(firstSegment(target)),
+    isStrict: hasRootRow
+      ? () => true
+      : (target) => firstSegments.has(firstSegment(target)) || firstSegments.has(firstSegment(decodedPath(target))),
   };
 }
 
 /** In lower case, up to any character that a parser could read as the end: `/api;x` and `/api%2fx`. */
 function firstSegment(target: string): string {
   return (/^\/([^/?;%]*)/.exec(target)?.[1] ?? "").toLowerCase();
+}
+
+/** The path as routers and upstreams can read it: Fastify reads `/%61pi` as `/api`, Hono `/x/../api` too. */
+function decodedPath(target: string): string {
+  const [path = ""] = target.split("?", 1);
+  if (!/%|\/[./]|\\/.test(path)) return path;
+  let decoded = path;
+  for (let round = 0; round < MAX_DECODINGS && decoded.includes("%"); round++)
+    decoded = decoded.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  const segments: string[] = [];
+  for (const segment of decoded.split(/[/\\]/))
+    if (segment === "..") segments.pop();
+    else if (segment !== "" && segment !== ".") segments.push(segment);
+  return `/${segments.join("/")}`;
 }
