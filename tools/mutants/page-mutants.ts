@@ -3,6 +3,20 @@ import type { Mutant } from "./mutants.ts";
 
 export const PAGE_MUTANTS: readonly Mutant[] = [
   {
+    breaks: "I2: the back button shows a page of the user after a logout",
+    file: "src/headers/forwarded-headers.ts",
+    find: "if (input.isPersonalDocument === true && !isPublic)",
+    replace: "if (input.isPersonalDocument === false)",
+    tests: ["test/proxy/rendered-pages.integration.test.ts"],
+  },
+  {
+    breaks: "I2: the page of a form post is not a document",
+    file: "src/http/fetch-metadata.ts",
+    find: '=== "navigate" || wantsPage(request)',
+    replace: '=== "navigate" && isNavigation(request)',
+    tests: ["test/proxy/rendered-pages.integration.test.ts"],
+  },
+  {
     breaks: "SPA_URL: a redirect may lead from https to http, where the page can be replaced",
     file: "src/http/remote-index.ts",
     find: "if (target.protocol !== protocol)",

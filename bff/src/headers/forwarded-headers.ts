@@ -100,6 +100,8 @@ export type ResponseHeaderInput = RequestContext & {
   status: number;
   requestId: string;
   mapUrl: MapUrl;
+  /** A document that depends on the user: browsers would show it again after a logout, from their back-forward cache. */
+  isPersonalDocument?: boolean | undefined;
   /** Set if the row serves the app's pages. */
   pages?: { isAnonymous: boolean } | undefined;
 };
@@ -123,7 +125,9 @@ export function responseHeaders(headers: IncomingHttpHeaders, input: ResponseHea
   // RFC 9110 §8.6: not in a 204. A 1xx is not forwarded.
   if (typeof length === "string" && status !== 204) list.push("content-length", length);
   const isPublic = upstream.config.access === "public";
-  if (pages === undefined || isPublic) list.push("cache-control", cacheControlFor(caching, upstream.config.access));
+  if (input.isPersonalDocument === true && !isPublic) list.push("cache-control", "no-store");
+  else if (pages === undefined || isPublic)
+    list.push("cache-control", cacheControlFor(caching, upstream.config.access));
   else list.push("cache-control", pageCacheControl(headers, pages.isAnonymous));
   return list;
 }

@@ -31,6 +31,11 @@ export function wantsPage(request: IncomingMessage): boolean {
   return destination === undefined || isForwarded ? prefersHtml(request) : destination === "document";
 }
 
+/** Whether the response becomes a document: a page, also of a form post, or the content of a frame. */
+export function isDocument(request: IncomingMessage): boolean {
+  return headerOf(request, "sec-fetch-mode") === "navigate" || wantsPage(request);
+}
+
 /** Values of Sec-Fetch-Site with which browsers send SameSite=Strict cookies. */
 const SAME_SITE: ReadonlySet<string> = new Set(["same-origin", "same-site", "none"]);
 

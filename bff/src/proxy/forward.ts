@@ -4,6 +4,7 @@ import type { Context, Next } from "koa";
 import type { Config } from "../config/config.ts";
 import { GatewayError } from "../errors.ts";
 import { mapMaybePromise, type MaybePromise } from "../lib/maybe-promise.ts";
+import { isDocument } from "../http/fetch-metadata.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { handshakeOf } from "../http/websocket-handshake.ts";
 import { hasBody, requestState, type RequestState } from "../http/request-state.ts";
@@ -102,10 +103,12 @@ export function forward(dependencies: ForwardingDependencies) {
       if (sessionKey !== undefined || token !== undefined)
         openResponses.add({ sessionKey, token, response, onCut: (cut) => void Object.assign(state, cut) }, received);
       const limits = state.rateLimit ?? [];
-      const context = { upstream, status, upstreamTarget: target, requestId, mapUrl };
+      const isAnonymous = sessionKey === undefined && client === undefined;
+      const isPersonalDocument = !isAnonymous && isDocument(request);
+      const context = { upstream, status, upstreamTarget: target, requestId, mapUrl, isPersonalDocument };
       if (!isPages(upstream)) return securityList.concat(limits, responseHeaders(received, context));
-      const pages = { isAnonymous: sessionKey === undefined && client === undefined };
-      return [...pageDefaults(pageList, received), ...limits, ...responseHeaders(received, { ...context, pages })];
+      const input = { ...context, pages: { isAnonymous } };
+      return [...pageDefaults(pageList, received), ...limits, ...responseHeaders(received, input)];
     };
     // A client with its own token is addressed by the upstream's challenge, and cannot log in.
     const errorFor = (status: number, received: IncomingHttpHeaders) =>

@@ -26,6 +26,7 @@ beforeAll(async () => {
       { prefix: "/account", baseUrl, csrf: "same-origin" },
       { prefix: "/open", baseUrl, access: "public", csrf: "same-origin" },
       { prefix: "/api", baseUrl },
+      { prefix: "/images", baseUrl, csrf: "fetch-metadata" },
       { prefix: "/listed", baseUrl, csrf: "same-origin", access: "public", requestHeaders: ["origin", "referer"] },
       { prefix: "/fixed", baseUrl, csrf: "same-origin", access: "public", headers: { Origin: "https://fixed.test" } },
       { prefix: "/both", baseUrl, csrf: "same-origin", access: "session-or-bearer", bearer: { audience: "pages" } },
@@ -335,4 +336,34 @@ it("a file that was sent to a client with its own token is not stored by shared 
   const token = await system.provider.sign(claims, { typ: "at+jwt" });
   const { status, headers } = await send("/both/app.js", { headers: { authorization: `Bearer ${token}` } });
   expect([status, headers["cache-control"]]).toEqual([200, "private, max-age=600, immutable"]);
+});
+
+describe("Cache-Control of a response that the app would let browsers store", () => {
+  const FRAME = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe", "sec-fetch-site": "same-origin" };
+  const FETCH = { "sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin" };
+  const IMAGE = { "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image", "sec-fetch-site": "same-origin" };
+  const OLD = { accept: "text/html,*/*" };
+  const API = { "x-csrf": "1", ...FETCH };
+  const PAGE = FROM("same-origin");
+  const [KEPT, REMOVED] = ["private, no-cache", "no-store"];
+  it.each<[what: string, path: string, init: Init, expected: readonly [withSession: string, anonymous?: string]]>([
+    ["a page", "/list", { headers: PAGE }, [REMOVED, KEPT]],
+    ["a page, without Fetch Metadata", "/list", { headers: OLD }, [REMOVED, KEPT]],
+    ["the page of a form post", "/list", { method: "POST", headers: PAGE }, [REMOVED, KEPT]],
+    ["a frame", "/list", { headers: FRAME }, [REMOVED, KEPT]],
+    ["a page that needs a session", "/account/x", { headers: PAGE }, [REMOVED]],
+    ["a page for sessions and bearers", "/both/x", { headers: PAGE }, [REMOVED]],
+    ["a page of an API in a tab", "/images/x", { headers: PAGE }, [REMOVED]],
+    ["data", "/list", { headers: FETCH }, [KEPT, KEPT]],
+    ["an image", "/list", { headers: IMAGE }, [KEPT, KEPT]],
+    ["data of an API", "/api/x", { headers: API }, [KEPT]],
+    ["an image of an API", "/images/x", { headers: IMAGE }, [KEPT]],
+    ["a public page", "/open/x", { headers: PAGE }, ["max-age=60", "max-age=60"]],
+  ])("%s (%s) is not stored if it is a document of a user", async (_what, path, init, [withSession, anonymous]) => {
+    respond = (_request, response) => void response.writeHead(200, { "cache-control": "max-age=60" }).end("x");
+    const { status, headers } = await send(path, { ...init, cookies: await loggedIn() });
+    expect([status, headers["cache-control"]]).toEqual([200, withSession]);
+    if (anonymous === undefined) return;
+    expect((await send(path, init)).headers["cache-control"]).toBe(anonymous);
+  });
 });
