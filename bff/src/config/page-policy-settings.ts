@@ -240,7 +240,7 @@ export function pagePolicyErrors(values: Values): string[] {
   return faults;
 }
 
-/** Sentences about valid settings that weaken the pages or have no effect, logged at the start. */
+/** Sentences about valid settings that weaken the pages or have no effect, logged at startup. */
 export function pagePolicyWarnings(values: Values): string[] {
   const { CSP_ADDITIONS: additions = [], CSP_ALLOW: allowed = [] } = values;
   const unused = unusedRisks(additions, allowed);

@@ -81,7 +81,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   keyFile: "REDIS_KEY_FILE",
 };
 
-/** Validates the files at the start. */
+/** Validates the files at startup. */
 export function readRedisAccess(settings: RedisSettings, faults: string[]): RedisAccess {
   const { REDIS_CA_FILE: ca, REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key } = settings;
   const { REDIS_SENTINEL_USERNAME: sentinelUsername, REDIS_SENTINEL_PASSWORD: sentinelPassword } = settings;

@@ -1,4 +1,4 @@
-// TLS options of an upstream row: reads and validates its certificates and key at the start.
+// TLS options of an upstream row: reads and validates its certificates and key at startup.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readBytesFile } from "./setting-text.ts";
 import type { UpstreamRow } from "./upstream-row.ts";

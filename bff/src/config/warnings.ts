@@ -1,4 +1,4 @@
-// Warnings about valid settings with surprising effects, logged at the start.
+// Warnings about valid settings with surprising effects, logged at startup.
 import type { Config } from "./config.ts";
 
 type CheckedSettings = Pick<Config, "sessionIdleMs" | "spaRoot" | "spaUrl"> & {

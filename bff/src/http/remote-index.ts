@@ -1,4 +1,4 @@
-// The page of a CDN-hosted SPA (SPA_URL): fetched at the start, revalidated with its entity tag (RFC 9110 §13), and served
+// The page of a CDN-hosted SPA (SPA_URL): fetched at startup, revalidated with its entity tag (RFC 9110 §13), and served
 // from memory while the CDN does not respond (stale-if-error, RFC 5861 §4).
 import { Agent, ProxyAgent, request, type Dispatcher } from "undici";
 import { proxyFor, type ProxyConfig } from "../config/outbound-proxy.ts";

@@ -1,4 +1,4 @@
-// Serves the built SPA from memory. Files of SPA_ROOT are read once at the start: no path traversal, no open descriptors, and
+// Serves the built SPA from memory. Files of SPA_ROOT are read once at startup: no path traversal, no open descriptors, and
 // no mix of two builds if the folder is replaced. With SPA_URL there is one page and no further files.
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";

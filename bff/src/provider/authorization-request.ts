@@ -86,7 +86,7 @@ export function createAuthorizationRequests({
     const hasLinkParameters = Object.entries(extra).some(([name, value]) => config.loginParameters[name] !== value);
     return (await pushed.push(configuration, request, hasLinkParameters)) ?? objects.plainUrl(configuration, request);
   };
-  // Finds a wrong secret or redirect URI at the start instead of at the first login. The pushed request is not used and
+  // Finds a wrong secret or redirect URI at startup instead of at the first login. The pushed request is not used and
   // expires. Without pushed authorization requests this only builds a URL.
   const checkRegistration = memoizeSuccess(
     () =>

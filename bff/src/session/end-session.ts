@@ -1,4 +1,4 @@
-// Ending sessions, on every instance at once: the store deletes the record for good, the log records it, and the indexes
+// Ending sessions, on every instance at once: the store deletes the record permanently, the log records it, and the indexes
 // drop it.
 import type { Log } from "../logging/log.ts";
 import {

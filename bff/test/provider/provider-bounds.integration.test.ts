@@ -255,7 +255,7 @@ describe("limits on every path with a response of the provider", () => {
         return status;
       },
       status: 200,
-      logs: /could not be revoked/,
+      logs: /refresh token revocation failed/,
     },
     {
       path: "Keycloak's Admin REST API",

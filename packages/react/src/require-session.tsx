@@ -21,7 +21,7 @@ interface CommonProps<User> extends RequiredLevel {
   /** The first check of the session has failed and is repeated. Default: `fallback`. */
   readonly unavailable?: Render<UnavailableSession>;
   /**
-   * For users who are not logged in. Default: the login starts by itself, once per tab; where it must not (the session
+   * For users who are not logged in. Default: the login starts automatically, once per tab; where it must not (the session
    * of this page has ended, or an earlier login has not led to a session), a button starts it.
    */
   readonly anonymous?: Render<AnonymousSession>;

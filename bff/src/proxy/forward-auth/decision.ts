@@ -83,7 +83,7 @@ export function createDecision(dependencies: DecisionDependencies, proxy: Forwar
   const authorizeFor: Decide = (request, response, state) => {
     const upstream = check(request, response, state);
     return mapMaybePromise(authorize(request, upstream.config, state), (authorized) => {
-      // Rejected at the start; a session from before a change of the setting can still have such a token.
+      // Rejected at startup; a session from before a change of the setting can still have such a token.
       if (authorized.proofKey !== undefined)
         throw new GatewayError("internal", { reason: "the access token is bound to a key of the gateway" });
       return headersFor(upstream, authorized, { request, requestId: state.requestId });
