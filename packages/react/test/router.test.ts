@@ -55,12 +55,17 @@ it("requireSession returns user and session", async () => {
   client.close();
 });
 
-it("requireSession returns what load returns for the user and the request", async () => {
+it("requireSession returns what load returns for the user and the request, with and without a required level", async () => {
   const { client } = createGateway(loggedIn());
-  const loader = requireSession(client, {
-    load: ({ user, request }) => `${user.sub} ${new URL(request.url).pathname}`,
-  });
-  expect(await loader(argsFor("/orders"))).toBe("alice /orders");
+  const loaders = [
+    requireSession(client, { load: ({ user, request }) => `${user.sub} ${new URL(request.url).pathname}` }),
+    // Compiled: `load` has the types of its parameters beside a level, too.
+    requireSession(client, {
+      acrValues: "1",
+      load: ({ user, request }) => `${user.sub} ${new URL(request.url).pathname}`,
+    }),
+  ];
+  for (const loader of loaders) expect(await loader(argsFor("/orders"))).toBe("alice /orders");
   client.close();
 });
 

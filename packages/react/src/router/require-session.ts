@@ -16,19 +16,20 @@ export interface RequireSessionLoaderOptions<User, Data> extends RequiredLevel {
   readonly load: (args: LoaderFunctionArgs & SessionData<User>) => Data | Promise<Data>;
 }
 
+// The overload with `load` is the first one: after the other has been tried, the parameters of `load` beside a level are `any`.
 /**
  * A loader that returns the session, or what `load` returns. Without a session it redirects to the login, which returns
  * to the requested page; once per tab, and never where the session of the page has ended. It then throws
  * `login_required`, for `sessionErrorOf` in an ErrorBoundary. It waits while a logout is in progress.
  */
-export function requireSession<User>(
-  client: Client<User>,
-  level?: RequiredLevel,
-): (args: LoaderFunctionArgs) => Promise<SessionData<User>>;
 export function requireSession<User, Data>(
   client: Client<User>,
   options: RequireSessionLoaderOptions<User, Data>,
 ): (args: LoaderFunctionArgs) => Promise<Data>;
+export function requireSession<User>(
+  client: Client<User>,
+  level?: RequiredLevel,
+): (args: LoaderFunctionArgs) => Promise<SessionData<User>>;
 export function requireSession<User>(
   client: Client<User>,
   options: RequiredLevel & Partial<RequireSessionLoaderOptions<User, unknown>> = {},
