@@ -99,6 +99,8 @@ describe(".gitignore", () => {
     "export/demo-realm.json",
     "gateway.log",
     "client.pem",
+    // Written by the release commands.
+    ...["dist-packages/cloakroom-gateway-0.1.0.tgz", "dist-image/health.mjs", "dist-image.json", "sbom.cdx.json"],
   ])(".gitignore covers %s", (file) => expect(isIgnored(file)).toBe(true));
 
   it(".gitignore covers no file of the repository", () => {

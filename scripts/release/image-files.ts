@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { GATEWAY_PACKAGE, installProductionTree } from "./production-tree.ts";
+import { runCommandLine } from "./run-command-line.ts";
 import { sharedVersion } from "./shared-version.ts";
 import { writeSbom } from "./sbom.ts";
 
@@ -50,8 +51,9 @@ export function dependencyDifferences(folder: string): string[] {
   });
 }
 
-if (import.meta.main) {
-  const tarball = join(ROOT, "dist-packages", `cloakroom-gateway-${sharedVersion()}.tgz`);
-  writeImageFiles(tarball, join(ROOT, "dist-image"));
-  console.log("Wrote dist-image/: docker build -f deploy/image/Dockerfile dist-image");
-}
+if (import.meta.main)
+  runCommandLine(() => {
+    const tarball = join(ROOT, "dist-packages", `cloakroom-gateway-${sharedVersion()}.tgz`);
+    writeImageFiles(tarball, join(ROOT, "dist-image"));
+    console.log("Wrote dist-image/: docker build -f deploy/image/Dockerfile dist-image");
+  });

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
+import { runCommandLine } from "./run-command-line.ts";
 import { sharedVersion } from "./shared-version.ts";
 
 export const PLATFORMS = ["linux/amd64", "linux/arm64"] as const;
@@ -102,4 +103,4 @@ function main(): void {
   console.log(`${repository}@${digest}`);
 }
 
-if (import.meta.main) main();
+if (import.meta.main) runCommandLine(main);

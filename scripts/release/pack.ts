@@ -8,6 +8,7 @@ import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { buildPackage, type BuiltPackage } from "./build-package.ts";
 import { packageProblems, type Surroundings } from "./package-problems.ts";
 import { publishedPackages } from "./packages.ts";
+import { runCommandLine } from "./run-command-line.ts";
 
 const PACKAGES_FOLDER = join(ROOT, "dist-packages");
 const WORK = join(ROOT, ".cache", "packages");
@@ -71,12 +72,5 @@ function ignoredByNpm(folder: string, { files = [] }: { files?: string[] }, pack
   return staged.filter((file) => !packed.includes(file)).map((file) => `npm pack leaves out ${file}`);
 }
 
-if (import.meta.main) {
-  try {
-    const tarballs = packAll(resolve(process.argv[2] ?? PACKAGES_FOLDER));
-    console.log(tarballs.join("\n"));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exitCode = 1;
-  }
-}
+if (import.meta.main)
+  runCommandLine(() => console.log(packAll(resolve(process.argv[2] ?? PACKAGES_FOLDER)).join("\n")));

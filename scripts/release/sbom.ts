@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { copyManifests, npm, GATEWAY_ONLY } from "./production-tree.ts";
+import { runCommandLine } from "./run-command-line.ts";
 
 export type Component = {
   "bom-ref": string;
@@ -75,8 +76,9 @@ function uuidOf(content: string): string {
   ].join("-");
 }
 
-if (import.meta.main) {
-  const file = resolve(process.argv[2] ?? "sbom.cdx.json");
-  writeSbom(file);
-  console.log(`Wrote ${file}`);
-}
+if (import.meta.main)
+  runCommandLine(() => {
+    const file = resolve(process.argv[2] ?? "sbom.cdx.json");
+    writeSbom(file);
+    console.log(`Wrote ${file}`);
+  });
