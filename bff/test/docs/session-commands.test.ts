@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { ROOT } from "@cloakroom/testkit/bin.ts";
 import { parseAdminArguments } from "../../src/cli/sessions-arguments.ts";
 
-const COMMAND = /(?:cloakroom sessions|sessions -w bff --) +([a-z-][^`\n|&;)]*)/g;
+const COMMAND = /(?:cloakroom(?:\.mjs)? sessions|sessions -w bff --) +([a-z-][^`\n|&;),]*)/g;
 
 const commands = globSync(["README.md", "bff/README.md", "docs/{guides,reference,providers}/*.md"], {
   cwd: ROOT,
