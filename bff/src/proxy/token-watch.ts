@@ -64,5 +64,5 @@ export function isRefusal(error: unknown): error is GatewayError {
 }
 
 function expired(): GatewayError {
-  return new GatewayError("invalid_token", { reason: "access token refused: it has expired" });
+  return new GatewayError("invalid_token", { reason: "access token rejected: it has expired" });
 }

@@ -133,7 +133,7 @@ it("an event stream of a client is aborted when its access token expires, and a 
   // The periodic check is due after 27 s at the earliest.
   await expect.poll(() => stream.outcome(), { timeout: 15_000 }).toBe("aborted");
   await expect.poll(() => open.has("/events?machine")).toBe(false);
-  expect(here!.log.join("\n")).toContain("while the response was open: access token refused: it has expired");
+  expect(here!.log.join("\n")).toContain("while the response was open: access token rejected: it has expired");
   open.get("/download?machine")!.write("more");
   await expect.poll(() => download.text()).toBe("partmore");
   expect(download.outcome()).toBeUndefined();
