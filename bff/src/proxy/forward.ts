@@ -90,16 +90,15 @@ export function forward(dependencies: ForwardingDependencies) {
     }
   };
 
-  const forwardAuthorized = (forwarded: ForwardedRequest, authorized: Authorized): MaybePromise<void> => {
-    const { sessionKey, accessToken, client } = authorized;
-    const { request, response, state, upstream } = forwarded;
-    const token = client && { request, upstream: upstream.config, validUntilMs: client.validUntilMs };
-    if (response.destroyed || request.socket.destroyed) return;
+  /** @returns a function that makes the head of the browser's response and registers the response as open */
+  const responseHeadOf = (
+    { request, response, state, upstream }: ForwardedRequest,
+    { sessionKey, client }: Authorized,
+    target: string,
+  ) => {
     const { requestId } = state;
-    const isWithBody = hasBody(request);
-    const target = upstreamTarget(upstream, request.url ?? "");
-    const headers = upstreamHeaders(forwarded, authorized, isWithBody);
-    const responseHead = (status: number, received: IncomingHttpHeaders): string[] => {
+    const token = client && { request, upstream: upstream.config, validUntilMs: client.validUntilMs };
+    return (status: number, received: IncomingHttpHeaders): string[] => {
       if (sessionKey !== undefined || token !== undefined)
         openResponses.add({ sessionKey, token, response, onCut: (cut) => void Object.assign(state, cut) }, received);
       const limits = state.rateLimit ?? [];
@@ -110,12 +109,21 @@ export function forward(dependencies: ForwardingDependencies) {
       const input = { ...context, pages: { isAnonymous } };
       return [...pageDefaults(pageList, received), ...limits, ...responseHeaders(received, input)];
     };
+  };
+
+  const forwardAuthorized = (forwarded: ForwardedRequest, authorized: Authorized): MaybePromise<void> => {
+    const { sessionKey, accessToken, client } = authorized;
+    const { request, response, state, upstream } = forwarded;
+    if (response.destroyed || request.socket.destroyed) return;
+    const isWithBody = hasBody(request);
+    const target = upstreamTarget(upstream, request.url ?? "");
+    const headers = upstreamHeaders(forwarded, authorized, isWithBody);
     // A client with its own token is addressed by the upstream's challenge, and cannot log in.
     const errorFor = (status: number, received: IncomingHttpHeaders) =>
       client === undefined ? stepUpDemand(status, received, upstream.config) : undefined;
     const onCut = (): void => {
       state.code = "upstream_unreachable";
-      log.warn("upstream aborted its response", { requestId, upstream: upstream.config.prefix });
+      log.warn("upstream aborted its response", { requestId: state.requestId, upstream: upstream.config.prefix });
     };
     const bodyCopy = authorized.proofKey !== undefined && isWithBody ? createBodyCopy() : undefined;
     const dpop = exchangeProof(authorized, dpopProofs, bodyCopy);
@@ -130,7 +138,7 @@ export function forward(dependencies: ForwardingDependencies) {
       dpop,
       renewed,
       errorFor,
-      responseHead,
+      responseHead: responseHeadOf(forwarded, authorized, target),
       onCut,
     };
     const handshake = handshakeOf(request);
