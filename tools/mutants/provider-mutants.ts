@@ -6,7 +6,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     breaks: "the decoded size of the provider's responses is not limited",
     file: "src/provider/provider-response.ts",
     find: "if (bytes > MAX_RESPONSE_BYTES) throw new OversizedResponseError();",
-    // Without any limit, the test process ends for lack of memory instead of failing.
+    // Without any limit, endless bodies would exhaust the memory of the test.
     replace: "if (bytes > 128 * MAX_RESPONSE_BYTES) throw new OversizedResponseError();",
     tests: ["test/provider/provider-bounds.integration.test.ts"],
   },

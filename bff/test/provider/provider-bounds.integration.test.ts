@@ -38,7 +38,9 @@ describe("provider fetch", () => {
   it.each(OVERSIZED)("provider fetch aborts $name at the limit", async ({ send: bomb }) => {
     send = bomb;
     sentBytes = 0;
-    await expect(fetchOnce()).rejects.toThrow(OversizedResponseError);
+    // The size of a body that is accepted: the report of a whole response would exhaust the memory of the test.
+    const accepted = fetchOnce().then(async (response) => (await response.arrayBuffer()).byteLength);
+    await expect(accepted).rejects.toThrow(OversizedResponseError);
     // Closed after at most the limit plus the socket buffers.
     await expect.poll(() => sentBytes).toBeGreaterThan(0);
     expect(sentBytes).toBeLessThan(16 * 1_048_576);
