@@ -182,7 +182,7 @@ function isResponse(error: unknown): boolean {
   return isMalformed || statusOf(error) !== undefined || refusedResponse(error) !== undefined;
 }
 
-/** The response describes an access token of this API that is valid now, or the token is refused. */
+/** The response describes an access token of this API that is valid now, or the token is rejected. */
 function verdictOf(received: Claims, rules: BearerRules, nowMs: number): TokenVerdict {
   if (received["active"] !== true) return rejected("the provider reports it as inactive");
   const { active: _active, ...response } = withoutNull(received);

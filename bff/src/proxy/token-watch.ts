@@ -1,4 +1,4 @@
-// Ends the open connections (event streams, WebSockets) of a client with its own access token once the gateway would refuse a
+// Ends the open connections (event streams, WebSockets) of a client with its own access token once the gateway would reject a
 // request with that token: at its `exp`, otherwise by a periodic check.
 import type { IncomingMessage } from "node:http";
 import type { UpstreamConfig } from "../config/config.ts";
@@ -58,7 +58,7 @@ export function createTokenWatch(options: Options): WatchToken {
   };
 }
 
-/** Whether a later authorization has refused an open connection: not an outage, nor a limit on introspections. */
+/** Whether a later authorization has rejected an open connection: not an outage, nor a limit on introspections. */
 export function isRefusal(error: unknown): error is GatewayError {
   return error instanceof GatewayError && error.status < 500 && error.code !== "too_many_requests";
 }

@@ -137,7 +137,7 @@ it.each(["node:http", "Express", "Fastify", "Hono", "Koa", "Your own routes"])(
   },
 );
 
-it("the own route of the guide gets user, permission and token, and sends refusals", async () => {
+it("the own route of the guide gets user, permission and token, and sends rejections", async () => {
   const port = await freePort();
   const gateway = await createGateway({ config: testConfiguration(`http://localhost:${port}`, provider) });
   const app = express();

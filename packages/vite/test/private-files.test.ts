@@ -47,7 +47,7 @@ test("files of the gateway's variables and of an inline configuration are privat
 });
 
 test.each(["a", "(a)", "[id]", "a{b,c}", "a*", "!a", "a+(b)", "a b"])(
-  "Vite refuses a private file of the folder %s and no other file",
+  "Vite rejects a private file of the folder %s and no other file",
   async (folder) => {
     const path = (name: string) => join(root, folder, name);
     const deny = denyPatterns([path("cloakroom.yaml")]);

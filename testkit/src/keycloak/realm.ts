@@ -32,7 +32,7 @@ const PASSWORDS = { alice: "CLOAKROOM_ALICE_PASSWORD", admin: "CLOAKROOM_ADMIN_P
 const MIN_PASSWORD_LENGTH = 12;
 const MAX_PASSWORD_LENGTH = 128;
 
-/** Keycloak refuses a realm whose users break its policy, with a message that names neither user nor rule. */
+/** Keycloak rejects a realm whose users break its policy, with a message that names neither user nor rule. */
 function requireAcceptedPasswords(values: RealmValues): void {
   for (const [username, name] of Object.entries(PASSWORDS)) {
     const password = values[name];
