@@ -132,7 +132,7 @@ export function readUpstreamRows(candidates: readonly unknown[]): {
     else if (prefix !== undefined) rowsOf.set(prefix, row + 1);
     const parsed = UPSTREAM_ROW.safeParse(candidate);
     if (!parsed.success) {
-      for (const issue of parsed.error.issues) {
+      for (const issue of withoutConsequences(parsed.error.issues)) {
         if (issue.code === "unrecognized_keys")
           for (const key of issue.keys) {
             const inner = [...issue.path, key];
@@ -150,6 +150,17 @@ export function readUpstreamRows(candidates: readonly unknown[]): {
   });
   for (const check of checks) check();
   return { upstreams: upstreams.toSorted((a, b) => b.prefix.length - a.prefix.length), faults };
+}
+
+/** A value of the wrong type also breaks rules about its length: `""` in place of a list. */
+function withoutConsequences(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  const mistyped = new Set<string>();
+  return issues.filter(({ code, path }) => {
+    const place = JSON.stringify(path);
+    if (mistyped.has(place)) return false;
+    if (code === "invalid_type") mistyped.add(place);
+    return true;
+  });
 }
 
 const UNKNOWN_MEMBER = "is not known. Correct its name, or remove it";
