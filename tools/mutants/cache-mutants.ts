@@ -84,9 +84,16 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     breaks: "load shedding: no request is ever rejected",
     file: "src/http/load-shedding.ts",
+    find: "if (share.isFull()) throw new GatewayError(",
+    replace: "if (share.isFull() && maxPerAddress < 0) throw new GatewayError(",
+    tests: ["test/http/load-shedding.integration.test.ts"],
+  },
+  {
+    breaks: "waiting quotas: no session and no client address reaches its limit",
+    file: "src/http/load-shedding.ts",
     find: "    return isAtLimit(counter, max);",
     replace: "return false;",
-    tests: ["test/http/load-shedding.integration.test.ts"],
+    tests: ["test/http/waiting-quotas.integration.test.ts"],
   },
   {
     breaks: "load shedding: open WebSockets count as waiting requests",
