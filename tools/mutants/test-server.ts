@@ -1,7 +1,14 @@
 // Process that keeps one Vitest for all mutants of a copy: starting Vitest and transforming the sources takes longer than
 // most of the tests. Started in the copy's folder by test-runs.ts. Each run uses new workers.
 import { join, relative } from "node:path";
-import { createVitest, type Reporter, type SerializedError, type TestModule, type TestSuite } from "vitest/node";
+import {
+  createVitest,
+  type Reporter,
+  type SerializedError,
+  type TestCase,
+  type TestModule,
+  type TestSuite,
+} from "vitest/node";
 import { kindOfTestError, kindOfUnhandledError, type Failure, type RunResult } from "./failure.ts";
 
 export type RunRequest = {
@@ -16,16 +23,17 @@ let failure: Failure | undefined;
 
 const reporter: Reporter = {
   onTestCaseResult: (test) => {
-    const result = test.result();
-    if (result.state === "passed") passedTests += 1;
-    const [error] = result.state === "failed" ? result.errors : [];
-    if (error !== undefined) record({ kind: kindOfTestError(error), where: test.fullName, message: error.message });
+    if (test.result().state === "passed") passedTests += 1;
+    recordTest(test);
   },
   onTestSuiteResult: (suite) => recordSuite(suite, suite.fullName),
   onTestModuleEnd: (module) => recordSuite(module, relative(process.cwd(), module.moduleId)),
-  onTestRunEnd: (_modules, unhandled: readonly SerializedError[]) => {
+  onTestRunEnd: (modules, unhandled: readonly SerializedError[], reason) => {
     const [error] = unhandled;
     if (error !== undefined) record({ kind: kindOfUnhandledError(error), where: "", message: error.message });
+    // The end of a run by --bail can precede the report of the failed test, if tests run concurrently.
+    for (const module of modules) for (const test of module.children.allTests("failed")) recordTest(test);
+    if (reason !== "passed") record({ kind: "no end", where: "", message: `the run ${reason} without a failed test` });
   },
 };
 
@@ -50,6 +58,12 @@ async function run({ changed, tests }: RunRequest): Promise<RunResult> {
   );
   await vitest.runTestSpecifications(selected);
   return { passedTests, failure };
+}
+
+function recordTest(test: TestCase): void {
+  const result = test.result();
+  const [error] = result.state === "failed" ? result.errors : [];
+  if (error !== undefined) record({ kind: kindOfTestError(error), where: test.fullName, message: error.message });
 }
 
 function recordSuite(suite: TestSuite | TestModule, where: string): void {
