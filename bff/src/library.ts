@@ -14,9 +14,9 @@ import { PAGE_RULES } from "./http/spa-files.ts";
 import { createHostLog } from "./library/host-log.ts";
 import { createHostRoutes, type HostRoutes } from "./library/host-routes.ts";
 import { createMount } from "./library/mount.ts";
-import { problemRefusal } from "./library/refusal.ts";
+import { problemRejection } from "./library/rejection.ts";
 import { createRequirements } from "./library/requirements.ts";
-import { sendRefusal } from "./library/send-refusal.ts";
+import { sendRejection } from "./library/send-rejection.ts";
 import { createSessionEnds, type SessionEnds } from "./library/session-ends.ts";
 import type {
   Anonymous,
@@ -24,7 +24,7 @@ import type {
   ConfigurationSource,
   Gateway,
   GatewayOptions,
-  Refusal,
+  Rejection,
   SessionFound,
   SessionRequirements,
 } from "./library/types.ts";
@@ -37,7 +37,7 @@ import { openStores, waitForStore, type Stores } from "./store/open-store.ts";
 
 export { ConfigError } from "./config/config-error.ts";
 export { SERVER_OPTIONS as serverOptions } from "./http/server-options.ts";
-export { refusalResponse, sendRefusal } from "./library/send-refusal.ts";
+export { rejectionResponse, sendRejection } from "./library/send-rejection.ts";
 export type * from "./library/configuration.ts";
 export type * from "./library/types.ts";
 
@@ -88,7 +88,7 @@ function mounted(parts: Parts): Gateway {
   const isClosed = (): boolean => closed !== undefined;
   const { detach, ...mount } = createMount({
     ...{ gateway, log, isClosed, config: { ...config.server, ...host } },
-    refuse: (request, response, error) => sendRefusal(response, refusalOf(request, error, { host, log })),
+    reject: (request, response, error) => sendRejection(response, rejectionOf(request, error, { host, log })),
   });
   const servicesOf = (id: string) => gateway.applications().find((each) => each.config.application.id === id);
   const sessionEnds = createSessionEnds({ servicesOf, log });
@@ -130,15 +130,15 @@ function createSession(gateway: ProcessGateway, { host, log, isClosed, sessionEn
   return async function session(
     request: IncomingMessage,
     requirements: SessionRequirements = {},
-  ): Promise<SessionFound | Anonymous | Refusal> {
+  ): Promise<SessionFound | Anonymous | Rejection> {
     if (!("rawHeaders" in request)) throw new TypeError(NOT_A_NODE_REQUEST);
     const rows = rowsOf(requirements);
     const services = gateway.servicesOf(request.headers.host ?? "");
     if (isClosed())
-      return refusalOf(request, new GatewayError("overloaded", { reason: "the gateway is closed" }), { host, log });
+      return rejectionOf(request, new GatewayError("overloaded", { reason: "the gateway is closed" }), { host, log });
     if (services === undefined) {
       const error = new GatewayError("request_malformed", { status: 421, reason: "no application has this Host" });
-      return refusalOf(request, error, { host, log });
+      return rejectionOf(request, error, { host, log });
     }
     return routesOf(services).check(asReceived(request), rows);
   };
@@ -151,14 +151,14 @@ function asReceived(request: IncomingMessage): IncomingMessage {
   return Object.create(request, { url: { value: originalUrl } }) as IncomingMessage;
 }
 
-function refusalOf(
+function rejectionOf(
   request: IncomingMessage,
   error: GatewayError,
   { host, log }: Pick<SessionDependencies, "host" | "log">,
-): Refusal {
+): Rejection {
   const state = { requestId: randomUUID(), route: { kind: "bff" as const } };
   reportError(log, request, state, error);
-  return problemRefusal(host, { request, state, error });
+  return problemRejection(host, { request, state, error });
 }
 
 function applyTo(gateway: ProcessGateway, source: ConfigurationSource): ApplyResult {

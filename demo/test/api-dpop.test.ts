@@ -88,10 +88,10 @@ test.each<[string, Proof]>([
 test("with nonces, a proof without one is rejected with use_dpop_nonce and accepted with the nonce of that response", async () => {
   const bound = await boundToken(withNonces);
   const authorization = `DPoP ${bound}`;
-  const refused = await send(withNonces, { authorization, dpop: await proofFor(bound, urlOf(withNonces)) });
-  expect(refused.status).toBe(401);
-  expect(refused.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"');
-  const nonce = refused.headers.get("dpop-nonce") ?? "";
+  const rejected = await send(withNonces, { authorization, dpop: await proofFor(bound, urlOf(withNonces)) });
+  expect(rejected.status).toBe(401);
+  expect(rejected.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"');
+  const nonce = rejected.headers.get("dpop-nonce") ?? "";
   const proof = await proofFor(bound, urlOf(withNonces), { claims: { nonce } });
   expect((await send(withNonces, { authorization, dpop: proof })).status).toBe(200);
   withNonces.api.rotateDpopNonce();

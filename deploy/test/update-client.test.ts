@@ -19,7 +19,7 @@ let health: Server | undefined;
  */
 const FAKE_KCADM = `#!/bin/bash
 echo "$@ password=$KC_CLI_PASSWORD" >>"$KEYCLOAK_HOME/calls"
-if [[ -e $KEYCLOAK_HOME/refuse ]]; then cat "$KEYCLOAK_HOME/refuse" >&2; exit 1; fi
+if [[ -e $KEYCLOAK_HOME/reject ]]; then cat "$KEYCLOAK_HOME/reject" >&2; exit 1; fi
 [[ $1 == get ]] || exit 0
 if [[ "$*" == *"attributes(*)"* ]]; then cat "$KEYCLOAK_HOME/client.json"
 else sed '/"attributes" : {/,/^  }/c\\  "attributes" : { }' "$KEYCLOAK_HOME/client.json"; fi
@@ -158,7 +158,7 @@ it.each([
 ])(
   "with %s, update-client.sh retries five times, then prints the URIs to set by hand",
   async (_what, message, expected) => {
-    writeFileSync(join(folder, "refuse"), message);
+    writeFileSync(join(folder, "reject"), message);
     const { status, output, calls } = await run({ port: await serveHealth() });
     expect([status, calls.length]).toEqual([1, 5]);
     expect(output).toMatch(expected);

@@ -9,8 +9,8 @@ export type ConnectProxy = {
   targets: string[];
   /** Proxy-Authorization of the last CONNECT. */
   authorization: string | undefined;
-  /** `refuse`: responds with this status. `hang`: never responds. `close`: closes without a response. */
-  behaviour: { kind: "tunnel" } | { kind: "refuse"; status: number } | { kind: "hang" } | { kind: "close" };
+  /** `reject`: responds with this status. `hang`: never responds. `close`: closes without a response. */
+  behaviour: { kind: "tunnel" } | { kind: "reject"; status: number } | { kind: "hang" } | { kind: "close" };
   /** Called with the number of bytes from the client in the tunnel; true resets the connection. */
   resetsAfter: ((bytes: number) => boolean) | undefined;
   stop(): Promise<void>;
@@ -28,7 +28,7 @@ export async function startConnectProxy(ports: Readonly<Record<string, number>>)
     const { behaviour } = proxy;
     if (behaviour.kind === "hang") return;
     if (behaviour.kind === "close") return void client.destroy();
-    if (behaviour.kind === "refuse") return void client.end(`HTTP/1.1 ${behaviour.status} Rejected\r\n\r\n`);
+    if (behaviour.kind === "reject") return void client.end(`HTTP/1.1 ${behaviour.status} Rejected\r\n\r\n`);
     const port = ports[target];
     if (port === undefined) return void client.end("HTTP/1.1 502 Unknown Host\r\n\r\n");
     const upstream = connect(port, "127.0.0.1", () => {

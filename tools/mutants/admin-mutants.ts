@@ -109,8 +109,8 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
   {
     breaks: "I5: admin API: a rejection of Redis is reported as an outage",
     file: "src/management/admin/admin-errors.ts",
-    find: 'const isRefused = redisErrorCode(thrown.cause) === "NOPERM";',
-    replace: "const isRefused = false;",
+    find: 'const isRejected = redisErrorCode(thrown.cause) === "NOPERM";',
+    replace: "const isRejected = false;",
     tests: API,
   },
   {
@@ -130,7 +130,7 @@ export const ADMIN_MUTANTS: readonly Mutant[] = [
   {
     breaks: "pages: a rejected language is used",
     file: "src/http/languages.ts",
-    find: "if (found !== undefined && !refused.includes(found)) return found;",
+    find: "if (found !== undefined && !rejected.includes(found)) return found;",
     replace: "if (found !== undefined) return found;",
     tests: PAGES,
   },

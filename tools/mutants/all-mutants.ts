@@ -32,7 +32,7 @@ import { READINESS_MUTANTS } from "./readiness-mutants.ts";
 import { RELOAD_MUTANTS } from "./reload-mutants.ts";
 import { REFRESH_MUTANTS } from "./refresh-mutants.ts";
 import { POLICY_MUTANTS } from "./policy-mutants.ts";
-import { REFUSED_TOKEN_MUTANTS } from "./refused-token-mutants.ts";
+import { REJECTED_TOKEN_MUTANTS } from "./rejected-token-mutants.ts";
 import { SESSION_MUTANTS } from "./session-mutants.ts";
 import { SHEDDING_MUTANTS } from "./shedding-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
@@ -57,7 +57,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...IDENTITY_MUTANTS,
   ...REFRESH_MUTANTS,
   ...RELOAD_MUTANTS,
-  ...REFUSED_TOKEN_MUTANTS,
+  ...REJECTED_TOKEN_MUTANTS,
   ...SESSION_MUTANTS,
   ...SHEDDING_MUTANTS,
   ...STORE_MUTANTS,

@@ -187,7 +187,7 @@ export const AUTH_MUTANTS: readonly Mutant[] = [
   {
     breaks: "callback: a duplicate parameter is accepted",
     file: "src/auth/callback-parameters.ts",
-    find: 'if (new Set(names).size !== names.length) throw refused("a parameter occurs twice");',
+    find: 'if (new Set(names).size !== names.length) throw rejected("a parameter occurs twice");',
     replace: "",
     tests: ["test/auth/login.integration.test.ts"],
   },

@@ -14,15 +14,15 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a rejected push fails every login",
     file: "src/provider/pushed-request.ts",
-    find: "if (isPushRefused(error) && !isRequired) return refuse(error, hasLinkParameters);",
+    find: "if (isPushRejected(error) && !isRequired) return reject(error, hasLinkParameters);",
     replace: "",
     tests: PUSHED,
   },
   {
     breaks: "a push that the provider requires falls back to a plain request",
     file: "src/provider/pushed-request.ts",
-    find: "isPushRefused(error) && !isRequired",
-    replace: "isPushRefused(error)",
+    find: "isPushRejected(error) && !isRequired",
+    replace: "isPushRejected(error)",
     tests: PUSHED,
   },
   {
@@ -35,15 +35,15 @@ export const AUTHORIZATION_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a link with a value that a firewall rejects switches pushed requests off",
     file: "src/provider/pushed-request.ts",
-    find: "hasLinkParameters ? (refusal?.untilMs ?? 0) : nowMs() + FALLBACK_MS",
+    find: "hasLinkParameters ? (rejection?.untilMs ?? 0) : nowMs() + FALLBACK_MS",
     replace: "nowMs() + FALLBACK_MS",
     tests: PUSHED,
   },
   {
     breaks: "a rejected push is never tried again",
     file: "src/provider/pushed-request.ts",
-    find: "refusal !== undefined && nowMs() < refusal.untilMs",
-    replace: "refusal !== undefined",
+    find: "rejection !== undefined && nowMs() < rejection.untilMs",
+    replace: "rejection !== undefined",
     tests: PUSHED,
   },
   {

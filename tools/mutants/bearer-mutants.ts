@@ -161,7 +161,7 @@ const OF_REQUESTS: readonly Mutant[] = [
   bearerRule(
     "roles and scopes are not checked",
     "src/proxy/bearer.ts",
-    ['if (problem !== undefined) refuse("forbidden"', 'if (problem?.reason === "") refuse("forbidden"'],
+    ['if (problem !== undefined) reject("forbidden"', 'if (problem?.reason === "") reject("forbidden"'],
     TOKENS,
   ),
   bearerRule(

@@ -68,7 +68,7 @@ export const DPOP_MUTANTS: readonly Mutant[] = [
   {
     breaks: "DPoP: a nonce rejection of an upstream reaches the browser",
     file: "src/proxy/exchange.ts",
-    find: "if (isRefusedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {",
+    find: "if (isRejectedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {",
     replace: "if (false) {",
     tests: ["test/proxy/dpop-requests.test.ts"],
   },

@@ -49,7 +49,7 @@ const OF_INTROSPECTION: readonly Mutant[] = [
   bearerRule(
     "invented tokens open the circuit of the introspection",
     INTROSPECTION,
-    ["if (isRefusedToken(error)) return", "if (error === undefined) return"],
+    ["if (isRejectedToken(error)) return", "if (error === undefined) return"],
     RESPONSES,
   ),
   bearerRule(

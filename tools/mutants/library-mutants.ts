@@ -53,9 +53,9 @@ export const LIBRARY_MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: "library: a login leads to an own page again and again",
-    file: "src/library/refusal.ts",
-    find: "if (error.status === 401 && navigation?.mayLogIn === true) return login(refused);",
-    replace: "if (error.status === 401 && navigation !== undefined) return login(refused);",
+    file: "src/library/rejection.ts",
+    find: "if (error.status === 401 && navigation?.mayLogIn === true) return login(rejected);",
+    replace: "if (error.status === 401 && navigation !== undefined) return login(rejected);",
     tests: MOUNTS,
   },
   {

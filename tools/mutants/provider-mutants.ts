@@ -218,8 +218,8 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
   {
     breaks: "a rejected client authentication names the setting of another method",
     file: "src/provider/provider-errors.ts",
-    find: "sentences.refusedClient(method)",
-    replace: "sentences.refusedClient()",
+    find: "sentences.rejectedClient(method)",
+    replace: "sentences.rejectedClient()",
     tests: ["test/provider/client-authentication.integration.test.ts"],
   },
   {

@@ -84,10 +84,10 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     file: "src/tokens/upstream-tokens.ts",
     find: `    const name = \`\${key} \${JSON.stringify(target)}\`;
     const known = cache.get(name);
-    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token(refused);`,
+    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token(rejected);`,
     replace: `    const name = JSON.stringify(target);
     const known = cache.get(name);
-    if (known !== undefined) return known.token(refused);`,
+    if (known !== undefined) return known.token(rejected);`,
     tests: ["test/proxy/token-exchange.integration.test.ts"],
   },
   {

@@ -2,7 +2,7 @@
 import type { Mutant } from "./mutants.ts";
 
 const topologies = ["test/store/redis-topologies.integration.test.ts", "test/store/redis-topologies.extended.test.ts"];
-const refusals = ["test/store/redis-refusals.integration.test.ts"];
+const rejections = ["test/store/redis-rejections.integration.test.ts"];
 const address = ["test/store/redis-address.test.ts"];
 
 export const STORE_MUTANTS: readonly Mutant[] = [
@@ -39,14 +39,14 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     file: "src/store/redis/redis-connection.ts",
     find: "if (db !== 0) client.on",
     replace: "if (db < 0) client.on",
-    tests: refusals,
+    tests: rejections,
   },
   {
     breaks: "store: a closed connection is reported without its cause",
     file: "src/store/redis/redis-server.ts",
     find: "diagnose: () => diagnoseConnection(options),",
     replace: "diagnose: () => Promise.resolve(undefined),",
-    tests: refusals,
+    tests: rejections,
   },
   {
     breaks: "store: a password is cut at its second colon",

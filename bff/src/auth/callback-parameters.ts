@@ -19,8 +19,8 @@ const MAX_PARAMETERS = 16;
 export function parseCallbackQuery(query: string): URLSearchParams {
   const parameters = new URLSearchParams(query);
   const names = [...parameters.keys()];
-  if (query.length > MAX_QUERY_CHARS || names.length > MAX_PARAMETERS) throw refused("the callback is too large");
-  if (new Set(names).size !== names.length) throw refused("a parameter occurs twice");
+  if (query.length > MAX_QUERY_CHARS || names.length > MAX_PARAMETERS) throw rejected("the callback is too large");
+  if (new Set(names).size !== names.length) throw rejected("a parameter occurs twice");
   return parameters;
 }
 
@@ -28,8 +28,8 @@ export function parseCallbackQuery(query: string): URLSearchParams {
 export function callbackParameters(parameters: URLSearchParams): CallbackParameters {
   const state = parameters.get("state");
   const error = parameters.get("error");
-  if (state === null) throw refused("state is missing");
-  if (error === null && parameters.get("code") === null) throw refused("code and error are missing");
+  if (state === null) throw rejected("state is missing");
+  if (error === null && parameters.get("code") === null) throw rejected("code and error are missing");
   return {
     state,
     iss: parameters.get("iss"),
@@ -40,6 +40,6 @@ export function callbackParameters(parameters: URLSearchParams): CallbackParamet
   };
 }
 
-function refused(reason: string): GatewayError {
+function rejected(reason: string): GatewayError {
   return new GatewayError("login_failed", { reason });
 }

@@ -25,7 +25,7 @@ import {
 import { noLoginAttempt } from "./no-login-attempt.ts";
 import { startAttempt } from "./start-attempt.ts";
 import { isOwnIssuer } from "../provider/issuers.ts";
-import { throwLoginRefusal } from "../provider/login-errors.ts";
+import { throwLoginRejection } from "../provider/login-errors.ts";
 import type { Provider } from "../provider/provider.ts";
 import { seeOther } from "../http/see-other.ts";
 import { sessionFromClaims } from "./session-from-claims.ts";
@@ -185,7 +185,7 @@ async function endWithProviderError(
     const extra = { ...config.loginParameters, ...parametersOf(attempt) };
     return seeOther(ctx, await startAttempt(ctx, dependencies, { attempt: restarted, extra }));
   }
-  throwLoginRefusal(row, { reason: `provider error: ${error}` });
+  throwLoginRejection(row, { reason: `provider error: ${error}` });
 }
 
 function loginFailed(reason: string): GatewayError {

@@ -10,7 +10,7 @@ import { createAdministration, type Administration } from "../session/administra
 import type { UserName } from "../session/indexes.ts";
 import type { PagePosition, SessionDescription } from "../session/session-list.ts";
 import type { RedisClient } from "../store/redis/redis-connection.ts";
-import { isRefusal, NO_RESPONSE, redisErrorCode, redisErrorText } from "../store/redis/redis-errors.ts";
+import { isRejection, NO_RESPONSE, redisErrorCode, redisErrorText } from "../store/redis/redis-errors.ts";
 import { createRedisStore } from "../store/redis/redis-store.ts";
 import { untilAcknowledged } from "../store/session-cache.ts";
 import type { Store } from "../store/store.ts";
@@ -60,8 +60,8 @@ async function retryUntilConnected<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      const isRefused = error instanceof GatewayError && isRefusal(redisErrorCode(error.cause));
-      if (!(error instanceof GatewayError) || isRefused || performance.now() > giveUpAtMs) throw error;
+      const isRejected = error instanceof GatewayError && isRejection(redisErrorCode(error.cause));
+      if (!(error instanceof GatewayError) || isRejected || performance.now() > giveUpAtMs) throw error;
       await sleep(50);
     }
   }
@@ -125,6 +125,6 @@ function errorInWords(error: unknown): string {
   const code = redisErrorCode(error);
   if (code === "NOPERM")
     return "Redis rejected it (NOPERM): the Redis user lacks a permission. Listing all sessions needs `scan`, see docs/guides/manage-sessions.md.";
-  if (isRefusal(code)) return `${redisErrorText(error)}.`;
+  if (isRejection(code)) return `${redisErrorText(error)}.`;
   return `${redisErrorText(error)}. Then repeat the command; it is idempotent.`;
 }

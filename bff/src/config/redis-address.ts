@@ -16,7 +16,7 @@ export type RedisAddress = {
   masterName: string;
 };
 
-export type ParsedRedisUrl = { kind: "ok"; address: RedisAddress } | { kind: "refused"; rule: string };
+export type ParsedRedisUrl = { kind: "ok"; address: RedisAddress } | { kind: "rejected"; rule: string };
 
 const FORMS =
   "must be redis://host:6379/0, redis+sentinel://host:26379,host:26379/master-name or redis+cluster://host:6379,host:6379; rediss instead of redis for TLS";
@@ -28,7 +28,7 @@ const DEFAULT_MASTER_NAME = "mymaster";
  */
 export function parseRedisUrl(url: string): ParsedRedisUrl {
   const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^@/?#]+)(?:\/([^/?#]*))?(?:\?([^#]*))?$/s.exec(url);
-  if (form === null) return refuse(FORMS);
+  if (form === null) return reject(FORMS);
   const [, scheme, plus, userInfo, hosts = "", path = "", query = ""] = form;
   const topology = plus === "sentinel" || plus === "cluster" ? plus : "single";
   try {
@@ -42,7 +42,7 @@ export function parseRedisUrl(url: string): ParsedRedisUrl {
     };
     return { kind: "ok", address };
   } catch (error) {
-    if (error instanceof BrokenRule) return refuse(error.rule);
+    if (error instanceof BrokenRule) return reject(error.rule);
     throw error;
   }
 }
@@ -56,8 +56,8 @@ class BrokenRule extends Error {
   }
 }
 
-function refuse(rule: string): ParsedRedisUrl {
-  return { kind: "refused", rule };
+function reject(rule: string): ParsedRedisUrl {
+  return { kind: "rejected", rule };
 }
 
 function parseServers(hosts: string, topology: RedisAddress["topology"]): RedisAddress["servers"] {

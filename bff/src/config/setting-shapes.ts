@@ -123,7 +123,7 @@ export const filePath = z.string().min(1, "must not be empty").register(fileForm
 /** Validates the URL with redis-address.ts and keeps the text. */
 export const redisUrl = z.string().transform((value, ctx) => {
   const parsed = parseRedisUrl(value);
-  if (parsed.kind === "refused") ctx.addIssue(parsed.rule);
+  if (parsed.kind === "rejected") ctx.addIssue(parsed.rule);
   return value;
 });
 

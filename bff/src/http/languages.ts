@@ -14,7 +14,7 @@ const MAX_SUBTAGS = 8;
 const RANGE = /^(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/i;
 
 /** @returns the language ranges in lower case, most preferred first, and those with q=0 */
-function parseAcceptLanguage(header: string): { accepted: string[]; refused: string[] } {
+function parseAcceptLanguage(header: string): { accepted: string[]; rejected: string[] } {
   const ranges = header
     .split(",", MAX_RANGES)
     .map((part) => RANGE.exec(part.trim()))
@@ -24,7 +24,7 @@ function parseAcceptLanguage(header: string): { accepted: string[]; refused: str
   const accepted = ranges.filter(({ q }) => q > 0).toSorted((one, other) => other.q - one.q);
   return {
     accepted: accepted.map(({ range }) => range),
-    refused: ranges.filter(({ q }) => q === 0).map(({ range }) => range),
+    rejected: ranges.filter(({ q }) => q === 0).map(({ range }) => range),
   };
 }
 
@@ -39,11 +39,11 @@ type Preferences = {
  * @returns the first available language of the ranges, each shortened from its end until one is available
  */
 export function chooseLanguage(available: readonly string[], { acceptLanguage = "", first = [] }: Preferences): string {
-  const { accepted, refused } = parseAcceptLanguage(acceptLanguage);
+  const { accepted, rejected } = parseAcceptLanguage(acceptLanguage);
   for (const range of [...first.map((each) => each.toLowerCase()), ...accepted]) {
     // The wildcard matches the default, unless that is rejected.
-    const found = range === "*" ? available.find((each) => !refused.includes(each)) : lookUp(range, available);
-    if (found !== undefined && !refused.includes(found)) return found;
+    const found = range === "*" ? available.find((each) => !rejected.includes(each)) : lookUp(range, available);
+    if (found !== undefined && !rejected.includes(found)) return found;
   }
   return available[0] ?? "";
 }

@@ -14,11 +14,11 @@ export class ListenError extends Error {
 /** @throws ListenError */
 export function listen(server: Server, address: ListenAddress, prefix: SettingPrefix): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException): void =>
+    const onError = (error: NodeJS.ErrnoException): void =>
       reject(new ListenError(listenErrorText(error.code ?? "unknown error", address, prefix), { cause: error }));
-    server.once("error", refuse);
+    server.once("error", onError);
     server.listen(address.port, address.host, () => {
-      server.off("error", refuse);
+      server.off("error", onError);
       resolve();
     });
   });

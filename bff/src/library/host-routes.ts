@@ -15,15 +15,15 @@ import type { Authorized } from "../proxy/authorized.ts";
 import type { Services } from "../services.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionKey } from "../store/store.ts";
-import { createRefusals } from "./refusal.ts";
+import { createRejections } from "./rejection.ts";
 import type { SessionEnds } from "./session-ends.ts";
-import type { AccessTokenResult, Anonymous, Refusal, SessionFound } from "./types.ts";
+import type { AccessTokenResult, Anonymous, Rejection, SessionFound } from "./types.ts";
 
 /** The requirements of a route as rows: one to find the session, one to get its access token. */
 export type RouteRows = { session: UpstreamConfig; token: UpstreamConfig };
 
 export type HostRoutes = {
-  check(request: IncomingMessage, rows: RouteRows): Promise<SessionFound | Anonymous | Refusal>;
+  check(request: IncomingMessage, rows: RouteRows): Promise<SessionFound | Anonymous | Rejection>;
 };
 
 /** The parts of an application that a host route uses. */
@@ -36,7 +36,7 @@ export function createHostRoutes(dependencies: Dependencies): HostRoutes {
   const { config, routes, authorize, sessionEnds, dpopProofs, log, metrics } = dependencies;
   const { publicOrigin } = config;
   const { inspect, cookiesAfter } = createInspection({ publicOrigin, routes });
-  const refusals = createRefusals(dependencies);
+  const rejections = createRejections(dependencies);
 
   /** @returns cookie lines for the response of a rejected request. @throws GatewayError */
   const guard = (request: IncomingMessage, state: RequestState, setCookies: string[]): void => {
@@ -62,7 +62,7 @@ export function createHostRoutes(dependencies: Dependencies): HostRoutes {
     } catch (thrown) {
       const error = gatewayError(thrown);
       report(request, state, error);
-      return refusals.of({ request, state, error, navigation: inspectNavigation(request, row, publicOrigin) });
+      return rejections.of({ request, state, error, navigation: inspectNavigation(request, row, publicOrigin) });
     }
   };
   const found = (
@@ -94,7 +94,7 @@ export function createHostRoutes(dependencies: Dependencies): HostRoutes {
       try {
         guard(request, state, setCookies);
         navigation = inspectNavigation(request, row, publicOrigin);
-        if (navigation?.action === "refresh") return refusals.refresh(request, state.requestId, navigation);
+        if (navigation?.action === "refresh") return rejections.refresh(request, state.requestId, navigation);
         const { sessionKey: key, session } = await authorize(request, row, state);
         return key === undefined || session === undefined
           ? { kind: "anonymous" }
@@ -102,7 +102,7 @@ export function createHostRoutes(dependencies: Dependencies): HostRoutes {
       } catch (thrown) {
         const error = gatewayError(thrown);
         report(request, state, error);
-        return refusals.of({ request, state, error, navigation, setCookies });
+        return rejections.of({ request, state, error, navigation, setCookies });
       }
     },
   };

@@ -32,7 +32,7 @@ type Dependencies = {
   log: Log;
   isClosed: () => boolean;
   /** Sends the problem of an error as the response. */
-  refuse: (request: IncomingMessage, response: ServerResponse, error: GatewayError) => void;
+  reject: (request: IncomingMessage, response: ServerResponse, error: GatewayError) => void;
 };
 
 export type Mount = Pick<Gateway, "handler" | "upgrade" | "pages" | "createServer" | "attach"> & {
@@ -51,7 +51,7 @@ const WRITE_WAS_REPLACED =
   "a middleware before the gateway replaces response.write, as compression does: event streams stall, and compressed secrets can be guessed (BREACH). Mount gateway.handler before it.";
 
 // oxlint-disable-next-line max-lines-per-function -- a factory: its functions share state and are short
-export function createMount({ gateway, config, log, isClosed, refuse }: Dependencies): Mount {
+export function createMount({ gateway, config, log, isClosed, reject }: Dependencies): Mount {
   const hasOwnTarget = createOwnership(gateway.servicesOf);
   const isOwn = (request: IncomingMessage): boolean =>
     hasOwnTarget(request) && !isOfAnotherGateway(request, gateway.hasHost);
@@ -85,7 +85,7 @@ export function createMount({ gateway, config, log, isClosed, refuse }: Dependen
   };
   const misuse = (request: IncomingMessage, response: ServerResponse, reason: string): void => {
     throttledError(() => log.error("the gateway is not mounted correctly", { reason }));
-    refuse(request, response, new GatewayError("internal", { reason }));
+    reject(request, response, new GatewayError("internal", { reason }));
   };
 
   const dispatch = (request: IncomingMessage, response: ServerResponse): Promise<void> =>
@@ -108,7 +108,7 @@ export function createMount({ gateway, config, log, isClosed, refuse }: Dependen
     if (isClosed()) {
       response.setHeader("Connection", "close");
       const reason = "the gateway is closed";
-      return refuse(request, response, new GatewayError("overloaded", { reason }));
+      return reject(request, response, new GatewayError("overloaded", { reason }));
     }
     return gateway.handle(request, response);
   }

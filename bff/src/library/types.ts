@@ -68,7 +68,7 @@ export type SessionRequirements = Readonly<{
 /** Claims of the user as in the response of `GET /bff/user`. */
 export type UserClaims = Readonly<Record<string, unknown>>;
 
-export type SessionResult<User = UserClaims> = SessionFound<User> | Refusal;
+export type SessionResult<User = UserClaims> = SessionFound<User> | Rejection;
 
 export type SessionFound<User = UserClaims> = Readonly<{
   kind: "session";
@@ -94,8 +94,8 @@ export type SessionFound<User = UserClaims> = Readonly<{
 /** With `access: "optional"`: no session. */
 export type Anonymous = Readonly<{ kind: "anonymous" }>;
 
-/** A response that the request gets instead; see sendRefusal and refusalResponse. */
-export type Refusal = Readonly<{
+/** A response that the request gets instead; see sendRejection and rejectionResponse. */
+export type Rejection = Readonly<{
   /**
    * `signed-out`: 401, a login helps. `unavailable`: 503, a retry helps. `navigation`: leads the browser to the login, or
    * repeats a navigation for which it withheld the session cookie. `rejected`: all others.
@@ -121,7 +121,7 @@ export type AccessTokenResult =
        */
       proof(request: { method: string; url: string; nonce?: string | undefined }): Promise<string | undefined>;
     }>
-  | Refusal;
+  | Rejection;
 
 export type CheckStatus = "ok" | "degraded" | "failed";
 export type Readiness = Readonly<{

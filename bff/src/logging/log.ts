@@ -175,12 +175,13 @@ function requestLine(line: RequestLine, application: string | undefined): string
   const { requestId, method, path, status, durationMs, clientAddress, upstream, code, reason, webSocket } = line;
   const holder = field("holder", line.holder);
   const tunnel = webSocket === undefined ? "" : webSocketFields(webSocket);
-  const refusal = code === undefined && reason === undefined ? "" : `${field("code", code)}${field("reason", reason)}`;
+  const rejection =
+    code === undefined && reason === undefined ? "" : `${field("code", code)}${field("reason", reason)}`;
   return (
     `{"level":${INFO}${timeField()},"service":"cloakroom"${field("application", application)}` +
     `,"requestId":"${requestId}","method":${text(method)}` +
     `,"path":${text(path)},"status":${status},"durationMs":${durationMs},"clientAddress":${text(clientAddress)}` +
-    `${field("upstream", upstream)}${holder}${tunnel}${refusal},"msg":"request"}\n`
+    `${field("upstream", upstream)}${holder}${tunnel}${rejection},"msg":"request"}\n`
   );
 }
 

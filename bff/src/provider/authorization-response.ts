@@ -44,12 +44,12 @@ export function createAuthorizationResponses({ config, connect }: Dependencies):
         requiredClaims: ["iss", "aud", "exp"],
       });
       if (!isOwnIssuer(claims.iss, config))
-        throw refused("signed authorization response rejected: iss is another issuer");
+        throw rejected("signed authorization response rejected: iss is another issuer");
       return parametersOf(claims);
     } catch (error) {
       if (error instanceof GatewayError) throw error;
       const code = error instanceof errors.JOSEError ? error.code : "unreadable";
-      throw refused(`signed authorization response rejected: ${code}`, error);
+      throw rejected(`signed authorization response rejected: ${code}`, error);
     }
   };
   return {
@@ -58,10 +58,10 @@ export function createAuthorizationResponses({ config, connect }: Dependencies):
       if (config.signedResponse) {
         // Attack: a plain response beside or in place of the signed one (JARM §2.4).
         if (jwt === null || query.size > 1)
-          throw refused("the authorization response is not signed, and OIDC_SIGNED_RESPONSE is on");
+          throw rejected("the authorization response is not signed, and OIDC_SIGNED_RESPONSE is on");
         return { unverified: unverifiedOf(jwt), verified: () => verify(jwt) };
       }
-      if (jwt !== null) throw refused("the authorization response is signed, and OIDC_SIGNED_RESPONSE is off");
+      if (jwt !== null) throw rejected("the authorization response is signed, and OIDC_SIGNED_RESPONSE is off");
       return { unverified: query, verified: () => Promise.resolve(query) };
     },
   };
@@ -80,7 +80,7 @@ function unverifiedOf(jwt: string): URLSearchParams {
   try {
     return parametersOf(decodeJwt(jwt));
   } catch (error) {
-    throw refused("signed authorization response rejected: it is no JWT", error);
+    throw rejected("signed authorization response rejected: it is no JWT", error);
   }
 }
 
@@ -94,6 +94,6 @@ export function signedResponseMode(metadata: oidc.ServerMetadata): string {
   );
 }
 
-function refused(reason: string, cause?: unknown): GatewayError {
+function rejected(reason: string, cause?: unknown): GatewayError {
   return new GatewayError("login_failed", { reason, ...(cause === undefined ? {} : { cause }) });
 }

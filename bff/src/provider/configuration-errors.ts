@@ -2,13 +2,13 @@
 import type { ClientAuthMethod } from "../config/client-auth-settings.ts";
 import type { Log } from "../logging/log.ts";
 import { rowOf, settingError, type Endpoint, type ProviderFailure, type Row } from "./provider-errors.ts";
-import { refusedClient } from "./setting-sentences.ts";
+import { rejectedClient } from "./setting-sentences.ts";
 
 export type ConfigurationErrors = {
   /** Records a rejection of the configuration; other errors change nothing. */
   failed(endpoint: Endpoint, error: unknown): void;
   /** The same for an error in an authorization response. @returns its row of the table */
-  refused(failure: ProviderFailure): Row;
+  rejected(failure: ProviderFailure): Row;
   succeeded(endpoint: Endpoint): void;
   /** @returns one sentence with the setting and the cure */
   alarm(): string | undefined;
@@ -22,7 +22,7 @@ export function createConfigurationErrors(
   log: Pick<Log, "error" | "info">,
   method?: ClientAuthMethod,
 ): ConfigurationErrors {
-  const ofClient = refusedClient(method);
+  const ofClient = rejectedClient(method);
   const faults = new Map<Endpoint, string>();
   const record = (endpoint: Endpoint, reason: string | undefined): void => {
     if (reason === undefined || faults.get(endpoint) === reason) return;
@@ -31,7 +31,7 @@ export function createConfigurationErrors(
   };
   return {
     failed: (endpoint, error) => record(endpoint, settingError(error, endpoint, method)),
-    refused(failure) {
+    rejected(failure) {
       const row = rowOf("authorization", failure, method);
       record("authorization", row.sentence);
       return row;

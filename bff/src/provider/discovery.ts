@@ -4,7 +4,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { isTemplate } from "../config/tenants.ts";
 import { GatewayError } from "../errors.ts";
 import { kindOfCode, neverSentCode } from "../lib/network-errors.ts";
-import { refusedResponse, statusOf } from "./provider-errors.ts";
+import { rejectedResponse, statusOf } from "./provider-errors.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 import { proxyErrorOf } from "./proxy-tunnel.ts";
 import { checkedMetadata } from "./provider-metadata.ts";
@@ -78,9 +78,9 @@ function maxAgeOf(cacheControl: string): number {
 
 function discoveryError(error: unknown, config: Options): string {
   const { issuer } = config;
-  const refused = refusedResponse(error);
-  if (refused !== undefined)
-    return `OIDC_ISSUER names a provider whose discovery document cannot be used: ${refused.message}`;
+  const rejected = rejectedResponse(error);
+  if (rejected !== undefined)
+    return `OIDC_ISSUER names a provider whose discovery document cannot be used: ${rejected.message}`;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") return mismatchError(config, publishedIssuer(error));
   if (code === "OAUTH_INVALID_RESPONSE")

@@ -22,7 +22,7 @@ import {
   type TokenVerdict,
 } from "./bearer-claims.ts";
 import type { ClientConfiguration } from "./client-configuration.ts";
-import { failureOf, gatewayErrorOf, reasonOf, refusedResponse, statusOf } from "./provider-errors.ts";
+import { failureOf, gatewayErrorOf, reasonOf, rejectedResponse, statusOf } from "./provider-errors.ts";
 import { createVerdictCache } from "./verdict-cache.ts";
 
 /** At most this many requests to the endpoint at a time: any client can send tokens that are not in the cache. */
@@ -165,12 +165,12 @@ async function request(token: string, options: IntrospectionOptions, now: () => 
     return verdictOf(response, rules, now());
   } catch (error) {
     // Not a failure of the endpoint: any client can send a token that the provider cannot read.
-    if (isRefusedToken(error)) return rejected("the provider cannot read it");
+    if (isRejectedToken(error)) return rejected("the provider cannot read it");
     throw error;
   }
 }
 
-function isRefusedToken(error: unknown): boolean {
+function isRejectedToken(error: unknown): boolean {
   const failure = failureOf(error);
   return failure?.status === 400 && /^(invalid_request|invalid_token|unsupported_token_type)$/.test(failure.code);
 }
@@ -179,7 +179,7 @@ function isRefusedToken(error: unknown): boolean {
 function isResponse(error: unknown): boolean {
   const { code = "" } = error instanceof oidc.ClientError ? error : {};
   const isMalformed = /^OAUTH_(PARSE_ERROR|INVALID_RESPONSE|RESPONSE_|JWT_)/.test(code);
-  return isMalformed || statusOf(error) !== undefined || refusedResponse(error) !== undefined;
+  return isMalformed || statusOf(error) !== undefined || rejectedResponse(error) !== undefined;
 }
 
 /** The response describes an access token of this API that is valid now, or the token is rejected. */

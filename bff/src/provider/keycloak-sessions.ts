@@ -8,7 +8,7 @@ import type { UserName } from "../session/indexes.ts";
 import { memoizeSuccess } from "../lib/memoize-success.ts";
 import { neverSentCode } from "../lib/network-errors.ts";
 import { createProviderConnection } from "./provider-connection.ts";
-import { isRefusedClient, refusedResponse, wordOf } from "./provider-errors.ts";
+import { isRejectedClient, rejectedResponse, wordOf } from "./provider-errors.ts";
 import { createProviderFetch } from "./provider-fetch.ts";
 
 export type KeycloakSessions = {
@@ -88,13 +88,13 @@ export function createKeycloakSessions(config: ProviderConfig, admin: KeycloakAd
 }
 
 function grantError(error: unknown): string {
-  if (isRefusedClient(error)) return NO_TOKEN;
+  if (isRejectedClient(error)) return NO_TOKEN;
   if (error instanceof oidc.ResponseBodyError) return `Keycloak rejected the service account: ${wordOf(error.error)}`;
   return `Keycloak cannot be reached (${networkError(error)})`;
 }
 
 function networkError(error: unknown): string {
-  return neverSentCode(error) ?? refusedResponse(error)?.message ?? "no response";
+  return neverSentCode(error) ?? rejectedResponse(error)?.message ?? "no response";
 }
 
 function statusError(status: number): string {

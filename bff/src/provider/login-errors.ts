@@ -6,7 +6,7 @@ import {
   failureOf,
   gatewayErrorOf,
   reasonOf,
-  refusedResponse,
+  rejectedResponse,
   rowOf,
   throwUnavailable,
   wordOf,
@@ -14,13 +14,13 @@ import {
 } from "./provider-errors.ts";
 import { OversizedResponseError } from "./provider-response.ts";
 
-const TIMESTAMP_REFUSED = "OAUTH_JWT_TIMESTAMP_CHECK_FAILED";
+const TIMESTAMP_REJECTED = "OAUTH_JWT_TIMESTAMP_CHECK_FAILED";
 
 /**
  * The error of a login by the row of the table.
  * @throws GatewayError login_failed | step_up_failed | provider_unavailable
  */
-export function throwLoginRefusal({ outcome, sentence }: Row, details: { cause?: unknown; reason: string }): never {
+export function throwLoginRejection({ outcome, sentence }: Row, details: { cause?: unknown; reason: string }): never {
   if (outcome === "temporary") throw new GatewayError("provider_unavailable", details);
   if (outcome === "step-up") throw new GatewayError("step_up_failed", details);
   if (outcome === "configuration")
@@ -43,7 +43,7 @@ export function throwLoginRefusal({ outcome, sentence }: Row, details: { cause?:
 export function throwPushError(error: unknown, method?: ClientAuthMethod): never {
   const failure = failureOf(error);
   if (failure === undefined) throwUnavailable(error);
-  throwLoginRefusal(rowOf("pushed", failure, method), { cause: error, reason: reasonOf(error, "pushed", method) });
+  throwLoginRejection(rowOf("pushed", failure, method), { cause: error, reason: reasonOf(error, "pushed", method) });
 }
 
 /**
@@ -59,12 +59,13 @@ export function throwLoginError(
   if (own !== undefined) throw own;
   if (error instanceof oidc.AuthorizationResponseError)
     throw new GatewayError("login_failed", { cause: error, reason: `provider error: ${wordOf(error.error)}` });
-  const refused = refusedResponse(error);
-  if (refused instanceof OversizedResponseError) throwUnavailable(error);
-  if (refused !== undefined) throwLoginRefusal({ outcome: "configuration" }, { cause: error, reason: refused.message });
+  const rejected = rejectedResponse(error);
+  if (rejected instanceof OversizedResponseError) throwUnavailable(error);
+  if (rejected !== undefined)
+    throwLoginRejection({ outcome: "configuration" }, { cause: error, reason: rejected.message });
   const failure = failureOf(error);
   if (failure !== undefined)
-    throwLoginRefusal(rowOf("code", failure, method), {
+    throwLoginRejection(rowOf("code", failure, method), {
       cause: error,
       reason: `token endpoint error: ${wordOf(failure.code)}`,
     });
@@ -73,7 +74,7 @@ export function throwLoginError(
     error instanceof oidc.ClientError &&
     !/TIMEOUT|RESPONSE_IS_NOT_CONFORM|RESPONSE_IS_NOT_JSON|PARSE_ERROR/.test(code)
   ) {
-    const why = code === TIMESTAMP_REFUSED ? (clockError ?? code) : code;
+    const why = code === TIMESTAMP_REJECTED ? (clockError ?? code) : code;
     throw new GatewayError("login_failed", { cause: error, reason: `login response rejected: ${why}` });
   }
   throwUnavailable(error);
@@ -81,7 +82,7 @@ export function throwLoginError(
 
 /** @returns `iat` of an ID token whose timestamps were rejected */
 export function issuedAtOf(error: unknown): unknown {
-  if (!(error instanceof oidc.ClientError) || error.code !== TIMESTAMP_REFUSED) return undefined;
+  if (!(error instanceof oidc.ClientError) || error.code !== TIMESTAMP_REJECTED) return undefined;
   const details = error.cause instanceof Error ? error.cause.cause : undefined;
   return (details as { claims?: { iat?: unknown } } | undefined)?.claims?.iat;
 }

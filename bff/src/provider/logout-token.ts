@@ -43,17 +43,17 @@ export async function verifyLogoutToken(jwt: string, verify: VerifyToken, rules:
     throw new GatewayError("request_malformed", { cause: error, reason: `logout token rejected: ${code}${claim}` });
   }
   const { iss, tid, jti, iat, sid, sub, events, nonce } = claims as Record<string, unknown>;
-  const refuse = (reason: string) =>
+  const reject = (reason: string) =>
     new GatewayError("request_malformed", { reason: `logout token rejected: ${reason}` });
   const problem = issuerProblem({ iss, tid }, rules) ?? typError(decodeProtectedHeader(jwt), rules.typRequired);
-  if (problem !== undefined) throw refuse(problem);
-  if (nonce !== undefined) throw refuse("nonce is present (an ID token?)");
-  if (!isLogoutEvent(events)) throw refuse("events has no logout event");
-  if (typeof jti !== "string" || jti === "") throw refuse("jti is missing or empty");
-  if (typeof iat !== "number") throw refuse("iat is not a number");
+  if (problem !== undefined) throw reject(problem);
+  if (nonce !== undefined) throw reject("nonce is present (an ID token?)");
+  if (!isLogoutEvent(events)) throw reject("events has no logout event");
+  if (typeof jti !== "string" || jti === "") throw reject("jti is missing or empty");
+  if (typeof iat !== "number") throw reject("iat is not a number");
   const providerSid = typeof sid === "string" && sid !== "" ? sid : undefined;
   const subject = typeof sub === "string" && sub !== "" ? sub : undefined;
-  if (providerSid === undefined && subject === undefined) throw refuse("sid and sub are missing");
+  if (providerSid === undefined && subject === undefined) throw reject("sid and sub are missing");
   return { issuer: iss as string, jti, issuedAtSeconds: iat, providerSid, subject };
 }
 

@@ -26,7 +26,7 @@ export type Endpoint =
  * - `denied`: the user or a policy rejects this login (400).
  * - `step-up`: the requested strength of the login cannot be reached (403).
  * - `forbidden`: the user may not have this token (403).
- * - `refused`: every other code. A login fails (400), a session stays, a logout continues.
+ * - `rejected`: every other code. A login fails (400), a session stays, a logout continues.
  */
 export type Outcome =
   | "new-login"
@@ -36,7 +36,7 @@ export type Outcome =
   | "denied"
   | "step-up"
   | "forbidden"
-  | "refused";
+  | "rejected";
 
 export type Row = {
   outcome: Outcome;
@@ -56,7 +56,7 @@ const setting = (sentence: string, ...codes: string[]): Codes =>
   Object.fromEntries(codes.map((code) => [code, [{ outcome: "configuration", sentence }]]));
 const described = (description: RegExp, row: Row): Row => ({ ...row, description });
 
-const REFUSED: Row = { outcome: "refused" };
+const REJECTED: Row = { outcome: "rejected" };
 const TEMPORARY_ROW: Row = { outcome: "temporary" };
 const CLIENT_ROW: Row = { outcome: "configuration", isClient: true };
 const CLIENT: Codes = { invalid_client: [CLIENT_ROW] };
@@ -95,7 +95,7 @@ const OF_LOGIN: Codes = {
   ...rows("step-up", "unmet_authentication_requirements"),
 };
 
-/** Codes without a row are `refused`. */
+/** Codes without a row are `rejected`. */
 const PROVIDER_ERRORS: Readonly<Record<Endpoint, Codes>> = {
   authorization: {
     ...OF_LOGIN,
@@ -155,7 +155,7 @@ const OF_CLIENT_AT_401: ReadonlySet<string> = new Set(["access_denied", "unautho
  */
 export function rowOf(endpoint: Endpoint, failure: ProviderFailure, method?: ClientAuthMethod): Row {
   const row = listedRow(endpoint, failure);
-  return row.isClient === true ? { ...row, sentence: sentences.refusedClient(method) } : row;
+  return row.isClient === true ? { ...row, sentence: sentences.rejectedClient(method) } : row;
 }
 
 function listedRow(endpoint: Endpoint, { code, description = "", status = 400 }: ProviderFailure): Row {
@@ -165,7 +165,7 @@ function listedRow(endpoint: Endpoint, { code, description = "", status = 400 }:
   const authenticates = endpoint !== "authorization" && endpoint !== "userinfo";
   if (status === 401 && authenticates && (row === undefined || OF_CLIENT_AT_401.has(code))) return CLIENT_ROW;
   if (row !== undefined) return row;
-  return status === 429 ? TEMPORARY_ROW : REFUSED;
+  return status === 429 ? TEMPORARY_ROW : REJECTED;
 }
 
 /** @returns undefined for an error that is no error response of OAuth, and for one with status 5xx whatever its code is */
@@ -185,13 +185,13 @@ export function failureOf(error: unknown): ProviderFailure | undefined {
 
 /** @returns one sentence with the setting and the cure, undefined if the error is not about a setting */
 export function settingError(error: unknown, endpoint: Endpoint, method?: ClientAuthMethod): string | undefined {
-  const refused = refusedResponse(error);
-  if (refused instanceof UnusableTokensError) return refused.message;
+  const rejected = rejectedResponse(error);
+  if (rejected instanceof UnusableTokensError) return rejected.message;
   const failure = failureOf(error);
   return failure === undefined ? undefined : rowOf(endpoint, failure, method).sentence;
 }
 
-export function isRefusedClient(error: unknown): boolean {
+export function isRejectedClient(error: unknown): boolean {
   return (
     (error instanceof oidc.ResponseBodyError || error instanceof oidc.WWWAuthenticateChallengeError) &&
     error.status === 401
@@ -206,9 +206,9 @@ export function refreshError(error: unknown, method?: ClientAuthMethod): Refresh
     if (outcome === "new-login") return { kind: "rejected", reason: failure.code };
     return { kind: "unspent", reason: sentence ?? wordOf(failure.code) };
   }
-  const refused = refusedResponse(error);
-  if (refused instanceof UnusableTokensError)
-    return { kind: "unusable", reason: refused.message, refreshToken: refused.refreshToken };
+  const rejected = rejectedResponse(error);
+  if (rejected instanceof UnusableTokensError)
+    return { kind: "unusable", reason: rejected.message, refreshToken: rejected.refreshToken };
   if (isForeignIdToken(error)) return { kind: "rejected", reason: `ID token rejected: ${error.code}` };
   // Discovery or client authentication failed, before the token request.
   const own = gatewayErrorOf(error);
@@ -226,7 +226,7 @@ export function gatewayErrorOf(error: unknown): GatewayError | undefined {
 }
 
 /** @returns the gateway's own rejection of a response, which openid-client and jose wrap */
-export function refusedResponse(error: unknown): OversizedResponseError | UnusableTokensError | undefined {
+export function rejectedResponse(error: unknown): OversizedResponseError | UnusableTokensError | undefined {
   for (const each of causesOf(error))
     if (each instanceof OversizedResponseError || each instanceof UnusableTokensError) return each;
   return undefined;
@@ -234,8 +234,8 @@ export function refusedResponse(error: unknown): OversizedResponseError | Unusab
 
 /** Whether the error is a response of a working provider. */
 export function isProviderResponse(error: unknown): boolean {
-  const isRefusal = error instanceof oidc.ResponseBodyError && error.status < 500;
-  return isRefusal || isRefusedClient(error) || isForeignIdToken(error);
+  const isRejection = error instanceof oidc.ResponseBodyError && error.status < 500;
+  return isRejection || isRejectedClient(error) || isForeignIdToken(error);
 }
 
 /** The provider renewed the tokens, with an ID token of another issuer or client. */
@@ -267,8 +267,8 @@ export function statusOf(error: unknown): number | undefined {
 
 function errorName(error: unknown): string {
   if (!(error instanceof Error)) return "unknown error";
-  const refused = refusedResponse(error);
-  if (refused !== undefined) return refused.message;
+  const rejected = rejectedResponse(error);
+  if (rejected !== undefined) return rejected.message;
   const { code } = error as { code?: unknown };
   const cause = error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : "";
   return [error.name, typeof code === "string" ? code : "", cause].filter((part) => part !== "").join(" ");

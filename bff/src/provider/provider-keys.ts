@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createRemoteJWKSet, customFetch, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import type { JWK, JWTPayload, JWTVerifyOptions } from "jose";
 import { GatewayError } from "../errors.ts";
-import { refusedResponse } from "./provider-errors.ts";
+import { rejectedResponse } from "./provider-errors.ts";
 import type { ProviderFetch } from "./provider-fetch.ts";
 
 /** At most one fetch of the key set per this time, also under a flood of unknown key ids. */
@@ -55,8 +55,8 @@ export function createTokenVerifiers(jwksUri: string, options: KeySetOptions): T
       if (error instanceof errors.JWKSMultipleMatchingKeys && decodeProtectedHeader(jwt).kid !== undefined)
         return verifyWithAny(error, jwt, rules);
       if (isBadToken(error)) throw error;
-      const refused = refusedResponse(error);
-      const reason = `the provider's keys cannot be fetched${refused === undefined ? "" : `: ${refused.message}`}`;
+      const rejected = rejectedResponse(error);
+      const reason = `the provider's keys cannot be fetched${rejected === undefined ? "" : `: ${rejected.message}`}`;
       throw new GatewayError("provider_unavailable", { cause: error, reason });
     }
   };

@@ -10,7 +10,7 @@ import type { TokenTarget } from "../config/upstreams.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { ownLifetime } from "./access-token.ts";
 import type { Dpop } from "./dpop.ts";
-import { refusedTokens, type BindingError } from "./token-binding.ts";
+import { rejectedTokens, type BindingError } from "./token-binding.ts";
 import { isProviderResponse, rowOf, throwUnavailable, wordOf } from "./provider-errors.ts";
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -56,7 +56,7 @@ export function createProviderTokens({
       const response = await request(configuration, await dpop.options(configuration, proofKey));
       breaker.report(key, true);
       const problem = await bindingError(response.access_token, proofKey);
-      if (problem !== undefined) throw new GatewayError("provider_unavailable", { reason: refusedTokens(problem) });
+      if (problem !== undefined) throw new GatewayError("provider_unavailable", { reason: rejectedTokens(problem) });
       return { ...grantOf(response, lifetimes), proofKey };
     } catch (error) {
       breaker.report(key, error instanceof GatewayError || isProviderResponse(error));

@@ -102,7 +102,7 @@ export function createProvider({ config, publicOrigin, log }: Options): Provider
   const { checkRegistration, ...requests } = createAuthorizationRequests({ ...shared, log });
   return {
     ...requests,
-    authorizationError: faults.refused,
+    authorizationError: faults.rejected,
     configurationAlarm: faults.alarm,
     ...createAuthorizationResponses(shared),
     ...createUserTokens(shared),

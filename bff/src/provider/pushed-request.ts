@@ -45,20 +45,20 @@ export function createPushedRequests({
   faults,
   nowMs = () => performance.now(),
 }: Dependencies): PushedRequests {
-  let refusal: { untilMs: number; reason: string; mayConcernLogins: boolean } | undefined;
+  let rejection: { untilMs: number; reason: string; mayConcernLogins: boolean } | undefined;
   /**
    * One line per series of rejections. A rejection of a request with parameters of a link concerns this request only: a firewall
    * in front of the provider may reject one parameter with 403.
    */
-  const refuse = (error: unknown, hasLinkParameters: boolean): undefined => {
-    const reason = refusalOf(error);
-    if (refusal === undefined)
+  const reject = (error: unknown, hasLinkParameters: boolean): undefined => {
+    const reason = rejectionOf(error);
+    if (rejection === undefined)
       log.warn(
         "pushed authorization request rejected, plain requests are sent: allow pushed requests for OIDC_CLIENT_ID at the provider, or set OIDC_PAR=off",
         { reason },
       );
-    const untilMs = hasLinkParameters ? (refusal?.untilMs ?? 0) : nowMs() + FALLBACK_MS;
-    refusal = { untilMs, reason, mayConcernLogins: codeOf(error) === "unauthorized_client" };
+    const untilMs = hasLinkParameters ? (rejection?.untilMs ?? 0) : nowMs() + FALLBACK_MS;
+    rejection = { untilMs, reason, mayConcernLogins: codeOf(error) === "unauthorized_client" };
     return undefined;
   };
   return {
@@ -66,21 +66,21 @@ export function createPushedRequests({
       const metadata = configuration.serverMetadata();
       const isRequired = config.par === "required" || metadata.require_pushed_authorization_requests === true;
       if (!usesPush(config.par, metadata)) return undefined;
-      if (!isRequired && refusal !== undefined && nowMs() < refusal.untilMs) return undefined;
+      if (!isRequired && rejection !== undefined && nowMs() < rejection.untilMs) return undefined;
       try {
         const url = await oidc.buildAuthorizationUrlWithPAR(configuration, parameters);
-        refusal = undefined;
+        rejection = undefined;
         faults?.succeeded("pushed");
         return boundedUrl(url);
       } catch (error) {
         if (error instanceof GatewayError) throw error;
-        if (isPushRefused(error) && !isRequired) return refuse(error, hasLinkParameters);
+        if (isPushRejected(error) && !isRequired) return reject(error, hasLinkParameters);
         faults?.failed("pushed", error);
-        if (!isPushRefused(error)) throwPushError(error, config.clientAuth?.method);
+        if (!isPushRejected(error)) throwPushError(error, config.clientAuth?.method);
         throw misconfigured(requiredText(error, config.clientAuth?.method), error);
       }
     },
-    alarm: () => (refusal?.mayConcernLogins === true ? unauthorizedText(refusal.reason) : undefined),
+    alarm: () => (rejection?.mayConcernLogins === true ? unauthorizedText(rejection.reason) : undefined),
   };
 }
 
@@ -107,7 +107,7 @@ const ABOUT_PUSH = /\b(push(ed)?|PAR)\b/i;
  * Whether the provider rejects the push itself, so that a plain request can succeed. Errors about a setting, about the
  * parameters, rate limits (429) and outages are none: a link to /bff/login must not switch pushed requests off.
  */
-export function isPushRefused(error: unknown): boolean {
+export function isPushRejected(error: unknown): boolean {
   const code = codeOf(error);
   if (code === "unauthorized_client" || code === "request_uri_not_supported") return true;
   if (settingError(error, "pushed") !== undefined) return false;
@@ -123,7 +123,7 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof oidc.ResponseBodyError ? error.error : undefined;
 }
 
-function refusalOf(error: unknown): string {
+function rejectionOf(error: unknown): string {
   const code = codeOf(error);
   return code === undefined ? `status ${String(statusOf(error))}` : wordOf(code);
 }
@@ -135,7 +135,7 @@ function unauthorizedText(reason: string): string {
 function requiredText(error: unknown, method?: ClientAuthMethod): string {
   return (
     settingError(error, "pushed", method) ??
-    `pushed authorization requests are required, but the provider rejects them (${refusalOf(error)}). Allow them for the client of OIDC_CLIENT_ID there`
+    `pushed authorization requests are required, but the provider rejects them (${rejectionOf(error)}). Allow them for the client of OIDC_CLIENT_ID there`
   );
 }
 

@@ -19,7 +19,7 @@ const OF_METHOD: Readonly<Record<ClientAuthMethod, string>> = {
 };
 
 /** @param method undefined: a secret, by the provider's metadata */
-export function refusedClient(method: ClientAuthMethod = "client_secret_basic"): string {
+export function rejectedClient(method: ClientAuthMethod = "client_secret_basic"): string {
   return OF_METHOD[method];
 }
 

@@ -62,6 +62,6 @@ export function createBindingError({ demanded, certificate }: BindingDependencie
 }
 
 /** For checks that need the keys, which provider-response.ts does not have. */
-export function refusedTokens(problem: string): string {
+export function rejectedTokens(problem: string): string {
   return `the provider's token response was rejected: ${problem}`;
 }

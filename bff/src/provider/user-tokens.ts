@@ -7,7 +7,7 @@ import type { RefreshAtProvider, RefreshOutcome } from "../tokens/refresh-outcom
 import type { TokenGrant } from "../tokens/token-set.ts";
 import type { ClockSkew } from "./clock-skew.ts";
 import type { Dpop } from "./dpop.ts";
-import { refusedTokens, type BindingError } from "./token-binding.ts";
+import { rejectedTokens, type BindingError } from "./token-binding.ts";
 import { decodeJwt } from "jose";
 import type { ClientConfiguration } from "./client-configuration.ts";
 import { isOwnIssuer, issuerError } from "./issuers.ts";
@@ -89,7 +89,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
           throwLoginError(error, { clockError: clock.error(), method: config.clientAuth.method });
         });
       const problem = await bindingError(response.access_token, proofKey);
-      if (problem !== undefined) throw new GatewayError("login_failed", { reason: refusedTokens(problem) });
+      if (problem !== undefined) throw new GatewayError("login_failed", { reason: rejectedTokens(problem) });
       faults.succeeded("code");
       const grant = grantOf(response, config);
       const idToken = await verifyIdToken(response.id_token ?? "", verify, rules(grant.accessToken));
@@ -113,7 +113,7 @@ export function createUserTokens(dependencies: Dependencies): UserTokens {
         const problem = await bindingError(renewed.accessToken, proofKey);
         breaker.report(subject, problem === undefined);
         if (problem !== undefined)
-          return { kind: "unusable", reason: refusedTokens(problem), refreshToken: renewed.refreshToken };
+          return { kind: "unusable", reason: rejectedTokens(problem), refreshToken: renewed.refreshToken };
         faults.succeeded("refresh");
         const expected = { ...rules(renewed.accessToken), expectedUser: { issuer, subject } };
         const checked = await checkRefreshed(renewed, verify, expected);

@@ -6,7 +6,7 @@ import { GatewayError } from "../errors.ts";
 import { valueAt } from "../lib/claim-path.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./clock-skew.ts";
 import type { ConfigurationErrors } from "./configuration-errors.ts";
-import { failureOf, refusedResponse, rowOf, statusOf } from "./provider-errors.ts";
+import { failureOf, rejectedResponse, rowOf, statusOf } from "./provider-errors.ts";
 import { PROTOCOL_CLAIMS, type IdTokenClaims } from "./id-token.ts";
 import type { VerifyToken } from "./provider-keys.ts";
 import type { FetchedClaims } from "../tokens/fetched-claims.ts";
@@ -203,7 +203,7 @@ class UnusableUserinfo extends Error {}
 class ForeignUserinfo extends Error {}
 
 function failure(error: unknown): Exclude<Result, { kind: "claims" }> {
-  const oversized = refusedResponse(error);
+  const oversized = rejectedResponse(error);
   if (oversized !== undefined) return unusable(oversized.message);
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof UnusableUserinfo) return unusable(current.message);
@@ -214,8 +214,8 @@ function failure(error: unknown): Exclude<Result, { kind: "claims" }> {
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED")
     return { kind: "foreign", reason: "userinfo rejected: its sub is not the sub of the ID token" };
   if (/^OAUTH_(JWT_|INVALID_RESPONSE)/.test(code)) return { kind: "foreign", reason: `userinfo rejected: ${code}` };
-  const refusal = failureOf(error);
-  const row = refusal === undefined ? undefined : rowOf("userinfo", refusal);
+  const rejection = failureOf(error);
+  const row = rejection === undefined ? undefined : rowOf("userinfo", rejection);
   const status = statusOf(error);
   if (row?.outcome === "configuration") return unusable(`it responds ${String(status)}: ${row.sentence ?? ""}`);
   const isTemporary = row?.outcome === "temporary" || status === 408;

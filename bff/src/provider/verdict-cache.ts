@@ -18,7 +18,7 @@ type Cached = { verdict: TokenVerdict; untilMs: number };
 export function createVerdictCache({ cacheMs, now }: { cacheMs: number; now: () => number }): VerdictCache {
   // Separate, so that invented tokens do not evict valid ones.
   const valid = new FifoCache<string, Cached>(MAX_CACHED);
-  const refused = new FifoCache<string, Cached>(MAX_CACHED);
+  const rejected = new FifoCache<string, Cached>(MAX_CACHED);
 
   const find = (cache: FifoCache<string, Cached>, key: string): TokenVerdict | undefined => {
     const entry = cache.get(key);
@@ -32,9 +32,9 @@ export function createVerdictCache({ cacheMs, now }: { cacheMs: number; now: () 
     return entry.verdict;
   };
   return {
-    get: (key) => find(valid, key) ?? find(refused, key),
+    get: (key) => find(valid, key) ?? find(rejected, key),
     set(key, verdict) {
-      if (verdict.kind === "rejected") refused.set(key, { verdict, untilMs: now() + REJECTED_MS });
+      if (verdict.kind === "rejected") rejected.set(key, { verdict, untilMs: now() + REJECTED_MS });
       else valid.set(key, { verdict, untilMs: Math.min(now() + cacheMs, verdict.token.expiresAtMs) });
     },
   };

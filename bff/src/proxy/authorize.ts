@@ -29,14 +29,14 @@ export type Authorize = (
   /** Absent when a request or an open WebSocket is authorized again. */
   state?: RequestState,
   /** The access token that the upstream rejected for this request: another one is selected if there is one. */
-  refused?: string,
+  rejected?: string,
 ) => MaybePromise<Authorized>;
 
 type RequestContext = {
   request: IncomingMessage;
   upstream: UpstreamConfig;
   state: RequestState | undefined;
-  refused: string | undefined;
+  rejected: string | undefined;
 };
 
 type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
@@ -44,13 +44,13 @@ type NoAccessToken = Exclude<AccessTokenResult, { kind: "ready" }>;
 type AuthorizeDependencies = {
   sessions: Sessions;
   vault: Vault;
-  accessTokenFor: (session: RefreshableSession, refused?: string) => MaybePromise<AccessTokenResult>;
-  clientToken: (target: TokenTarget, refused?: string) => Promise<AccessToken>;
+  accessTokenFor: (session: RefreshableSession, rejected?: string) => MaybePromise<AccessTokenResult>;
+  clientToken: (target: TokenTarget, rejected?: string) => Promise<AccessToken>;
   /** @throws GatewayError forbidden | provider_unavailable */
   exchangedToken: (
     key: SessionKey,
     subject: AccessToken,
-    request: { target: TokenTarget; refused: string | undefined },
+    request: { target: TokenTarget; rejected: string | undefined },
   ) => Promise<AccessToken>;
   /** @throws GatewayError token_missing | invalid_token | invalid_dpop_proof | insufficient_scope | request_malformed */
   authorizeBearer: AuthorizeBearer;
@@ -101,11 +101,11 @@ export function authorizeUpstream(dependencies: AuthorizeDependencies): Authoriz
     throw sessionEnded(await sessions.endReason(sessionId), options);
   };
 
-  return function authorize(request, upstream, state, refused): MaybePromise<Authorized> {
+  return function authorize(request, upstream, state, rejected): MaybePromise<Authorized> {
     if (upstream.access === "public") return { accessToken: undefined };
     if (bringsToken(request, upstream)) return authorizeBearer(request, upstream, state);
     const sessionId = sessionIdFrom(request.headers.cookie);
-    const context = { request, upstream, state, refused };
+    const context = { request, upstream, state, rejected };
     if (sessionId === undefined) return admit(undefined, undefined, context);
     return mapMaybePromise(sessions.find(sessionId), (found) => admit(sessionId, found, context));
   };
@@ -116,24 +116,24 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
   const useUserToken = (
     found: FoundSession,
     tokens: TokenSet,
-    { upstream, refused }: RequestContext,
+    { upstream, rejected }: RequestContext,
   ): MaybePromise<Authorized> => {
     const target = upstream.tokenTarget;
-    const selected = accessTokenFor(refreshableSession(found, tokens), refused);
+    const selected = accessTokenFor(refreshableSession(found, tokens), rejected);
     return mapMaybePromise(selected, (result) => {
       if (result.kind !== "ready") return rejectWithoutToken(found, result, requiredLoginUrl(upstream));
       sessions.keepAlive(found);
       const { accessToken, proofKey } = result;
       const isRenewed = selected instanceof Promise && usesIdentity(upstream);
       const used = isRenewed ? renewedUse(found, upstream) : usedBy(found, upstream);
-      if (hasTarget(target)) return exchangeToken(found.key, { accessToken, proofKey }, { target, refused, used });
+      if (hasTarget(target)) return exchangeToken(found.key, { accessToken, proofKey }, { target, rejected, used });
       return mapMaybePromise(used, (use) => ({ accessToken, proofKey, ...use }));
     });
   };
   const exchangeToken = async (
     key: SessionKey,
     subject: AccessToken,
-    { used, ...request }: { target: TokenTarget; refused: string | undefined; used: MaybePromise<SessionUse> },
+    { used, ...request }: { target: TokenTarget; rejected: string | undefined; used: MaybePromise<SessionUse> },
   ): Promise<Authorized> => ({ ...(await exchangedToken(key, subject, request)), ...(await used) });
 
   /** A refresh renews the claims as well: the request that waited for it has the new ones. */
@@ -164,9 +164,9 @@ function tokenSelection({ sessions, accessTokenFor, clientToken, exchangedToken,
   const useClientToken = async (
     found: FoundSession,
     tokens: TokenSet,
-    { upstream, refused }: RequestContext,
+    { upstream, rejected }: RequestContext,
   ): Promise<Authorized> => {
-    const { accessToken, proofKey } = await clientToken(upstream.tokenTarget, refused);
+    const { accessToken, proofKey } = await clientToken(upstream.tokenTarget, rejected);
     return { accessToken, proofKey, ...useSessionOnly(found, tokens, upstream) };
   };
 

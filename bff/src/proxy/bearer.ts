@@ -57,7 +57,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
   const { validationOf, publicOrigin, trustedProxies, countForSession } = dependencies;
   const { clientToken, rolePaths, clock, onOutcome } = dependencies;
   const subjects = createInFlightTable();
-  const refuse = (outcome: BearerOutcome, error: BearerError): never => {
+  const reject = (outcome: BearerOutcome, error: BearerError): never => {
     onOutcome(outcome);
     throw bearerError(error);
   };
@@ -82,7 +82,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
     const claimsOf = () => identityOfToken(token, rolePaths).claims;
     const permissions = { roles: rolesFor(upstream, claims, rolePaths), scopes, claims: claimsOf };
     const problem = permissionProblem(permissions, upstream, clock.nowMs);
-    if (problem !== undefined) refuse("forbidden", { ...problem, upstream });
+    if (problem !== undefined) reject("forbidden", { ...problem, upstream });
     onOutcome("accepted");
     const validUntilMs = token.expiresAtMs + (upstream.bearer?.clockSkewSeconds ?? 0) * 1_000;
     return forwarded(presented, { holder, validUntilMs, identity: identityOfToken(token, rolePaths) }, clientToken);
@@ -95,7 +95,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
     const { upstream } = presented;
     const verdict = await proofs.verify({ ...provenRequest(presented, publicOrigin), jkt });
     if (verdict.kind === "rejected")
-      return refuse("invalid_proof", { code: "invalid_dpop_proof", reason: verdict.reason, upstream });
+      return reject("invalid_proof", { code: "invalid_dpop_proof", reason: verdict.reason, upstream });
     return accept(presented, token, state);
   };
   const decide = (
@@ -106,7 +106,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
     const { upstream } = presented;
     const problem = verdict.kind === "rejected" ? verdict.reason : schemeProblem(verdict.token, presented);
     if (problem !== undefined || verdict.kind === "rejected")
-      return refuse("invalid_token", { code: "invalid_token", reason: `access token rejected: ${problem}`, upstream });
+      return reject("invalid_token", { code: "invalid_token", reason: `access token rejected: ${problem}`, upstream });
     const { token } = verdict;
     const { jkt } = token;
     return jkt === undefined || state === undefined
@@ -119,7 +119,7 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
     if (validation === undefined)
       throw new GatewayError("internal", { reason: "the row accepts access tokens but has no bearer validation" });
     const presented = presentedToken(request, upstream);
-    if ("outcome" in presented) return refuse(presented.outcome, presented.error);
+    if ("outcome" in presented) return reject(presented.outcome, presented.error);
     const { tokens, proofs } = validation;
     const verdict = tokens.validate(presented.accessToken, () => networkOf(clientAddress(request, trustedProxies)));
     return mapMaybePromise(verdict instanceof Promise ? verdict.catch(reportUnavailable) : verdict, (found) =>
@@ -128,11 +128,11 @@ function createAuthorize(dependencies: Dependencies): AuthorizeBearer {
   };
 }
 
-type Refusal = { outcome: BearerOutcome; error: BearerError };
+type Rejection = { outcome: BearerOutcome; error: BearerError };
 
-function presentedToken(request: IncomingMessage, upstream: UpstreamConfig): Presented | Refusal {
+function presentedToken(request: IncomingMessage, upstream: UpstreamConfig): Presented | Rejection {
   const credentials = credentialsOf(request);
-  const malformed = (reason: string): Refusal => ({
+  const malformed = (reason: string): Rejection => ({
     outcome: "malformed",
     error: { code: "request_malformed", reason, upstream },
   });

@@ -22,6 +22,6 @@ export function challengeParameters({
 }
 
 /** Whether the response rejects the access token itself: expired, revoked, malformed or otherwise invalid. */
-export function refusesToken(status: number, headers: IncomingHttpHeaders): boolean {
+export function rejectsToken(status: number, headers: IncomingHttpHeaders): boolean {
   return status === 401 && challengeParameters(headers)?.get("error") === "invalid_token";
 }

@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 import { GatewayError } from "../errors.ts";
 import { endResponse, isUploading } from "../http/early-response.ts";
 import { isNonceChallenge } from "../provider/dpop-proof.ts";
-import { refusesToken } from "./challenge.ts";
+import { rejectsToken } from "./challenge.ts";
 import { NonceRepeat, nonceError } from "./exchange-proof.ts";
 import type { Exchange, PendingExchange, RenewedRequest } from "./exchange-request.ts";
 import { HeldResponse } from "./held-response.ts";
@@ -155,7 +155,7 @@ class ExchangeHandler implements TracedHandler {
     reportHealth(this.#upstream, this.#server, status);
     const { dpop, renewed } = pending.options;
     if (dpop !== undefined) dpop.proofs.rememberNonce(this.#server.origin, headers["dpop-nonce"]);
-    if (renewed !== undefined && refusesToken(status, headers)) {
+    if (renewed !== undefined && rejectsToken(status, headers)) {
       pending.options = { ...pending.options, renewed: undefined };
       if (this.#renew(renewed, new HeldResponse(status, headers))) return;
     }
@@ -166,12 +166,12 @@ class ExchangeHandler implements TracedHandler {
     const pending = this.#pending;
     if (pending === undefined) return;
     const { dpop } = pending.options;
-    const isRefusedNonce = dpop !== undefined && isNonceChallenge(status, headers["www-authenticate"]);
-    if (isRefusedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {
+    const isRejectedNonce = dpop !== undefined && isNonceChallenge(status, headers["www-authenticate"]);
+    if (isRejectedNonce && this.#nonceRepeat?.prepare(dpop, this.#body !== undefined) === true) {
       this.#repeat(controller);
       return;
     }
-    const error = isRefusedNonce
+    const error = isRejectedNonce
       ? nonceError(this.#nonceRepeat?.isUsed === true)
       : pending.options.errorFor(status, headers);
     if (error !== undefined) {

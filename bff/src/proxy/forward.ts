@@ -75,12 +75,12 @@ export function forward(dependencies: ForwardingDependencies) {
       pagesOf: isPages(upstream) ? config.publicOrigin : undefined,
     });
 
-  /** The request with another access token than `refused`. @throws GatewayError if it is no longer authorized */
-  const renewRequest = async (forwarded: ForwardedRequest, refused: string): Promise<RenewedRequest | undefined> => {
+  /** The request with another access token than `rejected`. @throws GatewayError if it is no longer authorized */
+  const renewRequest = async (forwarded: ForwardedRequest, rejected: string): Promise<RenewedRequest | undefined> => {
     const { request, upstream } = forwarded;
     try {
-      const authorized = await authorize(request, upstream.config, undefined, refused);
-      if (authorized.accessToken === undefined || authorized.accessToken === refused) return undefined;
+      const authorized = await authorize(request, upstream.config, undefined, rejected);
+      if (authorized.accessToken === undefined || authorized.accessToken === rejected) return undefined;
       const dpop = exchangeProof(authorized, dpopProofs, undefined);
       return { headers: upstreamHeaders(forwarded, authorized, false), dpop };
     } catch (error) {

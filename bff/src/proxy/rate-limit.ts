@@ -56,8 +56,8 @@ export function withRateLimit(authorize: Authorize, limiter: RateLimiter): Autho
     await limiter.count(limited, authorized.identity);
     return authorized;
   };
-  return (request, upstream, state, refused) => {
-    if (state === undefined || upstream.rateLimit === undefined) return authorize(request, upstream, state, refused);
+  return (request, upstream, state, rejected) => {
+    if (state === undefined || upstream.rateLimit === undefined) return authorize(request, upstream, state, rejected);
     return authorizeLimited({ request, upstream, state }, upstream);
   };
 }

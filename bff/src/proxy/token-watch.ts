@@ -42,7 +42,7 @@ export function createTokenWatch(options: Options): WatchToken {
         const { client } = await authorize(request, upstream);
         untilMs = client?.validUntilMs ?? Infinity;
       } catch (error) {
-        const end = isRefusal(error) ? error : now() < untilMs ? undefined : expired();
+        const end = isRejection(error) ? error : now() < untilMs ? undefined : expired();
         if (end !== undefined) {
           if (!isStopped) onEnd(end);
           return;
@@ -59,7 +59,7 @@ export function createTokenWatch(options: Options): WatchToken {
 }
 
 /** Whether a later authorization has rejected an open connection: not an outage, nor a limit on introspections. */
-export function isRefusal(error: unknown): error is GatewayError {
+export function isRejection(error: unknown): error is GatewayError {
   return error instanceof GatewayError && error.status < 500 && error.code !== "too_many_requests";
 }
 

@@ -8,7 +8,7 @@ import type { SessionKey } from "../store/store.ts";
 import { createBackgroundRefresh } from "./background-refresh.ts";
 import { NO_TOKENS, ready, type AccessTokenResult, type RefreshableSession } from "./refresh-outcomes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
-import { mayForceRenewal } from "./refused-token.ts";
+import { mayForceRenewal } from "./rejected-token.ts";
 import { isDue, type SharedClock } from "./token-set.ts";
 
 type AccessTokenDependencies = {
@@ -34,7 +34,7 @@ export function createAccessTokenFor({ refresh, rateLimiter, waitMs, clock }: Ac
     },
     ({ key }) => key,
   );
-  const renewRefused = (session: RefreshableSession): MaybePromise<AccessTokenResult> => {
+  const renewRejected = (session: RefreshableSession): MaybePromise<AccessTokenResult> => {
     const { key, tokens } = session;
     const mayForce =
       tokens.refreshToken !== undefined &&
@@ -46,14 +46,14 @@ export function createAccessTokenFor({ refresh, rateLimiter, waitMs, clock }: Ac
 
   /**
    * Synchronous while the access token is usable; from its `refreshAtMs` on it is also renewed in the background.
-   * @param refused an access token that an upstream rejected: renewed if it is the session's and a forced refresh is allowed
-   * (refused-token.ts), otherwise returned again
+   * @param rejected an access token that an upstream rejected: renewed if it is the session's and a forced refresh is allowed
+   * (rejected-token.ts), otherwise returned again
    * @throws GatewayError store_unavailable, from a refresh that the caller waits for
    */
-  return function accessTokenFor(session: RefreshableSession, refused?: string): MaybePromise<AccessTokenResult> {
+  return function accessTokenFor(session: RefreshableSession, rejected?: string): MaybePromise<AccessTokenResult> {
     const { tokens } = session;
     if (clock.nowMs() < tokens.usableUntilMs) {
-      if (tokens.accessToken === refused) return renewRefused(session);
+      if (tokens.accessToken === rejected) return renewRejected(session);
       if (isDue(tokens, clock) && tokens.refreshToken !== undefined) refreshInBackground(session);
       return ready(tokens);
     }

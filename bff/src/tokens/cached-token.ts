@@ -1,16 +1,16 @@
 // Cached token: one access token per process, fetched at its first use (single-flight) and renewed in the background
 // before it expires. Its age is measured in this process, so a clock that is set back does not make it younger.
 import { singleFlight } from "../lib/single-flight.ts";
-import { mayForceRenewal, nextForcedRenewal, type ForcedRenewal } from "./refused-token.ts";
+import { mayForceRenewal, nextForcedRenewal, type ForcedRenewal } from "./rejected-token.ts";
 import { tokenSetFrom, type AccessToken, type TokenGrant } from "./token-set.ts";
 
 export type CachedToken = {
   /**
-   * @param refused an access token that an upstream rejected: replaced if it is the cached one and a renewal is allowed
-   * (refused-token.ts), otherwise returned again
+   * @param rejected an access token that an upstream rejected: replaced if it is the cached one and a renewal is allowed
+   * (rejected-token.ts), otherwise returned again
    * @throws the error of the last fetch, while no usable token is cached
    */
-  (refused?: string): Promise<AccessToken>;
+  (rejected?: string): Promise<AccessToken>;
   /** Whether the cached token can no longer be used. False before the first fetch. */
   hasExpired(): boolean;
 };
@@ -47,16 +47,16 @@ export function createCachedToken(fetchToken: () => Promise<TokenGrant>, clocks:
     }
   });
   const hasExpired = (): boolean => current !== undefined && current.ageMs() >= current.usableForMs;
-  const renewRefused = async (token: AccessToken): Promise<AccessToken> => {
+  const renewRejected = async (token: AccessToken): Promise<AccessToken> => {
     if (!renew.isInFlight("")) {
       if (!mayForceRenewal(forced, monotonicMs())) return token;
       forced = nextForcedRenewal(forced, monotonicMs());
     }
     return (await renew()).token;
   };
-  const cachedToken = async (refused?: string): Promise<AccessToken> => {
+  const cachedToken = async (rejected?: string): Promise<AccessToken> => {
     if (current === undefined || hasExpired()) return (await renew()).token;
-    if (current.token.accessToken === refused) return renewRefused(current.token);
+    if (current.token.accessToken === rejected) return renewRejected(current.token);
     // Errors of a background renewal are not reported: the call that needs the token after its expiry throws its own.
     if (current.ageMs() >= current.refreshAfterMs) renew().catch(() => undefined);
     return current.token;

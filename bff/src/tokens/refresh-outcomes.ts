@@ -5,7 +5,7 @@ import type { EndReason, SessionKey, Store } from "../store/store.ts";
 import { saveFetchedClaims, type Claims, type FetchedClaims, type RenewRecord } from "./fetched-claims.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import type { RefreshRateLimiter } from "./refresh-rate-limiter.ts";
-import { nextForcedRenewal } from "./refused-token.ts";
+import { nextForcedRenewal } from "./rejected-token.ts";
 import { tokenLifeOf, tokenSetFrom, type AccessToken, type TokenGrant, type TokenSet } from "./token-set.ts";
 import type { Vault } from "./vault.ts";
 

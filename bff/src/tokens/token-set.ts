@@ -1,7 +1,7 @@
 // Token set: the tokens of one session, when to renew them, and until when the access token is used.
 import type { ProofKey } from "../lib/proof-key.ts";
 import type { Store, TokenLife } from "../store/store.ts";
-import type { ForcedRenewal } from "./refused-token.ts";
+import type { ForcedRenewal } from "./rejected-token.ts";
 
 /** An access token, and the key that each request with it must prove (DPoP). Without a key it is a bearer token. */
 export type AccessToken = { accessToken: string; proofKey?: ProofKey | undefined };

@@ -16,11 +16,11 @@ export function createClientToken(fetchToken: FetchClientToken) {
   const cache = new Map<string, CachedToken>();
 
   /** @throws GatewayError provider_unavailable while no usable token is cached */
-  return function clientToken(target: TokenTarget, refused?: string): Promise<AccessToken> {
+  return function clientToken(target: TokenTarget, rejected?: string): Promise<AccessToken> {
     const name = JSON.stringify(target);
     const token = cache.get(name) ?? createCachedToken(() => fetchToken(target));
     cache.set(name, token);
-    return token(refused);
+    return token(rejected);
   };
 }
 
@@ -29,7 +29,7 @@ type Entry = { subjectToken: string; token: CachedToken };
 type ExchangeRequest = {
   target: TokenTarget;
   /** See CachedToken. */
-  refused: string | undefined;
+  rejected: string | undefined;
 };
 
 /** Entries that are checked for expiry at each insertion. */
@@ -51,13 +51,13 @@ export function createExchangedToken(exchange: ExchangeToken) {
   return function exchangedToken(
     key: SessionKey,
     subject: AccessToken,
-    { target, refused }: ExchangeRequest,
+    { target, rejected }: ExchangeRequest,
   ): Promise<AccessToken> {
     // Cache key: session and target, so that a token never reaches another user's request (I3). The subject token is
     // compared too: after a refresh it differs.
     const name = `${key} ${JSON.stringify(target)}`;
     const known = cache.get(name);
-    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token(refused);
+    if (known !== undefined && known.subjectToken === subject.accessToken) return known.token(rejected);
     sweep();
     const token = createCachedToken(() => exchange(subject, target));
     cache.set(name, { subjectToken: subject.accessToken, token });

@@ -17,7 +17,7 @@ export function upstreamError(error: Error): GatewayError {
 
 /** The counter for a request that is responded to with this error. */
 export function outcomeOf({ code }: GatewayError): UpstreamOutcome {
-  if (code === "payload_too_large") return "body_refused";
+  if (code === "payload_too_large") return "body_rejected";
   if (code === "upstream_timeout") return "timeout";
   // Other codes replace a complete response of the upstream, such as step_up_required.
   return code === "upstream_unreachable" ? "unreachable" : "complete";

@@ -13,7 +13,7 @@ export type UpstreamOutcome =
   /** Not sent: the circuit was open or no connection became free. */
   | "unavailable"
   /** The request body exceeded `maxBodyBytes` or was aborted by the browser. */
-  | "body_refused";
+  | "body_rejected";
 
 export type UpstreamStats = Record<UpstreamOutcome, number> & { retries: number };
 
@@ -26,7 +26,7 @@ export function createUpstreamStats(): UpstreamStats {
     unreachable: 0,
     timeout: 0,
     unavailable: 0,
-    body_refused: 0,
+    body_rejected: 0,
     retries: 0,
   };
 }

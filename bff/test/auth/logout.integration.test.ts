@@ -92,11 +92,12 @@ describe("logout", () => {
         undefined,
         0,
       ],
-    ])("a logout reaches the end-session endpoint when %s", async (_what, change, refusal, expected) => {
+    ])("a logout reaches the end-session endpoint when %s", async (_what, change, rejection, expected) => {
       const instance = await instanceWith(change);
       const browser = system.browser("alice", instance);
       await browser.login();
-      if (refusal !== undefined) system.provider.faults.set({ endpoint: "revocation", status: refusal, body: "{}" });
+      if (rejection !== undefined)
+        system.provider.faults.set({ endpoint: "revocation", status: rejection, body: "{}" });
       const before = system.provider.count("revocation");
       await browser.fetch("/bff/logout", { method: "POST", headers: { accept: "text/html" } });
       const onTheWay = await browser.navigate("/bff/logout/provider");

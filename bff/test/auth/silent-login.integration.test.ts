@@ -33,7 +33,7 @@ async function ready(): Promise<TestBrowser> {
 const silently = (browser: TestBrowser) => browser.login("?prompt=none&returnTo=/page");
 
 /** The provider rejects the login. */
-const refuse = (error: string) => {
+const reject = (error: string) => {
   provider.overrides = { authorizationResponse: ({ state, iss }) => ({ state, iss, error }) };
 };
 
@@ -104,7 +104,7 @@ describe("the offer of a silent login", () => {
 
   it("the offer of a silent login is absent for a minute after a failed silent login", async () => {
     const browser = await ready();
-    refuse("login_required");
+    reject("login_required");
     await silently(browser);
     expect(await offerOf(browser)).toBeUndefined();
     expect(browser.setCookies.at(-1)).toMatch(/^__Host-Http-silent-login=no; /);
@@ -130,7 +130,7 @@ describe("a silent login", () => {
     ],
   ])("a silent login returns to its page without a session after the error %s", async (error) => {
     const browser = await ready();
-    refuse(error);
+    reject(error);
     const response = await silently(browser);
     expect([response.status, response.headers.get("location")]).toEqual([303, page("/page")]);
     expect(await bodyOf(browser)).toEqual({ user: null, session: null });
@@ -161,7 +161,7 @@ describe("a silent login", () => {
     await testBrowser(gateway.origin).login();
     expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
     const browser = await ready();
-    refuse("invalid_scope");
+    reject("invalid_scope");
     expect((await silently(browser)).headers.get("location")).toBe(page("/page"));
     expect((await gateway.readiness("provider")).detail).toMatch(/OIDC_SCOPE/);
     provider.overrides = {};
@@ -184,7 +184,7 @@ describe("a silent login", () => {
 
   it("without SILENT_LOGIN, errors other than a needed interaction are shown", async () => {
     const off = await startGateway(provider);
-    refuse("invalid_scope");
+    reject("invalid_scope");
     expect((await testBrowser(off.origin).login("?prompt=none&returnTo=/page")).status).toBe(400);
     await off.stop();
   });

@@ -108,7 +108,7 @@ it("I8: starts without Redis and provider, logs what is missing, and recovers on
   await expect.poll(() => readiness(healing.managementPort), { timeout: 15_000 }).toMatchObject({ status: 200 });
 }, 40_000);
 
-it("SIGTERM drains: requests in flight finish, new connections are refused, then the process exits", async () => {
+it("SIGTERM drains: requests in flight finish, new connections are rejected, then the process exits", async () => {
   let respond: (() => void) | undefined;
   const baseUrl = await openUpstream((request, response) => {
     if (request.url === "/slow") respond = () => response.end("finished");
@@ -130,11 +130,11 @@ it("SIGTERM drains: requests in flight finish, new connections are refused, then
       () =>
         fetch(`http://localhost:${port}/api/late`, { headers }).then(
           () => "accepted",
-          () => "refused",
+          () => "rejected",
         ),
       { timeout: 5_000 },
     )
-    .toBe("refused");
+    .toBe("rejected");
   respond?.();
   expect(await (await running).text()).toBe("finished");
   expect(await Promise.race([exited, sleep(8_000, undefined)])).toBe(0);

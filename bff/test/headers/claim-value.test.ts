@@ -56,7 +56,7 @@ test.each(VALUES)("a claim is sent as one exact value: %s", (_title, claim, chan
   expect(claimValue(claim, rules(change))).toEqual({ value });
 });
 
-const REFUSED: [title: string, claim: unknown, change: Partial<ClaimRules>, problem: RegExp][] = [
+const REJECTED: [title: string, claim: unknown, change: Partial<ClaimRules>, problem: RegExp][] = [
   ["CR LF", "alice\r\nX-Admin: 1", {}, /control character/],
   ["LF", "alice\nx", {}, /control character/],
   ["CR", "alice\rx", {}, /control character/],
@@ -86,7 +86,7 @@ const REFUSED: [title: string, claim: unknown, change: Partial<ClaimRules>, prob
 ];
 
 describe("a claim without an exact value", () => {
-  test.each(REFUSED)("a claim without an exact value is rejected: %s", (_title, claim, change, problem) => {
+  test.each(REJECTED)("a claim without an exact value is rejected: %s", (_title, claim, change, problem) => {
     expect(claimValue(claim, rules(change))).toEqual({ problem: expect.stringMatching(problem) });
   });
 });

@@ -205,7 +205,7 @@ describe("the claims of a client's own token", () => {
   });
 });
 
-const REFUSED: [title: string, claims: Claims][] = [
+const REJECTED: [title: string, claims: Claims][] = [
   ["a line break", { email: "alice\r\nX-Admin: 1" }],
   ["NUL", { email: "alice\0admin" }],
   ["an outer blank", { email: " alice@example.com" }],
@@ -217,7 +217,7 @@ const REFUSED: [title: string, claims: Claims][] = [
 ];
 
 describe("a claim that cannot be sent exactly", () => {
-  it.each(REFUSED)("the request is rejected and the log names header and cure: %s", async (_title, claims) => {
+  it.each(REJECTED)("the request is rejected and the log names header and cure: %s", async (_title, claims) => {
     const browser = await loggedIn(claims);
     const before = gateway.log.length;
     const { status, body, count } = await send("/api/x", [], browser);

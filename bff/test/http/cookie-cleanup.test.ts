@@ -45,12 +45,12 @@ function cookieJar(host: string) {
 
 /** @returns the number of rejected requests before one is accepted */
 async function requestsUntilAccepted(jar: ReturnType<typeof cookieJar>, path: string): Promise<number> {
-  for (let refused = 0; refused < 60; refused++) {
+  for (let rejected = 0; rejected < 60; rejected++) {
     const response = await sendRaw(
       gateway.port,
       `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\nX-CSRF: 1\r\nSec-Fetch-Site: same-origin\r\nCookie: ${jar.header(path.split("?")[0]!)}\r\n\r\n`,
     );
-    if (response.status !== 400) return refused;
+    if (response.status !== 400) return rejected;
     const lines = response.headers.get("set-cookie") ?? [];
     // nginx's default limit for a response head is 4 kB.
     expect(response.raw.indexOf("\r\n\r\n")).toBeLessThan(4_096);

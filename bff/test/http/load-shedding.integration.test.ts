@@ -47,11 +47,11 @@ it("requests beyond the limit get 503 at once, logouts are admitted, and request
   await expect.poll(() => held.length).toBe(5);
 
   for (const path of ["/api/more", "/bff/user"]) {
-    const refused = await browser.fetch(path);
-    expect(refused.status, path).toBe(503);
-    expect(refused.headers.get("retry-after"), path).toMatch(/^\d+$/);
-    expect(await refused.json()).toMatchObject({ code: "overloaded" });
-    expect(refused.headers.getSetCookie()).toEqual([]);
+    const rejected = await browser.fetch(path);
+    expect(rejected.status, path).toBe(503);
+    expect(rejected.headers.get("retry-after"), path).toMatch(/^\d+$/);
+    expect(await rejected.json()).toMatchObject({ code: "overloaded" });
+    expect(rejected.headers.getSetCookie()).toEqual([]);
   }
   expect(held).toHaveLength(5);
   expect((await leaver.fetch("/bff/logout", { method: "POST", headers: { accept: "application/json" } })).status).toBe(

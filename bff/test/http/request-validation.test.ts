@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 /** Expects that the request did not reach the upstream and was logged as a security event. */
-async function expectRefused(bytes: string, status: number, event = "request_rejected"): Promise<void> {
+async function expectRejected(bytes: string, status: number, event = "request_rejected"): Promise<void> {
   const before = { arrived: upstream.arrived.length, events: gateway.events(event).length };
   const response = await sendRaw(gateway.port, bytes);
   expect([response.status, response.raw.slice(0, 40)]).toEqual([status, expect.any(String)]);
@@ -97,14 +97,14 @@ describe("requests that Node's parser accepts and request validation rejects", (
     ["a target of 9 kB", () => `GET /api/${"a".repeat(9_000)} HTTP/1.1\r\n${own}\r\n`, 414],
   ];
   test.each(rows)("request validation rejects what Node's parser accepts: %s", async (_name, bytes, status) => {
-    await expectRefused(bytes(), status);
+    await expectRejected(bytes(), status);
   });
 
   test("a duplicate session cookie is rejected (cookie tossing)", async () => {
     const cookie = "__Host-Http-session=evil; a=b; __Host-Http-session=real";
-    await expectRefused(`GET /api/me HTTP/1.1\r\n${own}Cookie: ${cookie}\r\n\r\n`, 400, "cookie_rejected");
+    await expectRejected(`GET /api/me HTTP/1.1\r\n${own}Cookie: ${cookie}\r\n\r\n`, 400, "cookie_rejected");
     const twoLines = "Cookie: __Host-Http-session=evil\r\nCookie: __Host-Http-session=real\r\n";
-    await expectRefused(`GET /api/me HTTP/1.1\r\n${own}${twoLines}\r\n`, 400, "cookie_rejected");
+    await expectRejected(`GET /api/me HTTP/1.1\r\n${own}${twoLines}\r\n`, 400, "cookie_rejected");
   });
 
   test("a foreign cookie whose value contains the session cookie's name is accepted", async () => {

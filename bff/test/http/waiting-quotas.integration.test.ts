@@ -55,21 +55,21 @@ const loggedIn = async (username = "alice"): Promise<TestBrowser> => {
 async function flood(
   send: () => Promise<Response>,
   count: number,
-): Promise<{ refused: Response[]; all: Promise<Response>[] }> {
+): Promise<{ rejected: Response[]; all: Promise<Response>[] }> {
   const before = held.length;
-  const refused: Response[] = [];
+  const rejected: Response[] = [];
   const all = Array.from({ length: count }, () =>
     send().then((response) => {
-      if (response.status !== 200) refused.push(response);
+      if (response.status !== 200) rejected.push(response);
       return response;
     }),
   );
-  await expect.poll(() => held.length - before + refused.length).toBe(count);
-  return { refused, all };
+  await expect.poll(() => held.length - before + rejected.length).toBe(count);
+  return { rejected, all };
 }
-async function expectTooMany(refused: Response[], count: number): Promise<void> {
-  expect(refused.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 429));
-  for (const each of refused) {
+async function expectTooMany(rejected: Response[], count: number): Promise<void> {
+  expect(rejected.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 429));
+  for (const each of rejected) {
     expect(each.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     expect(each.headers.getSetCookie()).toEqual([]);
     expect(await each.json()).toMatchObject({ code: "too_many_requests" });
@@ -86,8 +86,8 @@ describe("slow requests of one session", () => {
     ["as event streams", "/api/slow", { headers: { accept: "text/event-stream" } }],
   ])("slow requests of one session leave room for other sessions: %s", async (_what, target, init) => {
     const [greedy, other] = [await loggedIn(), await loggedIn("admin")];
-    const { refused, all } = await flood(() => greedy.fetch(target, init), 30);
-    await expectTooMany(refused, 24);
+    const { rejected, all } = await flood(() => greedy.fetch(target, init), 30);
+    await expectTooMany(rejected, 24);
     expect((await other.fetch("/api/quick")).status).toBe(200);
     expect((await other.fetch("/bff/user")).status).toBe(200);
     expect((await greedy.fetch("/bff/user")).status, "its own routes respond").toBe(200);
@@ -144,8 +144,8 @@ describe("slow requests without a session", () => {
 
   it("requests of one address leave room for other addresses and for sessions at the same address", async () => {
     const [anonymous, user] = [system.browser(), await loggedIn()];
-    const { refused } = await flood(() => anonymous.fetch("/api/open/slow", from("203.0.113.7")), 30);
-    await expectTooMany(refused, 20);
+    const { rejected } = await flood(() => anonymous.fetch("/api/open/slow", from("203.0.113.7")), 30);
+    await expectTooMany(rejected, 20);
     expect((await anonymous.fetch("/api/open/quick", from("203.0.113.8"))).status).toBe(200);
     expect((await anonymous.fetch("/api/open/quick", from("[2001:db8::1]:443"))).status).toBe(200);
     respondToHeld();
@@ -156,22 +156,22 @@ describe("slow requests without a session", () => {
   it("requests of one IPv6 network (/64) count together", async () => {
     const anonymous = system.browser();
     let n = 1;
-    const { refused } = await flood(() => anonymous.fetch("/api/open/slow", from(`2001:db8:0:1::${n++}`)), 12);
-    await expectTooMany(refused, 2);
+    const { rejected } = await flood(() => anonymous.fetch("/api/open/slow", from(`2001:db8:0:1::${n++}`)), 12);
+    await expectTooMany(rejected, 2);
     expect((await anonymous.fetch("/api/open/quick", from("2001:db8:0:2::1"))).status).toBe(200);
   });
 
   it("requests with an unknown session cookie count for their address", async () => {
     const stranger = system.browser();
     stranger.cookies.set("__Host-Http-session", "x".repeat(43));
-    const { refused } = await flood(() => stranger.fetch("/api/either/slow", from("203.0.113.9")), 12);
-    await expectTooMany(refused, 2);
+    const { rejected } = await flood(() => stranger.fetch("/api/either/slow", from("203.0.113.9")), 12);
+    await expectTooMany(rejected, 2);
   });
 
   it("requests of sessions do not count for their address", async () => {
     const users = [await loggedIn(), await loggedIn(), await loggedIn()];
     for (const user of users)
-      expect((await flood(() => user.fetch("/api/slow", from("203.0.113.10")), 5)).refused).toEqual([]);
+      expect((await flood(() => user.fetch("/api/slow", from("203.0.113.10")), 5)).rejected).toEqual([]);
     expect(held).toHaveLength(15);
     expect((await system.browser().fetch("/api/open/quick", from("203.0.113.10"))).status).toBe(200);
   });
@@ -189,14 +189,14 @@ it("the limits are settings", async () => {
     const browser = strict.browser();
     await browser.login();
     const ofSession = await flood(() => browser.fetch("/api/slow"), 5);
-    await expectTooMany(ofSession.refused, 3);
+    await expectTooMany(ofSession.rejected, 3);
     respondToHeld();
     await Promise.all(ofSession.all);
     // X-Forwarded-For of an untrusted peer is ignored.
     let n = 0;
     const send = () => strict.browser().fetch("/api/open/slow", { headers: { "x-forwarded-for": `203.0.113.${n++}` } });
     const ofAddress = await flood(send, 6);
-    await expectTooMany(ofAddress.refused, 3);
+    await expectTooMany(ofAddress.rejected, 3);
     respondToHeld();
     await Promise.all(ofAddress.all);
   } finally {

@@ -16,7 +16,7 @@ import { testBrowser } from "@cloakroom/testkit/browser.ts";
 import { startHostileProvider, type HostileProvider } from "@cloakroom/testkit/hostile-provider.ts";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import { loadMountedConfig } from "../../src/config/config.ts";
-import { createGateway, sendRefusal, type Configuration, type Gateway } from "../../src/library.ts";
+import { createGateway, sendRejection, type Configuration, type Gateway } from "../../src/library.ts";
 import { testConfiguration } from "./hosts.ts";
 
 const guide = readFileSync(join(import.meta.dirname, "../../../docs/guides/mount-in-your-server.md"), "utf8");
@@ -31,7 +31,7 @@ function blocksBelow(heading: string): string {
 const codeBelow = (heading: string): string => blocksBelow(heading).replaceAll(/^import .*\n/gm, "");
 
 type Names = Readonly<Record<string, unknown>>;
-const LIBRARIES: Names = { express, Fastify, Hono, Koa, getRequestListener, sendRefusal };
+const LIBRARIES: Names = { express, Fastify, Hono, Koa, getRequestListener, sendRejection };
 
 /** @returns the value of the expression `result` after the code */
 async function run(code: string, names: Names, result: string): Promise<unknown> {

@@ -11,8 +11,8 @@ import Koa from "koa";
 import { freePort } from "@cloakroom/testing/free-port.ts";
 import {
   createGateway,
-  refusalResponse,
-  sendRefusal,
+  rejectionResponse,
+  sendRejection,
   type Anonymous,
   type Configuration,
   type Gateway,
@@ -54,7 +54,7 @@ async function respond(gateway: Gateway, request: IncomingMessage, response: Ser
     return;
   }
   const result = await gateway.session(request, requirements);
-  if (result.kind !== "session") return sendRefusal(response, result);
+  if (result.kind !== "session") return sendRejection(response, result);
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify(await viewOf(path, result)));
 }
@@ -76,7 +76,7 @@ export const HOSTS: Readonly<Record<string, Start>> = {
     app.use(express.json());
     app.get(Object.keys(OWN_ROUTES), async (request, response) => {
       const result = await gateway.session(request, OWN_ROUTES[request.path]);
-      if (result.kind !== "session") return sendRefusal(response, result);
+      if (result.kind !== "session") return sendRejection(response, result);
       return void response.json(await viewOf(request.path, result));
     });
     app.use((request, response) => void response.status(request.path.startsWith("/missing") ? 404 : 200).send(PAGE));
@@ -106,7 +106,7 @@ export const HOSTS: Readonly<Record<string, Start>> = {
     for (const path of Object.keys(OWN_ROUTES))
       app.get(path, async (context) => {
         const result = await gateway.session(context.env.incoming, OWN_ROUTES[path]);
-        if (result.kind !== "session") return refusalResponse(result);
+        if (result.kind !== "session") return rejectionResponse(result);
         return context.json(await viewOf(path, result));
       });
     app.all("*", (context) => context.html(PAGE, context.req.path.startsWith("/missing") ? 404 : 200));

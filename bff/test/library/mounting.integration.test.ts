@@ -15,8 +15,8 @@ import { startRedis, type TestRedis } from "@cloakroom/testkit/test-redis.ts";
 import {
   ConfigError,
   createGateway,
-  refusalResponse,
-  sendRefusal,
+  rejectionResponse,
+  sendRejection,
   serverOptions,
   type Configuration,
   type Gateway,
@@ -77,7 +77,7 @@ const ownRoute =
       void gateway.session(request, requirements as { access: "optional" }).then(async (result) => {
         if (result.kind === "session") response.end(JSON.stringify({ token: await result.accessToken() }));
         else if (result.kind === "anonymous") response.end(JSON.stringify(result));
-        else sendRefusal(response, result);
+        else sendRejection(response, result);
       });
     });
 
@@ -338,7 +338,7 @@ describe("an own route", () => {
       const router = express.Router().get("/page", async (request, response) => {
         const result = await gateway.session(request, { csrf: "same-origin" });
         if (result.kind === "session") response.end("page");
-        else sendRefusal(response, result);
+        else sendRejection(response, result);
       });
       return gateway.createServer(express().use("/shop", router));
     });
@@ -355,7 +355,7 @@ describe("an own route", () => {
     } as unknown as IncomingMessage;
     const result = await gateway.session(request);
     if (result.kind !== "signed-out") throw new Error(result.kind);
-    const response = refusalResponse(result);
+    const response = rejectionResponse(result);
     expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, 'Cloakroom realm="session"']);
     expect(await response.json()).toMatchObject({ code: "session_missing", loginUrl: "/bff/login" });
   });

@@ -180,8 +180,8 @@ describe("an end of the admin API", () => {
     const count = before.applications[0]!.sessions;
     expect(count).toBeGreaterThanOrEqual(150);
     for (const query of ["", "?confirm=", "?confirm=true", "?confirm=ALL"]) {
-      const refused = await api.call("DELETE", `${base}${query}`);
-      expect([refused.status, refused.body["code"]]).toEqual([400, "confirmation_required"]);
+      const rejected = await api.call("DELETE", `${base}${query}`);
+      expect([rejected.status, rejected.body["code"]]).toEqual([400, "confirmation_required"]);
     }
     expect((await api.call("GET", "/admin/applications")).body).toEqual(before);
     const response = await api.call("DELETE", `${base}?confirm=all`, { accept: "application/x-ndjson" });
@@ -218,8 +218,8 @@ describe("ends at the provider", () => {
 
   it("atProvider=true without configuration is 409, and nothing ends", async () => {
     const stored = await begin({ subject: "dave" });
-    const refused = await api.call("DELETE", path());
-    expect([refused.status, refused.body["code"]]).toEqual([409, "provider_sessions_not_configured"]);
+    const rejected = await api.call("DELETE", path());
+    expect([rejected.status, rejected.body["code"]]).toEqual([409, "provider_sessions_not_configured"]);
     expect(await system.gateway.store.read(stored.key)).toBeDefined();
   });
 

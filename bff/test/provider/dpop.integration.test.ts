@@ -87,7 +87,7 @@ const jktOf = async (proof: string | undefined): Promise<string> =>
 const refreshes = () => tokenRequests.filter(({ body }) => body.get("grant_type") === "refresh_token");
 const jwt = (claims: Members) =>
   ["{}", JSON.stringify(claims), "signature"].map((part) => Buffer.from(part).toString("base64url")).join(".");
-const refuseNonce = (response: ServerResponse, nonce: string | undefined, status = 400): true => {
+const rejectNonce = (response: ServerResponse, nonce: string | undefined, status = 400): true => {
   const challenge = status === 401 ? { "www-authenticate": 'DPoP error="use_dpop_nonce"' } : {};
   response.writeHead(status, {
     "content-type": "application/json",
@@ -159,7 +159,7 @@ describe("a token response", () => {
     },
   );
 
-  const refused: [string, Mode, Members][] = [
+  const rejected: [string, Mode, Members][] = [
     ["token_type Bearer", "dpop", { token_type: "Bearer" }],
     ["token_type mac", "dpop", { token_type: "mac" }],
     ["an access token of another key", "dpop", { access_token: jwt({ cnf: { jkt: "another" } }) }],
@@ -167,7 +167,7 @@ describe("a token response", () => {
     ["token_type dpop", "off", { token_type: "dpop" }],
     ["a bound access token", "off", { token_type: "Bearer", access_token: jwt({ cnf: { jkt: "x" } }) }],
   ];
-  it.each(refused)(
+  it.each(rejected)(
     "a token response with %s is rejected at login with OIDC_SENDER_CONSTRAINED=%s",
     async (_title, mode, members) => {
       override(members);
@@ -202,7 +202,7 @@ describe("a provider that demands nonces", () => {
     async (status) => {
       override(
         {},
-        { tokenResponse: (response, request) => nonceOf(request) !== "n-1" && refuseNonce(response, "n-1", status) },
+        { tokenResponse: (response, request) => nonceOf(request) !== "n-1" && rejectNonce(response, "n-1", status) },
       );
       const gateway = await start();
       await loggedIn(gateway);
@@ -217,7 +217,7 @@ describe("a provider that demands nonces", () => {
     const browser = await loggedIn(await start());
     override(
       { expires_in: 300 },
-      { tokenResponse: (response, request) => nonceOf(request) !== "n-2" && refuseNonce(response, "n-2") },
+      { tokenResponse: (response, request) => nonceOf(request) !== "n-2" && rejectNonce(response, "n-2") },
     );
     await expect.poll(async () => ((await browser.fetch("/api/x")).status === 200 ? refreshes().length : 0)).toBe(2);
     const [first, second] = refreshes();
@@ -230,7 +230,7 @@ describe("a provider that demands nonces", () => {
     override({ expires_in: 1 });
     const gateway = await start();
     const browser = await loggedIn(gateway);
-    override({}, { tokenResponse: (response) => refuseNonce(response, `n-${++count}`) });
+    override({}, { tokenResponse: (response) => rejectNonce(response, `n-${++count}`) });
     await expect.poll(async () => (await browser.fetch("/api/x")).status).toBe(503);
     expect(count % 2).toBe(0);
     expect(gateway.log.join("")).toContain("use_dpop_nonce");
@@ -253,7 +253,7 @@ describe("a provider that demands nonces", () => {
     "a provider that rejects each request with %s fails the login with one sentence after two requests",
     async (_title, nonce) => {
       let count = 0;
-      override({}, { tokenResponse: (response) => refuseNonce(response, nonce(++count)) });
+      override({}, { tokenResponse: (response) => rejectNonce(response, nonce(++count)) });
       const gateway = await start();
       const response = await testBrowser(gateway.origin).login();
       expect(response.status).toBe(400);

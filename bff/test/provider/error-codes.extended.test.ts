@@ -40,7 +40,7 @@ afterEach(() => {
 const start = (env: Record<string, string> = {}) =>
   startGateway({ ...provider, env: { UPSTREAMS: `/api=${provider.issuer}/up`, ...env } });
 
-const refusing =
+const rejecting =
   (
     endpoint: string,
     { status = 400, headers = {}, error, description }: ErrorResponse,
@@ -210,7 +210,7 @@ describe("invalid_request with a description that names what Keycloak demands of
   });
 
   it("invalid_request in which Keycloak demands a DPoP proof: the login fails, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
-    provider.overrides = { raw: refusing("/token", { error: "invalid_request", description }) };
+    provider.overrides = { raw: rejecting("/token", { error: "invalid_request", description }) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(400);
     await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
     await expectRecovery();
@@ -218,7 +218,7 @@ describe("invalid_request with a description that names what Keycloak demands of
 
   it("invalid_request in which Keycloak demands a DPoP proof at a refresh: the session is kept, and readiness names OIDC_SENDER_CONSTRAINED", async () => {
     const browser = await loggedIn();
-    provider.overrides = { raw: refusing("/token", { error: "invalid_request", description }) };
+    provider.overrides = { raw: rejecting("/token", { error: "invalid_request", description }) };
     expect((await browser.fetch("/api/x")).status).toBe(503);
     await expectError(/OIDC_SENDER_CONSTRAINED=dpop/);
     provider.overrides = {};
@@ -230,7 +230,7 @@ describe("invalid_request with a description that names what Keycloak demands of
 describe("an error of the token endpoint at a login", () => {
   it.each(REGISTERED)("the error %s of the token endpoint fails a login with the right status", async (error) => {
     await gateway.readiness("provider");
-    provider.overrides = { raw: refusing("/token", { error }) };
+    provider.overrides = { raw: rejecting("/token", { error }) };
     const response = await testBrowser(gateway.origin).login();
     expect(response.status).toBe(loginStatus(error));
     await expectError(Object.hasOwn(SETTINGS_OF_LOGIN, error) ? SETTINGS_OF_LOGIN[error] : undefined);
@@ -246,7 +246,7 @@ describe("an error of the token endpoint at a login", () => {
     ["503", { status: 503, error: "temporarily_unavailable" }, 503],
     ["200 with an error", { status: 200, error: "invalid_grant" }, 400],
   ])("the response %s of the token endpoint fails a login with the right status", async (name, response, status) => {
-    provider.overrides = { raw: refusing("/token", response) };
+    provider.overrides = { raw: rejecting("/token", response) };
     expect((await testBrowser(gateway.origin).login()).status).toBe(status);
     await expectError(name.startsWith("401") ? /OIDC_CLIENT_SECRET/ : undefined);
     await expectRecovery();
@@ -254,9 +254,9 @@ describe("an error of the token endpoint at a login", () => {
 });
 
 describe("an error of the token endpoint at a refresh", () => {
-  const refused = async (response: ErrorResponse) => {
+  const rejected = async (response: ErrorResponse) => {
     const browser = await loggedIn();
-    provider.overrides = { raw: refusing("/token", response) };
+    provider.overrides = { raw: rejecting("/token", response) };
     return { browser, response: await browser.fetch("/api/x") };
   };
 
@@ -264,7 +264,7 @@ describe("an error of the token endpoint at a refresh", () => {
     "the error %s of the token endpoint keeps the session at a refresh: 503, and the next refresh works",
     async (error) => {
       await gateway.readiness("provider");
-      const { browser, response } = await refused({ error });
+      const { browser, response } = await rejected({ error });
       expect([response.status, response.headers.has("retry-after")]).toEqual([503, true]);
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await isLoggedIn(browser)).toBe(true);
@@ -286,7 +286,7 @@ describe("an error of the token endpoint at a refresh", () => {
     "with status %s, a code that requires a new login ends the session with reason and login URL",
     async (_name, how) => {
       for (const error of ENDS_SESSION) {
-        const { browser, response } = await refused({ ...how, error });
+        const { browser, response } = await rejected({ ...how, error });
         expect(response.status, error).toBe(401);
         expect(await response.json()).toMatchObject({
           code: "session_expired",
@@ -311,7 +311,7 @@ describe("an error of the token endpoint at a refresh", () => {
     ["a code in other letters", { error: "INVALID_GRANT" }, undefined],
     ["an empty code", { error: "" }, undefined],
   ])("the response %s of the token endpoint keeps the session at a refresh", async (_name, response, sentence) => {
-    const { browser, response: received } = await refused(response);
+    const { browser, response: received } = await rejected(response);
     expect(received.status).toBe(503);
     expect(await isLoggedIn(browser)).toBe(true);
     await expectError(sentence);
@@ -323,7 +323,7 @@ describe("an error of the token endpoint at a refresh", () => {
     async (status) => {
       for (const error of ENDS_SESSION) {
         const headers = { "www-authenticate": `Bearer error="${error}"` };
-        const { browser, response } = await refused({ status, headers, error });
+        const { browser, response } = await rejected({ status, headers, error });
         expect(response.status, error).toBe(503);
         expect(await isLoggedIn(browser)).toBe(true);
         await expectRecovery();
@@ -361,7 +361,7 @@ describe("an error of the pushed authorization endpoint", () => {
       try {
         expect((await testBrowser(gateway.origin).login()).status).toBe(303);
         expect(await gateway.readiness("provider")).toEqual({ status: "ok" });
-        provider.overrides = { metadata, raw: refusing("/pushed", { error }) };
+        provider.overrides = { metadata, raw: rejecting("/pushed", { error }) };
         const response = await testBrowser(gateway.origin).navigate("/bff/login");
         expect(response.status).toBe(FALLS_BACK.includes(error) ? 303 : loginStatus(error));
         if (FALLS_BACK.includes(error)) return;
@@ -390,7 +390,7 @@ describe("an error of the revocation endpoint (RFC 7009 §2.2.1)", () => {
       for (const error of REGISTERED)
         for (const status of [400, 401, 403, 503]) {
           const browser = await loggedIn();
-          provider.overrides = { metadata, raw: refusing("/revoke", { status, error }) };
+          provider.overrides = { metadata, raw: rejecting("/revoke", { status, error }) };
           const logout = await browser.fetch("/bff/logout", {
             method: "POST",
             headers: { accept: "application/json" },
@@ -420,7 +420,7 @@ describe("a rejected setting", () => {
     };
     try {
       await gateway.readiness("provider");
-      await logOut({ raw: refusing("/revoke", { error: "unauthorized_client" }) });
+      await logOut({ raw: rejecting("/revoke", { error: "unauthorized_client" }) });
       await expect.poll(async () => (await gateway.readiness("provider")).detail).toMatch(/may not revoke/);
       await logOut({});
       await expect.poll(() => gateway.readiness("provider")).toEqual({ status: "ok" });
@@ -435,7 +435,7 @@ describe("a rejected setting", () => {
     await gateway.readiness("provider");
     const lines = () => gateway.log.filter((line) => line.includes("provider rejects the configuration")).length;
     const before = lines();
-    provider.overrides = { raw: refusing("/token", { error: "invalid_scope", description: "no-such-secret" }) };
+    provider.overrides = { raw: rejecting("/token", { error: "invalid_scope", description: "no-such-secret" }) };
     for (let n = 0; n < 3; n++) expect((await browser.fetch("/api/x")).status).toBe(503);
     expect(lines() - before).toBe(1);
     await expectError(/OIDC_SCOPE/);

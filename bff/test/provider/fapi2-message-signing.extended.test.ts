@@ -77,11 +77,11 @@ describe.each(MODES)("%s", (_name, mode) => {
     ["authorization_signing_alg_values_supported", ["RS256"]],
   ])("metadata with %s %j: readiness has one sentence", async (name, value) => {
     system.override({ metadata: (original) => ({ ...system.metadata(original), [name]: value }) });
-    const refused = await system.start();
-    const { status, detail } = await refused.readiness("provider");
+    const rejected = await system.start();
+    const { status, detail } = await rejected.readiness("provider");
     expect(status).toBe("failed");
     expect(detail).toMatch(/^OIDC_PROFILE is fapi2-message-signing, but the provider's metadata lacks /);
     expect(detail).toContain(name);
-    await refused.stop();
+    await rejected.stop();
   });
 });

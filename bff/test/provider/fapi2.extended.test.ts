@@ -230,13 +230,13 @@ describe.each(MODES)("%s", (_mode, mode) => {
   ])("metadata without %s: readiness has one sentence, and no request is sent", async (name) => {
     const metadata = system.metadata;
     override({ metadata: (original) => without(name)(metadata(original)) });
-    const refused = await start();
-    const { status, detail } = await refused.readiness("provider");
+    const rejected = await start();
+    const { status, detail } = await rejected.readiness("provider");
     expect(status).toBe("failed");
     expect(detail).toMatch(/OIDC_PROFILE is fapi2, but the provider's metadata lacks |OIDC_CLIENT_AUTH is /);
     expect(detail).toContain(name);
-    expect((await testBrowser(refused.origin).navigate("/bff/login")).status).toBe(400);
+    expect((await testBrowser(rejected.origin).navigate("/bff/login")).status).toBe(400);
     expect(provider.posts).toEqual([]);
-    await refused.stop();
+    await rejected.stop();
   });
 });

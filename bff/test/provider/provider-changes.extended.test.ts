@@ -76,7 +76,7 @@ describe("a provider that moves", () => {
     },
   );
 
-  it("a provider moves its token endpoint to another host, where the old one refuses connections: the login succeeds", async () => {
+  it("a provider moves its token endpoint to another host, where the old one rejects connections: the login succeeds", async () => {
     await gateway.stop();
     const elsewhere = await startHostileProvider();
     provider.overrides.metadata = (original) => ({ ...original, token_endpoint: `${elsewhere.issuer}/token` });
@@ -343,20 +343,20 @@ describe("OIDC_CLIENT_SECRET_FILE", () => {
   });
 
   it("a request that is rejected during the rotation is repeated with the new secret", async () => {
-    const refused: (string | undefined)[] = [];
+    const rejected: (string | undefined)[] = [];
     provider.overrides.raw = (path, response) => {
       const { authorization } = provider.posts.at(-1)?.headers ?? {};
       const isOld = Buffer.from(authorization?.slice(6) ?? "", "base64")
         .toString()
         .endsWith("first-client-secret");
       if (path !== "/token" || !isOld) return false;
-      refused.push(authorization);
+      rejected.push(authorization);
       writeFileSync(file, "the-second-client-secret");
       response.writeHead(401, { "content-type": "application/json" }).end('{"error":"invalid_client"}');
       return true;
     };
     expect(await login()).toBe(303);
-    expect(refused).toHaveLength(1);
+    expect(rejected).toHaveLength(1);
     expect(sent()).toBe("cloakroom-test:the-second-client-secret");
   });
 });

@@ -85,7 +85,7 @@ describe("an outbound proxy", () => {
     expect(await login(at)).toBe(303);
     expect(proxy.authorization).toBe(`Basic ${Buffer.from("jane:canary-p@ss").toString("base64")}`);
     expect(secure.posts.at(-1)?.headers["proxy-authorization"]).toBeUndefined();
-    proxy.behaviour = { kind: "refuse", status: 407 };
+    proxy.behaviour = { kind: "reject", status: 407 };
     await login(at).catch(() => undefined);
     const seen = at.log.join("\n") + JSON.stringify(await at.readiness("provider"));
     expect(seen).not.toContain("canary");
@@ -95,9 +95,9 @@ describe("an outbound proxy", () => {
 
 describe("a proxy that opens no tunnel", () => {
   const FAULTS: [string, () => void | Promise<void>, RegExp][] = [
-    ["rejects with 403", () => void (proxy.behaviour = { kind: "refuse", status: 403 }), /\(403\)/],
-    ["asks for a password", () => void (proxy.behaviour = { kind: "refuse", status: 407 }), /\(407\)/],
-    ["cannot reach the provider", () => void (proxy.behaviour = { kind: "refuse", status: 502 }), /\(502\)/],
+    ["rejects with 403", () => void (proxy.behaviour = { kind: "reject", status: 403 }), /\(403\)/],
+    ["asks for a password", () => void (proxy.behaviour = { kind: "reject", status: 407 }), /\(407\)/],
+    ["cannot reach the provider", () => void (proxy.behaviour = { kind: "reject", status: 502 }), /\(502\)/],
     ["closes the connection", () => void (proxy.behaviour = { kind: "close" }), /\(UND_ERR_SOCKET|ECONNRESET/],
     ["does not respond", () => void (proxy.behaviour = { kind: "hang" }), /\(UND_ERR_HEADERS_TIMEOUT\)/],
     ["is down", () => proxy.stop(), /\(ECONNREFUSED\)/],

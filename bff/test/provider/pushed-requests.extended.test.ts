@@ -29,7 +29,7 @@ const advertised =
 type Response = { status: number; body?: unknown; contentType?: string };
 
 /** The PAR endpoint sends this response. */
-function refusing({ status, body, contentType = "application/json" }: Response): Overrides["raw"] {
+function rejecting({ status, body, contentType = "application/json" }: Response): Overrides["raw"] {
   return (pathname: string, response: ServerResponse) => {
     if (pathname !== "/pushed") return false;
     provider.counts.par += 1;
@@ -102,7 +102,7 @@ const oauth = (error: string, description?: string) => ({
   body: { error, ...(description === undefined ? {} : { error_description: description }) },
 });
 
-const REFUSALS: [string, Response][] = [
+const REJECTIONS: [string, Response][] = [
   ["404 with a page", { status: 404, ...html }],
   ["404 with JSON", { status: 404, body: { message: "not found" } }],
   ["405", { status: 405, ...html }],
@@ -120,10 +120,10 @@ const REFUSALS: [string, Response][] = [
 ];
 
 describe("a push that the provider advertises and rejects", () => {
-  it.each(REFUSALS)(
+  it.each(REJECTIONS)(
     "a push that the provider advertises and rejects with %s: the login is sent as a plain request, and logged once",
     async (_name, response) => {
-      const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+      const gateway = await gatewayWith({ metadata: advertised()!, raw: rejecting(response)! });
       for (let n = 0; n < 3; n++) expect((await testBrowser(gateway.origin).login()).status).toBe(303);
       expect(frontChannel()).toContain("code_challenge");
       expect(provider.counts.par).toBe(1);
@@ -134,11 +134,11 @@ describe("a push that the provider advertises and rejects", () => {
     },
   );
 
-  it.each(REFUSALS)(
+  it.each(REJECTIONS)(
     "a push that the provider advertises and rejects with %s is an error if pushed requests are required",
     async (_name, response) => {
       const gateway = await gatewayWith(
-        { metadata: advertised()!, raw: refusing(response)! },
+        { metadata: advertised()!, raw: rejecting(response)! },
         { OIDC_PAR: "required" },
       );
       expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
@@ -149,7 +149,7 @@ describe("a push that the provider advertises and rejects", () => {
 
   it("a push that the provider advertises and rejects is an error if the provider's metadata requires pushed requests", async () => {
     const metadata = advertised({ require_pushed_authorization_requests: true })!;
-    const gateway = await gatewayWith({ metadata, raw: refusing({ status: 404, ...html })! });
+    const gateway = await gatewayWith({ metadata, raw: rejecting({ status: 404, ...html })! });
     expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
     expect((await gateway.readiness("provider")).detail).toMatch(
       /are required, but the provider rejects them \(status 404\)/,
@@ -166,7 +166,7 @@ describe("a push that is rejected because of a parameter of a link to /bff/login
     ["a description that repeats PAR", "acr_values=PAR", { status: 400, body: described("PAR is no known acr value") }],
     ["a description that repeats push", "kc_idp_hint=push", { status: 400, body: described("no provider push") }],
   ])("%s: that login is sent as a plain request, and the next one is pushed", async (_name, query, response) => {
-    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+    const gateway = await gatewayWith({ metadata: advertised()!, raw: rejecting(response)! });
     for (let n = 0; n < 2; n++)
       expect((await testBrowser(gateway.origin).navigate(`/bff/login?${query}`)).status).toBe(303);
     expect([provider.counts.par, warnings(gateway).length]).toEqual([2, 1]);
@@ -176,7 +176,7 @@ describe("a push that is rejected because of a parameter of a link to /bff/login
   });
 
   it("does not end the fallback of a provider that rejects all pushed requests", async () => {
-    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing({ status: 404, ...html })! });
+    const gateway = await gatewayWith({ metadata: advertised()!, raw: rejecting({ status: 404, ...html })! });
     await testBrowser(gateway.origin).navigate("/bff/login");
     await testBrowser(gateway.origin).navigate("/bff/login?login_hint=alice");
     await testBrowser(gateway.origin).navigate("/bff/login");
@@ -203,7 +203,7 @@ describe("a push that is rejected because of a setting or a parameter", () => {
   ])(
     "a push that is rejected with %s: 400 without a plain request, because a retry would be rejected again",
     async (_name, response) => {
-      const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+      const gateway = await gatewayWith({ metadata: advertised()!, raw: rejecting(response)! });
       expect((await testBrowser(gateway.origin).navigate("/bff/login")).status).toBe(400);
       expect(provider.counts.authorize).toBe(0);
       expect(warnings(gateway)).toEqual([]);
@@ -227,7 +227,7 @@ describe("a push that fails for another reason", () => {
     ["201 with a request_uri of 4 kB", { status: 201, body: { request_uri: "x".repeat(4_096), expires_in: 60 } }],
     ["201 with a request_uri that is a list", { status: 201, body: { request_uri: ["urn:x"], expires_in: 60 } }],
   ])("a push that fails with %s: 503 without a plain request", async (_name, response) => {
-    const gateway = await gatewayWith({ metadata: advertised()!, raw: refusing(response)! });
+    const gateway = await gatewayWith({ metadata: advertised()!, raw: rejecting(response)! });
     const login = await testBrowser(gateway.origin).navigate("/bff/login");
     expect([login.status, login.headers.has("retry-after")]).toEqual([503, true]);
     expect(provider.counts.authorize).toBe(0);
@@ -256,7 +256,7 @@ describe("responses of a successful push", () => {
     ["expires_in -1", 201, { expires_in: -1 }],
     ["further members", 201, { expires_in: 60, ignored: { nested: true } }],
   ])("a push response with %s is accepted", async (_name, status, members) => {
-    const raw = refusing({ status, body: { request_uri: "urn:example:reference", ...members } })!;
+    const raw = rejecting({ status, body: { request_uri: "urn:example:reference", ...members } })!;
     const gateway = await gatewayWith({ metadata: advertised()!, raw });
     const login = await testBrowser(gateway.origin).navigate("/bff/login");
     expect(login.status).toBe(303);
@@ -279,21 +279,21 @@ it("a rejected push is tried again after five minutes, and its next series of re
   let nowMs = 0;
   const log = { warn: (line: string) => void lines.push(line) };
   const { push } = createPushedRequests({ config: { par: "auto" }, log: log as never, nowMs: () => nowMs });
-  const refused = { metadata: advertised()!, raw: refusing({ status: 404, ...html })! };
-  provider.overrides = refused;
+  const rejected = { metadata: advertised()!, raw: rejecting({ status: 404, ...html })! };
+  provider.overrides = rejected;
   expect(await push(configuration, {})).toBeUndefined();
   nowMs = FALLBACK_MS - 1;
   provider.overrides = { metadata: advertised()! };
   expect(await push(configuration, {})).toBeUndefined();
   expect(provider.counts.par).toBe(1);
   nowMs = FALLBACK_MS;
-  provider.overrides = refused;
+  provider.overrides = rejected;
   expect(await push(configuration, {})).toBeUndefined();
   expect([provider.counts.par, lines.length]).toEqual([2, 1]);
   nowMs = 2 * FALLBACK_MS;
   provider.overrides = { metadata: advertised()! };
   expect((await push(configuration, {}))?.searchParams.has("request_uri")).toBe(true);
-  provider.overrides = refused;
+  provider.overrides = rejected;
   expect(await push(configuration, {})).toBeUndefined();
   expect(lines).toHaveLength(2);
 });

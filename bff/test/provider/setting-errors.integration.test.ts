@@ -35,7 +35,7 @@ async function registered(gateway: TestGateway, origin = gateway.config.publicOr
 }
 
 /** The logged reason of a failed login. */
-async function refusedLogin(gateway: TestGateway): Promise<string> {
+async function rejectedLogin(gateway: TestGateway): Promise<string> {
   const response = await testBrowser(gateway.origin).navigate("/bff/login");
   // Not 503, because a retry would be rejected again.
   expect(response.status).toBe(400);
@@ -49,7 +49,7 @@ describe("/readyz before the first login", () => {
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
     expect(detail).toMatch(/^the provider rejects OIDC_CLIENT_ID with this OIDC_CLIENT_SECRET\. Copy both/);
-    const log = await refusedLogin(gateway);
+    const log = await rejectedLogin(gateway);
     expect(log).toContain("OIDC_CLIENT_SECRET");
     expect(log).not.toContain("this-is-another-client-secret");
   });
@@ -59,7 +59,7 @@ describe("/readyz before the first login", () => {
     const { status, detail } = await gateway.readiness("provider");
     expect(status).toBe("failed");
     expect(detail).toMatch(/does not know our redirect URI\. Register PUBLIC_ORIGIN/);
-    expect(await refusedLogin(gateway)).toContain("PUBLIC_ORIGIN");
+    expect(await rejectedLogin(gateway)).toContain("PUBLIC_ORIGIN");
     await registered(gateway);
     await expect.poll(() => gateway.readiness("provider"), { timeout: 15_000 }).toEqual({ status: "ok" });
   }, 30_000);
@@ -159,7 +159,7 @@ describe("clock skew", () => {
 describe("a refresh with a rejected client", () => {
   it("a 401 with WWW-Authenticate does not spend the refresh token (RFC 6749 §5.2)", () => {
     const response = new Response(null, { status: 401 });
-    const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
+    const challenged = new oidc.WWWAuthenticateChallengeError("rejected", { cause: [], response });
     expect(refreshError(challenged)).toMatchObject({
       kind: "unspent",
       reason: expect.stringContaining("OIDC_CLIENT_SECRET"),
@@ -168,7 +168,7 @@ describe("a refresh with a rejected client", () => {
 
   it("a rejected refresh names the setting of the method that authenticates the client", () => {
     const response = new Response(null, { status: 401 });
-    const challenged = new oidc.WWWAuthenticateChallengeError("refused", { cause: [], response });
+    const challenged = new oidc.WWWAuthenticateChallengeError("rejected", { cause: [], response });
     for (const [method, setting] of [
       ["client_secret_jwt", "OIDC_CLIENT_SECRET"],
       ["private_key_jwt", "OIDC_CLIENT_KEY_FILE"],

@@ -112,9 +112,9 @@ describe("a token response with", () => {
     async (name, token) => {
       const browser = await loggedIn(changed({ expires_in: 0 }));
       provider.overrides = { token: (original) => token({ ...original, refresh_token: "refresh-successor" }) };
-      const refused = await browser.fetch("/api/x");
-      expect([refused.status, Number(refused.headers.get("retry-after")) > 0]).toEqual([503, true]);
-      expect(refused.headers.getSetCookie()).toEqual([]);
+      const rejected = await browser.fetch("/api/x");
+      expect([rejected.status, Number(rejected.headers.get("retry-after")) > 0]).toEqual([503, true]);
+      expect(rejected.headers.getSetCookie()).toEqual([]);
       expect(bearers).toEqual([]);
       expect(await isLoggedIn(browser)).toBe(true);
       expect(logged()).toContain("the provider's token response was rejected");

@@ -86,9 +86,9 @@ describe("with a session", () => {
     await alice.login();
     await admin.login();
     system.received.length = 0;
-    const refused = await alice.fetch("/api/admin/x");
-    expect(refused.status).toBe(403);
-    expect(await refused.json()).toMatchObject({ code: "forbidden" });
+    const rejected = await alice.fetch("/api/admin/x");
+    expect(rejected.status).toBe(403);
+    expect(await rejected.json()).toMatchObject({ code: "forbidden" });
     expect((await admin.fetch("/api/reports/x")).status).toBe(403);
     expect(system.received).toEqual([]);
     expect((await admin.fetch("/api/admin/x")).status).toBe(200);

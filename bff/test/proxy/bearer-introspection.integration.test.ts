@@ -244,9 +244,9 @@ describe("the limit on introspections", () => {
   ])("the limit on introspections of %s leaves the others unaffected", async (_what, addressOf, other) => {
     const slow = Array.from({ length: MAX_PER_ADDRESS }, (_, nth) => send(`slow-${nth}`, { at, from: addressOf(nth) }));
     await expect.poll(() => held.length).toBe(MAX_PER_ADDRESS);
-    const refused = await send("one-more", { at, from: addressOf(16) });
-    expect([refused.status, refused.body["code"]]).toEqual([429, "too_many_requests"]);
-    expect(Number(refused.response.headers.get("retry-after"))).toBeGreaterThan(0);
+    const rejected = await send("one-more", { at, from: addressOf(16) });
+    expect([rejected.status, rejected.body["code"]]).toEqual([429, "too_many_requests"]);
+    expect(Number(rejected.response.headers.get("retry-after"))).toBeGreaterThan(0);
     expect((await send("another", { at, from: other })).status).toBe(200);
     for (const end of held) end();
     expect((await Promise.all(slow)).map(({ status }) => status)).toEqual(slow.map(() => 200));

@@ -66,9 +66,9 @@ it("an outage of the provider does not affect tokens whose keys are known", asyn
 it("an outage before the first keys is 503, and ends without a restart", async () => {
   const token = await tokenOf();
   await system.provider.down();
-  const refused = await send(token);
-  expect(refused.status).toBe(503);
-  expect(Number(refused.retryAfter)).toBeGreaterThan(0);
+  const rejected = await send(token);
+  expect(rejected.status).toBe(503);
+  expect(Number(rejected.retryAfter)).toBeGreaterThan(0);
   expect(await system.gateway.readiness("bearer")).toMatchObject({ status: "degraded" });
   await system.provider.up();
   await expect.poll(async () => (await send(token)).status, { interval: 300 }).toBe(200);

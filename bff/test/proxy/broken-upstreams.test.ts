@@ -17,7 +17,7 @@ import {
 } from "./gateway.ts";
 
 describe("a failing exchange", () => {
-  test("a refused connection gets 502, and 200 after the upstream recovers", async () => {
+  test("a rejected connection gets 502, and 200 after the upstream recovers", async () => {
     const upstream = await startUpstream();
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     upstream.stop();
@@ -32,7 +32,7 @@ describe("a failing exchange", () => {
     upstream.stop();
   });
 
-  test("a refused connection during an upload gets 502 instead of a reset", async () => {
+  test("a rejected connection during an upload gets 502 instead of a reset", async () => {
     const upstream = await startUpstream();
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     upstream.stop();
@@ -187,8 +187,8 @@ describe("a failing exchange", () => {
     expect(response.headers.get("connection")).toEqual(["close"]);
     expect(response.headers.get("link")).toEqual(["<a>", "<b>"]);
     expect(response.headers.get("content-security-policy")).toHaveLength(1);
-    const refused = await sendRaw(gateway.port, appRequest(gateway, "GET /api/../x"));
-    expect(refused.headers.get("connection")).toEqual(["close"]);
+    const rejected = await sendRaw(gateway.port, appRequest(gateway, "GET /api/../x"));
+    expect(rejected.headers.get("connection")).toEqual(["close"]);
   });
 
   test("a browser that disconnects while its session is read causes no upstream request", async () => {

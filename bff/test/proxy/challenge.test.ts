@@ -1,9 +1,9 @@
 // Which responses of an upstream reject the access token (RFC 6750 §3, RFC 9449 §7.1).
 import { describe, expect, it } from "vitest";
-import { refusesToken } from "../../src/proxy/challenge.ts";
+import { rejectsToken } from "../../src/proxy/challenge.ts";
 
-const isRefused = (challenge: string | string[] | undefined, status = 401) =>
-  refusesToken(status, challenge === undefined ? {} : { "www-authenticate": challenge as string });
+const isRejected = (challenge: string | string[] | undefined, status = 401) =>
+  rejectsToken(status, challenge === undefined ? {} : { "www-authenticate": challenge as string });
 
 describe("a 401 response", () => {
   it.each([
@@ -12,10 +12,10 @@ describe("a 401 response", () => {
     'Bearer realm="a, b=\\"c\\"", error="invalid_token", error_description="expired"',
     'DPoP algs="ES256", error="invalid_token"',
     'Basic realm="x", Bearer error="invalid_token"',
-  ])("%s rejects the token", (challenge) => expect(isRefused(challenge)).toBe(true));
+  ])("%s rejects the token", (challenge) => expect(isRejected(challenge)).toBe(true));
 
   it("several challenge headers are one list", () =>
-    expect(isRefused(["Basic realm=x", 'Bearer error="invalid_token"'])).toBe(true));
+    expect(isRejected(["Basic realm=x", 'Bearer error="invalid_token"'])).toBe(true));
 
   it.each([
     undefined,
@@ -31,9 +31,9 @@ describe("a 401 response", () => {
     'Basic error="invalid_token"',
     'Negotiate, Token error="invalid_token"',
     `Bearer error="invalid_token", x="${"y".repeat(5_000)}"`,
-  ])("%s does not reject the token", (challenge) => expect(isRefused(challenge)).toBe(false));
+  ])("%s does not reject the token", (challenge) => expect(isRejected(challenge)).toBe(false));
 });
 
 it.each([200, 400, 403, 407, 500])("status %i does not reject the token", (status) =>
-  expect(isRefused('Bearer error="invalid_token"', status)).toBe(false),
+  expect(isRejected('Bearer error="invalid_token"', status)).toBe(false),
 );

@@ -212,10 +212,10 @@ describe("an upstream that demands nonces", () => {
   test("a request with a long body gets 503, and the same request then succeeds", async () => {
     const { upstream, gateway } = await startWithNonces();
     const init = { method: "POST", body: "x".repeat(65_537) };
-    const refused = await fetchApi(gateway, "/api/x", init);
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get("retry-after")).toBe("1");
-    expect(((await refused.json()) as { code: string }).code).toBe("upstream_unavailable");
+    const rejected = await fetchApi(gateway, "/api/x", init);
+    expect(rejected.status).toBe(503);
+    expect(rejected.headers.get("retry-after")).toBe("1");
+    expect(((await rejected.json()) as { code: string }).code).toBe("upstream_unavailable");
     expect((await fetchApi(gateway, "/api/x", init)).status).toBe(200);
     expect(upstream.arrived).toHaveLength(2);
   });

@@ -21,7 +21,7 @@ let apiOrigin: string;
 let verifier: DpopVerifier;
 const calls: Call[] = [];
 /** Tokens that the API rejects although their proof is valid. */
-const refusedTokens = new Set<string>();
+const rejectedTokens = new Set<string>();
 const seen: string[] = [];
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ beforeAll(async () => {
     const call = { proof, method: request.method ?? "", url, accessToken: token, jkt: cnf?.jkt };
     void verifier.verify(call).then((verdict) => {
       const nonce = { "dpop-nonce": verifier.nonce() ?? "" };
-      if (verdict.kind === "accepted" && refusedTokens.has(token))
+      if (verdict.kind === "accepted" && rejectedTokens.has(token))
         return response.writeHead(401, { ...nonce, "www-authenticate": 'DPoP error="invalid_token"' }).end();
       if (verdict.kind === "accepted") return response.writeHead(200, nonce).end("{}");
       return response.writeHead(401, { ...nonce, "www-authenticate": `DPoP error="${verdict.error}"` }).end();
@@ -108,7 +108,7 @@ describe("a session with DPoP", () => {
     const alice = await loggedIn();
     expect(await statusOf(alice, "/api/x")).toBe(200);
     const first = calls.at(-1)!;
-    refusedTokens.add(first.token);
+    rejectedTokens.add(first.token);
     verifier.rotateNonce();
     calls.length = 0;
     expect(await statusOf(alice, "/api/x")).toBe(200);

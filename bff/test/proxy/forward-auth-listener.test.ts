@@ -145,13 +145,13 @@ describe("a Unix socket", () => {
     const other = createServer();
     onTestFinished(() => void other.close());
     await listenForwardAuth(other, { kind: "unix", path });
-    const refused = listenForwardAuth(listener([], false), { kind: "unix", path });
-    await expect(refused).rejects.toThrow(`FORWARD_AUTH_LISTEN ${path} is used by another process.`);
+    const rejected = listenForwardAuth(listener([], false), { kind: "unix", path });
+    await expect(rejected).rejects.toThrow(`FORWARD_AUTH_LISTEN ${path} is used by another process.`);
   });
 
   it("a Unix socket in a folder that does not exist is an error with the cure", async () => {
-    const refused = listenForwardAuth(listener([], false), { kind: "unix", path: "/nowhere/auth.sock" });
-    await expect(refused).rejects.toThrow(
+    const rejected = listenForwardAuth(listener([], false), { kind: "unix", path: "/nowhere/auth.sock" });
+    await expect(rejected).rejects.toThrow(
       /FORWARD_AUTH_LISTEN \/nowhere\/auth\.sock cannot be created \(.*\)\. Create/,
     );
   });

@@ -336,9 +336,9 @@ describe.each(FORWARD_AUTH_PROXIES)("a denial for %s", (proxy) => {
     });
     expect(refreshed.headers["content-type"]).toMatch(/^text\/html/);
     const last: Pair = ["Cookie", value("logged-in-refreshed")];
-    const refused = await call(proxy, { target, isUser: false, headers: [...NAVIGATION, last] });
-    expect(browserStatus(refused)).toBe(401);
-    expect(refused.headers.location).toBeUndefined();
+    const rejected = await call(proxy, { target, isUser: false, headers: [...NAVIGATION, last] });
+    expect(browserStatus(rejected)).toBe(401);
+    expect(rejected.headers.location).toBeUndefined();
   });
 
   it("a method that is not allowed gets the allowed ones", async () => {
@@ -406,8 +406,8 @@ describe.each(FORWARD_AUTH_PROXIES)("a browser's own headers for %s", (proxy) =>
   it.each(SPOOFED)("%s: %s does not change a decision", async (...spoofed) => {
     const denied = await call(proxy, { isUser: false, headers: [...FETCH, spoofed] });
     expect(browserStatus(denied)).toBe(401);
-    const refused = await call(proxy, { target: "/api/admin/x", method: "DELETE", headers: [...FETCH, spoofed] });
-    expect(browserStatus(refused)).toBe(405);
+    const rejected = await call(proxy, { target: "/api/admin/x", method: "DELETE", headers: [...FETCH, spoofed] });
+    expect(browserStatus(rejected)).toBe(405);
     const allowed = await call(proxy, { headers: [...FETCH, spoofed] });
     expect(allowed.status).toBe(200);
     const line = gatewayOf(proxy).log.findLast((each) => each.includes('"msg":"request"'));
@@ -489,18 +489,18 @@ describe.each(FORWARD_AUTH_PROXIES)("a Host of no application for %s", (proxy) =
 });
 
 describe("a call that does not describe one request", () => {
-  const expectRefusal = async (proxy: ForwardAuthProxy, { status, headers }: CallResponse, reason: string) => {
+  const expectRejection = async (proxy: ForwardAuthProxy, { status, headers }: CallResponse, reason: string) => {
     expect(status).toBe(500);
     expect(headers.authorization).toBeUndefined();
     expect(gatewayOf(proxy).log.join("\n")).toContain(reason);
   };
   it.each(FAULTS)("%s without %s is rejected", async (proxy, name) => {
     const response = await changed(proxy, (headers) => headers.filter(([each]) => each !== name));
-    await expectRefusal(proxy, response, "forward-auth call rejected");
+    await expectRejection(proxy, response, "forward-auth call rejected");
   });
   it.each(FAULTS)("%s with two %s is rejected", async (proxy, name) => {
     const response = await changed(proxy, (headers) => [[name.toLowerCase(), "/api/x"], ...headers]);
-    await expectRefusal(proxy, response, "forward-auth call rejected");
+    await expectRejection(proxy, response, "forward-auth call rejected");
   });
   it.each(["/", "/api/x", "/forward-auth/", "/Forward-Auth", "/forward-auth/api/x", "/livez"])(
     "the path %s is rejected for proxies that describe the path in a header",

@@ -8,7 +8,7 @@ import { GatewayError } from "../../src/errors.ts";
 import type { Authorized } from "../../src/proxy/authorize.ts";
 import { appRequest, BEARER, fetchApi, kept, startGateway, startUpstream, type TestGateway } from "./gateway.ts";
 
-const REFUSAL = { "www-authenticate": 'Bearer error="invalid_token"' };
+const REJECTION = { "www-authenticate": 'Bearer error="invalid_token"' };
 
 /** A gateway whose access token is rejected, and a function that ends the wait for another one. */
 async function startWith(handle: Parameters<typeof startUpstream>[0]) {
@@ -18,19 +18,19 @@ async function startWith(handle: Parameters<typeof startUpstream>[0]) {
   const gateway = kept(
     await startGateway({
       upstreams: `/api=${upstream.origin}`,
-      authorize: (_request, _upstream, _state, refused) =>
-        refused === undefined ? { accessToken: BEARER } : renewal.promise,
+      authorize: (_request, _upstream, _state, rejected) =>
+        rejected === undefined ? { accessToken: BEARER } : renewal.promise,
     }),
   );
   return { upstream, gateway, ...renewal };
 }
 const statsOf = (gateway: TestGateway) => gateway.upstreams[0]!.stats;
-const isRefused = (headers: { authorization?: string | undefined }) => headers.authorization === `Bearer ${BEARER}`;
+const isRejected = (headers: { authorization?: string | undefined }) => headers.authorization === `Bearer ${BEARER}`;
 
 describe("while another token is fetched", () => {
   test("nothing is sent to the browser, and the repeated request has the new token", async () => {
     const { upstream, gateway, resolve } = await startWith(({ headers }, response) => {
-      if (isRefused(headers)) response.writeHead(401, REFUSAL).end("refused");
+      if (isRejected(headers)) response.writeHead(401, REJECTION).end("rejected");
       else response.end("accepted");
     });
     const pending = fetchApi(gateway, "/api/x");
@@ -47,16 +47,16 @@ describe("while another token is fetched", () => {
 
   test("a token that is rejected again is forwarded as the response", async () => {
     const { upstream, gateway, resolve } = await startWith((_request, response) => {
-      response.writeHead(401, REFUSAL).end("refused");
+      response.writeHead(401, REJECTION).end("rejected");
     });
     resolve({ accessToken: "another" });
     const response = await fetchApi(gateway, "/api/x");
-    expect([response.status, await response.text(), upstream.arrived.length]).toEqual([401, "refused", 2]);
+    expect([response.status, await response.text(), upstream.arrived.length]).toEqual([401, "rejected", 2]);
   });
 
   test("a browser that leaves ends the exchange, and the request is not repeated", async () => {
     const { upstream, gateway, resolve } = await startWith((_request, response) => {
-      response.writeHead(401, REFUSAL).end("refused");
+      response.writeHead(401, REJECTION).end("rejected");
     });
     const socket = connect(gateway.port, "127.0.0.1", () => socket.write(appRequest(gateway, "GET /api/x")));
     await until("the first request", () => upstream.arrived.length === 1);
@@ -73,8 +73,8 @@ describe("while another token is fetched", () => {
   ])("the upstream aborts its response, %s", async (_what, authorized, status) => {
     const sockets: Socket[] = [];
     const { gateway, resolve } = await startWith(({ headers }, response) => {
-      if (!isRefused(headers)) return void response.end("accepted");
-      response.writeHead(401, { ...REFUSAL, "content-length": "1000" }).write("partial");
+      if (!isRejected(headers)) return void response.end("accepted");
+      response.writeHead(401, { ...REJECTION, "content-length": "1000" }).write("partial");
       sockets.push(response.socket as Socket);
     });
     const pending = fetchApi(gateway, "/api/x").then(
@@ -97,7 +97,7 @@ describe("while another token is fetched", () => {
     let socket: Socket | undefined;
     const { gateway, resolve } = await startWith((_request, response) => {
       socket = response.socket as Socket;
-      response.writeHead(401, REFUSAL).end(Buffer.alloc(sent, "x"));
+      response.writeHead(401, REJECTION).end(Buffer.alloc(sent, "x"));
     });
     const pending = fetchApi(gateway, "/api/x");
     await until("the response", () => (socket?.bytesWritten ?? 0) > 0);
@@ -111,7 +111,7 @@ describe("while another token is fetched", () => {
 
   test("the end of the session replaces the response", async () => {
     const { upstream, gateway, reject } = await startWith((_request, response) => {
-      response.writeHead(401, REFUSAL).end("refused");
+      response.writeHead(401, REJECTION).end("rejected");
     });
     const pending = fetchApi(gateway, "/api/x");
     await until("the first request", () => upstream.arrived.length === 1);
@@ -122,12 +122,12 @@ describe("while another token is fetched", () => {
 
   test("an outage does not", async () => {
     const { upstream, gateway, reject } = await startWith((_request, response) => {
-      response.writeHead(401, REFUSAL).end("refused");
+      response.writeHead(401, REJECTION).end("rejected");
     });
     const pending = fetchApi(gateway, "/api/x");
     await until("the first request", () => upstream.arrived.length === 1);
     reject(new GatewayError("provider_unavailable", { retryAfterSeconds: 1 }));
     const response = await pending;
-    expect([response.status, await response.text()]).toEqual([401, "refused"]);
+    expect([response.status, await response.text()]).toEqual([401, "rejected"]);
   });
 });

@@ -74,14 +74,14 @@ it("an open connection has one timer, and none once it is closed", async () => {
 });
 
 it("a connection that is closed during a check is not ended again", async () => {
-  const refused = Promise.withResolvers<Authorized>();
+  const rejected = Promise.withResolvers<Authorized>();
   const ends: string[] = [];
-  const watchToken = createTokenWatch({ authorize: () => refused.promise, checkEveryMs: CHECK_EVERY_MS });
+  const watchToken = createTokenWatch({ authorize: () => rejected.promise, checkEveryMs: CHECK_EVERY_MS });
   const token = { request: {} as IncomingMessage, upstream: {} as UpstreamConfig, validUntilMs: Date.now() + 1_000 };
   const stop = watchToken(token, ({ code }) => void ends.push(code));
   await vi.advanceTimersByTimeAsync(2_000);
   stop();
-  refused.reject(new GatewayError("invalid_token"));
+  rejected.reject(new GatewayError("invalid_token"));
   await vi.advanceTimersByTimeAsync(600_000);
   expect([ends, vi.getTimerCount()]).toEqual([[], 0]);
 });

@@ -150,14 +150,14 @@ describe("a session's WebSockets", () => {
   ])("a WebSocket on which a client only listens is closed after its access token %s", async (_when, times) => {
     const { useEveryMs, lifeMs } = times;
     const client = { scheme: "Bearer" as const, proof: undefined, holder: "client-1" };
-    let isRefused = false;
+    let isRejected = false;
     const authorize = async () => {
-      if (isRefused) throw new GatewayError("invalid_token");
+      if (isRejected) throw new GatewayError("invalid_token");
       return { accessToken: BEARER, client: { ...client, validUntilMs: Date.now() + lifeMs } };
     };
     const gateway = await startWebSocketGateway(await startUpstream(), { authorize, useEveryMs });
     const { closed } = await openSocket(gateway, "/api/ws");
-    isRefused = true;
+    isRejected = true;
     expect(await closed).toEqual({ code: 4401, reason: "invalid_token" });
   });
 
@@ -168,8 +168,8 @@ describe("a session's WebSockets", () => {
     const gateway = await startWebSocketGateway(await startUpstream(), { authorize, override });
     const first = await openSocket(gateway, "/api/ws");
     await openSocket(gateway, "/api/ws");
-    const refused = await shakeHands(gateway, fieldsOf(gateway));
-    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([429, { code: "too_many_connections" }]);
+    const rejected = await shakeHands(gateway, fieldsOf(gateway));
+    expect([rejected.status, JSON.parse(rejected.body)]).toMatchObject([429, { code: "too_many_connections" }]);
     sessionKey = "session-2";
     await openSocket(gateway, "/api/ws");
     expect((await shakeHands(gateway, fieldsOf(gateway))).status).toBe(503);

@@ -50,9 +50,9 @@ describe("a rejected handshake", () => {
     const upstream = await startUpstream();
     const gateway = await startWebSocketGateway(upstream);
     const after = "Content-Length" in replaced ? "hello" : "Transfer-Encoding" in replaced ? "0\r\n\r\n" : "";
-    const refusal = await errorFor(gateway, fieldsOf(gateway, replaced), { after });
-    expect(refusal).toMatchObject({ status, code });
-    expect(refusal.headers.get("sec-websocket-version")).toEqual(status === 426 ? ["13"] : undefined);
+    const rejection = await errorFor(gateway, fieldsOf(gateway, replaced), { after });
+    expect(rejection).toMatchObject({ status, code });
+    expect(rejection.headers.get("sec-websocket-version")).toEqual(status === 426 ? ["13"] : undefined);
     expect(upstream.handshakes.length + upstream.connections.size).toBe(0);
   });
 
@@ -107,10 +107,10 @@ describe("a rejected handshake", () => {
       const upstream = await startUpstream();
       const authorize = () => Promise.reject(new GatewayError(code));
       const gateway = await startWebSocketGateway(upstream, { authorize });
-      const refusal = await errorFor(gateway, fieldsOf(gateway));
-      expect(refusal).toMatchObject({ code, status: new GatewayError(code).status });
-      expect(refusal.headers.has("retry-after")).toBe(refusal.status === 503);
-      expect(refusal.headers.has("www-authenticate")).toBe(refusal.status === 401);
+      const rejection = await errorFor(gateway, fieldsOf(gateway));
+      expect(rejection).toMatchObject({ code, status: new GatewayError(code).status });
+      expect(rejection.headers.has("retry-after")).toBe(rejection.status === 503);
+      expect(rejection.headers.has("www-authenticate")).toBe(rejection.status === 401);
       expect(upstream.handshakes).toEqual([]);
     },
   );

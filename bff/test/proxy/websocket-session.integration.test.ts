@@ -114,9 +114,9 @@ test("an end with a reason of another release closes WebSockets with session_exp
   await client.del(`cloakroom:test:{${key}}:session`);
   await client.publish("cloakroom:test:session-ended", `${key} device_lost`);
   expect(await closed).toEqual({ code: 4401, reason: "session_revoked" });
-  const refused = await browser.fetch("/api/x");
-  expect(refused.status).toBe(401);
-  expect(await refused.json()).toMatchObject({ code: "session_revoked" });
+  const rejected = await browser.fetch("/api/x");
+  expect(rejected.status).toBe(401);
+  expect(await rejected.json()).toMatchObject({ code: "session_revoked" });
 });
 
 test("an open WebSocket writes no session data to the log except its request line", async () => {

@@ -54,9 +54,9 @@ describe("session cache of two gateways", { timeout: 120_000 }, () => {
       expect(response).toBe(200);
       for (const [name, value] of cookies) browser.cookies.set(name, value);
       for (const index of [1, 0, 1]) {
-        const refused = await at(browser, index).fetch("/api/x");
-        expect(refused.status).toBe(401);
-        expect(await refused.json()).toMatchObject({ code: "session_revoked" });
+        const rejected = await at(browser, index).fetch("/api/x");
+        expect(rejected.status).toBe(401);
+        expect(await rejected.json()).toMatchObject({ code: "session_revoked" });
       }
     }
   });

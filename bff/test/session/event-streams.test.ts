@@ -106,8 +106,8 @@ it("streams per session are limited, and closing one releases its quota", async 
   const { streams, open, create } = await start();
   const [key, other] = [await create(), await create()];
   const opened = await Promise.all(Array.from({ length: STREAMS_PER_SESSION }, () => open(key)));
-  const refused = await open(key);
-  await expect.poll(() => refused.text).toBe("too_many_connections");
+  const rejected = await open(key);
+  await expect.poll(() => rejected.text).toBe("too_many_connections");
   expect((await open(other)).status).toBe(200);
   opened[0]!.leave();
   await expect.poll(() => streams.count()).toBe(STREAMS_PER_SESSION);
@@ -120,8 +120,8 @@ it("streams per user are limited over all sessions, and other users can still op
   const opened = await Promise.all(
     Array.from({ length: STREAMS_PER_USER }, (_, index) => open(`${keys[index % keys.length]!}/alice`)),
   );
-  const refused = await open(`${keys[0]!}/alice`);
-  await expect.poll(() => refused.text).toBe("too_many_connections");
+  const rejected = await open(`${keys[0]!}/alice`);
+  await expect.poll(() => rejected.text).toBe("too_many_connections");
   expect((await open(`${await create()}/admin`)).status).toBe(200);
   opened[0]!.leave();
   await expect.poll(() => streams.count()).toBe(STREAMS_PER_USER);
@@ -139,8 +139,8 @@ it("streams per process are limited", async () => {
   const { open, create } = await start({ maxStreams: 2 });
   await open(await create());
   await open(await create());
-  const refused = await open(await create());
-  await expect.poll(() => refused.text).toBe("too_many_connections");
+  const rejected = await open(await create());
+  await expect.poll(() => rejected.text).toBe("too_many_connections");
 });
 
 it("a graceful shutdown ends all streams, and new ones at once", async () => {

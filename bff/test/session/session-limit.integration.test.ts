@@ -22,8 +22,8 @@ it("a login above the limit ends the user's oldest session with its reason and n
   const [admin] = await loggedIn("admin", 1);
   const browsers = await loggedIn("alice", LIMIT + 1);
   expect(await areLoggedIn(browsers)).toEqual([false, true, true, true]);
-  const refused = await browsers[0]!.fetch("/api/x");
-  expect([refused.status, await refused.json()]).toMatchObject([401, { code: "session_revoked" }]);
+  const rejected = await browsers[0]!.fetch("/api/x");
+  expect([rejected.status, await rejected.json()]).toMatchObject([401, { code: "session_revoked" }]);
   expect(system.gateway.events("session_ended").at(-1)).toMatchObject({ reason: "limit" });
   expect(await userOf(admin!)).toBeDefined();
 });

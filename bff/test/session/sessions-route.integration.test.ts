@@ -215,8 +215,8 @@ describe("DELETE /bff/sessions", () => {
     for (const [n, cookie] of cookies.entries()) {
       browsers[n]!.cookies.set("__Host-Http-session", cookie);
       browsers[n]!.useInstance(system.gateways[1]!.origin);
-      const refused = await browsers[n]!.fetch("/api/x");
-      expect([refused.status, await refused.json()]).toMatchObject([401, { code: "session_revoked" }]);
+      const rejected = await browsers[n]!.fetch("/api/x");
+      expect([rejected.status, await rejected.json()]).toMatchObject([401, { code: "session_revoked" }]);
     }
     expect(await userOf(admin!)).toBeDefined();
     expect(system.gateway.events("logout_everywhere").at(-1)).toMatchObject({ count: 3 });

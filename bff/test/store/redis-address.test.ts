@@ -60,7 +60,7 @@ const accepted: Record<string, Partial<RedisAddress>> = {
   },
 };
 
-const refused: Record<string, RegExp> = {
+const rejected: Record<string, RegExp> = {
   "http://h": /must be redis:/,
   h: /must be redis:/,
   "redis://": /must be redis:/,
@@ -97,9 +97,9 @@ describe("REDIS_URL", () => {
     expect(parseRedisUrl(url)).toEqual({ kind: "ok", address: { ...single, ...expected } });
   });
 
-  it.each(Object.entries(refused))("REDIS_URL is rejected with the rule and without the value: %s", (url, rule) => {
+  it.each(Object.entries(rejected))("REDIS_URL is rejected with the rule and without the value: %s", (url, rule) => {
     const parsed = parseRedisUrl(url);
-    expect(parsed).toEqual({ kind: "refused", rule: expect.stringMatching(rule) });
+    expect(parsed).toEqual({ kind: "rejected", rule: expect.stringMatching(rule) });
     expect(JSON.stringify(parsed)).not.toMatch(/secret|100%@/);
   });
 });

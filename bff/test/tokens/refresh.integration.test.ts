@@ -176,14 +176,14 @@ describe("refresh", () => {
     expect(await late.refresh(renewedBefore)).toEqual(unavailable);
 
     const renewedMeanwhile = await storeSession(stores[0]!);
-    const refused = gateway(0, async () => {
+    const rejected = gateway(0, async () => {
       await renewElsewhere(renewedMeanwhile);
       return { kind: "rejected", reason: "invalid_grant" };
     });
-    await withoutRenewal(refused.store, async () => {
-      expect(await refused.refresh(renewedMeanwhile)).toEqual(unavailable);
+    await withoutRenewal(rejected.store, async () => {
+      expect(await rejected.refresh(renewedMeanwhile)).toEqual(unavailable);
     });
-    expect([...late.ended, ...refused.ended]).toEqual([]);
+    expect([...late.ended, ...rejected.ended]).toEqual([]);
   });
 
   it("a holder that lost its lease cannot write (fencing)", async () => {

@@ -128,16 +128,16 @@ describe("an upstream with several servers", () => {
   });
 });
 
-describe("a server that refuses connections", () => {
+describe("a server that rejects connections", () => {
   test("the circuit opens after breakerFailures: 503 with Retry-After without an attempt, then recovers", async () => {
     const upstream = await startUpstream();
     const override = { breakerFailures: 3, breakerOpenMs: 300 };
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}`, override }));
     upstream.stop();
     for (let round = 0; round < 3; round++) expect(await statusOf(gateway)).toBe(502);
-    const refused = await fetchApi(gateway, "/api/x");
-    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
-    const text = await refused.text();
+    const rejected = await fetchApi(gateway, "/api/x");
+    expect([rejected.status, rejected.headers.get("retry-after")]).toEqual([503, "1"]);
+    const text = await rejected.text();
     expect(JSON.parse(text)).toMatchObject({ code: "upstream_unavailable" });
     expect(text).not.toContain(String(upstream.port));
     expect(gateway.lines.find((line) => line["status"] === 503)).toMatchObject({
@@ -343,9 +343,9 @@ describe("more requests than maxConnections", () => {
       responses.push(statusOf(gateway, `/api/${at}`));
       await until("it is in flight or queued", () => upstream.held.length + queued(gateway) === at);
     }
-    const refused = await fetchApi(gateway, "/api/5");
-    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(await refused.json()).toMatchObject({ code: "upstream_unavailable" });
+    const rejected = await fetchApi(gateway, "/api/5");
+    expect([rejected.status, rejected.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await rejected.json()).toMatchObject({ code: "upstream_unavailable" });
     for (let index = 0; index < 4; index++) {
       await until("the next one arrives", () => upstream.held.length > index);
       upstream.held[index]!.end("ok");

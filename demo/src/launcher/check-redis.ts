@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { applicationId } from "@cloakroom/gateway/src/lib/application-id.ts";
 import {
-  isRefusal,
+  isRejection,
   NO_RESPONSE,
   redisErrorCode,
   redisErrorText,
@@ -39,7 +39,7 @@ export async function checkRedis(url: string, command: string): Promise<string |
     while (!(await isAvailable())) {
       const code = redisErrorCode(reported);
       if (REPORTED_BY_GATEWAY.has(code)) return undefined;
-      if (isRefusal(code)) return errorMessage(url, reported);
+      if (isRejection(code)) return errorMessage(url, reported);
       if (performance.now() > deadlineMs)
         return `${errorMessage(url, reported)} Or unset REDIS_URL: ${command} works without it.`;
       await wait(50);

@@ -1,5 +1,5 @@
 import Fastify from "fastify";
-import { createGateway, sendRefusal } from "@cloakroom/gateway";
+import { createGateway, sendRejection } from "@cloakroom/gateway";
 
 const gateway = await createGateway({ file: "cloakroom.yaml" });
 const app = Fastify({ serverFactory: (handler) => gateway.createServer(handler) });
@@ -8,7 +8,7 @@ app.get("/api/hello", async (request, reply) => {
   const found = await gateway.session(request.raw);
   if (found.kind === "session") return { hello: found.user.preferred_username };
   reply.hijack();
-  sendRefusal(reply.raw, found);
+  sendRejection(reply.raw, found);
 });
 // The files of `pages` in cloakroom.yaml, with their policies.
 app.setNotFoundHandler((request, reply) => {

@@ -2,21 +2,21 @@ import { getRequestListener } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
 import { html } from "hono/html";
-import { createGateway, refusalResponse } from "@cloakroom/gateway";
+import { createGateway, rejectionResponse } from "@cloakroom/gateway";
 
 const gateway = await createGateway({ file: "cloakroom.yaml" });
 const app = new Hono();
 
 app.get("/api/hello", async (context) => {
   const found = await gateway.session(context.env.incoming);
-  if (found.kind !== "session") return refusalResponse(found);
+  if (found.kind !== "session") return rejectionResponse(found);
   return context.json({ hello: found.user.preferred_username });
 });
 
 // A page that the server renders for its user. Navigations have no custom header, hence another rule.
 app.get("/", async (context) => {
   const found = await gateway.session(context.env.incoming, { access: "optional", csrf: "same-origin" });
-  if (found.kind !== "session" && found.kind !== "anonymous") return refusalResponse(found);
+  if (found.kind !== "session" && found.kind !== "anonymous") return rejectionResponse(found);
   return context.html(page(found));
 });
 app.use("/app.js", serveStatic({ root: "public" }));

@@ -10,9 +10,9 @@ import { waitForRecovery, startTraffic } from "../traffic.ts";
 import { expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
-  full: { browsers: 10, refusals: 30, rotations: 3, rotateEveryMs: 10_000 },
-  short: { browsers: 5, refusals: 5, rotations: 1, rotateEveryMs: 6_000 },
-  tiny: { browsers: 3, refusals: 2, rotations: 1, rotateEveryMs: 1_000 },
+  full: { browsers: 10, rejections: 30, rotations: 3, rotateEveryMs: 10_000 },
+  short: { browsers: 5, rejections: 5, rotations: 1, rotateEveryMs: 6_000 },
+  tiny: { browsers: 3, rejections: 2, rotations: 1, rotateEveryMs: 1_000 },
 } as const satisfies Record<Size, object>;
 
 const TIMEOUT_SECONDS = 1;
@@ -48,7 +48,7 @@ export const providerOutages: Scenario = {
   name: "provider outages",
   env: { OIDC_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS) },
   async run(fleet, size): Promise<Outcome> {
-    const { browsers: count, refusals, rotations, rotateEveryMs } = COUNTS[size];
+    const { browsers: count, rejections, rotations, rotateEveryMs } = COUNTS[size];
     const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
     const live = browsers.slice(1);
     const expired = browsers[0] as ChaosBrowser;
@@ -58,7 +58,7 @@ export const providerOutages: Scenario = {
     const before = fleet.provider.count("jwks");
     let logins = 0;
     try {
-      for (const outage of OUTAGES) await runOutage(fleet, { expired, live, outage, refusals });
+      for (const outage of OUTAGES) await runOutage(fleet, { expired, live, outage, rejections });
       logins = await rotateKeys(fleet, rotations, rotateEveryMs);
     } finally {
       await traffic.stop();
@@ -81,19 +81,19 @@ export const providerOutages: Scenario = {
   },
 };
 
-type OutageRun = { expired: ChaosBrowser; live: readonly ChaosBrowser[]; outage: Outage; refusals: number };
+type OutageRun = { expired: ChaosBrowser; live: readonly ChaosBrowser[]; outage: Outage; rejections: number };
 
-async function runOutage(fleet: Fleet, { expired, live, outage, refusals }: OutageRun): Promise<void> {
+async function runOutage(fleet: Fleet, { expired, live, outage, rejections }: OutageRun): Promise<void> {
   const { history } = fleet;
   await outage.begin(fleet);
   await expireAccessToken(fleet, expired);
   const from = history.operations.length;
-  await until(`${refusals} responses of 503 while the provider is ${outage.name}`, async () => {
+  await until(`${rejections} responses of 503 while the provider is ${outage.name}`, async () => {
     await Promise.all(fleet.instances.map((instance) => expired.get("api", instance)));
     const rejected = history.operations
       .slice(from)
       .filter(({ session, result }) => session === expired.name && result.kind === "response" && result.status === 503);
-    return rejected.length >= refusals;
+    return rejected.length >= rejections;
   });
   await outage.end(fleet);
   await waitForRecovery(fleet, [expired, ...live], `the provider was ${outage.name}`);

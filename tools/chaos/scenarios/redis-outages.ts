@@ -11,9 +11,9 @@ import { waitForRecovery, percentile, startTraffic } from "../traffic.ts";
 import { expireAccessToken, logInNewUser, type ChaosBrowser } from "../browser.ts";
 
 const COUNTS = {
-  full: { browsers: 20, repeats: 3, refusals: 50, frozenRefusals: 400, junk: 5_000 },
-  short: { browsers: 6, repeats: 1, refusals: 5, frozenRefusals: 20, junk: 5_000 },
-  tiny: { browsers: 3, repeats: 1, refusals: 2, frozenRefusals: 4, junk: 2_500 },
+  full: { browsers: 20, repeats: 3, rejections: 50, frozenRejections: 400, junk: 5_000 },
+  short: { browsers: 6, repeats: 1, rejections: 5, frozenRejections: 20, junk: 5_000 },
+  tiny: { browsers: 3, repeats: 1, rejections: 2, frozenRejections: 4, junk: 2_500 },
 } as const satisfies Record<Size, object>;
 
 const REDIS_TIMEOUT_MS = 400;
@@ -62,7 +62,7 @@ export const redisOutages: Scenario = {
   env: { REDIS_TIMEOUT_MS: String(REDIS_TIMEOUT_MS) },
   startRedis: () => startRedis(["--key-load-delay", String(LOAD_DELAY_US)]),
   async run(fleet, size): Promise<Outcome> {
-    const { browsers: count, repeats, refusals, frozenRefusals, junk } = COUNTS[size];
+    const { browsers: count, repeats, rejections, frozenRejections, junk } = COUNTS[size];
     const browsers = await Promise.all(Array.from({ length: count }, () => logInNewUser(fleet)));
     const traffic = startTraffic(browsers, { pauseMs: size === "full" ? 20 : 0 });
     const frozenMs: number[] = [];
@@ -70,7 +70,11 @@ export const redisOutages: Scenario = {
       for (let repeat = 0; repeat < repeats; repeat++) {
         for (const outage of OUTAGES) {
           const isFrozen = outage.name === "frozen";
-          const took = await runOutage(fleet, { browsers, outage, refusals: isFrozen ? frozenRefusals : refusals });
+          const took = await runOutage(fleet, {
+            browsers,
+            outage,
+            rejections: isFrozen ? frozenRejections : rejections,
+          });
           if (isFrozen) frozenMs.push(...took);
         }
         fleet.instances.forEach(({ link }) => link.reset());
@@ -95,10 +99,10 @@ export const redisOutages: Scenario = {
   },
 };
 
-type OutageRun = { browsers: readonly ChaosBrowser[]; outage: Outage; refusals: number };
+type OutageRun = { browsers: readonly ChaosBrowser[]; outage: Outage; rejections: number };
 
 /** @returns the duration of each 503, in milliseconds */
-async function runOutage(fleet: Fleet, { browsers, outage, refusals }: OutageRun): Promise<number[]> {
+async function runOutage(fleet: Fleet, { browsers, outage, rejections }: OutageRun): Promise<number[]> {
   const { history } = fleet;
   // One session needs a refresh during the outage: its token must not be used twice or lost. Where reads still work, only
   // this session receives 503.
@@ -109,14 +113,14 @@ async function runOutage(fleet: Fleet, { browsers, outage, refusals }: OutageRun
   const isUnavailable = ({ startedMs, result }: (typeof history.operations)[number]) =>
     startedMs >= fromMs && result.kind === "response" && result.status === 503;
   const from = history.operations.length;
-  await until(`${refusals} responses of 503 while Redis is ${outage.name}`, () => {
-    return history.operations.slice(from).filter(isUnavailable).length >= refusals;
+  await until(`${rejections} responses of 503 while Redis is ${outage.name}`, () => {
+    return history.operations.slice(from).filter(isUnavailable).length >= rejections;
   });
   await assertLoginUnavailable(fleet, outage.name);
   await outage.end(fleet);
-  const refused = history.operations.slice(from).filter(isUnavailable);
+  const rejected = history.operations.slice(from).filter(isUnavailable);
   await waitForRecovery(fleet, browsers, `Redis was ${outage.name}`);
-  return refused.map(({ startedMs, endedMs }) => endedMs - startedMs);
+  return rejected.map(({ startedMs, endedMs }) => endedMs - startedMs);
 }
 
 /** A login that cannot be stored responds 503 and sets no session cookie. */

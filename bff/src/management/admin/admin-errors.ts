@@ -72,8 +72,8 @@ export function toAdminError(thrown: unknown): AdminError {
   if (thrown instanceof AdminError) return thrown;
   if (!(thrown instanceof GatewayError) || thrown.code !== "store_unavailable")
     return new AdminError("internal", { cause: thrown });
-  const isRefused = redisErrorCode(thrown.cause) === "NOPERM";
-  return new AdminError(isRefused ? "store_permission_missing" : "store_unavailable", { cause: thrown });
+  const isRejected = redisErrorCode(thrown.cause) === "NOPERM";
+  return new AdminError(isRejected ? "store_permission_missing" : "store_unavailable", { cause: thrown });
 }
 
 export function problemOf({ code, detail }: AdminError, ended: number | undefined, requestId: string): AdminProblem {

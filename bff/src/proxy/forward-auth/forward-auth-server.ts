@@ -48,7 +48,7 @@ export function createForwardAuthServer({ config, trustedProxies, applicationOf,
   const respondUnknownHost = unknownHostResponse(proxy, log);
   const throttle = createThrottledLog(CONFIGURATION_LOG_MS);
   /** No decision is made: the call cannot be understood, or its caller is unknown. */
-  const refuse = (response: ServerResponse, status: number, reason: string): void => {
+  const reject = (response: ServerResponse, status: number, reason: string): void => {
     throttle(() => log.error("forward-auth call rejected: configure the proxy as documented", { status, reason }));
     response.writeHead(status, ["Cache-Control", "no-store", "Content-Length", "0"]).end();
   };
@@ -56,9 +56,9 @@ export function createForwardAuthServer({ config, trustedProxies, applicationOf,
   const handle = (call: IncomingMessage, response: ServerResponse): void => {
     const startedAt = performance.now();
     if (isNetwork && !isTrusted(peerAddress(call), trustedProxies))
-      return refuse(response, 403, "the caller is not in TRUSTED_PROXIES");
+      return reject(response, 403, "the caller is not in TRUSTED_PROXIES");
     const description = read(call);
-    if (description.kind === "fault") return refuse(response, 500, description.reason);
+    if (description.kind === "fault") return reject(response, 500, description.reason);
     const { request } = description;
     const application = applicationOf(request.headers.host ?? "");
     if (application === undefined) respondUnknownHost(request, response, startedAt);

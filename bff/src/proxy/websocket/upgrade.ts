@@ -14,7 +14,7 @@ import type { Authorize } from "../authorize.ts";
 import type { ClientToken } from "../authorized.ts";
 import { exchange } from "../exchange.ts";
 import type { Exchange } from "../exchange-request.ts";
-import { isRefusal, type WatchToken } from "../token-watch.ts";
+import { isRejection, type WatchToken } from "../token-watch.ts";
 import type { Tunnels } from "./tunnels.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 
@@ -55,7 +55,7 @@ export function webSocketForwarding(dependencies: WebSocketDependencies) {
       usedAtMs = nowMs;
       new Promise((resolve) => resolve(authorize(request, upstream))).catch((error: unknown) => {
         // I5: an outage closes no connection.
-        if (isRefusal(error)) close(error.code);
+        if (isRejection(error)) close(error.code);
       });
     };
   };

@@ -128,7 +128,7 @@ function onlyInDatabase(db: number, client: Redis): Redis {
 
 function addressOf(url: string): RedisAddress {
   const parsed = parseRedisUrl(url);
-  if (parsed.kind === "refused") throw new Error(`REDIS_URL ${parsed.rule}`);
+  if (parsed.kind === "rejected") throw new Error(`REDIS_URL ${parsed.rule}`);
   return parsed.address;
 }
 

@@ -62,11 +62,11 @@ export function redisErrorCode(error: unknown): string {
 }
 
 /** Whether the server rejected the gateway: a retry does not help, the configuration must change. */
-export function isRefusal(code: string): boolean {
-  return REFUSED.has(code);
+export function isRejection(code: string): boolean {
+  return REJECTED.has(code);
 }
 
-const REFUSED: ReadonlySet<string> = new Set([
+const REJECTED: ReadonlySet<string> = new Set([
   "WRONGPASS",
   "NOAUTH",
   "NOPERM",

@@ -5,7 +5,7 @@ import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { createAccessTokenFor } from "../../src/tokens/access-token.ts";
 import { createRefresh } from "../../src/tokens/refresh.ts";
 import { type AccessTokenResult, type RefreshableSession } from "../../src/tokens/refresh-outcomes.ts";
-import { mayForceRenewal, nextForcedRenewal, type ForcedRenewal } from "../../src/tokens/refused-token.ts";
+import { mayForceRenewal, nextForcedRenewal, type ForcedRenewal } from "../../src/tokens/rejected-token.ts";
 import type { TokenSet } from "../../src/tokens/token-set.ts";
 import { createVault } from "../../src/tokens/vault.ts";
 

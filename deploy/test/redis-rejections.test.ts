@@ -13,7 +13,7 @@ import { startTestSystem, userOf, type TestSystem } from "@cloakroom/testkit/sys
 import { startRedisServer, type RedisServer } from "@cloakroom/testing/redis-server.ts";
 import { APP_ID, redisUsers } from "../compose/secrets.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "cloakroom-refusals-"));
+const folder = mkdtempSync(join(tmpdir(), "cloakroom-rejections-"));
 const ROOT = join(import.meta.dirname, "..", "..");
 let redis: RedisServer;
 let owner: RedisClient;

@@ -20,7 +20,7 @@ let api: Server;
 let calls: Call[] = [];
 /** The challenge of the API for a request; undefined: it is accepted. */
 let challengeFor: (call: Call) => string | undefined;
-let refusalBody = "the API rejected the token";
+let rejectionBody = "the API rejected the token";
 let respondSlowly = false;
 
 const noteCall = ({ method = "", url = "", headers }: IncomingMessage): Call => {
@@ -32,9 +32,9 @@ function respond(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   const challenge = challengeFor(noteCall(request));
   if (challenge === undefined) return void response.end("accepted");
-  response.writeHead(401, { "www-authenticate": challenge, "x-api": "refused" });
-  if (respondSlowly) return void response.write(refusalBody);
-  response.end(refusalBody);
+  response.writeHead(401, { "www-authenticate": challenge, "x-api": "rejected" });
+  if (respondSlowly) return void response.write(rejectionBody);
+  response.end(rejectionBody);
 }
 const webSockets = new WebSocketServer({ noServer: true });
 function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -73,7 +73,7 @@ afterAll(async () => {
 beforeEach(() => {
   calls = [];
   challengeFor = () => undefined;
-  refusalBody = "the API rejected the token";
+  rejectionBody = "the API rejected the token";
   respondSlowly = false;
 });
 afterEach(() => {
@@ -93,22 +93,22 @@ const loggedIn = async (username?: string): Promise<TestBrowser> => {
 const withOutage = async (): Promise<{ browser: TestBrowser; before: number }> => {
   const username = `user-${crypto.randomUUID()}`;
   await system.provider.addUser({ username, password: `${username}-demo-password` });
-  return withRefusedToken("/api/x", username);
+  return withRejectedToken("/api/x", username);
 };
 /** Rejects all tokens that have been sent so far. */
-const refuseSentTokens = (): void => {
-  const refused = new Set(calls.map(({ token }) => token));
-  challengeFor = ({ token }) => (refused.has(token) ? INVALID : undefined);
+const rejectSentTokens = (): void => {
+  const rejected = new Set(calls.map(({ token }) => token));
+  challengeFor = ({ token }) => (rejected.has(token) ? INVALID : undefined);
   calls = [];
 };
 /** Logs in, sends one request, and has the API reject the token of that request. */
-const withRefusedToken = async (
+const withRejectedToken = async (
   path = "/api/x",
   username?: string,
 ): Promise<{ browser: TestBrowser; before: number }> => {
   const browser = await loggedIn(username);
   expect((await browser.fetch(path)).status).toBe(200);
-  refuseSentTokens();
+  rejectSentTokens();
   return { browser, before: refreshes() };
 };
 
@@ -116,7 +116,7 @@ describe("an access token that the API rejects", () => {
   it.each(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])(
     "%s without a body is repeated with a new token",
     async (method) => {
-      const { browser, before } = await withRefusedToken();
+      const { browser, before } = await withRejectedToken();
       const response = await browser.fetch("/api/x?a=%20b", { method });
       expect([response.status, response.headers.get("x-api")]).toEqual([200, null]);
       expect(await response.text()).toBe(method === "HEAD" ? "" : "accepted");
@@ -136,12 +136,12 @@ describe("an access token that the API rejects", () => {
     ["PATCH", "a body"],
     ["DELETE", "a body"],
   ])("%s with body %s is sent once, and the next request has a new token", async (method, body) => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     const response = await browser.fetch("/api/x", { method, ...(body === undefined ? {} : { body }) });
     expect([response.status, response.headers.get("x-api"), await response.text()]).toEqual([
       401,
-      "refused",
-      refusalBody,
+      "rejected",
+      rejectionBody,
     ]);
     expect(calls).toHaveLength(1);
     await expect.poll(() => refreshes() - before).toBe(1);
@@ -150,7 +150,7 @@ describe("an access token that the API rejects", () => {
   });
 
   it("100 concurrent requests on two instances cause one refresh, and all succeed", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     const other = system.browser();
     for (const [name, value] of browser.cookies) other.cookies.set(name, value);
     other.useInstance(system.gateways[1]!.origin);
@@ -162,7 +162,7 @@ describe("an access token that the API rejects", () => {
   });
 
   it("an instance that still has the rejected token uses the one that another has obtained", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     expect((await browser.fetch("/api/x")).status).toBe(200);
     browser.useInstance(system.gateways[1]!.origin);
     expect((await browser.fetch("/api/x")).status).toBe(200);
@@ -170,12 +170,12 @@ describe("an access token that the API rejects", () => {
   });
 
   it("an API that rejects every token causes two refreshes on all instances, and its responses are forwarded", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     challengeFor = () => INVALID;
     for (const at of Array.from({ length: 12 }).keys()) {
       browser.useInstance(system.gateways[at % 2]!.origin);
       const response = await browser.fetch("/api/x");
-      expect([response.status, await response.text()]).toEqual([401, refusalBody]);
+      expect([response.status, await response.text()]).toEqual([401, rejectionBody]);
     }
     expect(refreshes() - before).toBe(2);
     // Two requests caused refreshes; one more may have met the token of the other instance.
@@ -184,14 +184,14 @@ describe("an access token that the API rejects", () => {
   });
 
   it("an API that accepts the token after two refreshes is reached", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     challengeFor = () => (refreshes() - before < 2 ? INVALID : undefined);
     expect([(await browser.fetch("/api/x")).status, (await browser.fetch("/api/x")).status]).toEqual([401, 200]);
     expect(refreshes() - before).toBe(2);
   });
 
   it("an API that rejects three tokens is reached after the interval", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     challengeFor = () => (refreshes() - before < 3 ? INVALID : undefined);
     await expect.poll(async () => (await browser.fetch("/api/x")).status, { timeout: 15_000, interval: 300 }).toBe(200);
     expect(refreshes() - before).toBe(3);
@@ -203,14 +203,14 @@ describe("an access token that the API rejects", () => {
     ["another scheme", 'Basic realm="invalid_token"'],
     ["the word in a description", 'Bearer error="invalid_request", error_description="invalid_token"'],
   ])("%s is forwarded without a refresh", async (_what, challenge) => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     challengeFor = () => challenge;
     expect((await browser.fetch("/api/x")).status).toBe(401);
     expect([calls.length, refreshes() - before]).toEqual([1, 0]);
   });
 
   it("a demand for a stronger login causes no refresh", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     challengeFor = () => 'Bearer error="insufficient_user_authentication", acr_values="2"';
     const response = await browser.fetch("/api/x");
     expect(((await response.json()) as { code: string }).code).toBe("step_up_required");
@@ -218,13 +218,13 @@ describe("an access token that the API rejects", () => {
   });
 
   it("refreshOn401: false forwards the response", async () => {
-    const { browser, before } = await withRefusedToken("/api/off/x");
+    const { browser, before } = await withRejectedToken("/api/off/x");
     expect((await browser.fetch("/api/off/x")).status).toBe(401);
     expect([calls.length, refreshes() - before]).toEqual([1, 0]);
   });
 
   it("a row with token optional repeats the request of a user, and not that of an anonymous browser", async () => {
-    const { browser, before } = await withRefusedToken("/api/open/x");
+    const { browser, before } = await withRejectedToken("/api/open/x");
     expect((await browser.fetch("/api/open/x")).status).toBe(200);
     challengeFor = () => INVALID;
     calls = [];
@@ -233,7 +233,7 @@ describe("an access token that the API rejects", () => {
   });
 
   it("a WebSocket handshake is repeated with a new token", async () => {
-    const { browser, before } = await withRefusedToken();
+    const { browser, before } = await withRejectedToken();
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const { origin, config } = system.gateway;
     const address = { port: Number(new URL(origin).port), host: new URL(config.publicOrigin).host };
@@ -251,7 +251,7 @@ describe("the response that rejected the token", () => {
 
   it.each([0, 10, 16_384, 300_000])("a body of %i bytes is complete if the token cannot be renewed", async (bytes) => {
     const { browser } = await withOutage();
-    refusalBody = "x".repeat(bytes);
+    rejectionBody = "x".repeat(bytes);
     system.provider.faults.set({ endpoint: "token", delayMs: 200, status: 500, times: 1 });
     const response = await browser.fetch("/api/x");
     expect([response.status, (await response.text()).length]).toEqual([401, bytes]);
@@ -259,9 +259,9 @@ describe("the response that rejected the token", () => {
   });
 
   it("a body without an end does not delay the repetition", async () => {
-    const { browser } = await withRefusedToken();
+    const { browser } = await withRejectedToken();
     respondSlowly = true;
-    refusalBody = "x".repeat(1_000_000);
+    rejectionBody = "x".repeat(1_000_000);
     expect((await browser.fetch("/api/x")).status).toBe(200);
   });
 
@@ -278,7 +278,7 @@ describe("the response that rejected the token", () => {
 
 describe("a refresh that the provider rejects", () => {
   it("a refresh that the provider rejects ends the session with 401 and its reason", async () => {
-    const { browser } = await withRefusedToken();
+    const { browser } = await withRejectedToken();
     system.provider.faults.set({
       ...{ endpoint: "token", status: 400, times: 1 },
       ...{ contentType: "application/json", body: '{"error":"invalid_grant"}' },
@@ -290,7 +290,7 @@ describe("a refresh that the provider rejects", () => {
   });
 
   it("I2: a logout during the renewal is final", async () => {
-    const { browser } = await withRefusedToken();
+    const { browser } = await withRejectedToken();
     system.provider.faults.set({ endpoint: "token", delayMs: 500, times: 1 });
     const pending = browser.fetch("/api/x");
     await expect.poll(() => calls.length).toBe(1);
@@ -305,7 +305,7 @@ describe("a refresh that the provider rejects", () => {
 
 describe("tokens for the audience of a row", () => {
   it("an exchanged token is exchanged again, without a refresh of the session", async () => {
-    const { browser, before } = await withRefusedToken("/api/orders/x");
+    const { browser, before } = await withRejectedToken("/api/orders/x");
     const exchanged = exchanges();
     const statuses = await Promise.all(
       Array.from({ length: 20 }, async () => (await browser.fetch("/api/orders/x")).status),
@@ -315,7 +315,7 @@ describe("tokens for the audience of a row", () => {
   });
 
   it("the gateway's own token is fetched again", async () => {
-    const { browser, before } = await withRefusedToken("/api/own/x");
+    const { browser, before } = await withRejectedToken("/api/own/x");
     const fetched = ownTokens();
     const statuses = await Promise.all(
       Array.from({ length: 20 }, async () => (await browser.fetch("/api/own/x")).status),
@@ -325,7 +325,7 @@ describe("tokens for the audience of a row", () => {
   });
 
   it("an API that rejects all of these tokens causes two token requests", async () => {
-    const { browser } = await withRefusedToken("/api/orders/x");
+    const { browser } = await withRejectedToken("/api/orders/x");
     challengeFor = () => INVALID;
     const counted = exchanges();
     for (const _ of Array.from({ length: 5 })) expect((await browser.fetch("/api/orders/x")).status).toBe(401);

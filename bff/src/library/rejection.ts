@@ -11,14 +11,14 @@ import type { Page, Pages } from "../http/pages.ts";
 import { refreshPageHeaders } from "../http/refresh-page.ts";
 import type { RequestState } from "../http/request-state.ts";
 import { pageHeaders, securityHeaderList, type HostPolicy } from "../http/security-headers.ts";
-import type { Refusal } from "./types.ts";
+import type { Rejection } from "./types.ts";
 
 /** A longer target is not returned to after the login: see auth/return-path.ts. */
 const MAX_RETURN_PATH_CHARS = 2_000;
 
-type RefusalDependencies = { config: Pick<Config, "publicOrigin" | "transportSecurity">; pages: Pages };
+type RejectionDependencies = { config: Pick<Config, "publicOrigin" | "transportSecurity">; pages: Pages };
 
-type Refused = {
+type Rejected = {
   request: IncomingMessage;
   state: RequestState;
   error: GatewayError;
@@ -27,20 +27,20 @@ type Refused = {
   setCookies?: readonly string[];
 };
 
-export function createRefusals({ config, pages }: RefusalDependencies) {
+export function createRejections({ config, pages }: RejectionDependencies) {
   const forProblems = [...securityHeaderList(config), "Content-Type", "application/problem+json; charset=utf-8"];
   const forPages = pageHeaders(config, pages.sources("error"));
   const forRedirects = securityHeaderList(config);
   const forRefresh = refreshPageHeaders(config);
 
-  const pageOf = ({ request, state, error }: Refused): Page | undefined => {
+  const pageOf = ({ request, state, error }: Rejected): Page | undefined => {
     if (state.route.row?.csrf !== "same-origin" || !wantsPage(request)) return undefined;
     const { code, explanation, status } = error;
     const target = request.method === "GET" ? request.url : undefined;
     const shown = { code, explanation, requestId: state.requestId, returnPath: returnPathOf(request), target };
     return pages.error(languagesOf(request), { ...shown, isRendered: true, status });
   };
-  const login = ({ request, state, error }: Refused): Refusal => {
+  const login = ({ request, state, error }: Rejected): Rejection => {
     const url = new URL(error.loginUrl ?? "/bff/login", config.publicOrigin);
     url.searchParams.set("returnTo", returnPathOf(request));
     const list = [...forRedirects, "X-Request-Id", state.requestId, "Location", url.href];
@@ -48,16 +48,16 @@ export function createRefusals({ config, pages }: RefusalDependencies) {
   };
   return {
     /** A navigation without a session goes to the login, at most once in a row (no login loop). */
-    of(refused: Refused): Refusal {
-      const { error, navigation, setCookies = [] } = refused;
-      if (error.status === 401 && navigation?.mayLogIn === true) return login(refused);
-      const page = pageOf(refused);
+    of(rejected: Rejected): Rejection {
+      const { error, navigation, setCookies = [] } = rejected;
+      if (error.status === 401 && navigation?.mayLogIn === true) return login(rejected);
+      const page = pageOf(rejected);
       const policies = page === undefined ? forProblems : [...forPages, ...page.headers];
       const cookies = setCookies.flatMap((line) => ["Set-Cookie", line]);
-      return refusal(refused, { list: [...policies, ...cookies], body: page?.html });
+      return rejection(rejected, { list: [...policies, ...cookies], body: page?.html });
     },
     /** The browser withholds the session cookie from this navigation; see http/page-navigation.ts. */
-    refresh(request: IncomingMessage, requestId: string, { marker }: InspectedNavigation): Refusal {
+    refresh(request: IncomingMessage, requestId: string, { marker }: InspectedNavigation): Rejection {
       const target = request.url ?? "";
       const { html, headers } = pages.refresh(languagesOf(request), target);
       const line = navigationMarkerLine(target, markerOfRefresh(marker));
@@ -68,15 +68,15 @@ export function createRefusals({ config, pages }: RefusalDependencies) {
 }
 
 /** The problem of a request that concerns no application, or a gateway that is not usable. */
-export function problemRefusal(host: HostPolicy, refused: Pick<Refused, "request" | "state" | "error">): Refusal {
+export function problemRejection(host: HostPolicy, rejected: Pick<Rejected, "request" | "state" | "error">): Rejection {
   const list = [...securityHeaderList(host), "Content-Type", "application/problem+json; charset=utf-8"];
-  return refusal(refused, { list, body: undefined });
+  return rejection(rejected, { list, body: undefined });
 }
 
-function refusal(
-  { request, state: { requestId }, error }: Pick<Refused, "request" | "state" | "error">,
+function rejection(
+  { request, state: { requestId }, error }: Pick<Rejected, "request" | "state" | "error">,
   { list, body }: { list: string[]; body: string | undefined },
-): Refusal {
+): Rejection {
   const { code, status } = error;
   list.push("X-Request-Id", requestId);
   for (const challenge of challengesOf(error)) list.push("WWW-Authenticate", challenge);
@@ -89,7 +89,7 @@ function refusal(
   return { kind: kindOf(status), status, code, headers: headersOf(list), body: problem };
 }
 
-function kindOf(status: number): Refusal["kind"] {
+function kindOf(status: number): Rejection["kind"] {
   if (status === 401) return "signed-out";
   return status === 503 ? "unavailable" : "rejected";
 }

@@ -1,62 +1,62 @@
 // Mutants of access tokens that an upstream rejected (401 invalid_token, RFC 6750 §3.1).
 import type { Mutant } from "./mutants.ts";
 
-export const REFUSED_TOKEN_MUTANTS: readonly Mutant[] = [
+export const REJECTED_TOKEN_MUTANTS: readonly Mutant[] = [
   {
     breaks: "rejected token: it is used until it expires",
     file: "src/tokens/access-token.ts",
-    find: "if (tokens.accessToken === refused) return renewRefused(session);",
+    find: "if (tokens.accessToken === rejected) return renewRejected(session);",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: every rejection of an upstream causes a refresh",
-    file: "src/tokens/refused-token.ts",
+    file: "src/tokens/rejected-token.ts",
     find: "Math.abs(nowMs - last.atMs) >= intervalAfter(last)",
     replace: "true",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: the intervals between renewals do not grow",
-    file: "src/tokens/refused-token.ts",
+    file: "src/tokens/rejected-token.ts",
     find: "SHORTEST_INTERVAL_MS * 2 ** (count - 2)",
     replace: "SHORTEST_INTERVAL_MS",
-    tests: ["test/tokens/refused-token.test.ts"],
+    tests: ["test/tokens/rejected-token.test.ts"],
   },
   {
     breaks: "rejected token: an API whose tokens live shorter than assumed fails for minutes",
-    file: "src/tokens/refused-token.ts",
+    file: "src/tokens/rejected-token.ts",
     find: "isInSequence ? last.count + 1 : 1",
     replace: "(last?.count ?? 0) + 1",
-    tests: ["test/tokens/refused-token.test.ts"],
+    tests: ["test/tokens/rejected-token.test.ts"],
   },
   {
     breaks: "rejected token: a clock that is set back prevents renewals",
-    file: "src/tokens/refused-token.ts",
+    file: "src/tokens/rejected-token.ts",
     find: "Math.abs(nowMs - last.atMs) >= intervalAfter(last)",
     replace: "nowMs - last.atMs >= intervalAfter(last)",
-    tests: ["test/tokens/refused-token.test.ts"],
+    tests: ["test/tokens/rejected-token.test.ts"],
   },
   {
     breaks: "rejected token: another instance does not know that the token was just renewed",
     file: "src/tokens/refresh-outcomes.ts",
     find: "if (session.isForced === true) tokens.forced = nextForcedRenewal(session.tokens.forced, nowMs);",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: a refresh that failed is tried again for each rejection",
     file: "src/tokens/access-token.ts",
     find: "failed.get(key) !== tokens.accessToken && ",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: forced refreshes delay those of expired tokens",
     file: "src/tokens/refresh.ts",
     find: "rateLimiter.acquireSlot(isForced === true ? FORCED_WAIT_MS : undefined)",
     replace: "rateLimiter.acquireSlot()",
-    tests: ["test/tokens/refused-token.test.ts"],
+    tests: ["test/tokens/rejected-token.test.ts"],
   },
   {
     breaks: "rejected token: an upstream that rejects every token gets requests without end",
@@ -70,7 +70,7 @@ export const REFUSED_TOKEN_MUTANTS: readonly Mutant[] = [
     file: "src/proxy/exchange.ts",
     find: 'if (!isRepeatable(this.#request.method ?? "", this.#body !== undefined)) {',
     replace: "if (false) {",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: the body of the response is lost while the token is renewed",
@@ -89,9 +89,9 @@ export const REFUSED_TOKEN_MUTANTS: readonly Mutant[] = [
   {
     breaks: "rejected token: a request is repeated with the token that was rejected",
     file: "src/proxy/forward.ts",
-    find: "if (authorized.accessToken === undefined || authorized.accessToken === refused) return undefined;",
+    find: "if (authorized.accessToken === undefined || authorized.accessToken === rejected) return undefined;",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "I5: an outage replaces the response of the upstream",
@@ -105,7 +105,7 @@ export const REFUSED_TOKEN_MUTANTS: readonly Mutant[] = [
     file: "src/proxy/forward.ts",
     find: "accessToken !== undefined && upstream.config.refreshOn401",
     replace: "accessToken !== undefined",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: a challenge of another scheme, or another error, renews the token",
@@ -117,29 +117,29 @@ export const REFUSED_TOKEN_MUTANTS: readonly Mutant[] = [
   {
     breaks: "rejected token: the gateway's own or an exchanged token is used until it expires",
     file: "src/tokens/cached-token.ts",
-    find: "if (current.token.accessToken === refused) return renewRefused(current.token);",
+    find: "if (current.token.accessToken === rejected) return renewRejected(current.token);",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: every rejection fetches another token of the gateway",
     file: "src/tokens/cached-token.ts",
     find: "if (!mayForceRenewal(forced, monotonicMs())) return token;",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "rejected token: a WebSocket handshake is repeated without its headers",
     file: "src/proxy/websocket/upgrade.ts",
     find: "return again && { ...again, headers: withHandshake(again.headers) };",
     replace: "return again;",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
   {
     breaks: "DPoP: a request with another access token is not repeated with a nonce",
     file: "src/proxy/exchange.ts",
     find: "this.#nonceRepeat = request.dpop && new NonceRepeat();",
     replace: "",
-    tests: ["test/proxy/refused-tokens.extended.test.ts"],
+    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
   },
 ];
