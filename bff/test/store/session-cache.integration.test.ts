@@ -225,14 +225,14 @@ describe("after the loss of the invalidation connection", () => {
     "after the invalidation connection is lost (%s) no read returns a record staler than the bound, and the cache recovers",
     async (how) => {
       const { proxy, instance } = await throughProxy();
-      const [kept, ended] = [await newSession(), await newSession()];
-      await cached(instance, kept);
-      await cached(instance, ended);
+      const [kept, ended, unread] = [await newSession(), await newSession(), await newSession()];
+      for (const key of [kept, ended, unread]) await cached(instance, key);
       if (how === "killed by the server") await elsewhere.client.call("CLIENT", "KILL", "TYPE", "pubsub");
       if (how === "reset") proxy.reset();
       if (how === "silent") proxy.blackHoleOpenOnes();
       if (how === "swallowed by a black hole") proxy.blackHole();
       await elsewhere.end(ended, "logout");
+      await elsewhere.end(unread, "logout");
       const endedMs = performance.now();
       for (let askedMs = endedMs; askedMs < endedMs + 3 * MAX_STALENESS_MS; askedMs = performance.now()) {
         const found = await instance.read(ended);
@@ -242,6 +242,8 @@ describe("after the loss of the invalidation connection", () => {
       proxy.clear();
       await cached(instance, kept);
       expect(await instance.read(ended)).toBeUndefined();
+      // Reads during the loss would have removed its entry.
+      expect(await instance.read(unread)).toBeUndefined();
     },
     20_000,
   );
