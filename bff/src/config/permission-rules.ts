@@ -24,19 +24,24 @@ const value = z.union([z.string().min(1, "must not be empty"), z.number(), z.boo
   error: "must be a text, a number, true or false: objects and lists cannot be compared",
 });
 
-export const REQUIRED_CLAIMS = z.array(
-  z.strictObject(
-    {
-      claim: claimName,
-      values: z
-        .array(value, { error: 'must be a list of values, such as ["gold", "silver"]' })
-        .min(1, "must list at least one value: no claim could satisfy the rule")
-        .refine(isDistinct, "lists a value twice. Keep it once"),
-    },
-    { error: RULE },
-  ),
-  { error: "must be a list of rules" },
-);
+/** The error for an empty list of requirements, which would permit every user. */
+export const atLeastOne = (what: string): string => `must list at least one ${what}. Remove it if none is required`;
+
+export const REQUIRED_CLAIMS = z
+  .array(
+    z.strictObject(
+      {
+        claim: claimName,
+        values: z
+          .array(value, { error: 'must be a list of values, such as ["gold", "silver"]' })
+          .min(1, "must list at least one value: no claim could satisfy the rule")
+          .refine(isDistinct, "lists a value twice. Keep it once"),
+      },
+      { error: RULE },
+    ),
+    { error: "must be a list of rules" },
+  )
+  .min(1, atLeastOne("rule"));
 
 export const REQUIRED_ACR = z
   .array(
@@ -45,7 +50,7 @@ export const REQUIRED_ACR = z
       .regex(/^[\w.:/-]{1,128}$/, "must be at most 128 letters, digits and characters of _ . : / -"),
     { error: 'must be a list of values of the claim acr, such as ["2"]' },
   )
-  .min(1, "must list at least one value. Remove it if every login is accepted")
+  .min(1, atLeastOne("value"))
   .max(MAX_ACR_VALUES, `must list at most ${MAX_ACR_VALUES} values`)
   .refine(isDistinct, "lists a value twice. Keep it once");
 

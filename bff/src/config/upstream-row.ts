@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { BEARER_DESCRIPTION, BEARER_ROW } from "./bearer-row.ts";
 import { IDENTITY_HEADERS } from "./identity-headers.ts";
-import { MAX_AUTHENTICATION_AGE, REQUIRED_ACR, REQUIRED_CLAIMS } from "./permission-rules.ts";
+import { atLeastOne, MAX_AUTHENTICATION_AGE, REQUIRED_ACR, REQUIRED_CLAIMS } from "./permission-rules.ts";
 import { RATE_LIMIT } from "./rate-limit.ts";
 import { isBelow } from "../lib/paths.ts";
 
@@ -123,9 +123,11 @@ export const UPSTREAM_ROW = z.strictObject({
       "renew the access token once when the upstream rejects it (401 with `invalid_token`), and repeat the request if it has no body and its method is GET, HEAD, OPTIONS, PUT or DELETE",
   }),
   requiredRoles: names
+    .min(1, atLeastOne("role"))
     .default([])
     .meta({ description: "the user must have at least one of these roles; otherwise 403" }),
   requiredScopes: names
+    .min(1, atLeastOne("scope"))
     .default([])
     .meta({ description: "all of these scopes must have been granted at login; otherwise 403" }),
   requiredClaims: REQUIRED_CLAIMS.default([]).meta({

@@ -48,10 +48,6 @@ function requirePlain(requirements: unknown): void {
     throw new TypeError('Requirements of session() must be a plain object, such as { requiredRoles: ["clerk"] }.');
 }
 
-/** A computed list that is empty by mistake would permit every user. */
-const NOT_EMPTY = ["requiredRoles", "requiredScopes", "requiredClaims"] as const;
-const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
-
 function readRows(requirements: Record<string, unknown>): RouteRows {
   const unknown = Object.keys(requirements).filter((key) => !KEYS.has(key));
   const rules = Object.fromEntries(
@@ -65,9 +61,6 @@ function readRows(requirements: Record<string, unknown>): RouteRows {
     ...(access === undefined || access === "session" || access === "optional"
       ? []
       : ["access must be session or optional."]),
-    ...NOT_EMPTY.filter((key) => isEmptyList(requirements[key])).map(
-      (key) => `${key} must list at least one value. Remove it if the route permits every user.`,
-    ),
     ...(csrf === "none" ? ["csrf may not be none: other sites could send requests with the session."] : []),
     ...[...session.faults, ...token.faults].map(({ key, message }) => `${key} ${message}.`),
   ];

@@ -213,7 +213,14 @@ describe("an invalid upstreams file", () => {
     ).map(([name, requiredClaims, message]): [string, object, RegExp] => [name, { requiredClaims }, message]),
     ["acr that is not a list", { requiredAcr: "2" }, /requiredAcr must be a list of values of the claim acr/],
     ["acr as number", { requiredAcr: [2] }, /requiredAcr\[1\] must be a value of the claim acr, in quotes/],
-    ["no acr", { requiredAcr: [] }, /requiredAcr must list at least one value/],
+    ["no acr", { requiredAcr: [] }, /requiredAcr must list at least one value\. Remove it if none is required/],
+    ["no roles", { requiredRoles: [] }, /requiredRoles must list at least one role\. Remove it if none is required/],
+    [
+      "no scopes",
+      { requiredScopes: [] },
+      /requiredScopes must list at least one scope\. Remove it if none is required/,
+    ],
+    ["no rules", { requiredClaims: [] }, /requiredClaims must list at least one rule\. Remove it if none is required/],
     ["an acr with a blank", { requiredAcr: ["2 3"] }, /requiredAcr\[1\] must be at most 128 letters/],
     ["an acr twice", { requiredAcr: ["2", "2"] }, /requiredAcr lists a value twice/],
     [
