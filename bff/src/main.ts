@@ -141,7 +141,7 @@ async function drain(): Promise<void> {
   if (draining) return;
   draining = true;
   log.info("draining", { seconds: serverConfig.drainMs / 1000 });
-  // Probes must see it before connections are rejected.
+  // Probes must see it before connections are refused.
   await sleep(Math.min(1_000, serverConfig.drainMs / 10));
   gateway.drain();
   await Promise.all([

@@ -2,7 +2,7 @@
 // with the programs that it starts. Needs Helm and kubeconform (npm run setup); no cluster.
 import { spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it as always } from "vitest";
@@ -1000,21 +1000,28 @@ describe("documents", () => {
   const guide = readFileSync(join(ROOT, "docs", "guides", "kubernetes.md"), "utf8");
   const blocks = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
   const needsCluster = /kubectl|docker|helm (-n|upgrade)|openssl cms/;
+  const isCheck = (block: string): boolean => block.includes("cloakroom check");
 
   it("the commands of kubernetes.md that need no cluster succeed, and Redis accepts the URL that they create", () => {
     const folder = mkdtempSync(join(scratch, "guide-"));
-    spawnSync("ln", ["-s", join(ROOT, "deploy"), join(folder, "deploy")]);
+    for (const name of ["deploy", "node_modules"]) symlinkSync(join(ROOT, name), join(folder, name));
+    const path = `${join(HELM!, "..")}:${process.env["PATH"]}`;
+    const run = (script: readonly string[]) =>
+      spawnSync("bash", ["-euo", "pipefail", "-c", script.join("\n")], {
+        // With a socket as standard input bash reads the start files of a remote shell.
+        stdio: ["ignore", "pipe", "pipe"],
+        cwd: folder,
+        env: { PATH: path, HOME: folder },
+        encoding: "utf8",
+      });
     const script = blocks.filter((block) => !needsCluster.test(block));
     expect(script.length).toBeGreaterThanOrEqual(4);
-    const path = `${join(HELM!, "..")}:${process.env["PATH"]}`;
-    const { status, stderr } = spawnSync("bash", ["-euo", "pipefail", "-c", script.join("\n")], {
-      // With a socket as standard input bash reads the start files of a remote shell.
-      stdio: ["ignore", "pipe", "pipe"],
-      cwd: folder,
-      env: { PATH: path, HOME: folder },
-      encoding: "utf8",
-    });
+    const { status, stderr } = run(script.filter((block) => !isCheck(block)));
     expect([status, stderr]).toEqual([0, ""]);
+    const faults = run(script.filter(isCheck)).stderr.trim().split("\n");
+    expect(faults.map((line) => /ENOENT|settings are wrong/.exec(line)?.[0])).toEqual([
+      ...["ENOENT", "ENOENT", "ENOENT", "settings are wrong"],
+    ]);
     writeFileSync(join(folder, "redis-server"), "#!/bin/sh\n", { mode: 0o755 });
     const started = spawnSync("sh", [join(CHART, "files", "redis-start.sh")], {
       env: {

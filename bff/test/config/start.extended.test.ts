@@ -108,7 +108,7 @@ it("I8: starts without Redis and provider, logs what is missing, and recovers on
   await expect.poll(() => readiness(healing.managementPort), { timeout: 15_000 }).toMatchObject({ status: 200 });
 }, 40_000);
 
-it("SIGTERM drains: requests in flight finish, new connections are rejected, then the process exits", async () => {
+it("SIGTERM drains: requests in flight finish, new connections are refused, then the process exits", async () => {
   let respond: (() => void) | undefined;
   const baseUrl = await openUpstream((request, response) => {
     if (request.url === "/slow") respond = () => response.end("finished");

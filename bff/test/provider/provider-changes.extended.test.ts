@@ -76,7 +76,7 @@ describe("a provider that moves", () => {
     },
   );
 
-  it("a provider moves its token endpoint to another host, where the old one rejects connections: the login succeeds", async () => {
+  it("a provider moves its token endpoint to another host, where the old one refuses connections: the login succeeds", async () => {
     await gateway.stop();
     const elsewhere = await startHostileProvider();
     provider.overrides.metadata = (original) => ({ ...original, token_endpoint: `${elsewhere.issuer}/token` });

@@ -17,7 +17,7 @@ import {
 } from "./gateway.ts";
 
 describe("a failing exchange", () => {
-  test("a rejected connection gets 502, and 200 after the upstream recovers", async () => {
+  test("a refused connection gets 502, and 200 after the upstream recovers", async () => {
     const upstream = await startUpstream();
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     upstream.stop();
@@ -32,7 +32,7 @@ describe("a failing exchange", () => {
     upstream.stop();
   });
 
-  test("a rejected connection during an upload gets 502 instead of a reset", async () => {
+  test("a refused connection during an upload gets 502 instead of a reset", async () => {
     const upstream = await startUpstream();
     const gateway = kept(await startGateway({ upstreams: `/api=${upstream.origin}` }));
     upstream.stop();

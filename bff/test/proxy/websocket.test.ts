@@ -231,7 +231,7 @@ describe("WebSockets and other keys of a row", () => {
     expect((await shakeHands(stranger, fieldsOf(stranger))).status).toBe(502);
   });
 
-  test("a handshake uses another server if one rejects connections", async () => {
+  test("a handshake uses another server if one refuses connections", async () => {
     const upstream = await startUpstream();
     const gateway = await startWebSocketGateway(
       { origin: "http://127.0.0.1:1" },

@@ -208,7 +208,7 @@ describe.concurrent("an unusable Redis", () => {
       onError: (error) => codes.push(redisErrorCode(error)),
     });
     onTestFinished(store.close);
-    // Every connection is rejected. With database 0 the first one would stay open.
+    // Every connection is refused. With database 0 the first one would stay open.
     const rejected = () => codes.filter((code) => code === "NO_SUCH_DATABASE").length;
     await expect.poll(rejected, { timeout: 10_000 }).toBeGreaterThan(2);
   });

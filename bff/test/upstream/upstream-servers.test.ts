@@ -128,7 +128,7 @@ describe("an upstream with several servers", () => {
   });
 });
 
-describe("a server that rejects connections", () => {
+describe("a server that refuses connections", () => {
   test("the circuit opens after breakerFailures: 503 with Retry-After without an attempt, then recovers", async () => {
     const upstream = await startUpstream();
     const override = { breakerFailures: 3, breakerOpenMs: 300 };
