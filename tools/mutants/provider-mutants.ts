@@ -142,7 +142,7 @@ export const PROVIDER_MUTANTS: readonly Mutant[] = [
     file: "src/provider/access-token.ts",
     find: "return Math.min(exp - nowSeconds, MAX_LIFETIME_SECONDS);",
     replace: "return exp - nowSeconds;",
-    tests: ["test/provider/optional-members.extended.test.ts"],
+    tests: ["test/provider/access-token.test.ts"],
   },
   {
     breaks: "iss of the authorization response is not required although the provider announces it (RFC 9207)",
