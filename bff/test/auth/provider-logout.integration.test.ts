@@ -228,11 +228,15 @@ describe("a logout that cannot reach the provider", () => {
 });
 
 describe("repeated logouts", () => {
-  it("two tabs that log out at once both reach the provider, one of them with the hint", async () => {
+  it("two tabs that log out at once both reach the provider, with the hint if its response is the last", async () => {
     const browser = await loggedIn();
-    const both = await Promise.all([METHODS.form(browser), METHODS.form(browser)]);
-    expect(await Promise.all(both.map(nextOf))).toEqual(["/bff/logout/provider", "/bff/logout/provider"]);
-    expect((await toProvider(browser)).searchParams.has("id_token_hint")).toBe(true);
+    const arrived: Response[] = [];
+    const logOut = () => METHODS.form(browser).then((response) => void arrived.push(response));
+    await Promise.all([logOut(), logOut()]);
+    expect(await Promise.all(arrived.map(nextOf))).toEqual(["/bff/logout/provider", "/bff/logout/provider"]);
+    // A request that found the session has the hint, which makes its cookie longer. Both can find it.
+    const [first = 0, last = 0] = arrived.map((response) => response.headers.getSetCookie().join().length);
+    expect((await toProvider(browser)).searchParams.has("id_token_hint")).toBe(last >= first);
     expect((await toProvider(browser)).href).toBe(home);
   });
 
