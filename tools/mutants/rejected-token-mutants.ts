@@ -140,6 +140,6 @@ export const REJECTED_TOKEN_MUTANTS: readonly Mutant[] = [
     file: "src/proxy/exchange.ts",
     find: "this.#nonceRepeat = request.dpop && new NonceRepeat();",
     replace: "",
-    tests: ["test/proxy/rejected-tokens.extended.test.ts"],
+    tests: ["test/proxy/dpop-sessions.integration.test.ts"],
   },
 ];

@@ -22,6 +22,8 @@ let verifier: DpopVerifier;
 const calls: Call[] = [];
 /** Tokens that the API rejects although their proof is valid. */
 const rejectedTokens = new Set<string>();
+/** The nonce of a rejection is outdated when it arrives. */
+let rotatesAfterRejection = false;
 const seen: string[] = [];
 
 beforeAll(async () => {
@@ -35,8 +37,10 @@ beforeAll(async () => {
     const call = { proof, method: request.method ?? "", url, accessToken: token, jkt: cnf?.jkt };
     void verifier.verify(call).then((verdict) => {
       const nonce = { "dpop-nonce": verifier.nonce() ?? "" };
-      if (verdict.kind === "accepted" && rejectedTokens.has(token))
+      if (verdict.kind === "accepted" && rejectedTokens.has(token)) {
+        if (rotatesAfterRejection) verifier.rotateNonce();
         return response.writeHead(401, { ...nonce, "www-authenticate": 'DPoP error="invalid_token"' }).end();
+      }
       if (verdict.kind === "accepted") return response.writeHead(200, nonce).end("{}");
       return response.writeHead(401, { ...nonce, "www-authenticate": `DPoP error="${verdict.error}"` }).end();
     });
@@ -60,7 +64,10 @@ afterAll(async () => {
   api.closeAllConnections();
   api.close();
 });
-beforeEach(() => void (calls.length = 0));
+beforeEach(() => {
+  calls.length = 0;
+  rotatesAfterRejection = false;
+});
 
 const keep = async (response: Response): Promise<Response> => {
   seen.push(JSON.stringify([...response.headers]), await response.text());
@@ -117,6 +124,18 @@ describe("a session with DPoP", () => {
     expect(decodeJwt(last.proof)["ath"]).not.toBe(decodeJwt(first.proof)["ath"]);
     // One for the nonce of the old token, one for its rejection, one with the new token.
     expect(calls).toHaveLength(3);
+  });
+
+  it("a request with a renewed token is repeated with a nonce, although the one with the old token was too", async () => {
+    const alice = await loggedIn();
+    expect(await statusOf(alice, "/api/x")).toBe(200);
+    rejectedTokens.add(calls.at(-1)!.token);
+    verifier.rotateNonce();
+    rotatesAfterRejection = true;
+    calls.length = 0;
+    expect(await statusOf(alice, "/api/x")).toBe(200);
+    // Two with the old token and two with the new one: each time the second has the new nonce.
+    expect([calls.length, new Set(calls.map(({ token }) => token)).size]).toEqual([4, 2]);
   });
 
   it("a stolen access token without a proof, or with another key's proof, gets 401 from the API", async () => {
