@@ -63,7 +63,7 @@ export function createBreakableCopy(): BreakableCopy {
   const folder = mkdtempSync(join(tmpdir(), "cloakroom-broken-"));
   for (const part of [...COPIED, "tsconfig.base.json"])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: (path) => !path.includes("node_modules") });
-  linkModules(join(folder, "node_modules"));
+  linkModules(folder);
   // Programs that npm run setup builds.
   if (existsSync(join(ROOT, ".cache"))) symlinkSync(join(ROOT, ".cache"), join(folder, ".cache"));
   return {
@@ -73,12 +73,19 @@ export function createBreakableCopy(): BreakableCopy {
   };
 }
 
-function linkModules(modules: string): void {
-  mkdirSync(join(modules, "@cloakroom"), { recursive: true });
-  for (const name of readdirSync(join(ROOT, "node_modules")))
-    if (name !== "@cloakroom") symlinkSync(join(ROOT, "node_modules", name), join(modules, name));
-  for (const [name, path] of Object.entries(PACKAGES))
-    symlinkSync(join(modules, "..", path), join(modules, "@cloakroom", name));
+function linkModules(folder: string): void {
+  const packages = Object.entries(PACKAGES);
+  // Versions that only one package needs are in its own folder.
+  for (const path of ["", ...packages.map(([, path]) => path)]) {
+    const installed = join(ROOT, path, "node_modules");
+    if (!existsSync(installed)) continue;
+    mkdirSync(join(folder, path, "node_modules"), { recursive: true });
+    for (const name of readdirSync(installed))
+      if (name !== "@cloakroom") symlinkSync(join(installed, name), join(folder, path, "node_modules", name));
+  }
+  const scope = join(folder, "node_modules", "@cloakroom");
+  mkdirSync(scope);
+  for (const [name, path] of packages) symlinkSync(join(folder, path), join(scope, name));
 }
 
 function applyChange(path: string, { breaks, find, replace }: SourceChange): () => void {
