@@ -24,7 +24,7 @@ export function outcomeOf({ code }: GatewayError): UpstreamOutcome {
 }
 
 /**
- * Whether the connection could not be established (rejected, timed out, TLS).
+ * Whether the connection could not be established (refused, timed out, TLS).
  * @param trace of the connection that the request was sent on; undefined if it was not sent
  */
 export function isConnectError(error: Error, trace: ConnectionTrace | undefined): boolean {
